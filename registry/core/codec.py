@@ -1,0 +1,79 @@
+"""Strict JSON: one encoding of each value, everything else is ``Malformed``.
+
+A document of fixed shape is decoded into frozen structs that forbid unknown members, encoded again with sorted
+keys, and compared: that one comparison refuses white space, duplicate keys, second escapes, ``1e3`` and ``1.0``.
+Without floats and with ASCII member names msgspec's sorted encoding *is* RFC 8785. What may hold anything (a
+notice's ``more``) goes through the ``rfc8785`` package.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+import rfc8785
+
+from registry.core.errors import Malformed
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode(value: Any) -> bytes:
+    """RFC 8785 bytes of a struct of ours: ASCII member names, no floats."""
+    return _encoder.encode(value)
+
+
+def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
+    """The struct that ``raw`` is the one encoding of. ``Malformed`` says what is wrong; ``limit`` is in bytes."""
+    value = loads(raw, decoder, limit)
+    if encode(value) != raw:
+        raise Malformed("this JSON is not in its one canonical form (RFC 8785: sorted keys, no white space)")
+    return value
+
+
+def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
+    """Like `decode`, without the comparison: for a caller that compares by other means."""
+    if len(raw) > limit:
+        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+    try:
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(_explain(error)) from None
+
+
+def canonical(raw: bytes, limit: int) -> bytes:
+    """RFC 8785 bytes of any JSON text; duplicate keys, NaN and integers over 53 bits are ``Malformed``."""
+    if len(raw) > limit:
+        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+    try:
+        return dump(json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant))
+    except (ValueError, RecursionError) as error:
+        raise Malformed(_explain(error)) from None
+
+
+def dump(value: Any) -> bytes:
+    """RFC 8785 bytes of plain Python values; what JSON cannot say is ``Malformed``."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
+        raise Malformed(_explain(error)) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Malformed("a member name appears twice in one object")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise Malformed(f"{name} is not JSON")
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return f"not valid: {str(error)[:200]}"

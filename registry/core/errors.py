@@ -1,0 +1,145 @@
+"""Every error that this package raises on purpose, each with one sentence of advice.
+
+Four families, never one under another, because their answers differ:
+
+- ``NotConsented``: the evidence was judged, and the answer is no. One subclass for each name of DESIGN
+  section 4, in the order of Solidity's ``Status``.
+- ``CouldNotCheck``: nobody was asked, or nobody answered. Neither yes nor no.
+- ``SealedDataError``: bytes that cannot be opened, because they are damaged or are not for this reader.
+- ``InvalidInput``: what the caller asked for makes no sense; nothing was done.
+"""
+
+from __future__ import annotations
+
+
+class ConsentError(Exception):
+    """Base of all; ``advice`` says in one sentence what to do now. Messages never hold secrets."""
+
+    advice = ""
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        if advice is not None:
+            self.advice = advice
+
+
+class NotConsented(ConsentError):
+    """Judged, and the answer is no."""
+
+
+class Malformed(NotConsented):
+    advice = "Ask for the original file again; if it was re-formatted, `consent evidence canonical` restores it."
+
+
+class WrongDomain(NotConsented):
+    advice = "The evidence belongs to another chain or registry; check it with the configuration of that one."
+
+
+class BadSignature(NotConsented):
+    advice = "Do not rely on it: the statement is not what the person signed, or somebody else signed it."
+
+
+class BadMandate(NotConsented):
+    advice = "Ask the person for a grant that they signed themselves; this version does not judge mandates."
+
+
+class NotIncluded(NotConsented):
+    advice = "Ask for evidence whose proof belongs to this statement and signature."
+
+
+class NotAnchored(NotConsented):
+    advice = "Wait for the anchoring transaction (or for more confirmations), then verify again."
+
+
+class PostDated(NotConsented):
+    advice = "The statement claims to be younger than its anchor; ask for a new one from a device whose clock is right."
+
+
+class BackDated(NotConsented):
+    advice = "The statement was anchored long after the date it claims; ask for a new one."
+
+
+class Revoked(NotConsented):
+    advice = "Stop processing now; only a new grant can allow it again."
+
+
+class NotYetValid(NotConsented):
+    advice = "Wait until the grant begins."
+
+
+class Expired(NotConsented):
+    advice = "Ask the person for a new grant."
+
+
+class NoticeMismatch(NotConsented):
+    advice = "The grant does not fit the notice beside it; ask for one that does."
+
+
+class WrongController(NotConsented):
+    advice = "The grant was given to somebody else; it allows you nothing."
+
+
+class PurposeNotGranted(NotConsented):
+    advice = "Ask the person for a grant of that purpose."
+
+
+class DataNotGranted(NotConsented):
+    advice = "Ask the person for a grant of that data."
+
+
+class TermsNotGranted(NotConsented):
+    advice = "The person agreed to other terms; keep to those or ask again."
+
+
+class NotAccepted(NotConsented):
+    advice = "The controller has to counter-sign it: `consent accept FILE`."
+
+
+class CouldNotCheck(ConsentError):
+    """Neither yes nor no: what would decide it could not be read."""
+
+
+class LedgerUnavailable(CouldNotCheck):
+    advice = "Check that the chain is reachable and is the configured one, then try again."
+
+
+class StorageUnavailable(CouldNotCheck):
+    advice = "Check that the content store is reachable and holds the data, then try again."
+
+
+class BlockMismatch(StorageUnavailable):
+    """The store answered with bytes that do not hash to the identifier asked for."""
+
+    advice = "The store returned other bytes than were asked for; try another source, and do not trust this one."
+
+
+class SealedDataError(ConsentError):
+    """Sealed bytes that do not open."""
+
+
+class DamagedSeal(SealedDataError):
+    advice = "The sealed file is damaged or was altered; fetch it again from its content identifier."
+
+
+class NotARecipient(SealedDataError):
+    advice = "It is sealed to other keys than yours; use the identity it was made for."
+
+
+class WrongCapsule(SealedDataError):
+    """A capsule that opens, but was made for another subject, controller or grant."""
+
+    advice = "It does not belong to this grant; ask the person for the right one."
+
+
+class WrongPassphrase(SealedDataError):
+    advice = "Try the passphrase again; nothing was changed."
+
+
+class InvalidInput(ConsentError):
+    """The request itself cannot be carried out as it stands; nothing was done."""
+
+
+class Rejected(ConsentError):
+    """The person, or the wallet for them, said no to signing."""
+
+    advice = "Nothing was signed."

@@ -1,0 +1,180 @@
+"""The evidence file: one statement with everything that proves it (DESIGN section 5).
+
+``application/vnd.consent-evidence+json``, RFC 8785, 1 MiB at most. Only `parse_evidence` makes one from bytes;
+`Evidence` built in code becomes bytes by `write_evidence`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from registry.core import codec
+from registry.core.errors import Malformed
+from registry.core.locks import handle_for
+from registry.core.merkle import MAX_PROOF, commitment
+from registry.core.notices import Notice, notice_digest, parse_notice
+from registry.core.scalars import Bytes32, Signature, UInt64, unhex
+from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
+from registry.core.typeddata import digest
+
+MAX_EVIDENCE = 1024 * 1024
+
+
+class _Statement(Struct, frozen=True, forbid_unknown_fields=True, tag_field="primaryType"):
+    domain: Domain
+
+
+class RequestStatement(_Statement, frozen=True, tag="Request"):
+    message: Request
+
+
+class GrantStatement(_Statement, frozen=True, tag="Grant"):
+    message: Grant
+
+
+class RefusalStatement(_Statement, frozen=True, tag="Refusal"):
+    message: Refusal
+
+
+class AcceptanceStatement(_Statement, frozen=True, tag="Acceptance"):
+    message: Acceptance
+
+
+AnyStatement = GrantStatement | RequestStatement | RefusalStatement | AcceptanceStatement
+STATEMENTS: dict[type[Any], type[Any]] = {
+    Grant: GrantStatement,
+    Request: RequestStatement,
+    Refusal: RefusalStatement,
+    Acceptance: AcceptanceStatement,
+}
+
+
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the commitment is on chain. ``transaction`` and ``block`` are hints, never shown as proved."""
+
+    root: Bytes32
+    proof: Annotated[tuple[Bytes32, ...], Meta(max_length=MAX_PROOF)]
+    transaction: Bytes32
+    block: UInt64
+
+
+class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
+    """The controller's counter-signature as it lies in a grant's evidence."""
+
+    statement: AcceptanceStatement
+    signature: Signature
+    anchor: Anchor
+
+
+class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """One statement, its signature, its anchor, its notice, and the acceptance where there is one."""
+
+    statement: AnyStatement
+    signature: Signature
+    anchor: Anchor | UnsetType = UNSET
+    notice: str | UnsetType = UNSET
+    mandate: dict[str, Any] | UnsetType = UNSET
+    acceptance: SignedAcceptance | UnsetType = UNSET
+    type: Literal["ConsentEvidence"] = "ConsentEvidence"
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        _check_members(self)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The statement's EIP-712 signing hash, 32 bytes."""
+        return digest(self.statement.domain, self.statement.message)
+
+    @cached_property
+    def signature_bytes(self) -> bytes:
+        """The exact bytes of the signature, 1 to 8,192 of them."""
+        return unhex(self.signature)
+
+    @property
+    def kind(self) -> str:
+        """The primary type: Grant, Request, Refusal or Acceptance."""
+        return type(self.statement.message).__name__
+
+    @property
+    def author(self) -> str:
+        """Who must have signed: the subject of grants and refusals, the controller of the others."""
+        message = self.statement.message
+        return message.subject if isinstance(message, Grant | Refusal) else message.controller
+
+    @property
+    def parsed_notice(self) -> Notice | None:
+        """The notice beside the statement, if its kind has one; parsed once for each text."""
+        return None if self.notice is UNSET else parse_notice(self.notice.encode())
+
+    @property
+    def notice_digest(self) -> str | None:
+        """SHA-256 of the notice beside the statement, 0x hex."""
+        return None if self.notice is UNSET else notice_digest(self.notice.encode())
+
+    @property
+    def handle(self) -> str | None:
+        """What the contract marks when this grant is revoked; None for what cannot be revoked."""
+        message = self.statement.message
+        if not isinstance(message, Grant):
+            return None
+        return handle_for(message.subject, message.revocation, message.salt)
+
+
+_decoder = msgspec.json.Decoder(Evidence)
+
+# kind: (required members, allowed besides)
+_SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "Grant": (frozenset({"anchor", "notice"}), frozenset({"mandate", "acceptance"})),
+    "Refusal": (frozenset({"anchor", "notice"}), frozenset({"mandate"})),
+    "Request": (frozenset({"notice"}), frozenset()),
+    "Acceptance": (frozenset({"anchor"}), frozenset()),
+}
+
+
+def parse_evidence(raw: bytes) -> Evidence:
+    """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
+    evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
+    _ = evidence.parsed_notice  # a notice that does not parse makes the file malformed
+    return evidence
+
+
+def write_evidence(evidence: Evidence) -> bytes:
+    """The file's bytes."""
+    return codec.encode(evidence)
+
+
+def canonical_evidence(raw: bytes) -> bytes:
+    """The one encoding of a file that an editor or a tool re-formatted; a changed value stays changed."""
+    restored = codec.canonical(raw, MAX_EVIDENCE)
+    parse_evidence(restored)
+    return restored
+
+
+def acceptance_evidence(grant: Evidence) -> Evidence | None:
+    """The acceptance that lies in a grant's evidence, as evidence of its own."""
+    if grant.acceptance is UNSET:
+        return None
+    part = grant.acceptance
+    return Evidence(statement=part.statement, signature=part.signature, anchor=part.anchor)
+
+
+def commitment_of(evidence: Evidence) -> bytes:
+    """keccak256(abi.encode(digest, keccak256(signature))), 32 bytes."""
+    return commitment(evidence.digest, evidence.signature_bytes)
+
+
+def _check_members(evidence: Evidence) -> None:
+    required, allowed = _SHAPES[evidence.kind]
+    names = ("anchor", "notice", "mandate", "acceptance")
+    present = {name for name in names if getattr(evidence, name) is not UNSET}
+    if required - present:
+        raise Malformed(f"evidence of a {evidence.kind} needs its {min(required - present)}")
+    if present - required - allowed:
+        raise Malformed(f"evidence of a {evidence.kind} has no {min(present - required - allowed)}")
+    if evidence.acceptance is not UNSET and evidence.acceptance.statement.domain != evidence.statement.domain:
+        raise Malformed("the acceptance names another domain than the grant")

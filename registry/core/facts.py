@@ -1,0 +1,59 @@
+"""What the verifier wants to know of a chain, and what the chain answered: plain values, no I/O.
+
+Facts are read first, then judged (DESIGN section 4); whoever reads them decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+ZERO = "0x" + "00" * 32
+
+
+class Question(NamedTuple):
+    """One anchor to ask for: ``facts(root, handle, subject)`` of the contract. Hex strings; zero where unused."""
+
+    root: str
+    handle: str
+    subject: str
+
+
+class SignatureQuestion(NamedTuple):
+    """Does the contract at ``signer`` accept this signature of this digest (ERC-1271)?"""
+
+    signer: str
+    digest: bytes
+    signature: bytes
+
+
+class AnchorFacts(NamedTuple):
+    """The contract's answer, in unix seconds; zero is "never"."""
+
+    anchored_at: int
+    revoked_at: int
+    cutoff: int
+
+
+class Facts(NamedTuple):
+    """Everything read from one chain for one verification.
+
+    ``clock`` is the reader's own clock when it asked; ``depth`` how many blocks below the head ``anchored_at``
+    was read; ``as_of`` the past instant (unix seconds) for which cutoffs and ERC-1271 answers were read, None
+    for the present. ``signatures`` holds an answer for each question that was asked.
+    """
+
+    chain_id: int
+    block_number: int
+    block_hash: str
+    block_time: int
+    clock: int
+    depth: int
+    as_of: int | None
+    anchors: Mapping[Question, AnchorFacts]
+    signatures: Mapping[SignatureQuestion, bool]
+
+    @property
+    def present(self) -> int:
+        """max(own clock, head's time): a chain whose clock runs ahead never hides a revocation."""
+        return max(self.clock, self.block_time)

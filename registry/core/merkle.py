@@ -1,0 +1,83 @@
+"""Commitments and the tree over them: OpenZeppelin's ``StandardMerkleTree`` of (digest, keccak256(signature)).
+
+Leaves are hashed twice, so an inner node never passes for a leaf; pairs are hashed in sorted order, so a proof
+needs no directions (OpenZeppelin Contracts, MerkleProof.sol).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from registry.core.errors import InvalidInput
+from registry.core.keccak import keccak256
+
+MAX_BATCH = 32_768
+MAX_PROOF = 15
+
+
+def commitment(digest: bytes, signature: bytes) -> bytes:
+    """keccak256(abi.encode(digest, keccak256(signature))): 32 bytes that say nothing without both."""
+    return keccak256(digest + keccak256(signature))
+
+
+def leaf_of(commitment: bytes) -> bytes:
+    """The tree's leaf for a commitment: its keccak256."""
+    return keccak256(commitment)
+
+
+def _parent(a: bytes, b: bytes) -> bytes:
+    return keccak256(a + b if a < b else b + a)
+
+
+def root_from(leaf: bytes, proof: Iterable[bytes]) -> bytes:
+    """The root that this proof leads to; 32-byte words throughout."""
+    node = leaf
+    for sibling in proof:
+        node = _parent(node, sibling)
+    return node
+
+
+class Tree(NamedTuple):
+    """All nodes, root first (node i has children 2i+1 and 2i+2), and where each commitment's leaf lies."""
+
+    nodes: Sequence[bytes]
+    places: dict[bytes, int]
+
+    @property
+    def root(self) -> bytes:
+        return self.nodes[0]
+
+    def proof(self, commitment: bytes) -> list[bytes]:
+        """The siblings from the leaf up: at most 15, none for a batch of one. ``KeyError`` for a stranger."""
+        place, siblings = self.places[commitment], []
+        while place:
+            siblings.append(self.nodes[place + 1 if place % 2 else place - 1])
+            place = (place - 1) // 2
+        return siblings
+
+
+def build_tree(commitments: Sequence[bytes]) -> Tree:
+    """The tree over 1 to 32,768 different 32-byte commitments, in whatever order they come."""
+    if not 1 <= len(commitments) <= MAX_BATCH:
+        raise InvalidInput(f"a batch holds 1 to {MAX_BATCH:,} commitments, not {len(commitments):,}")
+    leaves = sorted((leaf_of(c), c) for c in commitments)
+    count = len(leaves)
+    nodes = [b""] * (count - 1) + [leaf for leaf, _ in reversed(leaves)]
+    for i in range(count - 2, -1, -1):
+        nodes[i] = _parent(nodes[2 * i + 1], nodes[2 * i + 2])
+    places = {c: 2 * count - 2 - i for i, (_, c) in enumerate(leaves)}
+    if len(places) != count:
+        raise InvalidInput("a commitment stands twice in the batch")
+    return Tree(nodes, places)
+
+
+def manifest(commitments: Iterable[bytes]) -> bytes:
+    """The commitments in ascending order, concatenated: any proof can be rebuilt from these bytes."""
+    return b"".join(sorted(commitments))
+
+
+def manifest_digest(commitments: Iterable[bytes]) -> bytes:
+    """SHA-256 of the manifest, which is anchored beside the root and is its content identifier."""
+    return sha256(manifest(commitments)).digest()

@@ -1,0 +1,51 @@
+"""What the asker wants to know: stated in full, never guessed.
+
+Every question that is left out is ``None`` and is reported as "not asked". An empty collection is not "anything
+goes": it fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry.core.errors import InvalidInput
+from registry.core.scalars import check_address
+from registry.core.statements import Domain, domain_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """One asker's conditions.
+
+    ``controllers``: who may be named as controller; ``purposes``, ``data``, ``terms``: what must be granted;
+    ``accepted``: the controller must have counter-signed; ``confirmations``: how many blocks must lie above the
+    anchor; ``max_backdate``: how many seconds before its anchor a statement may claim to be issued;
+    ``max_facts_age``: how many seconds old the newest block may be when it is read.
+    """
+
+    chain_id: int
+    registry: str
+    controllers: frozenset[str] | None
+    purposes: frozenset[str] | None = None
+    data: frozenset[str] | None = None
+    terms: str | None = None
+    accepted: bool = False
+    confirmations: int = 0
+    max_backdate: int | None = None
+    max_facts_age: int | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self.registry)
+        for name in ("purposes", "data"):
+            if getattr(self, name) == frozenset():
+                raise InvalidInput(f"{name} is empty: ask for one at least, or say None for 'not asked'")
+        for address in self.controllers or ():
+            check_address(address)
+        for name in ("confirmations", "max_backdate", "max_facts_age"):
+            if (getattr(self, name) or 0) < 0:
+                raise InvalidInput(f"{name} is negative")
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain that evidence must name."""
+        return domain_of(self.chain_id, self.registry)

@@ -1,0 +1,207 @@
+"""The statements that people and brands sign: EIP-712 structures, frozen, checked as they are made.
+
+`TYPES` is DESIGN section 2, word for word; everything else here follows from it. Member names are the EIP-712
+ones in JSON (``issuedAt``) and Python's own in code (``issued_at``). A structure that breaks a rule which needs
+no other document (order of terms, checksums, windows) cannot be built: ``Malformed``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from registry.core.errors import Malformed
+from registry.core.scalars import (
+    MAX_DURATION,
+    Address,
+    Bytes32,
+    UInt64,
+    check_address,
+    check_term,
+    check_terms,
+)
+
+TYPES = {
+    "Request": "Request(address controller,bytes32 notice,string[] purposes,string[] data,string terms,"
+    "uint64 issuedAt,uint64 expiresAt,bytes32 salt)",
+    "Grant": "Grant(string statement,address subject,address controller,bytes32 request,string[] purposes,"
+    "string[] data,string terms,bytes32 notice,bytes32 content,bytes32 supersedes,uint64 issuedAt,"
+    "uint64 notBefore,uint64 expiresAt,bytes32 revocation,bytes32 salt)",
+    "Refusal": "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,"
+    "bytes32 notice,uint64 issuedAt,bytes32 salt)",
+    "Acceptance": "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+    "Revoke": "Revoke(address subject,bytes32 handle)",
+    "RevokeAll": "RevokeAll(address subject,uint64 issuedUntil)",
+    "Retire": "Retire(address subject)",
+}
+
+DOMAIN_FIELDS = (
+    ("name", "string"),
+    ("version", "string"),
+    ("chainId", "uint256"),
+    ("verifyingContract", "address"),
+)
+
+
+def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
+    """((name, Solidity type), ...) of a statement type, in the order that is hashed."""
+    inner = re.fullmatch(r"\w+\((.*)\)", TYPES[primary_type])
+    assert inner is not None
+    pairs = (member.split(" ") for member in inner[1].split(","))
+    return tuple((name, kind) for kind, name in pairs)
+
+
+class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The EIP-712 domain: one registry on one chain."""
+
+    name: str
+    version: str
+    chain_id: UInt64
+    verifying_contract: Address
+
+    def __post_init__(self) -> None:
+        check_address(self.verifying_contract)
+
+
+def domain_of(chain_id: int, registry: str) -> Domain:
+    """The domain of this registry on this chain: name "ConsentRegistry", version "1"."""
+    return Domain("ConsentRegistry", "1", chain_id, registry)
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A controller asks. Not anchored; times are unix seconds."""
+
+    controller: Address
+    notice: Bytes32
+    purposes: tuple[str, ...]
+    data: tuple[str, ...]
+    terms: str
+    issued_at: UInt64
+    expires_at: UInt64
+    salt: Bytes32
+
+    def __post_init__(self) -> None:
+        check_address(self.controller)
+        _check_scope(self)
+        check_window(self.issued_at, self.issued_at, self.expires_at)
+
+
+class Grant(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A person allows every purpose with every datum, until ``expires_at`` or until they end it."""
+
+    statement: str
+    subject: Address
+    controller: Address
+    request: Bytes32
+    purposes: tuple[str, ...]
+    data: tuple[str, ...]
+    terms: str
+    notice: Bytes32
+    content: Bytes32
+    supersedes: Bytes32
+    issued_at: UInt64
+    not_before: UInt64
+    expires_at: UInt64
+    revocation: Bytes32
+    salt: Bytes32
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+        check_address(self.controller)
+        _check_scope(self)
+        check_window(self.issued_at, self.not_before, self.expires_at)
+
+
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A person says no, and can prove that they did."""
+
+    statement: str
+    subject: Address
+    controller: Address
+    request: Bytes32
+    purposes: tuple[str, ...]
+    notice: Bytes32
+    issued_at: UInt64
+    salt: Bytes32
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+        check_address(self.controller)
+        check_terms(self.purposes, "purposes")
+
+
+class Acceptance(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The controller's counter-signature: both sides hold the same bytes."""
+
+    grant: Bytes32
+    controller: Address
+    issued_at: UInt64
+    salt: Bytes32
+
+    def __post_init__(self) -> None:
+        check_address(self.controller)
+
+
+class Revoke(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The subject ends one grant openly, without its secret; anyone may send it."""
+
+    subject: Address
+    handle: Bytes32
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+
+
+class RevokeAll(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The kill-switch: everything of this subject that was issued until then."""
+
+    subject: Address
+    issued_until: UInt64
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+
+
+class Retire(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """For a stolen key: this address is never believed again."""
+
+    subject: Address
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+
+
+Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire
+MESSAGES: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Request, Grant, Refusal, Acceptance, Revoke, RevokeAll, Retire)
+}
+
+
+def _check_scope(message: Request | Grant) -> None:
+    check_terms(message.purposes, "purposes")
+    check_terms(message.data, "data")
+    check_term(message.terms, "terms")
+
+
+def check_window(issued_at: int, not_before: int, expires_at: int) -> None:
+    """``Malformed`` unless the window is open at some time and ends within ten years of ``issued_at``."""
+    if expires_at == 0:
+        raise Malformed("expiresAt is 0: every consent ends")
+    if expires_at <= not_before or expires_at <= issued_at:
+        raise Malformed("expiresAt lies before the beginning")
+    if expires_at - issued_at > MAX_DURATION:
+        raise Malformed("expiresAt is more than ten years after issuedAt")
+
+
+def members(message: Message) -> dict[str, Any]:
+    """The message as EIP-712 JSON: names and order of the type, integers as numbers, arrays as lists."""
+    plain: dict[str, Any] = msgspec.to_builtins(message)
+    return {name: list(v) if isinstance(v := plain[name], tuple) else v for name, _ in fields_of(kind_of(message))}
+
+
+def kind_of(message: Message) -> str:
+    """The EIP-712 primary type of a message."""
+    return type(message).__name__

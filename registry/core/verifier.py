@@ -1,0 +1,299 @@
+"""Verification: one pure function, whose steps carry the numbers of DESIGN section 4.
+
+0. Parse strictly.                                                        ``Malformed``
+1. The domain is the one the policy names.                                ``WrongDomain``
+2. Signed by its author (by a delegate once mandates come).               ``BadMandate``, ``BadSignature``
+3. The commitment leads to the evidence's root.                           ``NotIncluded``
+4. The root is anchored, neither before nor long after it was issued.     ``NotAnchored``, ``PostDated``, ``BackDated``
+5. Not revoked, neither by handle nor by cutoff.                          ``Revoked``
+6. Within its window.                                                     ``NotYetValid``, ``Expired``
+7. It fits its notice and the policy.          ``NoticeMismatch``, ``WrongController``, ``PurposeNotGranted``, ...
+
+The first step that fails names the error. Facts that are missing, stale or of another chain are
+``LedgerUnavailable``: could not check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec import UNSET
+
+from registry.core import errors
+from registry.core.errors import LedgerUnavailable, NotConsented
+from registry.core.evidence import Evidence, acceptance_evidence, commitment_of, parse_evidence
+from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
+from registry.core.merkle import leaf_of, root_from
+from registry.core.policy import Policy
+from registry.core.recovery import recover
+from registry.core.rendering import fits
+from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
+from registry.core.statements import Acceptance, Grant, Request
+
+_ONLY_VERIFY = object()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedStatement:
+    """A statement that passed every step that applies to its kind. Only `verify` makes one.
+
+    ``asked`` tells, for each question of the policy, what was asked, or "not asked"; ``acceptance`` is
+    "verified", "none", or why an attached one was not verified. Times are unix seconds; ``anchored_at`` is None
+    for a Request, which is not anchored. ``block`` is the newest block that was read.
+    """
+
+    evidence: Evidence
+    digest: str
+    author: str
+    anchored_at: int | None
+    now: int
+    chain_id: int
+    block: int
+    asked: Mapping[str, str]
+    acceptance: str
+    _made_by: object = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self._made_by is not _ONLY_VERIFY:
+            raise TypeError("only verify() makes a verified statement")
+
+
+class VerifiedGrant(VerifiedStatement):
+    """A grant that passed every step."""
+
+    __slots__ = ()
+
+
+def questions(evidence: Evidence) -> tuple[list[Question], list[SignatureQuestion]]:
+    """What to read from the chain before this evidence can be judged: one entry for each anchor in the file."""
+    parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
+    unclear = [part for part in parts if not _signed_plainly(part)]
+    return [_question(part) for part in parts], [_signature_question(part) for part in unclear]
+
+
+def verify(
+    evidence: Evidence | bytes,
+    facts: Facts,
+    policy: Policy,
+    now: int,
+    *,
+    grant: Evidence | None = None,
+) -> VerifiedStatement:
+    """Judge evidence by facts and policy at ``now`` (unix seconds): a `VerifiedGrant` for a grant.
+
+    Raises the ``NotConsented`` subclass of the first step that fails, or ``LedgerUnavailable`` where the facts
+    do not decide. An Acceptance that stands alone is judged with the ``grant`` it accepts.
+    """
+    if isinstance(evidence, bytes):
+        evidence = parse_evidence(evidence)  # 0
+    _usable(facts, policy, now)
+    seen = _seen(evidence, facts, now)
+    anchored_at = _proved(evidence, facts, policy, now, seen)  # 1 to 4
+    _not_revoked(evidence, seen)  # 5
+    _in_force(evidence, now)  # 6
+    _fits_notice(evidence, grant)  # 7
+    _fits_policy(evidence, policy)
+    acceptance = _acceptance(evidence, facts, policy, now)
+    return (VerifiedGrant if evidence.kind == "Grant" else VerifiedStatement)(
+        evidence=evidence,
+        digest=to_hex(evidence.digest),
+        author=evidence.author,
+        anchored_at=anchored_at,
+        now=now,
+        chain_id=facts.chain_id,
+        block=facts.block_number,
+        asked=_asked(policy),
+        acceptance=acceptance,
+        _made_by=_ONLY_VERIFY,
+    )
+
+
+def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: AnchorFacts) -> int | None:
+    """Steps 1 to 4, which apply to every kind; the time of the anchor, None where there is none."""
+    if evidence.statement.domain != policy.domain:  # 1
+        raise errors.WrongDomain("it names another chain or registry than the one that is asked about")
+    _signed(evidence, facts)  # 2
+    if evidence.anchor is UNSET:
+        return None
+    _included(evidence)  # 3
+    return _anchored(evidence, seen, policy, now)  # 4
+
+
+# 2 ---------------------------------------------------------------------------------------------------------
+
+
+def _signed(evidence: Evidence, facts: Facts) -> None:
+    if evidence.mandate is not UNSET:
+        raise errors.BadMandate("it was signed by a delegate, and mandates are not judged by this version")
+    if _signed_plainly(evidence):
+        return
+    accepted = facts.signatures.get(_signature_question(evidence))
+    if accepted is None:
+        raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
+    if not accepted:
+        raise errors.BadSignature(f"the signature is not that of {evidence.author}")
+
+
+def _signed_plainly(evidence: Evidence) -> bool:
+    return recover(evidence.digest, evidence.signature_bytes) == unhex(evidence.author)
+
+
+def _signature_question(evidence: Evidence) -> SignatureQuestion:
+    return SignatureQuestion(evidence.author, evidence.digest, evidence.signature_bytes)
+
+
+# 3 ---------------------------------------------------------------------------------------------------------
+
+
+def _included(evidence: Evidence) -> None:
+    assert evidence.anchor is not UNSET
+    leaf = leaf_of(commitment_of(evidence))
+    if root_from(leaf, map(unhex, evidence.anchor.proof)) != unhex(evidence.anchor.root):
+        raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
+
+
+# 4 ---------------------------------------------------------------------------------------------------------
+
+
+def _anchored(evidence: Evidence, seen: AnchorFacts, policy: Policy, now: int) -> int:
+    anchored_at, issued_at = seen.anchored_at, evidence.statement.message.issued_at
+    if anchored_at == 0:
+        deep = f" under {policy.confirmations} confirmations" if policy.confirmations else ""
+        raise errors.NotAnchored(f"the root is not on the chain{deep}")
+    if issued_at > anchored_at + CLOCK_SKEW:
+        raise errors.PostDated(f"issued {issued_at - anchored_at} seconds after it was anchored")
+    if policy.max_backdate is not None and anchored_at - issued_at > policy.max_backdate:
+        raise errors.BackDated(f"issued {anchored_at - issued_at} seconds before it was anchored")
+    return anchored_at
+
+
+# 5 ---------------------------------------------------------------------------------------------------------
+
+
+def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
+    message = evidence.statement.message
+    if isinstance(message, Grant):
+        if seen.revoked_at:
+            raise errors.Revoked(f"the person revoked it at {seen.revoked_at}")
+        if seen.cutoff and min(message.issued_at, seen.anchored_at) <= seen.cutoff:
+            raise errors.Revoked("the person revoked everything issued until then")
+    if isinstance(message, Request) and seen.cutoff and message.issued_at <= seen.cutoff:
+        raise errors.Revoked("the controller withdrew everything issued until then")
+
+
+# 6 ---------------------------------------------------------------------------------------------------------
+
+
+def _in_force(evidence: Evidence, now: int) -> None:
+    message = evidence.statement.message
+    if not isinstance(message, Grant | Request):
+        return
+    # A Request has no beginning of its own: it counts from its date, give or take a clock's skew.
+    begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
+    if now < begins:
+        raise errors.NotYetValid(f"it begins at {begins}")
+    if now >= message.expires_at:
+        raise errors.Expired(f"it ended at {message.expires_at}")
+
+
+# 7 ---------------------------------------------------------------------------------------------------------
+
+
+def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
+    message = evidence.statement.message
+    if isinstance(message, Acceptance):
+        _accepts(message, evidence, grant)
+        return
+    notice, digest = evidence.parsed_notice, evidence.notice_digest
+    assert notice is not None and digest is not None  # the parser refuses evidence without it
+    fits(notice, digest, message)
+
+
+def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:
+    if grant is None or not isinstance(grant.statement.message, Grant):
+        raise errors.NotAccepted("an acceptance that stands alone is judged with the grant it accepts")
+    if message.controller != grant.statement.message.controller:
+        raise errors.WrongController("the acceptance is not by the grant's controller")
+    if message.grant != to_hex(grant.digest) or evidence.statement.domain != grant.statement.domain:
+        raise errors.NotAccepted("the acceptance is of another grant")
+
+
+def _fits_policy(evidence: Evidence, policy: Policy) -> None:
+    message = evidence.statement.message
+    if policy.controllers is not None and message.controller not in policy.controllers:
+        raise errors.WrongController(f"it names {message.controller} as controller")
+    # What a kind of statement does not have, it does not grant.
+    _covers("purpose", policy.purposes, getattr(message, "purposes", ()), errors.PurposeNotGranted)
+    _covers("datum", policy.data, getattr(message, "data", ()), errors.DataNotGranted)
+    terms = getattr(message, "terms", "none")
+    if policy.terms is not None and policy.terms != terms:
+        raise errors.TermsNotGranted(f"its terms are {terms}")
+
+
+def _covers(what: str, asked: frozenset[str] | None, has: tuple[str, ...], error: type[NotConsented]) -> None:
+    missing = sorted((asked or frozenset()).difference(has))
+    if missing:
+        raise error(f"the {what} {missing[0]} is not in it")
+
+
+def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> str:
+    """What to report of the attached acceptance; ``NotAccepted`` if the policy asks for a valid one."""
+    part, why = acceptance_evidence(evidence), "none"
+    if part is not None:
+        try:
+            _proved(part, facts, policy, now, _seen(part, facts, now))
+            _fits_notice(part, evidence)
+        except NotConsented as error:
+            why = f"not verified: {type(error).__name__}: {error}"
+        else:
+            return "verified"
+    if policy.accepted:
+        raise errors.NotAccepted(f"the controller's counter-signature: {why}")
+    return why
+
+
+# Facts -----------------------------------------------------------------------------------------------------
+
+
+def _usable(facts: Facts, policy: Policy, now: int) -> None:
+    if facts.chain_id != policy.chain_id:
+        raise LedgerUnavailable(f"the facts are of chain {facts.chain_id}, not of {policy.chain_id}")
+    if facts.depth < policy.confirmations:
+        raise LedgerUnavailable(f"the anchor was read {facts.depth} blocks deep, not {policy.confirmations}")
+    if policy.max_facts_age is not None and facts.clock - facts.block_time > policy.max_facts_age:
+        raise LedgerUnavailable(f"the newest block is {facts.clock - facts.block_time} seconds old")
+    if facts.as_of != (now if now < facts.block_time else None):
+        raise LedgerUnavailable("the facts were read for another time than the one that is asked about")
+
+
+def _question(evidence: Evidence) -> Question:
+    root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
+    return Question(root, evidence.handle or ZERO, evidence.author)
+
+
+def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
+    """The chain's answer as it was at ``now``: what happened later had not happened."""
+    answer = facts.anchors.get(_question(evidence))
+    if answer is None:
+        raise LedgerUnavailable("the chain was not asked about this anchor")
+    if facts.as_of is None:
+        return answer
+    return AnchorFacts(
+        answer.anchored_at if answer.anchored_at <= now else 0,
+        answer.revoked_at if answer.revoked_at <= now else 0,
+        answer.cutoff,
+    )
+
+
+def _asked(policy: Policy) -> dict[str, str]:
+    answers = {
+        "controller": policy.controllers,
+        "purposes": policy.purposes,
+        "data": policy.data,
+        "terms": None if policy.terms is None else {policy.terms},
+        "acceptance": {"required"} if policy.accepted else None,
+        "confirmations": {str(policy.confirmations)} if policy.confirmations else None,
+        "max_backdate": None if policy.max_backdate is None else {str(policy.max_backdate)},
+    }
+    return {name: "not asked" if values is None else ", ".join(sorted(values)) for name, values in answers.items()}
