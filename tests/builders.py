@@ -16,12 +16,12 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from registry.core import locks
-from registry.core.evidence import (
+from registry.core.evidence import (  # noqa: F401
     STATEMENTS,
     Anchor,
     Evidence,
-    SignedAcceptance,
     commitment_of,
+    with_acceptance,
     write_evidence,
 )
 from registry.core.facts import AnchorFacts, Facts
@@ -206,11 +206,6 @@ def anchored(evidence: Evidence, others: int = 3) -> Evidence:
     proof = tuple(map(to_hex, tree.proof(own)))
     anchor = Anchor(root=to_hex(tree.root), proof=proof, transaction=word(1), block=1)
     return msgspec.structs.replace(evidence, anchor=anchor)
-
-
-def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
-    part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
-    return msgspec.structs.replace(grant, acceptance=part)
 
 
 def policy(**changes: Any) -> Policy:

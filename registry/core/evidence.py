@@ -163,6 +163,14 @@ def acceptance_evidence(grant: Evidence) -> Evidence | None:
     return Evidence(statement=part.statement, signature=part.signature, anchor=part.anchor)
 
 
+def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
+    """The completed file: the grant with the controller's counter-signature in it."""
+    if not isinstance(acceptance.statement, AcceptanceStatement) or acceptance.anchor is UNSET:
+        raise Malformed("that is no anchored acceptance")
+    part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
+    return msgspec.structs.replace(grant, acceptance=part)
+
+
 def commitment_of(evidence: Evidence) -> bytes:
     """keccak256(abi.encode(digest, keccak256(signature))), 32 bytes."""
     return commitment(evidence.digest, evidence.signature_bytes)

@@ -42,7 +42,7 @@ def _with_coincurve() -> _PublicKey:
 
 
 def _with_eth_keys() -> _PublicKey:
-    from eth_keys.backends.native import NativeECCBackend
+    from eth_keys.backends.native.main import NativeECCBackend
     from eth_keys.datatypes import Signature
     from eth_keys.exceptions import BadSignature
     from eth_utils.exceptions import ValidationError

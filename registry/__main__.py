@@ -1,0 +1,5 @@
+"""``python -m registry`` is ``consent``."""
+
+from registry.cli import main
+
+main()

@@ -1,0 +1,95 @@
+"""``revoke``, ``revoke-all``, ``retire``: how a person ends what they allowed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from registry.cli.app import Key, Sender, Yes, app, command
+from registry.cli.output import table
+from registry.cli.session import Session
+from registry.cli.words import receipt_json, receipt_rows
+from registry.core.errors import ConsentError, InvalidInput, Rejected
+
+if TYPE_CHECKING:
+    from registry.client.parties import Party
+    from registry.ledger.base import Receipt
+
+
+@command(app, "revoke", "consent revoke 0x3f9a2c")
+def revoke(
+    session: Session,
+    file: Annotated[str, typer.Argument(help="The digest of a grant that is kept here, or its file.")],
+    openly: Annotated[bool, typer.Option("--open", help="With the account's signature, not the secret.")] = False,
+    key: Key = None,
+    sender: Sender = None,
+    yes: Yes = False,
+) -> None:
+    """End one grant, at once. In private by default: the chain learns neither who nor what."""
+    from registry.client import ending
+    from registry.core.evidence import parse_evidence
+
+    evidence = parse_evidence(session.home.find(file))
+    party = session.party()
+    if openly:
+        _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked", yes)
+    end = ending.revoke_openly if openly else ending.revoke
+    with session.out.working("revoking"):
+        receipt = end(party, evidence)
+    message: Any = evidence.statement.message
+    _finish(session, party, receipt, "Revoked", set(message.data))
+
+
+@command(app, "revoke-all", "consent revoke-all")
+def revoke_all(session: Session, key: Key = None, sender: Sender = None, yes: Yes = False) -> None:
+    """The kill-switch: end everything this account issued until now."""
+    from registry.client import ending
+
+    party = session.party()
+    _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked all", yes)
+    with session.out.working("revoking"):
+        receipt = ending.revoke_all(party)
+    _finish(session, party, receipt, "All revoked", None)
+
+
+@command(app, "retire", "consent retire --key main")
+def retire(session: Session, key: Key = None, sender: Sender = None, yes: Yes = False) -> None:
+    """For a stolen key: this account is never believed again. There is no way back."""
+    from registry.client import ending
+
+    party = session.party()
+    _warn(session, f"the address {party.address} will be seen on the chain and can never sign again", yes)
+    with session.out.working("retiring"):
+        receipt = ending.retire(party)
+    _finish(session, party, receipt, "Retired", None)
+
+
+def _warn(session: Session, what: str, yes: bool) -> None:
+    session.out.note(f"Openly: {what}.")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidInput("nobody is there to say yes", "Run it in a terminal, or add --yes.")
+    if not typer.confirm("Go on?", default=False, err=True):
+        raise Rejected("you said no", "Nothing was sent.")
+
+
+def _finish(session: Session, party: Party, receipt: Receipt, word: str, categories: Collection[str] | None) -> None:
+    renewed = _renew(session, party, categories)
+    document = {"ended": word, "transaction": receipt_json(receipt), "renewed": renewed}
+    extra = [("New keys for", ", ".join(renewed))] if renewed else []
+    session.out.result(document, table([(word, "in force from this block on"), *receipt_rows(receipt), *extra]))
+
+
+def _renew(session: Session, party: Party, categories: Collection[str] | None) -> list[str]:
+    """New stream keys; the consent has ended already, so what fails here is said, not raised."""
+    from registry.client.ending import renew_streams
+
+    try:
+        return renew_streams(party, categories)
+    except ConsentError as error:
+        session.out.note(f"It is revoked, but the vault's keys could not be renewed: {error}")
+        return []

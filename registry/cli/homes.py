@@ -1,0 +1,73 @@
+"""``init``, ``backup``, ``restore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import app, command
+from registry.cli.output import table
+from registry.cli.session import Session
+
+
+@command(app, "init", "consent init --home ~/alice")
+def init(
+    session: Session,
+    name: Annotated[str, typer.Option(help="The name of the first account.")] = "main",
+) -> None:
+    """Make a home: a vault seed and a first account, sealed with a passphrase."""
+    from registry.core.recipients import recipient_of
+    from registry.core.seeds import owner_identity
+
+    home = session.home
+    phrase = session.new_passphrase()
+    with session.out.working("sealing the new keys"):
+        address = home.create(phrase, name)
+        recipient = recipient_of(owner_identity(home.seed(phrase)))
+    network = session.network_path
+    document = {"home": str(home.path), "network": str(network), "address": address, "recipient": recipient}
+    rows = [("Home", home.path), ("Network", network), ("Account", f"{address} ({name})")]
+    rows.append(("Recipient", f"{recipient[:28]}... ({len(recipient)} characters, in the output of --json)"))
+    session.out.result(document, [*table(rows), "", *_WHAT_TO_KEEP.splitlines()])
+
+
+_WHAT_TO_KEEP = """\
+Back up this folder and remember its passphrase: without both, nobody can open the vault, sign as this
+account or revoke in private, and nobody can reset them. `consent backup FILE` makes one sealed file of it."""
+
+
+@command(app, "backup", "consent backup ~/alice.age")
+def backup(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="The sealed file to write; it must not exist yet.")],
+) -> None:
+    """Seal the whole home, its vault's blocks included, into one file (age, with a passphrase)."""
+    from registry.client.backups import back_up
+
+    vault = session.vault()
+    phrase = session.new_passphrase()
+    with session.out.working("sealing the backup"):
+        saved = back_up(session.home, vault, session.network.store, file, phrase)
+    document = {"file": str(file), "files": saved.files, "blocks": saved.blocks, "bytes": saved.size}
+    rows = [("Backup", file), ("Holds", f"{saved.files} files and {saved.blocks} blocks"), ("Bytes", f"{saved.size:,}")]
+    advice = f"It opens with `consent restore`, or anywhere with `age -d {file} | tar -x`."
+    session.out.result(document, [*table(rows), "", advice])
+
+
+@command(app, "restore", "consent restore ~/alice.age --home ~/alice")
+def restore(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="The sealed file that `consent backup` wrote.")],
+) -> None:
+    """Bring a home back from a backup, into a folder that does not exist yet."""
+    from registry.client.backups import Saved, bring_back
+
+    def opener(phrase: str) -> Saved:
+        return bring_back(file, session.home, session.network.store, phrase)
+
+    with session.out.working("opening the backup"):
+        saved = session.unlock(opener)
+    document = {"home": str(session.home.path), "files": saved.files, "blocks": saved.blocks}
+    session.out.result(document, table([("Home", session.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

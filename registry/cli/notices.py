@@ -1,0 +1,101 @@
+"""``notice``: what a brand tells people before it asks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.cli.app import Key, command, group
+from registry.cli.output import table
+from registry.cli.session import Session
+from registry.cli.words import notice_lines
+from registry.core.errors import InvalidInput
+
+notice = group("notice", "What people are shown before they sign.")
+File = Annotated[Path, typer.Argument(help="A notice document.")]
+
+
+@command(notice, "new", "consent notice new draft.json --out notice.json")
+def new(
+    session: Session,
+    draft: Annotated[Path, typer.Argument(help="The notice as JSON; account and recipient are filled in.")],
+    out: Annotated[Path, typer.Option(help="Where to write the canonical notice.")],
+    key: Key = None,
+) -> None:
+    """Make a notice of this brand from a draft: fills in the account and recipient, checks, writes it canonically."""
+    from registry.client.asking import check_notice
+    from registry.core import codec
+    from registry.core.cids import cid_of_block
+    from registry.core.recipients import recipient_of
+    from registry.core.seeds import owner_identity
+    from registry.storage.files import replace_file
+
+    document = _draft(draft)
+    controller = document.setdefault("controller", {})
+    controller["account"] = session.home.account(session.key_name).address
+    controller["recipient"] = recipient_of(owner_identity(session.unlock(session.home.seed)))
+    raw = codec.dump(document)
+    check_notice(raw)
+    replace_file(out, raw)
+    cid = cid_of_block(raw)
+    session.out.result({"file": str(out), "cid": cid, "bytes": len(raw)}, table([("Notice", cid), ("File", out)]))
+
+
+@command(notice, "check", "consent notice check notice.json")
+def check(session: Session, file: File) -> None:
+    """Is it a notice that people's wallets will accept?"""
+    from registry.client.asking import check_notice
+    from registry.core.cids import cid_of_block
+
+    raw = _read(file)
+    found = check_notice(raw)
+    document = {"cid": cid_of_block(raw), "languages": sorted(found.text), "maxDays": found.max_days}
+    session.out.result(document, [f"Yes: a good notice, in {', '.join(sorted(found.text))}; {cid_of_block(raw)}"])
+
+
+@command(notice, "publish", "consent notice publish notice.json")
+def publish(session: Session, file: File) -> None:
+    """Store a notice where anyone finds it by its CID. Notices are public."""
+    from registry.client.asking import publish_notice
+
+    raw = _read(file)
+    cid = publish_notice(session.network, raw)
+    session.out.result({"cid": cid, "bytes": len(raw)}, table([("Published", cid), ("Bytes", f"{len(raw):,}")]))
+
+
+@command(notice, "show", "consent notice show notice.json --language fr")
+def show(
+    session: Session,
+    file: File,
+    language: Annotated[str | None, typer.Option(help="One of the notice's languages.")] = None,
+) -> None:
+    """A notice in words."""
+    from registry.core.cids import cid_of_block
+    from registry.core.notices import parse_notice
+
+    raw = _read(file)
+    found = parse_notice(raw)
+    chosen = language or ("en" if "en" in found.text else min(found.text))
+    if chosen not in found.text:
+        raise InvalidInput(f"it is not written in {chosen!r}", f"It has: {', '.join(sorted(found.text))}.")
+    session.out.result(json.loads(raw), notice_lines(found, chosen, cid_of_block(raw)))
+
+
+def _read(file: Path) -> bytes:
+    from registry.client.homes import read_bounded
+    from registry.core.notices import MAX_NOTICE
+
+    return read_bounded(file, MAX_NOTICE)
+
+
+def _draft(file: Path) -> dict[str, Any]:
+    from registry.core import codec
+    from registry.core.notices import MAX_NOTICE
+
+    document = json.loads(codec.canonical(_read(file), MAX_NOTICE))
+    if not isinstance(document, dict) or not isinstance(document.get("controller", {}), dict):
+        raise InvalidInput(f"{file} is not a notice", "A notice is a JSON object; see docs/formats.md.")
+    return document

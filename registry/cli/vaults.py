@@ -1,0 +1,95 @@
+"""``vault``: what the person keeps, sealed."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import command, group
+from registry.cli.output import table
+from registry.cli.session import Session
+from registry.cli.words import moment, terms
+from registry.core.errors import InvalidInput
+
+vault = group("vault", "Your own data, sealed file by file before it leaves this machine.")
+
+
+@command(vault, "add", "consent vault add purchases.csv --category pd:Purchase")
+def add(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="Any file.")],
+    category: Annotated[str, typer.Option(help="What kind of personal data it is (DPV), as pd:Purchase.")],
+) -> None:
+    """Seal a file as one record of a category."""
+    from registry.client.vocabulary import check_known
+
+    check_known([category], "data")
+    try:
+        body = file.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
+    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    with body, session.out.working(f"sealing {file.name}"):
+        opened = session.vault()
+        record = opened.add(body, category=category, name=file.name, media_type=media_type, now=session.network.clock())
+    document = {"cid": record.cid, "category": category, "bytes": record.size, "mediaType": media_type}
+    rows = [("Sealed", f"{record.name}, {record.size:,} bytes"), ("Category", terms([category])), ("CID", record.cid)]
+    session.out.result(document, table(rows))
+
+
+@command(vault, "list", "consent vault list")
+def list_(session: Session) -> None:
+    """Every record, by category."""
+    index = session.vault().index()
+    records = [(stream, record) for stream in index.streams for record in stream.records]
+    document = {
+        "records": [
+            {
+                "cid": r.cid,
+                "category": s.category,
+                "epoch": s.epoch,
+                "name": r.name,
+                "bytes": r.size,
+                "addedAt": r.added_at,
+            }
+            for s, r in records
+        ]
+    }
+    lines = [f"{moment(r.added_at)}  {s.category}  epoch {s.epoch}  {r.size:>10,} B  {r.name}" for s, r in records]
+    session.out.result(document, lines or ["the vault is empty; `consent vault add FILE --category IRI` fills it"])
+
+
+@command(vault, "show", "consent vault show bafkrei...")
+def show(
+    session: Session,
+    cid: Annotated[str, typer.Argument(help="The record's CID, or the beginning of it.")],
+) -> None:
+    """One record: what it is, and where it lies."""
+    found = [(s, r) for s in session.vault().index().streams for r in s.records if r.cid.startswith(cid)]
+    if len(found) != 1:
+        raise InvalidInput(f"{len(found)} records have a CID that begins so", "See `consent vault list`.")
+    stream, record = found[0]
+    document = {
+        "cid": record.cid,
+        "category": stream.category,
+        "epoch": stream.epoch,
+        "name": record.name,
+        "bytes": record.size,
+        "mediaType": record.media_type,
+        "schema": record.schema,
+        "addedAt": record.added_at,
+        "head": stream.head,
+    }
+    rows = [
+        ("Name", record.name),
+        ("Category", terms([stream.category])),
+        ("Bytes", f"{record.size:,}"),
+        ("Type", f"{record.media_type}, {record.schema}"),
+        ("Added", moment(record.added_at)),
+        ("CID", record.cid),
+        ("Stream", f"epoch {stream.epoch}, head {stream.head}"),
+    ]
+    session.out.result(document, table(rows))

@@ -1,0 +1,94 @@
+"""The brand's side of the middle: counter-sign a grant, and open what it hands over."""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from registry.client.checking import verify
+from registry.client.parties import Party
+from registry.client.signing import Anchored, anchor, fresh_salt, sign
+from registry.core.capsules import Capsule, StreamKey, open_capsule, open_head
+from registry.core.cids import cid_from_digest, read_file
+from registry.core.errors import InvalidInput
+from registry.core.evidence import Evidence, parse_evidence, with_acceptance
+from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.sealing import open_sealed
+from registry.core.statements import Acceptance, Grant
+
+
+class Opened(NamedTuple):
+    """One opened file: where it was put, its size in bytes, its category."""
+
+    path: Path
+    size: int
+    category: str
+
+
+def accept(party: Party, file: bytes) -> Anchored:
+    """Verify a grant to this brand and counter-sign it: both sides then hold the same bytes."""
+    evidence, _ = _own_grant(party, file)
+    message = Acceptance(
+        grant=to_hex(evidence.digest),
+        controller=party.address,
+        issued_at=party.network.date_for(party.address),
+        salt=fresh_salt(),
+    )
+    done = anchor(party, message, sign(party, message))
+    return Anchored(with_acceptance(evidence, done.evidence), done.receipt)
+
+
+def open_data(party: Party, file: bytes, directory: Path) -> list[Opened]:
+    """Verify a grant to this brand, fetch what it hands over and open it into a new ``directory``.
+
+    All files or none: they are opened beside it and moved into place together.
+    """
+    _, grant = _own_grant(party, file)
+    if grant.content == ZERO_WORD:
+        raise InvalidInput("this grant hands over no stored data", "Nothing is to be opened.")
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
+    sealed = party.network.store.get(cid_from_digest(unhex(grant.content)))
+    capsule = open_capsule(sealed, party.vault.identity, grant)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as work:
+        inner = Path(work) / "open"
+        inner.mkdir(mode=0o700)
+        opened = list(_open_streams(party, capsule, inner))
+        inner.replace(directory)
+    return [one._replace(path=directory / one.path.name) for one in opened]
+
+
+def _own_grant(party: Party, file: bytes) -> tuple[Evidence, Grant]:
+    evidence = parse_evidence(file)
+    message = evidence.statement.message
+    if not isinstance(message, Grant):
+        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Give the file that the person handed over.")
+    verify(party.network, evidence, party.network.policy(controllers=frozenset({party.address})))
+    return evidence, message
+
+
+def _open_streams(party: Party, capsule: Capsule, directory: Path) -> Iterator[Opened]:
+    for key in capsule.streams:
+        head = open_head(party.network.store.get(key.head), key, capsule.vault_key)
+        for number, record in enumerate(head.records, 1):
+            path = directory / _name(key, number, record.media_type)
+            _open_record(party, record.cid, key.identity, path)
+            yield Opened(path, path.stat().st_size, key.category)
+
+
+def _open_record(party: Party, cid: str, identity: str, path: Path) -> None:
+    with tempfile.TemporaryFile(dir=path.parent) as sealed, path.open("wb") as plain:
+        for piece in read_file(cid, party.network.store.get):
+            sealed.write(piece)
+        sealed.seek(0)
+        open_sealed(sealed, plain, [identity])
+
+
+def _name(key: StreamKey, number: int, media_type: str) -> str:
+    # The person's own file name is not handed over: it may tell more than they agreed to.
+    local = "".join(c if c.isalnum() else "-" for c in key.category.rsplit("/", 1)[-1].rsplit(":", 1)[-1])
+    return f"{local}-{key.epoch}-{number}{mimetypes.guess_extension(media_type) or '.bin'}"

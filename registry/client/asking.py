@@ -1,0 +1,64 @@
+"""The brand's side of the beginning: publish a notice, ask for consent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from registry.client.parties import Network, Party
+from registry.client.signing import fresh_salt, sign_evidence
+from registry.client.vocabulary import check_known
+from registry.core.cids import Block, cid_of_block
+from registry.core.errors import InvalidInput
+from registry.core.evidence import Evidence
+from registry.core.notices import Notice, notice_digest, parse_notice
+from registry.core.recipients import parse_recipient
+from registry.core.rendering import DAY, fits
+from registry.core.statements import Request
+
+
+def check_notice(raw: bytes) -> Notice:
+    """The notice, if a brand can work with it: well formed, known terms, a recipient that can be sealed to."""
+    notice = parse_notice(raw)
+    for scope in notice.scopes:
+        check_known(scope.purposes, "purpose")
+        check_known(scope.data, "data")
+    check_known([notice.terms], "agreement")
+    parse_recipient(notice.controller.recipient)
+    return notice
+
+
+def publish_notice(network: Network, raw: bytes) -> str:
+    """Store a checked notice; its CID. Notices are public."""
+    check_notice(raw)
+    cid = cid_of_block(raw)
+    network.store.put([Block(cid, raw)])
+    return cid
+
+
+def request(
+    party: Party,
+    notice: bytes,
+    *,
+    purposes: Collection[str] | None = None,
+    data: Collection[str] | None = None,
+    days: int = 30,
+) -> Evidence:
+    """A signed Request for all of the notice's first scope, or for what is named; it can be answered for ``days``."""
+    parsed = check_notice(notice)
+    if parsed.controller.account != party.address:
+        raise InvalidInput("the notice names another account as controller", "Sign with the account in the notice.")
+    if not 1 <= days <= 3650:
+        raise InvalidInput(f"a request cannot stay open for {days} days", "Choose 1 to 3650 days.")
+    issued_at = party.network.date_for(party.address)
+    message = Request(
+        controller=party.address,
+        notice=notice_digest(notice),
+        purposes=tuple(sorted(purposes or parsed.scopes[0].purposes)),
+        data=tuple(sorted(data or parsed.scopes[0].data)),
+        terms=parsed.terms,
+        issued_at=issued_at,
+        expires_at=issued_at + days * DAY,
+        salt=fresh_salt(),
+    )
+    fits(parsed, message.notice, message)
+    return sign_evidence(party, message, notice)

@@ -1,0 +1,172 @@
+"""One sealed file of a whole home: keys, seed, evidence, and every block of its vault.
+
+A tar archive inside an age file with a passphrase, so that a person can always leave:
+``age -d FILE | tar -x`` needs none of our software.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple, cast
+
+from registry.client.homes import Home
+from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_from_digest, read_file
+from registry.core.errors import DamagedSeal, InvalidInput, StorageUnavailable
+from registry.core.recipients import Passphrase
+from registry.core.scalars import ZERO_WORD, unhex
+from registry.core.sealing import open_sealed, seal
+from registry.core.statements import Grant
+from registry.storage.base import BlockStore
+from registry.storage.files import replace_file
+from registry.vault.vault import Vault
+
+MAX_HOME_FILE = 16 * 1024 * 1024
+_FILES = re.compile(
+    r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json|(?:evidence|requests)/0x[0-9a-f]{64}\.json"
+)
+_BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")
+
+
+class Saved(NamedTuple):
+    """What a backup holds: home files, vault blocks, and its own size in bytes."""
+
+    files: int
+    blocks: int
+    size: int
+
+
+def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase: str) -> Saved:
+    """Write the sealed backup of a home to a new ``file``, whole or not at all."""
+    if file.exists():
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryFile(dir=home.path) as plain,
+        tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as sealed,
+    ):
+        files, blocks = _write_archive(plain, home, vault, store)
+        plain.seek(0)
+        seal(plain, cast(BinaryIO, sealed), [Passphrase(passphrase)])
+        sealed.flush()
+        _link(Path(sealed.name), file)
+    return Saved(files, blocks, file.stat().st_size)
+
+
+def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved:
+    """Restore a backup into a home that does not exist yet, and its blocks into the store; all of it or nothing."""
+    if home.path.exists():
+        raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
+    home.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
+    with source, tempfile.TemporaryDirectory(dir=home.path.parent, prefix=f".{home.path.name}.") as work:
+        inner = Path(work) / "home"
+        inner.mkdir(mode=0o700)
+        with tempfile.TemporaryFile(dir=work) as plain:
+            open_sealed(source, plain, [Passphrase(passphrase)])
+            plain.seek(0)
+            files, blocks = _read_archive(plain, inner, store)
+        if not Home(inner).exists:
+            raise DamagedSeal("the backup holds no home (seed.json is missing)")
+        inner.replace(home.path)
+    return Saved(files, blocks, file.stat().st_size)
+
+
+def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
+    files = blocks = 0
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
+            name = path.relative_to(home.path).as_posix()
+            if _FILES.fullmatch(name):
+                _add(archive, name, path.read_bytes())
+                files += 1
+        for block in _blocks(home, vault, store):
+            _add(archive, f"blocks/{block.cid}", block.data)
+            blocks += 1
+    return files, blocks
+
+
+def _blocks(home: Home, vault: Vault, store: BlockStore) -> Iterator[Block]:
+    index = vault.index()
+    for cid in vault.roots():
+        yield from _tree(cid, store)
+    for stream in index.streams:
+        yield Block(stream.head, store.get(stream.head))
+        for record in stream.records:
+            yield from _tree(record.cid, store)
+    for _, evidence in home.kept():
+        message = evidence.statement.message
+        if isinstance(message, Grant) and message.content != ZERO_WORD:
+            yield from _capsule(cid_from_digest(unhex(message.content)), store)
+
+
+def _capsule(cid: str, store: BlockStore) -> Iterator[Block]:
+    # A brand's home keeps evidence of capsules that the person may have erased since: those are gone, rightly.
+    if store.has(cid):
+        yield Block(cid, store.get(cid))
+
+
+def _tree(cid: str, store: BlockStore) -> Iterator[Block]:
+    """Every block of a file, in the order in which it is read, in constant memory."""
+    seen: list[Block] = []
+
+    def get(wanted: str) -> bytes:
+        data = store.get(wanted)
+        seen.append(Block(wanted, data))
+        return data
+
+    for _ in read_file(cid, get):
+        yield from seen
+        seen.clear()
+    yield from seen
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(data), 0o600
+    archive.addfile(member, io.BytesIO(data))
+
+
+def _read_archive(plain: IO[bytes], home: Path, store: BlockStore) -> tuple[int, int]:
+    files = blocks = 0
+    try:
+        with tarfile.open(fileobj=plain, mode="r:") as archive:
+            for member in archive:
+                data = _content(archive, member)
+                if found := _BLOCK.fullmatch(member.name):
+                    store.put([Block(found[1], data)])
+                    blocks += 1
+                else:
+                    replace_file(home / member.name, data)
+                    files += 1
+    except tarfile.TarError as error:
+        raise DamagedSeal(f"the backup is not a tar archive: {error}") from None
+    return files, blocks
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    # Only names that a backup writes: nothing lands outside the home, no link is followed.
+    is_block = _BLOCK.fullmatch(member.name) is not None
+    if not member.isfile() or not (is_block or _FILES.fullmatch(member.name)):
+        raise DamagedSeal(f"the backup holds {member.name[:80]!r}, which no backup holds")
+    if member.size > (MAX_BLOCK_BYTES if is_block else MAX_HOME_FILE):
+        raise DamagedSeal(f"{member.name[:80]!r} in the backup is too large")
+    file = archive.extractfile(member)
+    if file is None:
+        raise StorageUnavailable(f"{member.name[:80]!r} in the backup cannot be read")
+    return file.read()
+
+
+def _link(written: Path, file: Path) -> None:
+    # A hard link fails where the name is taken, so two backups at once cannot replace one another.
+    try:
+        file.hardlink_to(written)
+    except FileExistsError:
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None

@@ -1,0 +1,51 @@
+"""Read the facts, then judge: evidence against the chain that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from registry.client.parties import Network
+from registry.core.errors import NotConsented
+from registry.core.evidence import Evidence, parse_evidence
+from registry.core.policy import Policy
+from registry.core.verifier import VerifiedStatement, questions
+from registry.core.verifier import verify as judge
+
+
+def verify(
+    network: Network,
+    evidence: Evidence | bytes,
+    policy: Policy,
+    *,
+    at: int | None = None,
+    grant: Evidence | None = None,
+) -> VerifiedStatement:
+    """What `registry.core.verifier.verify` says of this evidence now, or ``at`` another time (unix seconds).
+
+    Raises the ``NotConsented`` subclass that says why not, ``LedgerUnavailable`` where it could not be checked.
+    """
+    if isinstance(evidence, bytes):
+        evidence = parse_evidence(evidence)
+    facts = network.read(evidence, depth=policy.confirmations, at=at)
+    return judge(evidence, facts, policy, facts.present if at is None else at, grant=grant)
+
+
+def survey(network: Network, files: Iterable[Evidence]) -> list[VerifiedStatement | NotConsented]:
+    """Judge many pieces of evidence by one reading of the chain: for each the judgement, or why not.
+
+    Nothing is asked but whether they hold; ``LedgerUnavailable`` where the chain cannot be read.
+    """
+    every = list(files)
+    asked = [questions(evidence) for evidence in every]
+    anchors = [question for part, _ in asked for question in part]
+    signatures = [question for _, part in asked for question in part]
+    facts = network.ledger.facts(anchors, signatures)
+    policy = network.policy(controllers=None)
+
+    def one(evidence: Evidence) -> VerifiedStatement | NotConsented:
+        try:
+            return judge(evidence, facts, policy, facts.present)
+        except NotConsented as no:
+            return no
+
+    return [one(evidence) for evidence in every]

@@ -1,0 +1,99 @@
+"""How a person ends what they allowed: in private, openly, all at once, or an address for ever.
+
+Nobody can stop any of them, and none needs a brand's or a notary's help. The private way shows nobody anything;
+the others show the address, and whoever calls them says so first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from registry.client.parties import Network, Party
+from registry.client.signing import sign
+from registry.core.errors import InvalidInput
+from registry.core.evidence import Evidence
+from registry.core.locks import handle_for, lock_of, revocation_secret, salt_hash, tag_of
+from registry.core.scalars import to_hex
+from registry.core.statements import Grant, Retire, Revoke, RevokeAll
+from registry.ledger.base import Receipt
+
+
+def revoke(party: Party, evidence: Evidence) -> Receipt:
+    """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing."""
+    grant = _grant(evidence)
+    secret = revocation_secret(party.seed, grant.salt)
+    if lock_of(secret) != grant.revocation:
+        raise InvalidInput(
+            "this vault's seed did not make the lock of that grant",
+            "If the grant names your address, end it openly: `consent revoke --open`.",
+        )
+    _check_domain(party.network, evidence)
+    return _transact(party, "revoke", to_hex(secret), tag_of(grant.subject, grant.salt))
+
+
+def revoke_openly(party: Party, evidence: Evidence) -> Receipt:
+    """End one grant with the subject's own key, whoever made its lock. The address is seen."""
+    grant = _grant(evidence)
+    _check_subject(party, grant)
+    _check_domain(party.network, evidence)
+    if _pays_itself(party):
+        return _transact(party, "revokeOpenly", grant.revocation, salt_hash(grant.salt))
+    handle = handle_for(grant.subject, grant.revocation, grant.salt)
+    signature = sign(party, Revoke(party.address, handle))
+    return _transact(
+        party, "revokeOpenlyFor", party.address, grant.revocation, salt_hash(grant.salt), to_hex(signature)
+    )
+
+
+def revoke_all(party: Party) -> Receipt:
+    """The kill-switch: end everything this address issued until now. The address is seen."""
+    if _pays_itself(party):
+        return _transact(party, "revokeAll")
+    until = party.network.date_for(party.address)
+    signature = sign(party, RevokeAll(party.address, until))
+    return _transact(party, "revokeAllFor", party.address, until, to_hex(signature))
+
+
+def retire(party: Party) -> Receipt:
+    """For a stolen key: this address is never believed again. It is seen, and there is no way back."""
+    if _pays_itself(party):
+        return _transact(party, "retire")
+    return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
+
+
+def renew_streams(party: Party, categories: Collection[str] | None = None) -> list[str]:
+    """After an ending: new keys for these categories (all by default), so that old ones open nothing later."""
+    if categories is None:
+        categories = {stream.category for stream in party.vault.index().streams}
+    return party.vault.renew(categories)
+
+
+def _grant(evidence: Evidence) -> Grant:
+    message = evidence.statement.message
+    if not isinstance(message, Grant):
+        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are revoked.")
+    return message
+
+
+def _check_subject(party: Party, grant: Grant) -> None:
+    if grant.subject != party.address:
+        raise InvalidInput(
+            f"the grant is of {grant.subject}, not of {party.address}", "Choose the account that granted it."
+        )
+
+
+def _check_domain(network: Network, evidence: Evidence) -> None:
+    # Revealing the secret on another chain would end nothing there, and let anyone end the grant where it lives.
+    if evidence.statement.domain != network.domain:
+        raise InvalidInput(
+            "the grant lives on another chain or registry than the configured one",
+            "Revoke it with that network's configuration.",
+        )
+
+
+def _pays_itself(party: Party) -> bool:
+    return party.sender is not None and party.sender.address == party.address
+
+
+def _transact(party: Party, function: str, *args: str | int) -> Receipt:
+    return party.network.ledger.transact(function, *args, sender=party.sender)

@@ -1,0 +1,63 @@
+"""Sign a statement, anchor its commitment, and have evidence."""
+
+from __future__ import annotations
+
+import secrets
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from registry.client.parties import Party
+from registry.core.errors import Rejected
+from registry.core.evidence import STATEMENTS, Anchor, Evidence, commitment_of
+from registry.core.merkle import leaf_of
+from registry.core.recovery import recover
+from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.statements import Acceptance, Grant, Message, Refusal, Request
+from registry.core.typeddata import digest, typed_data
+from registry.ledger.base import Receipt
+
+
+class Anchored(NamedTuple):
+    """Evidence, and the receipt of the transaction that anchored it."""
+
+    evidence: Evidence
+    receipt: Receipt
+
+
+def fresh_salt() -> str:
+    """32 random bytes, 0x hex: nothing that is anchored can be guessed."""
+    return to_hex(secrets.token_bytes(32))
+
+
+def sign(party: Party, message: Message) -> bytes:
+    """The wallet's signature of this message; ``Rejected`` where it is another account's."""
+    domain = party.network.domain
+    signature = party.wallet.sign_typed_data(typed_data(domain, message))
+    if recover(digest(domain, message), signature) != unhex(party.address):
+        raise Rejected(f"the wallet's signature is not that of {party.address}", "Choose that account in the wallet.")
+    return signature
+
+
+def sign_evidence(party: Party, message: Request, notice: bytes) -> Evidence:
+    """A signed Request with its notice; requests are not anchored."""
+    return _evidence(party, message, sign(party, message), notice=notice.decode())
+
+
+def anchor(
+    party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
+) -> Anchored:
+    """Put the commitment on chain as a batch of one; anyone may do it, so the network's relay does."""
+    placeholder = Anchor(root=ZERO_WORD, proof=(), transaction=ZERO_WORD, block=0)
+    text = UNSET if notice is None else notice.decode()
+    commitment = commitment_of(_evidence(party, message, signature, notice=text, anchor=placeholder))
+    root = to_hex(leaf_of(commitment))
+    receipt = party.network.ledger.transact("anchor", root, to_hex(sha256(commitment).digest()), sender=party.sender)
+    proved = Anchor(root=root, proof=(), transaction=receipt.transaction, block=receipt.block)
+    return Anchored(_evidence(party, message, signature, notice=text, anchor=proved), receipt)
+
+
+def _evidence(party: Party, message: Message, signature: bytes, **parts: Any) -> Evidence:
+    statement = STATEMENTS[type(message)](domain=party.network.domain, message=message)
+    return Evidence(statement=statement, signature=to_hex(signature), **parts)

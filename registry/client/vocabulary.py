@@ -1,0 +1,52 @@
+"""The terms that may be signed: the Data Privacy Vocabulary and the IEEE 7012 agreements, shipped as data.
+
+Unknown vocabulary is refused when signing, never when verifying: evidence outlives vocabularies.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from registry.core.errors import InvalidInput
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> dict[str, Any]:
+    """The shipped document: ``namespaces``, ``version``, and ``terms`` by compact IRI."""
+    document: dict[str, Any] = json.loads((files("registry") / "data" / "vocabulary.json").read_bytes())
+    return document
+
+
+def check_known(terms: Iterable[str], kind: str) -> None:
+    """``InvalidInput`` unless each is a known term of this kind: "purpose", "data" or "agreement".
+
+    A full ``https://`` IRI outside the shipped namespaces is somebody else's vocabulary, and is allowed; inside
+    them it would be a second spelling of a compact one.
+    """
+    for term in terms:
+        if term.startswith("https://"):
+            _check_foreign(term)
+        elif vocabulary()["terms"].get(term, {}).get("kind") != kind:
+            raise InvalidInput(f"{term} is not a known {kind} of DPV {vocabulary()['version']}", _advice(term, kind))
+
+
+def label(term: str) -> str:
+    """The vocabulary's English label, or the term itself where it has none."""
+    return str(vocabulary()["terms"].get(term, {}).get("label", term))
+
+
+def _check_foreign(term: str) -> None:
+    for prefix, namespace in vocabulary()["namespaces"].items():
+        if term.startswith(namespace):
+            raise InvalidInput(f"{term} has a compact form", f"Write {prefix}:{term.removeprefix(namespace)}.")
+
+
+def _advice(term: str, kind: str) -> str:
+    known = [name for name, entry in vocabulary()["terms"].items() if entry["kind"] == kind]
+    near = difflib.get_close_matches(term, known, n=3, cutoff=0.5)
+    return f"Did you mean {', '.join(near)}?" if near else "Look the term up at https://w3id.org/dpv."

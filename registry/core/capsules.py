@@ -1,0 +1,162 @@
+"""Capsules and stream heads: what a grant hands over, and what a stream holds (DESIGN section 6).
+
+age does not say who sealed a file, so both are signed by the vault's Ed25519 key over the RFC 8785 bytes of the
+object without its signature.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Meta, Struct
+
+from registry.core import codec
+from registry.core.cids import digest_of_cid
+from registry.core.errors import DamagedSeal, InvalidInput, Malformed, WrongCapsule
+from registry.core.scalars import Address, Bytes32, UInt64, check_address, check_term, to_hex, unhex
+from registry.core.sealing import open_bytes, seal_bytes
+from registry.core.statements import Grant
+
+MAX_CAPSULE = 256 * 1024
+MAX_HEAD = 1024 * 1024
+
+Ed25519Signature = Annotated[str, Meta(pattern=r"\A0x[0-9a-f]{128}\Z")]
+_UNSIGNED = "0x" + "00" * 64
+
+
+class RecordRef(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """One sealed record: where it lies, what schema its body follows, its media type (RFC 6838)."""
+
+    cid: str
+    schema: str
+    media_type: str
+
+    def __post_init__(self) -> None:
+        digest_of_cid(self.cid)
+
+
+class StreamHead(Struct, frozen=True, forbid_unknown_fields=True):
+    """The records of one stream (a category in an epoch) as they stand at this number."""
+
+    stream: str
+    epoch: Annotated[int, Meta(ge=1)]
+    number: Annotated[int, Meta(ge=1)]
+    previous: str | None
+    records: tuple[RecordRef, ...]
+    signature: Ed25519Signature = _UNSIGNED
+    type: Literal["StreamHead"] = "StreamHead"
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        check_term(self.stream, "stream")
+        if (self.number == 1) != (self.previous is None):
+            raise Malformed("a head has a previous one, unless it is number 1")
+
+
+class StreamKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """What opens one stream: its age identity and the newest head."""
+
+    category: str
+    epoch: UInt64
+    identity: str
+    head: str
+
+    def __post_init__(self) -> None:
+        check_term(self.category, "category")
+        digest_of_cid(self.head)
+
+    def __repr__(self) -> str:
+        return f"StreamKey(category={self.category!r}, epoch={self.epoch}, head={self.head!r})"
+
+
+class Capsule(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What a grant hands over: whom it is for, the keys, and the vault's public key."""
+
+    subject: Address
+    controller: Address
+    lock: Bytes32
+    vault_key: Bytes32
+    streams: tuple[StreamKey, ...]
+    signature: Ed25519Signature = _UNSIGNED
+    type: Literal["Capsule"] = "Capsule"
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+        check_address(self.controller)
+
+
+_Signed = TypeVar("_Signed", StreamHead, Capsule)
+_heads = msgspec.json.Decoder(StreamHead)
+_capsules = msgspec.json.Decoder(Capsule)
+
+
+def public_key_of(key: Ed25519PrivateKey) -> str:
+    """``vaultKey``: 0x hex of the 32-byte public key."""
+    return to_hex(key.public_key().public_bytes_raw())
+
+
+def signed(document: _Signed, key: Ed25519PrivateKey) -> _Signed:
+    """The same document with the vault key's signature in it."""
+    return msgspec.structs.replace(document, signature=to_hex(key.sign(_signable(document))))
+
+
+def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
+    """One raw block of at most 256 KiB, sealed to the recipient in the controller's notice."""
+    sealed = seal_bytes(codec.encode(capsule), [recipient])
+    if len(sealed) > MAX_CAPSULE:
+        raise InvalidInput("the capsule is larger than 256 KiB", "Grant fewer categories at a time.")
+    return sealed
+
+
+def open_capsule(sealed: bytes, identity: str, grant: Grant) -> Capsule:
+    """The capsule, if it opens with this age identity and was made for this very grant.
+
+    Raises ``NotARecipient`` for a stranger's identity, ``DamagedSeal`` for altered bytes, ``WrongCapsule`` where
+    it belongs to another subject, controller or grant.
+    """
+    capsule = _parse(open_bytes(sealed, [identity]), _capsules, MAX_CAPSULE)
+    for name, wanted in (("subject", grant.subject), ("controller", grant.controller), ("lock", grant.revocation)):
+        if getattr(capsule, name) != wanted:
+            raise WrongCapsule(f"the capsule was made for another {name}")
+    _check_signature(capsule, capsule.vault_key)
+    return capsule
+
+
+def seal_head(head: StreamHead, recipient: str) -> bytes:
+    """The head as it is stored: sealed to its stream."""
+    return seal_bytes(codec.encode(head), [recipient])
+
+
+def open_head(sealed: bytes, key: StreamKey, vault_key: str) -> StreamHead:
+    """The head of this stream, if the vault signed it; ``WrongCapsule`` if it is another stream's."""
+    head = _parse(open_bytes(sealed, [key.identity]), _heads, MAX_HEAD)
+    if (head.stream, head.epoch) != (key.category, key.epoch):
+        raise WrongCapsule(f"the head belongs to {head.stream}, epoch {head.epoch}")
+    _check_signature(head, vault_key)
+    return head
+
+
+def _signable(document: StreamHead | Capsule) -> bytes:
+    members = msgspec.to_builtins(document)
+    del members["signature"]
+    return codec.encode(members)
+
+
+def _check_signature(document: StreamHead | Capsule, vault_key: str) -> None:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(unhex(vault_key))
+        key.verify(unhex(document.signature), _signable(document))
+    except (InvalidSignature, ValueError):
+        raise WrongCapsule("it is not signed by the vault it claims to come from") from None
+
+
+def _parse(raw: bytes, decoder: msgspec.json.Decoder[_Signed], limit: int) -> _Signed:
+    try:
+        return codec.decode(raw, decoder, limit)
+    except Malformed as error:
+        # It opened, so its maker wrote it so: not a "no" about consent.
+        raise DamagedSeal(f"what was sealed is not what it should be: {error}") from None

@@ -1,0 +1,94 @@
+"""The vault's index: every stream, its key, its head and its records. Sealed to the owner; restores the vault."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from registry.core import codec
+from registry.core.capsules import RecordRef, StreamKey
+from registry.core.cids import Block, file_blocks, read_file
+from registry.core.errors import DamagedSeal, Malformed, StorageUnavailable
+from registry.core.scalars import UInt64, check_term
+from registry.core.sealing import open_bytes, seal_bytes
+from registry.storage.base import BlockStore
+
+MAX_INDEX = 64 * 1024 * 1024
+
+
+class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """One record as its owner knows it: ``name`` stays in the index and is never handed over.
+
+    ``size`` is the body's, in bytes; ``added_at`` in unix seconds.
+    """
+
+    cid: str
+    schema: str
+    media_type: str
+    name: str
+    size: UInt64
+    added_at: UInt64
+
+    @property
+    def reference(self) -> RecordRef:
+        """What a stream's head says of it."""
+        return RecordRef(self.cid, self.schema, self.media_type)
+
+
+class Stream(Struct, frozen=True, forbid_unknown_fields=True):
+    """One category in one epoch, with the key that only this stream has."""
+
+    category: str
+    epoch: Annotated[int, Meta(ge=1)]
+    identity: str
+    head: str
+    number: Annotated[int, Meta(ge=1)]
+    records: tuple[Record, ...]
+
+    def __post_init__(self) -> None:
+        check_term(self.category, "category")
+
+    def __repr__(self) -> str:
+        return f"Stream({self.category!r}, epoch {self.epoch}, {len(self.records)} records)"
+
+    @property
+    def key(self) -> StreamKey:
+        """What a capsule hands over of it."""
+        return StreamKey(self.category, self.epoch, self.identity, self.head)
+
+
+class Index(Struct, frozen=True, forbid_unknown_fields=True):
+    """All streams, oldest epochs first."""
+
+    streams: tuple[Stream, ...] = ()
+    type: Literal["VaultIndex"] = "VaultIndex"
+    version: Literal[1] = 1
+
+    def newest(self, category: str) -> Stream | None:
+        """The stream of the category's newest epoch, if there is one."""
+        found = [stream for stream in self.streams if stream.category == category]
+        return max(found, key=lambda stream: stream.epoch, default=None)
+
+
+_decoder = msgspec.json.Decoder(Index)
+
+
+def seal_index(index: Index, recipient: str) -> list[Block]:
+    """The blocks of the sealed index, the root last."""
+    return list(file_blocks(io.BytesIO(seal_bytes(codec.encode(index), [recipient]))))
+
+
+def open_index(cid: str, store: BlockStore, identity: str) -> Index:
+    """The index at this CID, opened with the owner's identity."""
+    sealed = bytearray()
+    for piece in read_file(cid, store.get):
+        sealed += piece
+        if len(sealed) > MAX_INDEX:
+            raise StorageUnavailable(f"the vault's index is larger than {MAX_INDEX:,} bytes")
+    try:
+        return codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
+    except Malformed as error:
+        raise DamagedSeal(f"the vault's index is not one: {error}") from None
