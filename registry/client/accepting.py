@@ -19,6 +19,8 @@ from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.sealing import open_sealed
 from registry.core.statements import Acceptance, Grant
 
+MAX_LOCAL_NAME = 80
+
 
 class Opened(NamedTuple):
     """One opened file: where it was put, its size in bytes, its category."""
@@ -72,10 +74,12 @@ def _own_grant(party: Party, file: bytes) -> tuple[Evidence, Grant]:
 
 
 def _open_streams(party: Party, capsule: Capsule, directory: Path) -> Iterator[Opened]:
-    for key in capsule.streams:
+    for place, key in enumerate(capsule.streams, 1):
         head = open_head(party.network.store.get(key.head), key, capsule.vault_key)
         for number, record in enumerate(head.records, 1):
             path = directory / _name(key, number, record.media_type)
+            if path.exists():
+                path = path.with_stem(f"{path.stem}-{place}")  # another vocabulary's term of the same local name
             _open_record(party, record.cid, key.identity, path)
             yield Opened(path, path.stat().st_size, key.category)
 
@@ -91,4 +95,4 @@ def _open_record(party: Party, cid: str, identity: str, path: Path) -> None:
 def _name(key: StreamKey, number: int, media_type: str) -> str:
     # The person's own file name is not handed over: it may tell more than they agreed to.
     local = "".join(c if c.isalnum() else "-" for c in key.category.rsplit("/", 1)[-1].rsplit(":", 1)[-1])
-    return f"{local}-{key.epoch}-{number}{mimetypes.guess_extension(media_type) or '.bin'}"
+    return f"{local[:MAX_LOCAL_NAME]}-{key.epoch}-{number}{mimetypes.guess_extension(media_type) or '.bin'}"

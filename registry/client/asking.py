@@ -53,8 +53,8 @@ def request(
     message = Request(
         controller=party.address,
         notice=notice_digest(notice),
-        purposes=tuple(sorted(purposes or parsed.scopes[0].purposes)),
-        data=tuple(sorted(data or parsed.scopes[0].data)),
+        purposes=tuple(sorted(set(purposes or parsed.scopes[0].purposes))),
+        data=tuple(sorted(set(data or parsed.scopes[0].data))),
         terms=parsed.terms,
         issued_at=issued_at,
         expires_at=issued_at + days * DAY,

@@ -157,6 +157,8 @@ def _language(notice: Notice, wanted: str | None) -> str:
 def _chosen(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -> tuple[str, ...]:
     if chosen is None:
         return asked
+    if not chosen:
+        raise InvalidInput(f"no {what} is chosen", "Choose one at least, or refuse the request.")
     foreign = sorted(set(chosen).difference(asked))
     if foreign:
         raise InvalidInput(f"the {what} {foreign[0]} was not asked for", f"Choose among {', '.join(asked)}.")

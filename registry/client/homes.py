@@ -49,8 +49,10 @@ class Home:
         if self.exists:
             raise InvalidInput(f"{self.path} is a home already", "Choose another folder with --home.")
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        address = keyfiles.new_key(self.keys, key, passphrase)
-        sealed = keystore.seal_secret(secrets.token_bytes(32), passphrase)
+        # No work makes an empty passphrase harder to guess, so none is done for it.
+        cost = keystore.STANDARD if passphrase else keystore.LIGHT
+        address = keyfiles.new_key(self.keys, key, passphrase, cost=cost)
+        sealed = keystore.seal_secret(secrets.token_bytes(32), passphrase, cost)
         replace_file(self.path / "config.toml", f'key = "{key}"\n'.encode())
         # Last: its presence says that the home is whole.
         replace_file(self.path / "seed.json", json.dumps(sealed).encode())

@@ -157,6 +157,6 @@ def _check_signature(document: StreamHead | Capsule, vault_key: str) -> None:
 def _parse(raw: bytes, decoder: msgspec.json.Decoder[_Signed], limit: int) -> _Signed:
     try:
         return codec.decode(raw, decoder, limit)
-    except Malformed as error:
+    except (InvalidInput, Malformed) as error:
         # It opened, so its maker wrote it so: not a "no" about consent.
         raise DamagedSeal(f"what was sealed is not what it should be: {error}") from None

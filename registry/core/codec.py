@@ -9,6 +9,7 @@ notice's ``more``) goes through the ``rfc8785`` package.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +19,9 @@ from registry.core.errors import Malformed
 
 T = TypeVar("T")
 
+MAX_NESTING = 128
+
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -36,8 +40,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """Like `decode`, without the comparison: for a caller that compares by other means."""
-    if len(raw) > limit:
-        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+    _check_size(raw, limit)
     try:
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -46,8 +49,7 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 def canonical(raw: bytes, limit: int) -> bytes:
     """RFC 8785 bytes of any JSON text; duplicate keys, NaN and integers over 53 bits are ``Malformed``."""
-    if len(raw) > limit:
-        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+    _check_size(raw, limit)
     try:
         return dump(json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant))
     except (ValueError, RecursionError) as error:
@@ -60,6 +62,29 @@ def dump(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise Malformed(_explain(error)) from None
+
+
+def _check_size(raw: bytes, limit: int) -> None:
+    if len(raw) > limit:
+        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+    if raw.count(b"[") + raw.count(b"{") > MAX_NESTING and _nesting(raw) > MAX_NESTING:
+        raise Malformed(f"it is nested more than {MAX_NESTING} deep")
+
+
+def _nesting(raw: bytes) -> int:
+    """How deep arrays and objects lie in each other; it stops counting above ``MAX_NESTING``.
+
+    The interpreter's recursion limit is no bound: libraries for the EVM raise it past what the C stack holds, and
+    a few tens of thousands of brackets would then end the process.
+    """
+    depth = deepest = 0
+    for token in _STRUCTURE.finditer(raw):
+        character = raw[token.start()]
+        depth += (character in b"[{") - (character in b"]}")
+        deepest = max(deepest, depth)
+        if deepest > MAX_NESTING:
+            break
+    return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -111,9 +111,14 @@ def parse_typed_data(document: Any) -> tuple[Domain, Message]:
     if document["types"] != {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))}:
         raise Malformed(f"the type definition is not that of {kind}")
     try:
-        return msgspec.convert(document["domain"], Domain), msgspec.convert(document["message"], MESSAGES[kind])
-    except msgspec.ValidationError as error:
+        domain, message = (
+            msgspec.convert(document["domain"], Domain),
+            msgspec.convert(document["message"], MESSAGES[kind]),
+        )
+        digest(domain, message)  # a lone surrogate is a str but no text: it has no UTF-8, so no digest
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Malformed(f"not valid: {error}") from None
+    return domain, message
 
 
 def _named(fields: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:

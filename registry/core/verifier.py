@@ -16,7 +16,9 @@ The first step that fails names the error. Facts that are missing, stale or of a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
+from types import MappingProxyType
+from typing import NoReturn
 
 from msgspec import UNSET
 
@@ -52,11 +54,14 @@ class VerifiedStatement:
     block: int
     asked: Mapping[str, str]
     acceptance: str
-    _made_by: object = field(repr=False)
+    _made_by: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self._made_by is not _ONLY_VERIFY:
+    def __post_init__(self, _made_by: object) -> None:
+        if _made_by is not _ONLY_VERIFY:
             raise TypeError("only verify() makes a verified statement")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a verified statement is neither copied nor stored: verify again")
 
 
 class VerifiedGrant(VerifiedStatement):
@@ -73,12 +78,7 @@ def questions(evidence: Evidence) -> tuple[list[Question], list[SignatureQuestio
 
 
 def verify(
-    evidence: Evidence | bytes,
-    facts: Facts,
-    policy: Policy,
-    now: int,
-    *,
-    grant: Evidence | None = None,
+    evidence: Evidence | bytes, facts: Facts, policy: Policy, now: int, *, grant: Evidence | None = None
 ) -> VerifiedStatement:
     """Judge evidence by facts and policy at ``now`` (unix seconds): a `VerifiedGrant` for a grant.
 
@@ -176,9 +176,9 @@ def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
     if isinstance(message, Grant):
         if seen.revoked_at:
             raise errors.Revoked(f"the person revoked it at {seen.revoked_at}")
-        if seen.cutoff and min(message.issued_at, seen.anchored_at) <= seen.cutoff:
+        if min(message.issued_at, seen.anchored_at) <= seen.cutoff:
             raise errors.Revoked("the person revoked everything issued until then")
-    if isinstance(message, Request) and seen.cutoff and message.issued_at <= seen.cutoff:
+    if isinstance(message, Request) and message.issued_at <= seen.cutoff:
         raise errors.Revoked("the controller withdrew everything issued until then")
 
 
@@ -286,7 +286,7 @@ def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
     )
 
 
-def _asked(policy: Policy) -> dict[str, str]:
+def _asked(policy: Policy) -> Mapping[str, str]:
     answers = {
         "controller": policy.controllers,
         "purposes": policy.purposes,
@@ -296,4 +296,5 @@ def _asked(policy: Policy) -> dict[str, str]:
         "confirmations": {str(policy.confirmations)} if policy.confirmations else None,
         "max_backdate": None if policy.max_backdate is None else {str(policy.max_backdate)},
     }
-    return {name: "not asked" if values is None else ", ".join(sorted(values)) for name, values in answers.items()}
+    told = {name: "not asked" if values is None else ", ".join(sorted(values)) for name, values in answers.items()}
+    return MappingProxyType(told)

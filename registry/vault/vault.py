@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
 from registry.core.cids import Block, cid_of_block, digest_of_cid, file_blocks
-from registry.core.errors import InvalidInput, Malformed
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.recipients import generate_identity, recipient_of
 from registry.core.scalars import check_term
 from registry.core.sealing import seal
@@ -76,7 +76,7 @@ class Vault:
         return record
 
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
-        """What opens all streams of these categories, old epochs too; ``InvalidInput`` where one holds nothing."""
+        """What opens all streams of these categories, old epochs too; nothing for those that hold no records."""
         streams = [s for s in self.index().streams if s.category in categories and s.records]
         return tuple(stream.key for stream in streams)
 
@@ -87,22 +87,26 @@ class Vault:
         """
         renewed = []
         with self._change() as index:
-            for category in sorted(categories):
+            for category in sorted(set(categories)):
                 newest = index.newest(category)
                 if newest is not None and newest.records:
-                    index = self._save(index, self._write_head(None, category, newest.epoch + 1, ()))
-                    renewed.append(category)
-        return renewed
+                    renewed.append(self._write_head(None, category, newest.epoch + 1, ()))
+            if renewed:
+                self._save(index, *renewed)
+        return [stream.category for stream in renewed]
 
     @contextmanager
     def _change(self) -> Iterator[Index]:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(self._directory / "lock", timeout=LOCK_SECONDS):
+        lock = FileLock(self._directory / "lock")
+        try:
+            held = lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS} seconds") from None
+        with held:
             yield self.index()
 
-    def _write_head(
-        self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]
-    ) -> Stream:
+    def _write_head(self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]) -> Stream:
         identity = old.identity if old else generate_identity()
         number, previous = (old.number + 1, old.head) if old else (1, None)
         references = tuple(record.reference for record in records)
@@ -111,12 +115,11 @@ class Vault:
         self._store.put([block])
         return Stream(category, epoch, identity, block.cid, number, records)
 
-    def _save(self, index: Index, stream: Stream) -> Index:
-        others = (s for s in index.streams if (s.category, s.epoch) != (stream.category, stream.epoch))
-        changed = Index((*others, stream))
-        cid = self._keep(seal_index(changed, self.recipient))
+    def _save(self, index: Index, *changed: Stream) -> None:
+        places = {(stream.category, stream.epoch) for stream in changed}
+        others = (stream for stream in index.streams if (stream.category, stream.epoch) not in places)
+        cid = self._keep(seal_index(Index((*others, *changed)), self.recipient))
         replace_file(self._directory / "index", cid.encode() + b"\n")
-        return changed
 
     def _keep(self, blocks: Iterable[Block]) -> str:
         """Store the blocks of one file in one commit; its CID is that of the last one, the root."""
@@ -140,6 +143,6 @@ def _read_name(path: Path) -> str:
     text = path.read_text(encoding="ascii", errors="replace").strip()
     try:
         digest_of_cid(text)
-    except Malformed:
+    except InvalidInput:
         raise InvalidInput("the vault's index holds no content identifier", "Restore it from a backup.") from None
     return text

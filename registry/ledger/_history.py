@@ -1,0 +1,85 @@
+"""What a chain said at a past instant: the last block until then, the cutoffs logged until then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from registry.core.errors import LedgerUnavailable
+from registry.ledger._blocks import block_call, head_in
+from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger.base import Deployment, Head
+from registry.ledger.calls import REVOKED_ALL
+
+# So many blocks are looked at in one request: five requests find one among 30 million.
+_PROBES = 32
+# Providers limit the range of one eth_getLogs; a refused range is halved, this many times in all.
+_MAX_LOG_REQUESTS = 200
+
+
+def last_block_until(node: Node, time: int, head: Head) -> Head | None:
+    """The last block whose time is not after ``time`` (unix seconds); None where even the first one is."""
+    first = head_in(node, node.ask(block_call(0)))
+    if first.time > time:
+        return None
+    low, high = first, head
+    while high.number - low.number > 1:
+        step = max(1, (high.number - low.number) // _PROBES)
+        for block in _blocks(node, range(low.number + step, high.number, step)):
+            if block.time > time:
+                high = block
+                break
+            low = block
+    return low
+
+
+def _blocks(node: Node, numbers: range) -> list[Head]:
+    answers = node.ask_all([block_call(number) for number in numbers])
+    blocks = [head_in(node, answer) for answer in answers]
+    if [block.number for block in blocks] != list(numbers):
+        raise node.unavailable("it returned other blocks than were asked for")
+    return blocks
+
+
+def cutoffs_until(node: Node, deployment: Deployment, subjects: Sequence[str], last: int) -> dict[str, int]:
+    """The largest ``RevokedAll`` of each subject up to block ``last``, by lower-case address; none is absent."""
+    found: dict[str, int] = {}
+    topics = [REVOKED_ALL, ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]]
+    for subject, until in _logs(node, deployment, topics, last):
+        found[subject] = max(until, found.get(subject, 0))
+    return found
+
+
+def _logs(node: Node, deployment: Deployment, topics: list[Any], last: int) -> list[tuple[str, int]]:
+    entries: list[tuple[str, int]] = []
+    ranges = [(deployment.block, last)] if last >= deployment.block else []
+    for _ in range(_MAX_LOG_REQUESTS):
+        if not ranges:
+            return entries
+        first, end = ranges.pop()
+        asked = {"address": deployment.registry, "topics": topics, "fromBlock": hex(first), "toBlock": hex(end)}
+        answer = node.ask(Call("eth_getLogs", (asked,)))
+        if isinstance(answer, NodeError) and first < end:
+            middle = (first + end) // 2
+            ranges += [(first, middle), (middle + 1, end)]
+        else:
+            entries += _entries(node, answer)
+    advice = "Ask a node that serves longer ranges of logs."
+    raise LedgerUnavailable(f"{node.name}: it would take too many requests to read the logs", advice)
+
+
+def _entries(node: Node, answer: Any) -> list[tuple[str, int]]:
+    if isinstance(answer, NodeError):
+        raise node.unavailable(f"it does not serve the logs: {answer.message}")
+    try:
+        return [_entry(log) for log in answer]
+    except (TypeError, KeyError, IndexError, ValueError):
+        raise node.unavailable("its answer holds no logs") from None
+
+
+def _entry(log: Any) -> tuple[str, int]:
+    """(subject, issuedUntil) of a RevokedAll event."""
+    topic, data = hex_bytes(log["topics"][1]), hex_bytes(log["data"])
+    if log["topics"][0] != REVOKED_ALL or topic is None or data is None or len(topic) != 32 or len(data) != 32:
+        raise ValueError("not a RevokedAll event")
+    return "0x" + topic[12:].hex(), int.from_bytes(data, "big")

@@ -1,0 +1,152 @@
+"""What the other layers know of a chain: heads, facts and receipts, behind one protocol.
+
+Whatever stops an answer from being read or believed is ``LedgerUnavailable``: "could not check" is never "no".
+What the contract itself refuses is ``InvalidInput``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+from msgspec import Meta, Struct
+
+from registry.core import codec
+from registry.core.errors import InvalidInput, Malformed
+from registry.core.facts import Facts, Question, SignatureQuestion
+from registry.core.scalars import MAX_SAFE_INTEGER, Address, UInt64, check_address
+
+MAX_DEPLOYMENT_BYTES = 4_096
+MAX_DEPTH = 1_000_000
+
+
+class Receipt(NamedTuple):
+    """A transaction that is in a block. ``transaction`` is its 0x hash, ``time`` the block's, in unix seconds."""
+
+    transaction: str
+    block: int
+    time: int
+    gas_used: int
+    sender: str
+
+
+class Head(NamedTuple):
+    """The newest block: number, 0x hash, time in unix seconds."""
+
+    number: int
+    hash: str
+    time: int
+
+
+class Deployment(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Where the contracts of one network are; ``block`` is the registry's own, from which logs are read."""
+
+    chain_id: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
+    registry: Address
+    verifier: Address
+    block: UInt64
+
+    def __post_init__(self) -> None:
+        check_address(self.registry)
+        check_address(self.verifier)
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """An account that can pay for a transaction."""
+
+    @property
+    def address(self) -> str:
+        """Checksummed."""
+
+    def sign_transaction(self, tx: dict[str, Any]) -> bytes:
+        """The signed transaction as it goes to the node. ``tx`` has JSON-RPC's names; numbers are integers."""
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """One ConsentRegistry on one chain. Safe to use from several threads."""
+
+    @property
+    def deployment(self) -> Deployment:
+        """Which contracts this ledger reads and writes."""
+
+    def head(self) -> Head:
+        """The newest block. ``LedgerUnavailable`` where it cannot be read or is another chain's."""
+
+    def facts(
+        self,
+        questions: Iterable[Question],
+        signatures: Iterable[SignatureQuestion] = (),
+        *,
+        depth: int = 0,
+        as_of: int | None = None,
+    ) -> Facts:
+        """Read all of it from one head (DESIGN section 4, "Facts").
+
+        ``anchored_at`` is read ``depth`` blocks below the head, the rest at the head. ``as_of`` (unix seconds)
+        counts only where it lies before the head's time: then the cutoff is the largest that was logged by then
+        and ERC-1271 is asked at the last block up to then; ``Facts.as_of`` says whether that was done.
+        ``LedgerUnavailable`` where anything could not be read, old state included.
+        """
+
+    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+        """Call a writing function of the contract and wait until it is in a block.
+
+        Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the
+        ledger's own relay pays, where it has one. ``InvalidInput`` where the contract refuses or the arguments
+        make no call; every function is idempotent, so what ended in ``LedgerUnavailable`` may be sent again.
+        """
+
+
+def check_depth(depth: int, as_of: int | None) -> None:
+    """``InvalidInput`` unless ``depth`` and ``as_of`` can mean something."""
+    if not 0 <= depth <= MAX_DEPTH:
+        raise InvalidInput(f"a depth of {depth} blocks makes no sense", f"Use a depth from 0 to {MAX_DEPTH:,}.")
+    if as_of is not None and as_of < 0:
+        raise InvalidInput("a time before 1970 was asked for", "Give the time in seconds since 1970.")
+
+
+_decoder = msgspec.json.Decoder(Deployment)
+
+
+def parse_deployment(raw: bytes) -> Deployment:
+    """The deployment that this JSON describes: four members, no others; else ``InvalidInput``."""
+    try:
+        return codec.loads(raw, _decoder, MAX_DEPLOYMENT_BYTES)
+    except Malformed as error:
+        raise InvalidInput(f"the deployment file: {error}", "Restore it from where you got the network.") from None
+
+
+def read_deployment(path: Path) -> Deployment:
+    """Read ``deployment.json``; ``InvalidInput`` where there is none or it is not one."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_DEPLOYMENT_BYTES + 1)
+    except OSError as error:
+        advice = "Give the path of the network's deployment.json."
+        raise InvalidInput(f"the deployment file cannot be read: {error.strerror}", advice) from None
+    return parse_deployment(raw)
+
+
+def write_deployment(path: Path, deployment: Deployment) -> None:
+    """Write ``deployment.json`` in one step: a reader sees all of it or nothing."""
+    replace_file(path, msgspec.json.format(codec.encode(deployment)) + b"\n")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` (mode 0600) at ``path`` in one step, on disk before this returns."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

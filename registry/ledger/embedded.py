@@ -1,0 +1,286 @@
+"""A whole chain in one directory, so that nothing has to be installed or started.
+
+- ``chain.sqlite`` holds the blocks and their state; ``deployment.json`` says where the contracts are.
+- ``relay.json`` is the account that sends for whoever names no other. Gas costs nothing on this chain.
+- ``lock`` is held during every operation: several processes may use one directory.
+
+One operation is one SQLite transaction: a crash leaves the chain as it was before it. The clock is the
+machine's; where it has moved since the last block, an operation begins with an empty block of the present,
+so that what is read is judged at the right time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
+from registry.core.scalars import checksum, to_hex, unhex
+from registry.ledger import calls
+from registry.ledger._relay import relay_key
+from registry.ledger.artifacts import creation_code
+from registry.ledger.base import (
+    Deployment,
+    Head,
+    Receipt,
+    Sender,
+    check_depth,
+    parse_deployment,
+    read_deployment,
+    write_deployment,
+)
+
+if TYPE_CHECKING:
+    from eth.abc import BlockHeaderAPI
+
+    from registry.ledger._evm import Evm
+
+LOCK_SECONDS = 30.0
+
+
+class EmbeddedLedger:
+    """The ledger of one directory; made on first use, in about a second."""
+
+    def __init__(self, network: Path, *, clock: Callable[[], int] | None = None, lock_seconds: float = LOCK_SECONDS):
+        self._network = network
+        self._clock = clock or _now
+        self._lock_seconds = lock_seconds
+        self._threads = threading.Lock()
+        self._deployment = self._find() or self._create()
+
+    @property
+    def deployment(self) -> Deployment:
+        return self._deployment
+
+    def head(self) -> Head:
+        from registry.ledger import _evm
+
+        with self._session() as evm:
+            return _evm.head_of(self._present(evm))
+
+    def facts(
+        self,
+        questions: Iterable[Question],
+        signatures: Iterable[SignatureQuestion] = (),
+        *,
+        depth: int = 0,
+        as_of: int | None = None,
+    ) -> Facts:
+        check_depth(depth, as_of)
+        with self._session() as evm:
+            reader = _Reader(evm, unhex(self._deployment.registry), self._present(evm), depth, as_of)
+            return Facts(
+                chain_id=self._deployment.chain_id,
+                block_number=reader.head.block_number,
+                block_hash=to_hex(reader.head.hash),
+                block_time=reader.head.timestamp,
+                clock=self._clock(),
+                depth=depth,
+                as_of=reader.as_of,
+                anchors={question: reader.anchor(question) for question in questions},
+                signatures={question: reader.accepts(question) for question in signatures},
+            )
+
+    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+        data = calls.encode(function, args)
+        with self._session() as evm:
+            raw = self._signed(evm, data, sender)
+            mined = evm.mine(self._next(evm), evm.decode(raw))
+            if sender is not None and checksum(mined.sender) != sender.address:
+                raise InvalidInput("the wallet signed as somebody else", "Check which account the wallet holds.")
+            if not mined.answer.ok:
+                # Leaving by an exception rolls the block back: what is refused costs nothing here.
+                raise calls.refusal(mined.answer.data)
+        head = mined.head
+        return Receipt(to_hex(mined.transaction), head.number, head.time, mined.gas_used, checksum(mined.sender))
+
+    def _signed(self, evm: Evm, data: bytes, sender: Sender | None) -> bytes:
+        from registry.ledger import _evm
+
+        if sender is None:
+            key = relay_key(self._network / "relay.json")
+            return _evm.sign(key, evm.nonce(_evm.account(key)), unhex(self._deployment.registry), data)
+        return sender.sign_transaction(
+            {
+                "type": 2,
+                "chainId": _evm.CHAIN_ID,
+                "nonce": evm.nonce(unhex(sender.address)),
+                "maxPriorityFeePerGas": 0,
+                "maxFeePerGas": 0,
+                "gas": evm.head().gas_limit,
+                "to": self._deployment.registry,
+                "value": 0,
+                "data": to_hex(data),
+            }
+        )
+
+    def _next(self, evm: Evm) -> int:
+        return max(self._clock(), evm.head().timestamp + 1)
+
+    def _present(self, evm: Evm) -> BlockHeaderAPI:
+        now = self._clock()
+        if now > evm.head().timestamp:
+            evm.mine(now)
+        return evm.head()
+
+    def _find(self) -> Deployment | None:
+        path = self._network / "deployment.json"
+        return read_deployment(path) if path.exists() else None
+
+    def _create(self) -> Deployment:
+        """Make the chain, or what a crash left unfinished of it; ``deployment.json`` comes last."""
+        self._make_directory()
+        with self._locked():
+            found = self._find()
+            if found is not None:
+                return found
+            with self._connection() as connection:
+                deployment = _deployment_in(connection) or self._deploy(connection)
+            write_deployment(self._network / "deployment.json", deployment)
+        return deployment
+
+    def _make_directory(self) -> None:
+        try:
+            self._network.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._network / "chain.sqlite", os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            advice = "Choose a directory that you may write to."
+            raise LedgerUnavailable(f"the network's directory cannot be made: {error.strerror}", advice) from None
+
+    def _deploy(self, connection: sqlite3.Connection) -> Deployment:
+        from registry.ledger import _pairings
+
+        _pairings.defer()
+        from registry.ledger import _evm
+
+        key = relay_key(self._network / "relay.json")
+        evm = _evm.create(connection, _evm.account(key), self._clock())
+        registry = evm.deploy(self._next(evm), key, creation_code("ConsentRegistry"))
+        block = evm.head().block_number
+        verifier = evm.deploy(self._next(evm), key, creation_code("ConsentVerifier", to_hex(registry)))
+        deployment = Deployment(_evm.CHAIN_ID, checksum(registry), checksum(verifier), block)
+        _remember(connection, deployment)
+        return deployment
+
+    @contextmanager
+    def _session(self) -> Iterator[Evm]:
+        """The chain, checked, alone with it; what was done is kept unless an exception leaves."""
+        from registry.ledger import _pairings
+
+        _pairings.defer()
+        from registry.ledger import _evm
+
+        with self._locked(), self._connection() as connection:
+            try:
+                evm = _evm.Evm(connection)
+                self._check(evm)
+                yield evm
+            except _evm.DAMAGE as error:
+                raise _damaged(type(error).__name__) from None
+
+    def _check(self, evm: Evm) -> None:
+        from registry.ledger import _evm
+
+        if self._deployment.chain_id != _evm.CHAIN_ID:
+            raise LedgerUnavailable(f"this chain has the id {_evm.CHAIN_ID}, not {self._deployment.chain_id}")
+        if not evm.code(evm.head(), unhex(self._deployment.registry)):
+            raise LedgerUnavailable(f"there is no contract at {self._deployment.registry} on this chain")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        # File locks hold between processes; between threads of this one a plain lock is fair and cheap.
+        with self._threads:
+            try:
+                with FileLock(self._network / "lock", timeout=self._lock_seconds, mode=0o600):
+                    yield
+            except Timeout:
+                raise LedgerUnavailable(
+                    f"another process has kept the chain locked for {self._lock_seconds:g} s",
+                    "Wait until it ends, then try again.",
+                ) from None
+            except OSError as error:
+                raise LedgerUnavailable(f"the network's directory cannot be used: {error.strerror}") from None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        uri = f"{(self._network / 'chain.sqlite').absolute().as_uri()}?mode=rw"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _damaged(str(error)) from None
+
+
+class _Reader:
+    """Reads facts at up to three blocks: the head, the one that is deep enough, the one of a past instant."""
+
+    def __init__(self, evm: Evm, registry: bytes, head: BlockHeaderAPI, depth: int, as_of: int | None) -> None:
+        self._evm, self._registry, self.head = evm, registry, head
+        self.as_of = as_of if as_of is not None and as_of < head.timestamp else None
+        self._deep = _below(evm, head, depth)
+        self._past = head if self.as_of is None else evm.last_until(self.as_of)
+
+    def anchor(self, question: Question) -> AnchorFacts:
+        latest = self._facts(self.head, question)
+        deep = latest if self._deep is self.head else self._facts(self._deep, question)
+        # The contract's cutoff only ever rises, so its value then is the largest RevokedAll logged by then.
+        past = latest if self._past is self.head else self._facts(self._past, question)
+        return AnchorFacts(deep.anchored_at, latest.revoked_at, past.cutoff)
+
+    def accepts(self, question: SignatureQuestion) -> bool:
+        """ERC-1271: anything but the magic word, also a revert or no contract at all, is no."""
+        if self._past is None:
+            return False
+        answer = self._evm.call(self._past, unhex(question.signer), calls.encode_signature_check(question))
+        return answer.ok and answer.data[:32] == calls.ERC1271_YES
+
+    def _facts(self, at: BlockHeaderAPI | None, question: Question) -> AnchorFacts:
+        if at is None or not self._evm.code(at, self._registry):
+            return AnchorFacts(0, 0, 0)  # before the registry was there, nothing was in it
+        answer = self._evm.call(at, self._registry, calls.encode_facts(question))
+        if not answer.ok:
+            raise LedgerUnavailable("the registry on this chain does not answer")
+        return calls.decode_facts(answer.data)
+
+
+def _below(evm: Evm, head: BlockHeaderAPI, depth: int) -> BlockHeaderAPI | None:
+    if depth == 0:
+        return head
+    return evm.header(head.block_number - depth) if depth <= head.block_number else None
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _damaged(why: str) -> LedgerUnavailable:
+    advice = "Restore the network's directory from a backup, or name another directory to begin anew."
+    return LedgerUnavailable(f"the chain's file cannot be used: {why}", advice)
+
+
+def _remember(connection: sqlite3.Connection, deployment: Deployment) -> None:
+    from registry.core.codec import encode
+
+    connection.execute("CREATE TABLE deployment (document BLOB NOT NULL)")
+    connection.execute("INSERT INTO deployment VALUES (?)", (encode(deployment),))
+
+
+def _deployment_in(connection: sqlite3.Connection) -> Deployment | None:
+    """What was deployed before a crash kept ``deployment.json`` from being written."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deployment'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT document FROM deployment").fetchone()
+    if row is None:
+        raise _damaged("it no longer says where its contracts are")
+    return parse_deployment(bytes(row[0]))

@@ -1,0 +1,56 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from registry.core.errors import InvalidInput
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A sink whose bytes become the file ``path`` (mode 0600) when the block ends well, durably and at once.
+
+    When it ends in an error, nothing is left behind and an older file stays as it was: so a sealed file whose end
+    is missing never leaves half a plaintext. OSError where the folder cannot be written to.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is durable only with its folder; Windows neither needs nor allows it.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, making its folder (mode 0700) where there is none.
+
+    ``InvalidInput`` where it cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(path) as sink:
+            sink.write(content)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}", "Check the path and the disk.") from None

@@ -1,0 +1,136 @@
+"""Keys in files: one keystore a key, ``NAME.json``, mode 0600 in a directory of mode 0700."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from registry.core.errors import InvalidInput
+from registry.core.scalars import checksum
+from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, Cost, open_secret, seal_secret
+from registry.wallets.keywallet import CURVE_ORDER, KeyWallet, address_of
+
+MAX_KEYS = 10_000
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
+
+
+class KeyInfo(NamedTuple):
+    """What a key file says to anybody: no secret is read for it. ``address`` is checksummed."""
+
+    name: str
+    address: str
+    path: Path
+
+
+def new_key(directory: Path, name: str, passphrase: str, *, cost: Cost = STANDARD) -> str:
+    """Make a key, seal it into ``directory/NAME.json`` and return its address. ``InvalidInput`` if there is one."""
+    return import_key(directory, name, _random_key(), passphrase, cost=cost)
+
+
+def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost: Cost = STANDARD) -> str:
+    """Seal the 32-byte key ``raw`` into ``directory/NAME.json`` and return its address; see `new_key`."""
+    path = _path(directory, name)
+    address = address_of(raw)
+    _refuse_existing(path)
+    document = seal_secret(raw, passphrase, cost)
+    _write_new(path, {**document, "address": address[2:].lower()})
+    return address
+
+
+def list_keys(directory: Path) -> list[KeyInfo]:
+    """Every key in the directory, by name; ``InvalidInput`` names a file that is no keystore."""
+    if not directory.is_dir():
+        return []
+    paths = sorted(path for path in directory.glob("*.json") if _NAME.fullmatch(path.stem))
+    if len(paths) > MAX_KEYS:
+        raise InvalidInput(f"there are more than {MAX_KEYS:,} keys in one directory", "Use several directories.")
+    return [KeyInfo(path.stem, _address_in(_read(path), path), path) for path in paths]
+
+
+def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWallet:
+    """Unseal a key, named by its file's name or its address. ``WrongPassphrase``, or ``InvalidInput``."""
+    path = _find(directory, name_or_address)
+    document = _read(path)
+    wallet = KeyWallet(open_secret(document, passphrase))
+    if wallet.address != _address_in(document, path):
+        raise InvalidInput(f"{path.name} names another account than its key's", "Restore the file from a backup.")
+    return wallet
+
+
+def _find(directory: Path, name_or_address: str) -> Path:
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", name_or_address) is None:
+        return _path(directory, name_or_address)
+    wanted = name_or_address.lower()
+    for info in list_keys(directory):
+        if info.address.lower() == wanted:
+            return info.path
+    raise InvalidInput(f"there is no key for {name_or_address}", "List the keys to see which there are.")
+
+
+def _path(directory: Path, name: str) -> Path:
+    if _NAME.fullmatch(name) is None:
+        advice = "Use up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or digit first."
+        raise InvalidInput(f"{name[:80]!r} cannot be a key's name", advice)
+    return directory / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_KEYSTORE_BYTES + 1)
+    except FileNotFoundError:
+        raise InvalidInput(f"there is no key {path.stem!r}", "List the keys to see which there are.") from None
+    except OSError as error:
+        raise InvalidInput(
+            f"{path.name} cannot be read: {error.strerror}", "Check the file's owner and mode."
+        ) from None
+    try:
+        if len(raw) > MAX_KEYSTORE_BYTES:
+            raise ValueError
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{path.name} is not a keystore", "Restore it from a backup, or move it away.") from None
+
+
+def _address_in(document: dict[str, Any], path: Path) -> str:
+    found = _ADDRESS.fullmatch(address) if isinstance(address := document.get("address"), str) else None
+    if found is None:
+        raise InvalidInput(f"{path.name} is not a key's file", "Restore it from a backup, or move it away.")
+    return checksum(bytes.fromhex(found[1]))
+
+
+def _random_key() -> bytes:
+    while not 0 < int.from_bytes(key := os.urandom(32), "big") < CURVE_ORDER:
+        continue
+    return key
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise InvalidInput(f"there is a key {path.stem!r} already", "Choose another name; keys are never overwritten.")
+
+
+def _write_new(path: Path, document: dict[str, Any]) -> None:
+    """All of the file or nothing, and never over another one: a link fails where the name is taken."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        finally:
+            Path(temporary).unlink()
+    except FileExistsError:
+        _refuse_existing(path)
+        raise InvalidInput(f"{path.parent} is not a directory", "Choose another directory.") from None
+    except OSError as error:
+        raise InvalidInput(f"the key cannot be written: {error.strerror}", "Check the directory's owner.") from None

@@ -1,0 +1,46 @@
+// Writes the shared test vectors: one JSON file a case, read by Python, Solidity (through Python) and JavaScript.
+//
+//     node scripts/vectors.mjs [FOLDER]        default: tests/vectors
+//
+// Nothing here comes from the Python package: hashes, signatures and trees are those of ethers, @openzeppelin/merkle-tree
+// and node:crypto; rendering and the evidence file are written anew from the design. The output is the same every time.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { pretty } from "./vectors/base.mjs";
+import { fittingCases } from "./vectors/fitting.mjs";
+import { noticeCases } from "./vectors/notices.mjs";
+import { parsingCases } from "./vectors/parsing.mjs";
+import { commitmentCases, digestCases, lockCases, merkleCases, signatureCases } from "./vectors/primitives.mjs";
+import { provingCases } from "./vectors/proving.mjs";
+import { renderingCases } from "./vectors/rendering.mjs";
+import { statementCases } from "./vectors/statements.mjs";
+import { timingCases } from "./vectors/timing.mjs";
+
+const FOLDERS = {
+  digests: digestCases,
+  signatures: signatureCases,
+  commitments: commitmentCases,
+  merkle: merkleCases,
+  locks: lockCases,
+  notices: () => [...noticeCases(), ...renderingCases()],
+  evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
+};
+
+function writeFolder(folder, cases) {
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (name.endsWith(".json")) rmSync(join(folder, name));
+  const seen = new Set();
+  for (const [name, vector] of cases) {
+    if (!/^[a-z0-9-]+$/.test(name) || seen.has(name)) throw new Error(`rename the case ${name} in ${folder}`);
+    seen.add(name);
+    writeFileSync(join(folder, `${name}.json`), pretty(vector));
+  }
+  return seen.size;
+}
+
+const target = process.argv[2] ?? fileURLToPath(new URL("../tests/vectors", import.meta.url));
+for (const [name, cases] of Object.entries(FOLDERS)) {
+  process.stdout.write(`${name}: ${writeFolder(join(target, name), cases())}\n`);
+}

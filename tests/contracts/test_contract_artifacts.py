@@ -1,0 +1,157 @@
+"""registry/artifacts is what the sources compile to, and the compile script says so when it is not."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from consent_chain import ROOT, Chain
+
+CANCUN = {"TLOAD": 0x5C, "TSTORE": 0x5D, "MCOPY": 0x5E, "BLOBHASH": 0x49, "BLOBBASEFEE": 0x4A}
+MAX_CODE = 24_576  # EIP-170
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(compiler: ModuleType) -> dict[str, dict[str, Any]]:
+    artifacts: dict[str, dict[str, Any]] = compiler.build_artifacts(download=False)
+    return artifacts
+
+
+@pytest.fixture
+def prebuilt(compiler: ModuleType, built: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """main() with what was compiled already, since compiling is what takes the time."""
+    monkeypatch.setattr(compiler, "build_artifacts", lambda evm_version: built)
+    return built
+
+
+def test_the_artifacts_are_fresh(compiler: ModuleType, built: dict[str, Any]) -> None:
+    assert compiler.stale_artifacts(built) == []
+    assert {path.stem for path in (ROOT / "registry" / "artifacts").glob("*.json")} == built.keys()
+
+
+def test_check_is_silent_when_fresh(
+    compiler: ModuleType, prebuilt: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compiler.main(["--check"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_check_names_what_is_stale_and_the_remedy(
+    compiler: ModuleType, prebuilt: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compiler.main(["--out", str(tmp_path)]) == 0
+    assert compiler.main(["--check", "--out", str(tmp_path)]) == 0
+    stale = copy.deepcopy(prebuilt["ConsentRegistry"])
+    stale["sourceHash"] = "0x" + "00" * 32
+    (tmp_path / "ConsentRegistry.json").write_text(compiler.render(stale))
+    (tmp_path / "LoyaltyProgram.json").unlink()
+    assert compiler.main(["--check", "--out", str(tmp_path)]) == 1
+    message = capsys.readouterr().err
+    assert "ConsentRegistry, LoyaltyProgram" in message
+    assert "python scripts/compile_contracts.py" in message
+
+
+def test_the_script_writes_the_committed_bytes(compiler: ModuleType, prebuilt: dict[str, Any], tmp_path: Path) -> None:
+    compiler.main(["--out", str(tmp_path)])
+    for name in prebuilt:
+        committed = ROOT / "registry" / "artifacts" / f"{name}.json"
+        assert (tmp_path / f"{name}.json").read_bytes() == committed.read_bytes()
+
+
+def test_the_artifacts_for_prague_cannot_be_overwritten_with_others(compiler: ModuleType) -> None:
+    with pytest.raises(SystemExit) as caught:
+        compiler.main(["--evm-version", "shanghai"])
+    assert caught.value.code == 2
+
+
+def test_a_source_that_does_not_compile_is_an_error_with_the_compiler_s_words(compiler: ModuleType) -> None:
+    with pytest.raises(compiler.CompileError, match="ParserError"):
+        compiler.compile_sources({"contracts/Broken.sol": "contract {"}, download=False)
+
+
+def test_a_missing_import_is_named(compiler: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(compiler, "ROOT", tmp_path)
+    source = tmp_path / "A.sol"
+    source.write_text('import {B} from "./missing/B.sol";')
+    with pytest.raises(compiler.CompileError, match=r"missing/B\.sol"):
+        compiler.gather_sources([source])
+
+
+def test_line_ends_of_the_checkout_do_not_matter(
+    compiler: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(compiler, "ROOT", tmp_path)
+    source = tmp_path / "A.sol"
+    source.write_bytes(b"contract A {\r\n}\r\n")
+    assert compiler.gather_sources([source]) == {"A.sol": "contract A {\n}\n"}
+
+
+def test_a_warning_is_an_error(compiler: ModuleType) -> None:
+    source = (
+        "// SPDX-License-Identifier: Apache-2.0\npragma solidity 0.8.30;\n"
+        "contract Warned { function f() external pure { uint256 unused; } }\n"
+    )
+    with pytest.raises(compiler.CompileError, match="Unused local variable"):
+        compiler.compile_sources({"contracts/Warned.sol": source}, download=False)
+
+
+def test_what_an_artifact_holds(built: dict[str, Any]) -> None:
+    for name, artifact in built.items():
+        assert artifact["contractName"] == name
+        assert (ROOT / artifact["sourceName"]).is_file()
+        assert artifact["compiler"] == {
+            "name": "solc",
+            "version": "0.8.30",
+            "evmVersion": "prague",
+            "optimizer": {"enabled": True, "runs": 1_000_000},
+            "viaIR": True,
+            "metadata": {"bytecodeHash": "none"},
+        }
+    abstract = {name for name, artifact in built.items() if artifact["bytecode"] == "0x"}
+    assert abstract == {"ConsentGate", "IConsentRegistry"}
+
+
+def test_the_registry_s_abi_is_the_interface_s(built: dict[str, Any]) -> None:
+    def entries(name: str) -> set[str]:
+        return {json.dumps(item, sort_keys=True) for item in built[name]["abi"] if item["type"] != "constructor"}
+
+    assert entries("ConsentRegistry") == entries("IConsentRegistry")
+
+
+def test_the_deployed_code_is_the_artifact_s_but_for_its_immutables(chain: Chain) -> None:
+    for contract, name in ((chain.registry, "ConsentRegistry"), (chain.verifier, "ConsentVerifier")):
+        artifact = chain.load_artifact(name)
+        code = bytearray(chain.w3.eth.get_code(contract.address))
+        for place in artifact["immutables"]:
+            end = place["start"] + place["length"]
+            code[place["start"] : end] = bytes(place["length"])
+        assert artifact["immutables"]
+        assert "0x" + code.hex() == artifact["deployedBytecode"]
+        assert len(code) < MAX_CODE
+
+
+def _opcodes(code: bytes) -> set[int]:
+    found, position = set(), 0
+    while position < len(code):
+        opcode = code[position]
+        found.add(opcode)
+        position += opcode - 0x5E if 0x60 <= opcode <= 0x7F else 1
+    return found
+
+
+def test_it_builds_for_shanghai(compiler: ModuleType, built: dict[str, Any]) -> None:
+    """Elastos Smart Chain: PUSH0 is there, nothing of Cancun is. The code ends where the CBOR of the version begins."""
+    artifacts = compiler.build_artifacts("shanghai", download=False)
+    for name, artifact in artifacts.items():
+        assert artifact["compiler"]["evmVersion"] == "shanghai"
+        assert artifact["abi"] == built[name]["abi"]
+        code = bytes.fromhex(artifact["deployedBytecode"][2:])
+        if code:
+            runtime = code[: -2 - int.from_bytes(code[-2:], "big")]
+            assert not _opcodes(runtime) & set(CANCUN.values())

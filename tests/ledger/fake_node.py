@@ -1,0 +1,123 @@
+"""An HTTP server that speaks JSON-RPC as well, or as badly, as a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from registry.core.facts import Question, SignatureQuestion
+from registry.ledger.base import Deployment
+from registry.ledger.calls import ERC1271_YES
+from registry.ledger.rpc import RpcLedger
+
+REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+VERIFIER = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
+DEPLOYMENT = Deployment(31_337, REGISTRY, VERIFIER, 2)
+ROOT = "0x" + "ab" * 32
+ZERO = "0x" + "00" * 32
+NOBODY = "0x" + "00" * 20
+QUESTION = Question(ROOT, ZERO, NOBODY)
+SIGNED = SignatureQuestion(REGISTRY, bytes(32), b"x")
+HEAD = 100
+Answers = Callable[[str, list[Any]], Any]
+
+
+class Refused(Exception):
+    """Raised by an answer function: the node's own error."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.error = {"code": code, "message": message, **({} if data is None else {"data": data})}
+
+
+def block(number: int) -> dict[str, str]:
+    """Blocks are ten seconds apart, the first at 1,000."""
+    return {"number": hex(number), "hash": "0x" + f"{number:064x}", "timestamp": hex(1_000 + 10 * number)}
+
+
+def healthy(method: str, params: list[Any]) -> Any:
+    """A node on which everything was anchored at 1,500, and whose contracts accept every signature."""
+    if method == "eth_chainId":
+        return "0x7a69"
+    if method == "eth_getCode":
+        return "0x60"
+    if method == "eth_getBlockByNumber":
+        return block(HEAD if params[0] == "latest" else int(params[0], 16))
+    if method == "eth_call":
+        if params[0]["data"].startswith("0x" + ERC1271_YES[:4].hex()):
+            return "0x" + ERC1271_YES.hex()
+        return "0x" + f"{1_500:064x}" + "00" * 32 + f"{1_600:064x}"
+    if method == "eth_getLogs":
+        return []
+    raise Refused(-32601, f"the method {method} does not exist")
+
+
+def but(**changes: Any) -> Answers:
+    """A healthy node, but for some methods: values, errors or functions of the parameters."""
+
+    def answer(method: str, params: list[Any]) -> Any:
+        if method not in changes:
+            return healthy(method, params)
+        change = changes[method]
+        if isinstance(change, Exception):
+            raise change
+        return change(params) if callable(change) else change
+
+    return answer
+
+
+class FakeNode:
+    """An HTTP server on a free port. ``raw`` replaces what it writes after having read the request."""
+
+    def __init__(self, answers: Answers = healthy, *, batches: bool = True, raw: Any = None) -> None:
+        self.requests: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                node.requests.append(asked)
+                node.headers.append({"path": self.path, **dict(self.headers)})
+                if raw is not None:
+                    raw(self)
+                    return
+                body = json.dumps(node._answer(answers, asked, batches)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _answer(self, answers: Answers, asked: Any, batches: bool) -> Any:
+        if isinstance(asked, list):
+            if not batches:
+                return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches here"}}
+            # Backwards, because nothing promises an order.
+            return [self._one(answers, one) for one in reversed(asked)]
+        return self._one(answers, asked)
+
+    @staticmethod
+    def _one(answers: Answers, asked: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"jsonrpc": "2.0", "id": asked["id"], "result": answers(asked["method"], asked["params"])}
+        except Refused as refused:
+            return {"jsonrpc": "2.0", "id": asked["id"], "error": refused.error}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def ledger_at(url: str, **options: Any) -> RpcLedger:
+    return RpcLedger(url, DEPLOYMENT, **{"timeout": 2.0, **options})

@@ -1,0 +1,181 @@
+"""Facts from nodes that are whole, wrong, pruned or moving: never a wrong answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fake_node import (
+    HEAD,
+    QUESTION,
+    REGISTRY,
+    ROOT,
+    SIGNED,
+    ZERO,
+    FakeNode,
+    Refused,
+    block,
+    but,
+    healthy,
+    ledger_at,
+)
+from levers import ANVIL_KEY, start_anvil
+
+from registry.core.errors import LedgerUnavailable
+from registry.core.facts import Question
+from registry.ledger._jsonrpc import Call, Node
+from registry.ledger.calls import REVOKED_ALL
+from registry.ledger.rpc import RpcLedger, deploy
+from registry.wallets.keywallet import KeyWallet
+
+
+def test_facts_take_two_requests(serve: Callable[..., FakeNode]) -> None:
+    node = serve()
+    facts = ledger_at(node.url, clock=lambda: 2_100).facts([QUESTION] * 3, [SIGNED])
+    assert facts[:7] == (31_337, HEAD, block(HEAD)["hash"], 2_000, 2_100, 0, None)
+    assert facts.anchors[QUESTION] == (1_500, 0, 1_600)
+    assert facts.signatures == {SIGNED: True}
+    assert len(node.requests) == 2
+
+
+def test_everything_is_read_at_the_head_that_is_named(serve: Callable[..., FakeNode]) -> None:
+    node = serve()
+    ledger_at(node.url).facts([QUESTION], [SIGNED], depth=5)
+    blocks = [
+        call["params"][1]
+        for request in node.requests
+        for call in (request if isinstance(request, list) else [request])
+        if call["method"] == "eth_call"
+    ]
+    at_head = {"blockHash": block(HEAD)["hash"]}
+    assert blocks == [at_head, hex(HEAD - 5), at_head]
+
+
+def test_a_node_without_batches_is_asked_one_by_one(serve: Callable[..., FakeNode]) -> None:
+    node = serve(batches=False)
+    assert ledger_at(node.url).facts([QUESTION]).anchors[QUESTION] == (1_500, 0, 1_600)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"eth_chainId": "0x1"}, "on chain 1, not on 31337"),
+        ({"eth_chainId": "1"}, "something else than a number"),
+        ({"eth_chainId": None}, "something else than a number"),
+        ({"eth_chainId": "0xffffffffffffffff"}, "cannot be"),
+        ({"eth_chainId": Refused(-32601, "not here")}, "which chain"),
+        ({"eth_getCode": "0x"}, "no contract at"),
+        ({"eth_getCode": None}, "no contract at"),
+        ({"eth_getCode": Refused(-32000, "no state")}, "no contract at"),
+        ({"eth_getBlockByNumber": None}, "no block"),
+        ({"eth_getBlockByNumber": {"hash": "0x12"}}, "no block"),
+        ({"eth_getBlockByNumber": {**block(1), "timestamp": 12}}, "something else than a number"),
+        ({"eth_getBlockByNumber": Refused(-32000, "syncing")}, "syncing"),
+        ({"eth_call": "0x"}, "no ConsentRegistry"),
+        ({"eth_call": "0x" + "ff" * 96}, "no ConsentRegistry"),
+        ({"eth_call": 7}, "no ConsentRegistry"),
+        ({"eth_call": Refused(3, "execution reverted", "0x")}, "cannot read block"),
+        ({"eth_call": Refused(-32000, "header not found")}, "no longer knows the block"),
+        ({"eth_call": Refused(-32005, "too many requests")}, "too many requests"),
+    ],
+)
+def test_a_node_that_says_the_wrong_thing(serve: Callable[..., FakeNode], changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(LedgerUnavailable, match=words):
+        ledger_at(serve(but(**changes)).url).facts([QUESTION])
+
+
+def test_a_head_that_moves_is_read_again(serve: Callable[..., FakeNode]) -> None:
+    calls = iter([Refused(-32000, "header not found")])
+
+    def moving(params: list[Any]) -> Any:
+        for refused in calls:
+            raise refused
+        return healthy("eth_call", params)
+
+    assert ledger_at(serve(but(eth_call=moving)).url).facts([QUESTION]).anchors[QUESTION].anchored_at == 1_500
+
+
+def test_old_state_that_was_thrown_away_is_said_to_be(serve: Callable[..., FakeNode]) -> None:
+    def pruned(params: list[Any]) -> Any:
+        if params[1] != {"blockHash": block(HEAD)["hash"]}:
+            raise Refused(-32000, "missing trie node 12ab (path ) state 0x12 is not available")
+        return healthy("eth_call", params)
+
+    ledger = ledger_at(serve(but(eth_call=pruned)).url)
+    for how in ({"depth": 50}, {"as_of": 1_200}):
+        with pytest.raises(LedgerUnavailable, match="cannot read block") as caught:
+            ledger.facts([QUESTION], [SIGNED], **how)
+        assert "archive" in caught.value.advice
+    # Cutoffs of the past come from logs, for which no old state is needed.
+    assert ledger.facts([QUESTION], as_of=1_200).anchors[QUESTION] == (1_500, 0, 0)
+
+
+@pytest.mark.parametrize("message", ["execution reverted", "invalid opcode: INVALID", "out of gas"])
+def test_a_contract_that_fails_says_no_but_a_node_that_fails_does_not(
+    serve: Callable[..., FakeNode], message: str
+) -> None:
+    no = serve(but(eth_call=Refused(-32000, message)))
+    assert ledger_at(no.url).facts([], [SIGNED]).signatures == {SIGNED: False}
+    for change in (Refused(-32000, "request timed out"), None, 5):
+        with pytest.raises(LedgerUnavailable):
+            ledger_at(serve(but(eth_call=change)).url).facts([], [SIGNED])
+
+
+def _log(subject: str, until: int) -> dict[str, Any]:
+    return {"topics": [REVOKED_ALL, "0x" + "00" * 12 + subject[2:].lower()], "data": "0x" + f"{until:064x}"}
+
+
+def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def logs(params: list[Any]) -> Any:
+        asked.append(params[0])
+        first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
+        if last - first > 10:
+            raise Refused(-32005, "range too wide")
+        return [_log(REGISTRY, 1_010), _log(REGISTRY, 1_005)] if first <= 20 <= last else []
+
+    question = Question(ROOT, ZERO, REGISTRY)
+    facts = ledger_at(serve(but(eth_getLogs=logs)).url).facts([question, QUESTION], as_of=1_509)
+    assert (facts.as_of, facts.anchors[question].cutoff, facts.anchors[QUESTION].cutoff) == (1_509, 1_010, 0)
+    assert (asked[0]["fromBlock"], asked[0]["toBlock"], asked[0]["address"]) == ("0x2", hex(50), REGISTRY)
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        Refused(-32005, "never"),
+        None,
+        [5],
+        [{}],
+        [{"topics": [REVOKED_ALL], "data": "0x"}],
+        [{**_log(REGISTRY, 1), "data": "0x01"}],
+        [{**_log(REGISTRY, 1), "topics": [ZERO, ZERO]}],
+    ],
+)
+def test_logs_that_cannot_be_read_are_no_answer(serve: Callable[..., FakeNode], logs: Any) -> None:
+    with pytest.raises(LedgerUnavailable):
+        ledger_at(serve(but(eth_getLogs=logs)).url).facts([QUESTION], as_of=1_500)
+
+
+def test_other_blocks_than_were_asked_for_are_no_answer(serve: Callable[..., FakeNode]) -> None:
+    wrong = but(eth_getBlockByNumber=lambda params: block(HEAD if params[0] == "latest" else 0))
+    with pytest.raises(LedgerUnavailable, match="other blocks"):
+        ledger_at(serve(wrong).url).facts([QUESTION], as_of=1_500)
+
+
+def test_a_revocation_disappears_with_a_reorganised_block() -> None:
+    process, url = start_anvil()
+    try:
+        relay = KeyWallet(ANVIL_KEY)
+        ledger = RpcLedger(url, deploy(url, relay), relay=relay)
+        ledger.transact("anchor", ROOT, ROOT)
+        assert ledger.facts([QUESTION]).anchors[QUESTION].anchored_at
+        old = ledger.head()
+        Node(url, 10).ask(Call("anvil_reorg", (1, [])))
+        facts = ledger.facts([QUESTION])
+        assert facts.anchors[QUESTION].anchored_at == 0 and facts.block_hash != old.hash
+    finally:
+        process.terminate()
+        process.wait(10)

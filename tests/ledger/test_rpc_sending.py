@@ -1,0 +1,164 @@
+"""Transactions: paid for, bounded, and never sent to the wrong chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fake_node import (
+    HEAD,
+    NOBODY,
+    ROOT,
+    ZERO,
+    Answers,
+    FakeNode,
+    Refused,
+    block,
+    but,
+    ledger_at,
+)
+from levers import ANVIL_KEY, AnvilLevers
+
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.facts import Question
+from registry.ledger.base import Deployment
+from registry.ledger.rpc import RpcLedger
+from registry.wallets.keywallet import KeyWallet
+
+
+@pytest.mark.parametrize("changes", [{"eth_chainId": "0x1"}, {"eth_getCode": "0x"}])
+def test_nothing_is_sent_to_the_wrong_chain(serve: Callable[..., FakeNode], changes: dict[str, Any]) -> None:
+    node = serve(but(**changes))
+    with pytest.raises(LedgerUnavailable):
+        ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+    methods = {call["method"] for request in node.requests for call in request}
+    assert methods == {"eth_chainId", "eth_getBlockByNumber", "eth_getCode"}
+
+
+@pytest.mark.parametrize("method", ["eth_estimateGas", "eth_getTransactionCount", "eth_maxPriorityFeePerGas"])
+@pytest.mark.parametrize("answer", [None, "x", {}, [], "0x", Refused(-32000, "busy")])
+def test_garbage_while_sending_is_no_answer(serve: Callable[..., FakeNode], method: str, answer: Any) -> None:
+    good = {
+        "eth_estimateGas": "0xb000",
+        "eth_getTransactionCount": "0x1",
+        "eth_maxPriorityFeePerGas": "0x1",
+        "eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": "0x7"},
+    }
+    node = serve(but(**{**good, method: answer, "eth_feeHistory": Refused(-32601, "not here")}))
+    with pytest.raises(LedgerUnavailable):
+        ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+    assert "eth_sendRawTransaction" not in json.dumps(node.requests)
+
+
+def _sending(**changes: Any) -> Answers:
+    return but(
+        **{
+            "eth_estimateGas": "0xb000",
+            "eth_getTransactionCount": "0x1",
+            "eth_maxPriorityFeePerGas": "0x1",
+            "eth_gasPrice": "0x3",
+            "eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": "0x7"},
+            "eth_getBlockByHash": block(HEAD),
+            "eth_sendRawTransaction": ROOT,
+            "eth_getTransactionReceipt": _RECEIPT,
+            **changes,
+        }
+    )
+
+
+_RECEIPT = {
+    "blockHash": block(HEAD)["hash"],
+    "blockNumber": hex(HEAD),
+    "transactionHash": ROOT,
+    "gasUsed": "0xafff",
+    "status": "0x1",
+    "from": KeyWallet(ANVIL_KEY).address.lower(),
+}
+
+
+def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> None:
+    for changes in (
+        {},
+        {"eth_sendRawTransaction": Refused(-32000, "already known")},
+        {"eth_getBlockByNumber": block(HEAD)},
+    ):
+        node = serve(_sending(**changes))
+        receipt = ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+        assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "0x0"}}, InvalidInput, "refused transaction 0x"),
+        ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "no sense"),
+        ({"eth_getBlockByHash": None}, LedgerUnavailable, "makes no sense"),
+        ({"eth_sendRawTransaction": Refused(-32000, "nonce too low")}, LedgerUnavailable, "nonce too low"),
+        ({"eth_estimateGas": Refused(3, "execution reverted", {"data": "0xb263ae73"})}, InvalidInput, "root of zero"),
+    ],
+)
+def test_what_goes_wrong_after_sending(
+    serve: Callable[..., FakeNode], changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        ledger_at(serve(_sending(**changes)).url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+
+
+def test_without_a_relay_somebody_must_pay(anvil: tuple[str, Deployment]) -> None:
+    with pytest.raises(InvalidInput, match="no account"):
+        RpcLedger(*anvil).transact("anchor", ROOT, ROOT)
+
+
+def test_an_account_without_money_is_told_so(anvil: tuple[str, Deployment]) -> None:
+    with pytest.raises(InvalidInput, match="cannot pay"):
+        RpcLedger(*anvil).transact("anchor", ROOT, ROOT, sender=KeyWallet(b"\x66" * 32))
+
+
+def test_fees_over_the_limit_are_not_paid(anvil: tuple[str, Deployment]) -> None:
+    ledger = RpcLedger(*anvil, relay=KeyWallet(ANVIL_KEY), max_fee=5)
+    with pytest.raises(InvalidInput, match="gwei"):
+        ledger.transact("anchor", ROOT, ROOT)
+
+
+def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment]) -> None:
+    heard: list[tuple[str, float]] = []
+    ledger = RpcLedger(
+        *anvil,
+        relay=KeyWallet(ANVIL_KEY),
+        receipt_seconds=0.5,
+        progress=lambda transaction, seconds: heard.append((transaction, seconds)),
+    )
+    levers = AnvilLevers(*anvil)
+    levers._ask("evm_setAutomine", False)
+    try:
+        with pytest.raises(LedgerUnavailable, match="was sent, but is in no block after") as caught:
+            ledger.transact("anchor", "0x" + "ce" * 32, ROOT)
+        assert heard and heard[0][0] in str(caught.value)
+        assert [seconds for _, seconds in heard] == sorted(seconds for _, seconds in heard)
+    finally:
+        levers._ask("evm_setAutomine", True)
+        levers.mine(1)
+    assert levers.ledger.facts([Question("0x" + "ce" * 32, ZERO, NOBODY)]).anchors.popitem()[1].anchored_at  # type: ignore[attr-defined]
+
+
+def test_a_wallet_that_returns_no_transaction(anvil: tuple[str, Deployment]) -> None:
+    class Broken:
+        address = KeyWallet(ANVIL_KEY).address
+
+        def sign_transaction(self, tx: dict[str, Any]) -> bytes:
+            return b"\x02nonsense"
+
+    with pytest.raises(InvalidInput, match="no transaction"):
+        RpcLedger(*anvil).transact("anchor", ROOT, ROOT, sender=Broken())
+
+
+def test_gas_is_estimated_and_fees_are_of_the_new_kind(anvil: tuple[str, Deployment]) -> None:
+    levers = AnvilLevers(*anvil)
+    receipt = levers.ledger.transact("anchor", "0x" + "cf" * 32, ROOT)
+    sent = levers._ask("eth_getTransactionByHash", receipt.transaction)
+    assert int(sent["type"], 16) == 2
+    assert receipt.gas_used <= int(sent["gas"], 16) <= 1.3 * receipt.gas_used
