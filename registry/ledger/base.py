@@ -6,8 +6,6 @@ What the contract itself refuses is ``InvalidInput``.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
@@ -19,6 +17,7 @@ from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.facts import Facts, Question, SignatureQuestion
 from registry.core.scalars import MAX_SAFE_INTEGER, Address, UInt64, check_address
+from registry.storage.files import replace_file
 
 MAX_DEPLOYMENT_BYTES = 4_096
 MAX_DEPTH = 1_000_000
@@ -136,17 +135,3 @@ def read_deployment(path: Path) -> Deployment:
 def write_deployment(path: Path, deployment: Deployment) -> None:
     """Write ``deployment.json`` in one step: a reader sees all of it or nothing."""
     replace_file(path, msgspec.json.format(codec.encode(deployment)) + b"\n")
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put ``content`` (mode 0600) at ``path`` in one step, on disk before this returns."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

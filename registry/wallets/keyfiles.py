@@ -12,7 +12,7 @@ import msgspec
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import checksum
-from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, Cost, open_secret, seal_secret
+from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, seal_secret
 from registry.wallets.keywallet import CURVE_ORDER, KeyWallet, address_of
 
 MAX_KEYS = 10_000
@@ -28,12 +28,12 @@ class KeyInfo(NamedTuple):
     path: Path
 
 
-def new_key(directory: Path, name: str, passphrase: str, *, cost: Cost = STANDARD) -> str:
+def new_key(directory: Path, name: str, passphrase: str, *, cost: int = STANDARD) -> str:
     """Make a key, seal it into ``directory/NAME.json`` and return its address. ``InvalidInput`` if there is one."""
     return import_key(directory, name, _random_key(), passphrase, cost=cost)
 
 
-def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost: Cost = STANDARD) -> str:
+def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost: int = STANDARD) -> str:
     """Seal the 32-byte key ``raw`` into ``directory/NAME.json`` and return its address; see `new_key`."""
     path = _path(directory, name)
     address = address_of(raw)

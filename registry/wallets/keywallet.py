@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from registry.core.errors import InvalidInput, Malformed
-from registry.core.keccak import keccak256
-from registry.core.scalars import checksum
 from registry.core.statements import domain_of
-from registry.core.typeddata import digest, parse_typed_data
+from registry.core.typeddata import parse_typed_data
 
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ADVICE = "Use another wallet for other things than consent."
@@ -20,13 +14,13 @@ _ADVICE = "Use another wallet for other things than consent."
 
 def address_of(key: bytes) -> str:
     """The checksummed address of a 32-byte secp256k1 key; ``InvalidInput`` where it is none."""
-    number = int.from_bytes(key, "big")
-    if len(key) != 32 or not 0 < number < CURVE_ORDER:
+    from eth_account import Account
+
+    if len(key) != 32 or not 0 < int.from_bytes(key, "big") < CURVE_ORDER:
         raise InvalidInput(
             "that is no secp256k1 key", "A key has 32 bytes, is not zero and lies below the curve's order."
         )
-    public = ec.derive_private_key(number, ec.SECP256K1()).public_key()
-    return checksum(keccak256(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:])[12:])
+    return str(Account.from_key(key).address)
 
 
 class KeyWallet:
@@ -50,13 +44,15 @@ class KeyWallet:
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """65 bytes r || s || v over the EIP-712 digest (RFC 6979); ``InvalidInput`` for anybody else's types."""
+        from eth_account import Account
+
         try:
-            domain, message = parse_typed_data(typed_data)
+            domain, _ = parse_typed_data(typed_data)
         except Malformed as error:
             raise InvalidInput(f"this wallet signs only consent statements: {error}", _ADVICE) from None
         if domain != domain_of(domain.chain_id, domain.verifying_contract):
             raise InvalidInput("this wallet signs only for a ConsentRegistry, version 1", _ADVICE)
-        return _sign(self._key, digest(domain, message))
+        return bytes(Account.sign_typed_data(self._key, full_message=typed_data).signature)
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
         """The signed bytes of a transaction given with JSON-RPC's names; ``InvalidInput`` where it is none."""
@@ -66,34 +62,3 @@ class KeyWallet:
             return bytes(Account.sign_transaction(tx, self._key).raw_transaction)
         except (TypeError, ValueError, KeyError) as error:
             raise InvalidInput(f"that is no transaction ({type(error).__name__})", "Check its members.") from None
-
-
-def _sign(key: bytes, hash_: bytes) -> bytes:
-    signature = _recoverable(key, hash_)
-    return signature[:64] + bytes([signature[64] + 27])
-
-
-def _with_coincurve() -> Callable[[bytes, bytes], bytes]:
-    from coincurve import PrivateKey
-
-    return lambda key, hash_: PrivateKey(key).sign_recoverable(hash_, hasher=None)
-
-
-def _with_eth_keys() -> Callable[[bytes, bytes], bytes]:
-    def sign(key: bytes, hash_: bytes) -> bytes:
-        from eth_keys.backends.native.main import NativeECCBackend
-        from eth_keys.datatypes import PrivateKey
-
-        return PrivateKey(key, backend=NativeECCBackend()).sign_msg_hash(hash_).to_bytes()
-
-    return sign
-
-
-def _fastest() -> Callable[[bytes, bytes], bytes]:
-    try:
-        return _with_coincurve()
-    except ImportError:
-        return _with_eth_keys()
-
-
-_recoverable = _fastest()

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_node import FakeNode
-from levers import ANVIL_KEY, AnvilLevers, EmbeddedLevers, Levers, MemoryLevers, start_anvil
 
 from registry.ledger.base import Deployment
 from registry.ledger.rpc import deploy
 from registry.wallets.keywallet import KeyWallet
+
+from .fake_node import FakeNode
+from .levers import ANVIL_KEY, AnvilLevers, EmbeddedLevers, Levers, MemoryLevers, start_anvil
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from levers import Levers
 
 from registry.core.errors import InvalidInput
 from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
@@ -16,6 +15,8 @@ from registry.core.statements import Message, Retire, Revoke, RevokeAll, domain_
 from registry.core.typeddata import digest, typed_data
 from registry.ledger.base import Ledger
 from registry.wallets.keywallet import KeyWallet
+
+from .levers import Levers
 
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
@@ -258,39 +259,6 @@ def test_many_questions_are_answered_at_once(levers: Levers) -> None:
     found = levers.ledger.facts(questions).anchors
     assert list(found) == questions
     assert [found[question].anchored_at for question in questions] == times + [0] * 120
-
-
-@pytest.mark.parametrize(
-    ("function", "args"),
-    [
-        ("selfDestruct", ()),
-        ("anchor", (ZERO,)),
-        ("anchor", ("0x1234", ZERO)),
-        ("anchor", ("12" * 32, ZERO)),
-        ("revokeBatch", ([],)),
-        ("revokeBatch", ([(ZERO,)],)),
-        ("revokeBatch", (7,)),
-        ("revokeBatch", ([(ZERO, ZERO)] * 601,)),
-        ("retireFor", (ZERO, b"x")),
-        ("retireFor", (NOBODY, b"")),
-        ("retireFor", (NOBODY, b"x" * 8_193)),
-        ("revokeAllFor", (NOBODY, -1, b"x")),
-        ("revokeAllFor", (NOBODY, 2**64, b"x")),
-        ("revokeAllFor", (NOBODY, "1", b"x")),
-        ("revokeAllFor", (NOBODY, True, b"x")),
-    ],
-)
-def test_what_is_no_call_is_refused_before_anything_is_sent(levers: Levers, function: str, args: tuple) -> None:
-    before = levers.ledger.head().number
-    with pytest.raises(InvalidInput):
-        levers.ledger.transact(function, *args)
-    assert levers.ledger.head().number == before
-
-
-@pytest.mark.parametrize(("depth", "as_of"), [(-1, None), (10**9, None), (0, -1)])
-def test_depths_and_times_that_make_no_sense_are_refused(levers: Levers, depth: int, as_of: int | None) -> None:
-    with pytest.raises(InvalidInput):
-        levers.ledger.facts([], depth=depth, as_of=as_of)
 
 
 def test_threads_send_at_the_same_time(levers: Levers) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from eth_keyfile import decode_keyfile_json
-from levers import START, WALLETS, Clock, creation, deploy_embedded
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import Question, SignatureQuestion
@@ -19,6 +18,8 @@ from registry.ledger import embedded as module
 from registry.ledger.base import read_deployment, write_deployment
 from registry.ledger.embedded import EmbeddedLedger
 from registry.wallets.keywallet import KeyWallet
+
+from .levers import START, WALLETS, Clock, creation, deploy_embedded
 
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from levers import Clock
 
 from registry.core.errors import LedgerUnavailable
 from registry.core.facts import Question
 from registry.ledger.base import Ledger
 from tests.fakes.ledger import MemoryLedger
+
+from .levers import Clock
 
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_node import (
+
+from registry.core.errors import LedgerUnavailable
+from registry.core.facts import Question
+from registry.ledger._jsonrpc import Call, Node
+from registry.ledger.calls import REVOKED_ALL
+from registry.ledger.rpc import RpcLedger, deploy
+from registry.wallets.keywallet import KeyWallet
+
+from .fake_node import (
     HEAD,
     QUESTION,
     REGISTRY,
@@ -20,14 +28,7 @@ from fake_node import (
     healthy,
     ledger_at,
 )
-from levers import ANVIL_KEY, start_anvil
-
-from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question
-from registry.ledger._jsonrpc import Call, Node
-from registry.ledger.calls import REVOKED_ALL
-from registry.ledger.rpc import RpcLedger, deploy
-from registry.wallets.keywallet import KeyWallet
+from .levers import ANVIL_KEY, start_anvil
 
 
 def test_facts_take_two_requests(serve: Callable[..., FakeNode]) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_node import (
+
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.facts import Question
+from registry.ledger.base import Deployment
+from registry.ledger.calls import MAX_OPENINGS
+from registry.ledger.rpc import RpcLedger
+from registry.wallets.keywallet import KeyWallet
+
+from .fake_node import (
     HEAD,
     NOBODY,
     ROOT,
@@ -19,13 +27,7 @@ from fake_node import (
     but,
     ledger_at,
 )
-from levers import ANVIL_KEY, AnvilLevers
-
-from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import Question
-from registry.ledger.base import Deployment
-from registry.ledger.rpc import RpcLedger
-from registry.wallets.keywallet import KeyWallet
+from .levers import ANVIL_KEY, AnvilLevers
 
 
 @pytest.mark.parametrize("changes", [{"eth_chainId": "0x1"}, {"eth_getCode": "0x"}])
@@ -162,3 +164,11 @@ def test_gas_is_estimated_and_fees_are_of_the_new_kind(anvil: tuple[str, Deploym
     sent = levers._ask("eth_getTransactionByHash", receipt.transaction)
     assert int(sent["type"], 16) == 2
     assert receipt.gas_used <= int(sent["gas"], 16) <= 1.3 * receipt.gas_used
+
+
+def test_the_largest_batch_keeps_below_the_cap_of_one_transaction(anvil: tuple[str, Deployment]) -> None:
+    levers = AnvilLevers(*anvil)
+    openings = [(number.to_bytes(32, "big"), ROOT) for number in range(MAX_OPENINGS)]
+    receipt = levers.ledger.transact("revokeBatch", openings)
+    sent = levers._ask("eth_getTransactionByHash", receipt.transaction)
+    assert receipt.gas_used < int(sent["gas"], 16) < 16_777_216  # EIP-7825

@@ -9,7 +9,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from fake_node import (
+
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.ledger._jsonrpc import MAX_ANSWER_BYTES
+from registry.ledger.rpc import RpcLedger
+
+from .fake_node import (
     DEPLOYMENT,
     QUESTION,
     FakeNode,
@@ -17,10 +22,6 @@ from fake_node import (
     but,
     ledger_at,
 )
-
-from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.ledger._jsonrpc import MAX_ANSWER_BYTES
-from registry.ledger.rpc import RpcLedger
 
 
 def test_a_node_that_is_down() -> None:

@@ -17,15 +17,13 @@ from registry.core.recovery import recover
 from registry.core.statements import Retire, domain_of
 from registry.core.typeddata import digest, typed_data
 from registry.ledger.base import Sender
-from registry.wallets import keywallet
 from registry.wallets.base import Wallet
 from registry.wallets.keyfiles import KeyInfo, import_key, list_keys, new_key, open_key
-from registry.wallets.keystore import Cost
 from registry.wallets.keywallet import CURVE_ORDER, KeyWallet, address_of
 
 KEY = bytes(range(1, 33))
 ADDRESS = Account.from_key(KEY).address
-CHEAP = Cost(n=2, r=1, p=1)
+CHEAP = 2
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 STATEMENT = typed_data(domain_of(31_337, REGISTRY), Retire(ADDRESS))
 
@@ -162,12 +160,6 @@ def test_signatures_are_those_of_eth_account() -> None:
     assert signature == Account.sign_typed_data(KEY, full_message=STATEMENT).signature
     signed = digest(domain_of(31_337, REGISTRY), Retire(ADDRESS))
     assert recover(signed, signature) == bytes.fromhex(ADDRESS[2:])
-
-
-def test_the_portable_signer_makes_the_same_signature(monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = KeyWallet(KEY).sign_typed_data(STATEMENT)
-    monkeypatch.setattr(keywallet, "_recoverable", keywallet._with_eth_keys())
-    assert KeyWallet(KEY).sign_typed_data(STATEMENT) == fast
 
 
 @pytest.mark.parametrize(
