@@ -19,12 +19,12 @@ from registry.core.scalars import unhex
 from registry.core.statements import Grant, members
 from registry.core.typeddata import digest
 from registry.core.verifier import questions, verify
-from tests.builders import CHAIN_ID, account, anchored, evidence_of, grant_message, policy, word
+from tests.builders import CHAIN_ID, SUBJECT, account, anchored, evidence_of, grant_message, policy, word
 from tests.vectors.drafts import FAULTS, NOTICE, Draft, Fault, drafts
 from tests.vectors.onchain import ChainEvidence, ChainFacts, answering, contracts
 from tests.vectors.reading import NAMES
 
-EXAMPLES = 25
+EXAMPLES = 40
 
 
 def _build(draft: Draft) -> Evidence:
@@ -64,7 +64,7 @@ def _by_python(draft: Draft, evidence: Evidence) -> str:
 
 def _signed_by_code(draft: Draft, evidence: Evidence) -> bool:
     # Only the account of the draft's own subject has code.
-    return bool(draft.code) and evidence.author == account("alice").address
+    return bool(draft.code) and evidence.author == SUBJECT
 
 
 def _by_solidity(draft: Draft, evidence: Evidence) -> str:
@@ -77,7 +77,7 @@ def _by_solidity(draft: Draft, evidence: Evidence) -> str:
         [unhex(p) for p in anchor.proof],
     )
     facts = ChainFacts(draft.anchored_at, draft.revoked_at, draft.cutoff)
-    code = {} if draft.code is None else {account("alice").address: answering(draft.code)}
+    code: dict[str, bytes] = {} if draft.code is None else {SUBJECT: answering(draft.code)}
     return contracts().check(carried, facts, draft.now, draft.asked, code).name
 
 

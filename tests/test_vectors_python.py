@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from registry.core import locks
+from registry.core import keccak, locks, recovery
 from registry.core.errors import Malformed, NoticeMismatch
 from registry.core.evidence import canonical_evidence, parse_evidence, write_evidence
 from registry.core.keccak import keccak256
@@ -26,7 +27,7 @@ from tests.vectors.reading import FOLDER, FOLDERS, NAMES, Case, filled, judge, r
 LEAST = {"digests": 20, "signatures": 20, "commitments": 5, "merkle": 7, "locks": 6, "notices": 150, "evidence": 250}
 
 
-def cases_of(folder: str) -> Any:
+def cases_of(folder: str) -> pytest.MarkDecorator:
     """One test for each case of the folder, named after its file."""
     cases = read_cases(folder)
     return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
@@ -77,6 +78,18 @@ def test_digest(case: Case) -> None:
 def test_signature(case: Case) -> None:
     signer = recover(unhex(case["digest"]), unhex(case["signature"]))
     assert (None if signer is None else checksum(signer)) == case["address"]
+
+
+@cases_of("signatures")
+def test_signature_without_libsecp256k1(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "_public_key", recovery._with_eth_keys())
+    test_signature(case)
+
+
+def test_keccak_without_safe_pysha3() -> None:
+    portable = keccak._portable()
+    for case in read_cases("commitments").values():
+        assert to_hex(portable(unhex(case["signature"]))) == case["signatureHash"]
 
 
 @cases_of("commitments")
@@ -149,6 +162,26 @@ def test_evidence(case: Case) -> None:
     assert outcome.acceptance.split(":")[0] == case.get("reported", "none")
 
 
+DEEP = """
+import sys
+sys.setrecursionlimit(100_000)
+from registry.core.errors import Malformed
+from registry.core.notices import parse_notice
+from tests.vectors.reading import filled, judge, read_cases
+print(judge(read_cases("evidence")["json-deep-nesting"]))
+try:
+    parse_notice(filled(read_cases("notices")["nested-30000"], "notice").encode())
+except Malformed:
+    print("Malformed")
+"""
+
+
+def test_deep_nesting_is_refused_whatever_the_recursion_limit() -> None:
+    # py-evm's libraries raise the limit for the whole process; decoding 30,000 brackets then ended it (SIGSEGV).
+    done = subprocess.run([sys.executable, "-c", DEEP], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Malformed\nMalformed\n"), done.stderr
+
+
 @cases_of("evidence")
 def test_what_parses_is_written_back_byte_for_byte(case: Case) -> None:
     raw = filled(case, "evidence").encode()
@@ -157,4 +190,16 @@ def test_what_parses_is_written_back_byte_for_byte(case: Case) -> None:
             parse_evidence(raw)
     else:
         assert write_evidence(parse_evidence(raw)) == raw
+
+
+@cases_of("evidence")
+def test_what_was_only_re_formatted_is_restored(case: Case) -> None:
+    raw = filled(case, "evidence").encode()
+    if case["error"] != "Malformed":
         assert canonical_evidence(raw) == raw
+    elif case.get("restores"):
+        restored = canonical_evidence(raw).decode()
+        assert isinstance(judge({**case, "evidence": restored}), VerifiedGrant)
+    else:
+        with pytest.raises(Malformed):
+            canonical_evidence(raw)

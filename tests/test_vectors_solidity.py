@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from eth_typing import Address
 
 from registry.core.keccak import keccak256
 from registry.core.scalars import MAX_SIGNATURE
@@ -178,7 +179,7 @@ def test_lock(case: Case, openly: bool) -> None:
     with contracts().undone(at=1234):
         words = (raw["lock"], raw["saltHash"]) if openly else (raw["secret"], raw["tag"])
         function = "revokeOpenly" if openly else "revoke"
-        sender = raw["subject"] if openly else keccak256(b"anyone")[12:]
+        sender = Address(raw["subject"] if openly else keccak256(b"anyone")[12:])
         assert contracts().facts(bytes(32), raw["handle"], raw["subject"]).revoked_at == 0
         contracts().call(call_data(function, ("bytes32", "bytes32"), words), sender=sender)
         assert contracts().facts(bytes(32), raw["handle"], raw["subject"]) == ChainFacts(0, 1234, 0)

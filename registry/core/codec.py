@@ -48,10 +48,10 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 
 def canonical(raw: bytes, limit: int) -> bytes:
-    """RFC 8785 bytes of any JSON text; duplicate keys, NaN and integers over 53 bits are ``Malformed``."""
+    """RFC 8785 bytes of any JSON text; duplicate keys, NaN and integers that no double holds are ``Malformed``."""
     _check_size(raw, limit)
     try:
-        return dump(json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant))
+        return dump(_read(raw.decode()))
     except (ValueError, RecursionError) as error:
         raise Malformed(_explain(error)) from None
 
@@ -92,6 +92,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise Malformed("a member name appears twice in one object")
     return members
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    # RFC 8785 writes the double 1e20 with 21 digits and no point: it is a number, not an integer of ours.
+    # What is not spelled as a double's shortest form stays an integer, and is refused as too large.
+    if len(digits) in range(16, 24) and (double := float(digits)).is_integer() and abs(double) >= 2**53:
+        return double if rfc8785.dumps(double) == digits.encode() else int(digits)
+    return int(digits)
 
 
 def _no_constant(name: str) -> Any:

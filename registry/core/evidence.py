@@ -29,18 +29,26 @@ class _Statement(Struct, frozen=True, forbid_unknown_fields=True, tag_field="pri
 
 
 class RequestStatement(_Statement, frozen=True, tag="Request"):
+    """A Request in its domain."""
+
     message: Request
 
 
 class GrantStatement(_Statement, frozen=True, tag="Grant"):
+    """A Grant in its domain."""
+
     message: Grant
 
 
 class RefusalStatement(_Statement, frozen=True, tag="Refusal"):
+    """A Refusal in its domain."""
+
     message: Refusal
 
 
 class AcceptanceStatement(_Statement, frozen=True, tag="Acceptance"):
+    """An Acceptance in its domain."""
+
     message: Acceptance
 
 

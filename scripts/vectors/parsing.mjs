@@ -1,7 +1,6 @@
 // Evidence cases, step 0: what is valid as it stands, and every way to be malformed.
-import { DAY, NOW, ZERO, address, digest, DOMAIN, sha256, word } from "./base.mjs";
-import { CONTROLLER, SUBJECT, evidenceCase, makeEvidence, makeMessage, noticeDocument } from "./world.mjs";
-import { canonical } from "./base.mjs";
+import { DOMAIN, NOW, ZERO, canonical, digest, word } from "./base.mjs";
+import { SUBJECT, evidenceCase, makeEvidence, makeMessage, noticeDocument } from "./world.mjs";
 
 const MIB = 1024 * 1024;
 
@@ -45,27 +44,28 @@ function validCases() {
 
 function jsonCases() {
   const malformed = (name, desc, raw, more = {}) => evidenceCase(name, desc, "Malformed", { raw, ...more });
+  const reformatted = (name, desc, raw) => malformed(name, desc, raw, { restores: true });
   return [
     malformed("json-truncated", "The last 40 characters are missing.", (text) => text.slice(0, -40)),
     malformed("json-empty", "A file without any bytes.", () => ""),
     malformed("json-array", "The evidence inside an array.", (text) => `[${text}]`),
     malformed("json-null", "The JSON value null.", () => "null"),
     malformed("json-byte-order-mark", "A byte order mark before the first brace.", (text) => "\ufeff" + text),
-    malformed("json-leading-space", "A space before the first brace.", (text) => " " + text),
-    malformed("json-trailing-newline", "A newline after the last brace, as editors add it.", (text) => text + "\n"),
+    reformatted("json-leading-space", "A space before the first brace.", (text) => " " + text),
+    reformatted("json-trailing-newline", "A newline after the last brace, as editors add it.", (text) => text + "\n"),
     malformed("json-trailing-data", "A second object after the first.", (text) => text + "{}"),
-    malformed("json-indented", "The same members, written with white space.", (text) => JSON.stringify(JSON.parse(text), null, 2)),
-    malformed("json-unsorted-keys", "The version stands first.", (text) => text.replace("{", '{"version":1,').replace(',"version":1}', "}")),
+    reformatted("json-indented", "The same members, written with white space.", (text) => JSON.stringify(JSON.parse(text), null, 2)),
+    reformatted("json-unsorted-keys", "The version stands first.", (text) => text.replace("{", '{"version":1,').replace(',"version":1}', "}")),
     malformed("json-duplicate-key", "The version stands twice.", (text) => text.replace('"version":1}', '"version":1,"version":1}')),
     malformed("json-duplicate-key-in-message", "Two salts; a lenient parser takes the last.", (text) =>
       text.replace('"salt":', `"salt":"${ZERO}","salt":`)),
-    malformed("json-escaped-letter", "A letter written as \\u0061: a second encoding of the same text.", (text) => text.replace("I allow", "I \\u0061llow")),
-    malformed("json-escaped-slash", "A slash with a backslash before it.", (text) => text.replace("consent-notice/1", "consent-notice\\/1")),
+    reformatted("json-escaped-letter", "A letter written as \\u0061: a second encoding of the same text.", (text) => text.replace("I allow", "I \\u0061llow")),
+    reformatted("json-escaped-slash", "A slash with a backslash before it.", (text) => text.replace("consent-notice/1", "consent-notice\\/1")),
     malformed("json-lone-surrogate", "Half of a surrogate pair inside the statement.", (text) => text.replace("I allow", "\\ud800 allow")),
-    malformed("json-exponent", "A time written with an exponent.", (text) => text.replace(`"issuedAt":${NOW - 1000}`, '"issuedAt":1789999e3')),
-    malformed("json-float", "A time written as 1789999000.0.", (text) => text.replace(`"issuedAt":${NOW - 1000}`, `"issuedAt":${NOW - 1000}.0`)),
+    reformatted("json-exponent", "A time written with an exponent.", (text) => text.replace(`"issuedAt":${NOW - 1000}`, '"issuedAt":1789999e3')),
+    reformatted("json-float", "A time written as 1789999000.0.", (text) => text.replace(`"issuedAt":${NOW - 1000}`, `"issuedAt":${NOW - 1000}.0`)),
     malformed("json-leading-zero", "A block number with a leading zero.", (text) => text.replace('"block":17', '"block":017')),
-    malformed("json-minus-zero", "The block number is -0.", (text) => text.replace('"block":17', '"block":-0')),
+    reformatted("json-minus-zero", "The block number is -0.", (text) => text.replace('"block":17', '"block":-0')),
     malformed("json-nan", "NaN, which is not JSON.", (text) => text.replace('"block":17', '"block":NaN')),
     malformed("json-infinity", "Infinity, which is not JSON.", (text) => text.replace('"block":17', '"block":Infinity')),
     malformed("json-deep-nesting", "A mandate with 250,000 arrays inside each other.", (text) =>
@@ -150,13 +150,18 @@ function valueCases() {
     message("integer-true", "A boolean instead of a time.", (m) => (m.notBefore = true)),
     message("integer-over-64-bits", "A time of 65 bits.", (m) => (m.expiresAt = 2n ** 64n)),
     sealed("integer-chain-id-string", "The chain's number as a hex string.", (e) => (e.statement.domain.chainId = "0x7a69")),
-    evidenceCase("integer-over-53-bits", "Times over 53 bits, properly signed.", "Malformed", {
-      message: { issuedAt: 2n ** 53n, notBefore: 2n ** 53n, expiresAt: 2n ** 53n + 86_400n, statement: "I allow it." }, onChain: "PostDated",
-    }),
+    evidenceCase("integer-of-53-bits", "The largest integer that is read.", "PostDated", latest(2n ** 53n - 1n)),
+    evidenceCase("integer-over-53-bits", "One more, properly signed.", "Malformed", { ...latest(2n ** 53n), onChain: "PostDated" }),
     sealed("proof-of-16", "A proof of sixteen elements: no batch is that large.", (e) => {
       e.anchor.proof = Array.from({ length: 16 }, (_, i) => word(`sibling ${i}`));
     }),
   ];
+}
+
+/** A window that ends then. */
+function latest(expiresAt) {
+  const issuedAt = expiresAt - 86_400n;
+  return { message: { issuedAt, notBefore: issuedAt, expiresAt, statement: "I allow it." } };
 }
 
 function ruleCases() {

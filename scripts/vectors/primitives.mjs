@@ -1,12 +1,11 @@
 // Digests, signatures, commitments, trees and locks: plain values in, plain values out.
 import {
   DOMAIN, NOW, SCHEMA, TYPES, ZERO,
-  address, commitment, copy, digest, encode, ethers, handleOf, hash, keccak256, lockOf, saltHashOf, secretOf, sha256, signDigest,
+  address, canonical, commitment, copy, digest, encode, ethers, handleOf, hash, keccak256, lockOf, saltHashOf, secretOf, sha256, signDigest,
   strangers, tagOf, treeOf, utf8, word,
 } from "./base.mjs";
 import { compact, highS, withV } from "./proving.mjs";
 import { SUBJECT, makeMessage, noticeDocument } from "./world.mjs";
-import { canonical } from "./base.mjs";
 
 const DOMAIN_TYPE = [
   { name: "name", type: "string" },

@@ -1,5 +1,5 @@
 // Evidence cases, steps 1 to 4 as far as they prove: domain, signature, contract wallets, inclusion, anchor.
-import { CHAIN_ID, DOMAIN, ZERO, address, commitment, ethers, hash, keccak256, signDigest, strangers, treeOf, word } from "./base.mjs";
+import { CHAIN_ID, DOMAIN, ZERO, address, commitment, ethers, hash, keccak256, signDigest, strangers, word } from "./base.mjs";
 import { SUBJECT, evidenceCase, makeAnchor, makeEvidence } from "./world.mjs";
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;

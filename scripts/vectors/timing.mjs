@@ -75,6 +75,12 @@ function pastCases() {
     past("past-not-yet", "Before its window, asked about the past.", "NotYetValid", {}, { message: { notBefore: NOW - 50 } }),
     past("past-facts-of-the-present", "The facts were read for the present: could not check.", "LedgerUnavailable", { asOf: null }),
     past("past-facts-of-another-time", "The facts were read for another moment: could not check.", "LedgerUnavailable", { asOf: asked - 1 }),
+    past("past-facts-too-old", "The newest block is too old by the clock, whatever time is asked about: could not check.", "LedgerUnavailable", { blockTime: NOW - 50 }, {
+      policy: { maxFactsAge: 20 },
+    }),
+    evidenceCase("future-facts-fresh", "Asked about tomorrow; the newest block is fresh by the clock.", "Valid", {
+      now: NOW + DAY, facts: { clock: NOW, blockTime: NOW - 5 }, policy: { maxFactsAge: 5 },
+    }),
     evidenceCase("past-facts-for-the-present", "The facts were read for a moment of the past, the question is about now.", "LedgerUnavailable", {
       facts: { asOf: NOW - 100 },
     }),

@@ -193,7 +193,8 @@ function factsOf(now, changes) {
 /**
  * One evidence case. Beside the options of `makeEvidence`: `sealed` alters the finished object, `raw` its text; `fill`
  * ({mark: [text, times]}) keeps long runs out of the file; `policy`, `facts`, `now`; `onChain` where the contract's answer
- * differs; `reported` is what is said of an attached acceptance; `given` is the grant given beside an acceptance.
+ * differs; `restores` where writing the JSON anew makes it valid; `reported` is what is said of an attached acceptance;
+ * `given` is the grant given beside an acceptance.
  */
 export function evidenceCase(name, desc, error, options = {}) {
   const { evidence, digested } = makeEvidence(options.type ?? "Grant", { label: name, ...options });
@@ -201,6 +202,7 @@ export function evidenceCase(name, desc, error, options = {}) {
   const text = (options.raw ?? ((same) => same))(canonical(evidence));
   const now = options.now ?? NOW;
   const vector = { desc, error, onChain: options.onChain, evidence: shorten(text, options.fill), fill: options.fill };
+  if (options.restores) vector.restores = true;
   if (options.given) vector.grant = canonical(options.given);
   Object.assign(vector, { policy: policyOf(options.policy), facts: factsOf(now, options.facts), now });
   if (error === "Valid") Object.assign(vector, outcome(evidence, digested, options));

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from registry.core.evidence import Evidence
+from registry.core.evidence import Anchor, Evidence
 from registry.core.recovery import HALF_ORDER
 from registry.core.scalars import MAX_SIGNATURE, to_hex, unhex
 from registry.core.statements import Domain, domain_of
@@ -63,7 +63,7 @@ def _valid(draw: st.DrawFn) -> Draft:
     begins = issued + draw(st.integers(-1000, 1000))
     first = max(issued, begins, seen)
     expires = first + draw(st.integers(1, 10**7))
-    message = {
+    message: dict[str, Any] = {
         "purposes": draw(_subset(PURPOSES)),
         "data": draw(_subset(DATA)),
         "issued_at": issued,
@@ -98,6 +98,8 @@ def _revoked(draft: Draft, draw: st.DrawFn) -> None:
 
 
 def _cutoff(draft: Draft, draw: st.DrawFn) -> None:
+    if draw(st.booleans()):
+        draft.anchored_at = max(1, draft.message["issued_at"] - 100)
     near = draw(st.sampled_from((draft.message["issued_at"], draft.anchored_at)))
     draft.cutoff = max(0, near + draw(st.integers(-2, 2)))
 
@@ -165,16 +167,19 @@ def _message_changed(draft: Draft, draw: st.DrawFn) -> None:
 
 def _proof(draft: Draft, draw: st.DrawFn) -> None:
     change = draw(st.sampled_from(_PROOFS))
-    draft.after.append(lambda e: _with_anchor(e, proof=change(e.anchor.proof)))
 
+    def after(evidence: Evidence) -> Evidence:
+        assert isinstance(evidence.anchor, Anchor)
+        return _with_anchor(evidence, proof=change(evidence.anchor.proof))
 
-def _root(draft: Draft, draw: st.DrawFn) -> None:
-    draft.after.append(lambda e: _with_anchor(e, root=word(77)))
+    draft.after.append(after)
 
 
 def _other_batch(draft: Draft, draw: st.DrawFn) -> None:
-    strange = evidence_of(grant_message(NOTICE, salt=word(99)), notice=NOTICE, others=5)
-    draft.after.append(lambda e: msgspec.structs.replace(e, anchor=strange.anchor))
+    strange = evidence_of(grant_message(NOTICE, salt=word(99)), notice=NOTICE, others=5).anchor
+    assert isinstance(strange, Anchor)
+    changes = {"root": strange.root} | ({"proof": strange.proof} if draw(st.booleans()) else {})
+    draft.after.append(lambda e: _with_anchor(e, **changes))
 
 
 def _other_statement(draft: Draft, draw: st.DrawFn) -> None:
@@ -211,7 +216,6 @@ FAULTS: tuple[Fault, ...] = (
     _other_domain,
     _message_changed,
     _proof,
-    _root,
     _other_batch,
     _other_statement,
     _other_controller,
@@ -242,6 +246,7 @@ def _longer(made: bytes) -> bytes:
 
 
 def _with_anchor(evidence: Evidence, **changes: Any) -> Evidence:
+    assert isinstance(evidence.anchor, Anchor)
     return msgspec.structs.replace(evidence, anchor=msgspec.structs.replace(evidence.anchor, **changes))
 
 

@@ -19,15 +19,16 @@ from eth.db.atomic import AtomicDB
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague.state import PragueState
 from eth.vm.message import Message
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
+from eth_typing import Address, BlockNumber
 
 from registry.core.keccak import keccak256
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "registry" / "artifacts"
 CHAIN_ID = 31337
-REGISTRY = bytes.fromhex("5FbDB2315678afecb367f032d93F642f64180aa3")
-VERIFIER = keccak256(b"the verifier")[12:]
-NOBODY = bytes(20)
+REGISTRY = Address(bytes.fromhex("5FbDB2315678afecb367f032d93F642f64180aa3"))
+VERIFIER = Address(keccak256(b"the verifier")[12:])
+NOBODY = Address(bytes(20))
 GAS = 20_000_000
 ZERO = bytes(32)
 
@@ -136,13 +137,13 @@ class Contracts:
         self._create(REGISTRY, "ConsentRegistry", b"")
         self._create(VERIFIER, "ConsentVerifier", bytes(12) + REGISTRY)
 
-    def _create(self, address: bytes, name: str, arguments: bytes) -> None:
+    def _create(self, address: Address, name: str, arguments: bytes) -> None:
         artifact = json.loads((ARTIFACTS / f"{name}.json").read_text())
         code = _raw(artifact["bytecode"]) + arguments
         message = Message(GAS, CREATE_CONTRACT_ADDRESS, NOBODY, 0, b"", code, create_address=address)
         self._state.computation_class.apply_create_message(self._state, message, _transaction()).raise_if_error()
 
-    def call(self, data: bytes, to: bytes = REGISTRY, sender: bytes = NOBODY) -> bytes:
+    def call(self, data: bytes, to: Address = REGISTRY, sender: Address = NOBODY) -> bytes:
         """What the contract returns; use it inside `undone` where it writes."""
         message = Message(GAS, to, sender, 0, data, self._state.get_code(to))
         computation = self._state.computation_class.apply_message(self._state, message, _transaction(sender))
@@ -165,7 +166,7 @@ class Contracts:
         """The verifier's status in a block at ``now``; ``asked`` is controller, purpose, datum; ``code`` by address."""
         with self.undone(at=now):
             for address, runtime in (code or {}).items():
-                self._state.set_code(_raw(address), runtime)
+                self._state.set_code(Address(_raw(address)), runtime)
             self._put(evidence, facts)
             return Status(decode(("uint8",), self.call(_check_data(evidence, asked), VERIFIER))[0])
 
@@ -173,7 +174,7 @@ class Contracts:
     def undone(self, at: int) -> Iterator[None]:
         """A block at the time ``at``; what is written inside is undone afterwards."""
         snapshot = self._state.snapshot()
-        self._state.execution_context._timestamp = at
+        self._state.execution_context = _block(at)
         try:
             yield
         finally:
@@ -199,7 +200,7 @@ def _block(time: int) -> ExecutionContext:
     return ExecutionContext(
         coinbase=NOBODY,
         timestamp=time,
-        block_number=1,
+        block_number=BlockNumber(1),
         difficulty=0,
         mix_hash=ZERO_HASH32,
         gas_limit=GAS,
@@ -210,7 +211,7 @@ def _block(time: int) -> ExecutionContext:
     )
 
 
-def _transaction(sender: bytes = NOBODY) -> Any:
+def _transaction(sender: Address = NOBODY) -> Any:
     return PragueState.transaction_context_class(gas_price=0, origin=sender)
 
 

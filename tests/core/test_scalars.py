@@ -1,0 +1,118 @@
+"""Hex words, addresses and terms: one spelling each."""
+
+from __future__ import annotations
+
+import pytest
+from eth_utils import to_checksum_address
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.core import keccak
+from registry.core.errors import Malformed
+from registry.core.scalars import check_address, check_term, check_terms, checksum, is_term, to_hex, unhex
+from tests import strategies
+
+ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+
+@given(st.binary(max_size=80))
+def test_hex_there_and_back(data: bytes) -> None:
+    assert unhex(to_hex(data)) == data
+    assert to_hex(data) == to_hex(data).lower()
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_the_checksum_is_that_of_eth_utils(address: bytes) -> None:
+    assert checksum(address) == to_checksum_address(address)
+    assert check_address(checksum(address)) == checksum(address)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ADDRESS.lower(),
+        "0x" + ADDRESS[2:].upper(),
+        ADDRESS[2:],
+        ADDRESS[:-1],
+        ADDRESS + "0",
+        ADDRESS + "\n",
+        "0X" + ADDRESS[2:],
+        " " + ADDRESS,
+        ADDRESS.swapcase(),
+        "",
+        "0x",
+    ],
+)
+def test_every_other_spelling_of_an_address_is_malformed(spelling: str) -> None:
+    with pytest.raises(Malformed, match="EIP-55"):
+        check_address(spelling)
+
+
+@given(strategies.terms)
+def test_terms_are_terms(term: str) -> None:
+    assert is_term(term)
+    assert check_term(term, "terms") == term
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "dpv",
+        "dpv:",
+        ":Marketing",
+        "DPV:Marketing",
+        "dpv:Marketing ",
+        "dpv:Märketing",
+        "dpv:a b",
+        "dpv:a\n",
+        "1dpv:a",
+        "http://example.org/a",
+        "https://",
+        "https://exa mple.org",
+        'https://e.example/"',
+        "https://e.example/<a>",
+        "https://é.example",
+        "dpv:{controller}",
+        "https://e.example/\\a",
+        "https://e.example/^",
+    ],
+)
+def test_what_is_no_term(value: str) -> None:
+    assert not is_term(value)
+    with pytest.raises(Malformed, match="purposes"):
+        check_term(value, "purposes")
+    with pytest.raises(Malformed, match="purposes"):
+        check_terms((value,), "purposes")
+
+
+@given(st.lists(strategies.terms, max_size=6))
+def test_lists_are_sorted_by_their_bytes_without_repeats(terms: list[str]) -> None:
+    tidy = tuple(sorted(set(terms), key=str.encode))
+    if tuple(terms) == tidy and terms:
+        assert check_terms(tidy, "data") == tidy
+    else:
+        with pytest.raises(Malformed, match="data"):
+            check_terms(tuple(terms), "data")
+
+
+def test_capitals_come_before_small_letters() -> None:
+    assert check_terms(("dpv:B", "dpv:a", "https://a.example/"), "data")
+    with pytest.raises(Malformed, match="sorted"):
+        check_terms(("dpv:a", "dpv:B"), "data")
+
+
+def test_a_long_wrong_value_is_not_repeated_whole() -> None:
+    for check in (lambda text: check_address(text), lambda text: check_term(text, "terms")):
+        with pytest.raises(Malformed) as caught:
+            check("?" * 100_000)
+        assert len(str(caught.value)) < 200
+
+
+def test_keccak_is_ethereums_and_not_sha3() -> None:
+    assert keccak.keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+
+
+@given(st.binary(max_size=1000))
+def test_the_keccak_backends_agree(data: bytes) -> None:
+    assert keccak._portable()(data) == keccak._fastest()(data) == keccak.keccak256(data)
