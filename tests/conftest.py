@@ -1,15 +1,10 @@
-"""What all tests share: the tests' own modules on the path, and Hypothesis without a clock or a database."""
+"""What all tests share: Hypothesis without a clock or a database."""
 
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 from hypothesis import HealthCheck, settings
-
-TESTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(TESTS))
 
 # No deadline: a shared machine is slow at times, and that says nothing about the code.
 _QUIET = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -70,7 +70,6 @@ def test_the_demo_runs_without_a_checkout_and_without_the_fast_extra(python: Pat
     assert steps[-2]["status"] == "Revoked"
     installed = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
     assert "coincurve" not in installed
-    assert "safe-pysha3" not in installed
 
 
 def test_the_version_names_package_contracts_and_formats(python: Path, tmp_path: Path) -> None:

@@ -2,80 +2,106 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.app import Key, Sender, Yes, app, command
+from registry.cli.app import BRANDS, PEOPLE, Key, Sender, Yes, app, command
 from registry.cli.output import table
-from registry.cli.session import Session
+from registry.cli.session import Session, ask_yes
 from registry.cli.words import moment, proposal_lines, receipt_json, receipt_rows, terms
-from registry.core.errors import InvalidInput
+from registry.core.errors import ConsentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry.client.granting import Proposal
+    from registry.client.parties import Party
     from registry.client.signing import Anchored
+    from registry.core.evidence import Evidence
+    from registry.ledger.base import Receipt
 
-Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="A purpose (DPV); repeat for more.")]
-Data = Annotated[list[str] | None, typer.Option("--data", help="A category of data (DPV); repeat for more.")]
-Language = Annotated[str | None, typer.Option(help="The notice's language that you read and sign.")]
-RequestFile = Annotated[Path, typer.Argument(help="The request that the brand sent.")]
-EvidenceFile = Annotated[str, typer.Argument(help="An evidence file, or the digest of one that is kept here.")]
+Purposes = Annotated[
+    list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")
+]
+Data = Annotated[
+    list[str] | None, typer.Option("--data", metavar="IRI", help="This kind of data; repeat. By default all.")
+]
+Language = Annotated[
+    str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
+]
+RequestFile = Annotated[Path, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
+EvidenceFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")
+]
 
 
-@command(app, "request", "consent request --notice notice.json --out request.json")
+@command(app, "request", "consent request --notice notice.json --out request.json", panel=BRANDS)
 def request(
     session: Session,
-    notice: Annotated[Path, typer.Option(help="This brand's notice.")],
-    out: Annotated[Path, typer.Option(help="Where to write the signed request.")],
+    notice: Annotated[Path, typer.Option(metavar="FILE", help="This brand's notice.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the signed request.")],
     purpose: Purposes = None,
     data: Data = None,
-    days: Annotated[int, typer.Option(help="How long it can be answered.")] = 30,
+    days: Annotated[int, typer.Option(metavar="N", help="How long it can be answered; 30 by default.")] = 30,
     key: Key = None,
 ) -> None:
-    """Ask for consent: a signed request with its notice, to be carried to people by any means."""
+    """Ask for consent.
+
+    Writes a signed request with its notice, to be carried to people by any means.
+    """
+    from registry.client.asking import check_notice
     from registry.client.asking import request as ask
     from registry.client.homes import read_bounded
     from registry.core.evidence import write_evidence
     from registry.core.notices import MAX_NOTICE
     from registry.storage.files import replace_file
 
-    evidence = ask(session.party(), read_bounded(notice, MAX_NOTICE), purposes=purpose, data=data, days=days)
-    session.home.keep(evidence)
+    document = read_bounded(notice, MAX_NOTICE)
+    check_notice(document)
+    evidence = ask(session.party(), document, purposes=purpose, data=data, days=days)
     raw = write_evidence(evidence)
     replace_file(out, raw)
+    session.home.keep(evidence)
     message: Any = evidence.statement.message
-    document = {"file": str(out), "bytes": len(raw), "purposes": message.purposes, "data": message.data}
+    figures = {"file": str(out), "bytes": len(raw), "purposes": message.purposes, "data": message.data}
     rows = [("Request", out), ("What for", terms(message.purposes)), ("Which data", terms(message.data))]
-    session.out.result(document, table([*rows, ("Answer by", moment(message.expires_at))]))
+    rows.append(("Answer by", moment(message.expires_at)))
+    session.out.result(figures | {"expiresAt": message.expires_at}, table(rows))
 
 
-@command(app, "grant", "consent grant request.json --data pd:Purchase --days 90")
+@command(app, "grant", "consent grant request.json --data pd:Purchase --days 90", panel=PEOPLE)
 def grant(
     session: Session,
     request: RequestFile,
     purpose: Purposes = None,
     data: Data = None,
-    days: Annotated[int | None, typer.Option(help="How long it lasts; all the notice allows by default.")] = None,
-    supersedes: Annotated[str | None, typer.Option(help="The digest or file of the grant that this replaces.")] = None,
+    days: Annotated[
+        int | None, typer.Option(metavar="N", help="How long it lasts; as long as the notice allows by default.")
+    ] = None,
+    supersedes: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
+    ] = None,
     language: Language = None,
     key: Key = None,
     sender: Sender = None,
     yes: Yes = False,
 ) -> None:
-    """Say yes: to all that was asked, or to less. Shows it in words, seals, signs, anchors, writes the evidence."""
+    """Say yes: to all that was asked, or to less.
+
+    Checks the request, shows it in words, asks you, then seals your data to the brand, signs, anchors and writes the
+    evidence file that you hand over.
+    """
     from registry.client.granting import grant as allow
     from registry.core.evidence import parse_evidence
 
-    party = session.party()
+    asked = _request_bytes(request)
     old = None if supersedes is None else parse_evidence(session.home.find(supersedes))
+    party = session.party()
     done = allow(
         party,
-        _request_bytes(request),
+        asked,
         purposes=purpose,
         data=data,
         days=days,
@@ -83,18 +109,27 @@ def grant(
         supersedes=old,
         confirm=_confirm(session, yes),
     )
-    ended = None
     path = session.home.keep(done.evidence)
-    if old is not None:
-        from registry.client.ending import revoke
-
-        ended = revoke(party, old)
+    ended = None if old is None else _end(session, party, old)
     document = _anchored_json(done, path) | ({} if ended is None else {"superseded": receipt_json(ended)})
     extra = [] if ended is None else [("Ended", f"the grant before it, gas {ended.gas_used:,}")]
     session.out.result(document, table([*_anchored_rows(done, path), *extra, ("Hand over", path)]))
 
 
-@command(app, "refuse", "consent refuse request.json")
+def _end(session: Session, party: Party, old: Evidence) -> Receipt:
+    """End the grant that was replaced; where that fails, the new one stands all the same and the person is told."""
+    from registry.client.ending import revoke
+    from registry.core.scalars import to_hex
+
+    try:
+        return revoke(party, old)
+    except ConsentError:
+        digest = to_hex(old.digest)
+        session.out.note(f"The new grant stands, but the one before it is not ended yet: `consent revoke {digest}`.")
+        raise
+
+
+@command(app, "refuse", "consent refuse request.json", panel=PEOPLE)
 def refuse(
     session: Session,
     request: RequestFile,
@@ -106,42 +141,63 @@ def refuse(
     """Say no, and be able to prove that you did."""
     from registry.client.granting import refuse as decline
 
-    done = decline(session.party(), _request_bytes(request), language=language, confirm=_confirm(session, yes))
+    asked = _request_bytes(request)
+    done = decline(session.party(), asked, language=language, confirm=_confirm(session, yes))
     path = session.home.keep(done.evidence)
-    session.out.result(_anchored_json(done, path), table(_anchored_rows(done, path)))
+    session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Kept in", path)]))
 
 
-@command(app, "accept", "consent accept grant.json")
+@command(app, "accept", "consent accept grant.json", panel=BRANDS)
 def accept(session: Session, file: EvidenceFile, key: Key = None, sender: Sender = None) -> None:
-    """Verify a grant to this brand, counter-sign it, and write the completed file."""
+    """Counter-sign a grant to this brand.
+
+    Verifies it first, then signs and writes the completed file: both sides hold the same bytes.
+    """
     from registry.client.accepting import accept as countersign
 
-    done = countersign(session.party(), session.home.find(file))
+    raw = _evidence_bytes(session, file)
+    done = countersign(session.party(), raw)
     path = session.home.keep(done.evidence)
-    session.out.result(_anchored_json(done, path), table(_anchored_rows(done, path)))
+    session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Send back", path)]))
 
 
-@command(app, "open", "consent open grant.json --out data/")
+@command(app, "open", "consent open grant.json --out data/", panel=BRANDS)
 def open_(
     session: Session,
     file: EvidenceFile,
-    out: Annotated[Path, typer.Option(help="A new folder for the opened files.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the opened files.")],
     key: Key = None,
 ) -> None:
-    """Verify a grant to this brand, fetch the data it hands over, and open it."""
+    """Open the data that a grant hands over.
+
+    Verifies the grant first: what is revoked or expired is not opened. All files are written, or none.
+    """
     from registry.client.accepting import open_data
 
+    raw = _evidence_bytes(session, file)
+    party = session.party()
     with session.out.working("fetching and opening"):
-        opened = open_data(session.party(), session.home.find(file), out)
+        opened = open_data(party, raw, out)
     document = {"files": [{"path": str(o.path), "bytes": o.size, "category": o.category} for o in opened]}
     session.out.result(document, [f"{o.path}  {o.size:,} bytes  {o.category}" for o in opened])
 
 
+def _evidence_bytes(session: Session, file: str) -> bytes:
+    """The file's bytes, if they are evidence: said before a passphrase is asked for."""
+    from registry.core.evidence import parse_evidence
+
+    raw = session.home.find(file)
+    parse_evidence(raw)
+    return raw
+
+
 def _request_bytes(file: Path) -> bytes:
     from registry.client.homes import read_bounded
-    from registry.core.evidence import MAX_EVIDENCE
+    from registry.core.evidence import MAX_EVIDENCE, parse_evidence
 
-    return read_bounded(file, MAX_EVIDENCE)
+    raw = read_bounded(file, MAX_EVIDENCE)
+    parse_evidence(raw)
+    return raw
 
 
 def _confirm(session: Session, yes: bool) -> Callable[[Proposal], bool]:
@@ -150,11 +206,8 @@ def _confirm(session: Session, yes: bool) -> Callable[[Proposal], bool]:
     def confirm(proposal: Proposal) -> bool:
         for line in proposal_lines(proposal):
             session.out.note(line)
-        if yes:
-            return True
-        if not sys.stdin.isatty():
-            raise InvalidInput("nobody is there to say yes", "Run it in a terminal, or add --yes.")
-        return typer.confirm("\nSign it?", default=False, err=True)
+        session.out.note("")
+        return yes or ask_yes("Sign it?")
 
     return confirm
 

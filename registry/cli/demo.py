@@ -11,27 +11,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.app import app, command
+from registry.cli.app import STANDS_ALONE, START, app, command
 from registry.cli.output import table
 from registry.cli.session import Session
 from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from registry.cli.story import Step, Story, Told
+    from registry.cli.story import Step, Story
 
 # Who acts next, after each step.
 _ACTORS = {"parties": "alice", "sealed": "alice", "asked": "alice", "attempted": "alice"}
 
 
-@command(app, "demo", "consent demo --until granted")
+@command(app, "demo", "consent demo --until granted", panel=START, without=STANDS_ALONE)
 def demo(
     session: Session,
-    until: Annotated[str | None, typer.Option(help="Stop after this step and leave everything in place.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Stop after this step and leave everything in place.")
+    ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Where to play it; with --until ./consent-demo by default.")
+        Path | None,
+        typer.Option("--dir", metavar="FOLDER", help="Where to play it; ./consent-demo by default with --until."),
     ] = None,
 ) -> None:
-    """A person grants, a brand verifies and opens, the person revokes: on a real chain, in this process."""
+    """The whole story: a person grants, a brand verifies, the person revokes.
+
+    On a real chain, in this process; nothing has to be installed or started. The steps are parties, sealed, asked,
+    granted, verified, accepted, opened, attempted, revoked and checked.
+    """
     from registry.cli.story import STEPS
 
     names = [step.name for step in STEPS]
@@ -72,12 +79,8 @@ def _play(session: Session, story: Story, number: int, step: Step) -> None:
         session.out.json_line({"step": step.name, "seconds": round(elapsed, 3)} | told.figures)
         return
     session.out.line(f"{number:>2}  {step.title}  ({elapsed:.1f} s)", style="bold")
-    for line in _lines(told):
-        session.out.line(f"    {line}")
-
-
-def _lines(told: Told) -> list[str]:
-    return table(told.rows)
+    for line in table(told.rows, indent=4):
+        session.out.line(line)
 
 
 def _end(session: Session, story: Story, step: Step, elapsed: float, stays: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,72 +11,103 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from registry.cli.app import NO, app, command, group
-from registry.cli.output import table
+from registry.cli.app import ANYBODY, NO, YOURS, app, command, error_document, group
+from registry.cli.output import NAME, Line, table
+from registry.cli.output import NO as RED
 from registry.cli.session import Session
 from registry.cli.words import evidence_rows, moment, verified_json, verified_lines
-from registry.core.errors import InvalidInput, NotConsented
+from registry.core.errors import InvalidInput, Malformed, NotConsented
 
 if TYPE_CHECKING:
     from registry.core.evidence import Evidence
     from registry.core.policy import Policy
     from registry.core.verifier import VerifiedStatement
 
-evidence = group("evidence", "Evidence files: what they say, and their one spelling.")
-File = Annotated[str, typer.Argument(help="An evidence file, or the digest of one that is kept here.")]
+evidence = group(
+    "evidence", "Evidence files: what they say, and their one spelling.", ANYBODY, "consent evidence show grant.json"
+)
+File = Annotated[str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")]
 _Terms = Iterable[str] | None
 
 
-@command(app, "verify", "consent verify grant.json --purpose dpv:Personalisation --data pd:Purchase")
+@command(
+    app, "verify", "consent verify grant.json --purpose dpv:Personalisation\nconsent verify 0x3f9a2c", panel=ANYBODY
+)
 def verify(
     session: Session,
     file: File,
-    controller: Annotated[list[str] | None, typer.Option(help="Who must be the controller; repeat for any of.")] = None,
-    purpose: Annotated[list[str] | None, typer.Option(help="A purpose that must be granted; repeat.")] = None,
-    data: Annotated[list[str] | None, typer.Option(help="A datum that must be granted; repeat.")] = None,
-    terms: Annotated[str | None, typer.Option(help="The agreement that must be granted.")] = None,
-    accepted: Annotated[bool, typer.Option("--accepted", help="The controller must have counter-signed.")] = False,
-    confirmations: Annotated[int | None, typer.Option(help="Blocks that must lie above the anchor.")] = None,
-    max_backdate: Annotated[int | None, typer.Option(help="Seconds it may claim to be older than its anchor.")] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Another time than now: unix seconds, or 2026-11-23T12:00:00Z.")
+    controller: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Who may be the controller; repeat for any of them.")
     ] = None,
-    grant: Annotated[str | None, typer.Option(help="The grant that a stand-alone acceptance accepts.")] = None,
+    purpose: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
+    data: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
+    terms: Annotated[str | None, typer.Option(metavar="IRI", help="The agreement that must be granted.")] = None,
+    accepted: Annotated[bool, typer.Option("--accepted", help="The controller must have counter-signed.")] = False,
+    confirmations: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Blocks that must lie above the anchor.")
+    ] = None,
+    max_backdate: Annotated[
+        int | None, typer.Option(metavar="SECONDS", min=0, help="May claim to be older than its anchor by so much.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Not now: unix seconds, or 2026-11-23T12:00:00Z.")
+    ] = None,
+    grant: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The grant that a stand-alone acceptance accepts.")
+    ] = None,
 ) -> None:
-    """Does it hold? Reads the chain that is configured, never the one the file names. What is not asked says so."""
+    """Does it hold?
+
+    Reads the chain that is configured, never the one that the file names. What you do not ask is reported as "not
+    asked", never implied.
+    """
     from registry.client.checking import verify as check
     from registry.core.evidence import parse_evidence
 
-    policy = _policy(
-        session,
-        controllers=None if controller is None else frozenset(controller),
-        purposes=_set(purpose),
-        data=_set(data),
-        terms=terms,
-        accepted=accepted,
-        confirmations=confirmations,
-        max_backdate=max_backdate,
-    )
     moment_asked = None if at is None else parse_time(at)
     raw = session.home.find(file)
     beside = None if grant is None else parse_evidence(session.home.find(grant))
     try:
-        verified = check(session.network, raw, policy, at=moment_asked, grant=beside)
+        found = parse_evidence(raw)
+        policy = _policy(
+            session,
+            controllers=None if controller is None else frozenset(map(_address, controller)),
+            purposes=_set(purpose),
+            data=_set(data),
+            terms=terms,
+            accepted=accepted,
+            confirmations=confirmations,
+            max_backdate=max_backdate,
+        )
+        with session.out.working("reading the chain"):
+            verified = check(session.network, found, policy, at=moment_asked, grant=beside)
     except NotConsented as no:
         _say_no(session, no)
     session.out.result(verified_json(verified), verified_lines(verified))
 
 
-@command(app, "status", "consent status")
+def _address(text: str) -> str:
+    """The checksummed address; a typing mistake must not come out as "another controller"."""
+    from registry.core.scalars import checksum
+
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text) is None:
+        raise InvalidInput(f"{text!r} is not an address", "Write 0x and 40 hex digits.")
+    right = checksum(bytes.fromhex(text[2:]))
+    if text[2:] not in (text[2:].lower(), text[2:].upper()) and text != right:
+        raise InvalidInput(f"{text} has a wrong checksum", "Copy the address again.")
+    return right
+
+
+@command(app, "status", "consent status", panel=YOURS)
 def status(session: Session) -> None:
     """Every consent that is kept here, and whether it holds now."""
     from registry.client.checking import survey
-    from registry.core.scalars import to_hex
 
     kept = [found for _, found in session.home.kept()]
+    network = session.network
     with session.out.working("reading the chain"):
-        head = session.network.ledger.head()
-        judged = survey(session.network, kept)
+        head = network.ledger.head()
+        judged = survey(network, kept)
     document = {
         "home": str(session.home.path),
         "network": str(session.network_path),
@@ -90,18 +122,25 @@ def status(session: Session) -> None:
         ("Registry", f"{document['registry']} on chain {document['chainId']}"),
         ("Head", f"block {head.number}, {moment(head.time)}"),
     ]
-    lines = [f"{to_hex(e.digest)[:14]}  {_state_line(e, answer)}" for e, answer in zip(kept, judged, strict=True)]
-    session.out.result(document, [*table(rows), "", *(lines or ["no consent is kept here yet"])])
+    lines: list[str | Line] = [*table(rows), ""]
+    lines += [_state_line(e, answer) for e, answer in zip(kept, judged, strict=True)] or [
+        "No consent is kept here yet."
+    ]
+    session.out.result(document, lines)
 
 
 @command(evidence, "show", "consent evidence show grant.json")
 def show(session: Session, file: File) -> None:
-    """What a file says, in words. Nothing of it is checked against the chain: that is `consent verify`."""
+    """What a file says, in words.
+
+    Nothing of it is checked against the chain: that is `consent verify`.
+    """
     from registry.core.evidence import parse_evidence
 
     raw = session.home.find(file)
     found = parse_evidence(raw)
-    lines = [*table(evidence_rows(found)), "", "This is what the file says; `consent verify` says whether it holds."]
+    advice = "This is what the file says; `consent verify` says whether it holds."
+    lines: list[str | Line] = [*table(evidence_rows(found)), "", advice]
     session.out.result(json.loads(raw), lines)
 
 
@@ -109,9 +148,14 @@ def show(session: Session, file: File) -> None:
 def canonical(
     session: Session,
     file: File,
-    out: Annotated[Path | None, typer.Option(help="Where to write it; standard output by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; standard output by default.")
+    ] = None,
 ) -> None:
-    """Bring a re-formatted file back to its one spelling (RFC 8785). A changed value stays changed."""
+    """Bring a re-formatted file back to its one spelling (RFC 8785).
+
+    White space and order are put right; a changed value stays changed, and its signature stays wrong.
+    """
     from registry.core.evidence import canonical_evidence
     from registry.storage.files import replace_file
 
@@ -149,9 +193,12 @@ def _number(session: Session, name: str, flag: int | None) -> int | None:
     if value is None:
         return None
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError):
-        raise InvalidInput(f"{name} is {value!r}, not a number", "Put the configuration right.") from None
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise InvalidInput(f"{name} is {value!r}, not a number from 0 on", "Put the configuration right.")
+    return number
 
 
 def _set(values: _Terms) -> frozenset[str] | None:
@@ -160,8 +207,11 @@ def _set(values: _Terms) -> frozenset[str] | None:
 
 def _say_no(session: Session, no: NotConsented) -> NoReturn:
     name = type(no).__name__
-    document = {"verified": False, "error": name, "message": str(no), "advice": no.advice, "exit": NO}
-    session.out.result(document, [f"No: {name}: {no}", no.advice])
+    document = {"verified": False} | error_document(name, str(no), no.advice, NO)
+    if isinstance(no, Malformed) and not session.out.as_json:
+        raise no  # no judgement of a statement: there is none
+    lines: list[str | Line] = [Line(f"No: {name}: {no}", 0, RED), no.advice]
+    session.out.result(document, lines)
     raise typer.Exit(NO)
 
 
@@ -181,11 +231,18 @@ def _state_json(evidence: Evidence, answer: VerifiedStatement | NotConsented) ->
     }
 
 
-def _state_line(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> str:
+def _state_line(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> Line:
+    from registry.core.scalars import to_hex
+
     message: Any = evidence.statement.message
     who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
+    digest = f"{to_hex(evidence.digest)[:14]}  "
+    return Line(f"{digest}{evidence.kind} to {who}: {_state(message, answer)}", len(digest), NAME)
+
+
+def _state(message: Any, answer: VerifiedStatement | NotConsented) -> str:
     if isinstance(answer, NotConsented):
-        return f"{evidence.kind} to {who}: {type(answer).__name__}: {answer}"
+        return f"{type(answer).__name__}: {answer}"
     until = f", until {moment(message.expires_at)}" if hasattr(message, "expires_at") else ""
     accepted = ", accepted" if answer.acceptance == "verified" else ""
-    return f"{evidence.kind} to {who}: holds{until}{accepted}"
+    return f"holds{until}{accepted}"

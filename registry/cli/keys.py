@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
 import typer
 
-from registry.cli.app import command, group
+from registry.cli.app import YOURS, command, group
 from registry.cli.output import table
 from registry.cli.session import Session, ask_secret
 from registry.core.errors import InvalidInput
 
-keys = group("keys", "The accounts of this home: keystore files (version 3), never a raw key.")
-Name = Annotated[str, typer.Argument(help="The account's name here.")]
+keys = group(
+    "keys", "The accounts of this home, each in a sealed file (keystore, version 3).", YOURS, "consent keys new shop"
+)
+MAX_LINE = 200
+_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name here.")]
 
 
 @command(keys, "new", "consent keys new shop")
@@ -21,6 +26,7 @@ def new(session: Session, name: Name) -> None:
     """Make a new account."""
     from registry.wallets import keyfiles
 
+    _refuse_taken(session, name)
     phrase = session.new_passphrase()
     with session.out.working("sealing the new key"):
         address = keyfiles.new_key(session.home.keys, name, phrase)
@@ -29,16 +35,36 @@ def new(session: Session, name: Name) -> None:
 
 @command(keys, "import", "consent keys import shop < key.hex")
 def import_(session: Session, name: Name) -> None:
-    """Bring in a private key: 64 hex digits, asked for without echo or read from standard input."""
+    """Bring in a private key.
+
+    64 hex digits: asked for without echo, or read from standard input, and never from the command line.
+    """
     from registry.wallets import keyfiles
 
-    raw = ask_secret("Private key (hex): ") if sys.stdin.isatty() else sys.stdin.readline(200).strip()
-    try:
-        key = bytes.fromhex(raw.removeprefix("0x"))
-    except ValueError:
-        raise InvalidInput("that is not a private key", "Give 64 hex digits.") from None
+    _refuse_taken(session, name)
+    key = _private_key(session)
     address = keyfiles.import_key(session.home.keys, name, key, session.new_passphrase())
     session.out.result({"name": name, "address": address}, [f"{address}  {name}"])
+
+
+def _private_key(session: Session) -> bytes:
+    if sys.stdin.isatty():
+        raw = ask_secret("Private key (hex): ")
+    elif session.flags["passphrase_fd"] == 0:
+        raise InvalidInput("standard input cannot give the key and the passphrase", "Use --passphrase-fd 3 3< FILE.")
+    else:
+        raw = sys.stdin.readline(MAX_LINE).strip()
+    if _KEY.fullmatch(raw) is None:
+        raise InvalidInput("that is not a private key", "Give 64 hex digits.")
+    return bytes.fromhex(raw.removeprefix("0x"))
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    """Before anything is asked for: `keyfiles` would say so only after the passphrase."""
+    from registry.wallets import keyfiles
+
+    if any(key.name == name for key in keyfiles.list_keys(session.home.keys)):
+        raise InvalidInput(f"there is an account {name!r} already", "Choose another name; keys are never overwritten.")
 
 
 @command(keys, "list", "consent keys list")

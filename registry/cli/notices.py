@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from registry.cli.app import Key, command, group
-from registry.cli.output import table
+from registry.cli.app import BRANDS, Key, command, group
+from registry.cli.output import YES, Line, table
 from registry.cli.session import Session
 from registry.cli.words import notice_lines
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, Malformed
 
-notice = group("notice", "What people are shown before they sign.")
-File = Annotated[Path, typer.Argument(help="A notice document.")]
+notice = group(
+    "notice", "What people are shown before they sign.", BRANDS, "consent notice new draft.json --out notice.json"
+)
+File = Annotated[Path, typer.Argument(metavar="NOTICE", help="A notice document.")]
 
 
 @command(notice, "new", "consent notice new draft.json --out notice.json")
 def new(
     session: Session,
-    draft: Annotated[Path, typer.Argument(help="The notice as JSON; account and recipient are filled in.")],
-    out: Annotated[Path, typer.Option(help="Where to write the canonical notice.")],
+    draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="The notice as JSON, in any layout.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the canonical notice.")],
     key: Key = None,
 ) -> None:
-    """Make a notice of this brand from a draft: fills in the account and recipient, checks, writes it canonically."""
+    """Make a notice of this brand from a draft.
+
+    Fills in the brand's account and recipient, checks all of it and writes its one canonical form.
+    """
     from registry.client.asking import check_notice
     from registry.core import codec
     from registry.core.cids import cid_of_block
@@ -38,7 +45,8 @@ def new(
     controller["account"] = session.home.account(session.key_name).address
     controller["recipient"] = recipient_of(owner_identity(session.unlock(session.home.seed)))
     raw = codec.dump(document)
-    check_notice(raw)
+    with _advising():
+        check_notice(raw)
     replace_file(out, raw)
     cid = cid_of_block(raw)
     session.out.result({"file": str(out), "cid": cid, "bytes": len(raw)}, table([("Notice", cid), ("File", out)]))
@@ -51,17 +59,24 @@ def check(session: Session, file: File) -> None:
     from registry.core.cids import cid_of_block
 
     raw = _read(file)
-    found = check_notice(raw)
+    with _advising():
+        found = check_notice(raw)
     document = {"cid": cid_of_block(raw), "languages": sorted(found.text), "maxDays": found.max_days}
-    session.out.result(document, [f"Yes: a good notice, in {', '.join(sorted(found.text))}; {cid_of_block(raw)}"])
+    rows = [("Notice", document["cid"]), ("Languages", ", ".join(sorted(found.text)))]
+    session.out.result(document, [Line("Yes: wallets accept this notice.", 0, YES), *table(rows)])
 
 
 @command(notice, "publish", "consent notice publish notice.json")
 def publish(session: Session, file: File) -> None:
-    """Store a notice where anyone finds it by its CID. Notices are public."""
-    from registry.client.asking import publish_notice
+    """Store a notice where anyone finds it by its CID.
+
+    Notices are public; what people answer is not.
+    """
+    from registry.client.asking import check_notice, publish_notice
 
     raw = _read(file)
+    with _advising():
+        check_notice(raw)
     cid = publish_notice(session.network, raw)
     session.out.result({"cid": cid, "bytes": len(raw)}, table([("Published", cid), ("Bytes", f"{len(raw):,}")]))
 
@@ -70,18 +85,28 @@ def publish(session: Session, file: File) -> None:
 def show(
     session: Session,
     file: File,
-    language: Annotated[str | None, typer.Option(help="One of the notice's languages.")] = None,
+    language: Annotated[str | None, typer.Option(metavar="TAG", help="One of the notice's languages, as en.")] = None,
 ) -> None:
     """A notice in words."""
     from registry.core.cids import cid_of_block
     from registry.core.notices import parse_notice
 
     raw = _read(file)
-    found = parse_notice(raw)
+    with _advising():
+        found = parse_notice(raw)
     chosen = language or ("en" if "en" in found.text else min(found.text))
     if chosen not in found.text:
         raise InvalidInput(f"it is not written in {chosen!r}", f"It has: {', '.join(sorted(found.text))}.")
     session.out.result(json.loads(raw), notice_lines(found, chosen, cid_of_block(raw)))
+
+
+@contextmanager
+def _advising() -> Iterator[None]:
+    """A notice is put right by its brand, not by asking somebody for the original."""
+    try:
+        yield
+    except Malformed as error:
+        raise Malformed(str(error), "Put the draft right, then write it with `consent notice new`.") from None
 
 
 def _read(file: Path) -> bytes:
@@ -95,7 +120,8 @@ def _draft(file: Path) -> dict[str, Any]:
     from registry.core import codec
     from registry.core.notices import MAX_NOTICE
 
-    document = json.loads(codec.canonical(_read(file), MAX_NOTICE))
+    with _advising():
+        document = json.loads(codec.canonical(_read(file), MAX_NOTICE))
     if not isinstance(document, dict) or not isinstance(document.get("controller", {}), dict):
-        raise InvalidInput(f"{file} is not a notice", "A notice is a JSON object; see docs/formats.md.")
+        raise Malformed(f"{file} is not a notice", "A notice is a JSON object; see docs/formats.md.")
     return document

@@ -1,19 +1,37 @@
-"""Printing: results to stdout, everything else to stderr; words for people, JSON lines for programs."""
+"""Printing: results to stdout, everything else to stderr; words for people, JSON lines for programs.
+
+On a terminal lines are wrapped at spaces, under the column that they belong to; elsewhere a line is a line, so
+that ``grep`` and ``cut`` work.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Row = tuple[str, Any]
+MIN_ROOM = 20  # a column narrower than this is harder to read than a line that runs over
+_GAP = 2
+NAME, YES, NO = "cyan", "bold green", "bold red"
+
+
+class Line(NamedTuple):
+    """One line: ``hang`` is where its text goes on when it wraps, ``style`` is rich's, for all before that column
+    or, without one, for the whole line."""
+
+    text: str
+    hang: int = 0
+    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,20 +42,12 @@ class Output:
     verbosity: int = 0
 
     @cached_property
-    def console(self) -> Console:
-        """stdout."""
+    def _errors(self) -> Console:
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+        return Console(stderr=True, highlight=False)
 
-    @cached_property
-    def errors(self) -> Console:
-        """stderr."""
-        from rich.console import Console
-
-        return Console(stderr=True, highlight=False, soft_wrap=True)
-
-    def result(self, document: dict[str, Any], lines: Iterable[str]) -> None:
+    def result(self, document: dict[str, Any], lines: Iterable[str | Line]) -> None:
         """One result: the document with ``--json``, the lines without (plain text, no mark-up)."""
         if self.as_json:
             self.json_line(document)
@@ -47,16 +57,18 @@ class Output:
 
     def json_line(self, document: dict[str, Any]) -> None:
         """One JSON object on one line of stdout."""
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        text = json.dumps(document, ensure_ascii=False)
+        # JSON escapes U+0000 to U+001F only; a terminal obeys more than those.
+        sys.stdout.write("".join(c if _shown(c) else json.dumps(c)[1:-1] for c in text) + "\n")
         sys.stdout.flush()
 
-    def line(self, text: str = "", style: str = "") -> None:
+    def line(self, line: str | Line = "", style: str = "") -> None:
         """One line of a result. What a brand wrote is printed, never obeyed: control characters are shown."""
-        self.console.print(visible(text), style=style or None, markup=False)
+        _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stdout)
 
-    def note(self, text: str) -> None:
+    def note(self, line: str | Line, style: str = "") -> None:
         """A remark for people, to stderr."""
-        self.errors.print(visible(text), markup=False)
+        _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stderr)
 
     def log(self, text: str) -> None:
         """Shown with ``-v``, to stderr."""
@@ -70,17 +82,58 @@ class Output:
         if self.as_json or not sys.stderr.isatty():
             yield
             return
-        with self.errors.status(visible(what)):
+        with self._errors.status(visible(what)):
             yield
 
 
 def visible(text: str) -> str:
-    """The text with control and bidirectional characters escaped, so that it cannot repaint a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    """The text on one line, control and bidirectional characters escaped, so that it cannot repaint a terminal."""
+    return "".join(c if _shown(c) else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows: Iterable[Row]) -> list[str]:
-    """Lines "name   value", aligned."""
-    pairs = [(name, str(value)) for name, value in rows]
-    width = max((len(name) for name, _ in pairs), default=0)
-    return [f"{name:<{width}}  {value}".rstrip() for name, value in pairs]
+def _shown(character: str) -> bool:
+    # French puts U+00A0 or U+202F before its colons: spaces are harmless, and Python calls them unprintable.
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def table(rows: Iterable[Row], indent: int = 0) -> list[Line]:
+    """Lines "name   value", aligned; long values wrap under themselves."""
+    pairs = [(visible(name), str(value)) for name, value in rows]
+    width = max((len(name) for name, _ in pairs), default=0) + _GAP
+    return [Line(f"{'':<{indent}}{name:<{width}}{value}".rstrip(), indent + width, NAME) for name, value in pairs]
+
+
+def wrap(text: str, width: int, hang: int = 0) -> list[str]:
+    """The text in lines of ``width`` cells, broken at spaces alone: an address or a path stays whole, to be copied."""
+    from rich.cells import cell_len
+
+    hang = max(hang, len(text) - len(text.lstrip(" ")))
+    lines, room = [""], max(width - hang, MIN_ROOM)
+    for word in text[hang:].split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and cell_len(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [text[:hang] + lines[0], *(" " * hang + line for line in lines[1:])]
+
+
+def _print(line: Line, stream: TextIO) -> None:
+    text = visible(line.text)
+    if not stream.isatty():
+        stream.write(text + "\n")
+        return
+    _print_on_terminal(Line(text, line.hang, line.style), stream)
+
+
+def _print_on_terminal(line: Line, stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    styled = "" if os.environ.get("NO_COLOR") else line.style
+    for number, piece in enumerate(wrap(line.text, console.width, line.hang)):
+        text = Text(piece)
+        if styled and (number == 0 or not line.hang):
+            text.stylize(styled, 0, line.hang or len(piece))
+        console.print(text, soft_wrap=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from registry.ledger.base import Sender
 
 MAX_PASSPHRASE = 4096
+MAX_ANSWER = 80
+_FOLDER = "Choose a folder that you may write to."
+_DESCRIPTOR = "Open it in the shell, as in `consent ... --passphrase-fd 3 3< FILE`."
 T = TypeVar("T")
 
 
@@ -41,21 +44,31 @@ class Session:
             return flag
         return os.environ.get(f"CONSENT_{name.upper()}") or self._config.get(name, default)
 
+    def words(self, name: str, default: str | None = None) -> str | None:
+        """A setting that is text."""
+        value = self.setting(name, default)
+        if value is not None and not isinstance(value, str):
+            raise InvalidInput(f"{name} in config.toml is not text", f'Write it in quotes: {name} = "...".')
+        return value
+
     @cached_property
     def network_path(self) -> Path:
         """``CONSENT_NETWORK``: the folder that parties on this machine share."""
-        chosen = self.flags.get("network") or os.environ.get("CONSENT_NETWORK")
-        if chosen:
-            return Path(chosen).expanduser().absolute()
-        return default_network()
+        chosen = self.words("network")
+        return default_network() if not chosen else Path(chosen).expanduser().absolute()
 
     @cached_property
     def home(self) -> Home:
-        """``CONSENT_HOME``: this party's folder."""
+        """``CONSENT_HOME``: this party's folder; by default ``home`` beside the network's."""
         from registry.client.homes import Home
 
         chosen = self.flags.get("home") or os.environ.get("CONSENT_HOME")
-        return Home(Path(chosen).expanduser().absolute() if chosen else self.network_path.parent / "home")
+        if chosen:
+            return Home(Path(chosen).expanduser().absolute())
+        # Not `network_path`: config.toml, which lies in the home, may name the network.
+        network = self.flags.get("network") or os.environ.get("CONSENT_NETWORK")
+        beside = Path(network).expanduser().absolute() if network else default_network()
+        return Home(beside.parent / "home")
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -67,11 +80,17 @@ class Session:
         from registry.client.parties import Network
         from registry.storage.blocks import SqliteBlocks
 
-        self.network_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Network(self._ledger(), SqliteBlocks(self.network_path / "blocks.sqlite"))
+        try:
+            self.network_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(f"{self.network_path} cannot be made: {error.strerror}", _FOLDER) from None
+        network = Network(self._ledger(), SqliteBlocks(self.network_path / "blocks.sqlite"))
+        domain = network.domain
+        self.out.log(f"network {self.network_path}, registry {domain.verifying_contract} on chain {domain.chain_id}")
+        return network
 
     def _ledger(self) -> Any:
-        url = self.setting("rpc_url")
+        url = self.words("rpc_url")
         if not url:
             from registry.ledger.embedded import EmbeddedLedger
 
@@ -103,13 +122,13 @@ class Session:
     @property
     def key_name(self) -> str:
         """The account that signs: a name or an address."""
-        return str(self.setting("key", "main"))
+        return self.words("key", "main") or "main"
 
     def sender(self) -> Sender | None:
         """Who pays: an account of this home, or None for the network's relay."""
         from registry.wallets import keyfiles
 
-        name = self.setting("sender")
+        name = self.words("sender")
         if not name or name == "relay":
             return None
         return self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, name, phrase))
@@ -117,18 +136,23 @@ class Session:
     def unlock(self, opener: Callable[[str], T]) -> T:
         """Open something sealed: with what opened the last one, with the empty passphrase, else by asking."""
         if not self._passphrases:
-            self._passphrases.extend([""] if self.flags.get("passphrase_fd") is None else [self._from_fd()])
+            given = [] if self.flags.get("passphrase_fd") is None else [self._from_fd()]
+            self._passphrases.extend([*given, ""])
         for known in self._passphrases:
             try:
-                return opener(known)
+                return self._open(opener, known)
             except WrongPassphrase:
                 continue
         if self.flags.get("passphrase_fd") is not None:
             raise WrongPassphrase("the passphrase that was given does not open it")
         phrase = ask_secret("Passphrase: ")
-        opened = opener(phrase)
+        opened = self._open(opener, phrase)
         self._passphrases.insert(0, phrase)
         return opened
+
+    def _open(self, opener: Callable[[str], T], phrase: str) -> T:
+        with self.out.working("trying the passphrase"):
+            return opener(phrase)
 
     def new_passphrase(self) -> str:
         """A passphrase to seal with: asked for twice, or read from ``--passphrase-fd``. Never empty."""
@@ -145,16 +169,39 @@ class Session:
     def _from_fd(self) -> str:
         if self._passphrases:
             return self._passphrases[0]
-        descriptor = self.flags["passphrase_fd"]
+        line = _first_line(self.flags["passphrase_fd"])
         try:
-            with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
-                line = file.read(MAX_PASSPHRASE + 1) or b""
-        except OSError as error:
-            raise InvalidInput(f"file descriptor {descriptor} cannot be read: {error.strerror}") from None
-        phrase = line.split(b"\n", 1)[0]
-        if len(phrase) > MAX_PASSPHRASE:
-            raise InvalidInput(f"a passphrase has {MAX_PASSPHRASE} bytes at most")
-        return phrase.decode("utf-8", errors="strict")
+            return line.decode()
+        except UnicodeDecodeError:
+            raise InvalidInput("the passphrase is not UTF-8 text", "Type it as text, in a UTF-8 locale.") from None
+
+
+def _first_line(descriptor: int) -> bytes:
+    """The bytes up to the first line end; a pipe may give them piece by piece."""
+    line = b""
+    try:
+        while b"\n" not in line and len(line) <= MAX_PASSPHRASE and (piece := os.read(descriptor, MAX_PASSPHRASE)):
+            line += piece
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no such descriptor"
+        raise InvalidInput(f"file descriptor {descriptor} cannot be read: {why}", _DESCRIPTOR) from None
+    line = line.split(b"\n", 1)[0].removesuffix(b"\r")
+    if len(line) > MAX_PASSPHRASE:
+        raise InvalidInput(f"a passphrase has {MAX_PASSPHRASE:,} bytes at most", "Use a shorter one.")
+    return line
+
+
+def ask_yes(question: str) -> bool:
+    """Ask at the terminal, on stderr: stdout holds results alone. Only y or yes is yes; ``InvalidInput`` where
+    nobody is there, an interruption where the input ends."""
+    if not sys.stdin.isatty():
+        raise InvalidInput("nobody is there to say yes", "Run it in a terminal, or add --yes.")
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline(MAX_ANSWER)
+    if not answer:
+        raise KeyboardInterrupt
+    return answer.strip().lower() in ("y", "yes")
 
 
 def ask_secret(prompt: str) -> str:

@@ -25,9 +25,9 @@ from registry.core.cids import cid_from_digest
 from registry.core.errors import ConsentError, NotARecipient, NotConsented
 from registry.core.evidence import Evidence, parse_evidence, write_evidence
 from registry.core.policy import Policy
-from registry.core.verifier import verify as judge
 from registry.core.scalars import to_hex, unhex
 from registry.core.statements import Grant
+from registry.core.verifier import verify as judge
 from registry.ledger.base import Receipt
 
 PURPOSE, OTHER_PURPOSE, DATUM = "dpv:Personalisation", "dpv:DirectMarketing", "pd:Purchase"
@@ -172,7 +172,7 @@ def open_it(story: Story) -> Told:
     opened = accepting.open_data(story.brand, story.file.read_bytes(), story.folder / "opened")
     same = opened[0].path.read_bytes() == (story.folder / "purchases.csv").read_bytes()
     if not same:
-        raise ConsentError("what was opened is not what was sealed")
+        raise ConsentError("what was opened is not what was sealed", "Please report this.")
     digest = sha256(opened[0].path.read_bytes()).hexdigest()
     sealed = story.network.store.get(cid_from_digest(unhex(story.grant.content)))
     refused = _refusal(lambda: open_capsule(sealed, story.stranger.vault.identity, story.grant), NotARecipient)

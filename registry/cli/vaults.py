@@ -8,20 +8,28 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.app import command, group
+from registry.cli.app import PEOPLE, command, group
 from registry.cli.output import table
 from registry.cli.session import Session
 from registry.cli.words import moment, terms
 from registry.core.errors import InvalidInput
 
-vault = group("vault", "Your own data, sealed file by file before it leaves this machine.")
+vault = group(
+    "vault",
+    "Your own data, sealed file by file before it leaves this machine.",
+    PEOPLE,
+    "consent vault add purchases.csv --category pd:Purchase",
+)
+
+
+SHORT = 16  # of a CID's 59 characters: the first seven are the same in all of them
 
 
 @command(vault, "add", "consent vault add purchases.csv --category pd:Purchase")
 def add(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="Any file.")],
-    category: Annotated[str, typer.Option(help="What kind of personal data it is (DPV), as pd:Purchase.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file.")],
+    category: Annotated[str, typer.Option(metavar="IRI", help="What kind of personal data it is, as pd:Purchase.")],
 ) -> None:
     """Seal a file as one record of a category."""
     from registry.client.vocabulary import check_known
@@ -32,8 +40,8 @@ def add(
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
     media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    opened = session.vault()
     with body, session.out.working(f"sealing {file.name}"):
-        opened = session.vault()
         record = opened.add(body, category=category, name=file.name, media_type=media_type, now=session.network.clock())
     document = {"cid": record.cid, "category": category, "bytes": record.size, "mediaType": media_type}
     rows = [("Sealed", f"{record.name}, {record.size:,} bytes"), ("Category", terms([category])), ("CID", record.cid)]
@@ -58,19 +66,24 @@ def list_(session: Session) -> None:
             for s, r in records
         ]
     }
-    lines = [f"{moment(r.added_at)}  {s.category}  epoch {s.epoch}  {r.size:>10,} B  {r.name}" for s, r in records]
-    session.out.result(document, lines or ["the vault is empty; `consent vault add FILE --category IRI` fills it"])
+    width = max((len(s.category) for s, _ in records), default=0)
+    lines = [
+        f"{r.cid[:SHORT]}  {moment(r.added_at)[:10]}  {s.category:<{width}}  {r.size:>10,} B  {r.name}"
+        for s, r in records
+    ]
+    session.out.result(document, lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."])
 
 
 @command(vault, "show", "consent vault show bafkrei...")
 def show(
     session: Session,
-    cid: Annotated[str, typer.Argument(help="The record's CID, or the beginning of it.")],
+    cid: Annotated[str, typer.Argument(metavar="CID", help="The record's CID, or the beginning of it.")],
 ) -> None:
     """One record: what it is, and where it lies."""
     found = [(s, r) for s in session.vault().index().streams for r in s.records if r.cid.startswith(cid)]
     if len(found) != 1:
-        raise InvalidInput(f"{len(found)} records have a CID that begins so", "See `consent vault list`.")
+        message = f"{len(found)} records begin so" if found else "no record has a CID that begins so"
+        raise InvalidInput(message, "See `consent vault list`.")
     stream, record = found[0]
     document = {
         "cid": record.cid,

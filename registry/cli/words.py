@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from registry.cli.output import table
+from registry.cli.output import YES, Line, table
 
 if TYPE_CHECKING:
     from registry.client.granting import Proposal
@@ -33,12 +33,13 @@ def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:
     return ", ".join(f"{(labels or {}).get(value) or label(value)} [{value}]" for value in values)
 
 
-def proposal_lines(proposal: Proposal) -> list[str]:
+def proposal_lines(proposal: Proposal) -> Iterator[str | Line]:
     """What a person reads before they sign."""
     from registry.core.statements import Grant
 
     message, notice = proposal.message, proposal.notice
     text = notice.text[proposal.language]
+    said = table([(name.capitalize(), getattr(text, name)) for name in NOTICE_TEXTS], indent=2)
     rows: list[tuple[str, Any]] = [
         ("Who asks", f"{notice.controller.name} ({notice.controller.domain}), account {message.controller}"),
         ("What for", terms(message.purposes, text.labels)),
@@ -50,8 +51,12 @@ def proposal_lines(proposal: Proposal) -> list[str]:
             ("Terms", message.terms),
             ("Handed over", handed_over(proposal)),
         ]
-    rows += [(name.capitalize(), getattr(text, name)) for name in NOTICE_TEXTS]
-    return [*table(rows), "", "You sign this sentence:", f"  {message.statement}"]
+    yield f"What {notice.controller.name} says:"
+    yield from said
+    # What is signed comes last, where it is still in sight when the question is asked.
+    yield from ("", "What it comes to:")
+    yield from table(rows, indent=2)
+    yield from ("", "You sign this sentence:", Line(f"  {message.statement}", 2))
 
 
 NOTICE_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
@@ -61,10 +66,10 @@ def handed_over(proposal: Proposal) -> str:
     """What the brand will be able to open."""
     if proposal.capsule is None:
         return "nothing from your vault yet: it holds none of this data"
-    return f"the keys to these records of your vault, sealed to the brand ({len(proposal.capsule):,} bytes)"
+    return f"the keys to what your vault holds of it, sealed to the brand ({len(proposal.capsule):,} bytes)"
 
 
-def notice_lines(notice: Notice, language: str, cid: str) -> list[str]:
+def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
     """A notice in one of its languages."""
     text = notice.text[language]
     rows: list[tuple[str, Any]] = [
@@ -113,7 +118,7 @@ def evidence_rows(evidence: Evidence) -> list[tuple[str, Any]]:
     return rows
 
 
-def verified_lines(verified: VerifiedStatement) -> list[str]:
+def verified_lines(verified: VerifiedStatement) -> list[Line]:
     """What was proved, and what was not asked."""
     message = verified.evidence.statement.message
     rows: list[tuple[str, Any]] = [
@@ -125,7 +130,7 @@ def verified_lines(verified: VerifiedStatement) -> list[str]:
         rows.append(("In force until", moment(message.expires_at)))
     rows += [(_QUESTIONS[name], answer) for name, answer in verified.asked.items()]
     rows.append(("Counter-signed", verified.acceptance))
-    return [f"Yes: this {verified.evidence.kind} holds.", *table(rows)]
+    return [Line(f"Yes: this {verified.evidence.kind} holds.", 0, YES), *table(rows)]
 
 
 _QUESTIONS = {

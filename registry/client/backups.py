@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from registry.client.homes import Home
-from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_from_digest, read_file
-from registry.core.errors import DamagedSeal, InvalidInput, StorageUnavailable
+from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block, cid_from_digest, read_file
+from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
 from registry.core.recipients import Passphrase
 from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.sealing import open_sealed, seal
@@ -71,10 +71,11 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
         inner.mkdir(mode=0o700)
         with tempfile.TemporaryFile(dir=work) as plain:
             open_sealed(source, plain, [Passphrase(passphrase)])
-            plain.seek(0)
-            files, blocks = _read_archive(plain, inner, store)
-        if not Home(inner).exists:
-            raise DamagedSeal("the backup holds no home (seed.json is missing)")
+            # Twice through it: what is no backup leaves nothing behind, not even a block.
+            files, blocks = _read_files(plain, inner)
+            if not Home(inner).exists:
+                raise DamagedSeal("the backup holds no home (seed.json is missing)")
+            store.put(_read_blocks(plain))
         inner.replace(home.path)
     return Saved(files, blocks, file.stat().st_size)
 
@@ -134,21 +135,40 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(member, io.BytesIO(data))
 
 
-def _read_archive(plain: IO[bytes], home: Path, store: BlockStore) -> tuple[int, int]:
+def _read_files(plain: IO[bytes], home: Path) -> tuple[int, int]:
+    """Check every member and write those of the home; how many files and blocks there are."""
     files = blocks = 0
+    for name, data in _members(plain):
+        if found := _BLOCK.fullmatch(name):
+            _check_block(found[1], data)
+            blocks += 1
+        else:
+            replace_file(home / name, data)
+            files += 1
+    return files, blocks
+
+
+def _read_blocks(plain: IO[bytes]) -> Iterator[Block]:
+    for name, data in _members(plain):
+        if found := _BLOCK.fullmatch(name):
+            yield Block(found[1], data)
+
+
+def _members(plain: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    plain.seek(0)
     try:
         with tarfile.open(fileobj=plain, mode="r:") as archive:
             for member in archive:
-                data = _content(archive, member)
-                if found := _BLOCK.fullmatch(member.name):
-                    store.put([Block(found[1], data)])
-                    blocks += 1
-                else:
-                    replace_file(home / member.name, data)
-                    files += 1
+                yield member.name, _content(archive, member)
     except tarfile.TarError as error:
         raise DamagedSeal(f"the backup is not a tar archive: {error}") from None
-    return files, blocks
+
+
+def _check_block(cid: str, data: bytes) -> None:
+    try:
+        check_block(cid, data)
+    except (BlockMismatch, InvalidInput) as error:
+        raise DamagedSeal(f"a block in the backup is not what it is named: {error}") from None
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -20,6 +20,11 @@ from registry.ledger.base import Receipt
 
 def revoke(party: Party, evidence: Evidence) -> Receipt:
     """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing."""
+    return _transact(party, "revoke", *opening_of(party, evidence))
+
+
+def opening_of(party: Party, evidence: Evidence) -> tuple[str, str]:
+    """What `revoke` reveals: the secret and the tag; ``InvalidInput`` where it would not end this grant."""
     grant = _grant(evidence)
     secret = revocation_secret(party.seed, grant.salt)
     if lock_of(secret) != grant.revocation:
@@ -28,14 +33,13 @@ def revoke(party: Party, evidence: Evidence) -> Receipt:
             "If the grant names your address, end it openly: `consent revoke --open`.",
         )
     _check_domain(party.network, evidence)
-    return _transact(party, "revoke", to_hex(secret), tag_of(grant.subject, grant.salt))
+    return to_hex(secret), tag_of(grant.subject, grant.salt)
 
 
 def revoke_openly(party: Party, evidence: Evidence) -> Receipt:
     """End one grant with the subject's own key, whoever made its lock. The address is seen."""
+    check_subject(party, evidence)
     grant = _grant(evidence)
-    _check_subject(party, grant)
-    _check_domain(party.network, evidence)
     if _pays_itself(party):
         return _transact(party, "revokeOpenly", grant.revocation, salt_hash(grant.salt))
     handle = handle_for(grant.subject, grant.revocation, grant.salt)
@@ -75,11 +79,14 @@ def _grant(evidence: Evidence) -> Grant:
     return message
 
 
-def _check_subject(party: Party, grant: Grant) -> None:
+def check_subject(party: Party, evidence: Evidence) -> None:
+    """``InvalidInput`` unless this is a grant of this account on this network: before anybody is warned or asked."""
+    grant = _grant(evidence)
     if grant.subject != party.address:
         raise InvalidInput(
             f"the grant is of {grant.subject}, not of {party.address}", "Choose the account that granted it."
         )
+    _check_domain(party.network, evidence)
 
 
 def _check_domain(network: Network, evidence: Evidence) -> None:

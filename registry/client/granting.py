@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from registry.client.checking import verify
+from registry.client.ending import opening_of
 from registry.client.parties import Party
 from registry.client.signing import Anchored, anchor, fresh_salt, sign
 from registry.client.vocabulary import check_known
@@ -105,7 +106,7 @@ def propose(
         terms=message.terms,
         notice=message.notice,
         content=ZERO_WORD,
-        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, party.address, message.controller),
+        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, party, message.controller),
         issued_at=issued_at,
         not_before=issued_at,
         expires_at=issued_at + _duration(notice, days),
@@ -171,13 +172,14 @@ def _duration(notice: Notice, days: int | None) -> int:
     return (notice.max_days if days is None else days) * DAY
 
 
-def _superseded(old: Evidence, subject: str, controller: str) -> str:
+def _superseded(old: Evidence, party: Party, controller: str) -> str:
     message = old.statement.message
-    if not isinstance(message, Grant) or (message.subject, message.controller) != (subject, controller):
+    if not isinstance(message, Grant) or (message.subject, message.controller) != (party.address, controller):
         raise InvalidInput(
             "only an earlier grant of yours to the same controller can be superseded",
             "Revoke the other one with `consent revoke`.",
         )
+    opening_of(party, old)  # what could not be ended afterwards is refused before anything is signed
     return to_hex(old.digest)
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from registry.client.parties import Network, Party
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
 from registry.ledger.base import Sender
 from registry.storage.files import replace_file
-from registry.vault.vault import Vault
 from registry.wallets import keyfiles, keystore
 
 MAX_SEED_FILE = 16 * 1024
@@ -75,7 +74,7 @@ class Home:
         raw = read_bounded(self.path / "seed.json", MAX_SEED_FILE)
         try:
             document = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidInput("seed.json is damaged", "Restore the home from a backup.") from None
         return keystore.open_secret(document, passphrase)
 
@@ -88,6 +87,8 @@ class Home:
 
     def party(self, network: Network, key: str, passphrase: str, sender: Sender | None = None) -> Party:
         """This home's party on a network, with one of its accounts."""
+        from registry.vault.vault import Vault  # not needed to verify, and slow to load
+
         seed = self.seed(passphrase)
         wallet = keyfiles.open_key(self.keys, key, passphrase)
         return Party(network, wallet, Vault(self.path / "vault", seed, network.store), seed, sender)
@@ -102,7 +103,7 @@ class Home:
     def kept(self) -> Iterator[tuple[Path, Evidence]]:
         """All evidence that is kept here, oldest first."""
         files = (self.path / "evidence").glob("0x*.json")
-        found = [(path, parse_evidence(read_bounded(path, MAX_EVIDENCE))) for path in files]
+        found = [(path, _own_evidence(path)) for path in files]
         yield from sorted(found, key=lambda pair: (pair[1].statement.message.issued_at, pair[0].name))
 
     def find(self, reference: str) -> bytes:
@@ -119,6 +120,14 @@ class Home:
         if len(found) > 1:
             raise InvalidInput(f"{prefix} begins {len(found)} digests", "Give more of its digits.")
         return found[0]
+
+
+def _own_evidence(path: Path) -> Evidence:
+    try:
+        return parse_evidence(read_bounded(path, MAX_EVIDENCE))
+    except Malformed as error:
+        # Nobody's consent is judged here: one of our own files is damaged, and which one is what matters.
+        raise InvalidInput(f"{path} is damaged: {error}", "Restore it from a backup, or move it away.") from None
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence import Evidence
@@ -16,8 +16,10 @@ from registry.core.statements import Domain, domain_of
 from registry.core.verifier import questions
 from registry.ledger.base import Ledger, Sender
 from registry.storage.base import BlockStore
-from registry.vault.vault import Vault
 from registry.wallets.base import Wallet
+
+if TYPE_CHECKING:
+    from registry.vault.vault import Vault
 
 
 def system_clock() -> int:

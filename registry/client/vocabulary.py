@@ -14,6 +14,8 @@ from typing import Any
 
 from registry.core.errors import InvalidInput
 
+_KINDS = {"data": "kind of data"}
+
 
 @lru_cache(maxsize=1)
 def vocabulary() -> dict[str, Any]:
@@ -32,7 +34,8 @@ def check_known(terms: Iterable[str], kind: str) -> None:
         if term.startswith("https://"):
             _check_foreign(term)
         elif vocabulary()["terms"].get(term, {}).get("kind") != kind:
-            raise InvalidInput(f"{term} is not a known {kind} of DPV {vocabulary()['version']}", _advice(term, kind))
+            version = vocabulary()["version"]
+            raise InvalidInput(f"{term} is not a known {_KINDS.get(kind, kind)} of DPV {version}", _advice(term, kind))
 
 
 def label(term: str) -> str:

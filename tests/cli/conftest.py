@@ -1,0 +1,76 @@
+"""One world for each step of the story, made by ``consent demo --until STEP`` and copied for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from registry.cli.app import run
+from registry.core.recipients import Passphrase
+from registry.wallets import keyfiles, keystore
+from tests.cli.consent_world import Consent
+
+Until = Callable[[str], Consent]
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    @cache
+    def made(step: str) -> Path:
+        folder = tmp_path_factory.mktemp("worlds") / step
+        assert run(["demo", "--until", step, "--dir", str(folder), "--json"]) == 0
+        return folder
+
+    return made
+
+
+@pytest.fixture(autouse=True)
+def a_known_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CONSENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
+    # The cost of guessing a passphrase is tested where keystores are; here it would only be waited for.
+    monkeypatch.setattr(keystore, "STANDARD", keystore.LIGHT)
+    monkeypatch.setattr(Passphrase.__init__, "__defaults__", (10,))
+    for made in (keyfiles.new_key, keyfiles.import_key):
+        monkeypatch.setitem(made.__kwdefaults__, "cost", keystore.LIGHT)
+
+
+@pytest.fixture
+def until(
+    worlds: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Until:
+    """A copy of the world after a step of the story, to do with as a test likes."""
+
+    def copied(step: str) -> Consent:
+        shutil.copytree(worlds(step), tmp_path / "world")
+        capsys.readouterr()
+        return Consent(tmp_path / "world", capsys, monkeypatch)
+
+    return copied
+
+
+@pytest.fixture
+def asked(until: Until) -> Consent:
+    """Alice has data in her vault, and Maison Aurelle has asked for it."""
+    return until("asked")
+
+
+@pytest.fixture
+def granted(until: Until) -> Consent:
+    """Alice has said yes."""
+    return until("granted")
+
+
+@pytest.fixture
+def accepted(until: Until) -> Consent:
+    """Maison Aurelle has counter-signed."""
+    return until("accepted")

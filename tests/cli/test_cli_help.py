@@ -1,0 +1,106 @@
+"""Help pages: each has an example, the example fits the command, and no page is wider than its terminal."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from registry.cli.app import app, run
+from registry.cli.help import PANELS
+
+
+def pages() -> Iterator[tuple[str, ...]]:
+    importlib.import_module("registry.cli.app")._program()  # loads the commands
+    root: Any = typer.main.get_command(app)
+    yield ()
+    for name, command in root.commands.items():
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(command, "commands", {}))
+
+
+PAGES = list(pages())
+LEAVES = [page for page in PAGES if (page and page[0] not in ("keys", "vault", "notice", "evidence")) or len(page) == 2]
+
+
+def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert run([*page, "--help"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def test_there_are_all_the_commands_of_the_story() -> None:
+    wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore demo"
+    groups = {"keys": "new import list show", "vault": "add list show", "notice": "new check publish show"}
+    groups["evidence"] = "show canonical"
+    expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
+    assert set(LEAVES) == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=" ".join)
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_every_page_has_an_example_and_fits(
+    page: tuple[str, ...], columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = help_of(page, capsys)
+    about, example = text.split("\nExample\n")
+    assert about.startswith(f"Usage: {' '.join(('consent', *page))} ")
+    assert example.strip().startswith("consent ") and "\x1b" not in text
+    assert all(len(line) <= columns for line in about.splitlines())
+    assert "<bool>" not in text and "[default" not in text
+
+
+@pytest.mark.parametrize("page", LEAVES, ids=" ".join)
+def test_an_example_uses_what_its_page_explains(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    about, example = help_of(page, capsys).split("\nExample\n")
+    for line in example.strip().splitlines():
+        words = shlex.split(line)
+        assert tuple(words[1 : 1 + len(page)]) == page
+        assert all(re.search(rf"^  {re.escape(word)}\b", about, re.MULTILINE) for word in words if word[:2] == "--")
+
+
+@pytest.mark.parametrize("page", LEAVES, ids=" ".join)
+def test_json_and_verbose_are_everywhere(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    about = help_of(page, capsys)
+    common = about.split("\nEverywhere\n")[1]
+    assert "--json" in common and "-v, --verbose" in common
+    assert ("--home FOLDER" in common) is (page != ("demo",))
+
+
+def test_the_first_page_is_in_the_order_of_a_newcomer(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of((), capsys)
+    places = [text.index(f"\n{panel}\n") for panel in PANELS]
+    assert places == sorted(places)
+    assert text.index("  demo ") < text.index("  init ") < text.index("  vault ") < text.index("  grant ")
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of((), capsys)
+    assert run([]) == 0 and capsys.readouterr().out == text
+    assert run(["keys"]) == 2 and "Make a new account." in capsys.readouterr().err
+
+
+def test_the_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    package, contracts, formats = capsys.readouterr().out.splitlines()
+    assert package.startswith("consent-registry ") and contracts.startswith("contracts ConsentRegistry 1 (solc ")
+    assert "ConsentEvidence 1" in formats
+    assert run(["--version", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"package", "contracts", "formats"}
+    assert run(["--json", "status"]) == 2 and "consent status ... --json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [["frob"], ["--frob"], ["verify"], ["keys", "frob"], ["request"], ["demo", "x"]])
+def test_usage_errors_say_where_help_is(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("UsageError: ") and "--help`." in captured.err

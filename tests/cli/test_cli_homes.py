@@ -1,0 +1,262 @@
+"""Homes, accounts, passphrases, backups: and no secret of theirs on any stream."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from registry.cli.app import run
+from registry.client.homes import Home
+from registry.core.locks import revocation_secret
+from registry.core.seeds import owner_identity
+from tests.cli.consent_world import DATUM, PURPOSE, Consent, files_in, no_of
+
+PHRASE = "correct horse battery staple"
+KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"  # a published example
+ADDRESS = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+
+
+@pytest.fixture
+def typing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What will be typed at hidden prompts, in order."""
+    answers: list[str] = []
+    monkeypatch.setattr(getpass, "getpass", lambda prompt, stream=None: answers.pop(0))
+    return answers
+
+
+def test_init_says_where_everything_is_and_what_to_back_up(asked: Consent) -> None:
+    answer = asked("init", who="bob", phrase=PHRASE)
+    assert answer.code == 0 and answer.err == ""
+    assert "Back up this folder and remember its passphrase" in answer.out and "`consent backup FILE`" in answer.out
+    assert str(asked.folder / "bob") in answer.out and PHRASE not in answer.out
+
+
+def test_the_json_of_init_has_the_whole_recipient(asked: Consent) -> None:
+    said = asked.json("init", "--name", "first", who="bob", phrase=PHRASE)
+    assert set(said) == {"home", "network", "address", "recipient"}
+    assert said["recipient"].startswith("age1pq1") and len(said["recipient"]) > 1000
+    assert asked.json("keys", "list", who="bob")["keys"][0]["name"] == "first"
+
+
+def test_a_home_is_its_owners_alone(asked: Consent) -> None:
+    asked.json("init", who="bob", phrase=PHRASE)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (asked.folder / "bob").rglob("*") if path.is_file()]
+    assert modes and all(mode == 0o600 for mode in modes)
+    assert stat.S_IMODE((asked.folder / "bob").stat().st_mode) == 0o700
+
+
+def test_a_passphrase_is_typed_twice(asked: Consent, typing: list[str]) -> None:
+    typing += [PHRASE, PHRASE]
+    assert asked("init", who="bob", typed="").code == 0
+    typing += [PHRASE, "another"]
+    answer = asked("init", who="carol", typed="")
+    assert answer.code == 2 and "differ" in answer.err and not (asked.folder / "carol").exists()
+    typing += ["", ""]
+    assert "protects nothing" in asked("init", who="carol", typed="").err
+    assert not typing and not (asked.folder / "carol").exists()
+
+
+def test_what_is_taken_is_said_before_a_passphrase_is_asked_for(asked: Consent, typing: list[str]) -> None:
+    taken = asked.folder / "taken.age"
+    taken.write_bytes(b"precious")
+    for line in (["init"], ["keys", "new", "main"], ["keys", "import", "main"], ["backup", taken]):
+        answer = asked(*line, typed="")
+        assert answer.code == 2 and "already" in answer.err, line
+    assert taken.read_bytes() == b"precious" and typing == []
+
+
+def test_the_empty_passphrase_is_tried_before_anybody_is_asked(asked: Consent, typing: list[str]) -> None:
+    assert asked("vault", "list", typed="").code == 0
+    asked.json("init", who="bob", phrase=PHRASE)
+    typing += [PHRASE]
+    assert asked("vault", "list", who="bob", typed="").code == 0 and typing == []
+    typing += ["wrong"]
+    assert no_of(asked("vault", "list", who="bob", typed="")) == (2, "WrongPassphrase")
+
+
+def test_one_passphrase_opens_seed_and_account_alike(asked: Consent, typing: list[str]) -> None:
+    asked.json("init", who="bob", phrase=PHRASE)
+    typing += [PHRASE]
+    assert asked("grant", asked.folder / "request.json", "--yes", who="bob", typed="").code == 0
+    assert typing == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [("", "protects nothing"), ("x" * 5000, "4,096 bytes at most"), ("\udcff", "not UTF-8"), ("wrong", "is a home")],
+)
+def test_a_bad_passphrase_from_a_descriptor(asked: Consent, phrase: str, said: str) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, phrase.encode(errors="surrogateescape") + b"\n")
+    os.close(writing)
+    who = "alice" if phrase == "wrong" else "bob"
+    answer = asked("init", "--passphrase-fd", reading, who=who)
+    os.close(reading)
+    assert answer.code == 2 and said in answer.err and not (asked.folder / "bob").exists()
+
+
+@pytest.mark.parametrize("descriptor", ["-1", "199", "9" * 30, "three"])
+def test_a_descriptor_that_is_none(asked: Consent, descriptor: str) -> None:
+    answer = asked("init", "--passphrase-fd", descriptor, who="bob")
+    assert answer.code == 2 and answer.err.count("\n") == 2 and not (asked.folder / "bob").exists()
+
+
+def test_a_passphrase_that_comes_in_pieces(asked: Consent) -> None:
+    reading, writing = os.pipe()
+
+    def slowly() -> None:
+        for piece in (PHRASE[:5], PHRASE[5:], "\r\nnot this\n"):
+            os.write(writing, piece.encode())
+            threading.Event().wait(0.05)
+        os.close(writing)
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    assert asked("init", "--passphrase-fd", reading, who="bob").code == 0
+    thread.join()
+    os.close(reading)
+    assert asked("vault", "list", who="bob", phrase=PHRASE).code == 0
+
+
+def test_without_a_terminal_a_passphrase_must_come_from_somewhere(asked: Consent) -> None:
+    answer = asked("init", who="bob")
+    assert answer.code == 2 and "--passphrase-fd N" in answer.err
+    assert no_of(asked("vault", "list", who="nobody")) == (2, "InvalidInput")
+
+
+def test_accounts_are_made_imported_listed_and_shown(asked: Consent, typing: list[str]) -> None:
+    made = asked.json("keys", "new", "shop", phrase=PHRASE)
+    assert set(made) == {"name", "address"}
+    typing += ["0x" + KEY, PHRASE, PHRASE]
+    assert asked.json("keys", "import", "old", typed="") == {"name": "old", "address": ADDRESS}
+    listed = asked.json("keys", "list")["keys"]
+    assert [key["name"] for key in listed] == ["main", "old", "shop"]
+    assert all(set(key) == {"name", "address", "path"} for key in listed)
+    shown = asked.json("keys", "show", "old")
+    assert set(shown) == {"name", "address", "did", "path"} and shown["did"].endswith(f":{ADDRESS}")
+    assert ADDRESS in asked("keys", "list").out and "did:pkh:eip155:" in asked("keys", "show", ADDRESS).out
+
+
+@pytest.mark.parametrize("raw", ["", "zz", "00" * 32, "ff" * 32, KEY + "00", KEY[:-1], "0x0x" + KEY, KEY[:-2] + " 8"])
+def test_what_is_no_private_key(asked: Consent, typing: list[str], raw: str) -> None:
+    typing += [raw, PHRASE, PHRASE]
+    answer = asked("keys", "import", "old", typed="")
+    assert answer.code == 2 and answer.out == ""
+    assert not (asked.folder / "alice" / "keys" / "old.json").exists()
+
+
+@pytest.mark.parametrize("name", ["Bad Name", "../evil", "", "a" * 65, ".hidden", "\x1b[31mred"])
+def test_what_is_no_name_for_an_account(asked: Consent, name: str) -> None:
+    before = files_in(asked.folder)
+    answer = asked("keys", "new", name, phrase=PHRASE)
+    assert answer.code == 2 and "\x1b" not in answer.err and files_in(asked.folder) == before
+
+
+def test_the_account_comes_from_the_flag_the_variable_the_file(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = {"main": asked.json("keys", "show")["address"]}
+    for name in ("second", "third"):
+        accounts[name] = asked.json("keys", "new", name, phrase=PHRASE)["address"]
+
+    def signer(*options: str) -> str:
+        said = asked.json("refuse", asked.folder / "request.json", "--yes", *options, phrase=PHRASE)
+        return str(json.loads(Path(said["file"]).read_bytes())["statement"]["message"]["subject"])
+
+    assert signer() == accounts["main"]
+    (asked.folder / "alice" / "config.toml").write_text('key = "second"\n')
+    assert signer() == accounts["second"]
+    monkeypatch.setenv("CONSENT_KEY", "third")
+    assert signer() == accounts["third"]
+    assert signer("--key", accounts["main"]) == accounts["main"]
+
+
+def test_the_home_lies_beside_the_network_by_default(
+    asked: Consent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONSENT_NETWORK", str(asked.folder / "network"))
+    assert run(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["home"] == str(asked.folder / "home")
+
+
+def test_the_home_may_name_its_network(
+    asked: Consent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (asked.folder / "alice" / "config.toml").write_text(f'network = "{asked.folder}/network"\n')
+    monkeypatch.setenv("CONSENT_HOME", str(asked.folder / "alice"))
+    assert run(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["network"] == str(asked.folder / "network")
+
+
+def test_a_backup_restores_everything(granted: Consent) -> None:
+    file = granted.folder / "alice.age"
+    saved = granted.json("backup", file, phrase=PHRASE)
+    assert set(saved) == {"file", "files", "blocks", "bytes"} and saved["bytes"] == file.stat().st_size
+    assert file.read_bytes().startswith(b"age-encryption.org/v1\n-> scrypt ")
+    before = files_in(granted.folder / "alice")
+    shutil.rmtree(granted.folder / "alice")
+    (granted.folder / "network" / "blocks.sqlite").unlink()
+    back = granted.json("restore", file, phrase=PHRASE)
+    assert set(back) == {"home", "files", "blocks"} and (back["files"], back["blocks"]) == (
+        saved["files"],
+        saved["blocks"],
+    )
+    assert files_in(granted.folder / "alice").items() >= {k: v for k, v in before.items() if "lock" not in k}.items()
+    assert granted.json("vault", "list")["records"][0]["category"] == DATUM
+    assert granted("revoke", granted.grant).code == 0
+
+
+def test_a_backup_opens_at_a_prompt(granted: Consent, typing: list[str]) -> None:
+    file = granted.folder / "alice.age"
+    typing += [PHRASE, PHRASE]
+    assert granted("backup", file, typed="").code == 0
+    typing += ["wrong"]
+    assert no_of(granted("restore", file, who="new", typed="")) == (2, "WrongPassphrase")
+    assert not (granted.folder / "new").exists()
+    typing += [PHRASE]
+    assert granted("restore", file, who="new", typed="").code == 0 and typing == []
+    assert granted("restore", file, who="new", phrase=PHRASE).code == 2  # never over what is there
+
+
+def test_a_grant_whose_lock_another_seed_made_is_not_superseded(granted: Consent) -> None:
+    twin = granted.folder / "stranger" / "keys" / "twin.json"
+    shutil.copy(granted.folder / "alice" / "keys" / "main.json", twin)
+    line = ["grant", granted.folder / "request.json", "--key", "twin", "--supersedes", granted.grant, "--yes"]
+    answer = granted(*line, who="stranger")
+    assert answer.code == 2 and "seed did not make the lock" in answer.err
+    assert not (granted.folder / "stranger" / "evidence").exists()  # refused before anything was signed
+    assert granted("revoke", granted.grant, "--open", "--yes", "--key", "twin", who="stranger").code == 0
+
+
+def test_no_secret_reaches_any_stream(asked: Consent, typing: list[str]) -> None:
+    said = ""
+    typing += [KEY]
+
+    def do(*line: object, **how: object) -> None:
+        nonlocal said
+        for form in ([], ["--json"]):
+            answer = asked(*line, "-v", *form, **how)  # type: ignore[arg-type]
+            said += answer.out + answer.err
+
+    do("init", who="bob", phrase=PHRASE)
+    do("keys", "import", "old", typed="", who="bob", phrase=PHRASE)
+    do("vault", "add", asked.folder / "purchases.csv", "--category", DATUM, who="bob", phrase=PHRASE)
+    do("vault", "list", who="bob", phrase="not " + PHRASE)
+    do("grant", asked.folder / "request.json", "--purpose", PURPOSE, "--yes", who="bob", phrase=PHRASE)
+    do("backup", asked.folder / "b.age", who="bob", phrase=PHRASE)
+    do("restore", asked.folder / "b.age", who="new", phrase="not " + PHRASE)
+    do("restore", asked.folder / "b.age", who="new", phrase=PHRASE)
+    do("keys", "show", "old", who="bob")
+    (asked.folder / "bob" / "seed.json").write_text("{}")
+    do("vault", "list", who="bob", phrase=PHRASE)
+    seed = Home(asked.folder / "new").seed(PHRASE)
+    kept = [json.loads(file.read_bytes()) for file in (asked.folder / "new" / "evidence").iterdir()]
+    locks = [revocation_secret(seed, evidence["statement"]["message"]["salt"]).hex() for evidence in kept]
+    secrets = [PHRASE, KEY, seed.hex(), owner_identity(seed), *locks]
+    assert len(said) > 5000 and "AGE-SECRET-KEY" not in said.upper()
+    assert [secret for secret in secrets if secret.lower() in said.lower()] == []

@@ -1,0 +1,196 @@
+"""``verify``, ``evidence``: every flag answers its own question, and what is not asked is never implied."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.consent_world import DATUM, ERROR, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
+
+QUESTIONS = ("controller", "purposes", "data", "terms", "acceptance", "confirmations", "max_backdate")
+SHOWN = ("Controller", "Purposes", "Data", "Terms", "Acceptance", "Confirmations", "Back-dating")
+
+
+def brand(world: Consent) -> str:
+    return str(world.json("keys", "show", who="aurelle")["address"])
+
+
+def test_what_is_not_asked_says_so(granted: Consent) -> None:
+    answer = granted("verify", granted.grant)
+    assert answer.code == 0 and answer.out.splitlines()[0] == "Yes: this Grant holds."
+    said = dict(line.split("  ", 1) for line in answer.out.splitlines()[1:])
+    assert [said[name].strip() for name in SHOWN] == ["not asked"] * len(SHOWN)
+    assert said["Counter-signed"].strip() == "none" and answer.err == ""
+
+
+def test_the_json_of_a_yes(granted: Consent) -> None:
+    said = granted.json("verify", granted.grant)
+    names = {"verified", "kind", "digest", "author", "anchoredAt", "now", "chainId", "block", "asked", "acceptance"}
+    assert set(said) == names and said["verified"] is True and said["kind"] == "Grant"
+    assert said["asked"] == dict.fromkeys(QUESTIONS, "not asked")
+    assert said["digest"] == granted.grant.stem
+
+
+@pytest.mark.parametrize(
+    ("options", "question", "answer"),
+    [
+        (["--purpose", PURPOSE], "purposes", PURPOSE),
+        (["--data", DATUM], "data", DATUM),
+        (["--terms", TERMS], "terms", TERMS),
+        (["--accepted"], "acceptance", "required"),
+        (["--confirmations", "1"], "confirmations", "1"),
+        (["--max-backdate", "60"], "max_backdate", "60"),
+    ],
+)
+def test_each_flag_asks_one_question(accepted: Consent, options: list[str], question: str, answer: str) -> None:
+    asked = accepted.json("verify", accepted.grant, *options)["asked"]
+    assert asked == dict.fromkeys(QUESTIONS, "not asked") | {question: answer}
+
+
+def test_the_controller_is_any_of_those_named(granted: Consent) -> None:
+    other = granted.json("keys", "show", who="stranger")["address"]
+    asked = granted.json("verify", granted.grant, "--controller", other, "--controller", brand(granted).lower())
+    assert brand(granted) in asked["asked"]["controller"]
+    assert no_of(granted("verify", granted.grant, "--controller", other)) == (1, "WrongController")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["--purpose", PURPOSE, "--purpose", OTHER_PURPOSE], "PurposeNotGranted"),
+        (["--data", "pd:Name"], "DataNotGranted"),
+        (["--terms", "ieee-7012:SD-OTHER"], "TermsNotGranted"),
+        (["--accepted"], "NotAccepted"),
+        (["--confirmations", "900"], "NotAnchored"),
+        (["--at", "2020-01-01T00:00:00Z"], "NotAnchored"),
+        (["--at", "0"], "NotAnchored"),
+        (["--at", "2090-01-01"], "Expired"),
+        (["--at", "9" * 30], "Expired"),
+    ],
+)
+def test_each_no_has_its_name_and_one_sentence_of_advice(granted: Consent, options: list[str], name: str) -> None:
+    answer = granted("verify", granted.grant, *options)
+    assert no_of(answer) == (1, name) and answer.err == ""
+    verdict, advice = answer.out.splitlines()
+    assert verdict.startswith(f"No: {name}: ") and advice.endswith(".")
+    said = granted("verify", granted.grant, *options, "--json").document
+    assert set(said) == ERROR | {"verified"} and (said["verified"], said["exit"], said["error"]) == (False, 1, name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--controller", "0x12"],
+        ["--controller", "0x" + "zz" * 20],
+        ["--controller", "0x5FbDB2315678afecb367f032d93F642f64180AA3"],
+        ["--confirmations", "-1"],
+        ["--confirmations", "many"],
+        ["--confirmations", "99999999999"],
+        ["--max-backdate", "-1"],
+        ["--at", "yesterday"],
+        ["--at", "-5"],
+        ["--at", ""],
+        ["--rpc-url", "nonsense"],
+        ["--unheard-of"],
+        ["another.json"],
+    ],
+)
+def test_what_makes_no_sense_is_usage(granted: Consent, options: list[str]) -> None:
+    answer = granted("verify", granted.grant, *options)
+    assert answer.code == 2 and answer.out == ""
+    said = granted("verify", granted.grant, *options, "--json").document
+    assert set(said) == ERROR and said["exit"] == 2 and said["advice"].endswith(".")
+
+
+def test_an_unreachable_chain_is_neither_yes_nor_no(granted: Consent) -> None:
+    answer = granted("verify", granted.grant, "--rpc-url", "http://127.0.0.1:9")
+    assert no_of(answer) == (3, "LedgerUnavailable") and answer.out == ""
+    said = granted("verify", granted.grant, "--rpc-url", "http://127.0.0.1:9", "--json").document
+    assert set(said) == ERROR and said["exit"] == 3
+
+
+def test_a_damaged_chain_is_neither_yes_nor_no(granted: Consent) -> None:
+    (granted.folder / "network" / "chain.sqlite").write_bytes(b"not a database" * 1000)
+    answer = granted("verify", granted.grant)
+    assert no_of(answer) == (3, "LedgerUnavailable") and answer.out == ""
+
+
+def test_the_chain_is_the_configured_one_never_the_files(granted: Consent) -> None:
+    elsewhere = granted.folder / "elsewhere"
+    assert no_of(granted("verify", granted.grant, "--network", elsewhere)) == (1, "WrongDomain")
+
+
+def test_before_and_after_a_revocation(granted: Consent) -> None:
+    before = granted.json("verify", granted.grant)["now"]
+    granted.json("revoke", granted.grant)
+    assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
+    assert granted.json("verify", granted.grant, "--at", before)["now"] == before
+    assert no_of(granted("verify", granted.grant, "--at", "2090-01-01")) == (1, "Revoked")
+
+
+def test_a_stand_alone_acceptance_is_judged_beside_its_grant(accepted: Consent) -> None:
+    whole = json.loads(accepted.grant.read_bytes())
+    alone = accepted.folder / "acceptance.json"
+    part = whole["acceptance"] | {"type": "ConsentEvidence", "version": 1}
+    alone.write_text(json.dumps(part, sort_keys=True, separators=(",", ":")))
+    assert accepted.json("verify", alone, "--grant", accepted.grant)["kind"] == "Acceptance"
+    assert no_of(accepted("verify", alone)) == (1, "NotAccepted")
+
+
+def test_a_request_can_be_verified(asked: Consent) -> None:
+    answer = asked("verify", asked.folder / "request.json")
+    assert answer.code == 0 and "not anchored: requests are not" in answer.out
+
+
+def test_the_digest_of_what_is_kept_stands_for_its_file(granted: Consent) -> None:
+    digest = granted.grant.stem
+    assert granted.json("verify", digest)["digest"] == granted.json("verify", digest[:8])["digest"] == digest
+    assert granted("verify", "0x" + "00" * 32).code == 2
+
+
+def test_the_bounds_come_from_the_flag_the_variable_the_file(
+    accepted: Consent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (accepted.folder / "alice" / "config.toml").write_text('key = "main"\nconfirmations = 1\n')
+    assert accepted.json("verify", accepted.grant)["asked"]["confirmations"] == "1"
+    monkeypatch.setenv("CONSENT_CONFIRMATIONS", "900")
+    assert no_of(accepted("verify", accepted.grant)) == (1, "NotAnchored")
+    assert accepted.json("verify", accepted.grant, "--confirmations", "0")["asked"]["confirmations"] == "not asked"
+
+
+@pytest.mark.parametrize(
+    "config", ["confirmations = 'x'", "confirmations = -1", "max_backdate = true", "rpc_url = 5", "key = ", "\x00", "é"]
+)
+def test_a_bad_configuration_is_usage(granted: Consent, config: str) -> None:
+    (granted.folder / "alice" / "config.toml").write_text(config, encoding="latin-1")
+    answer = granted("verify", granted.grant)
+    assert no_of(answer) == (2, "InvalidInput") and answer.err.count("\n") == 2
+
+
+def test_evidence_is_shown_without_a_chain(granted: Consent) -> None:
+    answer = granted("evidence", "show", granted.grant, "--network", granted.folder / "none")
+    assert answer.code == 0 and "`consent verify` says whether it holds" in answer.out
+    assert not (granted.folder / "none").exists()
+    assert granted.json("evidence", "show", granted.grant) == json.loads(granted.grant.read_bytes())
+
+
+@pytest.mark.parametrize("indent", [None, 1, "\t"])
+def test_a_reformatted_file_is_refused_and_can_be_put_right(granted: Consent, indent: int | str | None) -> None:
+    raw = granted.grant.read_bytes()
+    pretty = granted.folder / "pretty.json"
+    pretty.write_text(json.dumps(json.loads(raw), indent=indent))
+    answer = granted("verify", pretty)
+    assert no_of(answer) == (1, "Malformed") and "consent evidence canonical" in answer.err
+    assert granted("evidence", "canonical", pretty).out.encode() == raw
+    assert granted.json("evidence", "canonical", pretty, "--out", pretty) == {"file": str(pretty), "bytes": len(raw)}
+    assert pretty.read_bytes() == raw and granted("verify", pretty).code == 0
+
+
+def test_canonical_does_not_mend_a_changed_value(granted: Consent) -> None:
+    document = json.loads(granted.grant.read_bytes())
+    document["statement"]["message"]["expiresAt"] += 1
+    changed = granted.folder / "changed.json"
+    changed.write_text(json.dumps(document, indent=2))
+    assert granted("evidence", "canonical", changed, "--out", changed).code == 0
+    assert no_of(granted("verify", changed)) == (1, "BadSignature")

@@ -1,0 +1,247 @@
+"""DESIGN section 7, held: imports point downwards, adapters keep their libraries to themselves, files stay small."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES_OF_A_FILE = 300
+MAX_LINES_OF_A_FUNCTION = 40
+
+# From the bottom to the top. Packages of one layer use nothing of each other, but for the exceptions below.
+LAYERS = (
+    ("core",),
+    ("ledger", "storage", "wallets"),
+    ("notary", "brand", "vault"),
+    ("client",),
+    ("api",),
+    ("cli", "web"),
+)
+HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
+# Plain helpers, which know nothing of what their package is for.
+SHARED = {"registry.storage.files", "registry.wallets.keystore"}
+
+# library: the packages that may import it; every other library is free, except to the core
+ONLY_IN = {
+    "web3": {"ledger"},
+    "eth": {"ledger"},
+    "eth_tester": {"ledger"},
+    "eth_account": {"wallets", "ledger"},
+    "ipfshttpclient": {"storage"},
+    "sqlite3": {"ledger", "storage", "notary", "brand"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "click": {"cli"},
+    "fastapi": {"api", "web"},
+    "uvicorn": {"api", "web", "cli"},
+}
+# Nothing here opens a file, a socket or a process, reads a clock or the environment.
+ALLOWED_IN_CORE = {
+    "__future__", "base64", "binascii", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib",
+    "hmac", "io", "itertools", "json", "math", "re", "secrets", "struct", "types", "typing", "unicodedata",
+    "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3",
+}  # fmt: skip
+
+
+class Import(NamedTuple):
+    """One imported module; ``eager`` unless it is inside a function or only for the type checker."""
+
+    module: str
+    line: int
+    eager: bool
+
+
+def files(folder: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@lru_cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+@lru_cache
+def modules() -> dict[str, Path]:
+    return {name_of(path): path for path in files("registry")}
+
+
+def imports_of(path: Path) -> list[Import]:
+    return list(_imports(tree_of(path), True, name_of(path), path.name == "__init__.py"))
+
+
+def _imports(node: ast.AST, eager: bool, inside: str, is_package: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_type_checking(child)
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, eager) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            base = _base(child, inside, is_package)
+            for alias in child.names:
+                full = f"{base}.{alias.name}"
+                yield Import(full if full in modules() else base, child.lineno, eager)
+        else:
+            yield from _imports(child, eager and not later, inside, is_package)
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _base(node: ast.ImportFrom, inside: str, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = inside.split(".")
+    kept = parts[: len(parts) - node.level + is_package]
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+def package_of(module: str) -> str:
+    """``core`` of ``registry.core.codec``; nothing for what is no package of ours."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "registry" and len(parts) > 1 else ""
+
+
+def may_import(importer: str, imported: str) -> bool:
+    """May one module of ours import another?"""
+    mine, other = package_of(importer), package_of(imported)
+    if mine == other or imported in SHARED:
+        return HEIGHT[other] <= HEIGHT[mine]
+    return HEIGHT[other] < HEIGHT[mine]
+
+
+INSIDE = [name for name in modules() if package_of(name) in HEIGHT]
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_imports_point_downwards(name: str) -> None:
+    ours = [one for one in imports_of(modules()[name]) if one.module.split(".")[0] == "registry"]
+    wrong = [one for one in ours if package_of(one.module) not in HEIGHT or not may_import(name, one.module)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_libraries_stay_in_their_packages(name: str) -> None:
+    for one in imports_of(modules()[name]):
+        library = one.module.split(".")[0]
+        assert package_of(name) in ONLY_IN.get(library, {package_of(name)}), one
+
+
+@pytest.mark.parametrize("name", [name for name in INSIDE if package_of(name) == "core"])
+def test_the_core_imports_nothing_that_does_io(name: str) -> None:
+    libraries = {one.module.split(".")[0] for one in imports_of(modules()[name])}
+    assert libraries - {"registry"} <= ALLOWED_IN_CORE
+
+
+@pytest.mark.parametrize("name", [name for name in INSIDE if package_of(name) == "core"])
+def test_the_core_opens_nothing(name: str) -> None:
+    called = [node.func for node in ast.walk(tree_of(modules()[name])) if isinstance(node, ast.Call)]
+    names = {func.id for func in called if isinstance(func, ast.Name)}
+    assert not names & {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+    assert not {func.attr for func in called if isinstance(func, ast.Attribute)} & {"now", "utcnow", "today"}
+
+
+def test_every_package_has_a_layer() -> None:
+    inert = {"artifacts", "data", "__pycache__"}
+    packages = {path.name for path in (ROOT / "registry").iterdir() if path.is_dir()} - inert
+    assert packages <= HEIGHT.keys()
+    assert {"core", "ledger", "storage", "wallets", "vault", "client", "cli"} <= packages
+    for folder in ("artifacts", "data"):
+        assert list((ROOT / "registry" / folder).rglob("*.py")) == []
+
+
+def test_no_module_imports_itself_around_a_corner() -> None:
+    eager = {name: {one.module for one in imports_of(path) if one.eager} for name, path in modules().items()}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above[above.index(name) :], name))
+        if name not in done:
+            for other in sorted(eager.get(name, set()) & eager.keys()):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in eager:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("folder", ["registry", "scripts"])
+def test_files_are_short(folder: str) -> None:
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in files(folder)}
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES_OF_A_FILE} == {}
+
+
+@pytest.mark.parametrize("folder", ["registry", "scripts"])
+def test_functions_are_short(folder: str) -> None:
+    long = []
+    for path in files(folder):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                # A command's signature is its table of options: there only what it does counts.
+                start = node.body[0].lineno - 1 if package_of(name_of(path)) == "cli" else node.lineno
+                lines = (node.end_lineno or 0) - start + 1 - _docstring_lines(node)
+                long += [f"{name_of(path)}.{node.name}: {lines}"] if lines > MAX_LINES_OF_A_FUNCTION else []
+    assert long == []
+
+
+def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = node.body[0]
+    if ast.get_docstring(node) is None:
+        return 0
+    return (first.end_lineno or 0) - first.lineno + 1
+
+
+@pytest.mark.parametrize("name", [name for name in INSIDE if "._" not in name])
+def test_every_public_thing_says_what_it_is(name: str) -> None:
+    tree = tree_of(modules()[name])
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            is_error = name == "registry.core.errors"
+            assert ast.get_docstring(node) or is_error, f"{name}.{node.name} has no docstring"
+
+
+class TestTheseRules:
+    """The rules refuse what they should: a test that could not fail would hold nothing."""
+
+    @pytest.mark.parametrize(
+        ("importer", "imported", "allowed"),
+        [
+            ("registry.cli.app", "registry.core.codec", True),
+            ("registry.core.codec", "registry.core.errors", True),
+            ("registry.core.codec", "registry.client.homes", False),
+            ("registry.core.codec", "registry.storage.files", False),
+            ("registry.client.homes", "registry.cli.app", False),
+            ("registry.ledger.embedded", "registry.storage.files", True),
+            ("registry.ledger.embedded", "registry.storage.blocks", False),
+            ("registry.vault.vault", "registry.notary.batches", False),
+            ("registry.vault.vault", "registry.client.homes", False),
+            ("registry.vault.vault", "registry.storage.base", True),
+        ],
+    )
+    def test_directions(self, importer: str, imported: str, allowed: bool) -> None:
+        assert may_import(importer, imported) is allowed
+
+    def test_imports_of_every_form_are_seen(self) -> None:
+        lines = ("import a.b", "from registry.core import codec", "def f():", "    from c import d")
+        source = "\n".join((*lines, "if TYPE_CHECKING:", "    import e"))
+        found = list(_imports(ast.parse(source), True, "registry.cli.app", False))
+        assert [(one.module, one.eager) for one in found] == [
+            ("a.b", True),
+            ("registry.core.codec", True),
+            ("c", False),
+            ("e", False),
+        ]
+
+    def test_relative_imports_are_seen(self) -> None:
+        found = _imports(ast.parse("from . import codec\nfrom ..client import homes"), True, "registry.core.x", False)
+        assert [one.module for one in found] == ["registry.core.codec", "registry.client.homes"]

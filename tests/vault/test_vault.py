@@ -1,0 +1,466 @@
+"""The vault: what goes in comes out, a crash changes nothing, and old keys open nothing new."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.core.capsules import RecordRef, StreamKey, open_head, public_key_of
+from registry.core.cids import Block, read_file
+from registry.core.errors import (
+    DamagedSeal,
+    InvalidInput,
+    Malformed,
+    NotARecipient,
+    StorageUnavailable,
+)
+from registry.core.sealing import open_bytes, seal_bytes
+from registry.core.seeds import owner_identity, vault_key
+from registry.storage.base import BlockStore
+from registry.storage.blocks import SqliteBlocks
+from registry.vault import vault as module
+from registry.vault.index import Index, Record, open_index, seal_index
+from registry.vault.vault import FILE_SCHEMA, Vault
+from tests.builders import NOW, SEED
+from tests.fakes.storage import MemoryBlocks
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHER_SEED = bytes(32)
+PURCHASES, EMAILS = "pd:Purchase", "pd:EmailAddress"
+
+
+def add(vault: Vault, body: bytes, category: str = PURCHASES, name: str = "a.csv", now: int = NOW) -> Record:
+    return vault.add(io.BytesIO(body), category=category, name=name, media_type="text/csv", now=now)
+
+
+def body_of(cid: str, identity: str, store: BlockStore) -> bytes:
+    return open_bytes(b"".join(read_file(cid, store.get)), [identity])
+
+
+def contents(vault: Vault, store: BlockStore) -> dict[str, list[bytes]]:
+    """Every stream's records as the index has them: category/epoch to bodies."""
+    return {
+        f"{stream.category}/{stream.epoch}": [body_of(r.cid, stream.identity, store) for r in stream.records]
+        for stream in vault.index().streams
+    }
+
+
+def handed_over(keys: Iterable[StreamKey], vault: Vault, store: BlockStore) -> list[bytes]:
+    """What somebody with these keys alone reads: the head, then its records."""
+    found = []
+    for key in keys:
+        head = open_head(store.get(key.head), key, public_key_of(vault.key))
+        found += [body_of(reference.cid, key.identity, store) for reference in head.records]
+    return found
+
+
+@pytest.fixture
+def store() -> MemoryBlocks:
+    return MemoryBlocks()
+
+
+@pytest.fixture
+def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
+    return Vault(tmp_path / "vault", SEED, store)
+
+
+def test_an_empty_vault(vault: Vault, tmp_path: Path) -> None:
+    assert vault.index() == Index()
+    assert (vault.roots(), vault.keys_for([PURCHASES]), vault.renew([PURCHASES])) == ([], (), [])
+    assert vault.recipient.startswith("age1pq1")
+    # Looking makes no folder; the change that found nothing to change made only its own lock.
+    assert {path.name for path in (tmp_path / "vault").iterdir()} == {"lock"}
+
+
+def test_what_goes_in_comes_out(vault: Vault, store: MemoryBlocks) -> None:
+    first = add(vault, b"one", name="one.csv")
+    second = add(vault, b"two", now=NOW + 1)
+    mail = add(vault, b"a@b.example", EMAILS)
+    assert contents(vault, store) == {f"{PURCHASES}/1": [b"one", b"two"], f"{EMAILS}/1": [b"a@b.example"]}
+    assert (first.name, first.size, first.added_at, first.schema) == ("one.csv", 3, NOW, FILE_SCHEMA)
+    assert first.reference == RecordRef(first.cid, FILE_SCHEMA, "text/csv")
+    assert len({first.cid, second.cid, mail.cid}) == 3
+
+
+def test_the_same_body_twice_is_two_records(vault: Vault) -> None:
+    assert add(vault, b"same").cid != add(vault, b"same").cid
+
+
+def test_only_what_is_left_of_a_source_is_sealed(vault: Vault, store: MemoryBlocks) -> None:
+    source = io.BytesIO(b"header:body")
+    source.seek(7)
+    record = vault.add(source, category=PURCHASES, name="n", media_type="text/plain", now=NOW)
+    assert record.size == 4
+    assert contents(vault, store) == {f"{PURCHASES}/1": [b"body"]}
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 262_144, 20_000_000])
+def test_files_of_every_size(vault: Vault, store: MemoryBlocks, size: int) -> None:
+    body = random.Random(size).randbytes(size)
+    assert add(vault, body).size == size
+    (found,) = contents(vault, store)[f"{PURCHASES}/1"]
+    assert hashlib.sha256(found).digest() == hashlib.sha256(body).digest()
+
+
+def test_what_lies_in_the_store_says_nothing(vault: Vault, store: MemoryBlocks) -> None:
+    add(vault, b"what I bought" * 10, name="telling-name.csv")
+    everything = b"".join(store.kept.values())
+    for secret in (b"what I bought", b"telling-name", b"Purchase", b"text/csv", b"AGE-SECRET-KEY", b"VaultIndex"):
+        assert secret not in everything
+    assert b"age-encryption.org" in everything
+
+
+@pytest.mark.parametrize("category", ["", "Purchase", "pd:Pürchase", "pd:Purchase "])
+def test_what_is_no_category(vault: Vault, category: str) -> None:
+    with pytest.raises(Malformed, match="category"):
+        add(vault, b"x", category)
+    assert vault.roots() == []
+
+
+def test_identities_are_in_no_repr(vault: Vault) -> None:
+    add(vault, b"one")
+    shown = repr(vault.index()) + repr(vault.keys_for([PURCHASES])) + repr(vault)
+    assert "AGE-SECRET-KEY" not in shown
+    assert PURCHASES in shown
+
+
+class TestHeads:
+    def test_each_follows_the_last(self, vault: Vault, store: MemoryBlocks) -> None:
+        previous = None
+        for number in (2, 3, 4):
+            record = add(vault, b"%d" % number)
+            (key,) = vault.keys_for([PURCHASES])
+            head = open_head(store.get(key.head), key, public_key_of(vault.key))
+            assert (head.stream, head.epoch, head.number) == (PURCHASES, 1, number)
+            assert head.records[-1] == record.reference
+            assert previous in (None, head.previous)
+            previous = key.head
+
+    def test_older_heads_stay_readable(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"one")
+        (old,) = vault.keys_for([PURCHASES])
+        add(vault, b"two")
+        assert handed_over([old], vault, store) == [b"one"]
+        assert handed_over(vault.keys_for([PURCHASES]), vault, store) == [b"one", b"two"]
+
+    def test_they_are_signed_with_the_vault_key(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"one")
+        assert public_key_of(vault.key) == public_key_of(vault_key(SEED))
+
+
+class TestKeys:
+    def test_only_for_what_is_asked(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"bought")
+        add(vault, b"mail", EMAILS)
+        assert handed_over(vault.keys_for({EMAILS}), vault, store) == [b"mail"]
+        assert [key.category for key in vault.keys_for([EMAILS, PURCHASES, "pd:Age"])] == [PURCHASES, EMAILS]
+        assert vault.keys_for(["pd:Age"]) == vault.keys_for([]) == ()
+
+    def test_one_streams_key_opens_no_other(self, vault: Vault, store: MemoryBlocks) -> None:
+        bought, mail = add(vault, b"bought"), add(vault, b"mail", EMAILS)
+        (key,) = vault.keys_for([EMAILS])
+        assert body_of(mail.cid, key.identity, store) == b"mail"
+        with pytest.raises(NotARecipient):
+            body_of(bought.cid, key.identity, store)
+
+    def test_the_owners_identity_opens_no_record(self, vault: Vault, store: MemoryBlocks) -> None:
+        # Records are sealed to their stream alone; the owner reads the stream's key in the index.
+        with pytest.raises(NotARecipient):
+            body_of(add(vault, b"one").cid, vault.identity, store)
+
+
+class TestRenewal:
+    def test_old_keys_open_nothing_new(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"before")
+        (old,) = vault.keys_for([PURCHASES])
+        assert vault.renew([PURCHASES]) == [PURCHASES]
+        after = add(vault, b"after")
+        with pytest.raises(NotARecipient):
+            body_of(after.cid, old.identity, store)
+        newest = vault.index().newest(PURCHASES)
+        assert newest is not None
+        assert newest.epoch == 2
+        with pytest.raises(NotARecipient):
+            open_head(store.get(newest.head), old, public_key_of(vault.key))
+        assert handed_over([old], vault, store) == [b"before"]
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"before"], f"{PURCHASES}/2": [b"after"]}
+
+    def test_a_later_grant_gets_every_epoch(self, vault: Vault, store: MemoryBlocks) -> None:
+        for epoch in (1, 2, 3):
+            add(vault, b"%d" % epoch)
+            vault.renew([PURCHASES])
+        keys = vault.keys_for([PURCHASES])
+        assert [key.epoch for key in keys] == [1, 2, 3]
+        assert len({key.identity for key in keys}) == 3
+        assert handed_over(keys, vault, store) == [b"1", b"2", b"3"]
+
+    def test_what_holds_nothing_is_not_renewed(self, vault: Vault) -> None:
+        add(vault, b"one")
+        assert vault.renew([EMAILS, PURCHASES, PURCHASES]) == [PURCHASES]
+        root = vault.roots()
+        # The new epoch has no records yet, so nobody was given its key.
+        assert vault.renew([EMAILS, PURCHASES]) == []
+        assert vault.roots() == root
+
+    def test_the_others_stay(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"bought")
+        add(vault, b"mail", EMAILS)
+        before = vault.keys_for([EMAILS])
+        vault.renew([PURCHASES])
+        assert vault.keys_for([EMAILS]) == before
+
+
+@dataclass
+class FailsAt(MemoryBlocks):
+    """Takes half of the blocks of its n-th put, then breaks."""
+
+    puts_left: int = 10**9
+
+    def put(self, blocks: Iterable[Block]) -> None:
+        self.puts_left -= 1
+        if self.puts_left:
+            return super().put(blocks)
+        given = list(blocks)
+        super().put(given[: len(given) // 2])
+        raise StorageUnavailable("The block store broke in the middle.")
+
+
+class TestCrashes:
+    # A head and its records, the record, the new head, the index; a stream that exists needs no first head.
+    @pytest.mark.parametrize(("category", "puts"), [(PURCHASES, 3), (EMAILS, 4)])
+    def test_a_store_that_fails_in_the_middle_of_adding(self, tmp_path: Path, category: str, puts: int) -> None:
+        for fails_at in range(1, puts + 1):
+            store = FailsAt()
+            vault = Vault(tmp_path / str(fails_at), SEED, store)
+            add(vault, b"before")
+            roots, before = vault.roots(), contents(vault, store)
+            store.puts_left = fails_at
+            with pytest.raises(StorageUnavailable):
+                add(vault, b"x" * 300_000, category)
+            store.puts_left = 10**9
+            assert (vault.roots(), contents(vault, store)) == (roots, before)
+            assert {p.name for p in (tmp_path / str(fails_at)).iterdir()} == {"index", "lock"}
+            add(vault, b"after", category)
+            assert contents(vault, store)[f"{category}/1"][-1] == b"after"
+
+    @pytest.mark.parametrize("fails_at", [1, 2, 3])
+    def test_a_store_that_fails_in_the_middle_of_renewing(self, tmp_path: Path, fails_at: int) -> None:
+        store = FailsAt()
+        vault = Vault(tmp_path / "vault", SEED, store)
+        add(vault, b"bought")
+        add(vault, b"mail", EMAILS)
+        before = vault.index()
+        store.puts_left = fails_at
+        with pytest.raises(StorageUnavailable):
+            vault.renew([PURCHASES, EMAILS])
+        assert vault.index() == before
+        assert vault.renew([PURCHASES, EMAILS]) == [EMAILS, PURCHASES]
+
+    @pytest.mark.parametrize("dies_at", [1, 3, 4])
+    def test_a_process_that_dies_in_the_middle(self, tmp_path: Path, dies_at: int) -> None:
+        with SqliteBlocks(tmp_path / "blocks.sqlite") as store:
+            vault = Vault(tmp_path / "vault", SEED, store)
+            add(vault, b"before")
+            roots = vault.roots()
+            assert run(DYING, tmp_path, str(dies_at)).wait() == 9
+            assert vault.roots() == roots
+            assert contents(vault, store) == {f"{PURCHASES}/1": [b"before"]}
+            # Its lock died with it.
+            add(vault, b"after")
+            assert contents(vault, store) == {f"{PURCHASES}/1": [b"before", b"after"]}
+
+    def test_an_index_that_cannot_be_moved_into_place(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add(vault, b"before")
+
+        def full(path: Path, content: bytes) -> None:
+            raise InvalidInput(f"{path} cannot be written: No space left on device", "Check the disk.")
+
+        monkeypatch.setattr(module, "replace_file", full)
+        with pytest.raises(InvalidInput, match="No space"):
+            add(vault, b"lost")
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"before"]}
+
+    def test_a_source_that_cannot_be_read(self, vault: Vault, store: MemoryBlocks) -> None:
+        class Broken(io.BytesIO):
+            def readinto(self, _buffer: object) -> int:
+                raise OSError("Input/output error")
+
+        add(vault, b"before")
+        with pytest.raises(OSError, match="Input/output"):
+            vault.add(Broken(b"x" * 10), category=PURCHASES, name="n", media_type="text/csv", now=NOW)
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"before"]}
+
+
+COMMON = """
+import io, os, sys
+from pathlib import Path
+from registry.storage.blocks import SqliteBlocks
+from registry.vault.vault import Vault
+folder, word = Path(sys.argv[1]), sys.argv[2]
+store = SqliteBlocks(folder / "blocks.sqlite")
+vault = Vault(folder / "vault", bytes(range(32)), store)
+def add(body, category="pd:Purchase"):
+    vault.add(io.BytesIO(body), category=category, name="n", media_type="text/csv", now=1)
+"""
+DYING = (
+    COMMON
+    + """
+left, put = int(word), store.put
+def dying(blocks):
+    global left
+    left -= 1
+    put(blocks) if left else os._exit(9)
+store.put = dying
+add(b"never", "pd:EmailAddress")
+"""
+)
+ADDING = (
+    COMMON
+    + """
+for number in range(5):
+    add(f"{word}{number}".encode())
+"""
+)
+
+
+def run(script: str, folder: Path, word: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", script, str(folder), word], cwd=ROOT)
+
+
+class TestAtOnce:
+    def test_threads(self, vault: Vault, store: MemoryBlocks) -> None:
+        threads = [threading.Thread(target=add, args=(vault, b"%d" % n, (PURCHASES, EMAILS)[n % 2])) for n in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = contents(vault, store)
+        assert sorted(found[f"{PURCHASES}/1"]) == sorted(b"%d" % n for n in range(0, 12, 2))
+        assert sorted(found[f"{EMAILS}/1"]) == sorted(b"%d" % n for n in range(1, 12, 2))
+
+    def test_processes(self, tmp_path: Path) -> None:
+        processes = [run(ADDING, tmp_path, word) for word in "ab"]
+        assert [process.wait() for process in processes] == [0, 0]
+        with SqliteBlocks(tmp_path / "blocks.sqlite") as store:
+            (found,) = contents(Vault(tmp_path / "vault", SEED, store), store).values()
+        assert sorted(found) == sorted(f"{word}{number}".encode() for word in "ab" for number in range(5))
+
+    def test_whoever_waits_too_long_changes_nothing(
+        self, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add(vault, b"one")
+        before = vault.roots()
+        monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
+        with FileLock(tmp_path / "vault" / "lock"), pytest.raises(StorageUnavailable, match="another process"):
+            add(vault, b"two")
+        assert vault.roots() == before
+        add(vault, b"three")
+
+
+class TestIndex:
+    def test_its_cid_and_the_seed_restore_everything(self, vault: Vault, store: MemoryBlocks, tmp_path: Path) -> None:
+        add(vault, b"bought")
+        vault.renew([PURCHASES])
+        add(vault, b"mail", EMAILS)
+        (root,) = vault.roots()
+        other = tmp_path / "elsewhere"
+        other.mkdir()
+        (other / "index").write_text(root)
+        again = Vault(other, SEED, store)
+        assert again.index() == vault.index() == open_index(root, store, owner_identity(SEED))
+        assert contents(again, store) == contents(vault, store)
+        add(again, b"more")
+        assert contents(again, store)[f"{PURCHASES}/2"] == [b"more"]
+        assert vault.roots() == [root]
+
+    def test_another_seed_opens_nothing(self, vault: Vault, store: MemoryBlocks, tmp_path: Path) -> None:
+        add(vault, b"bought")
+        stranger = Vault(tmp_path / "vault", OTHER_SEED, store)
+        assert stranger.recipient != vault.recipient
+        for act in (stranger.index, lambda: stranger.keys_for([PURCHASES]), lambda: stranger.renew([PURCHASES])):
+            with pytest.raises(NotARecipient) as caught:
+                act()
+            assert caught.value.advice
+        before = vault.roots()
+        with pytest.raises(NotARecipient):
+            add(stranger, b"intruding")
+        assert vault.roots() == before
+
+    def test_a_store_without_it_cannot_be_asked(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"one")
+        store.kept.clear()
+        for act in (vault.index, lambda: add(vault, b"two")):
+            with pytest.raises(StorageUnavailable):
+                act()
+
+    def test_a_store_that_lies_is_noticed(self, vault: Vault, store: MemoryBlocks) -> None:
+        add(vault, b"one")
+        store.lies = True
+        with pytest.raises(StorageUnavailable, match="bytes"):
+            vault.index()
+
+    @pytest.mark.parametrize("name", [b"", b"bafkrei", b"\xff\xfe", b"../../etc/passwd", b"Qm" + b"a" * 44])
+    def test_a_damaged_name_is_said_to_be_damaged(self, vault: Vault, tmp_path: Path, name: bytes) -> None:
+        add(vault, b"one")
+        (tmp_path / "vault" / "index").write_bytes(name)
+        with pytest.raises(InvalidInput, match="no content identifier") as caught:
+            vault.index()
+        assert "backup" in caught.value.advice
+
+    @pytest.mark.parametrize("raw", [b"", b"{}", b'{"streams":[],"type":"VaultIndex","version":2}', b"[" * 200])
+    def test_what_is_no_index(self, store: MemoryBlocks, raw: bytes) -> None:
+        recipient = Vault(Path("unused"), SEED, store).recipient
+        (block,) = seal_index(Index(), recipient)
+        sealed = seal_bytes(raw, [recipient])
+        other = block._replace(cid=module.cid_of_block(sealed), data=sealed)
+        store.put([block, other])
+        assert open_index(block.cid, store, owner_identity(SEED)) == Index()
+        with pytest.raises(DamagedSeal, match="index"):
+            open_index(other.cid, store, owner_identity(SEED))
+
+    def test_one_too_large_is_not_read(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add(vault, b"one")
+        monkeypatch.setattr("registry.vault.index.MAX_INDEX", 1000)
+        with pytest.raises(StorageUnavailable, match="larger than"):
+            vault.index()
+
+
+_acts = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from([PURCHASES, EMAILS]), st.binary(max_size=20)),
+    st.tuples(st.just("renew"), st.sampled_from([PURCHASES, EMAILS]), st.just(b"")),
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(_acts, max_size=5))
+def test_any_story_against_a_plain_dictionary(acts: list[tuple[str, str, bytes]]) -> None:
+    store, expected, epochs = MemoryBlocks(), {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        vault = Vault(Path(folder), SEED, store)
+        for act, category, body in acts:
+            epoch = epochs.setdefault(category, 1)
+            if act == "add":
+                add(vault, body, category)
+                expected.setdefault(f"{category}/{epoch}", []).append(body)
+            elif expected.get(f"{category}/{epoch}"):
+                vault.renew([category])
+                epochs[category] = epoch + 1
+        found = {name: bodies for name, bodies in contents(vault, store).items() if bodies}
+    assert found == expected
