@@ -78,6 +78,7 @@ NOTICE_READERS = {
     "notice publish": ["notice", "publish", "BAD"],
     "request": ["request", "--notice", "BAD", "--out", "OUT"],
 }
+DAMAGED = [b"", b"{}", b"[" * 15_000, b"\xff" * 100, b"{" + b" " * 20_000 + b"}"]
 CANONICAL = ["evidence", "canonical", "BAD", "--out", "OUT"]
 DRAFTING = ["notice", "new", "BAD", "--out", "OUT"]
 RESTORE = ["restore", "BAD", "--home", "OUT"]
@@ -218,7 +219,9 @@ def test_a_path_that_cannot_be_written(world: Consent, tmp_path: Path, line: lis
 
 
 @pytest.mark.parametrize("file", ["seed.json", "keys/main.json", "vault/index"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 15_000, b"\xff" * 100, b"{" + b" " * 20_000 + b"}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[" * 15_000, b"\xff" * 100, b"{" + b" " * 20_000 + b"}"], ids=range(5)
+)
 def test_a_damaged_home(
     story: Path,
     tmp_path: Path,

@@ -57,7 +57,8 @@ def test_the_wheel_holds_the_data_and_no_tests(built: dict[str, Path]) -> None:
 
 
 def test_the_sdist_holds_what_the_tests_need(built: dict[str, Path]) -> None:
-    names = {name.split("/", 1)[1] for name in tarfile.open(built[".gz"]).getnames() if "/" in name}
+    with tarfile.open(built[".gz"]) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     for needed in ("contracts/ConsentRegistry.sol", "tests/builders.py", "Makefile", "requirements.lock", "LICENSE"):
         assert needed in names
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]

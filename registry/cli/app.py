@@ -138,7 +138,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Every error of this package ends here, as words."""
     out = Output("--json" in arguments)
     try:
-        code = _program()(args=list(arguments), standalone_mode=False, prog_name="consent")
+        code = program()(args=list(arguments), standalone_mode=False, prog_name="consent")
     except (KeyboardInterrupt, typer.exceptions.Abort):
         code = INTERRUPTED
     except SystemExit:
@@ -204,7 +204,8 @@ def _unexpected(out: Output, error: Exception, arguments: Sequence[str]) -> int:
 
 
 @cache
-def _program() -> Callable[..., Any]:
+def program() -> Callable[..., Any]:
+    """The whole command line, built once."""
     from registry.cli import answers, demo, endings, homes, judging, keys, notices, vaults  # noqa: F401
 
     return typer.main.get_command(app)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.cli.app import STANDS_ALONE, START, app, command
-from registry.cli.output import table
+from registry.cli.output import Line, table
 from registry.cli.session import Session
 from registry.core.errors import InvalidInput
 
@@ -96,11 +96,13 @@ def _end(session: Session, story: Story, step: Step, elapsed: float, stays: bool
             session.out.line(line)
 
 
-def _next(story: Story, step: Step) -> list[str]:
+def _next(story: Story, step: Step) -> list[Line]:
     quoted: dict[str, Any] = {"dir": shlex.quote(str(story.folder)), "file": shlex.quote(str(story.file))}
     actor = _ACTORS.get(step.name, "aurelle")
-    return [
-        "Everything is left in place, under empty passphrases. To go on by hand:",
+    commands = (
         f"  export CONSENT_NETWORK={quoted['dir']}/network CONSENT_HOME={quoted['dir']}/{actor}",
         f"  consent {step.next.format(**quoted)}",
-    ]
+    )
+    # Hanging at their ends: what is to be copied is not wrapped.
+    whole = [Line(text, len(text)) for text in commands]
+    return [Line("Everything is left in place, under empty passphrases. To go on by hand:"), *whole]

@@ -7,6 +7,7 @@ A tar archive inside an age file with a passphrase, so that a person can always 
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 import tempfile
@@ -23,9 +24,11 @@ from registry.core.sealing import open_sealed, seal
 from registry.core.statements import Grant
 from registry.storage.base import BlockStore
 from registry.storage.files import replace_file
+from registry.vault.index import Index
 from registry.vault.vault import Vault
 
 MAX_HOME_FILE = 16 * 1024 * 1024
+_INDEX = "vault/index"
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json|(?:evidence|requests)/0x[0-9a-f]{64}\.json"
 )
@@ -53,6 +56,7 @@ def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase:
         plain.seek(0)
         seal(plain, cast(BinaryIO, sealed), [Passphrase(passphrase)])
         sealed.flush()
+        os.fsync(sealed.fileno())
         _link(Path(sealed.name), file)
     return Saved(files, blocks, file.stat().st_size)
 
@@ -82,21 +86,32 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
 
 def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
     files = blocks = 0
+    roots, index = _settled(vault)
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
             name = path.relative_to(home.path).as_posix()
-            if _FILES.fullmatch(name):
+            if _FILES.fullmatch(name) and name != _INDEX:
                 _add(archive, name, path.read_bytes())
                 files += 1
-        for block in _blocks(home, vault, store):
+        for cid in roots:
+            _add(archive, _INDEX, cid.encode() + b"\n")
+            files += 1
+        for block in _blocks(home, roots, index, store):
             _add(archive, f"blocks/{block.cid}", block.data)
             blocks += 1
     return files, blocks
 
 
-def _blocks(home: Home, vault: Vault, store: BlockStore) -> Iterator[Block]:
-    index = vault.index()
-    for cid in vault.roots():
+def _settled(vault: Vault) -> tuple[list[str], Index]:
+    """The index with its own name: of one that changes meanwhile, the archive would lack the blocks."""
+    roots, index = vault.roots(), vault.index()
+    while (now := vault.roots()) != roots:
+        roots, index = now, vault.index()
+    return roots, index
+
+
+def _blocks(home: Home, roots: list[str], index: Index, store: BlockStore) -> Iterator[Block]:
+    for cid in roots:
         yield from _tree(cid, store)
     for stream in index.streams:
         yield Block(stream.head, store.get(stream.head))

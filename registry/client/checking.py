@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from registry.client.parties import Network
-from registry.core.errors import NotConsented
+from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence import Evidence, parse_evidence
 from registry.core.policy import Policy
 from registry.core.verifier import VerifiedStatement, questions
@@ -24,6 +24,9 @@ def verify(
 
     Raises the ``NotConsented`` subclass that says why not, ``LedgerUnavailable`` where it could not be checked.
     """
+    if policy.domain != network.domain:
+        # Another registry's facts would be judged as if they were the policy's: revoked there, valid here.
+        raise LedgerUnavailable("the policy asks about another chain or registry than the network's")
     if isinstance(evidence, bytes):
         evidence = parse_evidence(evidence)
     facts = network.read(evidence, depth=policy.confirmations, at=at)

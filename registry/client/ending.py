@@ -7,13 +7,15 @@ the others show the address, and whoever calls them says so first.
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from registry.client.parties import Network, Party
 from registry.client.signing import sign
 from registry.core.errors import InvalidInput
 from registry.core.evidence import Evidence
 from registry.core.locks import handle_for, lock_of, revocation_secret, salt_hash, tag_of
-from registry.core.scalars import to_hex
+from registry.core.recovery import recover
+from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
 from registry.core.statements import Grant, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
@@ -32,7 +34,7 @@ def opening_of(party: Party, evidence: Evidence) -> tuple[str, str]:
             "this vault's seed did not make the lock of that grant",
             "If the grant names your address, end it openly: `consent revoke --open`.",
         )
-    _check_domain(party.network, evidence)
+    check_subject(party, evidence)
     return to_hex(secret), tag_of(grant.subject, grant.salt)
 
 
@@ -53,9 +55,13 @@ def revoke_all(party: Party) -> Receipt:
     """The kill-switch: end everything this address issued until now. The address is seen."""
     if _pays_itself(party):
         return _transact(party, "revokeAll")
-    until = party.network.date_for(party.address)
-    signature = sign(party, RevokeAll(party.address, until))
-    return _transact(party, "revokeAllFor", party.address, until, to_hex(signature))
+    # What the contract takes from a clock that is ahead of its own, and counts as its own present.
+    latest, now = party.network.ledger.head().time + CLOCK_SKEW, party.network.clock()
+    if now > latest:
+        # A chain that has long made no block takes this, and it ends more; a wrong clock must not stop anyone.
+        with suppress(InvalidInput):
+            return _revoke_all_until(party, now)
+    return _revoke_all_until(party, latest)
 
 
 def retire(party: Party) -> Receipt:
@@ -72,6 +78,11 @@ def renew_streams(party: Party, categories: Collection[str] | None = None) -> li
     return party.vault.renew(categories)
 
 
+def _revoke_all_until(party: Party, until: int) -> Receipt:
+    signature = sign(party, RevokeAll(party.address, until))
+    return _transact(party, "revokeAllFor", party.address, until, to_hex(signature))
+
+
 def _grant(evidence: Evidence) -> Grant:
     message = evidence.statement.message
     if not isinstance(message, Grant):
@@ -80,13 +91,22 @@ def _grant(evidence: Evidence) -> Grant:
 
 
 def check_subject(party: Party, evidence: Evidence) -> None:
-    """``InvalidInput`` unless this is a grant of this account on this network: before anybody is warned or asked."""
+    """``InvalidInput`` unless this account signed this very grant on this network: before anybody is warned or asked.
+
+    A handle comes from three members of the grant. Were one of them altered in the file, another handle would be
+    marked, and the grant would live on while its subject believes it ended.
+    """
     grant = _grant(evidence)
     if grant.subject != party.address:
         raise InvalidInput(
             f"the grant is of {grant.subject}, not of {party.address}", "Choose the account that granted it."
         )
     _check_domain(party.network, evidence)
+    if recover(evidence.digest, evidence.signature_bytes) != unhex(grant.subject):
+        raise InvalidInput(
+            "the file was altered: it is not what you signed, so ending it would end nothing",
+            "Name your own copy by its digest; `consent status` lists them.",
+        )
 
 
 def _check_domain(network: Network, evidence: Evidence) -> None:

@@ -6,7 +6,7 @@ object without its signature.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -70,6 +70,10 @@ class StreamKey(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return f"StreamKey(category={self.category!r}, epoch={self.epoch}, head={self.head!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # msgspec's own would show the identity.
+        return [("category", self.category), ("epoch", self.epoch), ("head", self.head)]
 
 
 class Capsule(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -37,7 +37,8 @@ class Policy:
     def __post_init__(self) -> None:
         check_address(self.registry)
         for name in ("purposes", "data"):
-            if getattr(self, name) == frozenset():
+            # By its length: an empty list or tuple, which nothing but the annotation forbids, must not pass for None.
+            if getattr(self, name) is not None and not getattr(self, name):
                 raise InvalidInput(f"{name} is empty: ask for one at least, or say None for 'not asked'")
         for address in self.controllers or ():
             check_address(address)

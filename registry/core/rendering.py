@@ -42,7 +42,12 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
 
 def scope_of(notice: Notice, purpose: str, datum: str) -> bool:
     """Does the pair lie inside one of the notice's scopes?"""
-    return any(purpose in scope.purposes and datum in scope.data for scope in notice.scopes)
+    return datum in _data_beside(notice, purpose)
+
+
+def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
+    # A set for each purpose: looking for each pair in each scope takes minutes over a hostile notice of 64 KiB.
+    return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
 
 
 def label_of(text: Text, term: str) -> str:
@@ -57,8 +62,9 @@ def _check_asked(notice: Notice, message: Grant | Request) -> None:
     if message.terms != notice.terms:
         raise NoticeMismatch("the terms are not the notice's")
     for purpose in message.purposes:
+        allowed = _data_beside(notice, purpose)
         for datum in message.data:
-            if not scope_of(notice, purpose, datum):
+            if datum not in allowed:
                 raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")

@@ -19,6 +19,8 @@ MAX_SIGNATURE = 8_192
 MAX_SAFE_INTEGER = 2**53 - 1
 CLOCK_SKEW = 15 * 60
 MAX_DURATION = 315_360_000
+# Characters: what is longer is not kept in a cache, or strangers' files would fill the memory.
+MAX_CACHED = 1_024
 ZERO_WORD = "0x" + "00" * 32
 
 Bytes32 = Annotated[str, Meta(pattern=r"\A0x[0-9a-f]{64}\Z")]
@@ -60,9 +62,12 @@ def is_term(value: str) -> bool:
     return _TERM.fullmatch(value) is not None
 
 
-@lru_cache(maxsize=4096)
 def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The terms themselves, if there is one at least, all well formed, sorted, none repeated; else ``Malformed``."""
+    return (_cached_terms if sum(map(len, values)) <= MAX_CACHED else _checked_terms)(values, name)
+
+
+def _checked_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     if not values:
         raise Malformed(f"{name} is empty: at least one is needed")
     for value in values:
@@ -72,6 +77,9 @@ def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     if list(values) != sorted(set(values)):
         raise Malformed(f"{name} must be sorted by their UTF-8 bytes, with no repeats")
     return values
+
+
+_cached_terms = lru_cache(maxsize=4096)(_checked_terms)
 
 
 def check_term(value: str, name: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from registry.core.errors import Malformed
 from registry.core.keccak import keccak256
-from registry.core.scalars import unhex
+from registry.core.scalars import MAX_CACHED, unhex
 from registry.core.statements import (
     DOMAIN_FIELDS,
     MESSAGES,
@@ -25,14 +25,23 @@ from registry.core.statements import (
 _DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
 
 
-@lru_cache(maxsize=1024)
-def _text(value: str) -> bytes:
+def _hashed(value: str) -> bytes:
     return keccak256(value.encode())
 
 
-@lru_cache(maxsize=1024)
-def _texts(values: tuple[str, ...]) -> bytes:
+def _all_hashed(values: tuple[str, ...]) -> bytes:
     return keccak256(b"".join(map(_text, values)))
+
+
+_cached, _all_cached = lru_cache(maxsize=1024)(_hashed), lru_cache(maxsize=1024)(_all_hashed)
+
+
+def _text(value: str) -> bytes:
+    return (_cached if len(value) <= MAX_CACHED else _hashed)(value)
+
+
+def _texts(values: tuple[str, ...]) -> bytes:
+    return (_all_cached if sum(map(len, values)) <= MAX_CACHED else _all_hashed)(values)
 
 
 def _address(value: str) -> bytes:

@@ -18,7 +18,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
-from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core import codec
+from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_BATCH = 100
@@ -100,8 +101,8 @@ class Node:
         ]
         raw = self._post(msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0]))
         try:
-            answer = _decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            answer = codec.loads(raw, _decoder, MAX_ANSWER_BYTES)
+        except Malformed:
             raise self.unavailable("its answer is not JSON-RPC") from None
         if len(asked) > 1 and isinstance(answer, _Answer):
             return self._one_by_one(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -53,6 +53,10 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return f"Stream({self.category!r}, epoch {self.epoch}, {len(self.records)} records)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # msgspec's own would show the identity.
+        return [("category", self.category), ("epoch", self.epoch), ("records", len(self.records))]
 
     @property
     def key(self) -> StreamKey:

@@ -82,39 +82,45 @@ def open_secret(document: Any, passphrase: str) -> bytes:
     """The 32 bytes in keystore JSON. ``WrongPassphrase``, or ``InvalidInput`` where it is no keystore of version 3."""
     from eth_account import Account
 
-    _check(document)
+    keystore = _checked(document)
     checked = _checked_passphrase(passphrase)
     try:
-        return bytes(Account.decrypt(document, checked))
+        return bytes(Account.decrypt(keystore, checked))
     except ValueError:
         # Everything but the MAC was checked before.
         raise WrongPassphrase("the passphrase does not open it") from None
 
 
-def _check(document: Any) -> None:
+def _checked(document: Any) -> dict[str, Any]:
+    """The members that were checked and no others: the library reads "N" as "n" and lets the last of them count."""
     keystore = _converted(document, _Keystore)
     if keystore.version != 3:
         raise InvalidInput(f"a keystore of version {keystore.version} is not supported", "Export it as version 3.")
     check = {"scrypt": _check_scrypt, "pbkdf2": _check_pbkdf2}.get(keystore.crypto.kdf)
     if keystore.crypto.cipher != "aes-128-ctr" or check is None:
         raise InvalidInput("the keystore uses a cipher or key derivation that version 3 does not have", _ADVICE)
-    check(keystore.crypto.kdfparams)
+    parameters = check(keystore.crypto.kdfparams)
+    plain: dict[str, Any] = msgspec.to_builtins(keystore)
+    plain["crypto"]["kdfparams"] = msgspec.to_builtins(parameters)
+    return plain
 
 
-def _check_scrypt(parameters: dict[str, Any]) -> None:
+def _check_scrypt(parameters: dict[str, Any]) -> _ScryptParameters:
     p = _converted(parameters, _ScryptParameters)
     if 128 * p.n * p.r > MAX_SCRYPT_BYTES or p.n * p.r * p.p > MAX_SCRYPT_WORK:
         raise InvalidInput("the keystore asks for more memory or time than any wallet does", _ADVICE)
     if p.n < 2 or p.n & (p.n - 1) or p.dklen != 32:
         raise InvalidInput("the keystore's scrypt parameters make no sense", _ADVICE)
+    return p
 
 
-def _check_pbkdf2(parameters: dict[str, Any]) -> None:
+def _check_pbkdf2(parameters: dict[str, Any]) -> _Pbkdf2Parameters:
     p = _converted(parameters, _Pbkdf2Parameters)
     if p.c > MAX_ITERATIONS:
         raise InvalidInput("the keystore asks for more time than any wallet does", _ADVICE)
     if p.prf != "hmac-sha256" or p.dklen != 32:
         raise InvalidInput("the keystore's PBKDF2 parameters make no sense", _ADVICE)
+    return p
 
 
 def _converted(value: Any, kind: type[_T]) -> _T:

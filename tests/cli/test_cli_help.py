@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import shlex
@@ -10,15 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from registry.cli.app import app, run
+from registry.cli.app import program, run
 from registry.cli.help import PANELS
 
 
 def pages() -> Iterator[tuple[str, ...]]:
-    importlib.import_module("registry.cli.app")._program()  # loads the commands
-    root: Any = typer.main.get_command(app)
+    root: Any = program()
     yield ()
     for name, command in root.commands.items():
         yield (name,)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry.core import errors
@@ -27,6 +27,7 @@ from registry.core.verifier import VerifiedGrant, VerifiedStatement, questions, 
 from tests.builders import (
     CHAIN_ID,
     CONTROLLER,
+    DOMAIN,
     NOW,
     SUBJECT,
     World,
@@ -271,6 +272,14 @@ def test_a_plain_signature_asks_no_contract() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(-2000, 2000), st.integers(0, 2000), st.integers(0, 4000), st.integers(0, 2))
+@example(skew=-900, cut=0, bound=0, how=0)
+@example(skew=-901, cut=0, bound=0, how=0)
+@example(skew=10, cut=0, bound=10, how=0)
+@example(skew=11, cut=0, bound=10, how=0)
+@example(skew=10, cut=1000, bound=10, how=1)
+@example(skew=10, cut=999, bound=10, how=1)
+@example(skew=-10, cut=990, bound=10, how=1)
+@example(skew=-10, cut=989, bound=10, how=1)
 def test_the_cutoff_counts_from_the_earlier_of_both_times(skew: int, cut: int, bound: int, how: int) -> None:
     """A grant issued at ``NOW - 1000`` and anchored ``skew`` seconds later, under a cutoff, by a slow oracle."""
     issued, anchored = NOW - 1000, NOW - 1000 + skew
@@ -400,6 +409,13 @@ def test_an_acceptance_alone_needs_its_grant() -> None:
     for grant in (None, evidence_of(request_message()), other):
         with pytest.raises(errors.NotAccepted):
             verify(acceptance, facts, asked, NOW, grant=grant)
+
+
+def test_an_acceptance_of_a_grant_elsewhere_is_none() -> None:
+    elsewhere = evidence_of(grant_message(), domain=msgspec.structs.replace(DOMAIN, chain_id=1))
+    acceptance = evidence_of(acceptance_message(elsewhere))
+    with pytest.raises(errors.NotAccepted, match="another grant"):
+        verify(acceptance, World().facts(acceptance), policy(**OPEN), NOW, grant=elsewhere)
 
 
 def test_an_acceptance_that_fails_is_reported_and_the_grant_still_holds() -> None:
