@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No deadline: a shared machine is slow at times, and that says nothing about the code.
@@ -15,3 +17,25 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # A developer's own settings must not reach the tests.
 for _name in [name for name in os.environ if name.startswith("CONSENT_") and name != "CONSENT_REQUIRE_ALL"]:
     del os.environ[_name]
+
+# Real chains, processes, terminals and compilers, on top of what each test marks itself.
+_SLOW = (
+    "cli/test_cli_process.py",
+    "cli/test_cli_story.py",
+    "contracts/",
+    "core/test_cids.py",
+    "ledger/",
+    "storage/",
+    "test_bad_input_cli.py",
+    "test_python_equals_solidity.py",
+    "test_vectors_node.py",
+    "test_vectors_solidity.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what lies under ``_SLOW``, so that `make test-fast` stays under a minute."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)

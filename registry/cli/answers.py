@@ -10,8 +10,9 @@ import typer
 from registry.cli.app import BRANDS, PEOPLE, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
-from registry.cli.words import moment, proposal_lines, receipt_json, receipt_rows, terms
+from registry.cli.words import proposal_lines, receipt_json, receipt_rows, terms
 from registry.core.errors import ConsentError
+from registry.core.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,9 @@ from registry.cli.app import ANYBODY, NO, YOURS, app, command, error_document, g
 from registry.cli.output import NAME, Line, table
 from registry.cli.output import NO as RED
 from registry.cli.session import Session
-from registry.cli.words import evidence_rows, moment, verified_json, verified_lines
+from registry.cli.words import evidence_rows, verified_json, verified_lines
 from registry.core.errors import InvalidInput, Malformed, NotConsented
+from registry.core.times import moment
 
 if TYPE_CHECKING:
     from registry.core.evidence import Evidence

@@ -11,8 +11,9 @@ import typer
 from registry.cli.app import PEOPLE, command, group
 from registry.cli.output import table
 from registry.cli.session import Session
-from registry.cli.words import moment, terms
+from registry.cli.words import terms
 from registry.core.errors import InvalidInput
+from registry.core.times import moment
 
 vault = group(
     "vault",

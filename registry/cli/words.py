@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.cli.output import YES, Line, table
+from registry.core.times import moment
 
 if TYPE_CHECKING:
     from registry.client.granting import Proposal
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from registry.core.notices import Notice
     from registry.core.verifier import VerifiedStatement
     from registry.ledger.base import Receipt
-
-
-def moment(time: int | None) -> str:
-    """A unix time in UTC, to the second."""
-    if time is None:
-        return "never"
-    try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):
-        return f"{time} s after 1970"
 
 
 def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:

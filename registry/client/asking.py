@@ -53,8 +53,8 @@ def request(
     message = Request(
         controller=party.address,
         notice=notice_digest(notice),
-        purposes=tuple(sorted(set(purposes or parsed.scopes[0].purposes))),
-        data=tuple(sorted(set(data or parsed.scopes[0].data))),
+        purposes=_asked(purposes, parsed.scopes[0].purposes),
+        data=_asked(data, parsed.scopes[0].data),
         terms=parsed.terms,
         issued_at=issued_at,
         expires_at=issued_at + days * DAY,
@@ -62,3 +62,11 @@ def request(
     )
     fits(parsed, message.notice, message)
     return sign_evidence(party, message, notice)
+
+
+def _asked(named: Collection[str] | None, every: tuple[str, ...]) -> tuple[str, ...]:
+    if named is None:
+        return every
+    if not named:
+        raise InvalidInput("a request for nothing makes no sense", "Name a purpose and a datum at least, or neither.")
+    return tuple(sorted(set(named)))

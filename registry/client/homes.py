@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,13 +48,24 @@ class Home:
         """A new seed and a first account, both sealed with the passphrase; the account's address."""
         if self.exists:
             raise InvalidInput(f"{self.path} is a home already", "Choose another folder with --home.")
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made aside and moved into place whole: an interruption leaves no half of a home.
+            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as work:
+                made = Home(Path(work) / "home")
+                made.path.mkdir(mode=0o700)
+                address = made._fill(passphrase, key)
+                made.path.replace(self.path)
+        except OSError as error:
+            raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", "Name a new folder.") from None
+        return address
+
+    def _fill(self, passphrase: str, key: str) -> str:
         # No work makes an empty passphrase harder to guess, so none is done for it.
         cost = keystore.STANDARD if passphrase else keystore.LIGHT
         address = keyfiles.new_key(self.keys, key, passphrase, cost=cost)
         sealed = keystore.seal_secret(secrets.token_bytes(32), passphrase, cost)
         replace_file(self.path / "config.toml", f'key = "{key}"\n'.encode())
-        # Last: its presence says that the home is whole.
         replace_file(self.path / "seed.json", json.dumps(sealed).encode())
         return address
 

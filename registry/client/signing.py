@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -11,7 +10,7 @@ from msgspec import UNSET
 from registry.client.parties import Party
 from registry.core.errors import Rejected
 from registry.core.evidence import STATEMENTS, Anchor, Evidence, commitment_of
-from registry.core.merkle import leaf_of
+from registry.core.merkle import leaf_of, manifest_digest
 from registry.core.recovery import recover
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements import Acceptance, Grant, Message, Refusal, Request
@@ -53,7 +52,7 @@ def anchor(
     text = UNSET if notice is None else notice.decode()
     commitment = commitment_of(_evidence(party, message, signature, notice=text, anchor=placeholder))
     root = to_hex(leaf_of(commitment))
-    receipt = party.network.ledger.transact("anchor", root, to_hex(sha256(commitment).digest()), sender=party.sender)
+    receipt = party.network.ledger.transact("anchor", root, to_hex(manifest_digest([commitment])), sender=party.sender)
     proved = Anchor(root=root, proof=(), transaction=receipt.transaction, block=receipt.block)
     return Anchored(_evidence(party, message, signature, notice=text, anchor=proved), receipt)
 

@@ -138,6 +138,8 @@ class WrongPassphrase(SealedDataError):
 class InvalidInput(ConsentError):
     """The request itself cannot be carried out as it stands; nothing was done."""
 
+    advice = "Correct it and try again; nothing was done."
+
 
 class Rejected(ConsentError):
     """The person, or the wallet for them, said no to signing."""

@@ -6,6 +6,7 @@ goes": it fails.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from registry.core.errors import InvalidInput
@@ -50,3 +51,17 @@ class Policy:
     def domain(self) -> Domain:
         """The EIP-712 domain that evidence must name."""
         return domain_of(self.chain_id, self.registry)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """For each question what is asked, or "not asked": nothing is implied."""
+        answers: dict[str, Iterable[str] | None] = {
+            "controller": self.controllers,
+            "purposes": self.purposes,
+            "data": self.data,
+            "terms": None if self.terms is None else {self.terms},
+            "acceptance": {"required"} if self.accepted else None,
+            "confirmations": {str(self.confirmations)} if self.confirmations else None,
+            "max_backdate": None if self.max_backdate is None else {str(self.max_backdate)},
+        }
+        return {name: "not asked" if v is None else ", ".join(sorted(v)) for name, v in answers.items()}

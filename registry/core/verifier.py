@@ -32,6 +32,7 @@ from registry.core.recovery import recover
 from registry.core.rendering import fits
 from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
 from registry.core.statements import Acceptance, Grant, Request
+from registry.core.times import moment
 
 _ONLY_VERIFY = object()
 
@@ -103,7 +104,7 @@ def verify(
         now=now,
         chain_id=facts.chain_id,
         block=facts.block_number,
-        asked=_asked(policy),
+        asked=MappingProxyType(policy.asked),
         acceptance=acceptance,
         _made_by=_ONLY_VERIFY,
     )
@@ -175,7 +176,7 @@ def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
     message = evidence.statement.message
     if isinstance(message, Grant):
         if seen.revoked_at:
-            raise errors.Revoked(f"the person revoked it at {seen.revoked_at}")
+            raise errors.Revoked(f"the person revoked it at {moment(seen.revoked_at)}")
         if min(message.issued_at, seen.anchored_at) <= seen.cutoff:
             raise errors.Revoked("the person revoked everything issued until then")
     if isinstance(message, Request) and message.issued_at <= seen.cutoff:
@@ -192,9 +193,9 @@ def _in_force(evidence: Evidence, now: int) -> None:
     # A Request has no beginning of its own: it counts from its date, give or take a clock's skew.
     begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
     if now < begins:
-        raise errors.NotYetValid(f"it begins at {begins}")
+        raise errors.NotYetValid(f"it begins at {moment(begins)}")
     if now >= message.expires_at:
-        raise errors.Expired(f"it ended at {message.expires_at}")
+        raise errors.Expired(f"it ended at {moment(message.expires_at)}")
 
 
 # 7 ---------------------------------------------------------------------------------------------------------
@@ -284,17 +285,3 @@ def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
         answer.revoked_at if answer.revoked_at <= now else 0,
         answer.cutoff,
     )
-
-
-def _asked(policy: Policy) -> Mapping[str, str]:
-    answers = {
-        "controller": policy.controllers,
-        "purposes": policy.purposes,
-        "data": policy.data,
-        "terms": None if policy.terms is None else {policy.terms},
-        "acceptance": {"required"} if policy.accepted else None,
-        "confirmations": {str(policy.confirmations)} if policy.confirmations else None,
-        "max_backdate": None if policy.max_backdate is None else {str(policy.max_backdate)},
-    }
-    told = {name: "not asked" if values is None else ", ".join(sorted(values)) for name, values in answers.items()}
-    return MappingProxyType(told)
