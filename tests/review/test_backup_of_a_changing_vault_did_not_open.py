@@ -1,0 +1,47 @@
+"""A file was added to the vault while a backup ran: the backup named one index and held the blocks of the next."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from registry.client import backups
+from registry.client.backups import back_up, bring_back
+from registry.client.homes import Home
+from registry.core.recipients import Passphrase
+from registry.vault.index import Index
+from registry.vault.vault import Vault
+from tests.client.stage import PURCHASES, Stage
+from tests.fakes.storage import MemoryBlocks
+
+
+def test_what_comes_back_is_a_whole_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backups, "Passphrase", lambda text: Passphrase(text, work_factor=10))
+    stage = Stage.of(tmp_path / "parties")
+    home = Home(tmp_path / "alice")
+    home.create("")
+    stage.alice = home.party(stage.network, "main", "")
+    stage.keep(b"before")
+    read = 0
+
+    class Busy(Vault):
+        def index(self) -> Index:
+            nonlocal read
+            found = super().index()
+            read += 1
+            if read == 1:
+                stage.keep(b"meanwhile")
+            return found
+
+    back_up(home, Busy(home.path / "vault", stage.alice.seed, stage.store), stage.store, tmp_path / "b.age", "a phrase")
+    store, again = MemoryBlocks(), Home(tmp_path / "again")
+    bring_back(tmp_path / "b.age", again, store, "a phrase")
+    restored = Vault(again.path / "vault", again.seed(""), store)
+    (stream,) = restored.index().streams
+    assert stream.category == PURCHASES
+    assert all(store.get(record.cid) for record in stream.records)
+    # And it goes on from there.
+    restored.add(io.BytesIO(b"after"), category=PURCHASES, name="c", media_type="text/csv", now=1)
+    assert len(restored.index().streams[0].records) == len(stream.records) + 1
