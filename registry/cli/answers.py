@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.client.signing import Anchored
     from registry.core.evidence import Evidence
     from registry.ledger.base import Receipt
+    from registry.ledger.base import Sender as Payer
 
 Purposes = Annotated[
     list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")
@@ -108,7 +109,7 @@ def grant(
         days=days,
         language=language,
         supersedes=old,
-        confirm=_confirm(session, yes),
+        confirm=_confirm(session, yes, party.sender),
     )
     path = session.home.keep(done.evidence)
     ended = None if old is None else _end(session, party, old)
@@ -143,7 +144,8 @@ def refuse(
     from registry.client.granting import refuse as decline
 
     asked = _request_bytes(request)
-    done = decline(session.party(), asked, language=language, confirm=_confirm(session, yes))
+    party = session.party()
+    done = decline(party, asked, language=language, confirm=_confirm(session, yes, party.sender))
     path = session.home.keep(done.evidence)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Kept in", path)]))
 
@@ -201,12 +203,15 @@ def _request_bytes(file: Path) -> bytes:
     return raw
 
 
-def _confirm(session: Session, yes: bool) -> Callable[[Proposal], bool]:
+def _confirm(session: Session, yes: bool, sender: Payer | None) -> Callable[[Proposal], bool]:
     """Show the proposal, then ask: on stderr, so that stdout holds the result alone."""
 
     def confirm(proposal: Proposal) -> bool:
         for line in proposal_lines(proposal):
             session.out.note(line)
+        if sender is not None:
+            session.out.note("")
+            session.out.note(f"Openly: the address {sender.address} pays, and will be seen on the chain for ever.")
         session.out.note("")
         return yes or ask_yes("Sign it?")
 

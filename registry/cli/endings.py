@@ -38,9 +38,11 @@ def revoke(
 
     evidence = parse_evidence(session.home.find(file))
     party = session.party()
+    ending.check_subject(party, evidence)
     if openly:
-        ending.check_subject(party, evidence)
         _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked", yes)
+    elif party.sender is not None:
+        _warn(session, f"the address {party.sender.address} pays, and will be seen on the chain for ever", yes)
     end = ending.revoke_openly if openly else ending.revoke
     with session.out.working("revoking"):
         receipt = end(party, evidence)

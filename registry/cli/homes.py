@@ -43,6 +43,8 @@ _WHAT_TO_KEEP = (
     "Back up this folder and remember its passphrase: without both, nobody can open the vault, sign as this account "
     "or revoke in private, and nobody can reset them.",
     "`consent backup FILE` makes one sealed file of it.",
+    "One account for all brands is a pseudonym that they share: they can tell that it is the same person. "
+    "`consent keys new NAME` and `--key NAME` keep them apart.",
 )
 
 

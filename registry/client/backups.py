@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from registry.client.homes import Home
-from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block, cid_from_digest, read_file
+from registry.core.cids import MAX_BLOCK_BYTES, Block, blocks_of, check_block, cid_from_digest
 from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
 from registry.core.recipients import Passphrase
 from registry.core.scalars import ZERO_WORD, unhex
@@ -112,11 +112,11 @@ def _settled(vault: Vault) -> tuple[list[str], Index]:
 
 def _blocks(home: Home, roots: list[str], index: Index, store: BlockStore) -> Iterator[Block]:
     for cid in roots:
-        yield from _tree(cid, store)
+        yield from blocks_of(cid, store.get)
     for stream in index.streams:
         yield Block(stream.head, store.get(stream.head))
         for record in stream.records:
-            yield from _tree(record.cid, store)
+            yield from blocks_of(record.cid, store.get)
     for _, evidence in home.kept():
         message = evidence.statement.message
         if isinstance(message, Grant) and message.content != ZERO_WORD:
@@ -127,21 +127,6 @@ def _capsule(cid: str, store: BlockStore) -> Iterator[Block]:
     # A brand's home keeps evidence of capsules that the person may have erased since: those are gone, rightly.
     if store.has(cid):
         yield Block(cid, store.get(cid))
-
-
-def _tree(cid: str, store: BlockStore) -> Iterator[Block]:
-    """Every block of a file, in the order in which it is read, in constant memory."""
-    seen: list[Block] = []
-
-    def get(wanted: str) -> bytes:
-        data = store.get(wanted)
-        seen.append(Block(wanted, data))
-        return data
-
-    for _ in read_file(cid, get):
-        yield from seen
-        seen.clear()
-    yield from seen
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -11,8 +11,9 @@ from contextlib import suppress
 
 from registry.client.parties import Network, Party
 from registry.client.signing import sign
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence import Evidence
+from registry.core.facts import ZERO, Question
 from registry.core.locks import handle_for, lock_of, revocation_secret, salt_hash, tag_of
 from registry.core.recovery import recover
 from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
@@ -22,7 +23,7 @@ from registry.ledger.base import Receipt
 
 def revoke(party: Party, evidence: Evidence) -> Receipt:
     """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing."""
-    return _transact(party, "revoke", *opening_of(party, evidence))
+    return _ended(party, evidence, _transact(party, "revoke", *opening_of(party, evidence)))
 
 
 def opening_of(party: Party, evidence: Evidence) -> tuple[str, str]:
@@ -42,26 +43,27 @@ def revoke_openly(party: Party, evidence: Evidence) -> Receipt:
     """End one grant with the subject's own key, whoever made its lock. The address is seen."""
     check_subject(party, evidence)
     grant = _grant(evidence)
+    lock = (grant.revocation, salt_hash(grant.salt))
     if _pays_itself(party):
-        return _transact(party, "revokeOpenly", grant.revocation, salt_hash(grant.salt))
-    handle = handle_for(grant.subject, grant.revocation, grant.salt)
-    signature = sign(party, Revoke(party.address, handle))
-    return _transact(
-        party, "revokeOpenlyFor", party.address, grant.revocation, salt_hash(grant.salt), to_hex(signature)
-    )
+        return _ended(party, evidence, _transact(party, "revokeOpenly", *lock))
+    signature = sign(party, Revoke(party.address, handle_for(grant.subject, grant.revocation, grant.salt)))
+    return _ended(party, evidence, _transact(party, "revokeOpenlyFor", party.address, *lock, to_hex(signature)))
 
 
 def revoke_all(party: Party) -> Receipt:
     """The kill-switch: end everything this address issued until now. The address is seen."""
     if _pays_itself(party):
         return _transact(party, "revokeAll")
-    # What the contract takes from a clock that is ahead of its own, and counts as its own present.
-    latest, now = party.network.ledger.head().time + CLOCK_SKEW, party.network.clock()
-    if now > latest:
-        # A chain that has long made no block takes this, and it ends more; a wrong clock must not stop anyone.
+    head = party.network.ledger.head().time
+    # No later than now: until then anybody could send it again, and end what was granted since.
+    until = max(party.network.clock(), head)
+    if until > head + CLOCK_SKEW:
+        # Right where the chain has long made no block. Where the clock is wrong the contract refuses, and the
+        # latest that it takes must do: a wrong clock stops nobody.
         with suppress(InvalidInput):
-            return _revoke_all_until(party, now)
-    return _revoke_all_until(party, latest)
+            return _revoke_all_until(party, until)
+        until = head + CLOCK_SKEW
+    return _revoke_all_until(party, until)
 
 
 def retire(party: Party) -> Receipt:
@@ -120,6 +122,17 @@ def _check_domain(network: Network, evidence: Evidence) -> None:
 
 def _pays_itself(party: Party) -> bool:
     return party.sender is not None and party.sender.address == party.address
+
+
+def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
+    """The receipt, once the chain itself says that the grant has ended: a receipt alone is somebody's word."""
+    question = Question(ZERO, evidence.handle or ZERO, evidence.author)
+    if not party.network.ledger.facts([question]).anchors[question].revoked_at:
+        raise LedgerUnavailable(
+            f"{receipt.transaction} was sent, but the chain does not show the grant as ended",
+            "Verify the grant, and revoke it again if it still holds; that does no harm.",
+        )
+    return receipt
 
 
 def _transact(party: Party, function: str, *args: str | int) -> Receipt:

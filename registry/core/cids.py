@@ -127,6 +127,21 @@ def read_file(cid: str, get_block: Callable[[str], bytes], max_bytes: int = MAX_
     yield from _read_node(links, size, _height(size), get_block)
 
 
+def blocks_of(cid: str, get_block: Callable[[str], bytes]) -> Iterator[Block]:
+    """Every block of a file, in the order in which it is read, in constant memory, checked as `read_file` does."""
+    seen: list[Block] = []
+
+    def get(wanted: str) -> bytes:
+        data = get_block(wanted)
+        seen.append(Block(wanted, data))
+        return data
+
+    for _ in read_file(cid, get):
+        yield from seen
+        seen.clear()
+    yield from seen
+
+
 def _leaves(source: BinaryIO) -> Iterator[bytes]:
     leaf = _read_leaf(source)
     yield leaf

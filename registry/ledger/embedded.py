@@ -5,8 +5,8 @@
 - ``lock`` is held during every operation: several processes may use one directory.
 
 One operation is one SQLite transaction: a crash leaves the chain as it was before it. The clock is the
-machine's; where it has moved since the last block, an operation begins with an empty block of the present,
-so that what is read is judged at the right time.
+machine's: a block is dated by it, and at least a second after the last one. Reading makes no block: whoever judges
+takes the later of the head's time and the clock's for now.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class EmbeddedLedger:
         from registry.ledger import _evm
 
         with self._session() as evm:
-            return _evm.head_of(self._present(evm))
+            return _evm.head_of(evm.head())
 
     def facts(
         self,
@@ -75,7 +75,7 @@ class EmbeddedLedger:
     ) -> Facts:
         check_depth(depth, as_of)
         with self._session() as evm:
-            reader = _Reader(evm, unhex(self._deployment.registry), self._present(evm), depth, as_of)
+            reader = _Reader(evm, unhex(self._deployment.registry), evm.head(), depth, as_of, self._clock())
             return Facts(
                 chain_id=self._deployment.chain_id,
                 block_number=reader.head.block_number,
@@ -123,12 +123,6 @@ class EmbeddedLedger:
 
     def _next(self, evm: Evm) -> int:
         return max(self._clock(), evm.head().timestamp + 1)
-
-    def _present(self, evm: Evm) -> BlockHeaderAPI:
-        now = self._clock()
-        if now > evm.head().timestamp:
-            evm.mine(now)
-        return evm.head()
 
     def _find(self) -> Deployment | None:
         path = self._network / "deployment.json"
@@ -225,11 +219,14 @@ class EmbeddedLedger:
 class _Reader:
     """Reads facts at up to three blocks: the head, the one that is deep enough, the one of a past instant."""
 
-    def __init__(self, evm: Evm, registry: bytes, head: BlockHeaderAPI, depth: int, as_of: int | None) -> None:
+    def __init__(
+        self, evm: Evm, registry: bytes, head: BlockHeaderAPI, depth: int, as_of: int | None, now: int
+    ) -> None:
         self._evm, self._registry, self.head = evm, registry, head
         self.as_of = as_of if as_of is not None and as_of < head.timestamp else None
         self._deep = _below(evm, head, depth)
         self._past = head if self.as_of is None else evm.last_until(self.as_of)
+        self._now = now
 
     def anchor(self, question: Question) -> AnchorFacts:
         latest = self._facts(self.head, question)
@@ -242,7 +239,11 @@ class _Reader:
         """ERC-1271: anything but the magic word, also a revert or no contract at all, is no."""
         if self._past is None:
             return False
-        answer = self._evm.call(self._past, unhex(question.signer), calls.encode_signature_check(question))
+        at = self._past
+        if self.as_of is None:
+            # Contracts that look at the clock see the present, as in the block that would come next.
+            at = at.copy(timestamp=max(self._now, at.timestamp))
+        answer = self._evm.call(at, unhex(question.signer), calls.encode_signature_check(question))
         return answer.ok and answer.data[:32] == calls.ERC1271_YES
 
     def _facts(self, at: BlockHeaderAPI | None, question: Question) -> AnchorFacts:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from registry.core import codec
 from registry.core.capsules import RecordRef, StreamKey
 from registry.core.cids import Block, file_blocks, read_file
-from registry.core.errors import DamagedSeal, Malformed, StorageUnavailable
+from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
 from registry.core.scalars import UInt64, check_term
 from registry.core.sealing import open_bytes, seal_bytes
 from registry.storage.base import BlockStore
@@ -82,7 +82,10 @@ _decoder = msgspec.json.Decoder(Index)
 
 def seal_index(index: Index, recipient: str) -> list[Block]:
     """The blocks of the sealed index, the root last."""
-    return list(file_blocks(io.BytesIO(seal_bytes(codec.encode(index), [recipient]))))
+    sealed = seal_bytes(codec.encode(index), [recipient])
+    if len(sealed) > MAX_INDEX:
+        raise InvalidInput(f"the vault's index would be larger than {MAX_INDEX:,} bytes", "Use another home for more.")
+    return list(file_blocks(io.BytesIO(sealed)))
 
 
 def open_index(cid: str, store: BlockStore, identity: str) -> Index:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock, Timeout
 
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
-from registry.core.cids import Block, cid_of_block, digest_of_cid, file_blocks
+from registry.core.cids import Block, blocks_of, cid_of_block, digest_of_cid, file_blocks
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.recipients import generate_identity, recipient_of
 from registry.core.scalars import check_term
@@ -55,7 +55,13 @@ class Vault:
     def index(self) -> Index:
         """Everything that is in the vault now."""
         roots = self.roots()
-        return open_index(roots[0], self._store, self._identity) if roots else Index()
+        try:
+            return open_index(roots[0], self._store, self._identity) if roots else Index()
+        except StorageUnavailable:
+            # A change since has replaced it and erased the old one.
+            if self.roots() == roots:
+                raise
+        return self.index()
 
     def roots(self) -> list[str]:
         """The CID of the newest index, if there is one: with the seed it restores the whole vault."""
@@ -118,8 +124,11 @@ class Vault:
     def _save(self, index: Index, *changed: Stream) -> None:
         places = {(stream.category, stream.epoch) for stream in changed}
         others = (stream for stream in index.streams if (stream.category, stream.epoch) not in places)
+        old = [block.cid for root in self.roots() for block in blocks_of(root, self._store.get)]
         cid = self._keep(seal_index(Index((*others, *changed)), self.recipient))
         replace_file(self._directory / "index", cid.encode() + b"\n")
+        # It holds every stream's key: what is shredded later must not live on in an index of before.
+        self._store.delete(old)
 
     def _keep(self, blocks: Iterable[Block]) -> str:
         """Store the blocks of one file in one commit; its CID is that of the last one, the root."""

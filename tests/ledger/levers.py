@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,9 +97,9 @@ class EmbeddedLevers:
         self._clock.now += seconds
 
     def mine(self, blocks: int) -> None:
-        for _ in range(blocks):
-            self._clock.now = self.ledger.head().time + 1
-            self.ledger.head()
+        with self.ledger._session() as evm:
+            for _ in range(blocks):
+                evm.mine(max(self._clock(), evm.head().timestamp + 1))
 
     def wallet(self) -> KeyWallet:
         return _new_wallet()
@@ -141,7 +142,12 @@ class AnvilLevers:
     def contract(self, kind: str) -> str:
         tx = {"from": KeyWallet(ANVIL_KEY).address, "data": "0x" + creation(WALLETS[kind]).hex()}
         hash_ = self._ask("eth_sendTransaction", tx)
-        return str(self._ask("eth_getTransactionReceipt", hash_)["contractAddress"])
+        # The node answers the transaction before its block is there.
+        for _ in range(200):
+            if (receipt := self._ask("eth_getTransactionReceipt", hash_)) is not None:
+                return str(receipt["contractAddress"])
+            time.sleep(0.02)
+        raise TimeoutError("the contract's transaction is in no block")
 
 
 def start_anvil(*options: str) -> tuple[subprocess.Popen[str], str]:
