@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from registry.cli.app import run
+from registry.cli.running import run
 from registry.core.codec import MAX_NESTING
 from registry.core.evidence import MAX_EVIDENCE
 from registry.core.notices import MAX_NOTICE

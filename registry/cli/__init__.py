@@ -11,7 +11,7 @@ from typing import Any
 def main() -> None:
     """Entry point of ``consent``."""
     sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
-    from registry.cli.app import run
+    from registry.cli.running import run
 
     sys.exit(_flushed(run(sys.argv[1:])))
 

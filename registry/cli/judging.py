@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from registry.cli.app import ANYBODY, NO, YOURS, app, command, error_document, group
+from registry.cli.app import ANYBODY, YOURS, app, command, group
+from registry.cli.exits import NO, error_document
 from registry.cli.output import NAME, Line, table
 from registry.cli.output import NO as RED
 from registry.cli.session import Session

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.app import run
+from registry.cli.running import run
 from registry.core.recipients import Passphrase
 from registry.wallets import keyfiles, keystore
 from tests.cli.consent_world import Consent

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from registry.cli.app import run
+from registry.cli.running import run
 
 PURPOSE, OTHER_PURPOSE, DATUM = "dpv:Personalisation", "dpv:DirectMarketing", "pd:Purchase"
 TERMS = "ieee-7012:SD-BASE"

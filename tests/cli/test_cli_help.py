@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from registry.cli.app import program, run
 from registry.cli.help import PANELS
+from registry.cli.running import program, run
 
 
 def pages() -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.app import run
+from registry.cli.running import run
 from registry.client.homes import Home
 from registry.core.locks import revocation_secret
 from registry.core.seeds import owner_identity

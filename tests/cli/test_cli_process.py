@@ -205,7 +205,7 @@ def test_a_terminal_that_wants_no_colour_gets_none(granted: Consent) -> None:
         assert coloured.ends() == 0 and "\x1b[36m" in coloured.shown
 
 
-LISTING = "import sys; from registry.cli.app import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+LISTING = "import sys; from registry.cli.running import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from registry.cli.app import run
+from registry.cli.running import run
 from registry.cli.story import STEPS
 from tests.cli.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 

@@ -1,0 +1,25 @@
+"""Exit codes, and what stands for an error in JSON.
+
+0 yes; 1 no, malformed evidence included; 2 usage, unreadable path, wrong passphrase; 3 could not check, any
+unexpected exception included; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, WrongPassphrase
+
+NO, USAGE, UNKNOWN, INTERRUPTED = 1, 2, 3, 130
+
+
+def exit_code(error: ConsentError) -> int:
+    """The exit code that stands for this error."""
+    if isinstance(error, CouldNotCheck):
+        return UNKNOWN
+    return USAGE if isinstance(error, InvalidInput | WrongPassphrase) else NO
+
+
+def error_document(name: str, message: str, advice: str, code: int) -> dict[str, Any]:
+    """What ``--json`` prints for every error."""
+    return {"error": name, "message": message, "advice": advice, "exit": code}
