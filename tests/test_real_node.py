@@ -67,7 +67,7 @@ def test_the_whole_story_over_rpc(url: str, world: Path) -> None:
     file = str(given["file"])
     accepted = consent(url, world, "aurelle", "accept", file, "--sender", "funded")
     assert consent(url, world, "aurelle", "verify", str(accepted["file"]), "--accepted")["verified"] is True
-    consent(url, world, "alice", "revoke", file, "--sender", "funded")
+    consent(url, world, "alice", "revoke", file, "--yes", "--sender", "funded")
     assert consent(url, world, "aurelle", "verify", file, code=1)["error"] == "Revoked"
 
 
