@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast lint format clean artifacts vectors docs lock
+.PHONY: help demo test test-fast tools lint format clean artifacts vectors docs lock
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,11 +16,14 @@ help: ## Say what there is
 demo: $(STAMP) ## The whole story: a person grants, a brand verifies, the person revokes
 	@$(BIN)/consent demo
 
-test: $(STAMP) lint ## Everything: Python, Solidity, Node, the package, the README's commands
+test: $(STAMP) lint tools ## Everything: Python, Solidity, Node, the package, the README's commands
 	$(PYTEST)
 
 test-fast: $(STAMP) ## What takes under a minute: fewer random examples, none of the slow ones
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
+
+tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age (some minutes, once; needs Go)
+	@-$(BIN)/python scripts/tools.py --only anvil --only cast --only kubo --only age
 
 lint: $(STAMP) ## ruff, mypy --strict
 	$(BIN)/ruff check .
@@ -42,7 +45,7 @@ docs: $(STAMP) ## Run the README's commands and write their output into it
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install -q 'uv<1'
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra fast --extra dev \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra fast --extra ipfs --extra dev \
 		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made, the environment included

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,10 @@ from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, digest_of_c
 from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
 from registry.storage.base import BlockStore
 from registry.storage.blocks import SqliteBlocks
+from registry.storage.kubo import KuboBlocks
 from tests.fakes.storage import MemoryBlocks
+from tests.storage.kubo_node import Node
+from tests.storage.tcp_proxy import Proxy
 
 
 class Bench(NamedTuple):
@@ -59,12 +63,36 @@ def sqlite_bench(path: Path) -> Bench:
     )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@contextmanager
+def kubo_bench(node: Node) -> Iterator[Bench]:
+    """Through a proxy, so that the node can be away for one test and there for the next; emptied first."""
+    node.empty()
+    with Proxy(node.api) as proxy, KuboBlocks(proxy.address) as store:
+
+        def lose(cid: str) -> None:
+            node.unpin_all()
+            node.run("repo", "gc", "--quiet")
+
+        yield Bench(
+            store,
+            lambda cid: node.block_file(cid).write_bytes(b"something else"),
+            lose,
+            lambda: node.run("config", "Datastore.StorageMax", "1KB"),
+            proxy.close,
+        )
+
+
+@pytest.fixture(params=["memory", "sqlite", "kubo"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    made = memory_bench() if request.param == "memory" else sqlite_bench(tmp_path / "blocks.db")
-    yield made
-    if isinstance(made.store, SqliteBlocks):
+    if request.param == "memory":
+        yield memory_bench()
+    elif request.param == "sqlite":
+        made = sqlite_bench(tmp_path / "blocks.db")
+        yield made
         made.store.close()
+    else:
+        with kubo_bench(request.getfixturevalue("kubo")) as made:
+            yield made
 
 
 def block(data: bytes) -> Block:

@@ -1,0 +1,83 @@
+"""Where a node is and with what it is asked, from the forms in which people write it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from registry.core.errors import InvalidInput
+
+_MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/\s]+)/tcp/(\d{1,5})(?:/(http|https))?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_ADVICE = "Give it as /ip4/127.0.0.1/tcp/5001 or as https://host:5001, without a user or a password in it."
+
+
+class Credentials:
+    """A basic pair or a bearer token. Neither shows in a repr."""
+
+    def __init__(self, basic: tuple[str, str] | None = None, bearer: str | None = None) -> None:
+        if basic is not None and bearer is not None:
+            raise InvalidInput("A node is asked with one kind of credentials.", "Give either basic or bearer.")
+        # http.client would put a line break into the headers, or name the value in its error.
+        if any(not part.isprintable() for part in (*(basic or ()), bearer or "")):
+            raise InvalidInput("Credentials hold no control characters.", "Check for a line break at their end.")
+        self.basic = basic
+        self.bearer = bearer
+
+    def __repr__(self) -> str:
+        return f"Credentials({'basic' if self.basic else 'bearer' if self.bearer else 'none'})"
+
+
+class Address(NamedTuple):
+    """A host, its port, whether by TLS, and the path before "api/v0" (no slash at either end)."""
+
+    host: str
+    port: int
+    secure: bool
+    path: str = ""
+
+    @property
+    def text(self) -> str:
+        """As messages name it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' * self.secure}://{host}:{self.port}" + (f"/{self.path}" if self.path else "")
+
+    @property
+    def multiaddr(self) -> str:
+        """Without the path."""
+        kind = "ip6" if ":" in self.host else "dns"
+        return f"/{kind}/{self.host}/tcp/{self.port}/http{'s' * self.secure}"
+
+
+def parse_address(text: str) -> Address:
+    """The address of a multiaddr (/ip4/127.0.0.1/tcp/5001, with /http or /https) or of an http(s) URL.
+
+    InvalidInput for every other, and for one with a user, a password, a query or a fragment in it.
+    """
+    if text.startswith("/"):
+        return _from_multiaddr(text)
+    try:
+        parts = urlsplit(text)
+        return _from_url(parts, parts.port)
+    except ValueError:
+        raise _invalid() from None
+
+
+def _from_multiaddr(text: str) -> Address:
+    found = _MULTIADDR.fullmatch(text)
+    if found is None or not 0 < int(found[3]) < 1 << 16:
+        raise _invalid()
+    return Address(found[2], int(found[3]), found[4] == "https")
+
+
+def _from_url(parts: SplitResult, port: int | None) -> Address:
+    odd = parts.username is not None or parts.password is not None or parts.query or parts.fragment
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or odd or port == 0:
+        raise _invalid()
+    return Address(parts.hostname, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "https", parts.path.strip("/"))
+
+
+def _invalid() -> InvalidInput:
+    # Not quoted: it may hold a password.
+    return InvalidInput("The address is neither a multiaddr nor an http(s) URL of a host.", _ADVICE)

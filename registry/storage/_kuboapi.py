@@ -1,0 +1,224 @@
+"""A Kubo node's RPC: each call checked, bounded and asked again where that may help, its troubles in our words."""
+
+from __future__ import annotations
+
+import io
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple, TypeVar
+
+import requests
+
+from registry.core.cids import MAX_BLOCK_BYTES
+from registry.core.errors import StorageUnavailable
+from registry.storage import _ipfs, _troubles
+from registry.storage._addresses import Address, Credentials
+from registry.storage._troubles import Refusal, Trouble
+
+# The first Kubo whose imports can be told not to announce what they bring (`fast-provide-root`).
+MIN_VERSION = (0, 39)
+COLLECT_SECONDS = 600.0
+# Before the second and the third attempt. Every call may be made twice: blocks and pins are what they are called.
+PAUSES = (0.1, 0.5)
+# CIDs in one request's address; a node takes about ten times as many.
+MAX_ARGUMENTS = 1000
+
+_QUIET = {"fast-provide-root": "false", "fast-provide-dag": "false"}
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.")
+_T = TypeVar("_T")
+
+
+class Usage(NamedTuple):
+    """How many bytes a node's files take, and how many they may."""
+
+    used: int
+    limit: int
+
+
+class Kubo:
+    """One node. Every method raises StorageUnavailable where it cannot be asked, its subclass Refusal where it says no.
+
+    ``seconds`` bounds each attempt of a call, to the answer's end. May be used by many threads.
+    """
+
+    def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
+        self.name = f"The IPFS node at {address.text}"
+        self._seconds = seconds
+        self._checked = self._closed = False
+        self._client = _ipfs.Client(address, credentials, seconds)
+
+    def close(self) -> None:
+        self._closed = True
+        self._client.close()
+
+    def block(self, cid: str, offline: bool) -> bytes:
+        """The block's bytes as the node gives them, at most one byte over MAX_BLOCK_BYTES."""
+        return self._ask(lambda: _first(self._client.block.get(cid, stream=True, offline=offline)))
+
+    def has(self, cid: str) -> bool:
+        """Whether the node itself holds the block; no other node is asked."""
+        try:
+            self._ask(lambda: self._client.block.stat(cid, offline=True))
+        except Refusal as refusal:
+            if not refusal.absent:
+                raise
+            return False
+        return True
+
+    def add(self, archive: bytes, count: int) -> None:
+        """Imports a CAR of ``count`` blocks and pins its root, both under the node's one lock against collection."""
+        options = {**_QUIET, "pin-roots": "true", "stats": "true"}
+        lines = self._ask(lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)))
+        for line in lines:
+            if error := _field(_field(line, "Root", {}), "PinErrorMsg", ""):
+                raise Refusal(self.name, error)
+        taken = sum(_field(_field(line, "Stats", {}), "BlockCount", 0) for line in lines)
+        if taken != count:
+            raise StorageUnavailable(f"{self.name} took {taken} of {count} blocks.", "Put them again.")
+
+    def pins(self, kind: str) -> list[str]:
+        """The CIDs of all pins of a kind, "recursive" or "direct"."""
+        # Not as a stream: there a node tells an error after the last line, where this library does not look.
+        answer = self._ask(lambda: self._client.pin.ls(type=kind).as_json())
+        return list(_field(answer, "Keys", {}))
+
+    def pinned(self, cid: str) -> bool:
+        """Whether a pin keeps the block: its own, or that of something that links to it."""
+        try:
+            self._ask(lambda: self._client.pin.ls(cid, offline=True))
+        except Refusal as refusal:
+            if not refusal.not_pinned:
+                raise
+            return False
+        return True
+
+    def pin(self, cid: str, offline: bool) -> None:
+        """Pins the tree under ``cid``; Refusal where a block of it is missing."""
+        self._ask(lambda: self._client.pin.add(cid, opts=dict(_QUIET), offline=offline))
+
+    def unpin(self, cids: Iterable[str]) -> None:
+        """Removes these pins; those that are gone already are no error."""
+        for cid in cids:
+            try:
+                self._ask(lambda cid=cid: self._client.pin.rm(cid, offline=True))  # type: ignore[misc]
+            except Refusal as refusal:
+                if not refusal.not_pinned:
+                    raise
+
+    def remove(self, cids: Sequence[str]) -> set[str]:
+        """Deletes the blocks; returns those that a pin keeps. Absent ones are no error."""
+        kept: set[str] = set()
+        for at in range(0, len(cids), MAX_ARGUMENTS):
+            kept |= self._remove(cids[at : at + MAX_ARGUMENTS])
+        return kept
+
+    def collect(self) -> set[str]:
+        """Deletes everything that no pin keeps, within COLLECT_SECONDS; returns the raw CIDs of what was deleted."""
+        options = {"stream-errors": "true"}
+        lines = self._ask(
+            lambda: [each.as_json() for each in self._client.repo.gc(opts=options, timeout=COLLECT_SECONDS)],
+            COLLECT_SECONDS,
+        )
+        for line in lines:
+            if error := _field(line, "Error", ""):
+                raise Refusal(self.name, error)
+        return {_field(_field(line, "Key", {}), "/", "") for line in lines}
+
+    def usage(self) -> Usage:
+        """What the node's files take and may take, without counting its blocks."""
+        answer = self._ask(lambda: self._client.repo.stat(opts={"size-only": "true"}).as_json())
+        return Usage(_field(answer, "RepoSize", 0), _field(answer, "StorageMax", 0))
+
+    def config(self) -> dict[str, Any]:
+        """Its whole configuration, without its private key."""
+        answer: dict[str, Any] = self._ask(lambda: self._client.config.get().as_json())
+        return answer
+
+    def _remove(self, cids: Sequence[str]) -> set[str]:
+        lines = self._ask(lambda: self._client.block.rm(*cids, opts={"force": "true"}, offline=True))
+        errors = {_field(line, "Hash", ""): _field(line, "Error", "") for line in lines}
+        for error in filter(None, errors.values()):
+            if "pinned" not in error:
+                raise Refusal(self.name, error)
+        if not errors.keys() >= set(cids):
+            raise _troubles.cut(self.name).error
+        return {cid for cid, error in errors.items() if error}
+
+    def _ask(self, call: Callable[[], _T], seconds: float | None = None) -> _T:
+        if self._closed:
+            raise StorageUnavailable(f"{self.name} is not in use: its store was closed.", "Open the store again.")
+        if not self._checked:
+            self._require(self._repeated(lambda: self._client.version().as_json(), self._seconds))
+        return self._repeated(call, seconds or self._seconds)
+
+    def _require(self, answer: dict[str, Any]) -> None:
+        version = _field(answer, "Version", "")
+        found = _VERSION.match(version)
+        if found is None:
+            raise _troubles.strange(self.name, "does not tell its version").error
+        if (int(found[1]), int(found[2])) < MIN_VERSION:
+            wanted = ".".join(map(str, MIN_VERSION))
+            raise StorageUnavailable(
+                f"{self.name} is too old: Kubo {_troubles.quoted(version)}.", f"Update it to {wanted} or newer."
+            )
+        self._checked = True
+
+    def _repeated(self, call: Callable[[], _T], seconds: float) -> _T:
+        for pause in (*PAUSES, None):
+            try:
+                return call()
+            except _ipfs.REFUSED as error:
+                raise Refusal(self.name, str(error)) from None
+            except _ipfs.FAILURES as error:
+                trouble = self._diagnose(error, seconds)
+            # Not raised from the library's error: that one holds the request, and with it the credentials.
+            if pause is None or not trouble.passing:
+                raise trouble.error
+            time.sleep(pause)
+        raise AssertionError
+
+    def _diagnose(self, error: BaseException, seconds: float) -> Trouble:
+        wrapped = list(_troubles.causes(error))
+        if isinstance(error, _ipfs.STATUS):
+            answers = [each.response for each in wrapped if isinstance(each, requests.HTTPError)]
+            return _troubles.status(self.name, answers[0].status_code if answers and answers[0] is not None else 0)
+        if any(isinstance(each, TimeoutError | requests.Timeout | _ipfs.SlowError) for each in wrapped):
+            return _troubles.slow(self.name, seconds)
+        if any(isinstance(each, ssl.SSLError) for each in wrapped):
+            return _troubles.strange(self.name, "has no certificate that can be trusted, or does not speak TLS")
+        if isinstance(error, requests.TooManyRedirects):
+            return _troubles.strange(self.name, "sends its callers elsewhere")
+        return self._broken(error)
+
+    def _broken(self, error: BaseException) -> Trouble:
+        if isinstance(error, _ipfs.UNREACHABLE):
+            return _troubles.away(self.name)
+        if isinstance(error, _ipfs.BROKEN):
+            return _troubles.cut(self.name)
+        if isinstance(error, _ipfs.TooLongError):
+            return _troubles.strange(self.name, "answers at more length than anything that is asked of it")
+        return _troubles.strange(self.name, "answers as no IPFS node does")
+
+
+def _first(parts: Any) -> bytes:
+    data = bytearray()
+    with closing(parts):
+        for part in parts:
+            data += part
+            if len(data) > MAX_BLOCK_BYTES:
+                break
+    return bytes(data[: MAX_BLOCK_BYTES + 1])
+
+
+def _lines(answer: Any) -> list[dict[str, Any]]:
+    with closing(answer):
+        return [line.as_json() for line in answer]
+
+
+def _field(answer: Any, name: str, default: _T) -> _T:
+    """A member of a node's answer if it has the type of ``default``, which else stands for it."""
+    value = answer.get(name, default) if hasattr(answer, "get") else default
+    return value if isinstance(value, type(default)) else default

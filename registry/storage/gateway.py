@@ -1,0 +1,162 @@
+"""Reads single blocks from trustless HTTP gateways (specs.ipfs.tech, "Trustless Gateway Specification", raw blocks).
+
+A gateway can withhold, never alter: every block is held to its identifier. It does learn who asks for what.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
+
+from registry.core.cids import MAX_BLOCK_BYTES, digest_of_cid
+from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.storage import _troubles
+from registry.storage._addresses import Address, parse_address
+from registry.storage._troubles import Trouble
+from registry.storage.base import checked
+
+SECONDS = 30.0
+MAX_REDIRECTS = 3
+# Before the second and the third attempt, when a gateway is away or breaks off.
+PAUSES = (0.1, 0.5)
+MAX_LOCATION = 2048
+
+_SHORTEST = 0.001
+_HEADERS = {"Accept": "application/vnd.ipld.raw", "User-Agent": "consent-registry"}
+_REDIRECTS = {301, 302, 303, 307, 308}
+_ABSENT = {404, 410}
+
+
+class GatewayBlocks:
+    """A source of blocks for reading only: ``get`` of a BlockStore, from the gateway at an http(s) URL.
+
+    ``seconds`` bounds each attempt from its start to its end, redirects included. Redirects stay on the gateway's own
+    origin, or go to ``allowed_hosts``, each a host name, or ".example.net" for every name below example.net; never
+    from https to http. Many threads may use one instance. InvalidInput for an address that is none.
+    """
+
+    def __init__(self, address: str, *, seconds: float = SECONDS, allowed_hosts: Collection[str] = ()) -> None:
+        self._address = parse_address(address)
+        self._name = f"The gateway at {self._address.text}"
+        self._seconds = seconds
+        self._allowed = tuple(host.lower() for host in allowed_hosts)
+
+    def get(self, cid: str) -> bytes:
+        """The block's bytes, checked. StorageUnavailable where it is not to be had, BlockMismatch where others came."""
+        digest_of_cid(cid)
+        for pause in (*PAUSES, None):
+            try:
+                return checked(cid, self._follow(cid))
+            except _Failed as failed:
+                if pause is None or not failed.trouble.passing:
+                    raise failed.trouble.error from None
+            time.sleep(pause)
+        raise AssertionError
+
+    def __repr__(self) -> str:
+        return f"<GatewayBlocks: {self._name}>"
+
+    def _follow(self, cid: str) -> bytes:
+        deadline = time.monotonic() + self._seconds
+        here, target = self._address, f"{self._address.path and '/' + self._address.path}/ipfs/{cid}?format=raw"
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._ask(here, target, cid, deadline)
+            if isinstance(answer, bytes):
+                return answer
+            here, target = self._next(here, target, answer)
+        raise _Failed(_troubles.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
+
+    def _ask(self, here: Address, target: str, cid: str, deadline: float) -> bytes | str:
+        """The body, or where it is said to be."""
+        connection = _connection(here, max(deadline - time.monotonic(), _SHORTEST))
+        watch = None
+        try:
+            connection.connect()
+            watch = _Watch(connection.sock, max(deadline - time.monotonic(), _SHORTEST))
+            connection.request("GET", target, headers=_HEADERS)
+            return self._read(connection.getresponse(), cid)
+        except (OSError, http.client.HTTPException) as error:
+            raise _Failed(self._diagnose(error, watch)) from None
+        finally:
+            if watch is not None:
+                watch.cancel()
+            connection.close()
+
+    def _read(self, response: http.client.HTTPResponse, cid: str) -> bytes | str:
+        if response.status in _REDIRECTS:
+            return (response.getheader("Location") or "")[:MAX_LOCATION]
+        if response.status in _ABSENT:
+            raise _Failed(Trouble(StorageUnavailable(f"{self._name} does not have {cid}."), False))
+        if response.status != http.HTTPStatus.OK:
+            raise _Failed(_troubles.status(self._name, response.status))
+        # http.client takes headers that end too early for all of them, and then no body for an empty one.
+        if response.length is None and not response.chunked:
+            raise http.client.IncompleteRead(b"")
+        data = response.read(MAX_BLOCK_BYTES + 1)
+        if len(data) > MAX_BLOCK_BYTES:
+            raise BlockMismatch(f"{self._name} returned more than a block for {cid}.")
+        if response.length:
+            raise http.client.IncompleteRead(data)
+        return data
+
+    def _next(self, here: Address, target: str, location: str) -> tuple[Address, str]:
+        try:
+            parts = urlsplit(urljoin(here._replace(path="").text + target, location))
+            there = parse_address(f"{parts.scheme}://{parts.netloc}")
+        except (ValueError, InvalidInput):
+            raise _Failed(_troubles.strange(self._name, "redirects to no address")) from None
+        if not self._may_go(there):
+            text = f"{self._name} redirects to {_troubles.quoted(there.host)}, which is not allowed."
+            advice = "Name that host among those allowed, if you trust it to know what you read."
+            raise _Failed(Trouble(StorageUnavailable(text, advice), False))
+        return there, parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def _may_go(self, there: Address) -> bool:
+        if self._address.secure and not there.secure:
+            return False
+        if (there.host, there.port, there.secure) == (self._address.host, self._address.port, self._address.secure):
+            return True
+        return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
+
+    def _diagnose(self, error: Exception, watch: _Watch | None) -> Trouble:
+        if isinstance(error, TimeoutError) or (watch is not None and watch.struck):
+            return _troubles.slow(self._name, self._seconds)
+        if isinstance(error, ssl.SSLError):
+            return _troubles.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
+        return _troubles.away(self._name) if watch is None else _troubles.cut(self._name)
+
+
+class _Failed(Exception):
+    def __init__(self, trouble: Trouble) -> None:
+        self.trouble = trouble
+
+
+class _Watch:
+    """Ends a connection at its deadline: a socket's own time limit begins anew with each byte that arrives."""
+
+    def __init__(self, connected: socket.socket, seconds: float) -> None:
+        self.struck = False
+        self._socket = connected
+        self._timer = threading.Timer(seconds, self._strike)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _strike(self) -> None:
+        self.struck = True
+        # It may have ended by itself in the same moment.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _connection(here: Address, seconds: float) -> http.client.HTTPConnection:
+    kind = http.client.HTTPSConnection if here.secure else http.client.HTTPConnection
+    return kind(here.host, here.port, timeout=seconds)

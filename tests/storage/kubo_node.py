@@ -1,0 +1,155 @@
+"""A real Kubo node of the tests' own: its own repository, loopback only, offline, without peers, ended by its pid."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from registry.core.cids import digest_of_cid
+from tests.tools import tool
+
+START_SECONDS = 60
+_READY = re.compile(r"(?P<name>RPC API|Gateway) server listening on /ip4/127\.0\.0\.1/tcp/(?P<port>\d+)")
+# DESIGN section 6: personal ciphertext is not announced.
+PRIVATE: dict[str, dict[str, Any]] = {
+    "Addresses": {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0", "Swarm": []},
+    "AutoConf": {"Enabled": False},
+    "AutoTLS": {"Enabled": False},
+    "Discovery": {"MDNS": {"Enabled": False}},
+    "DNS": {"Resolvers": {}},
+    "Ipns": {"DelegatedPublishers": []},
+    "Provide": {"Enabled": False},
+    "Routing": {"Type": "none", "DelegatedRouters": []},
+}
+
+
+class Node:
+    """One node. ``api`` and ``gateway`` are its ports; both change with each start."""
+
+    def __init__(self, folder: Path, *options: str, settings: dict[str, dict[str, Any]] | None = None) -> None:
+        self.repo = folder
+        self.api = self.gateway = 0
+        self._ipfs = tool("kubo")
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.run("init", "--empty-repo")
+        self._configure(settings or {})
+
+    @property
+    def address(self) -> str:
+        return f"/ip4/127.0.0.1/tcp/{self.api}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """What the real `ipfs` answers: through the node while it runs, from the repository else."""
+        done = subprocess.run(
+            [self._ipfs, *arguments], input=stdin, capture_output=True, env=self._environment(), timeout=120
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def start(self) -> Self:
+        log = self.repo / "daemon.log"
+        with log.open("wb") as output:
+            command = [self._ipfs, "daemon", "--offline", *self._options]
+            self._process = subprocess.Popen(
+                command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        self._wait(log)
+        return self
+
+    def _wait(self, log: Path) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while "Daemon is ready" not in (text := log.read_text("utf-8")):
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"the node did not start:\n{text}")
+            time.sleep(0.02)
+        ports = {found["name"]: int(found["port"]) for found in _READY.finditer(text)}
+        self.api, self.gateway = ports["RPC API"], ports["Gateway"]
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the node, and to nothing else."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would, as far as a process can see."""
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(30)
+
+    def stop(self) -> None:
+        """Ends it whatever state it is in; a node that is stopped already is no error."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(15)
+        self._process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def empty(self) -> None:
+        """As it was when new."""
+        self.run("config", "Datastore.StorageMax", "10GB")
+        self.unpin_all()
+        self.run("repo", "gc", "--quiet")
+
+    def unpin_all(self) -> None:
+        """Leaves every block to the next collection, whoever pinned it."""
+        pins = self.run("pin", "ls", "--type=recursive", "--quiet").split()
+        pins += self.run("pin", "ls", "--type=direct", "--quiet").split()
+        if pins:
+            self.run("pin", "rm", stdin=b"\n".join(pins))
+
+    def block_file(self, cid: str) -> Path:
+        """Where the repository keeps the block: under its multihash, in upper-case base32 without padding."""
+        name = base64.b32encode(b"\x12\x20" + digest_of_cid(cid)).decode().rstrip("=")
+        return next((self.repo / "blocks").rglob(f"{name}.data"))
+
+    def block_files(self) -> list[Path]:
+        """The files of all blocks in the repository."""
+        return sorted((self.repo / "blocks").rglob("*.data"))
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "IPFS_PATH": str(self.repo), "IPFS_TELEMETRY": "off"}
+
+    def _configure(self, settings: dict[str, dict[str, Any]]) -> None:
+        file = self.repo / "config"
+        config = json.loads(file.read_text("utf-8"))
+        config["Bootstrap"] = []
+        for section, values in [*PRIVATE.items(), *settings.items()]:
+            config[section] = {**config.get(section, {}), **values}
+        file.write_text(json.dumps(config), "utf-8")
+
+
+@contextmanager
+def running(*options: str, settings: dict[str, dict[str, Any]] | None = None) -> Iterator[Node]:
+    """A new node in a folder of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="kubo-") as folder, Node(Path(folder), *options, settings=settings) as node:
+        yield node

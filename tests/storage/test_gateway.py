@@ -1,0 +1,220 @@
+"""Gateways: the real one of a Kubo node, and ones that lie, stall, redirect or say no."""
+
+from __future__ import annotations
+
+import io
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
+from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.storage._addresses import Address
+from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
+from registry.storage.kubo import KuboBlocks
+from tests.storage.http_answers import Answer, Asked, answering
+from tests.storage.kubo_node import Node
+from tests.storage.tcp_proxy import Proxy
+
+DATA = b"the one block of these tests"
+ONE = Block(cid_of_block(DATA), DATA)
+GOOD = Answer(body=DATA)
+
+
+def refused(call: Callable[[], object]) -> StorageUnavailable:
+    with pytest.raises(StorageUnavailable) as caught:
+        call()
+    assert caught.value.advice.endswith(".")
+    return caught.value
+
+
+@pytest.fixture
+def proxy(kubo: Node) -> Iterator[Proxy]:
+    """Before the gateway of the node, which holds ONE."""
+    with KuboBlocks(kubo.address) as store:
+        store.put([ONE])
+    with Proxy(kubo.gateway) as made:
+        yield made
+
+
+def test_the_gateway_of_a_real_node(kubo: Node) -> None:
+    data = random.Random(5).randbytes(600_000)
+    blocks = [*file_blocks(io.BytesIO(data))]
+    largest = Block(cid_of_block(bytes(MAX_BLOCK_BYTES)), bytes(MAX_BLOCK_BYTES))
+    with KuboBlocks(kubo.address) as store:
+        store.put([*blocks, largest, Block(cid_of_block(b""), b"")])
+    gateway = GatewayBlocks(f"http://127.0.0.1:{kubo.gateway}")
+    assert b"".join(read_file(blocks[-1].cid, gateway.get)) == data
+    assert gateway.get(largest.cid) == largest.data
+    assert gateway.get(cid_of_block(b"")) == b""
+
+
+def test_a_block_that_is_not_to_be_had(kubo: Node) -> None:
+    gateway = GatewayBlocks(f"http://127.0.0.1:{kubo.gateway}")
+    absent = cid_of_block(b"never put anywhere")
+    assert absent in str(refused(lambda: gateway.get(absent)))
+    with pytest.raises(InvalidInput):
+        gateway.get("nonsense")
+
+
+def test_the_request_is_that_of_the_specification() -> None:
+    with answering(lambda asked: GOOD) as served:
+        assert GatewayBlocks(f"{served.url}/some/where/").get(ONE.cid) == DATA
+    assert served.asked[0].path == f"/some/where/ipfs/{ONE.cid}?format=raw"
+    assert served.asked[0].headers["Accept"] == "application/vnd.ipld.raw"
+
+
+def test_a_gateway_that_lies(proxy: Proxy) -> None:
+    gateway = GatewayBlocks(proxy.url)
+    assert gateway.get(ONE.cid) == DATA
+    proxy.alter = lambda piece: piece.replace(b"the one block", b"the two block")
+    with pytest.raises(BlockMismatch):
+        gateway.get(ONE.cid)
+
+
+@pytest.mark.parametrize("at", [0, 9, 100, 400])
+def test_an_answer_that_is_cut(proxy: Proxy, at: int) -> None:
+    proxy.cut = at
+    error = refused(lambda: GatewayBlocks(proxy.url, seconds=5).get(ONE.cid))
+    assert "broke off" in str(error)
+    assert proxy.connections == 3
+
+
+@pytest.mark.parametrize("answer", [Answer(body=DATA[:-1], length=len(DATA)), Answer(body=DATA[:-1], length=-1)])
+def test_a_body_that_is_cut(answer: Answer) -> None:
+    with answering(lambda asked: answer) as served:
+        assert "broke off" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
+
+
+def test_a_slow_gateway(proxy: Proxy) -> None:
+    proxy.delay = 0.2
+    assert GatewayBlocks(proxy.url, seconds=5).get(ONE.cid) == DATA
+    assert "within 0.1 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.1).get(ONE.cid)))
+
+
+def test_bytes_that_drip(proxy: Proxy) -> None:
+    # Each arrives well within the limit: headers alone would take 4 seconds.
+    proxy.drip = 0.01
+    started = time.monotonic()
+    assert "within 0.5 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.5).get(ONE.cid)))
+    assert time.monotonic() - started < 2
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert "cannot be reached" in str(refused(lambda: GatewayBlocks(f"http://127.0.0.1:{port}").get(ONE.cid)))
+
+
+def test_plain_text_where_tls_is_wanted(proxy: Proxy) -> None:
+    error = refused(lambda: GatewayBlocks(proxy.url.replace("http:", "https:"), seconds=5).get(ONE.cid))
+    assert "TLS" in str(error)
+
+
+def test_more_than_a_block() -> None:
+    endless = Answer(body=bytes(1 << 16), repeat=10_000, length=10_000 << 16)
+    with answering(lambda asked: endless) as served, pytest.raises(BlockMismatch):
+        GatewayBlocks(served.url).get(ONE.cid)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "times"),
+    [
+        (404, "does not have", 1),
+        (410, "does not have", 1),
+        (403, "refuses", 1),
+        (429, "over its limit", 3),
+        (500, "status 500", 3),
+        (503, "no time", 3),
+        (504, "in time", 1),
+        (204, "status 204", 1),
+    ],
+)
+def test_statuses(status: int, words: str, times: int) -> None:
+    with answering(lambda asked: Answer(status)) as served:
+        assert words in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
+    assert len(served.asked) == times
+
+
+def redirect(to: str, status: int = 302) -> Answer:
+    return Answer(status, headers=(("Location", to),))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_on_the_same_host(status: int) -> None:
+    def respond(asked: Asked) -> Answer:
+        return GOOD if asked.path == "/there?format=raw" else redirect("/there?format=raw", status)
+
+    with answering(respond) as served:
+        assert GatewayBlocks(served.url).get(ONE.cid) == DATA
+
+
+def test_redirects_to_others_only_where_allowed() -> None:
+    with answering(lambda asked: GOOD) as other:
+        elsewhere = f"http://localhost:{other.port}/ipfs/{ONE.cid}"
+        with answering(lambda asked: redirect(elsewhere)) as served:
+            error = refused(lambda: GatewayBlocks(served.url).get(ONE.cid))
+            assert "redirects to localhost" in str(error)
+            assert other.asked == []
+            refused(lambda: GatewayBlocks(served.url, allowed_hosts=[".localhost", "host"]).get(ONE.cid))
+            assert other.asked == []
+            assert GatewayBlocks(served.url, allowed_hosts=["LOCALHOST"]).get(ONE.cid) == DATA
+
+
+def test_another_port_is_another_host() -> None:
+    with answering(lambda asked: GOOD) as other, answering(lambda asked: redirect(f"{other.url}/x")) as served:
+        refused(lambda: GatewayBlocks(served.url).get(ONE.cid))
+    assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "secure", "may"),
+    [
+        (".example.net", "a.example.net", True, True),
+        (".example.net", "example.net", True, False),
+        (".example.net", "badexample.net", True, False),
+        ("example.net", "example.net", True, True),
+        ("example.net", "a.example.net", True, False),
+        ("example.net", "example.net", False, False),
+        ("", "other.example", True, False),
+    ],
+)
+def test_hosts_that_are_allowed(allowed: str, host: str, secure: bool, may: bool) -> None:
+    gateway = GatewayBlocks("https://gateway.example", allowed_hosts=[allowed])
+    assert gateway._may_go(Address(host, 443 if secure else 80, secure)) is may
+
+
+@pytest.mark.parametrize(
+    "to", ["", "ftp://x/", "http://", "http://[", "//user:hunter2@127.0.0.1/", "file:///etc/passwd"]
+)
+def test_redirects_to_nowhere(to: str) -> None:
+    with answering(lambda asked: redirect(to)) as served:
+        error = refused(lambda: GatewayBlocks(served.url, seconds=5).get(ONE.cid))
+    assert "hunter2" not in f"{error} {error.advice}"
+
+
+def test_redirects_without_an_end() -> None:
+    with answering(lambda asked: redirect("/again")) as served:
+        assert "redirects more than" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
+    assert len(served.asked) == MAX_REDIRECTS + 1
+
+
+def test_many_threads_share_one(proxy: Proxy) -> None:
+    gateway, answers = GatewayBlocks(proxy.url), list[bytes]()
+    threads = [threading.Thread(target=lambda: answers.append(gateway.get(ONE.cid))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == [DATA] * 8
+
+
+@pytest.mark.parametrize("address", ["", "gateway.example", "https://user:hunter2@gateway.example"])
+def test_addresses_that_are_none(address: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        GatewayBlocks(address)
+    assert "hunter2" not in f"{caught.value} {caught.value.advice}"
