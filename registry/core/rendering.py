@@ -40,16 +40,6 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         _check_statement(notice, message)
 
 
-def scope_of(notice: Notice, purpose: str, datum: str) -> bool:
-    """Does the pair lie inside one of the notice's scopes?"""
-    return datum in _data_beside(notice, purpose)
-
-
-def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
-    # A set for each purpose: looking for each pair in each scope takes minutes over a hostile notice of 64 KiB.
-    return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
-
-
 def label_of(text: Text, term: str) -> str:
     """The brand's word for a term; ``NoticeMismatch`` where it has none."""
     label = text.labels.get(term)
@@ -68,6 +58,11 @@ def _check_asked(notice: Notice, message: Grant | Request) -> None:
                 raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
+
+
+def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
+    # A set for each purpose: looking for each pair in each scope takes minutes over a hostile notice of 64 KiB.
+    return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
 
 
 def _check_refused(notice: Notice, message: Refusal) -> None:

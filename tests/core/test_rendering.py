@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from registry.core.errors import NoticeMismatch
 from registry.core.notices import Notice, notice_digest, parse_notice
-from registry.core.rendering import day_of, fits, label_of, render, scope_of
+from registry.core.rendering import day_of, fits, label_of, render
 from tests import strategies
 from tests.builders import (
     NOW,
@@ -155,16 +155,6 @@ def test_a_notice_without_a_sentence_for_the_kind() -> None:
         render(without("Refusal"), "en", refusal_message())
 
 
-def test_scopes_and_labels() -> None:
-    notice = parse_notice(notice_bytes())
-    assert scope_of(notice, "dpv:Personalisation", "pd:Purchase")
-    assert not scope_of(notice, "dpv:Marketing", "pd:Purchase")
-    assert not scope_of(notice, "pd:Purchase", "dpv:Personalisation")
-    assert label_of(notice.text["en"], "pd:Purchase") == "purchases"
-    with pytest.raises(NoticeMismatch, match="pd:Other"):
-        label_of(notice.text["en"], "pd:Other")
-
-
 @given(st.integers(0, 253_402_300_799))
 def test_days_are_utc(time: int) -> None:
     assert day_of(time) == datetime.fromtimestamp(time, UTC).date().isoformat()
@@ -174,3 +164,10 @@ def test_days_are_utc(time: int) -> None:
 def test_past_the_year_9999(time: int) -> None:
     with pytest.raises(NoticeMismatch, match="9999"):
         day_of(time)
+
+
+def test_a_term_without_a_label_does_not_fit() -> None:
+    notice = parse_notice(notice_bytes())
+    assert label_of(notice.text["en"], "pd:Purchase") == "purchases"
+    with pytest.raises(NoticeMismatch, match="pd:Other"):
+        label_of(notice.text["en"], "pd:Other")
