@@ -218,7 +218,12 @@ class TestBrokenBlocks:
     @pytest.mark.parametrize("part", ["capsule", "head", "record"])
     @pytest.mark.parametrize(
         "change",
-        [lambda data: data[:-1], lambda data: data + b"\0", lambda data: data[:-1] + b"\xff", lambda data: b""],
+        [
+            lambda data: data[:-1],
+            lambda data: data + b"\0",
+            lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+            lambda data: b"",
+        ],
         ids=["cut", "longer", "altered", "empty"],
     )
     def test_altered_behind_the_stores_back(
