@@ -175,18 +175,19 @@ def _close(levels: list[list[_Link]], height: int) -> Iterator[Block]:
 
 def _node(links: list[_Link]) -> bytes:
     # DAG-PB: links before data; UnixFS: Type = File (2), no Data, filesize, then a blocksize for each link.
-    sizes = b"".join(b"\x20" + _varint(link.size) for link in links)
-    unixfs = b"\x08\x02\x18" + _varint(sum(link.size for link in links)) + sizes
-    return b"".join(map(_link, links)) + b"\x0a" + _varint(len(unixfs)) + unixfs
+    sizes = b"".join(b"\x20" + varint(link.size) for link in links)
+    unixfs = b"\x08\x02\x18" + varint(sum(link.size for link in links)) + sizes
+    return b"".join(map(_link, links)) + b"\x0a" + varint(len(unixfs)) + unixfs
 
 
 def _link(link: _Link) -> bytes:
     # Hash, an empty Name (written out, as Kubo does), Tsize.
-    body = b"\x0a" + _varint(_BINARY_LENGTH) + link.cid + b"\x12\x00\x18" + _varint(link.tree)
-    return b"\x12" + _varint(len(body)) + body
+    body = b"\x0a" + varint(_BINARY_LENGTH) + link.cid + b"\x12\x00\x18" + varint(link.tree)
+    return b"\x12" + varint(len(body)) + body
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """The unsigned varint (multiformats) of ``value``, least significant group first."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

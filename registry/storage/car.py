@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from registry.core.cids import varint
+
 # Binary CIDs (CIDv1, sha2-256): version, codec, hash function, digest length; 32 bytes of digest follow.
 RAW, DAG_CBOR = b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"
 
@@ -32,13 +34,3 @@ def cbor_head(major: int, number: int) -> bytes:
         return bytes([major << 5 | number])
     width = next(each for each in (1, 2, 4) if number < 1 << 8 * each)
     return bytes([major << 5 | 24 + width.bit_length() - 1]) + number.to_bytes(width)
-
-
-def varint(number: int) -> bytes:
-    """The unsigned varint (multiformats) of ``number``, least significant group first."""
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core.cids import MAX_BLOCK_BYTES
+from registry.core.cids import MAX_BLOCK_BYTES, varint
 from registry.core.errors import InvalidInput
 from registry.storage._addresses import Address, Credentials, parse_address
 from registry.storage._shelves import MAX_ENTRIES, is_shelf, parse_shelf, shelf_of, text_of
 from registry.storage._troubles import MAX_QUOTE, Refusal, quoted
-from registry.storage.car import RAW, car_parts, cbor_head, varint
+from registry.storage.car import RAW, car_parts, cbor_head
 from registry.storage.kubo import KuboBlocks
 
 DIGESTS = st.binary(min_size=32, max_size=32)
