@@ -9,10 +9,10 @@ from msgspec import UNSET
 
 from registry.client.parties import Party
 from registry.core.errors import Rejected
-from registry.core.evidence import STATEMENTS, Anchor, Evidence, commitment_of
-from registry.core.merkle import leaf_of, manifest_digest
+from registry.core.evidence import STATEMENTS, Anchor, Evidence
+from registry.core.merkle import build_tree, commitment, manifest_digest
 from registry.core.recovery import recover
-from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.scalars import to_hex, unhex
 from registry.core.statements import Acceptance, Grant, Message, Refusal, Request
 from registry.core.typeddata import digest, typed_data
 from registry.ledger.base import Receipt
@@ -48,12 +48,18 @@ def anchor(
     party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
 ) -> Anchored:
     """Put the commitment on chain as a batch of one; anyone may do it, so the network's relay does."""
-    placeholder = Anchor(root=ZERO_WORD, proof=(), transaction=ZERO_WORD, block=0)
+    own = commitment(digest(party.network.domain, message), signature)
+    tree = build_tree([own])
+    receipt = party.network.ledger.transact(
+        "anchor", to_hex(tree.root), to_hex(manifest_digest([own])), sender=party.sender
+    )
+    proved = Anchor(
+        root=to_hex(tree.root),
+        proof=tuple(map(to_hex, tree.proof(own))),
+        transaction=receipt.transaction,
+        block=receipt.block,
+    )
     text = UNSET if notice is None else notice.decode()
-    commitment = commitment_of(_evidence(party, message, signature, notice=text, anchor=placeholder))
-    root = to_hex(leaf_of(commitment))
-    receipt = party.network.ledger.transact("anchor", root, to_hex(manifest_digest([commitment])), sender=party.sender)
-    proved = Anchor(root=root, proof=(), transaction=receipt.transaction, block=receipt.block)
     return Anchored(_evidence(party, message, signature, notice=text, anchor=proved), receipt)
 
 

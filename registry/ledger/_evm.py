@@ -135,18 +135,7 @@ class Evm:
     def call(self, at: BlockHeaderAPI, to: bytes, data: bytes, sender: bytes = NOBODY, gas: int = CALL_GAS) -> Answer:
         """What a node answers to ``eth_call`` at the block ``at``."""
         vm = self._chain.get_vm(at)
-        builder: Any = vm.get_transaction_builder()
-        unsigned = builder.new_unsigned_dynamic_fee_transaction(
-            chain_id=CHAIN_ID,
-            nonce=vm.state.get_nonce(Address(sender)),
-            max_priority_fee_per_gas=0,
-            max_fee_per_gas=0,
-            gas=gas,
-            to=Address(to),
-            value=0,
-            data=data,
-            access_list=(),
-        )
+        unsigned = _free_transaction(vm.state.get_nonce(Address(sender)), to, data, gas)
         spoofed: Any = SpoofTransaction(unsigned, from_=Address(sender))
         computation = vm.state.apply_transaction(spoofed)
         return Answer(not computation.is_error, computation.output)
@@ -193,16 +182,20 @@ def account(key: bytes) -> bytes:
 
 def sign(key: bytes, nonce: int, to: bytes, data: bytes) -> bytes:
     """A free transaction of the account behind ``key``, as bytes; empty ``to`` creates a contract."""
+    unsigned = _free_transaction(nonce, to, data, GAS_LIMIT)
+    return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())
+
+
+def _free_transaction(nonce: int, to: bytes, data: bytes, gas: int) -> Any:
     builder: Any = PragueVM.get_transaction_builder()
-    unsigned = builder.new_unsigned_dynamic_fee_transaction(
+    return builder.new_unsigned_dynamic_fee_transaction(
         chain_id=CHAIN_ID,
         nonce=nonce,
         max_priority_fee_per_gas=0,
         max_fee_per_gas=0,
-        gas=GAS_LIMIT,
+        gas=gas,
         to=Address(to),
         value=0,
         data=data,
         access_list=(),
     )
-    return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())

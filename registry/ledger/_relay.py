@@ -6,14 +6,13 @@ on that chain costs nothing, and no other chain knows the account.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.storage.files import replace_file
-from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, seal_secret
+from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, random_key, seal_secret
 
 _NOTE = "Play money only: the relay of an embedded chain, sealed with an empty passphrase."
 
@@ -21,7 +20,7 @@ _NOTE = "Play money only: the relay of an embedded chain, sealed with an empty p
 def relay_key(path: Path) -> bytes:
     """The relay's 32-byte key, made at first use. ``LedgerUnavailable`` where the file is no relay's."""
     if not path.exists():
-        document = seal_secret(_random_key(), "", LIGHT) | {"note": _NOTE}
+        document = seal_secret(random_key(), "", LIGHT) | {"note": _NOTE}
         replace_file(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
     try:
         with path.open("rb") as file:
@@ -29,8 +28,3 @@ def relay_key(path: Path) -> bytes:
     except (OSError, msgspec.MsgspecError, ConsentError) as error:
         advice = f"Move {path.name} out of the network's directory; a new relay is made, and nothing is lost."
         raise LedgerUnavailable(f"the relay's key file is damaged ({type(error).__name__})", advice) from None
-
-
-def _random_key() -> bytes:
-    # Below 2**255 every number but zero is a secp256k1 key.
-    return bytes([os.urandom(1)[0] & 0x7F]) + os.urandom(30) + b"\x01"

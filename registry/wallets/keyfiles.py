@@ -12,8 +12,8 @@ import msgspec
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import checksum
-from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, seal_secret
-from registry.wallets.keywallet import CURVE_ORDER, KeyWallet, address_of
+from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
+from registry.wallets.keywallet import KeyWallet, address_of
 
 MAX_KEYS = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -30,7 +30,7 @@ class KeyInfo(NamedTuple):
 
 def new_key(directory: Path, name: str, passphrase: str, *, cost: int = STANDARD) -> str:
     """Make a key, seal it into ``directory/NAME.json`` and return its address. ``InvalidInput`` if there is one."""
-    return import_key(directory, name, _random_key(), passphrase, cost=cost)
+    return import_key(directory, name, random_key(), passphrase, cost=cost)
 
 
 def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost: int = STANDARD) -> str:
@@ -103,12 +103,6 @@ def _address_in(document: dict[str, Any], path: Path) -> str:
     if found is None:
         raise InvalidInput(f"{path.name} is not a key's file", "Restore it from a backup, or move it away.")
     return checksum(bytes.fromhex(found[1]))
-
-
-def _random_key() -> bytes:
-    while not 0 < int.from_bytes(key := os.urandom(32), "big") < CURVE_ORDER:
-        continue
-    return key
 
 
 def _refuse_existing(path: Path) -> None:

@@ -7,6 +7,7 @@ eth-account takes most of a second to load, so it loads with the first key.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ from msgspec import Meta
 from registry.core.errors import InvalidInput, WrongPassphrase
 
 SECRET_BYTES = 32
+# secp256k1's; a key lies between zero and it (SEC 2, section 2.4.1).
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAX_KEYSTORE_BYTES = 16_384
 MAX_PASSPHRASE_BYTES = 4_096
 # A keystore names its own cost, and somebody else may have written it: a gibibyte and a minute are enough.
@@ -65,6 +68,13 @@ class _Crypto(msgspec.Struct):
 class _Keystore(msgspec.Struct):
     version: int
     crypto: _Crypto
+
+
+def random_key() -> bytes:
+    """A new secp256k1 key, 32 bytes from the system's random source."""
+    while not 0 < int.from_bytes(key := os.urandom(SECRET_BYTES), "big") < CURVE_ORDER:
+        continue
+    return key
 
 
 def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[str, Any]:

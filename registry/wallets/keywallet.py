@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.statements import domain_of
 from registry.core.typeddata import parse_typed_data
+from registry.wallets.keystore import CURVE_ORDER
 
-CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ADVICE = "Use another wallet for other things than consent."
 
 
