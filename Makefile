@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast tools lint format clean artifacts vectors docs lock
+.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors docs lock
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,8 +22,11 @@ test: $(STAMP) lint tools ## Everything: Python, Solidity, Node, the package, th
 test-fast: $(STAMP) ## What takes under a minute: fewer random examples, none of the slow ones
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
 
-tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age (some minutes, once; needs Go)
-	@-$(BIN)/python scripts/tools.py --only anvil --only cast --only kubo --only age
+tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age, geth (some minutes, once; needs Go)
+	@-$(BIN)/python scripts/tools.py
+
+bench: $(STAMP) tools ## Measure what is promised, on the real programs; writes docs/performance.md (a quarter of an hour)
+	$(BIN)/python scripts/bench.py
 
 lint: $(STAMP) ## ruff, mypy --strict
 	$(BIN)/ruff check .

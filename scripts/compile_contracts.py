@@ -1,9 +1,9 @@
 """Compiles ``contracts/`` into ``registry/artifacts/``, the same bytes on every machine.
 
-    python scripts/compile_contracts.py                                       write the artifacts
-    python scripts/compile_contracts.py --check                               exit 1 if they are stale
-    python scripts/compile_contracts.py --evm-version shanghai --out build    for a chain without Cancun (Elastos)
+    python scripts/compile_contracts.py            write the artifacts
+    python scripts/compile_contracts.py --check    exit 1 if they are stale
 
+What is deployed is built twice: for Prague, and in ``shanghai/`` for chains without Cancun (Elastos Smart Chain).
 py-solc-x drives the compiler: the native one where it is installed or can be downloaded, else npm's ``solc``,
 which is the same compiler as WebAssembly. All sources travel inside the compiler's input and the bytecode carries
 no hash of them, so both give the same bytes. A warning is an error.
@@ -33,6 +33,7 @@ ARTIFACTS = ROOT / "registry" / "artifacts"
 
 SOLC_VERSION = "0.8.30"
 DEFAULT_EVM_VERSION = "prague"  # the newest that py-evm runs
+OLDER_EVM_VERSION = "shanghai"
 OPTIMIZER_RUNS = 1_000_000
 DOWNLOAD_SECONDS = 20
 PUBLISHED = {
@@ -42,6 +43,7 @@ PUBLISHED = {
     "IConsentRegistry": "contracts/IConsentRegistry.sol",
     "LoyaltyProgram": "contracts/examples/LoyaltyProgram.sol",
 }
+DEPLOYED = ("ConsentRegistry", "ConsentVerifier")
 
 _IMPORT = re.compile(r'^import\s+(?:[^"\';]*\sfrom\s+)?"([^"]+)"\s*;', re.MULTILINE)
 _STAMP = ".package-lock.sha256"
@@ -183,11 +185,17 @@ def _run_solc(compiler_input: Mapping[str, Any], binary: Path) -> dict[str, Any]
     return output
 
 
-def build_artifacts(evm_version: str = DEFAULT_EVM_VERSION, *, download: bool = True) -> dict[str, dict[str, Any]]:
-    """Contract name to artifact, for every contract in ``PUBLISHED``."""
-    sources = gather_sources(ROOT / path for path in PUBLISHED.values())
-    compiled = compile_sources(sources, evm_version, download=download)
-    return {name: _artifact(name, unit, compiled[unit][name], evm_version) for name, unit in PUBLISHED.items()}
+def build_artifacts(*, download: bool = True) -> dict[str, dict[str, Any]]:
+    """Name of the file below ``registry/artifacts`` (without ``.json``) to artifact."""
+    older = _build(DEPLOYED, OLDER_EVM_VERSION, download)
+    newest = _build(PUBLISHED, DEFAULT_EVM_VERSION, download)
+    return newest | {f"{OLDER_EVM_VERSION}/{name}": artifact for name, artifact in older.items()}
+
+
+def _build(names: Iterable[str], evm_version: str, download: bool) -> dict[str, dict[str, Any]]:
+    units = {name: PUBLISHED[name] for name in names}
+    compiled = compile_sources(gather_sources(ROOT / unit for unit in units.values()), evm_version, download=download)
+    return {name: _artifact(name, unit, compiled[unit][name], evm_version) for name, unit in units.items()}
 
 
 def _artifact(name: str, unit: str, output: Mapping[str, Any], evm_version: str) -> dict[str, Any]:
@@ -218,33 +226,30 @@ def render(artifact: Mapping[str, Any]) -> str:
 
 
 def stale_artifacts(artifacts: Mapping[str, Mapping[str, Any]], folder: Path = ARTIFACTS) -> list[str]:
-    """Names of the contracts whose file in ``folder`` is missing or differs."""
+    """Names of the artifacts whose file in ``folder`` is missing or differs."""
     files = {name: folder / f"{name}.json" for name in artifacts}
     return [n for n, path in files.items() if not path.is_file() or path.read_text() != render(artifacts[n])]
 
 
 def _write(artifacts: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, artifact in artifacts.items():
-        (folder / f"{name}.json").write_text(render(artifact), newline="\n")
+        path = folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(artifact), newline="\n")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compile the contracts into registry/artifacts.")
     parser.add_argument("--check", action="store_true", help="compare instead of writing; exit 1 if stale")
-    parser.add_argument("--evm-version", default=DEFAULT_EVM_VERSION, help="of the target chain, prague at most")
     parser.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="where the artifacts are")
-    arguments = parser.parse_args(argv)
-    if arguments.evm_version != DEFAULT_EVM_VERSION and arguments.out == ARTIFACTS:
-        parser.error(f"registry/artifacts is for {DEFAULT_EVM_VERSION}; give another folder with --out")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     arguments = _arguments(argv)
     try:
-        artifacts = build_artifacts(arguments.evm_version)
+        artifacts = build_artifacts()
     except CompileError as error:
         print(error, file=sys.stderr)
         return 1

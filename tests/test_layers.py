@@ -20,7 +20,7 @@ LAYERS = (
     ("ledger", "storage", "wallets"),
     ("notary", "brand", "vault"),
     ("client",),
-    ("api",),
+    ("api", "devnet"),
     ("cli", "web"),
 )
 HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}

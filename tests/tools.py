@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.tools import Found, find
+from registry.devnet.programs import Found, find
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.app import BRANDS, PEOPLE, Key, Sender, Yes, app, command
+from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
 from registry.cli.words import proposal_lines, receipt_json, receipt_rows, terms
@@ -62,7 +62,9 @@ def request(
 
     document = read_bounded(notice, MAX_NOTICE)
     check_notice(document)
-    evidence = ask(session.party(), document, purposes=purpose, data=data, days=days)
+    party = session.party()
+    session.say_place()
+    evidence = ask(party, document, purposes=purpose, data=data, days=days)
     raw = write_evidence(evidence)
     replace_file(out, raw)
     session.home.keep(evidence)
@@ -88,6 +90,7 @@ def grant(
     language: Language = None,
     key: Key = None,
     sender: Sender = None,
+    depth: Depth = None,
     yes: Yes = False,
 ) -> None:
     """Say yes: to all that was asked, or to less.
@@ -101,16 +104,17 @@ def grant(
     asked = _request_bytes(request)
     old = None if supersedes is None else parse_evidence(session.home.find(supersedes))
     party = session.party()
-    done = allow(
-        party,
-        asked,
-        purposes=purpose,
-        data=data,
-        days=days,
-        language=language,
-        supersedes=old,
-        confirm=_confirm(session, yes, party.sender),
-    )
+    with session.out.working("reading the request"):
+        done = allow(
+            party,
+            asked,
+            purposes=purpose,
+            data=data,
+            days=days,
+            language=language,
+            supersedes=old,
+            confirm=_confirm(session, yes, party.sender),
+        )
     path = session.home.keep(done.evidence)
     ended = None if old is None else _end(session, party, old)
     document = _anchored_json(done, path) | ({} if ended is None else {"superseded": receipt_json(ended)})
@@ -124,7 +128,8 @@ def _end(session: Session, party: Party, old: Evidence) -> Receipt:
     from registry.core.scalars import to_hex
 
     try:
-        return revoke(party, old)
+        with session.out.working("ending the grant before it"):
+            return revoke(party, old)
     except ConsentError:
         digest = to_hex(old.digest)
         session.out.note(f"The new grant stands, but the one before it is not ended yet: `consent revoke {digest}`.")
@@ -138,6 +143,7 @@ def refuse(
     language: Language = None,
     key: Key = None,
     sender: Sender = None,
+    depth: Depth = None,
     yes: Yes = False,
 ) -> None:
     """Say no, and be able to prove that you did."""
@@ -145,13 +151,14 @@ def refuse(
 
     asked = _request_bytes(request)
     party = session.party()
-    done = decline(party, asked, language=language, confirm=_confirm(session, yes, party.sender))
+    with session.out.working("reading the request"):
+        done = decline(party, asked, language=language, confirm=_confirm(session, yes, party.sender))
     path = session.home.keep(done.evidence)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Kept in", path)]))
 
 
 @command(app, "accept", "consent accept grant.json", panel=BRANDS)
-def accept(session: Session, file: EvidenceFile, key: Key = None, sender: Sender = None) -> None:
+def accept(session: Session, file: EvidenceFile, key: Key = None, sender: Sender = None, depth: Depth = None) -> None:
     """Counter-sign a grant to this brand.
 
     Verifies it first, then signs and writes the completed file: both sides hold the same bytes.
@@ -159,7 +166,10 @@ def accept(session: Session, file: EvidenceFile, key: Key = None, sender: Sender
     from registry.client.accepting import accept as countersign
 
     raw = _evidence_bytes(session, file)
-    done = countersign(session.party(), raw)
+    party = session.party()
+    session.say_place()
+    with session.out.working("verifying and counter-signing"):
+        done = countersign(party, raw)
     path = session.home.keep(done.evidence)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Send back", path)]))
 
@@ -207,15 +217,26 @@ def _confirm(session: Session, yes: bool, sender: Payer | None) -> Callable[[Pro
     """Show the proposal, then ask: on stderr, so that stdout holds the result alone."""
 
     def confirm(proposal: Proposal) -> bool:
-        for line in proposal_lines(proposal):
-            session.out.note(line)
-        if sender is not None:
-            session.out.note("")
-            session.out.note(f"Openly: the address {sender.address} pays, and will be seen on the chain for ever.")
-        session.out.note("")
-        return yes or ask_yes("Sign it?")
+        with session.out.paused():
+            _show(session, proposal, sender)
+            agreed = yes or ask_yes("Sign it?")
+        if agreed:
+            session.out.progress("signing and anchoring")
+        return agreed
 
     return confirm
+
+
+def _show(session: Session, proposal: Proposal, sender: Payer | None) -> None:
+    for line in proposal_lines(proposal):
+        session.out.note(line)
+    if session.place is not None:
+        session.out.note("")
+        session.say_place()
+    if sender is not None:
+        session.out.note("")
+        session.out.note(f"Openly: the address {sender.address} pays, and will be seen on the chain for ever.")
+    session.out.note("")
 
 
 def _anchored_json(done: Anchored, path: Path) -> dict[str, Any]:

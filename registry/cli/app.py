@@ -41,6 +41,7 @@ _COMMON: dict[str, Any] = {
     "rpc_url": Annotated[
         str | None, _common("--rpc-url", metavar="URL", help="An Ethereum node, not the embedded chain.")
     ],
+    "ipfs": Annotated[str | None, _common("--ipfs", metavar="ADDRESS", help="A Kubo node, not the embedded store.")],
     "passphrase_fd": Annotated[
         int | None, _common("--passphrase-fd", metavar="N", min=0, help="Read the passphrase from descriptor N.")
     ],
@@ -48,12 +49,16 @@ _COMMON: dict[str, Any] = {
     "verbose": Annotated[int, _common("--verbose", "-v", count=True, help="Say more, on stderr.")],
 }
 _DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0}
-STANDS_ALONE = frozenset({"home", "network", "rpc_url", "passphrase_fd"})
+STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
 
 Key = Annotated[str | None, typer.Option("--key", metavar="ACCOUNT", help="Who signs: a name or an address.")]
 Sender = Annotated[
     str | None,
     typer.Option("--sender", metavar="ACCOUNT", help="Who sends and pays: an account of yours, not the relay."),
+]
+Depth = Annotated[
+    int | None,
+    typer.Option("--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing.")]
 
@@ -78,13 +83,28 @@ def command(
     return register
 
 
+def open_group(
+    name: str, panel: str, example: str, *, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], typer.Typer]:
+    """As `group`, but it does something by itself: the function is called first, whichever command is named."""
+
+    def register(function: Callable[..., None]) -> typer.Typer:
+        child = typer.Typer(cls=Group, rich_markup_mode=None, epilog=example, subcommand_metavar="[COMMAND]")
+        taken = [n for n in _COMMON if n not in without]
+        child.callback(invoke_without_command=True)(_with_common(function, taken))
+        app.add_typer(child, name=name, rich_help_panel=panel)
+        return child
+
+    return register
+
+
 def _with_common(function: Callable[..., None], names: Sequence[str]) -> Callable[..., None]:
     hints = get_type_hints(function, include_extras=True)
     own = list(inspect.signature(function).parameters.values())[1:]
 
     def run_command(**values: Any) -> None:
         common = {name: values.pop(name) for name in names}
-        flags = common | {k: v for k, v in values.items() if k in ("key", "sender")}
+        flags = common | {k: v for k, v in values.items() if k in ("key", "sender", "depth")}
         session = Session(Output(common["json"], common["verbose"]), flags)
         function(session, **{p.name: values[p.name] for p in own})
         # Here, where it can still be reported, and not when the interpreter ends.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -18,6 +19,18 @@ from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from registry.cli.story import Step, Story
+    from registry.client.parties import Network
+
+
+class Place(NamedTuple):
+    """Where the story happens: a network and its folder; ``is_over`` once it was asked to end; ``again`` is what has
+    to be typed first to go on there later."""
+
+    network: Network
+    path: Path
+    is_over: Callable[[], bool] = lambda: False
+    again: str = ""
+
 
 # Who acts next, after each step.
 _ACTORS = {"parties": "alice", "sealed": "alice", "asked": "alice", "attempted": "alice"}
@@ -33,41 +46,93 @@ def demo(
         Path | None,
         typer.Option("--dir", metavar="FOLDER", help="Where to play it; ./consent-demo by default with --until."),
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option("--network", metavar="devnet|FOLDER", help="On anvil and Kubo, or on the network of a folder."),
+    ] = None,
 ) -> None:
     """The whole story: a person grants, a brand verifies, the person revokes.
 
-    On a real chain, in this process; nothing has to be installed or started. The steps are parties, sealed, asked,
-    granted, verified, accepted, opened, attempted, revoked and checked.
+    On a real chain, in this process; nothing has to be installed or started. With --network devnet, on the devnet
+    that runs, or on one that is started for it. The steps are parties, sealed, asked, granted, verified, accepted,
+    opened, attempted, revoked and checked.
     """
-    from registry.cli.story import STEPS
+    from registry.cli.story import STEPS, Story
 
     names = [step.name for step in STEPS]
     if until is not None and until not in names:
         raise InvalidInput(f"there is no step {until!r}", f"The steps are: {', '.join(names)}.")
     stays = directory or (Path("consent-demo") if until else None)
-    with tempfile.TemporaryDirectory(prefix="consent-demo-") if stays is None else nullcontext(stays) as folder:
-        story = _begin(session, Path(folder).absolute())
+    with ExitStack() as stack:
+        temporary = None if stays else stack.enter_context(tempfile.TemporaryDirectory(prefix="consent-demo-"))
+        folder = Path(temporary or stays).absolute()  # type: ignore[arg-type]
+        _refuse_full(folder)
+        place = stack.enter_context(_place(session, folder, network))
+        story = Story(folder, place.network)
         started = time.perf_counter()
         for number, step in enumerate(STEPS, 1):
             _play(session, story, number, step)
             if step.name == until:
                 break
-        _end(session, story, step, time.perf_counter() - started, stays is not None)
+            if place.is_over():
+                raise KeyboardInterrupt
+        _end(session, story, step, time.perf_counter() - started, place if stays else None)
 
 
-def _begin(session: Session, folder: Path) -> Story:
-    from registry.cli.story import Story
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise InvalidInput(f"{folder} is not empty", "Remove it, or choose another with --dir.")
+
+
+@contextmanager
+def _place(session: Session, folder: Path, named: str | None) -> Iterator[Place]:
+    if named is None:
+        yield _embedded(session, folder / "network")
+    elif named != "devnet":
+        yield _shared(Path(named).expanduser().absolute())
+    else:
+        from registry.devnet.folders import default_folder
+
+        found = default_folder()
+        if (there := found.read()) and there.ready and found.is_held():
+            yield _shared(found.network)
+        else:
+            with _own_devnet(session, folder / "devnet") as place:
+                yield place
+
+
+def _embedded(session: Session, path: Path) -> Place:
     from registry.client.parties import Network
     from registry.ledger.embedded import EmbeddedLedger
     from registry.storage.blocks import SqliteBlocks
 
-    if folder.exists() and any(folder.iterdir()):
-        raise InvalidInput(f"{folder} is not empty", "Remove it, or choose another with --dir.")
-    network = folder / "network"
-    network.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with session.out.working("making a chain"):
-        ledger = EmbeddedLedger(network)
-    return Story(folder, Network(ledger, SqliteBlocks(network / "blocks.sqlite")))
+        ledger = EmbeddedLedger(path)
+    return Place(Network(ledger, SqliteBlocks(path / "blocks.sqlite")), path)
+
+
+def _shared(path: Path) -> Place:
+    from registry.client.networks import open_network
+
+    if not (path / "deployment.json").exists():
+        advice = "Name the folder of one, or `devnet`."
+        raise InvalidInput(f"there is no network at {path}", advice)
+    return Place(open_network(path), path)
+
+
+@contextmanager
+def _own_devnet(session: Session, path: Path) -> Iterator[Place]:
+    """For as long as the story takes; on any free ports, because nobody else has to find it."""
+    from registry.cli.devnet import running
+    from registry.client.networks import open_network
+    from registry.devnet.devnet import Ports, Stop
+    from registry.devnet.folders import Folder
+
+    folder = Folder(path)
+    with Stop() as stop, running(session, folder, Ports(0, 0), stop):
+        line = f"consent devnet --dir {shlex.quote(str(path))} --detach"
+        yield Place(open_network(folder.network), folder.network, lambda: stop.asked, line)
 
 
 def _play(session: Session, story: Story, number: int, step: Step) -> None:
@@ -83,24 +148,27 @@ def _play(session: Session, story: Story, number: int, step: Step) -> None:
         session.out.line(line)
 
 
-def _end(session: Session, story: Story, step: Step, elapsed: float, stays: bool) -> None:
+def _end(session: Session, story: Story, step: Step, elapsed: float, place: Place | None) -> None:
+    """``place`` is where it goes on; None where nothing stays."""
     if session.out.as_json:
         session.out.json_line(
-            {"step": "end", "seconds": round(elapsed, 3), "dir": str(story.folder) if stays else None}
+            {"step": "end", "seconds": round(elapsed, 3), "dir": str(story.folder) if place else None}
         )
         return
     session.out.line()
     session.out.line(f"Done in {elapsed:.1f} s.")
-    if stays:
-        for line in _next(story, step):
+    if place is not None:
+        for line in _next(story, step, place):
             session.out.line(line)
 
 
-def _next(story: Story, step: Step) -> list[Line]:
+def _next(story: Story, step: Step, place: Place) -> list[Line]:
     quoted: dict[str, Any] = {"dir": shlex.quote(str(story.folder)), "file": shlex.quote(str(story.file))}
     actor = _ACTORS.get(step.name, "aurelle")
+    network = shlex.quote(str(place.path))
     commands = (
-        f"  export CONSENT_NETWORK={quoted['dir']}/network CONSENT_HOME={quoted['dir']}/{actor}",
+        *([f"  {place.again}"] if place.again else []),
+        f"  export CONSENT_NETWORK={network} CONSENT_HOME={quoted['dir']}/{actor}",
         f"  consent {step.next.format(**quoted)}",
     )
     # Hanging at their ends: what is to be copied is not wrapped.

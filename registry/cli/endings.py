@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.app import PEOPLE, Key, Sender, Yes, app, command
+from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
 from registry.cli.words import receipt_json, receipt_rows
@@ -27,6 +27,7 @@ def revoke(
     ] = False,
     key: Key = None,
     sender: Sender = None,
+    depth: Depth = None,
     yes: Yes = False,
 ) -> None:
     """End one grant, at once.
@@ -39,6 +40,7 @@ def revoke(
     evidence = parse_evidence(session.home.find(file))
     party = session.party()
     ending.check_subject(party, evidence)
+    session.say_place()
     if openly:
         _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked", yes)
     elif party.sender is not None:
@@ -51,7 +53,7 @@ def revoke(
 
 
 @command(app, "revoke-all", "consent revoke-all", panel=PEOPLE)
-def revoke_all(session: Session, key: Key = None, sender: Sender = None, yes: Yes = False) -> None:
+def revoke_all(session: Session, key: Key = None, sender: Sender = None, depth: Depth = None, yes: Yes = False) -> None:
     """The kill-switch: end everything that this account issued until now.
 
     The account's address will be seen on the chain; you are asked first.
@@ -59,6 +61,7 @@ def revoke_all(session: Session, key: Key = None, sender: Sender = None, yes: Ye
     from registry.client import ending
 
     party = session.party()
+    session.say_place()
     _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked all", yes)
     with session.out.working("revoking"):
         receipt = ending.revoke_all(party)
@@ -66,7 +69,7 @@ def revoke_all(session: Session, key: Key = None, sender: Sender = None, yes: Ye
 
 
 @command(app, "retire", "consent retire --key main", panel=PEOPLE)
-def retire(session: Session, key: Key = None, sender: Sender = None, yes: Yes = False) -> None:
+def retire(session: Session, key: Key = None, sender: Sender = None, depth: Depth = None, yes: Yes = False) -> None:
     """For a stolen key: this account is never believed again.
 
     There is no way back, and the account's address will be seen on the chain; you are asked first.
@@ -74,6 +77,7 @@ def retire(session: Session, key: Key = None, sender: Sender = None, yes: Yes = 
     from registry.client import ending
 
     party = session.party()
+    session.say_place()
     _warn(session, f"the address {party.address} will be seen on the chain and can never sign again", yes)
     with session.out.working("retiring"):
         receipt = ending.retire(party)

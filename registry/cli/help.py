@@ -17,7 +17,7 @@ _MAX_COLUMN = 26
 PANELS = ("Start here", "For people", "For brands", "For anybody", "Yours")
 # As a newcomer needs them; what is not named here keeps its place behind them.
 _ORDER = (
-    *("demo", "init", "vault", "grant", "refuse", "revoke", "revoke-all", "retire"),
+    *("demo", "init", "devnet", "doctor", "deploy", "vault", "grant", "refuse", "revoke", "revoke-all", "retire"),
     *("notice", "request", "accept", "open", "verify", "evidence"),
 )
 

@@ -21,6 +21,7 @@ from registry.core.errors import InvalidInput, Malformed, NotConsented
 from registry.core.times import moment
 
 if TYPE_CHECKING:
+    from registry.client.parties import Network
     from registry.core.evidence import Evidence
     from registry.core.policy import Policy
     from registry.core.verifier import VerifiedStatement
@@ -57,6 +58,10 @@ def verify(
     grant: Annotated[
         str | None, typer.Option(metavar="FILE", help="The grant that a stand-alone acceptance accepts.")
     ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The registry you trust, on the node of --rpc-url; needs no folder."),
+    ] = None,
 ) -> None:
     """Does it hold?
 
@@ -69,10 +74,13 @@ def verify(
     moment_asked = None if at is None else parse_time(at)
     raw = session.home.find(file)
     beside = None if grant is None else parse_evidence(session.home.find(grant))
+    trusted = None if registry is None else _address(registry)
     try:
         found = parse_evidence(raw)
+        network = session.network if trusted is None else session.bare_network(trusted)
         policy = _policy(
             session,
+            network,
             controllers=None if controller is None else frozenset(map(_address, controller)),
             purposes=_set(purpose),
             data=_set(data),
@@ -82,7 +90,7 @@ def verify(
             max_backdate=max_backdate,
         )
         with session.out.working("reading the chain"):
-            verified = check(session.network, found, policy, at=moment_asked, grant=beside)
+            verified = check(network, found, policy, at=moment_asked, grant=beside)
     except NotConsented as no:
         _say_no(session, no)
     session.out.result(verified_json(verified), verified_lines(verified))
@@ -180,11 +188,11 @@ def parse_time(text: str) -> int:
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
 
 
-def _policy(session: Session, **asked: Any) -> Policy:
+def _policy(session: Session, network: Network, **asked: Any) -> Policy:
     """The flags, and for what they leave open the configuration's bounds."""
     bounds = {name: _number(session, name, asked.get(name)) for name in _BOUNDS}
     bounds["confirmations"] = bounds["confirmations"] or 0
-    return session.network.policy(**asked | bounds)
+    return network.policy(**asked | bounds)
 
 
 _BOUNDS = ("confirmations", "max_backdate", "max_facts_age")

@@ -12,12 +12,13 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
 Row = tuple[str, Any]
 MIN_ROOM = 20  # a column narrower than this is harder to read than a line that runs over
@@ -40,6 +41,8 @@ class Output:
 
     as_json: bool = False
     verbosity: int = 0
+    _spinners: list[Status] = field(default_factory=list, repr=False, compare=False)
+    _progress: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @cached_property
     def _errors(self) -> Console:
@@ -79,11 +82,39 @@ class Output:
     def working(self, what: str) -> Iterator[None]:
         """While something takes its time: a spinner on a terminal, a line with ``-v``."""
         self.log(f"{what} ...")
-        if self.as_json or not sys.stderr.isatty():
+        if self.as_json or self.verbosity or not sys.stderr.isatty():
             yield
             return
-        with self._errors.status(visible(what)):
+        from rich.text import Text  # as it stands: a file's name may look like mark-up
+
+        with self._errors.status(Text(visible(what))) as spinner:
+            self._spinners.append(spinner)
+            try:
+                yield
+            finally:
+                self._spinners.pop()
+
+    def progress(self, text: str) -> None:
+        """How far the work is: in place of the spinner's words, a line with ``-v``; the same twice is said once."""
+        if self._progress == [text]:
+            return
+        self._progress[:] = [text]
+        self.log(text)
+        if self._spinners:
+            from rich.text import Text
+
+            self._spinners[-1].update(Text(visible(text)))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While a person reads and answers: no spinner moves."""
+        for spinner in reversed(self._spinners):
+            spinner.stop()
+        try:
             yield
+        finally:
+            for spinner in self._spinners:
+                spinner.start()
 
 
 def visible(text: str) -> str:

@@ -1,14 +1,14 @@
 """What every command shares: where things are, how to ask for a passphrase, how to print.
 
-Settings come from flags, then ``CONSENT_*`` variables, then the home's ``config.toml``. Heavy modules load when
-they are first needed, so that ``--help`` is quick.
+Settings come from flags, then ``CONSENT_*`` variables, then the home's ``config.toml``, then the network's
+``network.toml``. Heavy modules load when they are first needed, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,10 @@ from registry.core.errors import InvalidInput, WrongPassphrase
 
 if TYPE_CHECKING:
     from registry.client.homes import Home
+    from registry.client.networks import Settings
     from registry.client.parties import Network, Party
     from registry.ledger.base import Sender
+    from registry.vault.vault import Vault
 
 MAX_PASSPHRASE = 4096
 MAX_ANSWER = 80
@@ -34,15 +36,28 @@ class Session:
     """One run of one command."""
 
     out: Output
-    flags: dict[str, Any]
+    flags: dict[str, Any] = field(repr=False)
     _passphrases: list[str] = field(default_factory=list, repr=False)
 
     def setting(self, name: str, default: Any = None) -> Any:
-        """A flag, else ``CONSENT_<NAME>``, else ``config.toml``, else the default."""
-        flag = self.flags.get(name)
-        if flag is not None:
-            return flag
-        return os.environ.get(f"CONSENT_{name.upper()}") or self._config.get(name, default)
+        """A flag, else ``CONSENT_<NAME>``, else ``config.toml``, else ``network.toml``, else the default."""
+        return next((value for value, _ in self._named(name)), default)
+
+    def source(self, name: str) -> str:
+        """What names the setting, as a person would look for it; empty where nothing does."""
+        return next((place for _, place in self._named(name)), "")
+
+    def _named(self, name: str) -> Iterator[tuple[Any, str]]:
+        """Its value in every place that names it, the strongest first."""
+        if (flag := self.flags.get(name)) is not None:
+            yield flag, f"--{name.replace('_', '-')}"
+        if text := os.environ.get(f"CONSENT_{name.upper()}"):
+            yield text, f"CONSENT_{name.upper()}"
+        if name in self._config:
+            yield self._config[name], "config.toml"
+        # The folder is found first: it cannot say where it lies.
+        if name != "network" and name in self._shared:
+            yield self._shared[name], "network.toml"
 
     def words(self, name: str, default: str | None = None) -> str | None:
         """A setting that is text."""
@@ -75,31 +90,89 @@ class Session:
         return self.home.config()
 
     @cached_property
+    def _shared(self) -> dict[str, Any]:
+        from registry.client.networks import read_settings
+
+        return read_settings(self.network_path)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the ledger and the store are made of; ``--confirmations`` of a command that writes goes first."""
+        from registry.client.networks import NAMES, settings_of
+
+        values = {name: self.setting(name) for name in NAMES}
+        if (depth := self.flags.get("depth")) is not None:
+            values["confirmations"] = depth
+        # network.toml was checked when it was read: what is wrong now is in one of the others.
+        places = dict.fromkeys(place for name in NAMES if (place := self.source(name)) != "network.toml")
+        return settings_of(values, " or ".join(filter(None, places)) or "network.toml")
+
+    @cached_property
     def network(self) -> Network:
         """The ledger and the store that the configuration names."""
-        from registry.client.parties import Network
-        from registry.storage.blocks import SqliteBlocks
+        from registry.client.networks import open_network
 
-        try:
-            self.network_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InvalidInput(f"{self.network_path} cannot be made: {error.strerror}", _FOLDER) from None
-        network = Network(self._ledger(), SqliteBlocks(self.network_path / "blocks.sqlite"))
+        settings = self.settings
+        if settings.rpc_url is None:
+            self._make_folder()
+        with self.out.working("opening the network"):
+            network = open_network(self.network_path, settings, credentials=self.credentials, progress=self._waiting)
         domain = network.domain
         self.out.log(f"network {self.network_path}, registry {domain.verifying_contract} on chain {domain.chain_id}")
         return network
 
-    def _ledger(self) -> Any:
-        url = self.words("rpc_url")
-        if not url:
-            from registry.ledger.embedded import EmbeddedLedger
+    def bare_network(self, registry: str) -> Network:
+        """The registry at this address on the configured node, without a folder: for reading alone."""
+        from registry.client.networks import bare_network
 
-            with self.out.working("opening the embedded chain"):
-                return EmbeddedLedger(self.network_path)
-        from registry.ledger.base import read_deployment
-        from registry.ledger.rpc import RpcLedger
+        if self.settings.rpc_url is None:
+            raise InvalidInput("--registry names a contract, and no node to ask is named", "Add --rpc-url URL.")
+        return bare_network(self.settings.rpc_url, registry)
 
-        return RpcLedger(url, read_deployment(self.network_path / "deployment.json"))
+    def _make_folder(self) -> None:
+        if self.flags.get("depth"):
+            advice = "Leave --confirmations out, or name a node with --rpc-url."
+            raise InvalidInput("the embedded chain makes no blocks by itself to wait for", advice)
+        try:
+            self.network_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(f"{self.network_path} cannot be made: {error.strerror}", _FOLDER) from None
+
+    @property
+    def credentials(self) -> Path | None:
+        """The file ``ipfs_credentials``, in the home unless it says otherwise; for nodes that the person named."""
+        file = self.words("ipfs_credentials")
+        if not file or self.settings.ipfs is None:
+            return None
+        if self.source("ipfs") == "network.toml":
+            # Whoever wrote the network's folder would receive them.
+            advice = "Name the node in config.toml too (ipfs = ...), if your credentials are for it."
+            raise InvalidInput("credentials go only to an IPFS node that you named yourself", advice)
+        return self.home.path / Path(file).expanduser()
+
+    @property
+    def place(self) -> str | None:
+        """Where a signature would count, in words; None on the embedded chain, which is this machine's own."""
+        url = self.settings.rpc_url
+        if url is None:
+            return None
+        from registry.ledger.probing import name_of
+
+        domain = self.network.domain
+        return (
+            f"On chain {domain.chain_id}, registry {domain.verifying_contract}, through {name_of(url)} "
+            f"(named by {self.source('rpc_url')}; network {self.network_path})."
+        )
+
+    def say_place(self) -> None:
+        """Before something is signed: a network's folder must lead nobody to another chain in silence."""
+        if self.place is not None:
+            self.out.note(self.place)
+
+    def _waiting(self, _transaction: str, seconds: float) -> None:
+        depth = self.settings.confirmations
+        above = f" and {depth} above it" if depth else ""
+        self.out.progress(f"waiting for a block{above}, {seconds:.0f} s")
 
     def party(self) -> Party:
         """The home's party, with the account of ``--key`` and the payer of ``--sender``; asks for passphrases."""
@@ -113,11 +186,13 @@ class Session:
         vault = Vault(home.path / "vault", seed, network.store)
         return Party(network, wallet, vault, seed, self.sender())
 
-    def vault(self) -> Any:
-        """The home's vault alone, for what needs no account."""
+    def vault(self, told: Callable[[int], None] | None = None) -> Vault:
+        """The home's vault alone, for what needs no account; ``told`` hears of the bytes that are stored."""
+        from registry.cli.rates import CountedStore
         from registry.vault.vault import Vault
 
-        return Vault(self.home.path / "vault", self.unlock(self.home.seed), self.network.store)
+        store = self.network.store if told is None else CountedStore(self.network.store, told)
+        return Vault(self.home.path / "vault", self.unlock(self.home.seed), store)
 
     @property
     def key_name(self) -> str:

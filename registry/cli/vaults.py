@@ -33,17 +33,21 @@ def add(
     category: Annotated[str, typer.Option(metavar="IRI", help="What kind of personal data it is, as pd:Purchase.")],
 ) -> None:
     """Seal a file as one record of a category."""
+    from registry.cli.rates import Rate, open_counted
     from registry.client.vocabulary import check_known
 
     check_known([category], "data")
     try:
-        body = file.open("rb")
+        size = file.stat().st_size
+        body = open_counted(file, Rate(session.out, f"sealing {file.name}", size))
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
     media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    opened = session.vault()
-    with body, session.out.working(f"sealing {file.name}"):
-        record = opened.add(body, category=category, name=file.name, media_type=media_type, now=session.network.clock())
+    with body:
+        opened = session.vault(Rate(session.out, f"storing {file.name}", size))
+        with session.out.working(f"sealing {file.name}"):
+            now = session.network.clock()
+            record = opened.add(body, category=category, name=file.name, media_type=media_type, now=now)
     document = {"cid": record.cid, "category": category, "bytes": record.size, "mediaType": media_type}
     rows = [("Sealed", f"{record.name}, {record.size:,} bytes"), ("Category", terms([category])), ("CID", record.cid)]
     session.out.result(document, table(rows))

@@ -7,7 +7,7 @@ import mimetypes
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from registry.client.checking import verify
 from registry.client.parties import Party
@@ -19,6 +19,7 @@ from registry.core.evidence import Evidence, parse_evidence, with_acceptance
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.sealing import open_sealed
 from registry.core.statements import Acceptance, Grant
+from registry.storage.files import Pieces
 
 MAX_LOCAL_NAME = 80
 
@@ -88,26 +89,9 @@ def _open_streams(party: Party, capsule: Capsule, directory: Path) -> Iterator[O
 def _open_record(party: Party, cid: str, identity: str, path: Path) -> None:
     # Opened as it is fetched: a tree that names one block a million times fails at its second chunk, not at the
     # end of the disk.
-    sealed = io.BufferedReader(_Pieces(read_file(cid, party.network.store.get)), LEAF_BYTES)
+    sealed = io.BufferedReader(Pieces(read_file(cid, party.network.store.reader(cid))), LEAF_BYTES)
     with path.open("wb") as plain:
         open_sealed(sealed, plain, [identity])
-
-
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as one stream."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and (piece := next(self._pieces, None)) is not None:
-            self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
 
 
 def _name(key: StreamKey, number: int, media_type: str) -> str:

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from registry.core import codec
 from registry.core.cids import digest_of_cid
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, WrongCapsule
-from registry.core.scalars import Address, Bytes32, UInt64, check_address, check_term, to_hex, unhex
+from registry.core.scalars import Address, Bytes32, UInt64, check_address, check_term, read_words, to_hex, unhex
 from registry.core.sealing import open_bytes, seal_bytes
 from registry.core.statements import Grant
 
@@ -91,6 +91,7 @@ class Capsule(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     def __post_init__(self) -> None:
         check_address(self.subject)
         check_address(self.controller)
+        read_words((self.lock, self.vault_key))
 
 
 _Signed = TypeVar("_Signed", StreamHead, Capsule)

@@ -83,6 +83,11 @@ def digest_of_cid(cid: str) -> bytes:
     return _binary(cid)[4:]
 
 
+def is_leaf(cid: str) -> bool:
+    """Whether a block of a file is a leaf, which holds content, and no node of its tree."""
+    return cid.startswith(_STARTS[_RAW])
+
+
 def check_block(cid: str, data: bytes) -> None:
     """Raises BlockMismatch unless ``data`` is what ``cid`` names, InvalidInput if ``cid`` is no such identifier."""
     digest = digest_of_cid(cid)

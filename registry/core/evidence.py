@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,10 +14,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.core import codec
 from registry.core.errors import Malformed
+from registry.core.kept import kept
 from registry.core.locks import handle_for
 from registry.core.merkle import MAX_PROOF, commitment
-from registry.core.notices import Notice, notice_digest, parse_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, unhex
+from registry.core.notices import Notice, read_notice
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words
 from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
 from registry.core.typeddata import digest
 
@@ -61,13 +62,21 @@ STATEMENTS: dict[type[Any], type[Any]] = {
 }
 
 
-class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Where the commitment is on chain. ``transaction`` and ``block`` are hints, never shown as proved."""
 
     root: Bytes32
     proof: Annotated[tuple[Bytes32, ...], Meta(max_length=MAX_PROOF)]
     transaction: Bytes32
     block: UInt64
+
+    def __post_init__(self) -> None:
+        _ = self.words
+
+    @kept
+    def words(self) -> tuple[bytes, ...]:
+        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
+        return read_words((self.transaction, self.root, *self.proof))
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +85,9 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
     statement: AcceptanceStatement
     signature: Signature
     anchor: Anchor
+
+    def __post_init__(self) -> None:
+        read_hex(self.signature, "signature")
 
 
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -91,17 +103,21 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     version: Literal[1] = 1
 
     def __post_init__(self) -> None:
-        _check_members(self)
+        absent = self.anchor is UNSET, self.notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
+        _check_members(self.kind, *absent)
+        _ = self.signature_bytes
+        if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
+            raise Malformed("the acceptance names another domain than the grant")
 
-    @cached_property
+    @kept
     def digest(self) -> bytes:
         """The statement's EIP-712 signing hash, 32 bytes."""
         return digest(self.statement.domain, self.statement.message)
 
-    @cached_property
+    @kept
     def signature_bytes(self) -> bytes:
         """The exact bytes of the signature, 1 to 8,192 of them."""
-        return unhex(self.signature)
+        return read_hex(self.signature, "signature")
 
     @property
     def kind(self) -> str:
@@ -117,12 +133,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @property
     def parsed_notice(self) -> Notice | None:
         """The notice beside the statement, if its kind has one; parsed once for each text."""
-        return None if self.notice is UNSET else parse_notice(self.notice.encode())
-
-    @property
-    def notice_digest(self) -> str | None:
-        """SHA-256 of the notice beside the statement, 0x hex."""
-        return None if self.notice is UNSET else notice_digest(self.notice.encode())
+        return None if self.notice is UNSET else read_notice(self.notice)[0]
 
     @property
     def handle(self) -> str | None:
@@ -142,6 +153,7 @@ _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Request": (frozenset({"notice"}), frozenset()),
     "Acceptance": (frozenset({"anchor"}), frozenset()),
 }
+_PARTS = ("anchor", "notice", "mandate", "acceptance")
 
 
 def parse_evidence(raw: bytes) -> Evidence:
@@ -184,13 +196,11 @@ def commitment_of(evidence: Evidence) -> bytes:
     return commitment(evidence.digest, evidence.signature_bytes)
 
 
-def _check_members(evidence: Evidence) -> None:
-    required, allowed = _SHAPES[evidence.kind]
-    names = ("anchor", "notice", "mandate", "acceptance")
-    present = {name for name in names if getattr(evidence, name) is not UNSET}
+@lru_cache(maxsize=64)
+def _check_members(kind: str, *absent: bool) -> None:
+    required, allowed = _SHAPES[kind]
+    present = {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
     if required - present:
-        raise Malformed(f"evidence of a {evidence.kind} needs its {min(required - present)}")
+        raise Malformed(f"evidence of a {kind} needs its {min(required - present)}")
     if present - required - allowed:
-        raise Malformed(f"evidence of a {evidence.kind} has no {min(present - required - allowed)}")
-    if evidence.acceptance is not UNSET and evidence.acceptance.statement.domain != evidence.statement.domain:
-        raise Malformed("the acceptance names another domain than the grant")
+        raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["keccak256"]
+__all__ = ["fresh_state", "keccak256"]
 
 
-def _portable() -> Callable[[bytes], bytes]:
+class State(Protocol):
+    """What absorbs bytes and gives their hash."""
+
+    def update(self, data: bytes, /) -> object:
+        """Absorb these."""
+
+    def digest(self) -> bytes:
+        """The 32 bytes of the hash."""
+
+
+def _portable() -> Callable[[], State]:
     from Crypto.Hash import keccak
 
-    return lambda data: keccak.new(digest_bits=256, data=data).digest()
+    return lambda: keccak.new(digest_bits=256)
 
 
-def _fastest() -> Callable[[bytes], bytes]:
+def _fastest() -> Callable[[], State]:
     try:
         from sha3 import keccak_256
     except ImportError:
         return _portable()
-    return lambda data: keccak_256(data).digest()
+    copy: Callable[[], State] = keccak_256().copy  # a copy of an empty state costs less than a new one
+    return copy
 
 
-keccak256: Callable[[bytes], bytes] = _fastest()
+fresh_state = _fastest()
+
+
+def keccak256(data: bytes) -> bytes:
+    """The hash of these bytes, 32 bytes."""
+    state = fresh_state()
+    state.update(data)
+    return state.digest()

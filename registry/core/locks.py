@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from registry.core.keccak import keccak256
-from registry.core.scalars import to_hex, unhex
+from registry.core.scalars import read_address, to_hex, unhex
 
 _INFO = b"ConsentRegistry/1/revocation"
 
@@ -31,7 +31,7 @@ def salt_hash(salt: str) -> str:
 
 def tag_of(subject: str, salt: str) -> str:
     """keccak256(abi.encode(subject, saltHash)): ties the lock to its subject and tells nobody who that is."""
-    return to_hex(keccak256(bytes(12) + unhex(subject) + unhex(salt_hash(salt))))
+    return to_hex(_tag(subject, salt))
 
 
 def handle_of(lock: str, tag: str) -> str:
@@ -41,4 +41,8 @@ def handle_of(lock: str, tag: str) -> str:
 
 def handle_for(subject: str, revocation: str, salt: str) -> str:
     """The handle of a grant, from the three of its members that make it."""
-    return handle_of(revocation, tag_of(subject, salt))
+    return to_hex(keccak256(unhex(revocation) + _tag(subject, salt)))
+
+
+def _tag(subject: str, salt: str) -> bytes:
+    return keccak256(bytes(12) + read_address(subject) + keccak256(unhex(salt)))

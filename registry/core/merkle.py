@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
-from registry.core.keccak import keccak256
+from registry.core.keccak import fresh_state, keccak256
+from registry.core.scalars import to_hex
 
 MAX_BATCH = 32_768
 MAX_PROOF = 15
@@ -27,15 +28,13 @@ def leaf_of(commitment: bytes) -> bytes:
     return keccak256(commitment)
 
 
-def _parent(a: bytes, b: bytes) -> bytes:
-    return keccak256(a + b if a < b else b + a)
-
-
 def root_from(leaf: bytes, proof: Iterable[bytes]) -> bytes:
     """The root that this proof leads to; 32-byte words throughout."""
     node = leaf
     for sibling in proof:
-        node = _parent(node, sibling)
+        state = fresh_state()  # keccak256, without a call of our own for each node
+        state.update(node + sibling if node < sibling else sibling + node)
+        node = state.digest()
     return node
 
 
@@ -57,20 +56,31 @@ class Tree(NamedTuple):
             place = (place - 1) // 2
         return siblings
 
+    def proofs(self) -> dict[bytes, tuple[str, ...]]:
+        """Every commitment's proof as evidence carries it, in hex; all proofs share each node's one string."""
+        words = [to_hex(node) for node in self.nodes]
+        paths: list[tuple[str, ...]] = [()]
+        for place in range(1, len(words), 2):
+            above = paths[place // 2]
+            paths += (words[place + 1], *above), (words[place], *above)
+        return {commitment: paths[place] for commitment, place in self.places.items()}
+
 
 def build_tree(commitments: Sequence[bytes]) -> Tree:
     """The tree over 1 to 32,768 different 32-byte commitments, in whatever order they come."""
     if not 1 <= len(commitments) <= MAX_BATCH:
         raise InvalidInput(f"a batch holds 1 to {MAX_BATCH:,} commitments, not {len(commitments):,}")
-    leaves = sorted((leaf_of(c), c) for c in commitments)
+    leaves = {keccak256(one): one for one in commitments}
     count = len(leaves)
-    nodes = [b""] * (count - 1) + [leaf for leaf, _ in reversed(leaves)]
-    for i in range(count - 2, -1, -1):
-        nodes[i] = _parent(nodes[2 * i + 1], nodes[2 * i + 2])
-    places = {c: 2 * count - 2 - i for i, (_, c) in enumerate(leaves)}
-    if len(places) != count:
+    if count != len(commitments):
         raise InvalidInput("a commitment stands twice in the batch")
-    return Tree(nodes, places)
+    nodes = [b""] * (count - 1) + sorted(leaves, reverse=True)
+    for place in range(count - 2, -1, -1):
+        a, b = nodes[2 * place + 1], nodes[2 * place + 2]
+        state = fresh_state()
+        state.update(a + b if a < b else b + a)
+        nodes[place] = state.digest()
+    return Tree(nodes, {leaves[nodes[place]]: place for place in range(count - 1, 2 * count - 1)})
 
 
 def manifest(commitments: Iterable[bytes]) -> bytes:

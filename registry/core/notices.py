@@ -73,8 +73,11 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
     Mandate: Filled | UnsetType = UNSET
 
 
-class Notice(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A parsed notice. Make one with `parse_notice` only: that alone checks what spans several members."""
+class Notice(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", eq=False):
+    """A parsed notice. Make one with `parse_notice` only: that alone checks what spans several members.
+
+    Equal only to itself, so that what follows from it can be kept by it.
+    """
 
     schema: Literal["consent-notice/1"]
     controller: Controller
@@ -94,6 +97,12 @@ def notice_digest(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=128)
+def read_notice(text: str) -> tuple[Notice, str]:
+    """The notice that lies in an evidence file as ``text``, and its digest: kept, as a brand's are all alike."""
+    raw = text.encode()
+    return parse_notice(raw), notice_digest(raw)
+
+
 def parse_notice(raw: bytes) -> Notice:
     """The notice that these RFC 8785 bytes (64 KiB at most) say; everything else is ``Malformed``."""
     notice = codec.loads(raw, _decoder, MAX_NOTICE)

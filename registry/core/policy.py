@@ -6,15 +6,17 @@ goes": it fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import check_address
 from registry.core.statements import Domain, domain_of
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """One asker's conditions.
 
@@ -47,14 +49,18 @@ class Policy:
             if (getattr(self, name) or 0) < 0:
                 raise InvalidInput(f"{name} is negative")
 
-    @property
+    @cached_property
     def domain(self) -> Domain:
         """The EIP-712 domain that evidence must name."""
         return domain_of(self.chain_id, self.registry)
 
     @property
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> Mapping[str, str]:
         """For each question what is asked, or "not asked": nothing is implied."""
+        return MappingProxyType(self._asked)  # made each time: kept, it would keep a policy from being pickled
+
+    @cached_property
+    def _asked(self) -> dict[str, str]:
         answers: dict[str, Iterable[str] | None] = {
             "controller": self.controllers,
             "purposes": self.purposes,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from registry.core.keccak import keccak256
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_LARGEST_S = HALF_ORDER.to_bytes(32, "big")
 _PublicKey = Callable[[bytes, bytes], bytes | None]
 
 
@@ -22,9 +23,9 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     """
     if len(signature) != 65 or signature[64] not in (27, 28):
         return None
-    if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
+    if signature[32:64] > _LARGEST_S:
         return None
-    key = _public_key(digest, signature[:64] + bytes([signature[64] - 27]))
+    key = _public_key(digest, signature[:64] + (b"\0" if signature[64] == 27 else b"\1"))
     return None if key is None else keccak256(key)[12:]
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 
 from registry.core.errors import NoticeMismatch
-from registry.core.notices import Notice, Text, sentences
+from registry.core.notices import MAX_NOTICE, Notice, Text, sentences
 from registry.core.statements import Grant, Refusal, Request
 
 DAY = 86_400
+_EPOCH = date(1970, 1, 1).toordinal()
 
 _BRACED = re.compile(r"(\{[a-z]+\})")
 
 
 def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
     """The sentence for this message in this language; ``NoticeMismatch`` where the notice has none."""
-    text = notice.text[language]
-    kind = type(message).__name__
-    template = sentences(text).get(kind)
-    if template is None:
-        raise NoticeMismatch(f"the notice has no sentence for a {kind}")
-    return _fill(template, _values(notice, text, message))
+    return _dated(_wording(notice, language, *_worded(message)), message)
 
 
 def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
@@ -32,12 +28,12 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
         raise NoticeMismatch("the controller is not the account that the notice names")
-    if isinstance(message, Refusal):
-        _check_refused(notice, message)
-    else:
-        _check_asked(notice, message)
-    if not isinstance(message, Request):
-        _check_statement(notice, message)
+    if not isinstance(message, Refusal):
+        _check_terms(notice, message)
+    if isinstance(message, Request):
+        _check_pairs(notice, message.purposes, message.data)
+    elif all(_dated(wording, message) != message.statement for wording in _wordings(notice, *_worded(message))):
+        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
 def label_of(text: Text, term: str) -> str:
@@ -48,16 +44,19 @@ def label_of(text: Text, term: str) -> str:
     return label
 
 
-def _check_asked(notice: Notice, message: Grant | Request) -> None:
+def _check_terms(notice: Notice, message: Grant | Request) -> None:
     if message.terms != notice.terms:
         raise NoticeMismatch("the terms are not the notice's")
-    for purpose in message.purposes:
-        allowed = _data_beside(notice, purpose)
-        for datum in message.data:
-            if datum not in allowed:
-                raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
+
+
+def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
+    for purpose in purposes:
+        allowed = _data_beside(notice, purpose)
+        for datum in data:
+            if datum not in allowed:
+                raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
 
 
 def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
@@ -65,48 +64,80 @@ def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
     return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
 
 
-def _check_refused(notice: Notice, message: Refusal) -> None:
-    for purpose in message.purposes:
+def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
+    for purpose in purposes:
         if not any(purpose in scope.purposes for scope in notice.scopes):
             raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
 
 
-def _check_statement(notice: Notice, message: Grant | Refusal) -> None:
-    if not any(render(notice, language, message) == message.statement for language in notice.text):
-        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
+def _worded(message: Grant | Refusal) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """What of a message shapes its sentence, but for the date: kind, purposes, data."""
+    if isinstance(message, Grant):
+        return "Grant", message.purposes, message.data
+    return "Refusal", message.purposes, ()
 
 
-def _values(notice: Notice, text: Text, message: Grant | Refusal) -> dict[str, str]:
+def _dated(wording: tuple[str, ...], message: Grant | Refusal) -> str:
+    return (day_of(message.expires_at) if isinstance(message, Grant) else "").join(wording)
+
+
+def _wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    """The wording in each language, of what lies in a scope of the notice."""
+    # Each language repeats the controller's name, which may be long: then all of it is large.
+    is_small = len(notice.controller.name) * len(notice.text) <= MAX_NOTICE
+    return (_kept_wordings if is_small else _make_wordings)(notice, kind, purposes, data)
+
+
+def _make_wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    if kind == "Grant":
+        _check_pairs(notice, purposes, data)
+    else:
+        _check_purposes(notice, purposes)
+    return tuple(_wording(notice, language, kind, purposes, data) for language in notice.text)
+
+
+# Grants of one campaign differ in their people and dates only: what else their sentences say is kept. What does not
+# lie in the notice raises and is not kept, so nothing here is larger than its notice.
+_kept_wordings = lru_cache(maxsize=128)(_make_wordings)
+
+
+def _wording(
+    notice: Notice, language: str, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The sentence in two parts, before and after the date; in one part where it names none."""
+    text = notice.text[language]
+    template = sentences(text).get(kind)
+    if template is None:
+        raise NoticeMismatch(f"the notice has no sentence for a {kind}")
     values = {
         "{controller}": f"{notice.controller.name} ({notice.controller.domain})",
-        "{purposes}": _join(text, message.purposes),
+        "{purposes}": _join(text, purposes),
+        "{data}": _join(text, data),
     }
-    if isinstance(message, Grant):
-        values["{data}"] = _join(text, message.data)
-        values["{expires}"] = day_of(message.expires_at)
-    return values
+    # Split first, then substitute: what a value holds is never looked at again.
+    parts = ([values.get(piece, piece) for piece in _BRACED.split(part)] for part in template.split("{expires}"))
+    return tuple("".join(part) for part in parts)
 
 
 def _join(text: Text, terms: Sequence[str]) -> str:
     labels = [label_of(text, term) for term in terms]
-    if len(labels) == 1:
-        return labels[0]
+    if len(labels) < 2:
+        return "".join(labels)
     return f"{', '.join(labels[:-1])} {text.and_} {labels[-1]}"
 
 
 def day_of(time: int) -> str:
     """The UTC date of a unix time, YYYY-MM-DD; ``NoticeMismatch`` past the year 9999, which no notice allows."""
+    return _date(time // DAY)
+
+
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str:
     try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d")
-    except (OverflowError, ValueError, OSError):
+        return date.fromordinal(_EPOCH + days).isoformat()
+    except (OverflowError, ValueError):
         raise NoticeMismatch("a date lies after the year 9999") from None
-
-
-@lru_cache(maxsize=512)
-def _pieces(template: str) -> tuple[str, ...]:
-    return tuple(_BRACED.split(template))
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    # Split first, then substitute: what a value holds is never looked at again.
-    return "".join(values.get(piece, piece) for piece in _pieces(template))

@@ -31,13 +31,23 @@ _TAG = _NONCE_LENGTH = 16
 _Chunks = Iterator[tuple[memoryview, bool]]
 
 
-def seal(source: BinaryIO, sink: BinaryIO, recipients: Iterable[str | Recipient]) -> None:
-    """Seals all of ``source`` (from where it stands) into ``sink``, in constant memory.
+def seal(source: BinaryIO | bytes, sink: BinaryIO, recipients: Iterable[str | Recipient]) -> None:
+    """Seals all of ``source`` (a file from where it stands, or bytes) into ``sink``, in constant memory.
 
     ``recipients``: 1 to MAX_RECIPIENTS, all ``age1pq1...`` or all ``age1...``, or one Passphrase; InvalidInput
     otherwise, before anything is written. The sink must not keep the buffers it is given: they are reused.
     """
-    _encrypt(_begin(sink, recipients), _chunks(source, _CHUNK), sink)
+    for piece in sealed_pieces(source, recipients):
+        _write(sink, piece)
+
+
+def sealed_pieces(source: BinaryIO | bytes, recipients: Iterable[str | Recipient]) -> Iterator[memoryview]:
+    """The sealed file in pieces of at most 64 KiB and 16 bytes, for who takes it as it is made; else as ``seal``.
+
+    A piece must be used before the next is asked for: their buffer is one.
+    """
+    header, cipher = _begin(recipients)
+    return _encrypt(header, cipher, _slices(source, _CHUNK) if isinstance(source, bytes) else _chunks(source, _CHUNK))
 
 
 def open_sealed(source: BinaryIO, sink: BinaryIO, identities: Iterable[str | Identity]) -> None:
@@ -56,23 +66,24 @@ def open_sealed(source: BinaryIO, sink: BinaryIO, identities: Iterable[str | Ide
 def seal_bytes(plaintext: bytes, recipients: Iterable[str | Recipient]) -> bytes:
     """``seal`` in memory; the same errors."""
     sink = io.BytesIO()
-    seal(io.BytesIO(plaintext), sink, recipients)
+    seal(plaintext, sink, recipients)
     return sink.getvalue()
 
 
 def open_bytes(sealed: bytes, identities: Iterable[str | Identity]) -> bytes:
     """``open_sealed`` in memory; the same errors, and on an error nothing is released."""
-    sink = io.BytesIO()
-    open_sealed(io.BytesIO(sealed), sink, identities)
+    source, sink = io.BytesIO(sealed), io.BytesIO()
+    cipher = _resume(source, identities)
+    _decrypt(cipher, _slices(sealed, _CHUNK + _TAG, source.tell()), sink)
     return sink.getvalue()
 
 
-def _begin(sink: BinaryIO, recipients: Iterable[str | Recipient]) -> ChaCha20Poly1305:
+def _begin(recipients: Iterable[str | Recipient]) -> tuple[bytes, ChaCha20Poly1305]:
     chosen = _compatible(recipients)
     file_key, nonce = secrets.token_bytes(FILE_KEY_LENGTH), secrets.token_bytes(_NONCE_LENGTH)
     signed = signed_part([each.wrap(file_key) for each in chosen])
-    _write(sink, memoryview(with_mac(signed, _mac(file_key, signed)) + nonce))
-    return ChaCha20Poly1305(_derive(file_key, b"payload", nonce))
+    header = with_mac(signed, _mac(file_key, signed)) + nonce
+    return header, ChaCha20Poly1305(_derive(file_key, b"payload", nonce))
 
 
 def _resume(source: BinaryIO, identities: Iterable[str | Identity]) -> ChaCha20Poly1305:
@@ -126,11 +137,13 @@ def _mac(file_key: bytes, signed: bytes) -> bytes:
     return hmac.digest(_derive(file_key, b"header"), signed, "sha256")
 
 
-def _encrypt(cipher: ChaCha20Poly1305, chunks: _Chunks, sink: BinaryIO) -> None:
+def _encrypt(header: bytes, cipher: ChaCha20Poly1305, chunks: _Chunks) -> Iterator[memoryview]:
+    yield memoryview(header)
     out = memoryview(bytearray(_CHUNK + _TAG))
     for number, (chunk, last) in enumerate(chunks):
-        length = cipher.encrypt_into(_nonce(number, last), chunk, None, out[: len(chunk) + _TAG])
-        _write(sink, out[:length])
+        piece = out[: len(chunk) + _TAG]
+        cipher.encrypt_into(_nonce(number, last), chunk, None, piece)
+        yield piece
 
 
 def _decrypt(cipher: ChaCha20Poly1305, chunks: _Chunks, sink: BinaryIO) -> None:
@@ -159,6 +172,13 @@ def _opens(cipher: ChaCha20Poly1305, nonce: bytes, chunk: memoryview, plain: mem
 
 def _nonce(number: int, last: bool) -> bytes:
     return (number << 8 | last).to_bytes(12, "big")
+
+
+def _slices(data: bytes, size: int, start: int = 0) -> _Chunks:
+    """`_chunks` of what is in memory already: nothing is copied."""
+    rest = memoryview(data)[start:]
+    for at in range(0, len(rest) or 1, size):
+        yield rest[at : at + size], at + size >= len(rest)
 
 
 def _chunks(source: BinaryIO, size: int) -> _Chunks:
@@ -194,7 +214,7 @@ def _read_into(source: BinaryIO, buffer: memoryview) -> int:
 
 
 def _write(sink: BinaryIO, data: memoryview) -> None:
-    while data:
-        if not (taken := sink.write(data)):
+    while (taken := sink.write(data)) != len(data):
+        if not taken:
             raise InvalidInput("The sink takes nothing.", "Give one that waits until it can be written to.")
         data = data[taken:]

@@ -8,20 +8,24 @@ no other document (order of terms, checksums, windows) cannot be built: ``Malfor
 from __future__ import annotations
 
 import re
+from itertools import compress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from registry.core.errors import Malformed
+from registry.core.kept import kept
 from registry.core.scalars import (
     MAX_DURATION,
     Address,
     Bytes32,
     UInt64,
-    check_address,
-    check_term,
+    check_scope,
     check_terms,
+    read_address,
+    read_words,
 )
 
 TYPES = {
@@ -54,6 +58,9 @@ def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, kind) for kind, name in pairs)
 
 
+_IS_WORD = {kind: tuple(solidity == "bytes32" for _, solidity in fields_of(kind)) for kind in TYPES}
+
+
 class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The EIP-712 domain: one registry on one chain."""
 
@@ -63,7 +70,7 @@ class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     verifying_contract: Address
 
     def __post_init__(self) -> None:
-        check_address(self.verifying_contract)
+        read_address(self.verifying_contract)
 
 
 def domain_of(chain_id: int, registry: str) -> Domain:
@@ -71,7 +78,14 @@ def domain_of(chain_id: int, registry: str) -> Domain:
     return Domain("ConsentRegistry", "1", chain_id, registry)
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):
+    @kept
+    def words(self) -> tuple[bytes, ...]:
+        """The bytes of its members of type bytes32, in their order."""
+        return read_words(tuple(compress(astuple(self), _IS_WORD[type(self).__name__])))
+
+
+class Request(_Message, frozen=True):
     """A controller asks. Not anchored; times are unix seconds."""
 
     controller: Address
@@ -84,12 +98,13 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        check_address(self.controller)
-        _check_scope(self)
+        _ = self.words
+        read_address(self.controller)
+        check_scope(self.purposes, self.data, self.terms)
         check_window(self.issued_at, self.issued_at, self.expires_at)
 
 
-class Grant(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Grant(_Message, frozen=True):
     """A person allows every purpose with every datum, until ``expires_at`` or until they end it."""
 
     statement: str
@@ -109,13 +124,14 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        check_address(self.subject)
-        check_address(self.controller)
-        _check_scope(self)
+        _ = self.words
+        read_address(self.subject)
+        read_address(self.controller)
+        check_scope(self.purposes, self.data, self.terms)
         check_window(self.issued_at, self.not_before, self.expires_at)
 
 
-class Refusal(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Refusal(_Message, frozen=True):
     """A person says no, and can prove that they did."""
 
     statement: str
@@ -128,12 +144,13 @@ class Refusal(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        check_address(self.subject)
-        check_address(self.controller)
+        _ = self.words
+        read_address(self.subject)
+        read_address(self.controller)
         check_terms(self.purposes, "purposes")
 
 
-class Acceptance(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Acceptance(_Message, frozen=True):
     """The controller's counter-signature: both sides hold the same bytes."""
 
     grant: Bytes32
@@ -142,48 +159,44 @@ class Acceptance(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        check_address(self.controller)
+        _ = self.words
+        read_address(self.controller)
 
 
-class Revoke(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Revoke(_Message, frozen=True):
     """The subject ends one grant openly, without its secret; anyone may send it."""
 
     subject: Address
     handle: Bytes32
 
     def __post_init__(self) -> None:
-        check_address(self.subject)
+        _ = self.words
+        read_address(self.subject)
 
 
-class RevokeAll(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class RevokeAll(_Message, frozen=True):
     """The kill-switch: everything of this subject that was issued until then."""
 
     subject: Address
     issued_until: UInt64
 
     def __post_init__(self) -> None:
-        check_address(self.subject)
+        read_address(self.subject)
 
 
-class Retire(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Retire(_Message, frozen=True):
     """For a stolen key: this address is never believed again."""
 
     subject: Address
 
     def __post_init__(self) -> None:
-        check_address(self.subject)
+        read_address(self.subject)
 
 
 Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__: kind for kind in (Request, Grant, Refusal, Acceptance, Revoke, RevokeAll, Retire)
 }
-
-
-def _check_scope(message: Request | Grant) -> None:
-    check_terms(message.purposes, "purposes")
-    check_terms(message.data, "data")
-    check_term(message.terms, "terms")
 
 
 def check_window(issued_at: int, not_before: int, expires_at: int) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from struct import Struct as Layout
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from registry.core.errors import Malformed
 from registry.core.keccak import keccak256
-from registry.core.scalars import MAX_CACHED, unhex
+from registry.core.scalars import MAX_TERM, is_small, read_address
 from registry.core.statements import (
     DOMAIN_FIELDS,
     MESSAGES,
@@ -25,68 +28,70 @@ from registry.core.statements import (
 _DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
 
 
-def _hashed(value: str) -> bytes:
+def _text(value: str) -> bytes:
+    return (_kept_text if len(value) <= MAX_TERM else _hash)(value)
+
+
+def _hash(value: str) -> bytes:
     return keccak256(value.encode())
 
 
-def _all_hashed(values: tuple[str, ...]) -> bytes:
+def _texts(values: tuple[str, ...]) -> bytes:
+    return (_kept_hash if is_small(values) else _hash_of_hashes)(values)
+
+
+def _hash_of_hashes(values: tuple[str, ...]) -> bytes:
     return keccak256(b"".join(map(_text, values)))
 
 
-_cached, _all_cached = lru_cache(maxsize=1024)(_hashed), lru_cache(maxsize=1024)(_all_hashed)
+# Terms and lists of them come back from file to file; sentences hardly do.
+_kept_text = lru_cache(maxsize=1024)(_hash)
+_kept_hash = lru_cache(maxsize=1024)(_hash_of_hashes)
 
-
-def _text(value: str) -> bytes:
-    return (_cached if len(value) <= MAX_CACHED else _hashed)(value)
-
-
-def _texts(values: tuple[str, ...]) -> bytes:
-    return (_all_cached if sum(map(len, values)) <= MAX_CACHED else _all_hashed)(values)
-
-
-def _address(value: str) -> bytes:
-    return bytes(12) + unhex(value)
-
-
-def _integer(value: int) -> bytes:
-    return value.to_bytes(32, "big")
-
-
-_ENCODERS: dict[str, Callable[[Any], bytes]] = {
-    "string": _text,
-    "string[]": _texts,
-    "bytes32": unhex,
-    "address": _address,
-    "uint64": _integer,
+# Solidity type: how `struct` lays it out in a 32-byte word, and what makes the value that goes there. The words of
+# a message were already read when it was made.
+_LAYOUT: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+    "string": ("32s", _text),
+    "string[]": ("32s", _texts),
+    "bytes32": ("32s", None),
+    "address": ("12x20s", read_address),
+    "uint64": ("24xQ", int),
+    "uint256": ("24xQ", int),
 }
 
 
-def _plan(kind: str) -> tuple[bytes, tuple[tuple[str, Callable[[Any], bytes]], ...]]:
-    attributes = msgspec.structs.fields(MESSAGES[kind])
-    named = {field.encode_name: field.name for field in attributes}
-    steps = tuple((named[name], _ENCODERS[solidity]) for name, solidity in fields_of(kind))
-    return keccak256(TYPES[kind].encode()), steps
+class _Plan(NamedTuple):
+    """How a structure is encoded: its type hash, its layout, and what to do with each member, in their order."""
+
+    type_hash: bytes
+    pack: Callable[..., bytes]
+    encoders: tuple[Callable[[Any], Any] | None, ...]
+
+    def hash(self, value: Struct, words: tuple[bytes, ...] = ()) -> bytes:
+        word, pairs = iter(words), zip(self.encoders, astuple(value), strict=True)
+        members = [encode(member) if encode else next(word) for encode, member in pairs]
+        return keccak256(self.pack(self.type_hash, *members))
 
 
-_PLANS = {kind: _plan(kind) for kind in TYPES}
+def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:
+    assert [name for name, _ in fields] == [field.encode_name for field in msgspec.structs.fields(structure)]
+    formats, encoders = zip(*(_LAYOUT[kind] for _, kind in fields), strict=True)
+    return _Plan(keccak256(encoded_type.encode()), Layout(">32s" + "".join(formats)).pack, encoders)
+
+
+_DOMAIN = _plan(_DOMAIN_TYPE, DOMAIN_FIELDS, Domain)
+_PLANS: dict[type[Any], _Plan] = {MESSAGES[kind]: _plan(TYPES[kind], fields_of(kind), MESSAGES[kind]) for kind in TYPES}
 
 
 def struct_hash(message: Message) -> bytes:
     """``hashStruct`` of EIP-712: keccak256(typeHash || encodeData), 32 bytes."""
-    type_hash, steps = _PLANS[kind_of(message)]
-    return keccak256(type_hash + b"".join([encode(getattr(message, name)) for name, encode in steps]))
+    return _PLANS[type(message)].hash(message, message.words)
 
 
 @lru_cache(maxsize=64)
 def domain_separator(domain: Domain) -> bytes:
     """``hashStruct`` of the domain, 32 bytes; equal to the contract's ``domainSeparator()``."""
-    return keccak256(
-        keccak256(_DOMAIN_TYPE.encode())
-        + _text(domain.name)
-        + _text(domain.version)
-        + _integer(domain.chain_id)
-        + _address(domain.verifying_contract)
-    )
+    return _DOMAIN.hash(domain)
 
 
 def digest(domain: Domain, message: Message) -> bytes:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
-from types import MappingProxyType
 from typing import NoReturn
 
 from msgspec import UNSET
@@ -27,10 +26,11 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence import Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.merkle import leaf_of, root_from
+from registry.core.notices import read_notice
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
+from registry.core.scalars import CLOCK_SKEW, read_address, to_hex
 from registry.core.statements import Acceptance, Grant, Request
 from registry.core.times import moment
 
@@ -104,7 +104,7 @@ def verify(
         now=now,
         chain_id=facts.chain_id,
         block=facts.block_number,
-        asked=MappingProxyType(policy.asked),
+        asked=policy.asked,
         acceptance=acceptance,
         _made_by=_ONLY_VERIFY,
     )
@@ -137,7 +137,7 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
 
 
 def _signed_plainly(evidence: Evidence) -> bool:
-    return recover(evidence.digest, evidence.signature_bytes) == unhex(evidence.author)
+    return recover(evidence.digest, evidence.signature_bytes) == read_address(evidence.author)
 
 
 def _signature_question(evidence: Evidence) -> SignatureQuestion:
@@ -149,8 +149,8 @@ def _signature_question(evidence: Evidence) -> SignatureQuestion:
 
 def _included(evidence: Evidence) -> None:
     assert evidence.anchor is not UNSET
-    leaf = leaf_of(commitment_of(evidence))
-    if root_from(leaf, map(unhex, evidence.anchor.proof)) != unhex(evidence.anchor.root):
+    _, root, *proof = evidence.anchor.words
+    if root_from(leaf_of(commitment_of(evidence)), proof) != root:
         raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
 
 
@@ -206,9 +206,8 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     if isinstance(message, Acceptance):
         _accepts(message, evidence, grant)
         return
-    notice, digest = evidence.parsed_notice, evidence.notice_digest
-    assert notice is not None and digest is not None  # the parser refuses evidence without it
-    fits(notice, digest, message)
+    assert evidence.notice is not UNSET  # the parser refuses evidence without it
+    fits(*read_notice(evidence.notice), message)
 
 
 def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:
@@ -233,9 +232,8 @@ def _fits_policy(evidence: Evidence, policy: Policy) -> None:
 
 
 def _covers(what: str, asked: frozenset[str] | None, has: tuple[str, ...], error: type[NotConsented]) -> None:
-    missing = sorted((asked or frozenset()).difference(has))
-    if missing:
-        raise error(f"the {what} {missing[0]} is not in it")
+    if asked is not None and not asked.issubset(has):
+        raise error(f"the {what} {min(asked.difference(has))} is not in it")
 
 
 def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> str:

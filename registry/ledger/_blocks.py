@@ -24,17 +24,18 @@ def head_in(node: Node, answer: Any) -> Head:
     hash_ = block.get("hash")
     if not isinstance(hash_, str) or re.fullmatch(r"0x[0-9a-f]{64}", hash_) is None:
         raise node.unavailable("its answer holds no block")
-    return Head(_quantity(node, block.get("number")), hash_, _quantity(node, block.get("timestamp")))
+    return Head(quantity(node, block.get("number")), hash_, quantity(node, block.get("timestamp")))
 
 
 def chain_id_in(node: Node, answer: Any) -> int:
     """The chain id in an answer; ``LedgerUnavailable`` where it holds none."""
     if isinstance(answer, NodeError):
         raise node.unavailable(f"it does not say which chain it is on: {answer.message}")
-    return _quantity(node, answer)
+    return quantity(node, answer)
 
 
-def _quantity(node: Node, value: Any) -> int:
+def quantity(node: Node, value: Any) -> int:
+    """A number as JSON-RPC writes it; ``LedgerUnavailable`` for anything else."""
     if not isinstance(value, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,16}", value) is None:
         raise node.unavailable("its answer holds something else than a number")
     number = int(value, 16)

@@ -15,6 +15,8 @@ from registry.ledger.calls import REVOKED_ALL
 _PROBES = 32
 # Providers limit the range of one eth_getLogs; a refused range is halved, this many times in all.
 _MAX_LOG_REQUESTS = 200
+# geth takes 1,000 alternatives in one place of a filter.
+_SUBJECTS = 500
 
 
 def last_block_until(node: Node, time: int, head: Head) -> Head | None:
@@ -44,9 +46,11 @@ def _blocks(node: Node, numbers: range) -> list[Head]:
 def cutoffs_until(node: Node, deployment: Deployment, subjects: Sequence[str], last: int) -> dict[str, int]:
     """The largest ``RevokedAll`` of each subject up to block ``last``, by lower-case address; none is absent."""
     found: dict[str, int] = {}
-    topics = [REVOKED_ALL, ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]]
-    for subject, until in _logs(node, deployment, topics, last):
-        found[subject] = max(until, found.get(subject, 0))
+    words = ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]
+    for start in range(0, len(words), _SUBJECTS):
+        topics = [REVOKED_ALL, words[start : start + _SUBJECTS]]
+        for subject, until in _logs(node, deployment, topics, last):
+            found[subject] = max(until, found.get(subject, 0))
     return found
 
 

@@ -1,29 +1,26 @@
-"""JSON-RPC over HTTP with nothing taken on trust: bounded time, bounded size, every answer matched and checked.
-
-Errors name the node without user name, password, path or query, because access keys stand in those.
-"""
+"""JSON-RPC with nothing taken on trust: bounded time, bounded size, every answer matched and checked."""
 
 from __future__ import annotations
 
-import http.client
 import re
-import socket
-import ssl
-import threading
-from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
 from registry.core import codec
-from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
+from registry.core.errors import LedgerUnavailable, Malformed
+from registry.ledger._http import Http
+from registry.ledger._ipc import Ipc
+from registry.ledger._wire import MAX_ANSWER_BYTES, TooLarge, Unreachable, Wire
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-MAX_BATCH = 100
+# geth takes 1,000 calls in a batch; other nodes fewer, and say so.
+MAX_BATCH = 1_000
+# Proxies before a node often stop at 1 MiB.
+MAX_REQUEST_BYTES = 1_000_000
 _MAX_MESSAGE = 200
+# geth's answers to the calls of a batch that took too long, or answered too much, in all.
+_TIMED_OUT, _TOO_MUCH = -32002, -32003
 
 
 class Call(NamedTuple):
@@ -42,9 +39,8 @@ class NodeError(NamedTuple):
 
     @property
     def reverted(self) -> bool:
-        """Did the EVM itself end the call?"""
-        ended = ("revert", "invalid opcode", "out of gas", "invalid jump", "stack underflow", "stack limit")
-        return self.code == 3 or any(words in self.message.lower() for words in ended)
+        """Did a contract refuse? (Code 3 is geth's, taken over by most; some only say it.)"""
+        return self.code == 3 or bool(self.data) or "revert" in self.message.lower()
 
 
 class _Error(msgspec.Struct):
@@ -63,17 +59,16 @@ _decoder = msgspec.json.Decoder(_Answer | list[_Answer])
 
 
 class Node:
-    """One endpoint. Safe for threads: each call has a connection of its own."""
+    """One endpoint: a URL (http or https), or a Unix socket as ``ipc:PATH`` or a path that ends in ``.ipc``.
+
+    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) bounds each.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
-        parts = _split(url)
-        self.name = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        self._wire = _wire(url, timeout)
+        self.name = self._wire.name
         self._timeout = timeout
-        self._secure = ssl.create_default_context() if parts.scheme == "https" else None
-        self._host, self._port = str(parts.hostname), parts.port
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **_login(parts)}
-        self._batches = True
+        self._most = MAX_BATCH
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
@@ -84,10 +79,18 @@ class Node:
 
     def ask_all(self, asked: Sequence[Call]) -> list[Any]:
         """The results, in the order of the calls, in as few requests as the node allows."""
-        size = MAX_BATCH if self._batches else 1
         results: list[Any] = []
-        for start in range(0, len(asked), size):
-            results += self._request(asked[start : start + size])
+        most = self._most
+        while part := asked[len(results) : len(results) + most]:
+            try:
+                results += self._request(part)
+            except TooLarge as error:
+                if len(part) == 1:
+                    raise self.unavailable(str(error)) from None
+                most = len(part) // 2
+            else:
+                # Only what went well is remembered: a node in trouble is no node that takes small batches.
+                self._most = min(self._most, most)
         return results
 
     def unavailable(self, why: str) -> LedgerUnavailable:
@@ -99,19 +102,25 @@ class Node:
             {"jsonrpc": "2.0", "id": i, "method": call.method, "params": list(call.params)}
             for i, call in enumerate(asked)
         ]
-        raw = self._post(msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0]))
+        raw = self._exchange(msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0]), len(bodies))
         try:
             answer = codec.loads(raw, _decoder, MAX_ANSWER_BYTES)
         except Malformed:
             raise self.unavailable("its answer is not JSON-RPC") from None
-        if len(asked) > 1 and isinstance(answer, _Answer):
-            return self._one_by_one(asked)
-        return self._matched(answer if isinstance(answer, list) else [answer], len(asked))
+        answers = answer if isinstance(answer, list) else [answer]
+        if len(asked) > 1:
+            _check_room(answers, len(asked))
+        return self._matched(answers, len(asked))
 
-    def _one_by_one(self, asked: Sequence[Call]) -> list[Any]:
-        # A single answer to many questions: this node takes no batches.
-        self._batches = False
-        return [self._request([call])[0] for call in asked]
+    def _exchange(self, body: bytes, count: int) -> bytes:
+        if len(body) > MAX_REQUEST_BYTES and count > 1:
+            raise TooLarge("the request is too large")
+        try:
+            return self._wire.exchange(body)
+        except TimeoutError:
+            raise self.unavailable(f"no answer within {self._timeout:g} s") from None
+        except Unreachable as error:
+            raise self.unavailable(str(error)) from None
 
     def _matched(self, answers: list[_Answer], count: int) -> list[Any]:
         by_id = {answer.id: answer for answer in answers}
@@ -119,74 +128,21 @@ class Node:
             raise self.unavailable("it did not answer what was asked")
         return [_result(by_id[i]) for i in range(count)]
 
-    def _post(self, body: bytes) -> bytes:
-        try:
-            with self._connected() as connection:
-                connection.request("POST", self._target, body, self._headers)
-                response = connection.getresponse()
-                raw = response.read(MAX_ANSWER_BYTES + 1)
-        except TimeoutError:
-            raise self.unavailable(f"no answer within {self._timeout:g} s") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self.unavailable(f"not reachable ({_plain(error)})") from None
-        if response.status != 200 and not raw.lstrip().startswith((b"{", b"[")):
-            raise self.unavailable(f"HTTP status {response.status}")
-        if len(raw) > MAX_ANSWER_BYTES:
-            raise self.unavailable(f"its answer has more than {MAX_ANSWER_BYTES:,} bytes")
-        return raw
 
-    @contextmanager
-    def _connected(self) -> Iterator[http.client.HTTPConnection]:
-        connection = self._connection()
-        late = threading.Event()
-        try:
-            connection.connect()
-            # A socket's time limit counts from byte to byte; a node that drips would never meet it.
-            watch = threading.Timer(self._timeout, _hang_up, (connection.sock, late))
-            watch.daemon = True
-            watch.start()
-            try:
-                yield connection
-            finally:
-                watch.cancel()
-        except (OSError, http.client.HTTPException):
-            if late.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            connection.close()
-        if late.is_set():
-            raise TimeoutError
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._secure is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._secure)
+def _wire(url: str, timeout: float) -> Wire:
+    if url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url):
+        return Ipc(url.removeprefix("ipc:"), timeout)
+    return Http(url, timeout)
 
 
-def _hang_up(sock: socket.socket, late: threading.Event) -> None:
-    late.set()
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-
-
-def _split(url: str) -> SplitResult:
-    advice = "Give the node's address as http://HOST:PORT or https://HOST."
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise InvalidInput("that is not the URL of a node", advice)
-    return parts
-
-
-def _login(parts: SplitResult) -> dict[str, str]:
-    if parts.username is None:
-        return {}
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+def _check_room(answers: list[_Answer], count: int) -> None:
+    """`TooLarge` where the node refuses the batch as one: by fewer errors than calls, or by its limits for batches."""
+    errors = [answer.error for answer in answers if answer.error is not None]
+    if errors and len(answers) < count and len(errors) == len(answers):
+        raise TooLarge(f"it refused: {_printable(errors[0].message)}")
+    for error in errors:
+        if error.code in (_TIMED_OUT, _TOO_MUCH):
+            raise TooLarge(f"it refused: {_printable(error.message)}")
 
 
 def _result(answer: _Answer) -> Any:
@@ -212,8 +168,3 @@ def hex_bytes(value: Any) -> bytes | None:
 
 def _printable(text: str) -> str:
     return re.sub(r"[^ -~]", "?", text)[:_MAX_MESSAGE]
-
-
-def _plain(error: Exception) -> str:
-    """What the operating system said, which holds no part of the URL; else only the kind of error."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

@@ -1,42 +1,42 @@
-"""Sending a transaction through web3.py: gas and fees estimated, fees capped, the receipt waited for.
+"""Sending a transaction through web3.py: gas and fees estimated, fees capped, then followed into the chain.
 
 Nothing of web3's own errors leaves this module. It is imported with the first transaction: web3 takes a second.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from eth_account import Account
 from web3 import Web3
-from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.exceptions import Web3Exception
 from web3.providers.base import JSONBaseProvider
-from web3.types import BlockData, RPCEndpoint, RPCResponse, TxParams, TxReceipt
+from web3.types import RPCEndpoint, RPCResponse, TxParams
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.keccak import keccak256
 from registry.core.scalars import to_hex
 from registry.ledger import calls
+from registry.ledger._blocks import quantity
+from registry.ledger._following import FIRST_PAUSE, Following, Mined, Version, fee_of
+from registry.ledger._following import Limits as Limits
+from registry.ledger._following import Progress as Progress
 from registry.ledger._jsonrpc import Call, Node, NodeError
 from registry.ledger.base import Receipt, Sender
 
 # A contract's state may change between the estimate and the block.
-_GAS_MARGIN = 1.2
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_GAS_MARGIN_PERCENT = 20
+# How often the account's next number is read anew, where other programs send from it too.
+_ATTEMPTS = 8
+
+# What nodes say where the number is used; one behind others may not show it yet.
+_TAKEN = ("nonce too low", "replacement transaction underpriced")
 
 _WALLET = "Check which account the wallet holds; nothing was sent."
-
-Progress = Callable[[str, float], None]
-
-
-class Limits(NamedTuple):
-    """``fee`` in wei for one unit of gas, base fee and tip together; ``seconds`` for the receipt."""
-
-    fee: int
-    seconds: float
 
 
 class Sent(NamedTuple):
@@ -45,20 +45,39 @@ class Sent(NamedTuple):
 
 
 def send(
-    node: Node, chain_id: int, sender: Sender, to: str | None, data: bytes, limits: Limits, progress: Progress | None
+    node: Node,
+    chain_id: int,
+    sender: Sender,
+    to: str | None,
+    data: bytes,
+    limits: Limits,
+    progress: Progress | None,
+    turn: AbstractContextManager[Any] | None = None,
 ) -> Sent:
-    """Send ``data`` to ``to`` (None creates a contract) and wait until it is in a block.
+    """Send ``data`` to ``to`` (None creates a contract) and wait until it is in a block, as ``limits`` has it.
 
-    ``InvalidInput`` where the contract refuses, the account cannot pay or the fee is over the limit.
+    ``turn`` is held from reading the account's number until the node has the transaction. ``InvalidInput`` where the
+    contract refuses, the account cannot pay or the fee is over the limit; ``LedgerUnavailable`` names the
+    transaction where it was sent and its end is not known.
     """
-    web3 = Web3(_Provider(node), middleware=[])
-    with _plain_errors(node):
-        prepared = _prepared(web3, chain_id, sender, to, data, limits)
-    raw = sender.sign_transaction(prepared)
-    _check_signer(raw, sender.address)
-    with _plain_errors(node):
-        hash_ = _put(web3, raw)
-        return _sent(web3, hash_, _wait(web3, node, hash_, limits.seconds, progress))
+    payer = _Payer(node, chain_id, sender, limits.fee)
+    for attempt in range(_ATTEMPTS):
+        time.sleep(secrets.randbelow(100) / 100 * attempt * FIRST_PAUSE)
+        with turn or nullcontext():
+            first = payer.signed(payer.prepared(to, data))
+            taken = payer.refused(first)
+        if taken is None:
+            mined = Following(node, sender.address, first, limits, payer.dearer, progress).wait()
+            if mined is not None:
+                return _sent(node, mined)
+            taken = "another transaction took the account's number (nonce)"
+    advice = "Other programs send from the same account all the time; try again, or use another account."
+    raise LedgerUnavailable(f"{node.name}: it refused {_ATTEMPTS} times: {taken}", advice)
+
+
+class _Refused(Exception):
+    def __init__(self, error: NodeError) -> None:
+        self.error = error
 
 
 class _Provider(JSONBaseProvider):
@@ -69,57 +88,134 @@ class _Provider(JSONBaseProvider):
         self._node = node
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        result = self._node.ask(Call(method, params))
-        if isinstance(result, NodeError):
-            raise _judged(self._node, result)
-        return {"jsonrpc": "2.0", "id": 0, "result": result}
+        return self.make_batch_request([(method, params)])[0]
 
-
-def _judged(node: Node, error: NodeError) -> InvalidInput | LedgerUnavailable:
-    if "insufficient funds" in error.message.lower():
-        return InvalidInput("the account cannot pay for the transaction", "Send it some of the chain's currency.")
-    if error.reverted:
-        return calls.refusal(error.data)
-    return node.unavailable(f"it refused: {error.message}")
+    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        answers = self._node.ask_all([Call(method, params) for method, params in requests])
+        for answer in answers:
+            if isinstance(answer, NodeError):
+                raise _Refused(answer)
+        return [{"jsonrpc": "2.0", "id": i, "result": answer} for i, answer in enumerate(answers)]
 
 
 @contextmanager
 def _plain_errors(node: Node) -> Iterator[None]:
     try:
         yield
+    except _Refused as refused:
+        if refused.error.reverted:
+            raise calls.refusal(refused.error.data) from None
+        raise node.unavailable(f"it refused: {refused.error.message}") from None
     except (Web3Exception, ValueError, TypeError, KeyError, AttributeError) as error:
         raise node.unavailable(f"its answer makes no sense ({type(error).__name__})") from None
 
 
-def _prepared(web3: Web3, chain_id: int, sender: Sender, to: str | None, data: bytes, limits: Limits) -> dict[str, Any]:
-    tx: dict[str, Any] = {"from": sender.address, "data": to_hex(data), "value": 0}
-    if to is not None:
-        tx["to"] = to
-    plain: TxParams = tx  # type: ignore[assignment]  # a TypedDict with the same names
-    gas = int(_number(web3.eth.estimate_gas(plain)) * _GAS_MARGIN)
-    nonce = _number(web3.eth.get_transaction_count(Web3.to_checksum_address(sender.address), "pending"))
-    del tx["from"]
-    return {**tx, "chainId": chain_id, "nonce": nonce, "gas": gas, **_fees(web3, limits.fee)}
+class _Payer:
+    """The account that pays, on one chain, with at most ``max_fee`` wei for a unit of gas."""
+
+    def __init__(self, node: Node, chain_id: int, sender: Sender, max_fee: int) -> None:
+        self._node, self._chain_id, self._sender, self._max_fee = node, chain_id, sender, max_fee
+        self._web3 = Web3(_Provider(node), middleware=[])
+
+    def prepared(self, to: str | None, data: bytes) -> dict[str, Any]:
+        """A transaction that only has to be signed; ``InvalidInput`` where the account cannot pay for it."""
+        tx: dict[str, Any] = {"data": to_hex(data), "value": 0} | ({} if to is None else {"to": to})
+        account, eth = Web3.to_checksum_address(self._sender.address), self._web3.eth
+        plain: TxParams = {**tx, "from": account}  # type: ignore[typeddict-item]  # a TypedDict with the same names
+        with _plain_errors(self._node), self._web3.batch_requests() as batch:
+            batch.add(eth.get_block("latest"))
+            batch.add(eth.estimate_gas(plain))
+            batch.add(eth.get_transaction_count(account, "pending"))
+            batch.add(eth.get_balance(account))
+            block, estimate, nonce, balance = batch.execute()
+            gas = _number(estimate) * (100 + _GAS_MARGIN_PERCENT) // 100
+            number, has = _number(nonce), _number(balance, 2**256)
+            base = block.get("baseFeePerGas")
+        tx |= {"chainId": self._chain_id, "nonce": number, "gas": gas, **self._fees(base)}
+        self._check_funds(tx, has)
+        return tx
+
+    def signed(self, tx: dict[str, Any]) -> Version:
+        raw = self._sender.sign_transaction(tx)
+        _check_signer(raw, self._sender.address)
+        return Version(to_hex(keccak256(raw)), raw, tx)
+
+    def dearer(self, version: Version) -> Version:
+        """The same for what the chain costs now, and more than before; ``InvalidInput`` where that is too much."""
+        with _plain_errors(self._node):
+            base = self._web3.eth.get_block("latest").get("baseFeePerGas")
+        fees = self._fees(base)
+        for name in fees.keys() & {"gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"}:
+            # Nodes take a replacement from 10 % more on, of the fee and of the tip.
+            fees[name] = max(fees[name], -(-version.tx[name] * 9 // 8))
+        if (fee := fee_of(fees)) > self._max_fee:
+            message = (
+                f"in its place one for {fee / 1e9:,.2f} gwei could be sent, but the limit is {self._max_fee / 1e9:,.2f}"
+            )
+            raise InvalidInput(message, "Raise the limit and send it again, or wait; it may still be taken up.")
+        return self.signed(version.tx | fees)
+
+    def refused(self, version: Version) -> str | None:
+        """Hand it to the node. None where it has it, or may have it; else why its number is not to be had.
+
+        ``InvalidInput`` where the account cannot pay, ``LedgerUnavailable`` for any other refusal.
+        """
+        try:
+            self._web3.eth.send_raw_transaction(version.raw)
+        except LedgerUnavailable:
+            return None  # nobody knows whether it arrived: who follows it sends the same bytes again
+        except _Refused as refused:
+            return self._judged(version, refused.error)
+        except (Web3Exception, ValueError, TypeError):
+            return None  # it answered, if oddly
+        return None
+
+    def _judged(self, version: Version, error: NodeError) -> str | None:
+        account, said = Web3.to_checksum_address(self._sender.address), error.message.lower()
+        counts = [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
+        known, *used = self._node.ask_all([Call("eth_getTransactionByHash", (version.hash,)), *counts])
+        if isinstance(known, dict) or "already known" in said or "already imported" in said:
+            return None
+        if max(quantity(self._node, number) for number in used) > version.tx["nonce"] or any(w in said for w in _TAKEN):
+            return error.message
+        with _plain_errors(self._node):
+            self._check_funds(version.tx, _number(self._web3.eth.get_balance(account), 2**256))
+        if "insufficient funds" in said:
+            message = "the account cannot pay for the transaction beside what it has already sent"
+            raise InvalidInput(message, "Wait until that is in a block, or send the account some more.")
+        raise self._node.unavailable(f"it refused: {error.message}")
+
+    def _fees(self, base: Any) -> dict[str, Any]:
+        """EIP-1559 fees with room for the base fee to double; a gas price where the chain has no base fee."""
+        with _plain_errors(self._node):
+            if base is None:
+                price = _number(self._web3.eth.gas_price)
+                _check_fee(price, self._max_fee)
+                return {"gasPrice": price}
+            tip = _number(self._web3.eth.max_priority_fee)
+            _check_fee(_number(base) + tip, self._max_fee)
+        return {"type": 2, "maxFeePerGas": min(2 * base + tip, self._max_fee), "maxPriorityFeePerGas": tip}
+
+    def _check_funds(self, tx: dict[str, Any], balance: int) -> None:
+        cost = tx["gas"] * fee_of(tx)
+        if balance < cost:
+            has, needs, missing = (_coins(amount) for amount in (balance, cost, cost - balance))
+            raise InvalidInput(
+                f"{self._sender.address} cannot pay for the transaction: it has {has}, and up to {needs} is needed",
+                f"Send it at least {missing} of the chain's currency.",
+            )
 
 
-def _fees(web3: Web3, limit: int) -> dict[str, int]:
-    """EIP-1559 fees with room for the base fee to double; a gas price where the chain has no base fee."""
-    block: BlockData = web3.eth.get_block("latest")
-    base = block.get("baseFeePerGas")
-    if base is None:
-        price = _number(web3.eth.gas_price)
-        _check_fee(price, limit)
-        return {"gasPrice": price}
-    tip = _number(web3.eth.max_priority_fee)
-    _check_fee(_number(base) + tip, limit)
-    return {"type": 2, "maxFeePerGas": min(2 * base + tip, limit), "maxPriorityFeePerGas": tip}
-
-
-def _number(value: Any) -> int:
+def _number(value: Any, limit: int = 2**63) -> int:
     # web3 formats what it knows and passes the rest on.
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < limit:
         raise TypeError("not a number")
     return value
+
+
+def _coins(wei: int) -> str:
+    """Wei in the chain's whole coins, to the last digit."""
+    return f"{wei // 10**18:,}.{wei % 10**18:018d}".rstrip("0").rstrip(".")
 
 
 def _check_fee(needed: int, limit: int) -> None:
@@ -137,45 +233,16 @@ def _check_signer(raw: bytes, address: str) -> None:
         raise InvalidInput("the wallet signed as somebody else", _WALLET)
 
 
-def _put(web3: Web3, raw: bytes) -> str:
-    try:
-        web3.eth.send_raw_transaction(raw)
-    except LedgerUnavailable as error:
-        # A repeat of the same bytes is no failure: they are on their way already.
-        if "already known" not in str(error).lower() and "already imported" not in str(error).lower():
-            raise
-    return to_hex(keccak256(raw))
-
-
-def _wait(web3: Web3, node: Node, hash_: str, seconds: float, progress: Progress | None) -> TxReceipt:
-    began, pause = time.monotonic(), _FIRST_PAUSE
-    while True:
-        try:
-            return web3.eth.get_transaction_receipt(hash_)  # type: ignore[arg-type]  # a 0x string serves
-        except TransactionNotFound:
-            waited = time.monotonic() - began
-        if waited >= seconds:
-            advice = "It may still be taken up; sending it again later does no harm."
-            why = f"transaction {hash_} was sent, but is in no block after {seconds:g} s"
-            raise LedgerUnavailable(f"{node.name}: {why}", advice)
-        if progress is not None:
-            progress(hash_, waited)
-        time.sleep(min(pause, seconds - waited))
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _sent(web3: Web3, hash_: str, receipt: TxReceipt) -> Sent:
-    if _number(receipt["status"]) != 1:
-        raise InvalidInput(f"the contract refused transaction {hash_}", "Check the arguments; only its gas was used.")
-    block = web3.eth.get_block(receipt["blockHash"])
+def _sent(node: Node, mined: Mined) -> Sent:
+    receipt = mined.receipt
+    if quantity(node, receipt.get("status")) != 1:
+        advice = "Check the arguments; only its gas was used."
+        raise InvalidInput(f"the contract refused transaction {mined.hash}", advice)
     created = receipt.get("contractAddress")
+    with _plain_errors(node):
+        payer = Web3.to_checksum_address(receipt["from"])
+        contract = None if created is None else Web3.to_checksum_address(created)
     return Sent(
-        Receipt(
-            hash_,
-            _number(receipt["blockNumber"]),
-            _number(block["timestamp"]),
-            _number(receipt["gasUsed"]),
-            Web3.to_checksum_address(receipt["from"]),
-        ),
-        None if created is None else Web3.to_checksum_address(created),
+        Receipt(mined.hash, mined.block.number, mined.block.time, quantity(node, receipt.get("gasUsed")), payer),
+        contract,
     )

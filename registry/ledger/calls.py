@@ -78,11 +78,24 @@ def decode_facts(answer: bytes) -> AnchorFacts:
     return AnchorFacts(*words)
 
 
-def encode_signature_check(question: SignatureQuestion) -> bytes:
-    """Call data of ERC-1271's ``isValidSignature(hash, signature)``."""
-    kinds = ("bytes32", "bytes")
+def signature_probe(question: SignatureQuestion) -> bytes:
+    """Creation code that asks the signer for ERC-1271's ``isValidSignature``, and returns 1 for yes, else 0.
+
+    A node that runs it (``eth_call`` without ``to``) answers alike whether the signer said no, failed or burnt all
+    its gas, where clients word the failures of a call of the signer itself each in their own way. Yes is what
+    OpenZeppelin's SignatureChecker takes for it: STATICCALL succeeds, at least a word comes back, it is the magic one.
+    """
     values = (_value("bytes32", question.digest, "isValidSignature"), question.signature)
-    return ERC1271_YES[:4] + _tuple(kinds, values)
+    data = ERC1271_YES[:4] + _tuple(("bytes32", "bytes"), values)
+    signer: bytes = _value("address", question.signer, "isValidSignature")
+    return _PROBE[0] + signer + _PROBE[1] + data
+
+
+def decode_probe(answer: bytes) -> bool:
+    """What `signature_probe` returned; ``LedgerUnavailable`` where that is anything else."""
+    if len(answer) != 32 or int.from_bytes(answer, "big") > 1:
+        raise LedgerUnavailable(f"what the node ran is not what it was asked to run ({len(answer)} bytes)")
+    return answer[-1] == 1
 
 
 def refusal(data: bytes) -> InvalidInput:
@@ -176,6 +189,20 @@ def _word(value: bytes | int) -> bytes:
     return value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\0")
 
 
+# 0x5a is the length of all this with the signer's 20 bytes between the halves: there the call data begins.
+_PROBE = (
+    bytes.fromhex(
+        "60206020"  # PUSH1 32, PUSH1 32: a word of the answer goes to memory from 32 on, if so much comes back
+        "605a380380605a604039"  # its call data, which follows this code, goes to memory from 64 on
+        "604073"  # PUSH1 64, PUSH20 signer
+    ),
+    bytes.fromhex("5afa")  # GAS, STATICCALL
+    + bytes.fromhex("601f3d1116")  # and RETURNDATASIZE > 31
+    + bytes.fromhex("6020517f")
+    + ERC1271_YES
+    + bytes.fromhex("1416")  # and the word is the magic one
+    + bytes.fromhex("60005260206000f3"),  # returned as a word
+)
 _FACTS = selector("facts(bytes32,bytes32,address)")
 _INVALID_SIGNATURE = selector("InvalidSignature(address)")
 _IN_THE_FUTURE = selector("InTheFuture(uint64)")

@@ -24,7 +24,6 @@ from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.ledger import calls
-from registry.ledger._relay import relay_key
 from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
     Deployment,
@@ -36,6 +35,7 @@ from registry.ledger.base import (
     read_deployment,
     write_deployment,
 )
+from registry.ledger.relay import relay_key
 
 if TYPE_CHECKING:
     from eth.abc import BlockHeaderAPI
@@ -236,15 +236,14 @@ class _Reader:
         return AnchorFacts(deep.anchored_at, latest.revoked_at, past.cutoff)
 
     def accepts(self, question: SignatureQuestion) -> bool:
-        """ERC-1271: anything but the magic word, also a revert or no contract at all, is no."""
+        """ERC-1271: whatever is not the magic word, also a revert or no contract at all, is no."""
         if self._past is None:
             return False
         at = self._past
         if self.as_of is None:
             # Contracts that look at the clock see the present, as in the block that would come next.
             at = at.copy(timestamp=max(self._now, at.timestamp))
-        answer = self._evm.call(at, unhex(question.signer), calls.encode_signature_check(question))
-        return answer.ok and answer.data[:32] == calls.ERC1271_YES
+        return calls.decode_probe(self._evm.call(at, b"", calls.signature_probe(question)).data)
 
     def _facts(self, at: BlockHeaderAPI | None, question: Question) -> AnchorFacts:
         if at is None or not self._evm.code(at, self._registry):

@@ -6,10 +6,9 @@ before anything else is believed. (That it tells the truth about its chain is wh
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
@@ -17,20 +16,24 @@ from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.scalars import to_hex
 from registry.ledger import calls
 from registry.ledger._blocks import block_call, chain_id_in, head_in
+from registry.ledger._following import REPLACE_SECONDS, Limits
 from registry.ledger._history import cutoffs_until, last_block_until
 from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
-from registry.ledger.artifacts import creation_code
+from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Receipt, Sender, check_depth
 
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
 DEFAULT_MAX_FEE = 500 * 10**9
-# The head may leave the chain between two requests; then everything is asked again.
-_ATTEMPTS = 3
+# The head may leave the chain between two requests, or the next one may reach a node that has not heard of it yet.
+_ATTEMPTS, _PAUSE = 3, 0.2
 
 
-class _Moved(Exception):
-    """The node no longer knows a block that it named itself."""
+class _Unread(Exception):
+    """A block that the node named itself could not be read. ``why`` is for when that does not change."""
+
+    def __init__(self, why: LedgerUnavailable) -> None:
+        self.why = why
 
 
 class _Asked(NamedTuple):
@@ -47,11 +50,12 @@ class _Answers(NamedTuple):
 
 
 class RpcLedger:
-    """The registry of ``deployment`` as the node at ``url`` (http or https) shows it.
+    """The registry of ``deployment`` as the node at ``url`` shows it (http, https, or ipc:PATH for its socket).
 
     ``timeout`` (seconds) bounds each request, ``receipt_seconds`` the wait for a block, ``max_fee`` (wei) what a
-    unit of gas may cost. ``relay`` pays where no sender is named. ``progress(transaction, seconds waited)`` is
-    called while a receipt is waited for.
+    unit of gas may cost. ``relay`` pays where no sender is named. `transact` returns when ``confirmations`` blocks
+    lie above the transaction's own; one that blocks pass by for ``replace_seconds`` is sent anew for higher fees.
+    ``progress(transaction, seconds waited)`` is called all the while.
     """
 
     def __init__(
@@ -63,16 +67,19 @@ class RpcLedger:
         relay: Sender | None = None,
         max_fee: int = DEFAULT_MAX_FEE,
         receipt_seconds: float = RECEIPT_SECONDS,
+        confirmations: int = 0,
+        replace_seconds: float = REPLACE_SECONDS,
         progress: Callable[[str, float], None] | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._node = Node(url, timeout)
         self._deployment = deployment
         self._relay = relay
-        self._limits = (max_fee, receipt_seconds)
+        check_depth(confirmations, None)
+        self._limits = Limits(max_fee, receipt_seconds, confirmations, replace_seconds)
         self._progress = progress
         self._clock = clock or _now
-        self._has_code = False
+        self._is_ours = False
         self._sending = threading.Lock()
 
     @property
@@ -80,12 +87,7 @@ class RpcLedger:
         return self._deployment
 
     def head(self) -> Head:
-        asked = [Call("eth_chainId"), block_call("latest")]
-        if not self._has_code:
-            asked.append(Call("eth_getCode", (self._deployment.registry, "latest")))
-        answers = self._node.ask_all(asked)
-        self._check(answers[0], answers[2:])
-        return head_in(self._node, answers[1])
+        return self._head(with_code=not self._is_ours)
 
     def facts(
         self,
@@ -97,12 +99,15 @@ class RpcLedger:
     ) -> Facts:
         check_depth(depth, as_of)
         asked = _Asked(tuple(dict.fromkeys(questions)), tuple(dict.fromkeys(signatures)), depth, as_of)
-        for _ in range(_ATTEMPTS):
+        left = _ATTEMPTS
+        while True:
             try:
                 return self._read(asked, self.head())
-            except _Moved:
-                continue
-        raise self._node.unavailable("it no longer knows the block that it named itself, however often it is asked")
+            except _Unread as unread:
+                left -= 1
+                if not left:
+                    raise unread.why from None
+            time.sleep(_PAUSE)
 
     def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
         data = calls.encode(function, args)
@@ -110,30 +115,35 @@ class RpcLedger:
         if payer is None:
             advice = "Name the account that pays, or configure a relay."
             raise InvalidInput("no account was named that pays for the transaction", advice)
-        self.head()
-        from registry.ledger._transactions import Limits, send
+        # Every time: a chain that was begun anew has no code there, and would take the money for nothing.
+        self._head(with_code=True)
+        from registry.ledger._transactions import send
 
-        # One at a time: the next nonce is known only when the last transaction is with the node.
-        with self._sending:
-            sent = send(
-                self._node,
-                self._deployment.chain_id,
-                payer,
-                self._deployment.registry,
-                data,
-                Limits(*self._limits),
-                self._progress,
-            )
-        return sent.receipt
+        registry, chain_id = self._deployment.registry, self._deployment.chain_id
+        return send(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending).receipt
 
-    def _check(self, chain_id: Any, code: Sequence[Any]) -> None:
+    def _head(self, with_code: bool) -> Head:
+        asked = [Call("eth_chainId"), block_call("latest")]
+        if with_code:
+            asked.append(Call("eth_getCode", (self._deployment.registry, "latest")))
+        chain_id, block, *code = self._node.ask_all(asked)
         found, wanted = chain_id_in(self._node, chain_id), self._deployment.chain_id
         if found != wanted:
             raise self._node.unavailable(f"it is on chain {found}, not on {wanted}")
         for answer in code:
-            if not hex_bytes(answer):
-                raise self._node.unavailable(f"there is no contract at {self._deployment.registry}")
-            self._has_code = True
+            self._check(answer)
+        return head_in(self._node, block)
+
+    def _check(self, answer: Any) -> None:
+        code, registry = hex_bytes(answer), self._deployment.registry
+        if isinstance(answer, NodeError) or code is None:
+            raise self._node.unavailable(f"it does not say what is at {registry}")
+        if not code:
+            raise self._node.unavailable(f"there is no contract at {registry}")
+        if not is_code_of("ConsentRegistry", code):
+            advice = "Compare the deployment file with its origin: what answers at that address is not to be believed."
+            raise LedgerUnavailable(f"{self._node.name}: the contract at {registry} is not a ConsentRegistry", advice)
+        self._is_ours = True
 
     def _read(self, asked: _Asked, head: Head) -> Facts:
         past = asked.as_of if asked.as_of is not None and asked.as_of < head.time else None
@@ -163,59 +173,38 @@ class RpcLedger:
         batch += [_signature_call(question, signed) for question in asked.signatures if signed is not None]
         answers = iter(self._node.ask_all(batch))
         facts = [{q: self._fact(next(answers), block) for q in asked.questions} for block in blocks]
-        signatures = {q: signed is not None and self._accepted(next(answers), signed) for q in asked.signatures}
+        signatures = {
+            q: signed_at is not None and calls.decode_probe(self._bytes(next(answers), signed))
+            for q in asked.signatures
+        }
         return _Answers(facts[0], facts[-1], signatures)
 
     def _fact_call(self, question: Question, block: Any) -> Call:
-        return _eth_call(self._deployment.registry, calls.encode_facts(question), block)
+        data = to_hex(calls.encode_facts(question))
+        return Call("eth_call", ({"to": self._deployment.registry, "data": data}, block))
 
     def _fact(self, answer: Any, block: Any) -> AnchorFacts:
-        if isinstance(answer, NodeError):
-            raise self._unreadable(answer, block)
-        raw = hex_bytes(answer)
+        raw = self._bytes(answer, block)
         if raw == b"" and isinstance(block, str) and int(block, 16) < self._deployment.block:
             return AnchorFacts(0, 0, 0)  # deeper than the registry itself: nothing was anchored then
-        return calls.decode_facts(raw or b"")
+        return calls.decode_facts(raw)
+
+    def _bytes(self, answer: Any, block: Any) -> bytes:
+        """What a call returned. No contract's failure looks like an error here, so an error is the node's own."""
+        if isinstance(answer, NodeError):
+            where = block if isinstance(block, str) else block["blockHash"]
+            advice = "Ask a node that keeps the chain's old states (an archive node), or a lesser depth."
+            why = f"{self._node.name}: it cannot read block {where}: {answer.message}"
+            raise _Unread(LedgerUnavailable(why, advice))
+        raw = hex_bytes(answer)
+        if raw is None:
+            raise self._node.unavailable("its answer makes no sense")
+        return raw
 
     def _with_old_cutoffs(self, anchors: dict[Question, AnchorFacts], past: Head | None) -> dict[Question, AnchorFacts]:
         subjects = sorted({question.subject for question in anchors})
         found = {} if past is None else cutoffs_until(self._node, self._deployment, subjects, past.number)
         return {q: facts._replace(cutoff=found.get(q.subject.lower(), 0)) for q, facts in anchors.items()}
-
-    def _accepted(self, answer: Any, block: Any) -> bool:
-        """ERC-1271: anything but the magic word, also a revert or no contract at all, is no."""
-        if isinstance(answer, NodeError):
-            if answer.reverted:
-                return False
-            raise self._unreadable(answer, block)
-        raw = hex_bytes(answer)
-        if raw is None:
-            raise self._node.unavailable("its answer makes no sense")
-        return raw[:32] == calls.ERC1271_YES
-
-    def _unreadable(self, error: NodeError, block: Any) -> Exception:
-        if re.search(r"(header|block|hash).*(not found|unknown)|unknown block|not canonical", error.message.lower()):
-            return _Moved()
-        where = block if isinstance(block, str) else block["blockHash"]
-        advice = "Ask a node that keeps the chain's old states (an archive node), or a lesser depth."
-        return LedgerUnavailable(f"{self._node.name}: it cannot read block {where}: {error.message}", advice)
-
-
-def deploy(url: str, sender: Sender, *, timeout: float = DEFAULT_TIMEOUT, max_fee: int = DEFAULT_MAX_FEE) -> Deployment:
-    """Create ConsentRegistry and ConsentVerifier on the chain behind ``url``; ``sender`` pays."""
-    from registry.ledger._transactions import Limits, send
-
-    node = Node(url, timeout)
-    chain_id = chain_id_in(node, node.ask(Call("eth_chainId")))
-    limits = Limits(max_fee, RECEIPT_SECONDS)
-    registry = send(node, chain_id, sender, None, creation_code("ConsentRegistry"), limits, None)
-    if registry.contract is None:
-        raise node.unavailable("its receipt names no contract")
-    code = creation_code("ConsentVerifier", registry.contract)
-    verifier = send(node, chain_id, sender, None, code, limits, None)
-    if verifier.contract is None:
-        raise node.unavailable("its receipt names no contract")
-    return Deployment(chain_id, registry.contract, verifier.contract, registry.receipt.block)
 
 
 def _at(block: Head) -> dict[str, str]:
@@ -224,11 +213,7 @@ def _at(block: Head) -> dict[str, str]:
 
 
 def _signature_call(question: SignatureQuestion, block: Any) -> Call:
-    return _eth_call(question.signer, calls.encode_signature_check(question), block)
-
-
-def _eth_call(to: str, data: bytes, block: Any) -> Call:
-    return Call("eth_call", ({"to": to, "data": to_hex(data)}, block))
+    return Call("eth_call", ({"data": to_hex(calls.signature_probe(question))}, block))
 
 
 def _now() -> int:

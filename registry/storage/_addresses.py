@@ -39,9 +39,9 @@ class Address(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As messages name it."""
+        """As messages name it: without the path, in which a key may stand."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http{'s' * self.secure}://{host}:{self.port}" + (f"/{self.path}" if self.path else "")
+        return f"http{'s' * self.secure}://{host}:{self.port}"
 
     @property
     def multiaddr(self) -> str:
@@ -55,13 +55,14 @@ def parse_address(text: str) -> Address:
 
     InvalidInput for every other, and for one with a user, a password, a query or a fragment in it.
     """
-    if text.startswith("/"):
-        return _from_multiaddr(text)
     try:
-        parts = urlsplit(text)
-        return _from_url(parts, parts.port)
+        address = _from_multiaddr(text) if text.startswith("/") else _from_url(urlsplit(text))
+        # What no request can name: http.client would say so with an error of its own.
+        address.host.encode("idna")
+        address.path.encode("ascii")
     except ValueError:
         raise _invalid() from None
+    return address
 
 
 def _from_multiaddr(text: str) -> Address:
@@ -71,11 +72,12 @@ def _from_multiaddr(text: str) -> Address:
     return Address(found[2], int(found[3]), found[4] == "https")
 
 
-def _from_url(parts: SplitResult, port: int | None) -> Address:
+def _from_url(parts: SplitResult) -> Address:
     odd = parts.username is not None or parts.password is not None or parts.query or parts.fragment
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or odd or port == 0:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or odd or parts.port == 0:
         raise _invalid()
-    return Address(parts.hostname, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "https", parts.path.strip("/"))
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    return Address(parts.hostname, port, parts.scheme == "https", parts.path.strip("/"))
 
 
 def _invalid() -> InvalidInput:

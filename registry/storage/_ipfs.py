@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
 
 from registry.storage._addresses import Address, Credentials
+from registry.storage._chunked import ChunkError, unchunked
 
 # The library's patched transport is for an older urllib3; with plain requests it works. Read while it is imported.
 os.environ["PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS"] = "no"
@@ -100,10 +101,31 @@ class _Bounded:
         # One receive at a time: whoever sends a byte now and then meets the deadline, and no chunk is read whole
         # because its sender says that it is long.
         total = 0
-        while piece := self._raw.read1(_PIECE_BYTES, decode_content=decode_content):
+        for piece in self._chunks() if self._plainly_chunked() else self._pieces(decode_content):
             total += len(piece)
             if total > MAX_ANSWER_BYTES:
                 raise TooLongError
-            if time.monotonic() > self._deadline:
-                raise SlowError
             yield piece
+
+    def _plainly_chunked(self) -> bool:
+        return bool(self._raw.chunked) and "Content-Encoding" not in self._raw.headers
+
+    def _pieces(self, decode_content: bool | None) -> Iterator[bytes]:
+        while piece := self._in_time(lambda: self._raw.read1(_PIECE_BYTES, decode_content)):
+            yield piece
+
+    def _chunks(self) -> Iterator[bytes]:
+        answer = self._raw._fp
+        try:
+            yield from unchunked(lambda size: self._in_time(lambda: answer.fp.read1(size)))
+        except (ChunkError, ConnectionError):
+            raise CutError from None
+        # Read to its end: the connection is free for the next call.
+        answer.close()
+        self._raw.release_conn()
+
+    def _in_time(self, receive: Callable[[], bytes]) -> bytes:
+        piece = receive()
+        if time.monotonic() > self._deadline:
+            raise SlowError
+        return piece

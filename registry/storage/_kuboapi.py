@@ -56,7 +56,13 @@ class Kubo:
 
     def block(self, cid: str, offline: bool) -> bytes:
         """The block's bytes as the node gives them, at most one byte over MAX_BLOCK_BYTES."""
-        return self._ask(lambda: _first(self._client.block.get(cid, stream=True, offline=offline)))
+        return self._ask(lambda: _first(self._client.block.get(cid, stream=True, offline=offline), MAX_BLOCK_BYTES + 1))
+
+    def content(self, cid: str, offset: int, length: int, offline: bool) -> bytes:
+        """So many bytes of a file from there on, as the node gives them: fewer at its end, or where it breaks off."""
+        options = {"offset": offset, "length": length, "stream": True, "offline": offline}
+        # Asked for one more than there can be, so that the answer is read to its end and the connection kept.
+        return self._ask(lambda: _first(self._client.cat(cid, **options), length + 1))
 
     def has(self, cid: str) -> bool:
         """Whether the node itself holds the block; no other node is asked."""
@@ -126,6 +132,12 @@ class Kubo:
             if error := _field(line, "Error", ""):
                 raise Refusal(self.name, error)
         return {_field(_field(line, "Key", {}), "/", "") for line in lines}
+
+    def version(self) -> str:
+        """Kubo's version, as the node says it now."""
+        answer = self._repeated(lambda: self._client.version().as_json(), self._seconds)
+        self._require(answer)
+        return _field(answer, "Version", "")
 
     def usage(self) -> Usage:
         """What the node's files take and may take, without counting its blocks."""
@@ -203,14 +215,15 @@ class Kubo:
         return _troubles.strange(self.name, "answers as no IPFS node does")
 
 
-def _first(parts: Any) -> bytes:
-    data = bytearray()
+def _first(parts: Any, limit: int) -> bytes:
+    taken, size = [], 0
     with closing(parts):
         for part in parts:
-            data += part
-            if len(data) > MAX_BLOCK_BYTES:
+            taken.append(part)
+            size += len(part)
+            if size >= limit:
                 break
-    return bytes(data[: MAX_BLOCK_BYTES + 1])
+    return b"".join(taken)[:limit]
 
 
 def _lines(answer: Any) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ common helpers ``accepted`` and ``checked``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block, digest_of_cid
@@ -36,6 +36,11 @@ class BlockStore(Protocol):
 
     def get(self, cid: str) -> bytes:
         """The block's bytes, checked. StorageUnavailable where it is not there, BlockMismatch where others are."""
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        """``get`` for one who reads the blocks of the file ``root`` in their order: what comes next may be fetched
+        ahead.
+        """
 
     def has(self, cid: str) -> bool:
         """Whether the store says that it holds the block (its bytes are not read)."""

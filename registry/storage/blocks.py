@@ -6,7 +6,7 @@ import glob
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -90,6 +90,9 @@ class SqliteBlocks:
         if row is None:
             raise StorageUnavailable(f"The block store {self._path} does not hold {cid}.")
         return checked(cid, row[0])
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        return self.get
 
     def has(self, cid: str) -> bool:
         return self._one(_HAS, (digest_of_cid(cid),)) is not None

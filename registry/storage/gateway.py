@@ -28,6 +28,8 @@ PAUSES = (0.1, 0.5)
 MAX_LOCATION = 2048
 
 _SHORTEST = 0.001
+# The block of no bytes, whose identifier holds them: every gateway has it ("Trustless Gateway", dedicated probe paths).
+_EMPTY = "bafkqaaa"
 _HEADERS = {"Accept": "application/vnd.ipld.raw", "User-Agent": "consent-registry"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ABSENT = {404, 410}
@@ -58,6 +60,14 @@ class GatewayBlocks:
                     raise failed.trouble.error from None
             time.sleep(pause)
         raise AssertionError
+
+    def check(self) -> None:
+        """StorageUnavailable unless a gateway answers at the address; whether it holds anything is not asked."""
+        try:
+            if self._follow(_EMPTY):
+                raise _Failed(_troubles.strange(self._name, "answers as no gateway does"))
+        except _Failed as failed:
+            raise failed.trouble.error from None
 
     def __repr__(self) -> str:
         return f"<GatewayBlocks: {self._name}>"
@@ -107,7 +117,8 @@ class GatewayBlocks:
 
     def _next(self, here: Address, target: str, location: str) -> tuple[Address, str]:
         try:
-            parts = urlsplit(urljoin(here._replace(path="").text + target, location))
+            location.encode("ascii")  # as RFC 9110 has it; nothing else can be asked for
+            parts = urlsplit(urljoin(here.text + target, location))
             there = parse_address(f"{parts.scheme}://{parts.netloc}")
         except (ValueError, InvalidInput):
             raise _Failed(_troubles.strange(self._name, "redirects to no address")) from None

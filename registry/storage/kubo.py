@@ -10,7 +10,9 @@ network for a block tells it who wants it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +20,8 @@ from registry.core.cids import Block, cid_from_digest, digest_of_cid
 from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
 from registry.storage import _troubles
 from registry.storage._addresses import Credentials, parse_address
-from registry.storage._kuboapi import Kubo
+from registry.storage._ahead import PART_BYTES, Ahead
+from registry.storage._kuboapi import Kubo, Usage
 from registry.storage._shelves import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
 from registry.storage._troubles import Refusal
 from registry.storage.base import StoreStat, accepted, checked
@@ -29,6 +32,8 @@ SECONDS = 30.0
 COLLECT_FROM = 64
 # Other writers may move blocks between shelves meanwhile: what has to hold still is looked at this many times.
 ATTEMPTS = 5
+# Batches on their way at once; more would only take memory.
+SENDERS = 2
 # So many shelves are put together when something rewrites shelves anyway.
 MAX_SHELVES = 64
 
@@ -58,10 +63,15 @@ class KuboBlocks:
         self._damaged: set[bytes] = set()
 
     def put(self, blocks: Iterable[Block]) -> None:
-        for batch in batches((accepted(block), block) for block in blocks):
-            self._require_room(sum(map(len, batch.values())))
-            self._make_way(batch)
-            self._shelve({digest: len(data) for digest, data in batch.items()}, batch)
+        # While a node writes one batch it takes the next, and the one after is made here.
+        sent: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(SENDERS) as pool:
+            for batch in batches((accepted(block), block) for block in blocks):
+                if len(sent) == SENDERS:
+                    sent.popleft().result()
+                sent.append(pool.submit(self._send, batch))
+            for each in sent:
+                each.result()
 
     def get(self, cid: str) -> bytes:
         digest = digest_of_cid(cid)
@@ -76,6 +86,10 @@ class KuboBlocks:
         except BlockMismatch:
             self._damaged.add(digest)
             raise
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        digest_of_cid(root)
+        return Ahead(lambda at: self._node.content(root, at, PART_BYTES, offline=not self._fetch), self.get)
 
     def has(self, cid: str) -> bool:
         digest_of_cid(cid)
@@ -128,6 +142,10 @@ class KuboBlocks:
         config = self._node.config()
         return _member(config, "Provide", "Enabled") is not False and _member(config, "Routing", "Type") != "none"
 
+    def about(self) -> tuple[str, Usage]:
+        """The node's version, and how many bytes its files take and may take."""
+        return self._node.version(), self._node.usage()
+
     def close(self) -> None:
         """Closes the connections; every later call is StorageUnavailable. May be called twice."""
         self._node.close()
@@ -142,6 +160,11 @@ class KuboBlocks:
 
     def __repr__(self) -> str:
         return f"<KuboBlocks: {self._node.name}>"
+
+    def _send(self, batch: Mapping[bytes, bytes]) -> None:
+        self._require_room(sum(map(len, batch.values())))
+        self._make_way(batch)
+        self._shelve({digest: len(data) for digest, data in batch.items()}, batch)
 
     def _require_room(self, size: int) -> None:
         # A node takes more than its limit and only then begins to warn in its log.

@@ -6,7 +6,7 @@ stores all its blocks first and moves that name last, so a crash leaves the vaul
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock, Timeout
 
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
-from registry.core.cids import Block, blocks_of, cid_of_block, digest_of_cid, file_blocks
+from registry.core.cids import LEAF_BYTES, Block, blocks_of, cid_of_block, digest_of_cid, file_blocks
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.recipients import generate_identity, recipient_of
 from registry.core.scalars import check_term
-from registry.core.sealing import seal
+from registry.core.sealing import sealed_pieces
 from registry.core.seeds import owner_identity, vault_key
 from registry.storage.base import BlockStore
-from registry.storage.files import replace_file
+from registry.storage.files import Pieces, replace_file
 from registry.vault.index import Index, Record, Stream, open_index, seal_index
 
 FILE_SCHEMA = "consent-file/1"
@@ -71,12 +71,11 @@ class Vault:
     def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
         """Seal a file of any size as one record of this category; durable when it returns."""
         check_term(category, "category")
-        with self._change() as index, tempfile.TemporaryFile(dir=self._directory) as sealed:
+        with self._change() as index:
             stream = index.newest(category) or self._write_head(None, category, 1, ())
             start = body.tell()
-            seal(body, sealed, [recipient_of(stream.identity)])
-            sealed.seek(0)
-            cid = self._keep(file_blocks(sealed))
+            pieces = Pieces(sealed_pieces(body, [recipient_of(stream.identity)]))
+            cid = self._keep(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
             record = Record(cid, FILE_SCHEMA, media_type, name, body.tell() - start, now)
             self._save(index, self._write_head(stream, category, stream.epoch, (*stream.records, record)))
         return record

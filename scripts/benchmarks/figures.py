@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 RUNS = 5
+# Ends the name of what is shown beside its namesake, in a column of its own.
+NEXT_FORK = ", next fork"
 
 
 class Figure(NamedTuple):

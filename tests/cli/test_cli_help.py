@@ -36,8 +36,9 @@ def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore demo"
+    wanted += " devnet deploy doctor"
     groups = {"keys": "new import list show", "vault": "add list show", "notice": "new check publish show"}
-    groups["evidence"] = "show canonical"
+    groups |= {"evidence": "show canonical", "devnet": "status stop logs"}
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
     assert set(LEAVES) == expected
 
@@ -70,7 +71,7 @@ def test_json_and_verbose_are_everywhere(page: tuple[str, ...], capsys: pytest.C
     about = help_of(page, capsys)
     common = about.split("\nEverywhere\n")[1]
     assert "--json" in common and "-v, --verbose" in common
-    assert ("--home FOLDER" in common) is (page != ("demo",))
+    assert ("--home FOLDER" in common) is (page[0] not in ("demo", "devnet"))
 
 
 def test_the_first_page_is_in_the_order_of_a_newcomer(capsys: pytest.CaptureFixture[str]) -> None:

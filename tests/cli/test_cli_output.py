@@ -7,14 +7,18 @@ import json
 import re
 import sys
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.cli import rates
 from registry.cli.output import Line, Output, table, visible, wrap
+from registry.core.cids import file_blocks
 from tests.cli.consent_world import DATUM, PURPOSE, Consent, no_of
+from tests.fakes.storage import MemoryBlocks
 
 ESCAPES = ["\x1b[31m", "\x9b2J", "\r", "\b", "\x00", "\x7f", "\u202e", "\u2066", "\u200f", "\u2028", "\ud800", "\n"]
 MARKUP = "[bold red]Safe[/bold red] [link=https://evil.example]here[/link] :warning: <b onclick=x>&amp;</b> {0} %s"
@@ -151,3 +155,44 @@ def test_a_hostile_file_name_is_shown_harmlessly(asked: Consent, name: str) -> N
     assert visible(name) in listed.out and len(listed.out.splitlines()) == 2
     assert asked("verify", file).err.count("\x1b") == 0
     assert {record["name"] for record in asked.json("vault", "list")["records"]} == {name, "purchases.csv"}
+
+
+def test_progress_is_a_line_for_who_wants_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(verbosity=1)
+    with out.working("sending"):
+        for text in ("1 s", "1 s", "2 s\x1b[31m"):
+            out.progress(text)
+    assert capsys.readouterr() == ("", "sending ...\n1 s\n2 s\\x1b[31m\n")
+    with Output().working("sending"):
+        Output().progress("1 s")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_moves_on_a_terminal_and_rests_while_somebody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Tty()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    out = Output()
+    with out.working("sending"):
+        out.progress("[bold]3 s[/bold]\x1b")
+        with out.paused():
+            before = screen.getvalue()
+            out.note("Sign it?")
+            assert screen.getvalue() == before + "Sign it?\n"
+        out.progress("4 s")
+    assert "[bold]3 s[/bold]\\x1b" in before and "4 s" in screen.getvalue()
+
+
+def test_how_fast_a_file_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "SECONDS_OF_LINES", 0.0)
+    file, store = tmp_path / "file", MemoryBlocks()
+    file.write_bytes(bytes(3_000_000))
+    with rates.open_counted(file, rates.Rate(Output(verbosity=1), "sealing", 3_000_000)) as body:
+        blocks = list(file_blocks(body))
+    rates.CountedStore(store, rates.Rate(Output(verbosity=1), "storing", 0)).put(blocks)
+    lines = capsys.readouterr().err.splitlines()
+    assert any(re.fullmatch(r"sealing: 3 of 3 MB, [\d,]+ MB/s", line) for line in lines)
+    assert any(re.fullmatch(r"storing: \d+ MB, [\d,]+ MB/s", line) for line in lines)
+    assert store.stat().blocks == len({block.cid for block in blocks})

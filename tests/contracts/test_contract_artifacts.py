@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from consent_chain import ROOT, Chain
 
+from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, is_code_of
+
 CANCUN = {"TLOAD": 0x5C, "TSTORE": 0x5D, "MCOPY": 0x5E, "BLOBHASH": 0x49, "BLOBBASEFEE": 0x4A}
 MAX_CODE = 24_576  # EIP-170
 
@@ -26,13 +28,14 @@ def built(compiler: ModuleType) -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def prebuilt(compiler: ModuleType, built: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """main() with what was compiled already, since compiling is what takes the time."""
-    monkeypatch.setattr(compiler, "build_artifacts", lambda evm_version: built)
+    monkeypatch.setattr(compiler, "build_artifacts", lambda: built)
     return built
 
 
 def test_the_artifacts_are_fresh(compiler: ModuleType, built: dict[str, Any]) -> None:
     assert compiler.stale_artifacts(built) == []
-    assert {path.stem for path in (ROOT / "registry" / "artifacts").glob("*.json")} == built.keys()
+    folder = ROOT / "registry" / "artifacts"
+    assert {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.json")} == built.keys()
 
 
 def test_check_is_silent_when_fresh(
@@ -50,10 +53,10 @@ def test_check_names_what_is_stale_and_the_remedy(
     stale = copy.deepcopy(prebuilt["ConsentRegistry"])
     stale["sourceHash"] = "0x" + "00" * 32
     (tmp_path / "ConsentRegistry.json").write_text(compiler.render(stale))
-    (tmp_path / "LoyaltyProgram.json").unlink()
+    (tmp_path / "shanghai" / "ConsentVerifier.json").unlink()
     assert compiler.main(["--check", "--out", str(tmp_path)]) == 1
     message = capsys.readouterr().err
-    assert "ConsentRegistry, LoyaltyProgram" in message
+    assert "ConsentRegistry, shanghai/ConsentVerifier." in message
     assert "python scripts/compile_contracts.py" in message
 
 
@@ -62,12 +65,6 @@ def test_the_script_writes_the_committed_bytes(compiler: ModuleType, prebuilt: d
     for name in prebuilt:
         committed = ROOT / "registry" / "artifacts" / f"{name}.json"
         assert (tmp_path / f"{name}.json").read_bytes() == committed.read_bytes()
-
-
-def test_the_artifacts_for_prague_cannot_be_overwritten_with_others(compiler: ModuleType) -> None:
-    with pytest.raises(SystemExit) as caught:
-        compiler.main(["--evm-version", "shanghai"])
-    assert caught.value.code == 2
 
 
 def test_a_source_that_does_not_compile_is_an_error_with_the_compiler_s_words(compiler: ModuleType) -> None:
@@ -103,12 +100,13 @@ def test_a_warning_is_an_error(compiler: ModuleType) -> None:
 
 def test_what_an_artifact_holds(built: dict[str, Any]) -> None:
     for name, artifact in built.items():
-        assert artifact["contractName"] == name
+        older = name.startswith("shanghai/")
+        assert artifact["contractName"] == name.removeprefix("shanghai/")
         assert (ROOT / artifact["sourceName"]).is_file()
         assert artifact["compiler"] == {
             "name": "solc",
             "version": "0.8.30",
-            "evmVersion": "prague",
+            "evmVersion": "shanghai" if older else "prague",
             "optimizer": {"enabled": True, "runs": 1_000_000},
             "viaIR": True,
             "metadata": {"bytecodeHash": "none"},
@@ -145,13 +143,38 @@ def _opcodes(code: bytes) -> set[int]:
     return found
 
 
-def test_it_builds_for_shanghai(compiler: ModuleType, built: dict[str, Any]) -> None:
-    """Elastos Smart Chain: PUSH0 is there, nothing of Cancun is. The code ends where the CBOR of the version begins."""
-    artifacts = compiler.build_artifacts("shanghai", download=False)
-    for name, artifact in artifacts.items():
-        assert artifact["compiler"]["evmVersion"] == "shanghai"
-        assert artifact["abi"] == built[name]["abi"]
-        code = bytes.fromhex(artifact["deployedBytecode"][2:])
-        if code:
-            runtime = code[: -2 - int.from_bytes(code[-2:], "big")]
-            assert not _opcodes(runtime) & set(CANCUN.values())
+def test_the_build_for_shanghai_needs_nothing_of_cancun(built: dict[str, Any]) -> None:
+    """And the other one needs MCOPY alone, which is how `registry.ledger.deploying` tells the chains apart."""
+    for name in ("ConsentRegistry", "ConsentVerifier"):
+        assert built[f"shanghai/{name}"]["abi"] == built[name]["abi"]
+        assert not _opcodes(_runtime(built[f"shanghai/{name}"])) & set(CANCUN.values())
+        assert _opcodes(_runtime(built[name])) & set(CANCUN.values()) == {CANCUN["MCOPY"]}
+
+
+def _runtime(artifact: dict[str, Any]) -> bytes:
+    """The code up to where the CBOR of the compiler's version begins."""
+    code = bytes.fromhex(artifact["deployedBytecode"][2:])
+    return code[: -2 - int.from_bytes(code[-2:], "big")]
+
+
+@pytest.mark.parametrize("name", ["ConsentRegistry", "ConsentVerifier"])
+def test_a_chain_s_code_is_recognised(chain: Chain, name: str) -> None:
+    other = {"ConsentRegistry": "ConsentVerifier", "ConsentVerifier": "ConsentRegistry"}[name]
+    contract = {"ConsentRegistry": chain.registry, "ConsentVerifier": chain.verifier}[name]
+    code = bytes(chain.w3.eth.get_code(contract.address))
+    assert is_code_of(name, code)
+    assert not is_code_of(other, code)
+    for wrong in (b"", code[:-1], code + b"\0", code[:100], bytes(len(code))):
+        assert not is_code_of(name, wrong)
+
+
+@pytest.mark.parametrize("evm", EVM_VERSIONS)
+@pytest.mark.parametrize("name", ["ConsentRegistry", "ConsentVerifier"])
+def test_only_what_the_constructor_sets_may_differ(chain: Chain, name: str, evm: str) -> None:
+    artifact = chain.load_artifact(name if evm == PRAGUE else f"{evm}/{name}")
+    code = bytes.fromhex(artifact["deployedBytecode"][2:])
+    free = {place["start"] + i for place in artifact["immutables"] for i in range(place["length"])}
+    for position in range(len(code)):
+        altered = bytearray(code)
+        altered[position] ^= 1
+        assert is_code_of(name, bytes(altered)) is (position in free)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from eth_utils import to_checksum_address
 from hypothesis import given
@@ -9,9 +11,21 @@ from hypothesis import strategies as st
 
 from registry.core import keccak
 from registry.core.errors import Malformed
-from registry.core.scalars import check_address, check_term, check_terms, checksum, is_term, to_hex, unhex
+from registry.core.scalars import (
+    check_address,
+    check_term,
+    check_terms,
+    checksum,
+    is_term,
+    read_hex,
+    read_words,
+    to_hex,
+    unhex,
+)
 from tests import strategies
 
+# Where a text is cut into words: at commas, or nowhere.
+CUTS = st.sampled_from([",", ";"])
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
@@ -115,4 +129,56 @@ def test_keccak_is_ethereums_and_not_sha3() -> None:
 
 @given(st.binary(max_size=1000))
 def test_the_keccak_backends_agree(data: bytes) -> None:
-    assert keccak._portable()(data) == keccak._fastest()(data) == keccak.keccak256(data)
+    states = [keccak._portable()(), keccak._fastest()()]
+    for state in states:
+        state.update(data)
+    assert {state.digest() for state in states} == {keccak.keccak256(data)}
+
+
+@given(st.lists(strategies.words, max_size=18).map(tuple))
+def test_words_are_read_together_as_they_would_be_alone(words: tuple[str, ...]) -> None:
+    assert read_words(words) == tuple(map(unhex, words))
+
+
+@given(st.lists(strategies.words, min_size=1, max_size=4), st.data())
+def test_a_word_of_any_other_spelling_is_malformed(words: list[str], data: st.DataObject) -> None:
+    """Cut anywhere, joined, padded, in capitals: the oracle is a pattern for each."""
+    whole = ",".join(words)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    text = data.draw(
+        st.sampled_from(["", "x", "0x", ",", ",0x", " ", "0", "A", "g", "\n", "\ud800", whole[place].upper()])
+    )
+    changed = tuple((whole[:place] + text + whole[place + data.draw(st.integers(0, 3)) :]).split(data.draw(CUTS)))
+    if all(re.fullmatch("0x[0-9a-f]{64}", word) for word in changed):
+        assert read_words(changed) == tuple(map(unhex, changed))
+    else:
+        with pytest.raises(Malformed, match="32 bytes"):
+            read_words(changed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("",),
+        ("0x" + "00" * 32 + ",0x" + "00" * 32, "0x"),
+        ("0x" + "00" * 33, "0x" + "00" * 31),
+        ("0x" + "0" * 65, "x" + "0" * 64),
+        ("0x" + "00" * 32, "00" * 33),
+        ("0x" + "00" * 64,),
+        ("0x" + "00" * 31 + "0 0",),
+    ],
+)
+def test_words_that_only_together_have_the_right_length(words: tuple[str, ...]) -> None:
+    with pytest.raises(Malformed, match="32 bytes"):
+        read_words(words)
+
+
+@given(st.binary(max_size=80))
+def test_hex_is_read_in_its_one_spelling(data: bytes) -> None:
+    assert read_hex(to_hex(data), "signature") == data
+
+
+@pytest.mark.parametrize("text", ["", "0", "0x0", "0X00", "00", "0xAA", "0x 00", "0x00\n", "0xzz", "0x\ud800"])
+def test_every_other_spelling_of_hex_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed, match="signature"):
+        read_hex(text, "signature")

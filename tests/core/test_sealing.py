@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registry.core import bech32, recipients
 from registry.core.errors import DamagedSeal, InvalidInput, NotARecipient, WrongPassphrase
 from registry.core.recipients import Passphrase, generate_identity, identity_from_seed, parse_identity, recipient_of
-from registry.core.sealing import MAX_RECIPIENTS, open_bytes, open_sealed, seal, seal_bytes
+from registry.core.sealing import MAX_RECIPIENTS, open_bytes, open_sealed, seal, seal_bytes, sealed_pieces
 
 CHUNK, TAG, NONCE = 65536, 16, 16
 PQ = identity_from_seed(bytes(range(32)))
@@ -71,6 +71,22 @@ def test_round_trip_through_slow_sources_and_sinks(size: int, at_once: int) -> N
     seal(Dribble(plaintext, at_once), sealed, [recipient_of(PQ)])  # type: ignore[arg-type]
     open_sealed(Dribble(sealed.getvalue(), at_once), opened, [PQ])  # type: ignore[arg-type]
     assert opened.getvalue() == plaintext
+
+
+@pytest.mark.parametrize("size", BORDERS)
+def test_in_memory_in_pieces_and_by_files_it_is_one_format(size: int) -> None:
+    plaintext, opened = pattern(size), io.BytesIO()
+    pieces = [bytes(piece) for piece in sealed_pieces(io.BytesIO(plaintext), [recipient_of(PQ)])]
+    assert all(len(piece) == CHUNK + TAG for piece in pieces[1:-1])
+    open_sealed(io.BytesIO(seal_bytes(plaintext, [recipient_of(PQ)])), opened, [PQ])
+    assert open_bytes(b"".join(pieces), [PQ]) == opened.getvalue() == plaintext
+
+
+def test_recipients_are_looked_at_before_anything_is_sealed() -> None:
+    source = io.BytesIO(b"content")
+    with pytest.raises(InvalidInput):
+        sealed_pieces(source, [])
+    assert source.tell() == 0
 
 
 def test_each_recipient_opens_and_nobody_else() -> None:

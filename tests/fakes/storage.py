@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from registry.core.cids import Block, digest_of_cid
@@ -42,6 +42,9 @@ class MemoryBlocks:
             raise StorageUnavailable(f"The block store does not hold {cid}.")
         data = self.kept[digest]
         return checked(cid, data[::-1] + b"!" if self.lies else data)
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        return self.get
 
     def has(self, cid: str) -> bool:
         digest = digest_of_cid(cid)

@@ -1,4 +1,4 @@
-"""Fixtures: a node with our contracts on it, the three kinds of ledger, nodes that misbehave."""
+"""Fixtures: nodes with our contracts on them, every kind of ledger, nodes that misbehave."""
 
 from __future__ import annotations
 
@@ -9,30 +9,39 @@ from typing import Any
 import pytest
 
 from registry.ledger.base import Deployment
-from registry.ledger.rpc import deploy
-from registry.wallets.keywallet import KeyWallet
 
 from .fake_node import FakeNode
-from .levers import ANVIL_KEY, AnvilLevers, EmbeddedLevers, Levers, MemoryLevers, start_anvil
+from .levers import AnvilLevers, EmbeddedLevers, GethLevers, Levers, MemoryLevers, running_anvil, running_geth
 
 
 @pytest.fixture(scope="session")
-def anvil() -> Iterator[tuple[str, Deployment]]:
+def sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's nodes and their sockets, ``anvil.ipc`` and ``geth.ipc``."""
+    return tmp_path_factory.mktemp("n")
+
+
+@pytest.fixture(scope="session")
+def anvil(sockets: Path) -> Iterator[tuple[str, Deployment]]:
     """A node with our contracts on it: its URL and where they are."""
-    process, url = start_anvil()
-    try:
-        yield url, deploy(url, KeyWallet(ANVIL_KEY))
-    finally:
-        process.terminate()
-        process.wait(10)
+    with running_anvil("--ipc", str(sockets / "anvil.ipc")) as node:
+        yield node
 
 
-@pytest.fixture(params=["memory", "embedded", "anvil"])
-def levers(request: pytest.FixtureRequest, tmp_path: Path) -> Levers:
+@pytest.fixture(scope="session")
+def geth(sockets: Path) -> Iterator[tuple[str, Deployment]]:
+    """The same with geth; it keeps its old states."""
+    with running_geth(sockets, "--gcmode", "archive") as node:
+        yield node
+
+
+@pytest.fixture(params=["memory", "embedded", "anvil", "anvil-ipc", "geth"])
+def levers(request: pytest.FixtureRequest, tmp_path: Path, sockets: Path) -> Levers:
     kinds: dict[str, Callable[[], Levers]] = {
         "memory": MemoryLevers,
         "embedded": lambda: EmbeddedLevers(tmp_path / "network"),
         "anvil": lambda: AnvilLevers(*request.getfixturevalue("anvil")),
+        "anvil-ipc": lambda: AnvilLevers(f"ipc:{sockets / 'anvil.ipc'}", request.getfixturevalue("anvil")[1]),
+        "geth": lambda: GethLevers(*request.getfixturevalue("geth")),
     }
     return kinds[request.param]()
 

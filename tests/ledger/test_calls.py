@@ -61,7 +61,7 @@ def test_call_data_is_what_eth_abi_makes(
 @given(words, signatures)
 def test_signature_checks_are_what_eth_abi_makes(digest: bytes, signed: bytes) -> None:
     question = SignatureQuestion("0x" + "11" * 20, digest, signed)
-    assert calls.encode_signature_check(question) == _oracle("isValidSignature(bytes32,bytes)", (digest, signed))
+    assert calls.signature_probe(question)[0x5A:] == _oracle("isValidSignature(bytes32,bytes)", (digest, signed))
 
 
 @given(words, words, addresses)

@@ -54,6 +54,21 @@ def test_garbage_while_sending_is_no_answer(serve: Callable[..., FakeNode], meth
     assert "eth_sendRawTransaction" not in json.dumps(node.requests)
 
 
+@pytest.mark.parametrize("digits", [16, 64, 300, 20_000])
+@pytest.mark.parametrize(
+    "method",
+    ["eth_estimateGas", "eth_getTransactionCount", "eth_maxPriorityFeePerGas", "eth_gasPrice", "baseFeePerGas"],
+)
+def test_numbers_that_cannot_be_are_no_answer(serve: Callable[..., FakeNode], method: str, digits: int) -> None:
+    huge = "0x" + "f" * digits
+    newest = block(HEAD) if method == "eth_gasPrice" else {**block(HEAD), "baseFeePerGas": "0x7"}
+    changes = {"eth_getBlockByNumber": {**newest, method: huge}} if method == "baseFeePerGas" else {method: huge}
+    node = serve(_sending(**{"eth_getBlockByNumber": newest, **changes}))
+    with pytest.raises(LedgerUnavailable, match="makes no sense"):
+        ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+    assert "eth_sendRawTransaction" not in json.dumps(node.requests)
+
+
 def _sending(**changes: Any) -> Answers:
     return but(
         **{
@@ -62,7 +77,8 @@ def _sending(**changes: Any) -> Answers:
             "eth_maxPriorityFeePerGas": "0x1",
             "eth_gasPrice": "0x3",
             "eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": "0x7"},
-            "eth_getBlockByHash": block(HEAD),
+            "eth_getBalance": hex(10**18),
+            "eth_getTransactionByHash": {},
             "eth_sendRawTransaction": ROOT,
             "eth_getTransactionReceipt": _RECEIPT,
             **changes,
@@ -80,34 +96,53 @@ _RECEIPT = {
 }
 
 
+_UNKNOWN = {"eth_getTransactionByHash": None}
+
+
 def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> None:
     for changes in (
         {},
         {"eth_sendRawTransaction": Refused(-32000, "already known")},
         {"eth_getBlockByNumber": block(HEAD)},
+        {"eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": None}},
     ):
         node = serve(_sending(**changes))
         receipt = ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
         assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address)
+        # Chain and code; gas, number and money; the tip; the transaction; its receipt.
+        assert len(node.requests) == 5 + ("eth_sendRawTransaction" in changes)
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
         ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "0x0"}}, InvalidInput, "refused transaction 0x"),
-        ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "makes no sense"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "makes no sense"),
-        ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "no sense"),
-        ({"eth_getBlockByHash": None}, LedgerUnavailable, "makes no sense"),
-        ({"eth_sendRawTransaction": Refused(-32000, "nonce too low")}, LedgerUnavailable, "nonce too low"),
+        ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "was sent, but .* something else than a number"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "else than a number"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "from": 7}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "was sent, but .* no receipt"),
+        (
+            {"eth_getTransactionReceipt": {**_RECEIPT, "blockHash": ZERO}},
+            LedgerUnavailable,
+            "was sent, but was in block 100, which has left the chain",
+        ),
+        ({**_UNKNOWN, "eth_sendRawTransaction": Refused(-32000, "nonce too low")}, LedgerUnavailable, "nonce too low"),
+        ({**_UNKNOWN, "eth_sendRawTransaction": Refused(-32000, "pool is full")}, LedgerUnavailable, "pool is full"),
+        (
+            {**_UNKNOWN, "eth_sendRawTransaction": Refused(-32000, "insufficient funds for gas * price + value")},
+            InvalidInput,
+            "beside what it has already sent",
+        ),
+        ({"eth_getBalance": "0x1"}, InvalidInput, "cannot pay"),
         ({"eth_estimateGas": Refused(3, "execution reverted", {"data": "0xb263ae73"})}, InvalidInput, "root of zero"),
     ],
 )
 def test_what_goes_wrong_after_sending(
     serve: Callable[..., FakeNode], changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
+    ledger = ledger_at(serve(_sending(**changes)).url, relay=KeyWallet(ANVIL_KEY), receipt_seconds=0.2)
     with pytest.raises(error, match=words):
-        ledger_at(serve(_sending(**changes)).url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
+        ledger.transact("anchor", ROOT, ROOT)
 
 
 def test_without_a_relay_somebody_must_pay(anvil: tuple[str, Deployment]) -> None:

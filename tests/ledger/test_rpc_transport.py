@@ -116,9 +116,12 @@ def test_garbage_is_no_answer(serve: Callable[..., FakeNode], raw: Any) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "127.0.0.1:8545", "ftp://host/", "file:///etc/passwd", "http://", "http://host:99999/", "http://a b/", "ipc"],
+    [
+        *("", "127.0.0.1:8545", "ftp://host/", "file:///etc/passwd", "http://", "http://host:99999/", "http://a b/"),
+        *("ipc", "ipc:", "ipc:/a\nb.ipc", "ipc:/" + "x" * 120, "/" + "x" * 120 + ".ipc"),
+    ],
 )
-def test_only_http_urls_are_nodes(url: str) -> None:
+def test_only_urls_and_sockets_are_nodes(url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         RpcLedger(url, DEPLOYMENT)
     assert "passwd" not in str(caught.value)

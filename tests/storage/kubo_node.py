@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -17,21 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from registry.core.cids import digest_of_cid
+from registry.devnet import kubo
 from tests.tools import tool
 
 START_SECONDS = 60
-_READY = re.compile(r"(?P<name>RPC API|Gateway) server listening on /ip4/127\.0\.0\.1/tcp/(?P<port>\d+)")
-# DESIGN section 6: personal ciphertext is not announced.
-PRIVATE: dict[str, dict[str, Any]] = {
-    "Addresses": {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0", "Swarm": []},
-    "AutoConf": {"Enabled": False},
-    "AutoTLS": {"Enabled": False},
-    "Discovery": {"MDNS": {"Enabled": False}},
-    "DNS": {"Resolvers": {}},
-    "Ipns": {"DelegatedPublishers": []},
-    "Provide": {"Enabled": False},
-    "Routing": {"Type": "none", "DelegatedRouters": []},
-}
 
 
 class Node:
@@ -43,8 +30,8 @@ class Node:
         self._ipfs = tool("kubo")
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self.run("init", "--empty-repo")
-        self._configure(settings or {})
+        kubo.make_repo(self._ipfs, folder)
+        kubo.configure(folder, api=0, settings=settings)
 
     @property
     def address(self) -> str:
@@ -58,7 +45,7 @@ class Node:
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """What the real `ipfs` answers: through the node while it runs, from the repository else."""
         done = subprocess.run(
-            [self._ipfs, *arguments], input=stdin, capture_output=True, env=self._environment(), timeout=120
+            [self._ipfs, *arguments], input=stdin, capture_output=True, env=kubo.environment(self.repo), timeout=120
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
@@ -66,23 +53,22 @@ class Node:
     def start(self) -> Self:
         log = self.repo / "daemon.log"
         with log.open("wb") as output:
-            command = [self._ipfs, "daemon", "--offline", *self._options]
+            command = [self._ipfs, *kubo.DAEMON, *self._options]
             self._process = subprocess.Popen(
-                command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command, env=kubo.environment(self.repo), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         self._wait(log)
         return self
 
     def _wait(self, log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while "Daemon is ready" not in (text := log.read_text("utf-8")):
+        while (ports := kubo.ports_in(text := log.read_text("utf-8"))) is None:
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise AssertionError(f"the node did not start:\n{text}")
             time.sleep(0.02)
-        ports = {found["name"]: int(found["port"]) for found in _READY.finditer(text)}
-        self.api, self.gateway = ports["RPC API"], ports["Gateway"]
+        self.api, self.gateway = ports
 
     def send(self, number: signal.Signals) -> None:
         """A signal to the node, and to nothing else."""
@@ -135,17 +121,6 @@ class Node:
     def block_files(self) -> list[Path]:
         """The files of all blocks in the repository."""
         return sorted((self.repo / "blocks").rglob("*.data"))
-
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, "IPFS_PATH": str(self.repo), "IPFS_TELEMETRY": "off"}
-
-    def _configure(self, settings: dict[str, dict[str, Any]]) -> None:
-        file = self.repo / "config"
-        config = json.loads(file.read_text("utf-8"))
-        config["Bootstrap"] = []
-        for section, values in [*PRIVATE.items(), *settings.items()]:
-            config[section] = {**config.get(section, {}), **values}
-        file.write_text(json.dumps(config), "utf-8")
 
 
 @contextmanager

@@ -117,6 +117,19 @@ def test_what_is_put_is_there(bench: Bench) -> None:
     assert bench.store.stat() == (2, len(ONE.data) + len(TWO.data))
 
 
+def test_a_file_is_read_in_its_order(bench: Bench) -> None:
+    data = bytes(range(256)) * 4000
+    *leaves, root = file_blocks(io.BytesIO(data))
+    bench.store.put([*leaves, root])
+    assert b"".join(read_file(root.cid, bench.store.reader(root.cid))) == data
+    bench.corrupt(leaves[1].cid)
+    with pytest.raises(BlockMismatch):
+        list(read_file(root.cid, bench.store.reader(root.cid)))
+    bench.lose(leaves[0].cid)
+    with pytest.raises(StorageUnavailable):
+        list(read_file(root.cid, bench.store.reader(root.cid)))
+
+
 def test_putting_again_changes_nothing(bench: Bench) -> None:
     bench.store.put([ONE, ONE])
     bench.store.put([ONE, TWO])

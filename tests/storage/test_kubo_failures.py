@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import random
 import signal
 import socket
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block
+from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
 from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.storage import _ipfs, _kuboapi
 from registry.storage.kubo import KuboBlocks
@@ -33,6 +35,8 @@ def noise(size: int, seed: int = 0) -> Block:
 
 
 ONE = block(b"the one block of these tests")
+FILE = list(file_blocks(io.BytesIO(noise(2_000_000).data)))
+MANY = [noise(1000, 10_000 + n) for n in range(300)]
 CALLS: dict[str, Callable[[KuboBlocks], object]] = {
     "put": lambda store: store.put([ONE]),
     "get": lambda store: store.get(ONE.cid),
@@ -41,6 +45,10 @@ CALLS: dict[str, Callable[[KuboBlocks], object]] = {
     "stat": lambda store: store.stat(),
     "pin": lambda store: store.pin(ONE.cid),
     "unpin": lambda store: store.unpin([ONE.cid]),
+    "collect": lambda store: store.collect(),
+    "put of a file": lambda store: store.put(FILE),
+    "put of many blocks": lambda store: store.put(MANY),
+    "get of a file": lambda store: list(read_file(FILE[-1].cid, store.reader(FILE[-1].cid))),
     "announces": lambda store: store.announces(),
 }
 
@@ -52,9 +60,10 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def proxy(kubo: Node) -> Iterator[Proxy]:
-    """Before the node, which holds ONE."""
+    """Before the node, which holds ONE and FILE, and nothing that a collection would find."""
     with KuboBlocks(kubo.address) as store:
-        store.put([ONE])
+        store.put([ONE, *FILE])
+        store.collect()
     with Proxy(kubo.api) as made:
         yield made
 
@@ -85,10 +94,16 @@ def test_a_node_that_is_away(name: str) -> None:
         assert "cannot be reached" in str(refused(lambda: CALLS[name](store)))
 
 
+def freeze(node: Node) -> None:
+    """Stops it, and waits until all of it has: on a busy machine one of its threads could still answer."""
+    node.send(signal.SIGSTOP)
+    os.waitpid(node.pid, os.WUNTRACED)
+
+
 @contextmanager
 def stopped(node: Node) -> Iterator[None]:
     """It keeps its connections and takes new ones, and does nothing."""
-    node.send(signal.SIGSTOP)
+    freeze(node)
     try:
         yield
     finally:
@@ -104,7 +119,8 @@ def hurried(address: str, seconds: float) -> Iterator[KuboBlocks]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_node_that_is_stopped(own: Node, name: str) -> None:
+def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
     with KuboBlocks(own.address) as patient, hurried(own.address, 0.4) as store:
         patient.put([ONE])
         with stopped(own):
@@ -224,13 +240,17 @@ def test_killed_in_the_middle_of_a_put(own: Node) -> None:
 
     def blocks() -> Iterator[Block]:
         yield from first
-        # The first eight fill a batch, which the store has sent before it asks for more.
+        # The first eight fill a batch, which is on its way while more are asked for.
+        deadline = time.monotonic() + 30
+        while store.stat().blocks < before + len(first) and time.monotonic() < deadline:
+            time.sleep(0.02)
         yield from second[:4]
         own.kill()
         yield from second[4:]
 
     with Proxy(own.api) as proxy, KuboBlocks(proxy.address, seconds=10) as store:
         store.put([ONE])
+        before = store.stat().blocks
         refused(lambda: store.put(blocks()))
         own.start()
         proxy.target = own.api
@@ -241,23 +261,33 @@ def test_killed_in_the_middle_of_a_put(own: Node) -> None:
 
 
 @pytest.mark.slow
-def test_killed_while_it_takes_a_put_and_a_get(own: Node) -> None:
-    made = [noise(MAX_BLOCK_BYTES, 500 + n) for n in range(7)]
-    with Proxy(own.api) as proxy, KuboBlocks(proxy.address, seconds=10) as store, ThreadPoolExecutor() as pool:
-        store.put([ONE])
-        # Stopped, it has both requests and answers neither.
-        own.send(signal.SIGSTOP)
-        calls = [pool.submit(store.put, made), pool.submit(store.get, ONE.cid)]
-        time.sleep(0.3)
-        assert not any(call.done() for call in calls)
+def test_killed_in_the_middle_of_each_call_and_started_again(own: Node) -> None:
+    with (
+        Proxy(own.api) as proxy,
+        KuboBlocks(proxy.address, seconds=10) as store,
+        ThreadPoolExecutor(len(CALLS)) as pool,
+    ):
+        store.put([ONE, *FILE])
+        proxy.drop()
+        before = proxy.connections
+        # Stopped, it has all requests and answers none.
+        freeze(own)
+        calls = {name: pool.submit(call, store) for name, call in CALLS.items()}
+        deadline = time.monotonic() + 8
+        while proxy.connections < before + len(CALLS) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert proxy.connections >= before + len(CALLS)
         own.kill()
-        assert all(isinstance(call.exception(30), StorageUnavailable) for call in calls)
+        for name, call in calls.items():
+            assert isinstance(call.exception(30), StorageUnavailable), name
         own.start()
         proxy.target = own.api
         assert store.get(ONE.cid) == ONE.data
-        store.put(made)
+        for call in CALLS.values():
+            store.put([ONE, *FILE])
+            call(store)
         store.collect()
-        assert [store.get(each.cid) for each in made] == [each.data for each in made]
+        assert [store.get(each.cid) for each in (*FILE, *MANY)] == [each.data for each in (*FILE, *MANY)]
 
 
 @pytest.mark.slow

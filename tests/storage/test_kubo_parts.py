@@ -107,7 +107,7 @@ def test_heads_grow_with_their_numbers() -> None:
 )
 def test_addresses(text: str, expected: Address) -> None:
     assert parse_address(text) == expected
-    assert parse_address(expected.text) == expected
+    assert parse_address(f"{expected.text}/{expected.path}") == expected
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ class Contracts:
             for address, runtime in (code or {}).items():
                 self._state.set_code(Address(_raw(address)), runtime)
             self._put(evidence, facts)
-            return Status(decode(("uint8",), self.call(_check_data(evidence, asked), VERIFIER))[0])
+            return Status(decode(("uint8",), self.call(check_data(evidence, asked), VERIFIER))[0])
 
     @contextmanager
     def undone(self, at: int) -> Iterator[None]:
@@ -189,7 +189,8 @@ class Contracts:
         assert self.facts(evidence.root, keys[1], subject) == facts, "the contract's storage has another layout"
 
 
-def _check_data(evidence: ChainEvidence, asked: tuple[str, str, str]) -> bytes:
+def check_data(evidence: ChainEvidence, asked: tuple[str, str, str]) -> bytes:
+    """Call data of ``check``."""
     controller, purpose, datum = asked
     carried = (grant_tuple(evidence.message), evidence.signature, evidence.root, list(evidence.proof))
     values = (carried, _raw(controller), keccak256(purpose.encode()), keccak256(datum.encode()))

@@ -1,7 +1,8 @@
-"""The embedded chain's own account: it pays with play money for whoever has none.
+"""A play-money network's own account: it pays for whoever has none.
 
-Its key lies in a keystore with an empty passphrase and hardly any key derivation, because it protects nothing: gas
-on that chain costs nothing, and no other chain knows the account.
+Its key lies in ``relay.json`` in the network's folder, a keystore with an empty passphrase and hardly any key
+derivation, because it protects nothing: gas costs nothing on an embedded chain or a devnet, and no other chain knows
+the account.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.storage.files import replace_file
 from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, random_key, seal_secret
 
-_NOTE = "Play money only: the relay of an embedded chain, sealed with an empty passphrase."
+_NOTE = "Play money only: this network's relay, sealed with an empty passphrase."
 
 
 def relay_key(path: Path) -> bytes:

@@ -1,0 +1,52 @@
+"""``doctor``: what is there, what answers, and what to do about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from registry.cli.app import START, app, command
+from registry.cli.checks import CHECKS, MISSING, OK, Check, answers
+from registry.cli.exits import USAGE
+from registry.cli.output import NAME, NO, YES, Line
+from registry.cli.session import Session
+
+_STYLES = {OK: YES, MISSING: NAME}
+_STATE_WIDTH = 9
+
+
+@command(app, "doctor", "consent doctor", panel=START)
+def doctor(session: Session) -> None:
+    """What is installed and reachable, and what to do about the rest.
+
+    Nothing is changed, no passphrase is asked for and no secret shown. Exit code 0 where all that is configured works,
+    2 where the configuration is wrong, 3 where something in it cannot be reached.
+    """
+    found: list[Check] = []
+    for name, checker in CHECKS.items():
+        with session.out.working(f"checking: {name}"):
+            # One mistake in the configuration is told once, however many checks meet it.
+            known = {check.detail for check in found if check.code}
+            found += [check for check in answers(session, name, checker) if check.detail not in known]
+    code = _code(found)
+    document = {"checks": [check._asdict() for check in found], "exit": code}
+    session.out.result(document, _lines(found))
+    raise typer.Exit(code)
+
+
+def _code(found: Sequence[Check]) -> int:
+    codes = {check.code for check in found}
+    return USAGE if USAGE in codes else max(codes)
+
+
+def _lines(found: Sequence[Check]) -> list[Line]:
+    width = max(len(check.name) for check in found) + 2
+    hang = _STATE_WIDTH + width
+    lines = []
+    for check in found:
+        style = _STYLES.get(check.state, NO)
+        lines.append(Line(f"{check.state:<{_STATE_WIDTH}}{check.name:<{width}}{check.detail}", hang, style))
+        if check.advice:
+            lines.append(Line(f"{'':<{hang}}{check.advice}", hang))
+    return lines

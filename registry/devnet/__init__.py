@@ -1,0 +1,1 @@
+"""A whole local network for developers: the programs it is made of, and one that starts and watches them."""

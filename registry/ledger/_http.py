@@ -1,0 +1,102 @@
+"""A node behind HTTP or HTTPS: a connection for each request, bounded in time and size."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from registry.core.errors import InvalidInput
+from registry.ledger._wire import MAX_ANSWER_BYTES, TooLarge, Unreachable, plain
+
+_TOO_LARGE = 413
+
+
+class Http:
+    """One URL, named without user name, password, path or query. Safe for threads."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        parts = _split(url)
+        self.name = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        self._timeout = timeout
+        self._secure = ssl.create_default_context() if parts.scheme == "https" else None
+        self._host, self._port = str(parts.hostname), parts.port
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **_login(parts)}
+
+    def exchange(self, body: bytes) -> bytes:
+        try:
+            with self._connected() as connection:
+                connection.request("POST", self._target, body, self._headers)
+                response = connection.getresponse()
+                raw = response.read(MAX_ANSWER_BYTES + 1)
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unreachable(f"not reachable ({plain(error)})") from None
+        if response.status == _TOO_LARGE:
+            raise TooLarge(f"HTTP status {_TOO_LARGE}")
+        if response.status != 200 and not raw.lstrip().startswith((b"{", b"[")):
+            raise Unreachable(f"HTTP status {response.status}")
+        if len(raw) > MAX_ANSWER_BYTES:
+            raise TooLarge(f"its answer has more than {MAX_ANSWER_BYTES:,} bytes")
+        return raw
+
+    @contextmanager
+    def _connected(self) -> Iterator[http.client.HTTPConnection]:
+        connection = self._connection()
+        late = threading.Event()
+        try:
+            connection.connect()
+            # A socket's time limit counts from byte to byte; a node that drips would never meet it.
+            watch = threading.Timer(self._timeout, _hang_up, (connection.sock, late))
+            watch.daemon = True
+            watch.start()
+            try:
+                yield connection
+            finally:
+                watch.cancel()
+        except (OSError, http.client.HTTPException):
+            if late.is_set():
+                raise TimeoutError from None
+            raise
+        finally:
+            connection.close()
+        if late.is_set():
+            raise TimeoutError
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._secure is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._secure)
+
+
+def _hang_up(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _split(url: str) -> SplitResult:
+    advice = "Give the node's address as http://HOST:PORT or https://HOST, or its socket as ipc:PATH."
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise InvalidInput("that is not the URL of a node", advice)
+    return parts
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}

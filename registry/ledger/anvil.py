@@ -1,0 +1,128 @@
+"""What a devnet asks of its anvil beside the chain itself: money, its whole state, what the registry logged.
+
+One cheap call (``anvil_nodeInfo``) tells whether there is anything new, so that watching costs a node next to nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+from registry.core.errors import LedgerUnavailable
+from registry.core.keccak import keccak256
+from registry.core.scalars import checksum, to_hex
+from registry.ledger._blocks import block_call, head_in
+from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger.base import Deployment, Head
+from registry.ledger.calls import REVOKED_ALL
+
+SECONDS = 3.0
+MAX_STATE_BYTES = 512 << 20
+ETHER = 10**18
+# What it asks again and again; a log of the node's calls is of more use without it.
+ROUTINE = ("anvil_nodeInfo", "anvil_dumpState")
+
+_KINDS = {
+    "0x" + keccak256(b"Anchored(bytes32,bytes32)").hex(): "anchor",
+    "0x" + keccak256(b"Revoked(bytes32)").hex(): "revocation",
+    REVOKED_ALL: "revoke-all",
+}
+
+
+class Logged(NamedTuple):
+    """One event of the registry. ``subject`` is the root, the handle or the address that it is about."""
+
+    kind: str
+    block: int
+    subject: str
+    transaction: str
+
+
+class Anvil:
+    """The node at ``url``; ``seconds`` bounds each request. Every method raises LedgerUnavailable."""
+
+    def __init__(self, url: str, seconds: float = SECONDS) -> None:
+        self._node = Node(url, seconds)
+        self._with_old_states = True
+
+    def tip(self) -> Head:
+        """The newest block."""
+        info = self._answer("anvil_nodeInfo")
+        try:
+            number, time = (_number(info[name]) for name in ("currentBlockNumber", "currentBlockTimestamp"))
+            return Head(number, str(info["currentBlockHash"]), time)
+        except (KeyError, TypeError, ValueError):
+            raise self._node.unavailable("it does not say where its chain ends, as anvil would") from None
+
+    def has(self, block: Head) -> bool:
+        """Is this block on the chain still?"""
+        answer = self._node.ask(block_call(block.number))
+        return isinstance(answer, dict) and head_in(self._node, answer).hash == block.hash
+
+    def balance(self, address: str) -> int:
+        """In wei."""
+        try:
+            return _number(self._answer("eth_getBalance", address, "latest"))
+        except (TypeError, ValueError):
+            raise self._node.unavailable("its answer holds no balance") from None
+
+    def fund(self, address: str, wei: int) -> None:
+        """Sees to it that the account has at least this much, from nowhere."""
+        if self.balance(address) < wei:
+            self._answer("anvil_setBalance", address, hex(wei))
+
+    def logged(self, deployment: Deployment, first: int, last: int) -> list[Logged]:
+        """What the registry logged in these blocks, in the chain's order."""
+        where = {"address": deployment.registry, "fromBlock": hex(first), "toBlock": hex(last)}
+        try:
+            found = [_logged(entry) for entry in self._answer("eth_getLogs", where)]
+        except (TypeError, KeyError, IndexError, ValueError):
+            raise self._node.unavailable("its answer holds no logs") from None
+        return [each for each in found if each is not None]
+
+    def state(self) -> bytes:
+        """The whole chain as JSON, as ``--load-state`` takes it.
+
+        With the states of the last blocks, for reading below the newest one, until they are too large for an answer.
+        """
+        try:
+            return self._dumped(self._with_old_states)
+        except LedgerUnavailable:
+            self.tip()  # a node that is silent is another matter
+            if not self._with_old_states:
+                raise
+            self._with_old_states = False
+            return self._dumped(False)
+
+    def _dumped(self, with_old_states: bool) -> bytes:
+        packed = hex_bytes(self._answer("anvil_dumpState", with_old_states))
+        reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip
+        try:
+            state = reader.decompress(packed or b"", MAX_STATE_BYTES)
+        except zlib.error:
+            state = b""
+        if not state or not reader.eof:
+            raise self._node.unavailable("it did not give its whole state")
+        return state
+
+    def _answer(self, method: str, *params: Any) -> Any:
+        answer = self._node.ask(Call(method, params))
+        if isinstance(answer, NodeError):
+            raise self._node.unavailable(f"it refused {method}: {answer.message}")
+        return answer
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int else int(value, 16)
+
+
+def _logged(entry: Any) -> Logged | None:
+    """None for an event that is none of ours."""
+    kind = _KINDS.get(entry["topics"][0])
+    if kind is None:
+        return None
+    word = hex_bytes(entry["topics"][1])
+    if word is None or len(word) != 32:
+        raise ValueError("no word")
+    subject = checksum(word[12:]) if kind == "revoke-all" else to_hex(word)
+    return Logged(kind, _number(entry["blockNumber"]), subject, str(entry["transactionHash"]))

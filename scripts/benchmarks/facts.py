@@ -1,0 +1,53 @@
+"""What reading the facts of a thousand grants takes, from anvil over HTTP: best of two runs.
+
+In one batch (`RpcLedger.facts` with all of them), one after the other, and one after the other as web3.py's plain
+contract calls, which check neither the chain nor that they all speak of one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry.core.facts import AnchorFacts, Question
+from registry.core.scalars import checksum, to_hex
+from registry.ledger.deploying import deploy
+from registry.ledger.rpc import RpcLedger
+from registry.wallets.keywallet import KeyWallet
+from scripts.benchmarks.figures import Figure, best_of
+from scripts.benchmarks.nodes import ANVIL_KEY, Chain, anvil, artifact, word
+
+GRANTS = 1_000
+RUNS = 2
+
+
+def measure() -> Iterator[Figure]:
+    """Times all three ways on one node."""
+    with anvil() as url:
+        chain, deployment = Chain(url), deploy(url, KeyWallet(ANVIL_KEY))
+        contract = chain.at(deployment.registry, artifact("ConsentRegistry")).functions
+        ledger, questions = RpcLedger(url, deployment), _questions()
+        chain.send(contract.anchor(questions[0].root, word("manifest")))
+
+        def batch() -> list[AnchorFacts]:
+            return list(ledger.facts(questions).anchors.values())
+
+        def singly() -> list[AnchorFacts]:
+            return [ledger.facts([question]).anchors[question] for question in questions]
+
+        def plainly() -> list[AnchorFacts]:
+            return [AnchorFacts(*contract.facts(*question).call()) for question in questions]
+
+        assert batch() == plainly() and all(facts.anchored_at for facts in batch())
+        best = best_of({"batch": batch, "singly": singly, "plainly": plainly}, RUNS)
+    yield Figure("grants in one batch", GRANTS / best["batch"], "a second")
+    yield Figure("grants one by one", GRANTS / best["singly"], "a second")
+    yield Figure("grants one by one, web3.py's contract calls", GRANTS / best["plainly"], "a second")
+    yield Figure("one batch against one by one", best["singly"] / best["batch"], "times as fast")
+    yield Figure("one batch against web3.py's contract calls", best["plainly"] / best["batch"], "times as fast")
+
+
+def _questions() -> list[Question]:
+    """A thousand people's grants under one root."""
+    root = to_hex(word("root"))
+    people = ((to_hex(word(f"handle {i}")), checksum(word(f"subject {i}")[:20])) for i in range(GRANTS))
+    return [Question(root, *person) for person in people]

@@ -1,0 +1,296 @@
+"""Which chain and which store a command uses, who said so, and what a person is told before they sign."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.client.networks import read_settings, write_settings
+from registry.core.cids import cid_of_block
+from registry.ledger._jsonrpc import Call, Node
+from registry.ledger.base import read_deployment
+from registry.storage.blocks import SqliteBlocks
+from tests.cli.consent_world import Consent, no_of
+from tests.cli.real_network import DATUM, anvil, make_network, make_parties
+from tests.storage.http_answers import Answer, answering
+
+pytestmark = pytest.mark.slow
+NOBODY = "http://127.0.0.1:9"
+SECRET = "4f2ac3e1b0d94d7d"
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[str]:
+    with anvil() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def made(chain: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("real")
+    return make_parties(folder, make_network(folder / "network", chain))
+
+
+@pytest.fixture
+def real(made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Consent]:
+    """Alice and Aurelle on anvil, on a network whose folder says so; the settings are put back afterwards."""
+    before = read_settings(made / "network")
+    capsys.readouterr()
+    yield Consent(made, capsys, monkeypatch)
+    (made / "network" / "network.toml").unlink()
+    write_settings(made / "network", **before)
+    (made / "alice" / "config.toml").write_text('key = "main"\n')
+
+
+def block_of(real: Consent) -> int:
+    return int(Node(read_settings(real.folder / "network")["rpc_url"], 10).ask(Call("eth_blockNumber")), 16)
+
+
+def granted(real: Consent) -> Path:
+    return Path(real.json("grant", real.folder / "request.json", "--yes")["file"])
+
+
+def test_the_folder_alone_is_the_network(real: Consent, chain: str) -> None:
+    before = block_of(real)
+    status = real.json("status")
+    assert (status["chainId"], status["block"]) == (31337, before)
+    file = granted(real)
+    assert real.json("verify", file, who="aurelle")["chainId"] == 31337 and block_of(real) == before + 1
+    assert not (real.folder / "network" / "chain.sqlite").exists()
+
+
+def test_what_is_nearer_to_the_person_goes_first(real: Consent, chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = real.folder / "network"
+    write_settings(network, rpc_url=NOBODY)
+    assert no_of(real("status")) == (3, "LedgerUnavailable")
+    config = real.folder / "alice" / "config.toml"
+    config.write_text(f'rpc_url = "{chain}"\n')
+    assert real("status").code == 0
+    monkeypatch.setenv("CONSENT_RPC_URL", NOBODY)
+    assert no_of(real("status")) == (3, "LedgerUnavailable")
+    assert real("status", "--rpc-url", chain).code == 0
+
+
+def test_a_zero_nearer_to_the_person_is_said_all_the_same(real: Consent) -> None:
+    file = granted(real)
+    write_settings(real.folder / "network", confirmations=1000)
+    assert no_of(real("verify", file)) == (1, "NotAnchored")
+    (real.folder / "alice" / "config.toml").write_text("confirmations = 0\n")
+    assert real("verify", file).code == 0
+
+
+def test_before_anything_is_signed_the_place_is_told(real: Consent, chain: str) -> None:
+    deployment = read_deployment(real.folder / "network" / "deployment.json")
+    place = f"On chain 31337, registry {deployment.registry}, through {chain} (named by network.toml; network "
+    given = real("grant", real.folder / "request.json", "--yes")
+    assert place in given.err and given.err.index("You sign this sentence") < given.err.index(place)
+    file = max((real.folder / "alice" / "evidence").glob("0x*.json"), key=lambda path: path.stat().st_mtime_ns)
+    assert place in real("accept", file, who="aurelle").err
+    assert place in real("revoke", file).err
+    asked = real("request", "--notice", real.folder / "notice.json", "--out", real.folder / "r2.json", who="aurelle")
+    assert place in asked.err
+    assert (
+        f"through {chain} (named by --rpc-url"
+        in real("refuse", real.folder / "r2.json", "--rpc-url", chain, "--yes").err
+    )
+
+
+def test_a_network_on_another_node_is_not_what_it_says(real: Consent) -> None:
+    with anvil("--chain-id", "31338") as other:
+        write_settings(real.folder / "network", rpc_url=other)
+        answer = real("grant", real.folder / "request.json", "--yes")
+        assert no_of(answer)[0] == 3 and "chain 31338" in answer.err
+    assert "You sign" not in answer.err
+
+
+def test_a_folder_may_not_choose_what_is_the_persons(real: Consent) -> None:
+    file = real.folder / "network" / "network.toml"
+    for line in ('sender = "main"', 'key = "other"', 'ipfs_credentials = "/etc/passwd"', 'network = "/"'):
+        file.write_text(line)
+        answer = real("status")
+        assert no_of(answer) == (2, "InvalidInput") and "network.toml" in answer.err and "Traceback" not in answer.err
+
+
+def test_credentials_never_go_where_a_folder_says(real: Consent) -> None:
+    alice = real.folder / "alice"
+    secret = alice / "node.txt"
+    secret.touch(mode=0o600)
+    secret.write_text(f"basic alice:{SECRET}\n")
+    asked: list[dict[str, str]] = []
+
+    def respond(request: Any) -> Answer:
+        asked.append(request.headers)
+        return Answer(status=401)
+
+    with answering(respond) as node:
+        write_settings(real.folder / "network", ipfs=node.url)
+        (alice / "config.toml").write_text('ipfs_credentials = "node.txt"\n')
+        answer = real("vault", "add", real.folder / "request.json", "--category", DATUM)
+        assert no_of(answer) == (2, "InvalidInput") and asked == []
+        (alice / "config.toml").write_text(f'ipfs_credentials = "node.txt"\nipfs = "{node.url}"\n')
+        answer = real("vault", "add", real.folder / "request.json", "--category", DATUM, "-v")
+        assert no_of(answer._replace(err=answer.err.splitlines()[-2])) == (3, "StorageUnavailable")
+        assert "refuses the credentials" in answer.err and SECRET not in answer.err
+        assert asked and all(headers["Authorization"].startswith("Basic ") for headers in asked)
+        secret.chmod(0o644)
+        answer = real("vault", "add", real.folder / "request.json", "--category", DATUM)
+        assert no_of(answer) == (2, "InvalidInput") and "chmod 600" in answer.err
+
+
+def test_a_key_in_a_url_is_never_shown(real: Consent, chain: str) -> None:
+    write_settings(real.folder / "network", rpc_url=f"{chain}/?key={SECRET}")
+    said = ""
+    for line in (["status"], ["grant", real.folder / "request.json", "--yes"], ["doctor"]):
+        for form in (["-v"], ["--json"]):
+            answer = real(*line, *form)
+            assert answer.code == 0
+            said += answer.out + answer.err
+    write_settings(real.folder / "network", rpc_url=f"{NOBODY}/v3/{SECRET}")
+    for line in (["status", "-v"], ["doctor", "-v"], ["doctor", "--json"]):
+        answer = real(*line)
+        assert answer.code == 3
+        said += answer.out + answer.err
+    assert "127.0.0.1:9" in said and SECRET not in said
+
+
+def test_what_the_store_lacks_is_read_from_a_gateway(real: Consent) -> None:
+    network = real.folder / "network"
+    real.json("vault", "add", real.folder / "request.json", "--category", DATUM)
+    file = granted(real)
+    data = (network / "blocks.sqlite").read_bytes()
+    with SqliteBlocks(network / "blocks.sqlite") as store:
+        kept = {cid: store.get(cid) for cid in _cids_of(store)}
+    (network / "blocks.sqlite").unlink()
+
+    def respond(request: Any) -> Answer:
+        cid = request.path.split("/ipfs/")[1].split("?")[0]
+        return Answer(body=kept[cid]) if cid in kept else Answer(status=404)
+
+    with answering(respond) as gateway:
+        assert no_of(real("open", file, "--out", real.folder / "o1", who="aurelle")) == (3, "StorageUnavailable")
+        write_settings(network, gateways=[gateway.url])
+        assert real("open", file, "--out", real.folder / "o1", who="aurelle").code == 0
+    (network / "blocks.sqlite").write_bytes(data)
+
+
+def _cids_of(store: SqliteBlocks) -> list[str]:
+    rows = store._db.execute("SELECT CAST(data AS BLOB) FROM blocks WHERE live = 1").fetchall()
+    return [cid_of_block(row[0]) for row in rows]
+
+
+class TestWithoutAFolder:
+    def verify(self, real: Consent, *more: str) -> Any:
+        return real("verify", self.file, "--network", real.folder / "none", *more)
+
+    @pytest.fixture(autouse=True)
+    def _granted(self, real: Consent) -> None:
+        self.file = granted(real)
+        self.registry = read_deployment(real.folder / "network" / "deployment.json").registry
+
+    def test_an_auditor_names_the_registry(self, real: Consent, chain: str) -> None:
+        asked = ("--rpc-url", chain, "--registry", self.registry)
+        answer = self.verify(real, *asked)
+        assert answer.code == 0 and "block" in answer.out
+        assert self.verify(real, *asked[:3], self.registry.lower()).code == 0
+        assert not (real.folder / "none").exists()
+        real("revoke", self.file)
+        answer = self.verify(real, *asked)
+        assert no_of(answer) == (1, "Revoked")
+
+    def test_what_was_not_yet_revoked_then(self, real: Consent, chain: str) -> None:
+        then = json.loads(self.file.read_bytes())["statement"]["message"]["issuedAt"] + 1
+        asked = ("--rpc-url", chain, "--registry", self.registry, "--at", str(then))
+        assert self.verify(real, *asked).code == 0
+
+    def test_the_file_does_not_name_it(self, real: Consent, chain: str) -> None:
+        assert no_of(self.verify(real, "--rpc-url", chain)) == (2, "InvalidInput")
+        verifier = read_deployment(real.folder / "network" / "deployment.json").verifier
+        for other, said in ((verifier, "is not a ConsentRegistry"), ("0x" + "11" * 20, "no contract")):
+            answer = self.verify(real, "--rpc-url", chain, "--registry", other)
+            assert no_of(answer) == (3, "LedgerUnavailable") and said in answer.err
+
+    def test_a_node_has_to_be_named(self, real: Consent) -> None:
+        answer = self.verify(real, "--registry", self.registry)
+        assert no_of(answer) == (2, "InvalidInput") and "--rpc-url" in answer.err
+        assert no_of(self.verify(real, "--registry", "0x12", "--rpc-url", NOBODY)) == (2, "InvalidInput")
+        assert no_of(self.verify(real, "--registry", self.registry, "--rpc-url", NOBODY)) == (3, "LedgerUnavailable")
+
+
+class TestConfirmations:
+    def test_a_writing_command_waits_for_them(self, real: Consent, chain: str) -> None:
+        node = Node(chain, 10)
+        node.ask(Call("evm_setIntervalMining", (1,)))
+        try:
+            before = block_of(real)
+            given = real.json("grant", real.folder / "request.json", "--yes", "--confirmations", "2")
+            assert block_of(real) >= given["anchor"]["block"] + 2 > before + 2
+            assert real("verify", given["file"], "--confirmations", "2").code == 0
+        finally:
+            node.ask(Call("evm_setIntervalMining", (0,)))
+            node.ask(Call("evm_setAutomine", (True,)))
+
+    def test_the_embedded_chain_has_none_to_wait_for(self, asked: Consent) -> None:
+        answer = asked("grant", asked.folder / "request.json", "--yes", "--confirmations", "1")
+        assert no_of(answer) == (2, "InvalidInput") and not (asked.folder / "alice" / "evidence").exists()
+
+
+def test_the_terminal_shows_that_it_waits(real: Consent, chain: str) -> None:
+    node = Node(chain, 10)
+    node.ask(Call("evm_setIntervalMining", (2,)))
+    try:
+        shown = on_a_terminal(real, "grant", real.folder / "request.json", "--yes")
+    finally:
+        node.ask(Call("evm_setIntervalMining", (0,)))
+        node.ask(Call("evm_setAutomine", (True,)))
+    assert "waiting for a block" in shown and "Hand over" in shown
+
+
+def on_a_terminal(real: Consent, *arguments: object) -> str:
+    """All that a terminal shows while the command runs."""
+    ours, theirs = pty.openpty()
+    own = {"CONSENT_NETWORK": str(real.folder / "network"), "CONSENT_HOME": str(real.folder / "alice")}
+    line = [sys.executable, "-m", "registry", *map(str, arguments)]
+    process = subprocess.Popen(
+        line, env=os.environ | own | {"TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how Linux says that the other end has closed
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    return shown.decode(errors="replace")
+
+
+def test_a_missing_extra_is_named(real: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("registry.storage.kubo", "registry.storage._kuboapi", "registry.storage._ipfs"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delattr(name, raising=False)
+    monkeypatch.setitem(sys.modules, "ipfshttpclient", None)
+    answer = real("vault", "add", real.folder / "request.json", "--category", DATUM, "--ipfs", NOBODY)
+    assert no_of(answer) == (2, "InvalidInput") and "pip install 'consent-registry[ipfs]'" in answer.err
+
+
+def test_verifying_loads_no_web3_and_no_ipfs(real: Consent) -> None:
+    file = granted(real)
+    write_settings(real.folder / "network", ipfs=NOBODY)
+    listing = (
+        "import sys; from registry.cli.running import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    )
+    own = {"CONSENT_NETWORK": str(real.folder / "network"), "CONSENT_HOME": str(real.folder / "aurelle")}
+    line = [sys.executable, "-c", listing, "verify", str(file)]
+    done = subprocess.run(line, env=os.environ | own, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("Yes")
+    needless = {"web3", "eth", "eth_account", "ipfshttpclient", "requests", "registry.core.sealing"}
+    assert sorted(needless.intersection(done.stderr.split())) == []

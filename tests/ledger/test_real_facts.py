@@ -1,0 +1,140 @@
+"""Facts from real clients: many at once, in batches as they take them, of states they no longer have; and alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from registry.core.errors import LedgerUnavailable, NotConsented
+from registry.core.evidence import Evidence
+from registry.core.facts import AnchorFacts, Question, SignatureQuestion
+from registry.core.locks import lock_of, tag_of
+from registry.core.scalars import checksum, to_hex
+from registry.core.statements import domain_of
+from registry.core.verifier import questions, verify
+from registry.ledger._jsonrpc import MAX_BATCH, Call, Node
+from registry.ledger.base import Deployment
+from registry.ledger.rpc import RpcLedger
+from tests.builders import evidence_of, grant_message, policy
+
+from .fake_node import NOBODY, ZERO
+from .levers import AnvilLevers, GethLevers, RpcLevers, running_anvil, running_geth
+
+Running = tuple[str, Deployment]
+
+
+@pytest.fixture(scope="module")
+def small_geth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """It takes a few calls at once, answers little at once, and keeps the states of its last 128 blocks."""
+    limits = ["--rpc.batch-request-limit", "60", "--rpc.batch-response-max-size", "8000"]
+    with running_geth(tmp_path_factory.mktemp("s"), *limits) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def twin(geth: Running) -> Iterator[Running]:
+    """An anvil that says it is geth's chain."""
+    with running_anvil("--chain-id", str(geth[1].chain_id)) as node:
+        yield node
+
+
+def word() -> str:
+    return to_hex(os.urandom(32))
+
+
+@pytest.mark.parametrize("kind", ["anvil", "geth", "small_geth"])
+def test_the_facts_of_many_grants(request: pytest.FixtureRequest, kind: str) -> None:
+    url, deployment = request.getfixturevalue(kind)
+    levers = (AnvilLevers if kind == "anvil" else GethLevers)(url, deployment)
+    root = word()
+    anchored = levers.ledger.transact("anchor", root, ZERO).time
+    asked = [Question(word(), word(), NOBODY) for _ in range(1_200)]
+    asked[::100] = [Question(root, word(), NOBODY) for _ in range(12)]
+    found = levers.ledger.facts(asked).anchors
+    assert list(found) == asked
+    assert [facts.anchored_at for facts in found.values()] == [anchored if q.root == root else 0 for q in asked]
+
+
+def test_what_a_node_takes_at_once_is_found_out_once(small_geth: Running) -> None:
+    node = Node(small_geth[0], 10)
+    assert node.ask_all([Call("eth_chainId")] * 200) == ["0x539"] * 200
+    assert node._most == 50 < MAX_BATCH
+
+
+@pytest.mark.parametrize("kind", ["anvil", "geth"])
+def test_the_cutoffs_of_many_subjects_in_the_past(request: pytest.FixtureRequest, kind: str) -> None:
+    """More than geth takes in one filter."""
+    levers = (AnvilLevers if kind == "anvil" else GethLevers)(*request.getfixturevalue(kind))
+    subject = levers.wallet()
+    cutoff = levers.ledger.transact("revokeAll", sender=subject).time
+    levers.mine(1)
+    asked = [Question(ZERO, ZERO, checksum(os.urandom(20))) for _ in range(1_100)]
+    asked[700] = Question(ZERO, ZERO, subject.address)
+    found = levers.ledger.facts(asked, as_of=cutoff).anchors
+    assert {question: facts.cutoff for question, facts in found.items() if facts.cutoff} == {asked[700]: cutoff}
+
+
+def test_old_states_that_geth_no_longer_has(small_geth: Running) -> None:
+    levers = GethLevers(*small_geth)
+    account = levers.contract("yes")
+    created = levers.ledger.head()
+    question = SignatureQuestion(account, os.urandom(32), b"x")
+    levers.mine(131)
+    assert levers.ledger.facts([], [question]).signatures[question]
+    _old_states_are_missed(levers, question, created.time)
+
+
+def test_old_states_that_anvil_no_longer_has() -> None:
+    with running_anvil("--prune-history", "2") as node:
+        levers = AnvilLevers(*node)
+        question = SignatureQuestion(levers.contract("yes"), os.urandom(32), b"x")
+        created = levers.ledger.head()
+        levers.pass_time(10)
+        levers.mine(10)
+        _old_states_are_missed(levers, question, created.time)
+
+
+def _old_states_are_missed(levers: RpcLevers, question: SignatureQuestion, time: int) -> None:
+    for how in ({"as_of": time}, {"depth": levers.ledger.head().number - levers.ledger.deployment.block}):
+        with pytest.raises(LedgerUnavailable, match="cannot read block") as caught:
+            levers.ledger.facts([Question(word(), ZERO, NOBODY)], [question], **how)
+        assert "archive node" in caught.value.advice
+    # Anchors, revocations and cutoffs of the past need no old state.
+    facts = levers.ledger.facts([Question(word(), ZERO, NOBODY)], as_of=time)
+    assert facts.as_of == time and list(facts.anchors.values()) == [AnchorFacts(0, 0, 0)]
+
+
+def test_evidence_is_judged_alike_by_both_clients(geth: Running, twin: Running) -> None:
+    """One chain id, one address, the same transactions: what was made for one client verifies against the other."""
+    ledgers: list[RpcLedger] = [GethLevers(*geth).ledger, AnvilLevers(*twin).ledger]
+    first = ledgers[0].deployment
+    assert all(msgspec.structs.replace(each.deployment, block=first.block) == first for each in ledgers)
+    secret, salt, now = os.urandom(32), word(), min(each.head().time for each in ledgers)
+    message = grant_message(
+        salt=salt, issued_at=now, not_before=now, expires_at=now + 86_400, revocation=lock_of(secret)
+    )
+    evidence = evidence_of(message, domain=domain_of(first.chain_id, first.registry))
+    assert evidence.anchor is not None
+
+    def answers() -> list[str]:
+        return [_judged(evidence, each) for each in ledgers]
+
+    assert answers() == ["NotAnchored"] * 2
+    for each in ledgers:
+        each.transact("anchor", evidence.anchor.root, ZERO)
+    assert answers() == ["yes"] * 2
+    for each in ledgers:
+        each.transact("revoke", secret, tag_of(message.subject, salt))
+    assert answers() == ["Revoked"] * 2
+
+
+def _judged(evidence: Evidence, ledger: RpcLedger) -> str:
+    facts, deployment = ledger.facts(*questions(evidence)), ledger.deployment
+    try:
+        verify(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)
+    except NotConsented as error:
+        return type(error).__name__
+    return "yes"
