@@ -83,6 +83,6 @@ def _unexpected(out: Output, error: Exception, arguments: Sequence[str]) -> int:
 @cache
 def program() -> Callable[..., Any]:
     """The whole command line, built once."""
-    from registry.cli import answers, demo, endings, homes, judging, keys, notices, vaults  # noqa: F401
+    from registry.cli import answers, demo, endings, homes, judging, keys, notices, signing, vaults  # noqa: F401
 
     return typer.main.get_command(app)

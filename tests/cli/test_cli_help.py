@@ -38,6 +38,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore demo"
     groups = {"keys": "new import list show", "vault": "add list show", "notice": "new check publish show"}
     groups["evidence"] = "show canonical"
+    wanted += " sign signer"
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
     assert set(LEAVES) == expected
 
