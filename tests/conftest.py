@@ -22,6 +22,7 @@ for _name in [name for name in os.environ if name.startswith("CONSENT_") and nam
 _SLOW = (
     "cli/test_cli_process.py",
     "cli/test_cli_story.py",
+    "cli/test_page_in_chromium.py",
     "contracts/",
     "core/test_cids.py",
     "devnet/",

@@ -31,6 +31,7 @@ evidence = group(
 )
 File = Annotated[str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")]
 _Terms = Iterable[str] | None
+_SHOWN = "This is what the file says; `consent verify` says whether it holds."
 
 
 @command(
@@ -139,8 +140,15 @@ def status(session: Session) -> None:
     session.out.result(document, lines)
 
 
-@command(evidence, "show", "consent evidence show grant.json")
-def show(session: Session, file: File) -> None:
+@command(evidence, "show", "consent evidence show grant.json\nconsent evidence show grant.json --html grant.html")
+def show(
+    session: Session,
+    file: File,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to read and print; it must not exist yet.")
+    ] = None,
+    language: Annotated[str, typer.Option(metavar="TAG", help="The page's own words: en or fr.")] = "en",
+) -> None:
     """What a file says, in words.
 
     Nothing of it is checked against the chain: that is `consent verify`.
@@ -149,9 +157,22 @@ def show(session: Session, file: File) -> None:
 
     raw = session.home.find(file)
     found = parse_evidence(raw)
-    advice = "This is what the file says; `consent verify` says whether it holds."
-    lines: list[str | Line] = [*table(evidence_rows(found)), "", advice]
+    if html is not None:
+        _write_page(session, found, raw, html, language)
+        return
+    lines: list[str | Line] = [*table(evidence_rows(found)), "", _SHOWN]
     session.out.result(json.loads(raw), lines)
+
+
+def _write_page(session: Session, found: Evidence, raw: bytes, file: Path, language: str) -> None:
+    from registry.cli.pages import evidence_page
+    from registry.storage.files import replace_file
+
+    if file.exists():
+        raise InvalidInput(f"{file} exists already", "Name a new file; a page never replaces another.")
+    page = evidence_page(found, raw, language)
+    replace_file(file, page)
+    session.out.result({"file": str(file), "bytes": len(page)}, [f"{file}  {len(page):,} bytes", _SHOWN])
 
 
 @command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json")

@@ -94,6 +94,7 @@ def program() -> Callable[..., Any]:
         judging,
         keys,
         notices,
+        signing,
         vaults,
     )
 

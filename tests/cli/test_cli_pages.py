@@ -1,0 +1,213 @@
+"""``evidence show --html``: what the page says, and that nothing a brand wrote is ever more than text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import unicodedata
+from hashlib import sha256
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.cli.sheets import Sheet
+from registry.core.errors import InvalidInput
+from registry.core.evidence import write_evidence
+from registry.core.locks import handle_of, tag_of
+from registry.core.notices import notice_digest
+from registry.core.scalars import to_hex
+from tests.builders import account, evidence_of, grant_message, notice_bytes, word
+from tests.cli.consent_world import Consent
+from tests.cli.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, branded, page
+
+WORDS = json.loads((Path(__file__).parents[2] / "registry" / "data" / "pages" / "evidence.json").read_bytes())
+EVERY = [(name, language) for name in CASES for language in WORDS]
+_TEXT = "h1 h2 h3 p ul li dl dt dd div span bdi strong code pre blockquote details summary"
+ELEMENTS = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "aside"}
+ELEMENTS |= set(_TEXT.split())
+ATTRIBUTES = {"class", "lang", "dir", "aria-hidden"}
+OF_META = {"charset", "http-equiv", "content", "name"}
+
+
+def checks(said: str) -> list[tuple[str, str]]:
+    """(heading, state) of each proof on an English page."""
+    return re.findall(r'<h3>([^<]+) <span class="state">\(([^)]+)\)</span></h3>', said)
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_every_kind_in_every_language(name: str, language: str) -> None:
+    said, words = page(CASES[name], language), WORDS[language]
+    text = Seen(said).text
+    assert words["warning"] in text and words[f"summary.{CASES[name].kind}"] in text
+    assert said.startswith(f'<!DOCTYPE html>\n<html lang="{language}">')
+    assert to_hex(CASES[name].digest) in text and CASES[name].signature in text
+    assert "0x" + sha256(write_evidence(CASES[name])).hexdigest() in text
+    assert words["broken"] not in text and words["no"] not in said
+    assert page(CASES[name], language) == said
+
+
+def test_both_languages_have_the_same_words() -> None:
+    first, *others = ({k: sorted(Template(v).get_identifiers()) for k, v in words.items()} for words in WORDS.values())
+    assert others == [first]
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_nothing_is_asked_of_anybody(name: str, language: str) -> None:
+    """No element that loads, runs, sends or leads anywhere; the policy of the page allows its own style alone."""
+    said = page(CASES[name], language)
+    for element, attributes in Seen(said).elements:
+        assert element in ELEMENTS and {key for key, _ in attributes} <= (OF_META if element == "meta" else ATTRIBUTES)
+    (style,) = re.findall("<style>(.*)</style>", said, re.DOTALL)
+    assert "url(" not in style and "@import" not in style
+    allowed = base64.b64encode(sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in said
+
+
+def test_what_is_proved_is_told_from_what_is_not() -> None:
+    computed, chain = "computed from the file", "ask the chain"
+    common = [("Who signed", computed), ("What was shown", computed), ("The way to the chain", computed)]
+    common += [("That it existed, and since when", chain), ("That it has not been ended", chain)]
+    both = "Both sides hold the same text"
+    assert checks(page(CASES["accepted"])) == [*common, (both, computed)]
+    assert checks(page(CASES["grant"])) == [*common, (both, "not in this file")]
+    assert checks(page(CASES["refusal"])) == common[:4]
+    assert checks(page(CASES["request"])) == [*common[:2], common[4]]
+    assert checks(page(CASES["acceptance"])) == [common[0], common[2], common[3], ("Which permission", chain)]
+
+
+def test_a_forged_signature_is_not_called_good() -> None:
+    said = page(evidence_of(grant_message(), signer=account("mallory")))
+    assert checks(said)[0] == ("Who signed", "ask the chain")
+    delegated = msgspec.structs.replace(GRANT, mandate={})
+    assert checks(page(delegated))[0] == ("Who signed", "ask the chain") and "under a mandate" in page(delegated)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "heading"),
+    [
+        (msgspec.structs.replace(GRANT, notice=notice_bytes(maxDays=364).decode()), "What was shown"),
+        (evidence_of(grant_message(statement="I allow everything.")), "What was shown"),
+        (msgspec.structs.replace(GRANT, signature="0x" + "11" * 65), "The way to the chain"),
+        (
+            msgspec.structs.replace(CASES["accepted"], statement=evidence_of(grant_message()).statement),
+            "Both sides hold the same text",
+        ),
+    ],
+    ids=["another-notice", "another-sentence", "another-signature", "another-grant"],
+)
+def test_a_file_that_contradicts_itself_says_so_at_the_top(evidence: msgspec.Struct, heading: str) -> None:
+    said = page(evidence)  # type: ignore[arg-type]
+    assert (heading, "does not fit") in checks(said)
+    assert said.index(WORDS["en"]["broken"]) < said.index("<section>")
+
+
+def test_how_to_end_it_without_this_software() -> None:
+    said = Seen(page(GRANT)).text
+    message = GRANT.statement.message
+    (found,) = re.findall(r"lock(0x[0-9a-f]{64})saltHash(0x[0-9a-f]{64})", said)
+    assert found[0] == message.revocation
+    assert handle_of(found[0], tag_of(message.subject, message.salt)) == GRANT.handle and GRANT.handle in said
+    assert f"consent revoke {to_hex(GRANT.digest)[:14]}" in said
+
+
+def test_the_hints_are_claims() -> None:
+    said = page(GRANT)
+    assert said.index("Only claimed") < said.index(GRANT.anchor.transaction)
+    assert "aurelle.example" in said[said.index("Only claimed") : said.index("Times")]
+
+
+def test_the_sentence_is_in_the_language_it_was_signed_in() -> None:
+    french = page(evidence_of(grant_message(language="fr")))
+    assert re.search(r'<blockquote lang="fr"><p dir="auto">J&#x27;autorise ', french)
+    assert "The same in “en”" in french
+    assert '<blockquote lang="en">' in page(GRANT, "fr")
+    unknown = page(evidence_of(grant_message(statement="I allow everything.")))
+    assert "I allow everything." in unknown
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_markup_of_a_brand_is_text(language: str) -> None:
+    seen, plain = Seen(page(branded(MARKUP), language)), Seen(page(branded("words"), language))
+    assert seen.elements == plain.elements and seen.text.count(MARKUP) > 15
+
+
+PIECES = ["<b ", "</p>", "<!--", "<", ">", "&", "&lt;", '"', "'", " onclick=", "=", " "]
+
+
+def texts(**but: Any) -> st.SearchStrategy[str]:
+    """Any text, rich in what is markup."""
+    pieces = st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"], **but)
+    return st.lists(pieces, max_size=30).map("".join)
+
+
+@given(texts(exclude_characters="{}"))
+def test_no_text_of_a_brand_changes_the_page(said: str) -> None:
+    said = "".join(c for c in said if unicodedata.category(c) not in ("Cc", "Cf"))
+    said = unicodedata.normalize("NFC", f"x{said}")
+    assert Seen(page(branded(said))).elements == Seen(page(branded("words"))).elements
+
+
+@given(texts())
+def test_no_sentence_changes_the_page(said: str) -> None:
+    """Unlike a notice's words, a message's sentence may hold anything."""
+    shown = page(evidence_of(grant_message(statement=said)))
+    assert Seen(shown).elements == Seen(page(evidence_of(grant_message(statement="words")))).elements
+    body = shown[shown.index("<main>") :].replace("\n", "")
+    assert not [c for c in body if unicodedata.category(c) in ("Cc", "Cf")]
+
+
+def test_control_and_bidirectional_characters_are_spelled_out() -> None:
+    shown = page(evidence_of(grant_message(statement="a\u202eb\x1b[2J\nc\u200bd")))
+    assert r"a\u202eb\x1b[2J\nc\u200bd" in shown
+
+
+def test_a_language_that_it_is_not_written_in() -> None:
+    with pytest.raises(InvalidInput, match="not written in 'de'"):
+        Sheet("evidence", "de")
+
+
+def test_the_notices_fingerprint_and_address_are_there() -> None:
+    said = page(GRANT)
+    assert notice_digest(notice_bytes()) in said and "bafkrei" in said
+    assert "Notice, CID" not in page(ACCEPTANCE)
+    assert "Replaces" in said and "Replaces" not in page(evidence_of(grant_message(supersedes=word(0))))
+
+
+class TestTheCommand:
+    def test_a_page_is_written(self, accepted: Consent, tmp_path: Path) -> None:
+        out = tmp_path / "grant.html"
+        answer = accepted("evidence", "show", accepted.grant, "--html", out)
+        assert answer.code == 0 and answer.err == "" and "`consent verify` says whether it holds" in answer.out
+        shown = out.read_text("utf-8")
+        assert all(state in ("computed from the file", "ask the chain") for _, state in checks(shown))
+        assert len(checks(shown)) == 6 and 'lang="en"' in shown
+
+    def test_in_french_by_its_digest_for_programs(self, granted: Consent, tmp_path: Path) -> None:
+        out = tmp_path / "grant.html"
+        line = ("evidence", "show", granted.grant.stem[:12], "--html", out, "--language", "fr")
+        assert granted.json(*line) == {"file": str(out), "bytes": out.stat().st_size}
+        assert '<html lang="fr">' in out.read_text("utf-8")
+
+    def test_it_replaces_nothing(self, granted: Consent, tmp_path: Path) -> None:
+        out = tmp_path / "mine.html"
+        out.write_text("mine")
+        answer = granted("evidence", "show", granted.grant, "--html", out)
+        assert answer.code == 2 and "exists already" in answer.err and out.read_text() == "mine"
+
+    @pytest.mark.parametrize("options", [["--language", "de"], ["--language", ""]])
+    def test_a_language_that_we_do_not_speak(self, granted: Consent, tmp_path: Path, options: list[str]) -> None:
+        out = tmp_path / "grant.html"
+        answer = granted("evidence", "show", granted.grant, "--html", out, *options)
+        assert answer.code == 2 and "en, fr" in answer.err and not out.exists()
+
+    def test_a_file_that_is_no_evidence(self, granted: Consent, tmp_path: Path) -> None:
+        wrong, out = tmp_path / "wrong.json", tmp_path / "page.html"
+        wrong.write_text("{}")
+        assert granted("evidence", "show", wrong, "--html", out).code == 1 and not out.exists()
