@@ -21,12 +21,13 @@ from registry.core.keccak import keccak256
 from registry.core.scalars import to_hex
 from registry.ledger import calls
 from registry.ledger._jsonrpc import Call, Node, NodeError
-from registry.ledger.base import Receipt, Sender
+from registry.ledger.base import Broadcaster, Receipt, Sender
 
 # A contract's state may change between the estimate and the block.
 _GAS_MARGIN = 1.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 
+_ANOTHER = "It did what it did for that account; choose the right one in the wallet, and do it again."
 _WALLET = "Check which account the wallet holds; nothing was sent."
 
 Progress = Callable[[str, float], None]
@@ -54,11 +55,22 @@ def send(
     web3 = Web3(_Provider(node), middleware=[])
     with _plain_errors(node):
         prepared = _prepared(web3, chain_id, sender, to, data, limits)
+    if isinstance(sender, Broadcaster):
+        hash_ = sender.send_transaction(prepared)
+    else:
+        hash_ = _put_signed(web3, node, sender, prepared)
+    with _plain_errors(node):
+        sent = _sent(web3, hash_, _wait(web3, node, hash_, limits.seconds, progress))
+    if sent.receipt.sender != sender.address:
+        raise InvalidInput(f"{hash_} was sent by {sent.receipt.sender}, not by {sender.address}", _ANOTHER)
+    return sent
+
+
+def _put_signed(web3: Web3, node: Node, sender: Sender, prepared: dict[str, Any]) -> str:
     raw = sender.sign_transaction(prepared)
     _check_signer(raw, sender.address)
     with _plain_errors(node):
-        hash_ = _put(web3, raw)
-        return _sent(web3, hash_, _wait(web3, node, hash_, limits.seconds, progress))
+        return _put(web3, raw)
 
 
 class _Provider(JSONBaseProvider):
