@@ -31,6 +31,7 @@ _SLOW = (
     "test_python_equals_solidity.py",
     "test_vectors_node.py",
     "test_vectors_solidity.py",
+    "wallets/browser/",
 )
 
 

@@ -24,7 +24,7 @@ def proposal_words(proposal: Proposal, payer: str = "") -> Words:
 
 
 def ending_words(act: str, grant: Evidence | None = None) -> Words:
-    """"Revoke" with the grant that it ends, "RevokeAll" or "Retire": what the account's own key does openly."""
+    """ "Revoke" with the grant that it ends, "RevokeAll" or "Retire": what the account's own key does openly."""
     if grant is None or (notice := grant.parsed_notice) is None:
         return Words(act)
     message = grant.statement.message

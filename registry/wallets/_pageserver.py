@@ -37,7 +37,7 @@ _HEADERS = {
 }
 _OURS = (None, "same-origin", "none")
 # Nothing that is nested: depth is what makes a decoder's stack overflow.
-_decoder = msgspec.json.Decoder(str | int | None)
+_decoder: Any = msgspec.json.Decoder(str | int | None)
 
 
 class PageServer:
@@ -135,7 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", ""))
         if self.headers.get("Content-Type") != "application/json" or not 0 < length <= MAX_BODY:
             raise ValueError
-        return _decoder.decode(self.rfile.read(length))
+        said: str | int | None = _decoder.decode(self.rfile.read(length))
+        return said
 
     def _json(self, document: dict[str, Any]) -> None:
         self._answer(200, "application/json", msgspec.json.encode(document))

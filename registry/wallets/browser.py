@@ -31,16 +31,20 @@ SECONDS = 600.0
 
 _NOTHING = "Nothing was signed."
 _AGAIN = "Nothing was signed; run the command again."
-_BROWSER = "Nothing was signed; run the command again, and choose another wallet if it stays so."
+_UNUSABLE = "See in the wallet what became of it, and run the command again, perhaps with another one."
 # How a session can end without a signature. The page has a text of its own for each.
 _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "said-no": (Rejected, "you said no", _NOTHING),
     "rejected": (Rejected, "you said no in the wallet", _NOTHING),
-    "nothing": (Rejected, "the wallet returned nothing", _BROWSER),
-    "garbage": (Rejected, "the wallet's answer makes no sense", _BROWSER),
-    "length": (Rejected, "the wallet's signature has not the 65 bytes of a plain account's", _BROWSER),
-    "high-s": (Rejected, "the wallet's signature has a high s, which no chain accepts (EIP-2)", _BROWSER),
-    "foreign": (Rejected, "the wallet's signature is another account's", "Choose the right account in the wallet."),
+    "nothing": (Rejected, "the wallet returned nothing", _UNUSABLE),
+    "garbage": (Rejected, "the wallet's answer makes no sense", _UNUSABLE),
+    "length": (Rejected, "the wallet's signature has not the 65 bytes of a plain account's", _UNUSABLE),
+    "high-s": (Rejected, "the wallet's signature has a high s, which no chain accepts (EIP-2)", _UNUSABLE),
+    "foreign": (
+        Rejected,
+        "the wallet's signature is another account's",
+        "Choose the right account in the wallet, then run the command again.",
+    ),
     "none": (InvalidInput, "the browser has no wallet", "Open the page in the browser that has yours."),
     "locked": (InvalidInput, "the wallet is locked, or still waits for an answer", "Open it, then try again."),
     "account": (InvalidInput, "the wallet offers another account", "Choose the right account in the wallet."),

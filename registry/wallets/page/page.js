@@ -8,14 +8,14 @@ const TEXT = {
   more: ["More time", "Plus de temps"],
   busy: ["One moment", "Un instant"],
   connect: ["Choose your wallet", "Choisissez votre portefeuille"],
-  "connect.lead": ["Your key stays in it. You read next what you are asked; nothing is signed before you agree.",
+  "connect.lead": ["Your key stays in it. Next you read what you are asked; nothing is signed before you agree.",
     "Votre clé y reste. Vous lirez ensuite ce qui vous est demandé ; rien n’est signé sans votre accord."],
   "connect.again": ["The one that holds {account}.", "Celui qui contient {account}."],
   other: ["This browser’s wallet", "Portefeuille du navigateur"],
   accounts: ["Choose an account", "Choisissez un compte"],
   "accounts.lead": ["What one account signs can be told to be one person’s.", "Ce que signe un même compte se reconnaît comme d’une même personne."],
   none: ["No wallet was found", "Aucun portefeuille trouvé"],
-  "none.lead": ["It may be switched off, or in another browser.", "Il est peut-être désactivé, ou dans un autre navigateur."],
+  "none.lead": ["It may be switched off, or in another browser.", "Il est peut-être désactivé ou dans un autre navigateur."],
   look: ["Look again", "Chercher à nouveau"],
   elsewhere: ["Use another browser", "Utiliser un autre navigateur"],
   Grant: ["{name} asks for your consent", "{name} demande votre consentement"],
@@ -27,7 +27,6 @@ const TEXT = {
   Retire: ["Retire this account", "Mettre ce compte hors d’usage"],
   Transaction: ["Send a transaction", "Envoyer une transaction"],
   Statement: ["Sign a statement", "Signer une déclaration"],
-  "Grant.lead": ["You may say no.", "Vous pouvez dire non."],
   "Revoke.lead": ["It ends at once. Nobody needs to agree.", "Il prend fin aussitôt, sans l’accord de personne."],
   "RevokeAll.lead": ["All that this account allowed until now ends at once.", "Tout ce que ce compte a autorisé jusqu’ici prend fin aussitôt."],
   "Retire.lead": ["What this account signs is never believed again. There is no way back.", "Ce que ce compte signe ne sera plus jamais cru. C’est sans retour."],
@@ -67,17 +66,17 @@ const TEXT = {
   retry: ["Put that right in your wallet, then try again.", "Corrigez cela dans votre portefeuille, puis réessayez."],
   rerun: ["You may close this page and run the command again.", "Vous pouvez fermer cette page et relancer la commande."],
   close: ["You may close this page.", "Vous pouvez fermer cette page."],
-  link: ["Link to this page", "Lien vers cette page"],
   "end.signed": ["Signed", "Signé"],
   "end.sent": ["Sent", "Envoyé"],
   "end.no": ["Nothing was signed", "Rien n’a été signé"],
+  "end.bad": ["That is of no use", "Cela ne convient pas"],
   "end.gone": ["The terminal has ended", "Le terminal a terminé"],
   "end.elsewhere": ["Go on in the other browser", "Continuez dans l’autre navigateur"],
   "end.tokenless": ["This page needs its link", "Cette page a besoin de son lien"],
   "end.taken": ["This page is open already", "Cette page est déjà ouverte"],
   gone: ["See there what came of it.", "Voyez-y ce qu’il en est."],
   "elsewhere.lead": ["Open this link there. It is good for one page.", "Ouvrez-y ce lien. Il vaut pour une seule page."],
-  tokenless: ["Open the link that your terminal shows. It is good for one page.", "Ouvrez le lien qu’affiche votre terminal. Il vaut pour une seule page."],
+  tokenless: ["Open the one that your terminal shows.", "Ouvrez celui qu’affiche votre terminal."],
   taken: ["Go on in the tab or browser that has it.", "Continuez dans l’onglet ou le navigateur qui l’a."],
   signed: ["Your signature was checked. The terminal does the rest.", "Votre signature a été vérifiée. Le terminal fait le reste."],
   sent: ["The terminal waits until the transaction is on the chain.", "Le terminal attend que la transaction soit sur la chaîne."],
@@ -142,7 +141,7 @@ function draw(focus = true) {
   $("foot").textContent = t("foot");
   $("more").textContent = t("more");
   $("languages").replaceChildren(...Object.entries(LANGUAGES).map(([tag, name]) =>
-    h("button", { type: "button", class: "plain", lang: tag, "aria-label": name, "aria-pressed": String(tag === language), click: () => speak(tag) }, tag.toUpperCase())));
+    h("button", { type: "button", class: "plain", lang: tag, "aria-pressed": String(tag === language), click: () => speak(tag) }, name)));
   heading().tabIndex = -1;
   document.title = heading().textContent;
   if (focus) heading().focus();
@@ -232,19 +231,23 @@ function rows(words, name) {
 }
 
 const row = (name, content) => content && h("div", null, h("dt", null, t(name)), h("dd", null, content));
-const moment = (seconds) => `${new Intl.DateTimeFormat(language === "fr" ? "fr-FR" : "en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(seconds * 1000)} UTC`;
+// A Date ends in the year 275760.
+const moment = (seconds) => seconds > 8.64e12 ? `${seconds} s` : `${new Intl.DateTimeFormat(language === "fr" ? "fr-FR" : "en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(seconds * 1000)} UTC`;
+
+const BAD = ["nothing", "garbage", "length", "high-s", "foreign"];
 
 function endView() {
   const { code, detail, token } = ui.end;
-  const kind = `end.${code}` in TEXT ? code : "no";
+  const kind = `end.${code}` in TEXT ? code : BAD.includes(code) ? "bad" : "no";
   const good = ["signed", "sent"].includes(code);
   const mark = h("p", { class: good ? "sign good" : "sign", "aria-hidden": "true" }, good ? "✓" : "×");
   if (token) {
-    const link = h("input", { readonly: "readonly", value: `${location.origin}/#${token}`, "aria-label": t("link"), focus: () => link.select() });
+    const link = h("input", { readonly: "readonly", value: `${location.origin}/#${token}`, "aria-label": t("elsewhere.lead"), focus: () => link.select() });
     return { view: [...head("end.elsewhere", null, "elsewhere.lead"), link] };
   }
-  const after = good || ["said-no", "rejected"].includes(code) ? "close" : kind === "no" && "rerun";
-  return { view: [(kind === "no" || good) && mark, ...head(`end.${kind}`, null, code, { ...about(), ...ui.values, detail: detail || ui.values?.detail }), after && h("p", { class: "soft" }, t(after))] };
+  const ended = good || ["no", "bad"].includes(kind);
+  const after = good || ["said-no", "rejected"].includes(code) ? "close" : ended && "rerun";
+  return { view: [ended && mark, ...head(`end.${kind}`, null, code, { ...about(), ...ui.values, detail: detail || ui.values?.detail }), after && h("p", { class: "soft" }, t(after))] };
 }
 
 function drawNote() {
@@ -299,16 +302,16 @@ async function begin() {
 }
 
 async function follow() {
-  let failures = 0;
   while (!ui.end) {
+    let state;
     try {
-      take(await post("state", ui.state?.number ?? 0));
-      failures = 0;
+      state = await post("state", ui.state?.number ?? 0);
     } catch (status) {
-      if (typeof status === "number") return finish({ code: "tokenless" });
-      if (++failures > 2) return finish({ code: "gone" });
-      await new Promise((go) => setTimeout(go, 200));
+      // A page that is being reloaded fails here too, and must not say goodbye.
+      await new Promise((go) => setTimeout(go, 300));
+      return finish({ code: typeof status === "number" ? "tokenless" : "gone" });
     }
+    take(state);
   }
 }
 
@@ -342,7 +345,6 @@ async function elsewhere() {
 
 // The wallet
 
-// What went wrong with it, by its name in TEXT.
 class Trouble {
   constructor(code, values) {
     Object.assign(this, { code, values });

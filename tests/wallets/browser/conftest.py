@@ -14,7 +14,6 @@ from registry.ledger.base import Deployment
 from registry.ledger.rpc import deploy
 from registry.wallets.keywallet import KeyWallet
 from tests.ledger.levers import ANVIL_KEY, start_anvil
-
 from tests.wallets.browser.stage import Browser, Stub
 
 CHROMIUM = "/usr/bin/chromium"

@@ -199,7 +199,9 @@ def demo_notice(**changes: Any) -> Notice:
     return parse_notice(rfc8785.dumps(draft))
 
 
-def demo_grant(language: str = "en", notice: Notice | None = None, subject: str = ALICE) -> tuple[Words, dict[str, Any]]:
+def demo_grant(
+    language: str = "en", notice: Notice | None = None, subject: str = ALICE
+) -> tuple[Words, dict[str, Any]]:
     """What a page shows of a grant to the demo's brand, and the typed data."""
     parsed = notice or demo_notice()
     scope = parsed.scopes[0]

@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,11 +36,15 @@ class Client:
         self.host, self.token = parts.netloc, parts.fragment
         self.key = ""
 
-    def __call__(self, method: str, path: str, body: bytes | None = b"null", **headers: str | None) -> tuple[int, bytes]:
+    def __call__(
+        self, method: str, path: str, body: bytes | None = b"null", **headers: str | None
+    ) -> tuple[int, bytes]:
         status, _, answer = self.ask(method, path, body, **headers)
         return status, answer
 
-    def ask(self, method: str, path: str, body: bytes | None = b"null", **headers: str | None) -> tuple[int, Any, bytes]:
+    def ask(
+        self, method: str, path: str, body: bytes | None = b"null", **headers: str | None
+    ) -> tuple[int, Any, bytes]:
         connection = http.client.HTTPConnection(self.host, timeout=10)
         usual = {"Origin": f"http://{self.host}", "Consent-Token": self.token, "Consent-Key": self.key, **JSON}
         given = usual | {name.replace("_", "-"): value for name, value in headers.items()}
@@ -104,7 +108,9 @@ class TestWhoMayAsk:
         assert headers["Cache-Control"] == "no-store"
         assert "Python" not in headers["Server"]
 
-    @pytest.mark.parametrize("host", ["localhost:{port}", "127.0.0.1", "evil.example:{port}", "127.0.0.1:1", "[::1]:{port}"])
+    @pytest.mark.parametrize(
+        "host", ["localhost:{port}", "127.0.0.1", "evil.example:{port}", "127.0.0.1:1", "[::1]:{port}"]
+    )
     @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/page.js"), ("POST", "/claim")])
     def test_a_foreign_host(self, client: Client, host: str, method: str, path: str) -> None:
         named = host.format(port=client.host.split(":")[1])
@@ -115,7 +121,9 @@ class TestWhoMayAsk:
         request = f"GET / HTTP/1.1\r\nHost: {client.host}\r\nHost: evil.example\r\n\r\n"
         assert b" 403 " in _raw(client.host, request).split(b"\r\n")[0]
 
-    @pytest.mark.parametrize("origin", ["http://evil.example", "null", None, "https://{host}", "http://{host}.evil.example"])
+    @pytest.mark.parametrize(
+        "origin", ["http://evil.example", "null", None, "https://{host}", "http://{host}.evil.example"]
+    )
     @pytest.mark.parametrize("path", ["/claim", "/state", "/answer"])
     def test_a_foreign_origin(self, client: Client, origin: str | None, path: str) -> None:
         client.claim()
@@ -326,5 +334,3 @@ def _raw(host: str, request: str) -> bytes:
         while piece := client.recv(65_536):
             answer += piece
     return answer
-
-
