@@ -79,7 +79,7 @@ class BrowserWallet:
     """The wallet that a person chooses on a page in their browser; for a network's ``chain_id``.
 
     ``note`` is told what a terminal should show: the page's URL, and what goes wrong on the page. ``account`` is the
-    address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain, unless it
+    checksummed address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain, unless it
     holds what only its owner should know. ``seconds`` is the time limit of each page. Used with ``with``, the page
     is told when something else ends the work.
 
@@ -199,7 +199,7 @@ class BrowserWallet:
         page = Page(self._seconds, chain=self._chain, **state)
         server = PageServer(page)
         self._open = page, server
-        self._note(f"Go on in your browser, within {self._seconds / 60:g} minutes: {server.url}")
+        self._note(f"Go on in your browser, within {self._seconds / 60:.2g} minutes: {server.url}")
         self._opener(server.url)
         return page
 

@@ -3,7 +3,7 @@
 
 const LANGUAGES = { en: "English", fr: "Français" };
 const TEXT = {
-  foot: ["Served by the terminal on this computer; nothing goes anywhere else.", "Servi par le terminal de cet ordinateur ; rien ne part ailleurs."],
+  foot: ["Served by the terminal on this computer; nothing is loaded from elsewhere.", "Servi par le terminal de cet ordinateur ; rien n’est chargé d’ailleurs."],
   left: ["{time} left", "encore {time}"],
   more: ["More time", "Plus de temps"],
   busy: ["One moment", "Un instant"],

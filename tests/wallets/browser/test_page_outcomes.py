@@ -97,6 +97,12 @@ class Sitting:
         return signature
 
 
+@pytest.fixture(autouse=True)
+def a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page may take long to load again where other tests run beside it."""
+    monkeypatch.setattr(_page, "RELOAD_SECONDS", 30.0)
+
+
 @pytest.fixture
 def sit(browse: Browse, stub: Stub) -> Callable[..., Sitting]:
     return lambda *others, **options: Sitting(browse, stub, *others, **options)
@@ -357,11 +363,6 @@ class TestWhichWallet:
 
 
 class TestThePage:
-    @pytest.fixture
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "RELOAD_SECONDS", 1.0)
-        monkeypatch.setattr(_page, "HOLD_SECONDS", 0.3)
-
     def test_opened_twice(self, sit: Sit, stub: Stub) -> None:
         sitting = sit().connect()
         second = sitting.page.context.new_page()
@@ -382,12 +383,13 @@ class TestThePage:
         sitting.click("Sign with")
         sitting.signed()
 
-    def test_reloaded(self, sit: Sit, quick: None) -> None:
+    def test_reloaded(self, sit: Sit) -> None:
         sitting = sit().connect()
         for _ in range(2):
             sitting.page.reload()
             sitting.connect()
-        time.sleep(_page.RELOAD_SECONDS + 0.5)  # the grace that a closed page has must not end this one
+        assert sitting.terminal.wallet._open is not None
+        assert sitting.terminal.wallet._open[0]._left_at is None  # it is known to be there again
         sitting.click("Sign with")
         sitting.signed()
 
@@ -397,7 +399,8 @@ class TestThePage:
         sitting.connect().click("Sign with")
         sitting.signed()
 
-    def test_closed(self, sit: Sit, quick: None) -> None:
+    def test_closed(self, sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
         sitting = sit().connect()
         sitting.page.close()
         error = sitting.terminal.error()
