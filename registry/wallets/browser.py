@@ -79,9 +79,9 @@ class BrowserWallet:
     """The wallet that a person chooses on a page in their browser; for a network's ``chain_id``.
 
     ``note`` is told what a terminal should show: the page's URL, and what goes wrong on the page. ``account`` is the
-    checksummed address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain, unless it
-    holds what only its owner should know. ``seconds`` is the time limit of each page. Used with ``with``, the page
-    is told when something else ends the work.
+    checksummed address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain,
+    unless it holds what only its owner should know. ``seconds`` is the time limit of each page. Used with ``with``,
+    the page is told when something else ends the work.
 
     ``Rejected`` where the person says no or the wallet's answer is not the account's signature; ``InvalidInput``
     where the wallet cannot be used as it is; ``CouldNotCheck`` where nobody answers.
