@@ -15,7 +15,8 @@ settings.register_profile("few", max_examples=20, **_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A developer's own settings must not reach the tests.
-for _name in [name for name in os.environ if name.startswith("CONSENT_") and name != "CONSENT_REQUIRE_ALL"]:
+_OURS = ("CONSENT_PICTURES", "CONSENT_REQUIRE_ALL")
+for _name in [name for name in os.environ if name.startswith("CONSENT_") and name not in _OURS]:
     del os.environ[_name]
 
 # Real chains, processes, terminals and compilers, on top of what each test marks itself.
@@ -32,6 +33,7 @@ _SLOW = (
     "test_python_equals_solidity.py",
     "test_vectors_node.py",
     "test_vectors_solidity.py",
+    "wallets/browser/",
 )
 
 

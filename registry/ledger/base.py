@@ -67,6 +67,14 @@ class Sender(Protocol):
 
 
 @runtime_checkable
+class Broadcaster(Sender, Protocol):
+    """A sender whose wallet gives no signed transaction away, and sends it itself."""
+
+    def send_transaction(self, tx: dict[str, Any]) -> str:
+        """The 0x hash of what was sent; ``tx`` as for ``sign_transaction``."""
+
+
+@runtime_checkable
 class Ledger(Protocol):
     """One ConsentRegistry on one chain. Safe to use from several threads."""
 

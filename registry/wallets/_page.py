@@ -1,0 +1,143 @@
+"""What one page has been told and has said: claimed once, answered once. No HTTP here, only the rules.
+
+The terminal's thread calls `put`, `wait` and `end`; the threads of the page's requests call the rest. Who may speak
+is settled with two secrets. The *token* stands in the URL, which other programs may get to see (a browser's command
+line does), so it is worth something once: the first page that shows it is given a *key* and owns the session, and
+whoever comes later with the same URL is told so. The page keeps its key for its own tab alone (sessionStorage), so
+a reload goes on where it was; a person whose wallet lives in another browser asks their page for a new link.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+MAX_EXTENSIONS = 10
+# How long a page's question for news waits for some, and how long a page that closed may take to come back: a
+# reload does, and its questions must come more often than that.
+HOLD_SECONDS = 2.0
+RELOAD_SECONDS = 5.0
+FAREWELL_SECONDS = 3.0
+# Short, so that Ctrl-C is noticed where waiting cannot be interrupted.
+_TICK = 0.2
+
+# What a page may say, and in which stage; problems may be said in both.
+_STAGES = {"account": ("account",), "answer": ("question",), "stop": ("account", "question")}
+
+
+class Said(NamedTuple):
+    """What the page, or its silence, says: account, answer, problem or stop, and the value that goes with it."""
+
+    event: str
+    value: Any
+
+
+class Page:
+    """One session with one page. ``seconds`` is the time limit, which the person may extend on the page."""
+
+    def __init__(self, seconds: float, **state: Any) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self._key = ""
+        self._state: dict[str, Any] = {"number": 1, "stage": "account", **state}
+        self._said: deque[Said] = deque()
+        self._changed = threading.Condition()
+        self._seconds, self._extensions = seconds, 0
+        self._deadline = time.monotonic() + seconds
+        self._left_at: float | None = None
+        self._took_leave = False
+
+    def put(self, **members: Any) -> None:
+        """Show the page something else."""
+        with self._changed:
+            self._put(**members)
+
+    def wait(self) -> Said:
+        """The next thing that the page says. The time limit and a closed page are ``stop`` too."""
+        with self._changed:
+            while not self._said:
+                now = time.monotonic()
+                if now >= self._deadline:
+                    return Said("stop", "timeout")
+                if self._left_at is not None and now >= self._left_at + RELOAD_SECONDS:
+                    return Said("stop", "closed")
+                self._changed.wait(_TICK)
+            return self._said.popleft()
+
+    def end(self, code: str, detail: str = "") -> None:
+        """Tell the page how it ended, and wait for it to hear that, as long as a page that is there takes."""
+        with self._changed:
+            self._put(stage="done", outcome={"code": code, "detail": detail}, question=None)
+            if self._key and self._left_at is None:
+                self._changed.wait_for(lambda: self._took_leave, FAREWELL_SECONDS)
+
+    def claim(self, token: str) -> str | None:
+        """The key for the first who shows the token; "" for whoever shows it later, None for a wrong one."""
+        with self._changed:
+            if not _equal(token, self.token):
+                return None
+            if self._key:
+                return ""
+            self._key = secrets.token_urlsafe(32)
+            return self._key
+
+    def owns(self, key: str) -> bool:
+        """Is this the owner's key? If so the page is there, whatever it said before."""
+        with self._changed:
+            if not self._key or not _equal(key, self._key):
+                return False
+            self._left_at = None
+            return True
+
+    def news(self, seen: int) -> dict[str, Any]:
+        """The state, as soon as its number is greater than ``seen``, or after a while as it is."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state["number"] > seen, HOLD_SECONDS)
+            return self._state | {"left": max(0.0, self._deadline - time.monotonic())}
+
+    def say(self, event: str, value: Any) -> bool:
+        """Take what the page says, if it may say that now: one account, one answer."""
+        with self._changed:
+            if self._state["stage"] not in _STAGES.get(event, ("account", "question")):
+                return False
+            self._said.append(Said(event, value))
+            if event in _STAGES:
+                self._put(stage="busy")
+            self._changed.notify_all()
+            return True
+
+    def leave(self) -> None:
+        """The page closes, or is loaded again."""
+        with self._changed:
+            self._left_at = time.monotonic()
+
+    def take_leave(self) -> None:
+        """The page has heard how it ended."""
+        with self._changed:
+            self._took_leave = True
+            self._changed.notify_all()
+
+    def extend(self) -> None:
+        """As much time again, from now: ten times, which is what WCAG 2.2.1 asks for."""
+        with self._changed:
+            if self._extensions < MAX_EXTENSIONS:
+                self._extensions += 1
+                self._deadline = time.monotonic() + self._seconds
+                self._put()
+
+    def hand_on(self) -> str:
+        """A new token, for a page in another browser; this page's key is worth nothing from now on."""
+        with self._changed:
+            self.token, self._key = secrets.token_urlsafe(32), ""
+            return self.token
+
+    def _put(self, **members: Any) -> None:
+        self._state = {**self._state, **members, "number": self._state["number"] + 1}
+        self._changed.notify_all()
+
+
+def _equal(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())

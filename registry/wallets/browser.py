@@ -1,0 +1,255 @@
+"""The wallet in a person's browser: one page on 127.0.0.1 asks it, and its answer is checked here.
+
+The page (``page/``) finds the wallets of the browser (EIP-6963, else EIP-1193's ``window.ethereum``), asks one for
+its account, shows in words what is asked, and hands the wallet exactly the JSON that was made here. No key, and no
+request to anywhere else, comes into it. Each page takes one answer, then its server is gone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import msgspec
+
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Malformed, Rejected
+from registry.core.keccak import keccak256
+from registry.core.recovery import HALF_ORDER, recover
+from registry.core.scalars import check_address, checksum, unhex
+from registry.core.typeddata import digest, parse_typed_data
+from registry.wallets._page import Page
+from registry.wallets._pageserver import PageServer
+from registry.wallets.words import Words, words_in
+
+SECONDS = 600.0
+
+_NOTHING = "Nothing was signed."
+_AGAIN = "Nothing was signed; run the command again."
+_UNUSABLE = "See in the wallet what became of it, and run the command again, perhaps with another one."
+# How a session can end without a signature. The page has a text of its own for each.
+_ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
+    "said-no": (Rejected, "you said no", _NOTHING),
+    "rejected": (Rejected, "you said no in the wallet", _NOTHING),
+    "nothing": (Rejected, "the wallet returned nothing", _UNUSABLE),
+    "garbage": (Rejected, "the wallet's answer makes no sense", _UNUSABLE),
+    "length": (Rejected, "the wallet's signature has not the 65 bytes of a plain account's", _UNUSABLE),
+    "high-s": (Rejected, "the wallet's signature has a high s, which no chain accepts (EIP-2)", _UNUSABLE),
+    "foreign": (
+        Rejected,
+        "the wallet's signature is another account's",
+        "Choose the right account in the wallet, then run the command again.",
+    ),
+    "none": (InvalidInput, "the browser has no wallet", "Open the page in the browser that has yours."),
+    "locked": (InvalidInput, "the wallet is locked, or still waits for an answer", "Open it, then try again."),
+    "account": (InvalidInput, "the wallet offers another account", "Choose the right account in the wallet."),
+    "account-changed": (InvalidInput, "the account was changed in the wallet", "Change it back, or begin again."),
+    "chain": (InvalidInput, "the wallet stays on another chain", "Choose the right chain in the wallet."),
+    "chain-unknown": (InvalidInput, "the wallet does not know the chain", "Add the chain to the wallet."),
+    "chain-changed": (InvalidInput, "the chain was changed in the wallet", "Change it back, or begin again."),
+    "disconnected": (InvalidInput, "the wallet has lost its connection", "See what the wallet says, then try again."),
+    "unsupported": (InvalidInput, "the wallet cannot do that", "Choose another wallet."),
+    "wallet": (InvalidInput, "the wallet answered with an error", "See what the wallet says, then try again."),
+    "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
+    "timeout": (CouldNotCheck, "nobody answered on the page in time", _AGAIN),
+}
+
+
+def open_browser(url: str) -> None:
+    """Open it in whatever browser there is, or in none: the URL was printed.
+
+    In a process of its own, because browsers write to the terminal and text browsers take it over.
+    """
+    command = [sys.executable, "-m", "webbrowser", url]
+    silent: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+
+    def run() -> None:
+        with suppress(OSError):
+            subprocess.run(command, **silent, start_new_session=True, check=False)  # noqa: S603  # no shell, our URL
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+class BrowserWallet:
+    """The wallet that a person chooses on a page in their browser; for a network's ``chain_id``.
+
+    ``note`` is told what a terminal should show: the page's URL, and what goes wrong on the page. ``account`` is the
+    checksummed address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain,
+    unless it holds what only its owner should know. ``seconds`` is the time limit of each page. Used with ``with``,
+    the page is told when something else ends the work.
+
+    ``Rejected`` where the person says no or the wallet's answer is not the account's signature; ``InvalidInput``
+    where the wallet cannot be used as it is; ``CouldNotCheck`` where nobody answers.
+    """
+
+    def __init__(
+        self,
+        chain_id: int,
+        *,
+        note: Callable[[str], None],
+        account: str | None = None,
+        rpc_url: str | None = None,
+        seconds: float = SECONDS,
+        opener: Callable[[str], object] = open_browser,
+    ) -> None:
+        self._chain = {"id": chain_id, "rpc": rpc_url if rpc_url and _is_public(rpc_url) else None}
+        self._note, self._opener, self._seconds = note, opener, seconds
+        self._address = None if account is None else check_address(account)
+        self._words: Words | None = None
+        self._open: tuple[Page, PageServer] | None = None
+
+    @property
+    def address(self) -> str:
+        """The account that the person chose; asks for it, once, where none was named."""
+        if self._address is None:
+            account = self._said()
+            if not isinstance(account, str) or re.fullmatch(r"0x[0-9a-fA-F]{40}", account) is None:
+                self._fail("garbage")
+            self._address = checksum(unhex(account))
+        return self._address
+
+    def show(self, words: Words) -> None:
+        """What the person reads on the page before the next thing is signed or sent."""
+        self._words = words
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        """Have exactly this signed: 65 bytes r || s || v, which are the account's own (checked here).
+
+        A v of 0 or 1, as some hardware gives it, comes back as 27 or 28: evidence has one spelling for it.
+        """
+        address, exact = self.address, msgspec.json.encode(typed_data).decode()
+        wanted = _digest(typed_data)
+        answer = self._ask(words_in(typed_data), "eth_signTypedData_v4", [address, exact])
+        raw = _bytes(answer)
+        trouble = _trouble(answer, raw) or ("" if recover(wanted, raw) == unhex(address) else "foreign")
+        if trouble:
+            self._fail(trouble)
+        self.close("signed")
+        return raw
+
+    def send_transaction(self, tx: dict[str, Any]) -> str:
+        """Have the wallet send what the account pays for itself; the transaction's 0x hash.
+
+        ``tx`` has JSON-RPC's names, numbers as integers. The nonce and the fees are the wallet's own business.
+        """
+        plain = {name: tx[name] for name in ("to", "data", "value", "gas", "chainId") if name in tx}
+        call = {name: hex(value) if isinstance(value, int) else value for name, value in plain.items()}
+        answer = self._ask(Words("Transaction"), "eth_sendTransaction", [{"from": self.address, **call}])
+        if answer in (None, "", "0x"):
+            self._fail("nothing")
+        if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", answer) is None:
+            self._fail("garbage")
+        self.close("sent")
+        return answer.lower()
+
+    def sign_transaction(self, tx: dict[str, Any]) -> NoReturn:
+        """``InvalidInput``: wallets in browsers send what they sign, to the chain that they see."""
+        raise InvalidInput(
+            "a browser's wallet cannot pay on the embedded chain", "Let the relay pay, or use a chain by --rpc-url."
+        )
+
+    def close(self, code: str = "stopped", detail: str = "") -> None:
+        """End the page, if one is open; it says how."""
+        if self._open is not None:
+            (page, server), self._open = self._open, None
+            try:
+                page.end(code, detail)
+            finally:
+                server.close()
+
+    def __enter__(self) -> BrowserWallet:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._close_after(error)
+
+    def _close_after(self, error: BaseException | None) -> None:
+        detail = str(error) if isinstance(error, ConsentError) else ""
+        self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail)
+
+    def _ask(self, words: Words, method: str, params: list[Any]) -> Any:
+        shown, self._words = self._words or words, None
+        question = {"words": msgspec.to_builtins(shown), "method": method, "params": params}
+        return self._said(stage="question", account=self.address, question=question)
+
+    def _said(self, **state: Any) -> Any:
+        """What the page says after it was shown this; the error that stands for it where it gives up."""
+        try:
+            page = self._page(state)
+            while (said := page.wait()).event == "problem":
+                _, message, advice = _ENDINGS[_code(said.value)]
+                self._note(f"On the page: {message}. {advice}")
+        except BaseException as error:
+            self._close_after(error)
+            raise
+        if said.event == "stop":
+            self._fail(_code(said.value))
+        return said.value
+
+    def _page(self, state: dict[str, Any]) -> Page:
+        """The page that is open, or a new one, with this state."""
+        if self._open is not None:
+            self._open[0].put(**state)
+            return self._open[0]
+        page = Page(self._seconds, chain=self._chain, **state)
+        server = PageServer(page)
+        self._open = page, server
+        self._note(f"Go on in your browser, within {self._seconds / 60:.2g} minutes: {server.url}")
+        self._opener(server.url)
+        return page
+
+    def _fail(self, code: str) -> NoReturn:
+        kind, message, advice = _ENDINGS[code]
+        self.close(code)
+        raise kind(message, advice)
+
+
+def _code(value: Any) -> str:
+    return value if isinstance(value, str) and value in _ENDINGS else "wallet"
+
+
+def _digest(typed_data: dict[str, Any]) -> bytes:
+    try:
+        return digest(*parse_typed_data(typed_data))
+    except Malformed:
+        # Somebody else's types, as a Safe's message for its owners.
+        from eth_account.messages import encode_typed_data
+
+        message = encode_typed_data(full_message=typed_data)
+        return keccak256(b"\x19" + message.version + message.header + message.body)
+
+
+def _bytes(answer: Any) -> bytes:
+    """The bytes of a 0x string in either case, with v as it is written in evidence; b"" for everything else."""
+    if not isinstance(answer, str) or re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", answer) is None:
+        return b""
+    raw = unhex(answer)
+    return raw[:64] + bytes([raw[64] + 27]) if len(raw) == 65 and raw[64] < 2 else raw
+
+
+def _trouble(answer: Any, raw: bytes) -> str:
+    """Why these bytes are no plain signature, if they are none."""
+    if answer in (None, "", "0x"):
+        return "nothing"
+    if not raw:
+        return "garbage"
+    if len(raw) != 65:
+        return "length"
+    if raw[64] not in (27, 28):
+        return "garbage"
+    return "high-s" if int.from_bytes(raw[32:64], "big") > HALF_ORDER else ""
+
+
+def _is_public(url: str) -> bool:
+    """Does the URL hold nothing that looks like a password or a provider's key? A wallet would keep it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    short = all(len(segment) < 16 for segment in parts.path.split("/"))
+    return parts.scheme in ("http", "https") and "@" not in parts.netloc and not parts.query + parts.fragment and short

@@ -1,0 +1,487 @@
+"use strict";
+// What comes from a brand or a wallet gets into the page as text (textContent, append), never as markup.
+
+const LANGUAGES = { en: "English", fr: "Français" };
+const TEXT = {
+  foot: ["Served by the terminal on this computer; nothing is loaded from elsewhere.", "Servi par le terminal de cet ordinateur ; rien n’est chargé d’ailleurs."],
+  left: ["{time} left", "encore {time}"],
+  more: ["More time", "Plus de temps"],
+  busy: ["One moment", "Un instant"],
+  connect: ["Choose your wallet", "Choisissez votre portefeuille"],
+  "connect.lead": ["Your key stays in it. Next you read what you are asked; nothing is signed before you agree.",
+    "Votre clé y reste. Vous lirez ensuite ce qui vous est demandé ; rien n’est signé sans votre accord."],
+  "connect.again": ["The one that holds {account}.", "Celui qui contient {account}."],
+  other: ["This browser’s wallet", "Portefeuille du navigateur"],
+  accounts: ["Choose an account", "Choisissez un compte"],
+  "accounts.lead": ["What one account signs can be told to be one person’s.", "Ce que signe un même compte se reconnaît comme d’une même personne."],
+  none: ["No wallet was found", "Aucun portefeuille trouvé"],
+  "none.lead": ["It may be switched off, or in another browser.", "Il est peut-être désactivé ou dans un autre navigateur."],
+  look: ["Look again", "Chercher à nouveau"],
+  elsewhere: ["Use another browser", "Utiliser un autre navigateur"],
+  Grant: ["{name} asks for your consent", "{name} demande votre consentement"],
+  Refusal: ["Say no to {name}", "Dire non à {name}"],
+  Request: ["Ask for consent", "Demander un consentement"],
+  Acceptance: ["Counter-sign a consent", "Contresigner un consentement"],
+  Revoke: ["Withdraw this consent", "Retirer ce consentement"],
+  RevokeAll: ["Withdraw everything", "Tout retirer"],
+  Retire: ["Retire this account", "Mettre ce compte hors d’usage"],
+  Transaction: ["Send a transaction", "Envoyer une transaction"],
+  Statement: ["Sign a statement", "Signer une déclaration"],
+  "Revoke.lead": ["It ends at once. Nobody needs to agree.", "Il prend fin aussitôt, sans l’accord de personne."],
+  "RevokeAll.lead": ["All that this account allowed until now ends at once.", "Tout ce que ce compte a autorisé jusqu’ici prend fin aussitôt."],
+  "Retire.lead": ["What this account signs is never believed again. There is no way back.", "Ce que ce compte signe ne sera plus jamais cru. C’est sans retour."],
+  someone: ["Somebody", "Quelqu’un"],
+  said: ["You sign this sentence", "Vous signez cette phrase"],
+  once: ["You had signed", "Vous aviez signé"],
+  who: ["Who asks", "Qui demande"],
+  whom: ["Given to", "Donné à"],
+  purposes: ["What for", "Pour quoi faire"],
+  data: ["Which data", "Quelles données"],
+  until: ["Until", "Jusqu’au"],
+  terms: ["Terms", "Conditions"],
+  handed: ["Handed over", "Ce qui est remis"],
+  "handed.some": ["The keys to what your vault holds of it, sealed to {name} ({size} bytes)", "Les clés de ce que contient votre coffre, scellées pour {name} ({size} octets)"],
+  "handed.nothing": ["Nothing yet: your vault holds none of it", "Rien pour l’instant : votre coffre n’en contient pas"],
+  stop: ["How to stop", "Comment arrêter"],
+  "stop.how": ["At any time, without a reason, free of charge: ", "À tout moment, sans raison, sans frais : "],
+  seen: ["What others see", "Ce que d’autres voient"],
+  "seen.hash": ["A hash on the chain that tells nobody anything", "Sur la chaîne, une empreinte qui ne dit rien à personne"],
+  "seen.account": ["The address {account}, and what it does here: on the chain, for ever", "L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours"],
+  brand: ["What {name} says about it", "Ce que {name} en dit"],
+  retention: ["How long it is kept", "Durée de conservation"],
+  recipients: ["Who receives it", "Destinataires"],
+  transfers: ["Where it goes", "Transferts"],
+  rights: ["Your rights", "Vos droits"],
+  withdrawal: ["Withdrawal", "Retrait"],
+  trace: ["The trace that stays", "La trace qui reste"],
+  exact: ["Exactly what your wallet receives", "Exactement ce que reçoit votre portefeuille"],
+  as: ["As {account}, on chain {chain}", "Avec {account}, sur la chaîne {chain}"],
+  sign: ["Sign with {wallet}", "Signer avec {wallet}"],
+  send: ["Send with {wallet}", "Envoyer avec {wallet}"],
+  no: ["Do not sign", "Ne pas signer"],
+  unsent: ["Do not send", "Ne pas envoyer"],
+  again: ["Try again", "Réessayer"],
+  cancel: ["Stop", "Arrêter"],
+  waiting: ["Go on in {wallet}. If no window opens, click its icon.", "Continuez dans {wallet}. Si rien ne s’ouvre, cliquez sur son icône."],
+  retry: ["Put that right in your wallet, then try again.", "Corrigez cela dans votre portefeuille, puis réessayez."],
+  rerun: ["You may close this page and run the command again.", "Vous pouvez fermer cette page et relancer la commande."],
+  close: ["You may close this page.", "Vous pouvez fermer cette page."],
+  "end.signed": ["Signed", "Signé"],
+  "end.sent": ["Sent", "Envoyé"],
+  "end.no": ["Nothing was signed", "Rien n’a été signé"],
+  "end.bad": ["That is of no use", "Cela ne convient pas"],
+  "end.gone": ["The terminal has ended", "Le terminal a terminé"],
+  "end.elsewhere": ["Go on in the other browser", "Continuez dans l’autre navigateur"],
+  "end.tokenless": ["This page needs its link", "Cette page a besoin de son lien"],
+  "end.taken": ["This page is open already", "Cette page est déjà ouverte"],
+  gone: ["See there what came of it.", "Voyez-y ce qu’il en est."],
+  "elsewhere.lead": ["Open this link there. It is good for one page.", "Ouvrez-y ce lien. Il vaut pour une seule page."],
+  tokenless: ["Open the one that your terminal shows.", "Ouvrez celui qu’affiche votre terminal."],
+  taken: ["Go on in the tab or browser that has it.", "Continuez dans l’onglet ou le navigateur qui l’a."],
+  signed: ["Your signature was checked. The terminal does the rest.", "Votre signature a été vérifiée. Le terminal fait le reste."],
+  sent: ["The terminal waits until the transaction is on the chain.", "Le terminal attend que la transaction soit sur la chaîne."],
+  "said-no": ["You said no.", "Vous avez dit non."],
+  rejected: ["You said no in your wallet.", "Vous avez dit non dans votre portefeuille."],
+  nothing: ["Your wallet returned nothing.", "Votre portefeuille n’a rien renvoyé."],
+  garbage: ["What your wallet returned makes no sense.", "Ce que votre portefeuille a renvoyé n’a pas de sens."],
+  length: ["Your wallet’s signature has not the 65 bytes of a plain account’s.", "La signature de votre portefeuille n’a pas les 65 octets d’un compte simple."],
+  "high-s": ["Your wallet’s signature has a form that no chain accepts (high s).", "La signature de votre portefeuille a une forme qu’aucune chaîne n’accepte (s élevé)."],
+  foreign: ["Your wallet signed with another account than {account}.", "Votre portefeuille a signé avec un autre compte que {account}."],
+  locked: ["Your wallet is locked, or still waits for an answer.", "Votre portefeuille est verrouillé ou attend encore une réponse."],
+  account: ["Your wallet offers {found}; this is for {account}.", "Votre portefeuille propose {found} ; ceci est pour {account}."],
+  "account-changed": ["Your wallet changed to {found}; this is for {account}.", "Votre portefeuille est passé à {found} ; ceci est pour {account}."],
+  chain: ["Your wallet stays on another chain than {chain}.", "Votre portefeuille reste sur une autre chaîne que {chain}."],
+  "chain-unknown": ["Your wallet does not know chain {chain}.", "Votre portefeuille ne connaît pas la chaîne {chain}."],
+  "chain-changed": ["Your wallet changed to another chain than {chain}.", "Votre portefeuille est passé à une autre chaîne que {chain}."],
+  disconnected: ["Your wallet has lost its connection.", "Votre portefeuille a perdu sa connexion."],
+  unsupported: ["Your wallet cannot do that.", "Votre portefeuille ne sait pas faire cela."],
+  wallet: ["Your wallet answered with an error. {detail}", "Votre portefeuille a répondu par une erreur. {detail}"],
+  timeout: ["The time is over.", "Le temps est écoulé."],
+  interrupted: ["It was interrupted in the terminal.", "Cela a été interrompu dans le terminal."],
+  stopped: ["The terminal stopped. {detail}", "Le terminal s’est arrêté. {detail}"],
+};
+
+const $ = (id) => document.getElementById(id);
+const ui = { turn: 0, deadline: 0 };
+const wallets = new Map();
+const heard = new WeakSet();
+const store = sessionStorage;
+let key = "";
+let language = store.language ?? navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES) ?? "en";
+
+function t(name, values = {}) {
+  const text = TEXT[name][language === "fr" ? 1 : 0];
+  return text.replace(/\{(\w+)\}/g, (_, member) => values[member] ?? "");
+}
+
+function h(tag, given, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter(Boolean));
+  return element;
+}
+
+const button = (content, click, look) => h("button", { type: "button", class: look, click }, content);
+const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
+const named = (words) => words.name || (words.account && short(words.account)) || t("someone");
+
+// What the person sees
+
+function draw(focus = true) {
+  const heading = () => $("view").querySelector("h1");
+  // What is drawn anew under somebody's eyes keeps the focus where they were.
+  focus ||= document.activeElement === heading();
+  document.documentElement.lang = language;
+  const { view, actions = [] } = shown();
+  $("view").replaceChildren(...view.filter(Boolean));
+  $("actions").replaceChildren(...actions);
+  $("foot").textContent = t("foot");
+  $("more").textContent = t("more");
+  $("languages").replaceChildren(...Object.entries(LANGUAGES).map(([tag, name]) =>
+    h("button", { type: "button", class: "plain", lang: tag, "aria-pressed": String(tag === language), click: () => speak(tag) }, name)));
+  heading().tabIndex = -1;
+  document.title = heading().textContent;
+  if (focus) heading().focus();
+  drawNote();
+  drawTime();
+}
+
+function speak(tag) {
+  store.language = language = tag;
+  draw(false);
+  $("languages").querySelector(`[lang=${tag}]`).focus();
+}
+
+function shown() {
+  if (ui.end) return endView();
+  const stage = ui.state?.stage;
+  if (stage === "question" && ui.wallet) return questionView();
+  if (stage !== "account" && stage !== "question") return { view: head("busy") };
+  if (ui.offered) return accountsView();
+  return wallets.size ? walletsView() : noneView();
+}
+
+const head = (title, values, lead, leadValues) => [h("h1", null, t(title, values)), lead && h("p", { class: "lead" }, t(lead, leadValues))];
+
+const choices = (list, click) => h("ul", { class: "wallets" }, list.map((content, index) => h("li", null, button(content, () => click(index), "wallet"))));
+
+function walletsView() {
+  const account = ui.state.account;
+  const all = [...wallets.values()].sort((a, b) => a.name.localeCompare(b.name));
+  const list = all.map((wallet) => [wallet.icon ? h("img", { src: wallet.icon, alt: "" }) : h("span", { class: "icon", "aria-hidden": "true" }, wallet.name.slice(0, 1)),
+    h("span", null, h("b", null, wallet.name), h("small", null, wallet.rdns))]);
+  return {
+    view: [...head("connect", null, account ? "connect.again" : "connect.lead", { account }), choices(list, (index) => connect(all[index]))],
+    actions: [button(t("elsewhere"), elsewhere, "plain"), button(t("cancel"), giveUp, "plain")],
+  };
+}
+
+function noneView() {
+  return {
+    view: head("none", null, "none.lead"),
+    actions: [button(t("look"), look, "main"), button(t("elsewhere"), elsewhere), button(t("cancel"), () => stop("none"), "plain")],
+  };
+}
+
+function accountsView() {
+  const list = choices(ui.offered.map((account) => h("code", null, account)), (index) => choose(ui.offered[index]));
+  return { view: [...head("accounts", {}, "accounts.lead"), list], actions: [button(t("cancel"), giveUp, "plain")] };
+}
+
+function questionView() {
+  const { words, method, params } = ui.state.question;
+  const name = named(words);
+  const sends = method === "eth_sendTransaction";
+  const exact = sends ? params[0] : JSON.parse(params[1]);
+  const values = { account: short(ui.state.account), wallet: ui.wallet.name, chain: ui.state.chain.id };
+  return {
+    view: [
+      ...head(words.act in TEXT ? words.act : "Statement", { name }, `${words.act}.lead` in TEXT ? `${words.act}.lead` : null),
+      words.sentence && h("figure", null, h("figcaption", null, t(words.act === "Revoke" ? "once" : "said")), h("blockquote", { lang: words.language, dir: "auto" }, words.sentence)),
+      h("dl", null, rows(words, name)),
+      words.texts.length > 0 && h("details", null, h("summary", null, t("brand", { name })), h("dl", null, words.texts.map(([what, text]) =>
+        row(what, h("span", { lang: words.language, dir: "auto" }, text))))),
+      h("details", null, h("summary", null, t("exact")), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),
+      h("p", { class: "as" }, t("as", values)),
+    ],
+    actions: [button(t(sends ? "send" : "sign", values), sign, "main"), button(t(sends ? "unsent" : "no"), giveUp)],
+  };
+}
+
+function rows(words, name) {
+  const { act, payer } = words;
+  const account = ui.state.account;
+  const terms = (list) => list.length && h("ul", null, list.map(([term, label]) =>
+    h("li", null, label && h("span", { lang: words.language, dir: "auto" }, label), " ", h("code", null, term))));
+  const open = payer || ["Revoke", "RevokeAll", "Retire", "Transaction"].includes(act);
+  const seen = open ? "seen.account" : ["Grant", "Refusal"].includes(act) && "seen.hash";
+  return [
+    row(act === "Revoke" ? "whom" : "who", words.account && [words.name, " ", h("span", { class: "soft" }, words.domain), h("code", { class: "block" }, words.account)]),
+    row("purposes", terms(words.purposes)),
+    row("data", terms(words.data)),
+    row("until", words.until && moment(words.until)),
+    row("handed", words.handed !== null && t(words.handed ? "handed.some" : "handed.nothing", { name, size: words.handed.toLocaleString(language) })),
+    row("stop", act === "Grant" && [t("stop.how"), h("code", null, "consent revoke")]),
+    row("seen", seen && t(seen, { account: payer || account })),
+    row("terms", words.terms && h("code", null, words.terms)),
+  ];
+}
+
+const row = (name, content) => content && h("div", null, h("dt", null, t(name)), h("dd", null, content));
+// A Date ends in the year 275760.
+const moment = (seconds) => seconds > 8.64e12 ? `${seconds} s` : `${new Intl.DateTimeFormat(language === "fr" ? "fr-FR" : "en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(seconds * 1000)} UTC`;
+
+const BAD = ["nothing", "garbage", "length", "high-s", "foreign"];
+
+function endView() {
+  const { code, detail, token } = ui.end;
+  const kind = `end.${code}` in TEXT ? code : BAD.includes(code) ? "bad" : "no";
+  const good = ["signed", "sent"].includes(code);
+  const mark = h("p", { class: good ? "sign good" : "sign", "aria-hidden": "true" }, good ? "✓" : "×");
+  if (token) {
+    const link = h("input", { readonly: "readonly", value: `${location.origin}/#${token}`, "aria-label": t("elsewhere.lead"), focus: () => link.select() });
+    return { view: [...head("end.elsewhere", null, "elsewhere.lead"), link] };
+  }
+  const ended = good || ["no", "bad"].includes(kind);
+  const after = good || ["said-no", "rejected"].includes(code) ? "close" : ended && "rerun";
+  return { view: [ended && mark, ...head(`end.${kind}`, null, code, { ...about(), ...ui.values, detail: detail || ui.values?.detail }), after && h("p", { class: "soft" }, t(after))] };
+}
+
+function drawNote() {
+  $("note").className = ui.note?.problem ? "problem" : "";
+  $("note").textContent = ui.note ? t(ui.note.name, ui.note.values) + (ui.note.problem ? ` ${t("retry")}` : "") : "";
+  const main = ui.note?.problem && ui.wallet && $("actions").querySelector(".main");
+  if (main) main.textContent = t("again");
+}
+
+function tell(name, values, problem = false) {
+  ui.note = name && { name, values, problem };
+  drawNote();
+}
+
+// Time
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+const ANNOUNCED = [120, 30];
+
+function drawTime() {
+  const left = Math.max(0, (ui.deadline - performance.now()) / 1000);
+  $("time").hidden = !ui.state || Boolean(ui.end);
+  $("more").hidden = left > ANNOUNCED[0];
+  $("clock").textContent = t("left", { time: clock(left) });
+  const passed = ANNOUNCED.filter((mark) => left <= mark).length;
+  if (ui.state && !ui.end && passed > (ui.passed ?? 0)) $("times").textContent = t("left", { time: clock(left) });
+  ui.passed = passed;
+}
+
+// The server
+
+async function post(path, body, headers) {
+  const answer = await fetch(`/${path}`, { method: "POST", cache: "no-store", keepalive: path === "leave",
+    headers: { "Content-Type": "application/json", "Consent-Key": key, ...headers }, body: JSON.stringify(body ?? null) });
+  if (!answer.ok) throw answer.status;
+  return answer.json();
+}
+
+async function begin() {
+  const token = location.hash.slice(1);
+  history.replaceState(null, "", "/");
+  key = store.owner ?? "";
+  if (token) {
+    try {
+      store.owner = key = (await post("claim", null, { "Consent-Token": token })).key;
+    } catch (status) {
+      // Somebody has it: perhaps this very tab, which was sent to the same link again.
+      if (!key) return finish({ code: { 403: "tokenless", 409: "taken" }[status] ?? "gone" });
+    }
+  }
+  return key ? follow() : finish({ code: "tokenless" });
+}
+
+async function follow() {
+  while (!ui.end) {
+    let state;
+    try {
+      state = await post("state", ui.state?.number ?? 0);
+    } catch (status) {
+      // A page that is being reloaded fails here too, and must not say goodbye.
+      await new Promise((go) => setTimeout(go, 300));
+      return finish({ code: typeof status === "number" ? "tokenless" : "gone" });
+    }
+    take(state);
+  }
+}
+
+function take(state) {
+  if (ui.end) return;
+  const stage = ui.state?.stage;
+  ui.state = state;
+  ui.deadline = performance.now() + state.left * 1000;
+  if (state.stage === "done") finish(state.outcome);
+  else if (state.stage !== stage) {
+    ui.note = null;
+    draw();
+  }
+}
+
+function finish(end) {
+  if (ui.end) return;
+  ui.end = end;
+  ui.note = null;
+  store.removeItem("owner");
+  draw();
+}
+
+const stop = (code) => post("stop", code).catch(() => {});
+const giveUp = () => stop(ui.note?.problem ? ui.note.name : "said-no");
+
+async function elsewhere() {
+  const { token } = await post("elsewhere");
+  finish({ code: "elsewhere", token });
+}
+
+// The wallet
+
+class Trouble {
+  constructor(code, values) {
+    Object.assign(this, { code, values });
+  }
+}
+
+const CODES = { 4001: "rejected", 4100: "locked", "-32002": "locked", 4200: "unsupported", "-32601": "unsupported", 4900: "disconnected", 4901: "disconnected" };
+const troubleOf = (error) => error instanceof Trouble ? error : new Trouble(CODES[error?.code] ?? "wallet", { detail: String(error?.message ?? "").slice(0, 200) });
+
+function trouble(error) {
+  const { code, values } = troubleOf(error);
+  ui.turn++;
+  ui.waiting = false;
+  if (code === "rejected") return stop(code);
+  ui.values = values;
+  tell(code, { ...about(), ...values }, true);
+  return post("problem", code).catch(() => {});
+}
+
+// One thing with the wallet at a time; what was asked before something changed is no longer waited for.
+async function ask(work) {
+  if (ui.waiting) return;
+  const turn = ++ui.turn;
+  ui.waiting = true;
+  tell("waiting", { wallet: ui.wallet.name });
+  try {
+    await work(() => turn === ui.turn && !ui.end);
+  } catch (error) {
+    if (turn === ui.turn && !ui.end) trouble(error);
+  }
+  if (turn === ui.turn) ui.waiting = false;
+}
+
+const about = () => ({ account: short(ui.state?.account ?? ""), chain: ui.state?.chain.id });
+const request = (method, params) => ui.wallet.provider.request(params ? { method, params } : { method });
+const same = (a, b) => String(a).toLowerCase() === String(b).toLowerCase();
+
+function held(accounts) {
+  const list = Array.isArray(accounts) ? accounts.filter((one) => /^0x[0-9a-fA-F]{40}$/.test(one)) : [];
+  if (!list.length) throw new Trouble("locked");
+  const wanted = ui.state.account;
+  if (wanted && !list.some((one) => same(one, wanted))) throw new Trouble("account", { found: short(list[0]) });
+  return list;
+}
+
+async function onChain() {
+  const { id, rpc } = ui.state.chain;
+  const chainId = `0x${id.toString(16)}`;
+  const there = async () => BigInt(await request("eth_chainId")) === BigInt(id);
+  const move = () => request("wallet_switchEthereumChain", [{ chainId }]);
+  if (await there()) return;
+  try {
+    await move();
+  } catch (error) {
+    if ([4001, -32002].includes(error?.code)) throw error;
+    if (error?.code !== 4902 && error?.data?.originalError?.code !== 4902) throw new Trouble("chain");
+    if (!rpc) throw new Trouble("chain-unknown");
+    await request("wallet_addEthereumChain", [{ chainId, chainName: `Chain ${id}`, rpcUrls: [rpc], nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 } }]);
+    if (!(await there())) await move();
+  }
+  if (!(await there())) throw new Trouble("chain");
+}
+
+function connect(wallet) {
+  // Another one may be chosen while the first does not answer.
+  ui.waiting = false;
+  ui.wallet = wallet;
+  ask(async (current) => {
+    try {
+      const accounts = held(await request("eth_requestAccounts"));
+      if (!current()) return;
+      await onChain();
+      if (!current()) return;
+      listen(wallet);
+      if (!ui.state.account && accounts.length === 1) return await post("account", accounts[0]);
+      ui.offered = ui.state.account ? null : accounts;
+      ui.note = null;
+      draw();
+    } catch (error) {
+      if (current()) ui.wallet = null;
+      throw error;
+    }
+  });
+}
+
+function choose(account) {
+  ui.offered = null;
+  post("account", account).catch(() => {});
+}
+
+function listen({ provider }) {
+  if (!provider.on || heard.has(provider)) return;
+  heard.add(provider);
+  const asked = () => ui.wallet?.provider === provider && ui.state.stage === "question" && !ui.end;
+  provider.on("accountsChanged", (accounts) => {
+    if (asked() && !accounts?.some((one) => same(one, ui.state.account)))
+      trouble(accounts?.length ? new Trouble("account-changed", { found: short(String(accounts[0])) }) : new Trouble("locked"));
+  });
+  provider.on("chainChanged", (chain) => asked() && Number(chain) !== ui.state.chain.id && trouble(new Trouble("chain-changed")));
+  provider.on("disconnect", () => asked() && trouble(new Trouble("disconnected")));
+}
+
+function sign() {
+  ask(async (current) => {
+    held(await request("eth_accounts"));
+    await onChain();
+    if (!current()) return;
+    const { method, params } = ui.state.question;
+    const answer = await request(method, params);
+    if (current()) await post("answer", typeof (answer ?? "") === "string" ? answer : "?");
+  });
+}
+
+// Which wallets there are: EIP-6963, or the one at window.ethereum (EIP-1193)
+
+function announced(event) {
+  const { info, provider } = event.detail ?? {};
+  if (!info || typeof provider?.request !== "function" || wallets.has(info.uuid)) return;
+  const icon = /^data:image\//.test(info.icon) ? info.icon : "";
+  wallets.delete("ethereum");
+  wallets.set(info.uuid, { name: String(info.name).slice(0, 60), rdns: String(info.rdns ?? "").slice(0, 100), icon, provider });
+  if (ui.state && !ui.wallet && !ui.end) draw(false);
+}
+
+function look() {
+  window.dispatchEvent(new Event("eip6963:requestProvider"));
+  const { ethereum } = window;
+  if (!wallets.size && typeof ethereum?.request === "function") wallets.set("ethereum", { name: t("other"), icon: "", provider: ethereum });
+  if (ui.state && !ui.end) draw();
+}
+
+window.addEventListener("eip6963:announceProvider", announced);
+// The same tab was given another link.
+window.addEventListener("hashchange", () => location.reload());
+window.addEventListener("pagehide", () => ui.end || !key || post("leave").catch(() => {}));
+$("more").addEventListener("click", () => post("more").catch(() => {}));
+setInterval(drawTime, 1000);
+look();
+draw(false);
+begin();

@@ -1,0 +1,74 @@
+"""Debian's Chromium, driven by Playwright, and a real node whose keys the page's wallets use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.ledger._jsonrpc import Node
+from registry.ledger.base import Deployment
+from registry.ledger.rpc import deploy
+from registry.wallets.keywallet import KeyWallet
+from tests.ledger.levers import ANVIL_KEY, start_anvil
+from tests.wallets.browser.stage import Browser, Stub
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+def _missing(what: str) -> None:
+    reason = f"{what}; the page's tests need Debian's chromium and `pip install playwright`"
+    if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("Playwright is not installed")
+    if not Path(CHROMIUM).exists():
+        _missing(f"there is no {CHROMIUM}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def anvil() -> Iterator[tuple[str, Deployment]]:
+    """A node with our contracts on it: its URL and where they are."""
+    process, url = start_anvil()
+    try:
+        yield url, deploy(url, KeyWallet(ANVIL_KEY))
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def stub(anvil: tuple[str, Deployment]) -> Stub:
+    """A wallet that does what it should, until a test says otherwise."""
+    return Stub(Node(anvil[0], 10.0))
+
+
+@pytest.fixture
+def browse(chromium: Any) -> Iterator[Callable[..., Browser]]:
+    """A browser with these wallets; no page of it may fail or ask anybody but our own server."""
+    browsers: list[Browser] = []
+
+    def start(*stubs: Stub, **options: Any) -> Browser:
+        browsers.append(Browser(chromium, *stubs, **options))
+        return browsers[-1]
+
+    yield start
+    for browser in browsers:
+        browser.close()
+        assert browser.troubles == []
+        foreign = [url for url in browser.requests if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+        assert foreign == []

@@ -1,0 +1,254 @@
+"""How the page looks, reads and sounds: axe, keyboard, languages, narrow screens, hostile names, speed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.core.notices import parse_notice
+from registry.wallets.words import Words
+from scripts.compile_contracts import NODE_MODULES
+from tests.builders import notice_bytes, notice_document
+from tests.wallets.browser.stage import NEVER, Browser, Stub, Terminal, demo_grant, emit, signing
+
+Browse = Callable[..., Browser]
+PHONE = {"viewport": {"width": 360, "height": 740}}
+WORDS, TYPED = demo_grant()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's script, from scripts/node or a folder in NODE_PATH."""
+    for folder in (NODE_MODULES, *map(Path, filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)))):
+        if (script := folder / "axe-core" / "axe.min.js").is_file():
+            return script.read_text("utf-8")
+    if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
+        pytest.fail("axe-core is not installed: npm install axe-core@4.14.1")
+    pytest.skip("axe-core is not installed: npm install axe-core@4.14.1")
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds wrong, in all of its rules but the experimental ones."""
+    found = page.evaluate("axe.run().then((result) => result.violations)")
+    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing(browse: Browse, stub: Stub, axe: str, scheme: str, size: dict[str, Any]) -> None:
+    browser = browse(stub, Stub(stub.node, "Harbour", "example.harbour", icon=""), color_scheme=scheme, **size)
+    browser.context.add_init_script(axe)
+    terminal = Terminal(signing(WORDS, TYPED), seconds=100)
+    page = browser.open(terminal.url)
+    page.get_by_role("button", name="Marmot").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("button", name="Sign with").wait_for()
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert violations(page) == []
+    stub.answers["eth_signTypedData_v4"] = NEVER
+    page.get_by_role("button", name="Sign with").click()
+    page.get_by_text("Go on in Marmot.").wait_for()
+    assert violations(page) == []
+    emit(page, stub, "disconnect", None)
+    page.locator("#note.problem").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Do not sign").click()
+    page.get_by_role("heading", name="Nothing was signed").wait_for()
+    assert violations(page) == []
+    terminal.error()
+
+
+def test_axe_finds_what_is_wrong(browse: Browse, axe: str) -> None:
+    """A test that could not fail would hold nothing."""
+    browser = browse()
+    browser.context.add_init_script(axe)
+    page = browser.open("about:blank")
+    page.set_content("<img src='data:,'><p style='color:#ccc;background:#fff'>pale</p>")
+    assert {found.split(":")[0] for found in violations(page)} >= {"image-alt", "color-contrast"}
+
+
+def test_the_keyboard_is_enough(browse: Browse, stub: Stub) -> None:
+    terminal = Terminal(signing(WORDS, TYPED))
+    page = browse(stub).open(terminal.url)
+    focused = page.locator(":focus")
+
+    def tab_to(name: str) -> None:
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            if name in (focused.inner_text() if focused.count() else ""):
+                return
+        raise AssertionError(f"{name} is not reached with the Tab key")
+
+    page.get_by_role("button", name="Marmot").wait_for()
+    assert focused.inner_text() == "Choose your wallet"  # a new view begins at its heading
+    tab_to("Marmot")
+    assert focused.evaluate("(element) => getComputedStyle(element).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Maison Aurelle asks").wait_for()
+    assert focused.inner_text() == "Maison Aurelle asks for your consent"
+    tab_to("What Maison Aurelle says")
+    page.keyboard.press("Space")
+    assert page.get_by_text("How long it is kept").is_visible()
+    tab_to("Exactly what your wallet receives")
+    tab_to("Sign with Marmot")
+    stub.answers["eth_signTypedData_v4"] = NEVER
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_text("Go on in Marmot.").wait_for()
+    assert focused.inner_text() == "Sign with Marmot"  # told in a live region; the focus stays
+    emit(page, stub, "disconnect", None)
+    page.get_by_role("status").get_by_text("lost its connection").wait_for()
+    assert focused.inner_text() == "Try again"
+    stub.answers = {}
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Signed").wait_for()
+    assert focused.inner_text() == "Signed"
+    assert terminal.result()
+
+
+@pytest.mark.parametrize(
+    ("locale", "heading"), [("fr-CA", "Choisissez votre portefeuille"), ("de-DE", "Choose your wallet")]
+)
+def test_the_browsers_language_is_spoken(browse: Browse, stub: Stub, locale: str, heading: str) -> None:
+    terminal = Terminal(signing(*demo_grant("de")))
+    page = browse(stub, locale=locale).open(terminal.url)
+    page.get_by_role("heading", name=heading).wait_for()
+    page.get_by_role("button", name="Français").click()
+    page.get_by_role("heading", name="Choisissez votre portefeuille").wait_for()
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("heading", name="Maison Aurelle demande votre consentement").wait_for()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    # What the brand wrote is marked as what it is written in.
+    assert page.locator("blockquote").get_attribute("lang") == "de"
+    assert "Ich erlaube Maison Aurelle" in page.locator("blockquote").inner_text()
+    assert page.locator("dd span[lang=de]").count() >= 4
+    assert page.get_by_text("20 décembre 2026 à 14:13 UTC").is_visible()
+    page.reload()
+    page.get_by_role("heading", name="Choisissez votre portefeuille").wait_for()
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("heading", name="Choose your wallet").wait_for()
+    assert page.locator(":focus").inner_text() == "English"
+    page.get_by_role("button", name="Stop").click()
+    terminal.error()
+
+
+def test_nothing_is_cut_off_on_a_phone(browse: Browse, stub: Stub) -> None:
+    stub.name, stub.rdns = "A wallet with a long name " * 2, "example." + "w" * 60
+    terminal = Terminal(signing(WORDS, TYPED))
+    page = browse(stub, **PHONE).open(terminal.url)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    page.get_by_role("button", name="A wallet").click()
+    page.get_by_role("button", name="Sign with").wait_for()
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate(overflow) == 0
+    page.get_by_role("button", name="Do not sign").click()
+    page.get_by_role("heading", name="Nothing was signed").wait_for()
+    assert page.evaluate(overflow) == 0
+    terminal.error()
+
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;{name}</dd>"
+
+
+def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) -> None:
+    """Through a notice where its schema lets it pass, then in every field of the words, whoever filled them."""
+    document = notice_document()
+    bare = HOSTILE.replace("{name}", "")
+    document["controller"] |= {"name": bare, "contact": bare}
+    for text in document["text"].values():
+        text["labels"] = dict.fromkeys(text["labels"], bare)
+        text |= dict.fromkeys(("retention", "recipients", "transfers", "rights", "withdrawal", "trace", "and"), bare)
+    document["text"]["en"]["labels"] |= {"dpv:ServicePersonalisation": bare}
+    document["text"]["fr"]["labels"] |= {"dpv:ServicePersonalisation": bare}
+    document["scopes"][0]["purposes"] = ["dpv:Personalisation", "dpv:ServicePersonalisation"]
+    words, typed = demo_grant(notice=parse_notice(notice_bytes(**document)))
+    everything = Words(
+        act="Grant",
+        name=HOSTILE,
+        domain=HOSTILE,
+        account=HOSTILE,
+        language='en" onclick="alert(3)',
+        sentence=HOSTILE,
+        purposes=((HOSTILE, HOSTILE),),
+        data=((HOSTILE, HOSTILE),),
+        until=1,
+        terms=HOSTILE,
+        handed=1,
+        texts=tuple((name, HOSTILE) for name, _ in words.texts),
+        payer=HOSTILE,
+    )
+    stub.name, stub.rdns = HOSTILE, "example.marmot"
+    for shown, wanted in ((words, bare), (everything, HOSTILE)):
+        terminal = Terminal(signing(shown, typed))
+        page = browse(stub).open(terminal.url)
+        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        page.locator(".wallet").click()
+        page.get_by_role("heading", name="asks for your consent").wait_for()
+        for summary in page.locator("summary").all():
+            summary.click()
+        seen = page.locator("#view").inner_text()
+        fields = 6 + 4 if shown is words else 6 + 9
+        assert seen.count(wanted) >= fields, seen
+        assert page.locator("#view img, #view script, [onclick], [onerror]").count() == 0
+        page.locator("#actions button").nth(1).click()
+        page.get_by_role("heading", name="Nothing was signed").wait_for()
+        terminal.error()
+
+
+_REDRAW = """() => {
+  const began = performance.now();
+  document.querySelector("#languages button").click();
+  document.body.getBoundingClientRect();
+  return performance.now() - began;
+}"""
+
+
+def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The largest view by the page's own code, laid out; and from the document's bytes to the first paint, which is
+    the browser's work and bounded loosely, because other programs run here too."""
+    paints, draws = [], []
+    for _ in range(5):
+        terminal = Terminal(signing(WORDS, TYPED))
+        page = browse(stub).open(terminal.url)
+        page.get_by_role("button", name="Marmot").wait_for()
+        paints.append(
+            page.evaluate(
+                "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+                " - performance.getEntriesByType('navigation')[0].responseEnd"
+            )
+        )
+        page.get_by_role("button", name="Marmot").click()
+        page.get_by_role("button", name="Sign with").wait_for()
+        draws += [page.evaluate(_REDRAW) for _ in range(3)]
+        page.get_by_role("button", name="Do not sign").click()
+        terminal.error()
+    with capsys.disabled():
+        print(f"\n  the request drawn and laid out: {', '.join(f'{one:.1f}' for one in sorted(draws))} ms")
+        print(f"  first contentful paint after the document: {', '.join(f'{one:.0f}' for one in sorted(paints))} ms")
+    assert min(draws) < 100
+    assert min(paints) < 500
+
+
+def test_it_is_usable_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    """From asking for the wallet to its first button, in a browser that runs."""
+    browser = browse(stub)
+    browser.context.new_page().goto("about:blank")
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        terminal = Terminal(signing(WORDS, TYPED))
+        page = browser.open(terminal.url)
+        page.get_by_role("button", name="Marmot").wait_for()
+        times.append(time.perf_counter() - began)
+        page.get_by_role("button", name="Stop").click()
+        terminal.error()
+    with capsys.disabled():
+        print(f"\n  from the wallet to the page's first button: {', '.join(f'{one:.2f}' for one in sorted(times))} s")
+    assert min(times) < 1.5

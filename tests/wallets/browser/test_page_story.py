@@ -1,0 +1,270 @@
+"""The whole story through the client's functions, on a real chain: ask, grant on the page, verify, withdraw openly."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from registry.client.asking import publish_notice, request
+from registry.client.checking import verify
+from registry.client.ending import retire, revoke_all, revoke_openly
+from registry.client.granting import Proposal, grant, refuse
+from registry.client.parties import Network, Party
+from registry.client.showing import ending_words, proposal_words
+from registry.core.errors import InvalidInput, Revoked
+from registry.core.evidence import write_evidence
+from registry.core.scalars import to_hex
+from registry.core.typeddata import parse_typed_data
+from registry.core.typeddata import typed_data as typed_data_of
+from registry.ledger.base import Broadcaster, Deployment, Sender
+from registry.vault.vault import Vault
+from registry.wallets.base import Wallet
+from registry.wallets.browser import BrowserWallet
+from registry.wallets.keywallet import KeyWallet
+from tests.builders import notice_bytes, notice_document
+from tests.fakes.storage import MemoryBlocks
+from tests.ledger.levers import ANVIL_KEY, AnvilLevers
+from tests.vectors.reading import read_cases
+from tests.wallets.browser.stage import ALICE, BOB, SECONDS, Browser, Stub, Terminal, is_refused, signing
+
+Browse = Callable[..., Browser]
+
+
+class World:
+    """A brand with a key of its own, and a person whose key is in their browser."""
+
+    def __init__(self, folder: Path, url: str, deployment: Deployment) -> None:
+        self.levers = AnvilLevers(url, deployment)
+        self.network = Network(self.levers.ledger, MemoryBlocks())
+        seed = b"\x07" * 32
+        self.brand = Party(self.network, self.levers.wallet(), Vault(folder / "brand", seed, self.network.store), seed)
+        self.seed, self.vault = b"\x08" * 32, Vault(folder / "alice", b"\x08" * 32, self.network.store)
+
+    def person(self, wallet: BrowserWallet, **changes: Any) -> Party:
+        return replace(Party(self.network, wallet, self.vault, self.seed), **changes)
+
+    def request(self) -> bytes:
+        controller = notice_document()["controller"]
+        controller |= {"account": self.brand.address, "recipient": self.brand.vault.recipient}
+        notice = notice_bytes(controller=controller)
+        publish_notice(self.network, notice)
+        return write_evidence(request(self.brand, notice))
+
+
+@pytest.fixture
+def world(tmp_path: Path, anvil: tuple[str, Deployment]) -> World:
+    return World(tmp_path, *anvil)
+
+
+def press(page: Any, *buttons: str) -> None:
+    for button in buttons:
+        page.get_by_role("button", name=button).click()
+
+
+def finish(page: Any, heading: str) -> None:
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+
+
+def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: Stub) -> None:
+    world.vault.add(io.BytesIO(b"a,b\n"), category="pd:Purchase", name="orders", media_type="text/csv", now=1)
+    asked = world.request()
+
+    def give(wallet: BrowserWallet) -> Any:
+        def confirm(proposal: Proposal) -> bool:
+            wallet.show(proposal_words(proposal))
+            return True
+
+        return grant(world.person(wallet), asked, days=90, confirm=confirm)
+
+    browser = browse(stub)
+    terminal = Terminal(give)
+    page = browser.open(terminal.url)
+    press(page, "Marmot")
+    finish(page, "Maison Aurelle asks for your consent")
+    text = page.locator("#view").inner_text()
+    for words in ("personalising its offers", "email address", "aurelle.example", "sealed to Maison Aurelle"):
+        assert words in text
+    assert "A hash on the chain" in text and "consent revoke" in text
+    press(page, "Sign with Marmot")
+    finish(page, "Signed")
+    evidence = terminal.result().evidence
+    assert verify(world.network, evidence, world.network.policy(controllers={world.brand.address})).author == ALICE
+    assert page.locator("blockquote").count() == 0  # nothing of it stays on the page
+
+    def withdraw(wallet: BrowserWallet) -> Any:
+        wallet.show(ending_words("Revoke", evidence))
+        return revoke_openly(world.person(wallet, sender=wallet), evidence)
+
+    terminal = Terminal(withdraw, account=evidence.author)
+    page = browser.open(terminal.url)
+    press(page, "Marmot")
+    finish(page, "Withdraw this consent")
+    assert evidence.statement.message.statement in page.locator("figure").inner_text()
+    assert f"The address {ALICE}, and what it does here" in page.locator("#view").inner_text()
+    press(page, "Send with Marmot")
+    finish(page, "Sent")
+    assert terminal.result().sender == ALICE
+    with pytest.raises(Revoked):
+        verify(world.network, evidence, world.network.policy(controllers=None))
+
+
+def test_refused_and_relayed(world: World, browse: Browse, stub: Stub) -> None:
+    """A refusal, then the three endings that are signed on the page and sent by the relay."""
+    asked = world.request()
+
+    def decline(wallet: BrowserWallet) -> Any:
+        def confirm(proposal: Proposal) -> bool:
+            wallet.show(proposal_words(proposal))
+            return True
+
+        return refuse(world.person(wallet), asked, language="fr", confirm=confirm)
+
+    stub.accounts = [BOB]
+    browser = browse(stub)
+    acts: list[tuple[Callable[[BrowserWallet], Any], str]] = [
+        (decline, "Say no to Maison Aurelle"),
+        (lambda wallet: revoke_all(world.person(wallet)), "Withdraw everything"),
+        (lambda wallet: retire(world.person(wallet)), "Retire this account"),
+    ]
+    for act, heading in acts:
+        terminal = Terminal(act)
+        page = browser.open(terminal.url)
+        press(page, "Marmot")
+        finish(page, heading)
+        press(page, "Sign with Marmot")
+        finish(page, "Signed")
+        assert terminal.result()
+    with pytest.raises(InvalidInput, match="retired"):
+        world.network.date_for(BOB)
+
+
+def test_a_grant_that_its_person_pays_for(world: World, browse: Browse, stub: Stub) -> None:
+    """Two things are asked, so there are two pages; each says who will be seen."""
+    asked = world.request()
+
+    def give(wallet: BrowserWallet) -> Any:
+        def confirm(proposal: Proposal) -> bool:
+            wallet.show(proposal_words(proposal, payer=wallet.address))
+            return True
+
+        return grant(world.person(wallet, sender=wallet), asked, confirm=confirm)
+
+    terminal = Terminal(give)
+    browser = browse(stub)
+    for button, heading in (("Sign with Marmot", "Signed"), ("Send with Marmot", "Sent")):
+        page = browser.open(terminal.url)
+        press(page, "Marmot")
+        page.get_by_text(f"The address {ALICE}, and what it does here").wait_for()
+        press(page, button)
+        finish(page, heading)
+    assert terminal.result().receipt.sender == ALICE
+
+
+def test_a_transaction_from_another_account(world: World, browse: Browse, stub: Stub) -> None:
+    """The wallet sent it all the same: said as what it is, and never taken for done."""
+    stub.answers["eth_sendTransaction"] = lambda params: stub._pass_on(
+        "eth_sendTransaction", [{**params[0], "from": BOB}]
+    )
+    terminal = Terminal(lambda wallet: revoke_all(world.person(wallet, sender=wallet)))
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot", "Send with Marmot")
+    finish(page, "Sent")
+    error = terminal.error()
+    assert isinstance(error, InvalidInput) and f"was sent by {BOB}, not by {ALICE}" in str(error)
+
+
+VECTORS = {name: case for name, case in read_cases("digests").items() if case["error"] == "Valid"}
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_what_the_wallet_gets_is_what_python_signs(name: str, browse: Browse, stub: Stub) -> None:
+    """Byte for byte, and so is the signature (both are deterministic, RFC 6979)."""
+    domain, message = parse_typed_data(VECTORS[name]["typedData"])
+    made = typed_data_of(domain, message)
+    stub.known.add(domain.chain_id)
+    terminal = Terminal(signing(None, made), chain_id=domain.chain_id)
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot", "Sign with Marmot")
+    finish(page, "Signed")
+    assert terminal.result() == KeyWallet(ANVIL_KEY).sign_typed_data(made)
+    (asked,) = [params for method, params in stub.asked if method == "eth_signTypedData_v4"]
+    assert asked == [ALICE, msgspec.json.encode(made).decode()]
+
+
+def test_somebody_elses_types(browse: Browse, stub: Stub) -> None:
+    """An owner of a Safe signs its message, which is none of our statements."""
+    word = to_hex(bytes(range(32)))
+    typed = {
+        "types": {
+            "EIP712Domain": [{"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}],
+            "SafeMessage": [{"name": "message", "type": "bytes"}],
+        },
+        "primaryType": "SafeMessage",
+        "domain": {"chainId": 31337, "verifyingContract": BOB},
+        "message": {"message": word},
+    }
+    terminal = Terminal(signing(None, typed))
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot")
+    finish(page, "Sign a statement")
+    page.get_by_text("Exactly what your wallet receives").click()
+    assert json.loads(page.locator("pre").inner_text()) == typed
+    press(page, "Sign with Marmot")
+    finish(page, "Signed")
+    from eth_account import Account
+
+    assert terminal.result() == bytes(Account.sign_typed_data(ANVIL_KEY, full_message=typed).signature)
+
+
+def test_it_is_a_wallet_and_a_sender() -> None:
+    wallet = BrowserWallet(1, note=print, account=ALICE)
+    assert isinstance(wallet, Wallet) and isinstance(wallet, Sender) and isinstance(wallet, Broadcaster)
+    assert not isinstance(KeyWallet(ANVIL_KEY), Broadcaster)
+
+
+def test_interrupted_in_the_terminal(browse: Browse, stub: Stub) -> None:
+    program = (
+        "from registry.wallets.browser import BrowserWallet\n"
+        "import sys\n"
+        "with BrowserWallet(31337, note=lambda text: print(text, flush=True), opener=lambda url: None) as wallet:\n"
+        "    wallet.address\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        page = browse(stub).open(found[0])
+        page.get_by_role("button", name="Marmot").wait_for()
+        process.send_signal(signal.SIGINT)
+        page.get_by_text("It was interrupted in the terminal.").wait_for()
+        assert "KeyboardInterrupt" in process.communicate(timeout=SECONDS)[1]
+        assert is_refused(found[0])
+    finally:
+        process.kill()
+        process.wait(SECONDS)
+
+
+def test_the_terminal_is_killed(browse: Browse, stub: Stub) -> None:
+    """Nobody could tell the page: it notices."""
+    terminal = Terminal(signing(None, typed_data_of(*parse_typed_data(VECTORS["grant"]["typedData"]))))
+    page = browse(stub).open(terminal.url)
+    page.get_by_role("button", name="Marmot").wait_for()
+    assert terminal.wallet._open is not None
+    terminal.wallet._open[1].close()
+    page.get_by_role("heading", name="The terminal has ended").wait_for()
+    terminal.wallet._open[0].say("stop", "said-no")
