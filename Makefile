@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors docs lock
+.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors descriptors pictures docs lock
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ vectors: $(STAMP) ## Make tests/vectors anew, with implementations other than ou
 
 docs: $(STAMP) ## Run the README's commands and write their output into it
 	$(BIN)/python scripts/readme.py --write
+
+descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
+	$(BIN)/python scripts/make_descriptors.py
+
+pictures: $(STAMP) ## Take the pictures of the wallet page anew (needs Chromium)
+	CONSENT_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n 0 tests/wallets/browser/test_pictures.py
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install -q 'uv<1'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -18,30 +17,9 @@ from registry.core.evidence import Evidence
 from tests.builders import evidence_of, grant_message
 from tests.cli.page_cases import CASES, MARKUP, branded, page
 
-CHROMIUM = Path("/usr/bin/chromium")
 LONG = "Donaudampfschifffahrtsgesellschaft" * 20
 ARABIC = "أسمح لكم"
 WHITE, INK = "rgb(255, 255, 255)", "rgb(29, 36, 40)"
-
-
-def _missing(reason: str) -> None:
-    if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("playwright is not installed")
-    if not CHROMIUM.exists():
-        _missing("chromium is not installed; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class _Handler(SimpleHTTPRequestHandler):

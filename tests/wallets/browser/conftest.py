@@ -1,43 +1,18 @@
-"""Debian's Chromium, driven by Playwright, and a real node whose keys the page's wallets use."""
+"""Wallets in the browser, and a real node whose keys the page's wallets use."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.ledger._jsonrpc import Node
 from registry.ledger.base import Deployment
-from registry.ledger.rpc import deploy
+from registry.ledger.deploying import deploy
 from registry.wallets.keywallet import KeyWallet
 from tests.ledger.levers import ANVIL_KEY, start_anvil
 from tests.wallets.browser.stage import Browser, Stub
-
-CHROMIUM = "/usr/bin/chromium"
-
-
-def _missing(what: str) -> None:
-    reason = f"{what}; the page's tests need Debian's chromium and `pip install playwright`"
-    if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("Playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        _missing(f"there is no {CHROMIUM}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

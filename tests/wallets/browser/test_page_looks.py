@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.core.notices import parse_notice
 from registry.wallets.words import Words
-from scripts.compile_contracts import NODE_MODULES
+from scripts.compile_contracts import ensure_node_modules
 from tests.builders import notice_bytes, notice_document
 from tests.wallets.browser.stage import NEVER, Browser, Stub, Terminal, demo_grant, emit, signing
 
@@ -23,13 +21,8 @@ WORDS, TYPED = demo_grant()
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """axe-core's script, from scripts/node or a folder in NODE_PATH."""
-    for folder in (NODE_MODULES, *map(Path, filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)))):
-        if (script := folder / "axe-core" / "axe.min.js").is_file():
-            return script.read_text("utf-8")
-    if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
-        pytest.fail("axe-core is not installed: npm install axe-core@4.14.1")
-    pytest.skip("axe-core is not installed: npm install axe-core@4.14.1")
+    """axe-core's script."""
+    return (ensure_node_modules() / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def violations(page: Any) -> list[str]:
