@@ -59,18 +59,27 @@ def stands(node: Node, chain_id: int, contract: str, address: str, registry: str
 
     ``LedgerUnavailable`` where something else is, or the node is on another chain now.
     """
-    getter = Call("eth_call", ({"to": address, "data": to_hex(_GETTERS[contract])}, "latest"))
-    chain, answer, value = node.ask_all([Call("eth_chainId"), code_call(address), getter])
+    chain, answer, value = node.ask_all([Call("eth_chainId"), code_call(address), getter_call(contract, address)])
     if (found := chain_id_in(node, chain)) != chain_id:
         raise node.unavailable(f"it is on chain {found}, not on {chain_id}")
     code = code_in(node, answer)
     if not code:
         return False
-    wanted = domain_separator(domain_of(chain_id, address)) if contract == REGISTRY else bytes(12) + unhex(registry)
+    wanted = domain_word(chain_id, address) if contract == REGISTRY else bytes(12) + unhex(registry)
     if not is_code_of(contract, code, *evm) or hex_bytes(value) != wanted:
         advice = f"Ask another node; if that shows the same, do not use this {contract}."
         raise LedgerUnavailable(f"{node.name}: what is at {address} is not our {contract}", advice)
     return True
+
+
+def getter_call(contract: str, address: str) -> Call:
+    """Ask for what the constructor set: the registry's domain separator, the verifier's registry."""
+    return Call("eth_call", ({"to": address, "data": to_hex(_GETTERS[contract])}, "latest"))
+
+
+def domain_word(chain_id: int, registry: str) -> bytes:
+    """The domain separator that the registry at this address of this chain has to have."""
+    return domain_separator(domain_of(chain_id, registry))
 
 
 def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:

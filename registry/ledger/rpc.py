@@ -19,6 +19,7 @@ from registry.ledger._blocks import block_call, chain_id_in, head_in
 from registry.ledger._following import REPLACE_SECONDS, Limits
 from registry.ledger._history import cutoffs_until, last_block_until
 from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger._sites import REGISTRY, code_call, domain_word, getter_call
 from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Receipt, Sender, check_depth
 
@@ -125,22 +126,24 @@ class RpcLedger:
     def _head(self, with_code: bool) -> Head:
         asked = [Call("eth_chainId"), block_call("latest")]
         if with_code:
-            asked.append(Call("eth_getCode", (self._deployment.registry, "latest")))
-        chain_id, block, *code = self._node.ask_all(asked)
+            asked += [code_call(self._deployment.registry), getter_call(REGISTRY, self._deployment.registry)]
+        chain_id, block, *registry = self._node.ask_all(asked)
         found, wanted = chain_id_in(self._node, chain_id), self._deployment.chain_id
         if found != wanted:
             raise self._node.unavailable(f"it is on chain {found}, not on {wanted}")
-        for answer in code:
-            self._check(answer)
+        if registry:
+            self._check(*registry)
         return head_in(self._node, block)
 
-    def _check(self, answer: Any) -> None:
+    def _check(self, answer: Any, domain: Any) -> None:
+        """Our code, and made for this place: with another domain it would take nobody's signatures for revoking."""
         code, registry = hex_bytes(answer), self._deployment.registry
-        if isinstance(answer, NodeError) or code is None:
+        ours = code is not None and is_code_of(REGISTRY, code)
+        if code is None or (ours and isinstance(domain, NodeError)):
             raise self._node.unavailable(f"it does not say what is at {registry}")
         if not code:
             raise self._node.unavailable(f"there is no contract at {registry}")
-        if not is_code_of("ConsentRegistry", code):
+        if not ours or hex_bytes(domain) != domain_word(self._deployment.chain_id, registry):
             advice = "Compare the deployment file with its origin: what answers at that address is not to be believed."
             raise LedgerUnavailable(f"{self._node.name}: the contract at {registry} is not a ConsentRegistry", advice)
         self._is_ours = True

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from registry.core.facts import Question, SignatureQuestion
+from registry.core.scalars import to_hex
+from registry.ledger._sites import domain_word, getter_call
 from registry.ledger.artifacts import PRAGUE, _deployed
 from registry.ledger.base import Deployment
 from registry.ledger.rpc import RpcLedger
@@ -23,6 +25,8 @@ QUESTION = Question(ROOT, ZERO, NOBODY)
 SIGNED = SignatureQuestion(REGISTRY, bytes(32), b"x")
 HEAD = 100
 CODE = "0x" + _deployed("ConsentRegistry", PRAGUE).hex()
+ASKED_DOMAIN = getter_call("ConsentRegistry", REGISTRY).params[0]
+DOMAIN = to_hex(domain_word(31_337, REGISTRY))
 Answers = Callable[[str, list[Any]], Any]
 
 
@@ -47,6 +51,8 @@ def healthy(method: str, params: list[Any]) -> Any:
         return CODE
     if method == "eth_getBlockByNumber":
         return block(HEAD if params[0] == "latest" else int(params[0], 16))
+    if params[:1] == [ASKED_DOMAIN]:
+        return DOMAIN
     if method == "eth_call":
         if "to" not in params[0]:
             return "0x" + f"{1:064x}"
@@ -57,10 +63,11 @@ def healthy(method: str, params: list[Any]) -> Any:
 
 
 def but(**changes: Any) -> Answers:
-    """A healthy node, but for some methods: values, errors or functions of the parameters."""
+    """A healthy node, but for some methods: values, errors or functions of the parameters. The registry's domain
+    stays its own."""
 
     def answer(method: str, params: list[Any]) -> Any:
-        if method not in changes:
+        if method not in changes or params[:1] == [ASKED_DOMAIN]:
             return healthy(method, params)
         change = changes[method]
         if isinstance(change, Exception):
