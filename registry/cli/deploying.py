@@ -138,7 +138,7 @@ def _write(session: Session, folder: Path, url: str, deployment: Deployment) -> 
 
     write_settings(folder, rpc_url=url)
     write_deployment(folder / "deployment.json", deployment)
-    if url.rstrip("/") != name_of(url):
+    if name_of(url) not in (url.rstrip("/"), f"ipc:{url}"):
         session.out.note("network.toml holds the node's URL as you gave it; take a key out before you hand it on.")
     if deployment.block == 0:
         note = "The node does not know the registry's block, so logs are read from the first: slow on a long chain."

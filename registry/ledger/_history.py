@@ -43,20 +43,36 @@ def _blocks(node: Node, numbers: range) -> list[Head]:
     return blocks
 
 
-def cutoffs_until(node: Node, deployment: Deployment, subjects: Sequence[str], last: int) -> dict[str, int]:
-    """The largest ``RevokedAll`` of each subject up to block ``last``, by lower-case address; none is absent."""
+def cutoffs_until(node: Node, deployment: Deployment, now: dict[str, int], past: int, head: int) -> dict[str, int]:
+    """The cutoffs at block ``past`` of the subjects of ``now``, which has theirs at block ``head``; zeros are absent.
+
+    Addresses are in lower case. A cutoff only rises, so who has none now had none then. All others have to be explained
+    by the logs, because some nodes leave out those that they no longer keep, without a word: ``LedgerUnavailable``.
+    """
+    subjects = sorted(subject for subject, cutoff in now.items() if cutoff)
+    then = cutoffs_in(node, deployment, subjects, 0, past)
+    later = [subject for subject in subjects if then.get(subject) != now[subject]]
+    since = cutoffs_in(node, deployment, later, past + 1, head)
+    if any(max(then.get(subject, 0), since.get(subject, 0)) != now[subject] for subject in later):
+        advice = "Ask a node that keeps all logs since the registry's first block."
+        raise LedgerUnavailable(f"{node.name}: its logs lack what made a cutoff what it is", advice)
+    return then
+
+
+def cutoffs_in(node: Node, deployment: Deployment, subjects: Sequence[str], first: int, last: int) -> dict[str, int]:
+    """The largest ``RevokedAll`` of each subject in these blocks, by lower-case address; none is absent."""
     found: dict[str, int] = {}
     words = ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]
     for start in range(0, len(words), _SUBJECTS):
         topics = [REVOKED_ALL, words[start : start + _SUBJECTS]]
-        for subject, until in _logs(node, deployment, topics, last):
+        for subject, until in _logs(node, deployment, topics, max(first, deployment.block), last):
             found[subject] = max(until, found.get(subject, 0))
     return found
 
 
-def _logs(node: Node, deployment: Deployment, topics: list[Any], last: int) -> list[tuple[str, int]]:
+def _logs(node: Node, deployment: Deployment, topics: list[Any], first: int, last: int) -> list[tuple[str, int]]:
     entries: list[tuple[str, int]] = []
-    ranges = [(deployment.block, last)] if last >= deployment.block else []
+    ranges = [(first, last)] if last >= first else []
     for _ in range(_MAX_LOG_REQUESTS):
         if not ranges:
             return entries

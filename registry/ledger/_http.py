@@ -23,7 +23,8 @@ class Http:
 
     def __init__(self, url: str, timeout: float) -> None:
         parts = _split(url)
-        self.name = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+        self.name = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
         self._timeout = timeout
         self._secure = ssl.create_default_context() if parts.scheme == "https" else None
         self._host, self._port = str(parts.hostname), parts.port

@@ -12,7 +12,7 @@ from registry.core.statements import domain_of
 from registry.core.typeddata import domain_separator
 from registry.ledger._blocks import block_call, chain_id_in, head_in
 from registry.ledger._jsonrpc import Call, Node, hex_bytes
-from registry.ledger.artifacts import PRAGUE, creation_code, is_code_of
+from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_code_of
 from registry.ledger.calls import selector
 
 # Arachnid's deterministic deployment proxy, on most chains by a transaction that nobody's key signed; EIP-7997 makes
@@ -26,7 +26,6 @@ SALT = b"ConsentRegistry/1".ljust(32, b"\0")
 # How far back a payer's plain creations are looked for, where there is no deployer.
 LOOK_BACK = 64
 REGISTRY, VERIFIER = "ConsentRegistry", "ConsentVerifier"
-_GETTERS = {REGISTRY: selector("domainSeparator()"), VERIFIER: selector("registry()")}
 
 
 class Site(NamedTuple):
@@ -59,18 +58,38 @@ def stands(node: Node, chain_id: int, contract: str, address: str, registry: str
 
     ``LedgerUnavailable`` where something else is, or the node is on another chain now.
     """
-    getter = Call("eth_call", ({"to": address, "data": to_hex(_GETTERS[contract])}, "latest"))
-    chain, answer, value = node.ask_all([Call("eth_chainId"), code_call(address), getter])
+    proofs = [domain_call(address)]
+    if contract == VERIFIER:
+        proofs = [_verifier_call(registry, one) for one in evm or EVM_VERSIONS]
+    chain, answer, *shown = node.ask_all([Call("eth_chainId"), code_call(address), *proofs])
     if (found := chain_id_in(node, chain)) != chain_id:
         raise node.unavailable(f"it is on chain {found}, not on {chain_id}")
     code = code_in(node, answer)
     if not code:
         return False
-    wanted = domain_separator(domain_of(chain_id, address)) if contract == REGISTRY else bytes(12) + unhex(registry)
-    if not is_code_of(contract, code, *evm) or hex_bytes(value) != wanted:
+    if contract == VERIFIER:
+        ours = code in map(hex_bytes, shown)
+    else:
+        ours = is_code_of(REGISTRY, code, *evm) and hex_bytes(shown[0]) == domain_word(chain_id, address)
+    if not ours:
         advice = f"Ask another node; if that shows the same, do not use this {contract}."
         raise LedgerUnavailable(f"{node.name}: what is at {address} is not our {contract}", advice)
     return True
+
+
+def domain_call(registry: str) -> Call:
+    """Ask for the registry's domain separator."""
+    return Call("eth_call", ({"to": registry, "data": to_hex(selector("domainSeparator()"))}, "latest"))
+
+
+def _verifier_call(registry: str, evm: str) -> Call:
+    """Ask for the code that the verifier's constructor makes on this chain; it is the same at every address."""
+    return Call("eth_call", ({"data": to_hex(creation_code(VERIFIER, registry, evm=evm))}, "latest"))
+
+
+def domain_word(chain_id: int, registry: str) -> bytes:
+    """The domain separator that the registry at this address of this chain has to have."""
+    return domain_separator(domain_of(chain_id, registry))
 
 
 def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from registry.core import codec
 from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.storage.files import replace_file
 from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, random_key, seal_secret
 
 _NOTE = "Play money only: this network's relay, sealed with an empty passphrase."
+_decoder = msgspec.json.Decoder()
 
 
 def relay_key(path: Path) -> bytes:
@@ -25,7 +27,8 @@ def relay_key(path: Path) -> bytes:
         replace_file(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
     try:
         with path.open("rb") as file:
-            return open_secret(msgspec.json.decode(file.read(MAX_KEYSTORE_BYTES)), "")
-    except (OSError, msgspec.MsgspecError, ConsentError) as error:
+            raw = file.read(MAX_KEYSTORE_BYTES + 1)
+        return open_secret(codec.loads(raw, _decoder, MAX_KEYSTORE_BYTES), "")
+    except (OSError, ConsentError) as error:
         advice = f"Move {path.name} out of the network's directory; a new relay is made, and nothing is lost."
         raise LedgerUnavailable(f"the relay's key file is damaged ({type(error).__name__})", advice) from None

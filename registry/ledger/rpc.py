@@ -19,6 +19,7 @@ from registry.ledger._blocks import block_call, chain_id_in, head_in
 from registry.ledger._following import REPLACE_SECONDS, Limits
 from registry.ledger._history import cutoffs_until, last_block_until
 from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger._sites import REGISTRY, code_call, domain_call, domain_word
 from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Receipt, Sender, check_depth
 
@@ -125,22 +126,24 @@ class RpcLedger:
     def _head(self, with_code: bool) -> Head:
         asked = [Call("eth_chainId"), block_call("latest")]
         if with_code:
-            asked.append(Call("eth_getCode", (self._deployment.registry, "latest")))
-        chain_id, block, *code = self._node.ask_all(asked)
+            asked += [code_call(self._deployment.registry), domain_call(self._deployment.registry)]
+        chain_id, block, *registry = self._node.ask_all(asked)
         found, wanted = chain_id_in(self._node, chain_id), self._deployment.chain_id
         if found != wanted:
             raise self._node.unavailable(f"it is on chain {found}, not on {wanted}")
-        for answer in code:
-            self._check(answer)
+        if registry:
+            self._check(*registry)
         return head_in(self._node, block)
 
-    def _check(self, answer: Any) -> None:
+    def _check(self, answer: Any, domain: Any) -> None:
+        """Our code, and made for this place: with another domain it would take nobody's signatures for revoking."""
         code, registry = hex_bytes(answer), self._deployment.registry
-        if isinstance(answer, NodeError) or code is None:
+        ours = code is not None and is_code_of(REGISTRY, code)
+        if code is None or (ours and isinstance(domain, NodeError)):
             raise self._node.unavailable(f"it does not say what is at {registry}")
         if not code:
             raise self._node.unavailable(f"there is no contract at {registry}")
-        if not is_code_of("ConsentRegistry", code):
+        if not ours or hex_bytes(domain) != domain_word(self._deployment.chain_id, registry):
             advice = "Compare the deployment file with its origin: what answers at that address is not to be believed."
             raise LedgerUnavailable(f"{self._node.name}: the contract at {registry} is not a ConsentRegistry", advice)
         self._is_ours = True
@@ -158,7 +161,7 @@ class RpcLedger:
             clock=self._clock(),
             depth=asked.depth,
             as_of=past,
-            anchors=anchors if past is None else self._with_old_cutoffs(anchors, signed_at),
+            anchors=anchors if past is None else self._with_old_cutoffs(anchors, signed_at, head),
             signatures=signatures,
         )
 
@@ -171,12 +174,18 @@ class RpcLedger:
         batch = [self._fact_call(question, block) for block in blocks for question in asked.questions]
         # Before the chain began there were no contracts, and nobody needs to be asked.
         batch += [_signature_call(question, signed) for question in asked.signatures if signed is not None]
+        # A node without the old state may answer as if nothing had been there, which would be a no to every contract.
+        old = signed_at is not None and signed_at != head and signed_at.number >= self._deployment.block
+        batch += [Call("eth_getCode", (self._deployment.registry, signed))] if old and asked.signatures else []
         answers = iter(self._node.ask_all(batch))
         facts = [{q: self._fact(next(answers), block) for q in asked.questions} for block in blocks]
         signatures = {
             q: signed_at is not None and calls.decode_probe(self._bytes(next(answers), signed))
             for q in asked.signatures
         }
+        for code in answers:
+            if not self._bytes(code, signed):
+                raise self._unread(signed, "it shows no registry there")
         return _Answers(facts[0], facts[-1], signatures)
 
     def _fact_call(self, question: Question, block: Any) -> Call:
@@ -185,25 +194,31 @@ class RpcLedger:
 
     def _fact(self, answer: Any, block: Any) -> AnchorFacts:
         raw = self._bytes(answer, block)
-        if raw == b"" and isinstance(block, str) and int(block, 16) < self._deployment.block:
+        if raw == b"" and isinstance(block, str):
+            if int(block, 16) >= self._deployment.block:
+                raise self._unread(block, "it shows no registry there")
             return AnchorFacts(0, 0, 0)  # deeper than the registry itself: nothing was anchored then
         return calls.decode_facts(raw)
 
     def _bytes(self, answer: Any, block: Any) -> bytes:
         """What a call returned. No contract's failure looks like an error here, so an error is the node's own."""
         if isinstance(answer, NodeError):
-            where = block if isinstance(block, str) else block["blockHash"]
-            advice = "Ask a node that keeps the chain's old states (an archive node), or a lesser depth."
-            why = f"{self._node.name}: it cannot read block {where}: {answer.message}"
-            raise _Unread(LedgerUnavailable(why, advice))
+            raise self._unread(block, answer.message)
         raw = hex_bytes(answer)
         if raw is None:
             raise self._node.unavailable("its answer makes no sense")
         return raw
 
-    def _with_old_cutoffs(self, anchors: dict[Question, AnchorFacts], past: Head | None) -> dict[Question, AnchorFacts]:
-        subjects = sorted({question.subject for question in anchors})
-        found = {} if past is None else cutoffs_until(self._node, self._deployment, subjects, past.number)
+    def _unread(self, block: Any, why: str) -> _Unread:
+        where = block if isinstance(block, str) else block["blockHash"]
+        advice = "Ask a node that keeps the chain's old states (an archive node), or a lesser depth."
+        return _Unread(LedgerUnavailable(f"{self._node.name}: it cannot read block {where}: {why}", advice))
+
+    def _with_old_cutoffs(
+        self, anchors: dict[Question, AnchorFacts], past: Head | None, head: Head
+    ) -> dict[Question, AnchorFacts]:
+        now = {question.subject.lower(): facts.cutoff for question, facts in anchors.items()}
+        found = {} if past is None else cutoffs_until(self._node, self._deployment, now, past.number, head.number)
         return {q: facts._replace(cutoff=found.get(q.subject.lower(), 0)) for q, facts in anchors.items()}
 
 

@@ -59,10 +59,12 @@ class Kubo:
         return self._ask(lambda: _first(self._client.block.get(cid, stream=True, offline=offline), MAX_BLOCK_BYTES + 1))
 
     def content(self, cid: str, offset: int, length: int, offline: bool) -> bytes:
-        """So many bytes of a file from there on, as the node gives them: fewer at its end, or where it breaks off."""
+        """So many bytes of a file from there on, as the node gives them: fewer at its end, where it breaks off, or
+        where the time is over and something has come.
+        """
         options = {"offset": offset, "length": length, "stream": True, "offline": offline}
         # Asked for one more than there can be, so that the answer is read to its end and the connection kept.
-        return self._ask(lambda: _first(self._client.cat(cid, **options), length + 1))
+        return self._ask(lambda: _first(self._client.cat(cid, **options), length + 1, is_part_enough=True))
 
     def has(self, cid: str) -> bool:
         """Whether the node itself holds the block; no other node is asked."""
@@ -215,14 +217,18 @@ class Kubo:
         return _troubles.strange(self.name, "answers as no IPFS node does")
 
 
-def _first(parts: Any, limit: int) -> bytes:
+def _first(parts: Any, limit: int, *, is_part_enough: bool = False) -> bytes:
     taken, size = [], 0
     with closing(parts):
-        for part in parts:
-            taken.append(part)
-            size += len(part)
-            if size >= limit:
-                break
+        try:
+            for part in parts:
+                taken.append(part)
+                size += len(part)
+                if size >= limit:
+                    break
+        except (_ipfs.SlowError, TimeoutError):
+            if not (is_part_enough and size):
+                raise
     return b"".join(taken)[:limit]
 
 

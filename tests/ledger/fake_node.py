@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from registry.core.facts import Question, SignatureQuestion
+from registry.core.scalars import to_hex
+from registry.ledger._sites import domain_call, domain_word
 from registry.ledger.artifacts import PRAGUE, _deployed
 from registry.ledger.base import Deployment
+from registry.ledger.calls import REVOKED_ALL
 from registry.ledger.rpc import RpcLedger
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -23,6 +26,8 @@ QUESTION = Question(ROOT, ZERO, NOBODY)
 SIGNED = SignatureQuestion(REGISTRY, bytes(32), b"x")
 HEAD = 100
 CODE = "0x" + _deployed("ConsentRegistry", PRAGUE).hex()
+ASKED_DOMAIN = domain_call(REGISTRY).params[0]
+DOMAIN = to_hex(domain_word(31_337, REGISTRY))
 Answers = Callable[[str, list[Any]], Any]
 
 
@@ -39,28 +44,37 @@ def block(number: int) -> dict[str, str]:
     return {"number": hex(number), "hash": "0x" + f"{number:064x}", "timestamp": hex(1_000 + 10 * number)}
 
 
+def log(subject: str, until: int) -> dict[str, Any]:
+    """A RevokedAll event of the subject with this address, or this word."""
+    return {"topics": [REVOKED_ALL, "0x" + subject[2:].lower().rjust(64, "0")], "data": "0x" + f"{until:064x}"}
+
+
 def healthy(method: str, params: list[Any]) -> Any:
-    """A node on which everything was anchored at 1,500, and whose contracts accept every signature."""
+    """A node on which everything was anchored at 1,500 and cut off at 1,600, whose contracts accept every signature."""
     if method == "eth_chainId":
         return "0x7a69"
     if method == "eth_getCode":
         return CODE
     if method == "eth_getBlockByNumber":
         return block(HEAD if params[0] == "latest" else int(params[0], 16))
+    if params[:1] == [ASKED_DOMAIN]:
+        return DOMAIN
     if method == "eth_call":
         if "to" not in params[0]:
             return "0x" + f"{1:064x}"
         return "0x" + f"{1_500:064x}" + "00" * 32 + f"{1_600:064x}"
     if method == "eth_getLogs":
-        return []
+        first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
+        return [log(word, 1_600) for word in params[0]["topics"][1] if first <= 60 <= last]
     raise Refused(-32601, f"the method {method} does not exist")
 
 
 def but(**changes: Any) -> Answers:
-    """A healthy node, but for some methods: values, errors or functions of the parameters."""
+    """A healthy node, but for some methods: values, errors or functions of the parameters. The registry's domain
+    stays its own."""
 
     def answer(method: str, params: list[Any]) -> Any:
-        if method not in changes:
+        if method not in changes or params[:1] == [ASKED_DOMAIN]:
             return healthy(method, params)
         change = changes[method]
         if isinstance(change, Exception):

@@ -12,9 +12,10 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence import Evidence
 from registry.core.facts import AnchorFacts, Question, SignatureQuestion
 from registry.core.locks import lock_of, tag_of
-from registry.core.scalars import checksum, to_hex
+from registry.core.scalars import to_hex
 from registry.core.statements import domain_of
 from registry.core.verifier import questions, verify
+from registry.ledger._history import cutoffs_in
 from registry.ledger._jsonrpc import MAX_BATCH, Call, Node
 from registry.ledger.base import Deployment
 from registry.ledger.rpc import RpcLedger
@@ -71,10 +72,14 @@ def test_the_cutoffs_of_many_subjects_in_the_past(request: pytest.FixtureRequest
     subject = levers.wallet()
     cutoff = levers.ledger.transact("revokeAll", sender=subject).time
     levers.mine(1)
-    asked = [Question(ZERO, ZERO, checksum(os.urandom(20))) for _ in range(1_100)]
-    asked[700] = Question(ZERO, ZERO, subject.address)
-    found = levers.ledger.facts(asked, as_of=cutoff).anchors
-    assert {question: facts.cutoff for question, facts in found.items() if facts.cutoff} == {asked[700]: cutoff}
+    subjects = [to_hex(os.urandom(20)) for _ in range(1_100)]
+    subjects[700] = subject.address.lower()
+    head, node = levers.ledger.head(), Node(levers.url, 10)
+    found = cutoffs_in(node, levers.ledger.deployment, subjects, 0, head.number)
+    assert found == {subjects[700]: cutoff}
+    question = Question(ZERO, ZERO, subject.address)
+    for as_of, wanted in ((cutoff, cutoff), (cutoff - 1, 0)):
+        assert levers.ledger.facts([question], as_of=as_of).anchors[question].cutoff == wanted
 
 
 def test_old_states_that_geth_no_longer_has(small_geth: Running) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from registry.core.errors import LedgerUnavailable
 from registry.core.facts import Question, SignatureQuestion
-from registry.core.scalars import to_hex
+from registry.core.scalars import checksum, to_hex
 from registry.ledger.anvil import Anvil
 from registry.ledger.base import Deployment
 from registry.ledger.deploying import deploy
@@ -226,11 +226,17 @@ def test_what_gets_lost_while_sending_is_sent_once(node: Running, switch: str) -
     assert sent_so_far(node.url) == before + 1
 
 
-@pytest.mark.parametrize(("what", "words"), [("verifier", "not a ConsentRegistry"), ("nothing", "no contract at")])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("verifier", "not a ConsentRegistry"), ("elsewhere", "not a ConsentRegistry"), ("nothing", "no contract at")],
+)
 def test_a_registry_that_is_none_is_refused(
     node: Running, call: Callable[[RpcLedger], object], what: str, words: str
 ) -> None:
-    address = node.deployment.verifier if what == "verifier" else PAYER.address
+    # Our own code to the letter, but created at another address: it takes no signatures that are made for this one.
+    elsewhere, ask = checksum(b"\xe1" * 20), asker(node.url)
+    ask("anvil_setCode", elsewhere, ask("eth_getCode", node.deployment.registry, "latest"))
+    address = {"verifier": node.deployment.verifier, "elsewhere": elsewhere}.get(what, PAYER.address)
     other = Deployment(node.deployment.chain_id, address, node.deployment.verifier, node.deployment.block)
     before = sent_so_far(node.url)
     with pytest.raises(LedgerUnavailable, match=words):

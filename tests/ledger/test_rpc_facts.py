@@ -12,8 +12,10 @@ from registry.core.facts import Question
 from registry.ledger.calls import REVOKED_ALL
 
 from .fake_node import (
+    ASKED_DOMAIN,
     CODE,
     HEAD,
+    NOBODY,
     QUESTION,
     REGISTRY,
     ROOT,
@@ -25,6 +27,7 @@ from .fake_node import (
     but,
     healthy,
     ledger_at,
+    log,
 )
 
 
@@ -44,7 +47,7 @@ def test_everything_is_read_at_the_head_that_is_named(serve: Callable[..., FakeN
         call["params"][1]
         for request in node.requests
         for call in (request if isinstance(request, list) else [request])
-        if call["method"] == "eth_call"
+        if call["method"] == "eth_call" and call["params"][0] != ASKED_DOMAIN
     ]
     at_head = {"blockHash": block(HEAD)["hash"]}
     assert blocks == [at_head, hex(HEAD - 5), at_head]
@@ -85,6 +88,27 @@ def test_a_node_that_says_the_wrong_thing(serve: Callable[..., FakeNode], change
         ledger_at(serve(but(**changes)).url).facts([QUESTION])
 
 
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        ("0x", "not a ConsentRegistry"),
+        (ZERO, "not a ConsentRegistry"),
+        (None, "not a ConsentRegistry"),
+        (Refused(-32005, "too many requests"), "does not say"),
+    ],
+)
+def test_our_code_with_another_domain_is_not_believed(serve: Callable[..., FakeNode], domain: Any, words: str) -> None:
+    def answer(method: str, params: list[Any]) -> Any:
+        if params[:1] != [ASKED_DOMAIN]:
+            return healthy(method, params)
+        if isinstance(domain, Exception):
+            raise domain
+        return domain
+
+    with pytest.raises(LedgerUnavailable, match=words):
+        ledger_at(serve(answer).url).facts([QUESTION])
+
+
 def test_a_head_that_moves_is_read_again(serve: Callable[..., FakeNode]) -> None:
     calls = iter([Refused(-32000, "header not found")])
 
@@ -111,16 +135,31 @@ def test_old_state_that_was_thrown_away_is_said_to_be(serve: Callable[..., FakeN
     assert ledger.facts([QUESTION], as_of=1_200).anchors[QUESTION] == (1_500, 0, 0)
 
 
+def test_old_state_that_is_silently_missing_is_no_answer(serve: Callable[..., FakeNode]) -> None:
+    """As if nothing had been there: no code, and so a no from every contract."""
+
+    def called(params: list[Any]) -> Any:
+        if params[1] == {"blockHash": block(HEAD)["hash"]}:
+            return healthy("eth_call", params)
+        return "0x" if "to" in params[0] else ZERO
+
+    def code(params: list[Any]) -> str:
+        return CODE if params[1] == "latest" else "0x"
+
+    ledger = ledger_at(serve(but(eth_call=called, eth_getCode=code)).url)
+    for how in ({"depth": 50}, {"as_of": 1_200}):
+        with pytest.raises(LedgerUnavailable, match="it shows no registry there") as caught:
+            ledger.facts([QUESTION], [SIGNED], **how)
+        assert "archive" in caught.value.advice
+    assert ledger.facts([], [SIGNED], as_of=1_015).signatures == {SIGNED: False}  # before the registry, no is no
+
+
 @pytest.mark.parametrize(
     "answer", [Refused(-32000, "request timed out"), Refused(3, "execution reverted", "0x"), None, 5, "0x", "0x02"]
 )
 def test_a_node_that_fails_says_nothing_of_a_signature(serve: Callable[..., FakeNode], answer: Any) -> None:
     with pytest.raises(LedgerUnavailable):
         ledger_at(serve(but(eth_call=answer)).url).facts([], [SIGNED])
-
-
-def _log(subject: str, until: int) -> dict[str, Any]:
-    return {"topics": [REVOKED_ALL, "0x" + "00" * 12 + subject[2:].lower()], "data": "0x" + f"{until:064x}"}
 
 
 def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]) -> None:
@@ -131,7 +170,8 @@ def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]
         first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
         if last - first > 10:
             raise Refused(-32005, "range too wide")
-        return [_log(REGISTRY, 1_010), _log(REGISTRY, 1_005)] if first <= 20 <= last else []
+        early = [log(REGISTRY, 1_010), log(REGISTRY, 1_005)] if first <= 20 <= last else []
+        return early + healthy("eth_getLogs", params)
 
     question = Question(ROOT, ZERO, REGISTRY)
     facts = ledger_at(serve(but(eth_getLogs=logs)).url).facts([question, QUESTION], as_of=1_509)
@@ -147,13 +187,24 @@ def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]
         [5],
         [{}],
         [{"topics": [REVOKED_ALL], "data": "0x"}],
-        [{**_log(REGISTRY, 1), "data": "0x01"}],
-        [{**_log(REGISTRY, 1), "topics": [ZERO, ZERO]}],
+        [{**log(REGISTRY, 1), "data": "0x01"}],
+        [{**log(REGISTRY, 1), "topics": [ZERO, ZERO]}],
+        # Less, or more, than what the state shows.
+        [],
+        [log(NOBODY, 1_599)],
+        [log(NOBODY, 1_601)],
+        [log(REGISTRY, 1_600)],
     ],
 )
 def test_logs_that_cannot_be_read_are_no_answer(serve: Callable[..., FakeNode], logs: Any) -> None:
     with pytest.raises(LedgerUnavailable):
         ledger_at(serve(but(eth_getLogs=logs)).url).facts([QUESTION], as_of=1_500)
+
+
+def test_who_was_never_cut_off_needs_no_logs(serve: Callable[..., FakeNode]) -> None:
+    never = "0x" + f"{1_500:064x}" + "00" * 64
+    node = serve(but(eth_call=never, eth_getLogs=Refused(-32005, "never")))
+    assert ledger_at(node.url).facts([QUESTION], as_of=1_500).anchors[QUESTION] == (1_500, 0, 0)
 
 
 def test_other_blocks_than_were_asked_for_are_no_answer(serve: Callable[..., FakeNode]) -> None:

@@ -36,7 +36,7 @@ def test_nothing_is_sent_to_the_wrong_chain(serve: Callable[..., FakeNode], chan
     with pytest.raises(LedgerUnavailable):
         ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
     methods = {call["method"] for request in node.requests for call in request}
-    assert methods == {"eth_chainId", "eth_getBlockByNumber", "eth_getCode"}
+    assert methods == {"eth_chainId", "eth_getBlockByNumber", "eth_getCode", "eth_call"}
 
 
 @pytest.mark.parametrize("method", ["eth_estimateGas", "eth_getTransactionCount", "eth_maxPriorityFeePerGas"])

@@ -12,6 +12,7 @@ import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.ledger._jsonrpc import MAX_ANSWER_BYTES
+from registry.ledger.probing import name_of
 from registry.ledger.rpc import RpcLedger
 
 from .fake_node import (
@@ -137,6 +138,11 @@ def test_keys_in_the_url_reach_the_node_and_no_message(serve: Callable[..., Fake
     assert node.headers[0]["Authorization"] == "Basic dXNlcjpwYUBzcw=="
     shown = f"{caught.value!r} {caught.value} {ledger._node!r}"
     assert not any(secret in shown for secret in ("user", "pa%40ss", "pa@ss", "key-in"))
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8545", "https://rpc.example.org", "ipc:/tmp/geth.ipc"])
+def test_an_address_without_secrets_is_named_as_it_was_given(url: str) -> None:
+    assert name_of(url) == url
 
 
 def test_a_nodes_message_is_shortened_and_plain(serve: Callable[..., FakeNode]) -> None:
