@@ -34,6 +34,12 @@ from registry.core.scalars import CLOCK_SKEW, read_address, to_hex
 from registry.core.statements import Acceptance, Grant, Request
 from registry.core.times import moment
 
+# What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
+_ERC6492_END = bytes.fromhex("6492" * 16)
+_NOT_DEPLOYED = (
+    "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
+)
+
 _ONLY_VERIFY = object()
 
 
@@ -76,6 +82,11 @@ def questions(evidence: Evidence) -> tuple[list[Question], list[SignatureQuestio
     parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
     unclear = [part for part in parts if not _signed_plainly(part)]
     return [_question(part) for part in parts], [_signature_question(part) for part in unclear]
+
+
+def advice_on(signature: bytes) -> str | None:
+    """What to do about a signature that was refused, where its form tells more than the error's own advice."""
+    return _NOT_DEPLOYED if signature.endswith(_ERC6492_END) else None
 
 
 def verify(
@@ -133,7 +144,8 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
     if accepted is None:
         raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
     if not accepted:
-        raise errors.BadSignature(f"the signature is not that of {evidence.author}")
+        advice = advice_on(evidence.signature_bytes)
+        raise errors.BadSignature(f"the signature is not that of {evidence.author}", advice)
 
 
 def _signed_plainly(evidence: Evidence) -> bool:

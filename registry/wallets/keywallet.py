@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from registry.core.errors import InvalidInput, Malformed
-from registry.core.statements import domain_of
-from registry.core.typeddata import parse_typed_data
+from registry.core.errors import InvalidInput
+from registry.wallets.base import checked_statement
 from registry.wallets.keystore import CURVE_ORDER
-
-_ADVICE = "Use another wallet for other things than consent."
+from registry.wallets.safe import safe_digest
 
 
 def address_of(key: bytes) -> str:
@@ -44,15 +42,17 @@ class KeyWallet:
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """65 bytes r || s || v over the EIP-712 digest (RFC 6979); ``InvalidInput`` for anybody else's types."""
+        return self._signed(checked_statement(typed_data)[1])
+
+    def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
+        """The same over a Safe's message, which is made here from one of this registry's statements."""
+        domain, signed = checked_statement(typed_data)
+        return self._signed(safe_digest(domain.chain_id, safe, signed))
+
+    def _signed(self, digest: bytes) -> bytes:
         from eth_account import Account
 
-        try:
-            domain, _ = parse_typed_data(typed_data)
-        except Malformed as error:
-            raise InvalidInput(f"this wallet signs only consent statements: {error}", _ADVICE) from None
-        if domain != domain_of(domain.chain_id, domain.verifying_contract):
-            raise InvalidInput("this wallet signs only for a ConsentRegistry, version 1", _ADVICE)
-        return bytes(Account.sign_typed_data(self._key, full_message=typed_data).signature)
+        return bytes(Account.unsafe_sign_hash(digest, self._key).signature)
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
         """The signed bytes of a transaction given with JSON-RPC's names; ``InvalidInput`` where it is none."""

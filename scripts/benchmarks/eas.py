@@ -1,36 +1,24 @@
-"""The contracts of the Ethereum Attestation Service, as their npm package ships them compiled, and what they cost.
-
-Only the package's own archive is fetched, held to the SHA-512 below: installing it would bring hardhat along.
-"""
+"""The contracts of the Ethereum Attestation Service, as their npm package ships them compiled, and what they cost."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import subprocess
-import tarfile
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from eth_account.signers.local import LocalAccount
-from platformdirs import user_cache_path
 from web3.contract import Contract
 
 from registry.core.scalars import checksum
+from scripts import npm_archives
 from scripts.benchmarks.nodes import Chain, word
-from scripts.compile_contracts import node_tool
 
-PACKAGE, VERSION = "@ethereum-attestation-service/eas-contracts", "1.9.0"
-FETCH_SECONDS = 120
+PACKAGE = npm_archives.Package(
+    "@ethereum-attestation-service/eas-contracts",
+    "1.9.0",
+    "2fad32d5f80a958ddae39c719cf96045b886418f1117f945f80cc5d6256847bf"
+    "da1338ad4b436ecb28eaf3e217b35b12494d1d976fb21929842f155e07a15e94",
+)
 BATCH = 100
 
-_SHA512 = (
-    "2fad32d5f80a958ddae39c719cf96045b886418f1117f945f80cc5d6256847bf"
-    "da1338ad4b436ecb28eaf3e217b35b12494d1d976fb21929842f155e07a15e94"
-)
 _NOBODY, _NOTHING = "0x" + "00" * 20, bytes(32)
 _FIELDS = (
     "address attester,bytes32 schema,address recipient,uint64 expirationTime,bool revocable,"
@@ -40,36 +28,8 @@ _FIELDS = (
 
 def artifacts() -> dict[str, dict[str, Any]]:
     """``EAS`` and ``SchemaRegistry``, each with ``abi`` and ``bytecode``; RuntimeError for another archive or none."""
-    file = user_cache_path("consent-registry") / f"eas-contracts-{VERSION}.tgz"
-    raw = file.read_bytes() if file.is_file() else b""
-    if hashlib.sha512(raw).hexdigest() != _SHA512:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        raw = _fetch(file)
-    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
-        return {name: _artifact(archive, name) for name in ("EAS", "SchemaRegistry")}
-
-
-def _fetch(file: Path) -> bytes:
-    npm = node_tool("npm")
-    place = {**os.environ, "PATH": f"{npm.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        command = [str(npm), "pack", "--silent", f"{PACKAGE}@{VERSION}"]
-        ran = subprocess.run(command, cwd=folder, env=place, capture_output=True, timeout=FETCH_SECONDS, check=False)
-        archive = next(Path(folder).glob("*.tgz"), None)
-        if ran.returncode != 0 or archive is None:
-            raise RuntimeError(f"npm did not bring {PACKAGE} {VERSION}; is its registry reachable?")
-        raw = archive.read_bytes()
-        if hashlib.sha512(raw).hexdigest() != _SHA512:
-            raise RuntimeError(f"the archive of {PACKAGE} {VERSION} is not the one that is pinned")
-        archive.replace(file)
-    return raw
-
-
-def _artifact(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
-    source = archive.extractfile(f"package/artifacts/contracts/{name}.sol/{name}.json")
-    assert source is not None
-    artifact: dict[str, Any] = json.load(source)
-    return artifact
+    names = ("EAS", "SchemaRegistry")
+    return npm_archives.artifacts(PACKAGE, {name: f"artifacts/contracts/{name}.sol/{name}.json" for name in names})
 
 
 class Service(NamedTuple):

@@ -1,0 +1,131 @@
+"""Accounts that are contracts (ERC-1271): others sign, and the contract says on the chain whether that is enough.
+
+Which kind a contract is only the chain can tell, so `contract_wallet` asks it. Nothing follows from a wrong guess:
+every signature is put to the contract itself before it is used (`registry.client.signing.sign`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from registry.core.errors import InvalidInput
+from registry.core.keccak import keccak256
+from registry.core.scalars import checksum, to_hex
+from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.wallets.base import Owner, Wallet
+from registry.wallets.safe import SafeWallet
+
+READ_SECONDS = 10.0
+MAX_OWNERS = 100
+# EIP-7702: the code of an account that has a key of its own, and lets a contract act for it.
+_DELEGATED = bytes.fromhex("ef0100")
+_QUESTIONS = ("VERSION()", "getThreshold()", "getOwners()")
+# The first version whose messages are signed in a domain with the chain's id.
+_OLDEST = (1, 3, 0)
+
+
+class ContractWallet:
+    """Signs as the contract at a checksummed address that judges its ``owner``'s plain signature of the statement."""
+
+    def __init__(self, address: str, owner: Wallet) -> None:
+        self._address, self._owner = address, owner
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        """The owner's signature of this very statement."""
+        return self._owner.sign_typed_data(typed_data)
+
+
+class _Safe(NamedTuple):
+    version: tuple[int, ...]
+    threshold: int
+    owners: tuple[str, ...]
+
+
+def contract_wallet(url: str, address: str, owners: Sequence[Owner], *, seconds: float = READ_SECONDS) -> Wallet:
+    """The account of the contract at the checksummed ``address``, for which some of ``owners`` sign.
+
+    The node at ``url`` says what it is: of a Safe, as many sign as have to, the first ones named; of any other
+    contract there is one owner. ``InvalidInput`` says who is missing, ``LedgerUnavailable`` that the node did not say.
+    """
+    node = Node(url, seconds)
+    code, *answers = node.ask_all([Call("eth_getCode", (address, "latest")), *(_call(address, q) for q in _QUESTIONS)])
+    _check_code(node, address, code)
+    safe = _safe(*(_returned(node, answer) for answer in answers))
+    if safe is not None:
+        return SafeWallet(address, _enough(safe, address, owners))
+    if len(owners) != 1:
+        advice = "Name the one account whose signature the contract accepts."
+        raise InvalidInput(f"the contract at {address} is no Safe, and {len(owners)} owners are named", advice)
+    return ContractWallet(address, owners[0])
+
+
+def _call(address: str, function: str) -> Call:
+    data = to_hex(keccak256(function.encode())[:4])
+    return Call("eth_call", ({"to": address, "data": data}, "latest"))
+
+
+def _check_code(node: Node, address: str, answer: Any) -> None:
+    code = hex_bytes(answer)
+    if isinstance(answer, NodeError) or code is None:
+        raise node.unavailable(f"it does not say what is at {address}")
+    if not code:
+        advice = "Deploy the account first, or check the address and the chain."
+        raise InvalidInput(f"there is no contract at {address}", advice)
+    if code.startswith(_DELEGATED):
+        raise InvalidInput(f"{address} has a key of its own (EIP-7702)", "Sign with that key, as any account does.")
+
+
+def _returned(node: Node, answer: Any) -> bytes:
+    """What a contract answered, nothing where it refused; the node's own failure tells nothing about the contract."""
+    if isinstance(answer, NodeError):
+        if answer.reverted:
+            return b""
+        raise node.unavailable(f"it refused: {answer.message}")
+    if (raw := hex_bytes(answer)) is None:
+        raise node.unavailable("its answer makes no sense")
+    return raw
+
+
+def _safe(version: bytes, threshold: bytes, owners: bytes) -> _Safe | None:
+    """The Safe that answers so, None where no Safe does (its ABI: a string, a number, a list of addresses)."""
+    numbers = tuple(int(part) for part in _text(version).split(".") if part.isdecimal())
+    listed = [owners[at : at + 32] for at in range(64, len(owners), 32)]
+    if len(numbers) != 3 or len(threshold) != 32 or not 0 < len(listed) <= MAX_OWNERS:
+        return None
+    if owners[:64] != _word(32) + _word(len(listed)) or any(
+        word[:12] != bytes(12) or len(word) != 32 for word in listed
+    ):
+        return None
+    return _Safe(numbers, int.from_bytes(threshold, "big"), tuple(checksum(word[12:]) for word in listed))
+
+
+def _text(raw: bytes) -> str:
+    size = int.from_bytes(raw[32:64], "big")
+    return raw[64 : 64 + min(size, 32)].decode("ascii", "replace")
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def _enough(safe: _Safe, address: str, named: Sequence[Owner]) -> Sequence[Owner]:
+    """As many owners as the Safe asks for, or who is missing."""
+    if safe.version < _OLDEST:
+        have, oldest = (".".join(map(str, version)) for version in (safe.version, _OLDEST))
+        raise InvalidInput(f"the Safe at {address} is of version {have}", f"Move it to version {oldest} or newer.")
+    strangers = [owner.address for owner in named if owner.address not in safe.owners]
+    if strangers:
+        advice = f"Its owners are {', '.join(safe.owners)}."
+        raise InvalidInput(f"{', '.join(strangers)} does not own the Safe at {address}", advice)
+    if len(named) < safe.threshold:
+        others = [owner for owner in safe.owners if owner not in {one.address for one in named}]
+        raise InvalidInput(
+            f"{safe.threshold} owners have to sign for the Safe at {address}, and {len(named)} of them are named",
+            f"Name {safe.threshold - len(named)} more of {', '.join(others)}.",
+        )
+    return named[: safe.threshold]

@@ -1,0 +1,130 @@
+"""Wallets that answer JSON-RPC at a URL: nodes that hold accounts, Frame, bridges to hardware wallets.
+
+EIP-1193 names their errors, EIP-712 the method that signs. What they answer is believed as far as it can be checked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
+from registry.core.scalars import checksum
+from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.wallets.base import checked_signature, checked_statement
+from registry.wallets.safe import safe_digest, safe_message
+
+# A person has to look, unlock a device and press a button.
+SECONDS = 180.0
+MAX_ACCOUNTS = 1_000
+_ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
+_SAID_NO, _UNAUTHORIZED, _UNKNOWN_METHODS = 4001, 4100, (4200, -32601)
+
+
+def accounts(url: str, *, seconds: float = SECONDS) -> list[str]:
+    """The checksummed addresses of the accounts that the wallet at ``url`` shares; ``Rejected`` where it does not."""
+    node = Node(url, seconds)
+    found = _ask(node, "eth_accounts")
+    if not isinstance(found, list) or len(found) > MAX_ACCOUNTS or not all(map(_is_address, found)):
+        raise Rejected(f"what answers at {node.name} lists no accounts", "Check the URL of the wallet.")
+    return [checksum(bytes.fromhex(address[2:])) for address in found]
+
+
+def open_wallet(url: str, account: str | None = None, *, seconds: float = SECONDS) -> RpcWallet:
+    """The wallet's account of this address, by default its only one; ``InvalidInput`` where that is none.
+
+    ``seconds`` bounds each request, and so how long the person may take.
+    """
+    shared = accounts(url, seconds=seconds)
+    if not shared:
+        raise Rejected("the wallet shares no account", "Unlock it, and let this program see an account.")
+    chosen = shared if account is None else [one for one in shared if one.lower() == account.lower()]
+    if len(chosen) != 1:
+        what = "the wallet has several accounts" if account is None else f"the wallet has no account {account[:50]}"
+        raise InvalidInput(what, f"Name one of {', '.join(shared)}.")
+    return RpcWallet(url, chosen[0], seconds=seconds)
+
+
+class RpcWallet:
+    """One account of a wallet behind a URL. It pays for transactions too, which it sends by itself."""
+
+    def __init__(self, url: str, address: str, *, seconds: float = SECONDS) -> None:
+        self._node, self._address = Node(url, seconds), address
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def __repr__(self) -> str:
+        return f"RpcWallet({self._address}, {self._node.name})"
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        """65 bytes r || s || v, checked here; ``Rejected`` says why there are none."""
+        return self._signed(typed_data, checked_statement(typed_data)[1])
+
+    def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
+        """The same over a Safe's message, which is made here from one of this registry's statements."""
+        domain, digest = checked_statement(typed_data)
+        wrapped = domain.chain_id, safe, digest
+        return self._signed(safe_message(*wrapped), safe_digest(*wrapped))
+
+    def _signed(self, document: dict[str, Any], digest: bytes) -> bytes:
+        answer = hex_bytes(_ask(self._node, "eth_signTypedData_v4", self._address, document))
+        if answer is None:
+            raise Rejected(f"the wallet at {self._node.name} returned no signature")
+        return checked_signature(answer, digest, self._address)
+
+    def send_transaction(self, tx: dict[str, Any]) -> str:
+        """Have the wallet sign and send it: the transaction's 0x hash. ``tx`` has JSON-RPC's names and integers.
+
+        ``Rejected`` where the person says no; ``LedgerUnavailable`` where nobody knows whether it was sent.
+        """
+        chain = _number(_ask(self._node, "eth_chainId"))
+        if chain != tx["chainId"]:
+            advice = "Choose the chain in the wallet, or pay from another account."
+            raise InvalidInput(f"the wallet is on chain {chain}, not on {tx['chainId']}", advice)
+        plain = {name: hex(value) if isinstance(value, int) else value for name, value in tx.items()}
+        try:
+            answer = self._node.ask(Call("eth_sendTransaction", ({"from": self._address, **plain},)))
+        except LedgerUnavailable as error:
+            raise _unclear(str(error)) from None
+        if isinstance(answer, NodeError):
+            raise _refusal(self._node, "eth_sendTransaction", answer)
+        if len(hex_bytes(answer) or b"") != 32:
+            raise _unclear(f"{self._node.name}: its answer is no transaction's hash")
+        return str(answer).lower()
+
+
+def _ask(node: Node, method: str, *params: Any) -> Any:
+    try:
+        answer = node.ask(Call(method, params))
+    except LedgerUnavailable as error:
+        advice = "Check that it runs and is unlocked, and answer it in time; nothing was signed."
+        raise Rejected(f"the wallet at {error}", advice) from None
+    if isinstance(answer, NodeError):
+        raise _refusal(node, method, answer)
+    return answer
+
+
+def _refusal(node: Node, method: str, error: NodeError) -> Rejected | InvalidInput:
+    if error.code == _SAID_NO:
+        return Rejected("you said no in the wallet")
+    if error.code == _UNAUTHORIZED:
+        advice = "Unlock it, let this program use the account, and try again; nothing was signed."
+        return Rejected(f"the wallet at {node.name} is locked, or does not let this program use the account", advice)
+    if error.code in _UNKNOWN_METHODS:
+        return InvalidInput(f"the wallet at {node.name} has no {method}", "Use another wallet; nothing was signed.")
+    return Rejected(f"the wallet at {node.name} refused: {error.message}")
+
+
+def _unclear(why: str) -> LedgerUnavailable:
+    advice = "See in the wallet whether it was sent; sending it again does no harm."
+    return LedgerUnavailable(f"the wallet at {why}; it may have sent the transaction", advice)
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
+
+
+def _number(value: Any) -> int | None:
+    return int(value, 16) if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{1,64}", value) else None
