@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from registry.client.parties import Party
     from registry.client.signing import Anchored
     from registry.core.evidence import Evidence
-    from registry.ledger.base import Receipt
-    from registry.ledger.base import Sender as Payer
+    from registry.ledger.base import Payer, Receipt
 
 Purposes = Annotated[
     list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")

@@ -14,7 +14,7 @@ from registry.core.policy import Policy
 from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER
 from registry.core.statements import Domain, domain_of
 from registry.core.verifier import questions
-from registry.ledger.base import Ledger, Sender
+from registry.ledger.base import Ledger, Payer
 from registry.storage.base import BlockStore
 from registry.wallets.base import Wallet
 
@@ -75,7 +75,7 @@ class Party:
     wallet: Wallet
     vault: Vault
     seed: bytes = field(repr=False)
-    sender: Sender | None = None
+    sender: Payer | None = None
 
     @property
     def address(self) -> str:

@@ -65,7 +65,10 @@ class _Seen(NamedTuple):
 
 
 class Following:
-    """One transaction of ``account``. ``replace`` signs another version with fees that fit the chain of now."""
+    """One transaction of ``account``. ``replace`` signs another version with fees that fit the chain of now.
+
+    Without ``replace`` somebody else sent it, for a number and fees of their own: it is only looked for.
+    """
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class Following:
         account: str,
         first: Version,
         limits: Limits,
-        replace: Callable[[Version], Version],
+        replace: Callable[[Version], Version] | None,
         progress: Progress | None,
     ) -> None:
         self._node, self._account, self._versions = node, account, [first]
@@ -139,6 +142,8 @@ class Following:
         """Another transaction has its number. What the node does not know, or what blocks pass by, is sent again."""
         newest = self._versions[-1]
         self._state = "is in no block"
+        if self._replace is None:
+            return False
         taken = seen.nonce > newest.tx["nonce"]
         # Twice, because the answers need not be of one instant.
         self._odd = self._odd + 1 if taken or not seen.known else 0
@@ -166,7 +171,7 @@ class Following:
 
     def _send_dearer(self, version: Version, head: Head) -> None:
         self._sent, self._sent_at = time.monotonic(), head.number
-        if not self._may_ask:
+        if not self._may_ask or self._replace is None:
             return
         try:
             dearer = self._replace(version)

@@ -26,7 +26,7 @@ from registry.ledger._following import FIRST_PAUSE, Following, Mined, Version, f
 from registry.ledger._following import Limits as Limits
 from registry.ledger._following import Progress as Progress
 from registry.ledger._jsonrpc import Call, Node, NodeError
-from registry.ledger.base import Receipt, Sender
+from registry.ledger.base import Payer, Receipt, Sender
 
 # A contract's state may change between the estimate and the block.
 _GAS_MARGIN_PERCENT = 20
@@ -47,7 +47,7 @@ class Sent(NamedTuple):
 def send(
     node: Node,
     chain_id: int,
-    sender: Sender,
+    sender: Payer,
     to: str | None,
     data: bytes,
     limits: Limits,
@@ -61,6 +61,8 @@ def send(
     transaction where it was sent and its end is not known.
     """
     payer = _Payer(node, chain_id, sender, limits.fee)
+    if not isinstance(sender, Sender):
+        return _sent(node, payer.handed_over(payer.prepared(to, data), limits, progress))
     for attempt in range(_ATTEMPTS):
         time.sleep(secrets.randbelow(100) / 100 * attempt * FIRST_PAUSE)
         with turn or nullcontext():
@@ -113,7 +115,7 @@ def _plain_errors(node: Node) -> Iterator[None]:
 class _Payer:
     """The account that pays, on one chain, with at most ``max_fee`` wei for a unit of gas."""
 
-    def __init__(self, node: Node, chain_id: int, sender: Sender, max_fee: int) -> None:
+    def __init__(self, node: Node, chain_id: int, sender: Payer, max_fee: int) -> None:
         self._node, self._chain_id, self._sender, self._max_fee = node, chain_id, sender, max_fee
         self._web3 = Web3(_Provider(node), middleware=[])
 
@@ -135,7 +137,23 @@ class _Payer:
         self._check_funds(tx, has)
         return tx
 
+    def handed_over(self, tx: dict[str, Any], limits: Limits, progress: Progress | None) -> Mined:
+        """Where the transaction is, once the account's own wallet has sent it; the wallet chooses the number."""
+        assert not isinstance(self._sender, Sender)
+        account = self._sender.address
+        hash_ = self._sender.send_transaction({name: value for name, value in tx.items() if name != "nonce"})
+        mined = Following(self._node, account, Version(hash_, b"", tx), limits, None, progress).wait()
+        assert mined is not None
+        shown = self._node.ask(Call("eth_getTransactionByHash", (hash_,)))
+        if not isinstance(shown, dict):
+            raise self._node.unavailable(f"it does not show {hash_}, which is in a block")
+        if _act(shown) != _act({**tx, "from": account, "input": tx["data"]}):
+            advice = "Look at it in the wallet; verify what was to be done, and do it again if it was not."
+            raise LedgerUnavailable(f"{hash_} is not the transaction that the wallet was asked to send", advice)
+        return mined
+
     def signed(self, tx: dict[str, Any]) -> Version:
+        assert isinstance(self._sender, Sender)
         raw = self._sender.sign_transaction(tx)
         _check_signer(raw, self._sender.address)
         return Version(to_hex(keccak256(raw)), raw, tx)
@@ -211,6 +229,11 @@ def _number(value: Any, limit: int = 2**63) -> int:
     if type(value) is not int or not 0 <= value < limit:
         raise TypeError("not a number")
     return value
+
+
+def _act(tx: dict[str, Any]) -> list[str]:
+    """Who does what, as every node spells it but for the case."""
+    return [str(tx.get(name)).lower() for name in ("from", "to", "input")]
 
 
 def _coins(wei: int) -> str:

@@ -67,11 +67,21 @@ class Sender(Protocol):
 
 
 @runtime_checkable
-class Broadcaster(Sender, Protocol):
-    """A sender whose wallet gives no signed transaction away, and sends it itself."""
+class Submitter(Protocol):
+    """A wallet that pays for a transaction and sends it by itself: it shows nobody the signed bytes."""
+
+    @property
+    def address(self) -> str:
+        """Checksummed."""
 
     def send_transaction(self, tx: dict[str, Any]) -> str:
-        """The 0x hash of what was sent; ``tx`` as for ``sign_transaction``."""
+        """Have it sent: its 0x hash. ``tx`` is as for a `Sender`, but for the number (nonce), which the wallet chooses.
+
+        ``Rejected`` where the person says no; ``LedgerUnavailable`` where it may have been sent.
+        """
+
+
+Payer = Sender | Submitter
 
 
 @runtime_checkable
@@ -101,7 +111,7 @@ class Ledger(Protocol):
         ``LedgerUnavailable`` where anything could not be read, old state included.
         """
 
-    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
         """Call a writing function of the contract and wait until it is in a block.
 
         Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the

@@ -19,6 +19,9 @@ from registry.core.scalars import MAX_SIGNATURE, checksum
 # 25,389 gas each (batches of 100): with the margin over the estimate, 500 stay below EIP-7825's 16,777,216.
 MAX_OPENINGS = 500
 MAX_REVERT = 4_096
+# For one `signature_probe`, the same everywhere: with a node's own limit a contract could say yes on one and no on
+# another. A Safe of ten owners needs a hundredth of it.
+PROBE_GAS = 10_000_000
 ERC1271_YES = keccak256(b"isValidSignature(bytes32,bytes)")[:4] + bytes(28)
 
 REVOKED_ALL = "0x" + keccak256(b"RevokedAll(address,uint64)").hex()

@@ -28,6 +28,7 @@ from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
     Deployment,
     Head,
+    Payer,
     Receipt,
     Sender,
     check_depth,
@@ -88,7 +89,7 @@ class EmbeddedLedger:
                 signatures={question: reader.accepts(question) for question in signatures},
             )
 
-    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
         data = calls.encode(function, args)
         with self._session() as evm:
             raw = self._signed(evm, data, sender)
@@ -101,12 +102,15 @@ class EmbeddedLedger:
         head = mined.head
         return Receipt(to_hex(mined.transaction), head.number, head.time, mined.gas_used, checksum(mined.sender))
 
-    def _signed(self, evm: Evm, data: bytes, sender: Sender | None) -> bytes:
+    def _signed(self, evm: Evm, data: bytes, sender: Payer | None) -> bytes:
         from registry.ledger import _evm
 
         if sender is None:
             key = relay_key(self._network / "relay.json")
             return _evm.sign(key, evm.nonce(_evm.account(key)), unhex(self._deployment.registry), data)
+        if not isinstance(sender, Sender):
+            advice = "Leave it to the network's relay, which pays for everybody here."
+            raise InvalidInput("a wallet that sends by itself does not reach a chain in this process", advice)
         return sender.sign_transaction(
             {
                 "type": 2,
@@ -243,7 +247,8 @@ class _Reader:
         if self.as_of is None:
             # Contracts that look at the clock see the present, as in the block that would come next.
             at = at.copy(timestamp=max(self._now, at.timestamp))
-        return calls.decode_probe(self._evm.call(at, b"", calls.signature_probe(question)).data)
+        answer = self._evm.call(at, b"", calls.signature_probe(question), gas=calls.PROBE_GAS)
+        return calls.decode_probe(answer.data)
 
     def _facts(self, at: BlockHeaderAPI | None, question: Question) -> AnchorFacts:
         if at is None or not self._evm.code(at, self._registry):

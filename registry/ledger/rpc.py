@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
@@ -21,13 +21,15 @@ from registry.ledger._history import cutoffs_until, last_block_until
 from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
 from registry.ledger._sites import REGISTRY, code_call, domain_call, domain_word
 from registry.ledger.artifacts import is_code_of
-from registry.ledger.base import Deployment, Head, Receipt, Sender, check_depth
+from registry.ledger.base import Deployment, Head, Payer, Receipt, Sender, check_depth
 
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
 DEFAULT_MAX_FEE = 500 * 10**9
 # The head may leave the chain between two requests, or the next one may reach a node that has not heard of it yet.
 _ATTEMPTS, _PAUSE = 3, 0.2
+# A hostile contract burns all its gas, up to half a second's worth: so few in a request keep within the time limit.
+_PROBES = 8
 
 
 class _Unread(Exception):
@@ -110,7 +112,7 @@ class RpcLedger:
                     raise unread.why from None
             time.sleep(_PAUSE)
 
-    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
         data = calls.encode(function, args)
         payer = sender or self._relay
         if payer is None:
@@ -166,18 +168,18 @@ class RpcLedger:
         )
 
     def _ask(self, asked: _Asked, head: Head, signed_at: Head | None) -> _Answers:
-        """Everything in one batch: the facts at the head and where it is deep enough, and the signatures."""
+        """The facts at the head and where it is deep enough, and the signatures, in one batch unless these are many."""
         latest = _at(head)
         deep = latest if asked.depth == 0 else hex(max(head.number - asked.depth, 0))
         signed = None if signed_at is None else _at(signed_at)
         blocks = [latest] if asked.depth == 0 else [latest, deep]
         batch = [self._fact_call(question, block) for block in blocks for question in asked.questions]
         # Before the chain began there were no contracts, and nobody needs to be asked.
-        batch += [_signature_call(question, signed) for question in asked.signatures if signed is not None]
+        asks = [] if signed is None else [_signature_call(question, signed) for question in asked.signatures]
         # A node without the old state may answer as if nothing had been there, which would be a no to every contract.
         old = signed_at is not None and signed_at != head and signed_at.number >= self._deployment.block
-        batch += [Call("eth_getCode", (self._deployment.registry, signed))] if old and asked.signatures else []
-        answers = iter(self._node.ask_all(batch))
+        asks += [Call("eth_getCode", (self._deployment.registry, signed))] if old and asks else []
+        answers = self._in_parts([*batch, *asks[:_PROBES]], asks[_PROBES:])
         facts = [{q: self._fact(next(answers), block) for q in asked.questions} for block in blocks]
         signatures = {
             q: signed_at is not None and calls.decode_probe(self._bytes(next(answers), signed))
@@ -187,6 +189,11 @@ class RpcLedger:
             if not self._bytes(code, signed):
                 raise self._unread(signed, "it shows no registry there")
         return _Answers(facts[0], facts[-1], signatures)
+
+    def _in_parts(self, first: list[Call], asks: list[Call]) -> Iterator[Any]:
+        yield from self._node.ask_all(first)
+        for at in range(0, len(asks), _PROBES):
+            yield from self._node.ask_all(asks[at : at + _PROBES])
 
     def _fact_call(self, question: Question, block: Any) -> Call:
         data = to_hex(calls.encode_facts(question))
@@ -228,7 +235,8 @@ def _at(block: Head) -> dict[str, str]:
 
 
 def _signature_call(question: SignatureQuestion, block: Any) -> Call:
-    return Call("eth_call", ({"data": to_hex(calls.signature_probe(question))}, block))
+    call = {"data": to_hex(calls.signature_probe(question)), "gas": hex(calls.PROBE_GAS)}
+    return Call("eth_call", (call, block))
 
 
 def _now() -> int:
