@@ -23,6 +23,7 @@ for _name in [name for name in os.environ if name.startswith("CONSENT_") and nam
 
 # Real chains, processes, terminals and compilers, on top of what each test marks itself.
 _SLOW = (
+    "client/test_contract_accounts.py",
     "cli/test_cli_process.py",
     "cli/test_cli_story.py",
     "cli/test_page_in_chromium.py",

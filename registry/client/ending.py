@@ -10,23 +10,25 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from registry.client.parties import Network, Party
-from registry.client.signing import sign
+from registry.client.signing import is_signed_by, sign
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence import Evidence
 from registry.core.facts import ZERO, Question
 from registry.core.locks import handle_for, lock_of, revocation_secret, salt_hash, tag_of
-from registry.core.recovery import recover
-from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
+from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.core.statements import Grant, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
 
-def revoke(party: Party, evidence: Evidence) -> Receipt:
-    """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing."""
-    return _ended(party, evidence, _transact(party, "revoke", *opening_of(party, evidence)))
+def revoke(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> Receipt:
+    """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing.
+
+    Here and below ``kept`` are the digests under which the person keeps what they signed (`check_subject`).
+    """
+    return _ended(party, evidence, _transact(party, "revoke", *opening_of(party, evidence, kept)))
 
 
-def opening_of(party: Party, evidence: Evidence) -> tuple[str, str]:
+def opening_of(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> tuple[str, str]:
     """What `revoke` reveals: the secret and the tag; ``InvalidInput`` where it would not end this grant."""
     grant = _grant(evidence)
     secret = revocation_secret(party.seed, grant.salt)
@@ -35,13 +37,13 @@ def opening_of(party: Party, evidence: Evidence) -> tuple[str, str]:
             "this vault's seed did not make the lock of that grant",
             "If the grant names your address, end it openly: `consent revoke --open`.",
         )
-    check_subject(party, evidence)
+    check_subject(party, evidence, kept)
     return to_hex(secret), tag_of(grant.subject, grant.salt)
 
 
-def revoke_openly(party: Party, evidence: Evidence) -> Receipt:
+def revoke_openly(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> Receipt:
     """End one grant with the subject's own key, whoever made its lock. The address is seen."""
-    check_subject(party, evidence)
+    check_subject(party, evidence, kept)
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
     if _pays_itself(party):
@@ -92,11 +94,15 @@ def _grant(evidence: Evidence) -> Grant:
     return message
 
 
-def check_subject(party: Party, evidence: Evidence) -> None:
+def check_subject(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> None:
     """``InvalidInput`` unless this account signed this very grant on this network: before anybody is warned or asked.
 
     A handle comes from three members of the grant. Were one of them altered in the file, another handle would be
     marked, and the grant would live on while its subject believes it ended.
+
+    A contract account may no longer accept what it once signed, because its owners changed, and nobody else can tell
+    that from an altered file. So a grant whose digest is one of those ``kept`` counts as signed: the digest covers
+    the whole statement. Without a copy of one's own, `revoke_all` still ends the grant.
     """
     grant = _grant(evidence)
     if grant.subject != party.address:
@@ -104,10 +110,13 @@ def check_subject(party: Party, evidence: Evidence) -> None:
             f"the grant is of {grant.subject}, not of {party.address}", "Choose the account that granted it."
         )
     _check_domain(party.network, evidence)
-    if recover(evidence.digest, evidence.signature_bytes) != unhex(grant.subject):
+    if to_hex(evidence.digest) in kept:
+        return
+    if not is_signed_by(party.network, grant.subject, evidence.digest, evidence.signature_bytes):
         raise InvalidInput(
-            "the file was altered: it is not what you signed, so ending it would end nothing",
-            "Name your own copy by its digest; `consent status` lists them.",
+            "the file was altered, or the owners of a contract account changed since it signed: ending it might end "
+            "nothing",
+            "Name your own copy by its digest (`consent status` lists them), or end everything: `consent revoke-all`.",
         )
 
 

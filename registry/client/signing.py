@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from registry.client.parties import Party
+from registry.client.parties import Network, Party
 from registry.core.errors import Rejected
 from registry.core.evidence import STATEMENTS, Anchor, Evidence
+from registry.core.facts import SignatureQuestion
 from registry.core.merkle import build_tree, commitment, manifest_digest
 from registry.core.recovery import recover
-from registry.core.scalars import to_hex, unhex
+from registry.core.scalars import MAX_SIGNATURE, to_hex, unhex
 from registry.core.statements import Acceptance, Grant, Message, Refusal, Request
 from registry.core.typeddata import digest, typed_data
+from registry.core.verifier import advice_on
 from registry.ledger.base import Receipt
 
 
@@ -31,12 +33,26 @@ def fresh_salt() -> str:
 
 
 def sign(party: Party, message: Message) -> bytes:
-    """The wallet's signature of this message; ``Rejected`` where it is another account's."""
+    """The wallet's signature of this message; ``Rejected`` where it is another account's.
+
+    A contract account's is put to the contract: ``LedgerUnavailable`` where the chain cannot be asked.
+    """
     domain = party.network.domain
     signature = party.wallet.sign_typed_data(typed_data(domain, message))
-    if recover(digest(domain, message), signature) != unhex(party.address):
-        raise Rejected(f"the wallet's signature is not that of {party.address}", "Choose that account in the wallet.")
+    if not is_signed_by(party.network, party.address, digest(domain, message), signature):
+        advice = advice_on(signature) or "Choose that account in the wallet; a contract account needs its owners' keys."
+        raise Rejected(f"the wallet's signature is not that of {party.address}", advice)
     return signature
+
+
+def is_signed_by(network: Network, account: str, hashed: bytes, signature: bytes) -> bool:
+    """Did this account sign the 32 bytes ``hashed``, as the chain sees it now: by its key, or else by its code?"""
+    if recover(hashed, signature) == unhex(account):
+        return True
+    if not 1 <= len(signature) <= MAX_SIGNATURE:
+        return False
+    question = SignatureQuestion(account, hashed, signature)
+    return network.ledger.facts([], [question]).signatures[question]
 
 
 def sign_evidence(party: Party, message: Request, notice: bytes) -> Evidence:
