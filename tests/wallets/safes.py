@@ -11,6 +11,7 @@ from eth_abi import decode, encode
 
 from registry.core.keccak import keccak256
 from registry.core.scalars import checksum, to_hex, unhex
+from scripts.compile_contracts import CompileError
 from scripts.npm_archives import Package, artifacts
 from tests.ledger.levers import AnvilLevers, creation
 
@@ -29,7 +30,7 @@ def _shipped() -> dict[str, dict[str, Any]] | str:
     paths = {name: f"build/artifacts/contracts/{file}.sol/{file.split('/')[-1]}.json" for file, name in _FILES.items()}
     try:
         return artifacts(SAFE, paths)
-    except RuntimeError as error:
+    except (RuntimeError, CompileError) as error:
         return str(error)
 
 
