@@ -22,6 +22,7 @@ from registry.core.scalars import to_hex
 from registry.core.verifier import VerifiedGrant
 from registry.ledger.base import Deployment
 from registry.ledger.embedded import EmbeddedLedger
+from registry.ledger.rpc import RpcLedger
 from registry.wallets.contract import ContractWallet, contract_wallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.rpc import RpcWallet, accounts, open_wallet
@@ -285,6 +286,18 @@ class TestWalletsThatSend:
 
         with pytest.raises(LedgerUnavailable, match="not the transaction that the wallet was asked to send"):
             stage.ledger.transact("revokeAll", sender=Elsewhere(node[0], address))
+
+    def test_a_transaction_that_nobody_sees(self, node: tuple[str, Deployment]) -> None:
+        """It is not repeated: nobody here has its bytes."""
+        address = accounts(node[0])[1]
+
+        class Silent(RpcWallet):
+            def send_transaction(self, _: Any) -> str:
+                return "0x" + "ab" * 32
+
+        ledger = RpcLedger(*node, receipt_seconds=0.3, replace_seconds=0.0)
+        with pytest.raises(LedgerUnavailable, match=r"transaction 0x(ab){32} was sent, but is in no block after 0.3 s"):
+            ledger.transact("revokeAll", sender=Silent(node[0], address))
 
     def test_the_chain_in_this_process_is_out_of_its_reach(self, tmp_path: Path, node: tuple[str, Deployment]) -> None:
         with pytest.raises(InvalidInput, match="does not reach") as caught:
