@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Malformed, Rejected
-from registry.core.keccak import keccak256
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
 from registry.core.recovery import HALF_ORDER, recover
 from registry.core.scalars import check_address, checksum, unhex
-from registry.core.typeddata import digest, parse_typed_data
 from registry.wallets._page import Page
 from registry.wallets._pageserver import PageServer
+from registry.wallets.base import checked_statement
+from registry.wallets.safe import safe_digest, safe_message
 from registry.wallets.words import Words, words_in
 
 SECONDS = 600.0
@@ -122,11 +122,19 @@ class BrowserWallet:
 
         A v of 0 or 1, as some hardware gives it, comes back as 27 or 28: evidence has one spelling for it.
         """
-        address, exact = self.address, msgspec.json.encode(typed_data).decode()
-        wanted = _digest(typed_data)
-        answer = self._ask(words_in(typed_data), "eth_signTypedData_v4", [address, exact])
+        return self._signed(typed_data, typed_data, checked_statement(typed_data)[1])
+
+    def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
+        """The same over a Safe's message, which is made here from this statement; the page shows the statement."""
+        domain, digest = checked_statement(typed_data)
+        wrapped = domain.chain_id, safe, digest
+        return self._signed(typed_data, safe_message(*wrapped), safe_digest(*wrapped))
+
+    def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes) -> bytes:
+        address, exact = self.address, msgspec.json.encode(document).decode()
+        answer = self._ask(words_in(statement), "eth_signTypedData_v4", [address, exact])
         raw = _bytes(answer)
-        trouble = _trouble(answer, raw) or ("" if recover(wanted, raw) == unhex(address) else "foreign")
+        trouble = _trouble(answer, raw) or ("" if recover(digest, raw) == unhex(address) else "foreign")
         if trouble:
             self._fail(trouble)
         self.close("signed")
@@ -146,12 +154,6 @@ class BrowserWallet:
             self._fail("garbage")
         self.close("sent")
         return answer.lower()
-
-    def sign_transaction(self, tx: dict[str, Any]) -> NoReturn:
-        """``InvalidInput``: wallets in browsers send what they sign, to the chain that they see."""
-        raise InvalidInput(
-            "a browser's wallet cannot pay on the embedded chain", "Let the relay pay, or use a chain by --rpc-url."
-        )
 
     def close(self, code: str = "stopped", detail: str = "") -> None:
         """End the page, if one is open; it says how."""
@@ -211,17 +213,6 @@ class BrowserWallet:
 
 def _code(value: Any) -> str:
     return value if isinstance(value, str) and value in _ENDINGS else "wallet"
-
-
-def _digest(typed_data: dict[str, Any]) -> bytes:
-    try:
-        return digest(*parse_typed_data(typed_data))
-    except Malformed:
-        # Somebody else's types, as a Safe's message for its owners.
-        from eth_account.messages import encode_typed_data
-
-        message = encode_typed_data(full_message=typed_data)
-        return keccak256(b"\x19" + message.version + message.header + message.body)
 
 
 def _bytes(answer: Any) -> bytes:

@@ -471,10 +471,6 @@ class TestTransactions:
         sitting.click("Send with Marmot")
         assert isinstance(sitting.ends("That is of no use", text), Rejected)
 
-    def test_not_on_the_embedded_chain(self) -> None:
-        with pytest.raises(InvalidInput, match="embedded"):
-            BrowserWallet(1, note=print).sign_transaction({})
-
 
 def test_every_ending_has_words_on_the_page(browse: Browse) -> None:
     """In each language, and other ones for each."""
