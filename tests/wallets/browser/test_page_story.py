@@ -23,7 +23,7 @@ from registry.client.ending import retire, revoke_all, revoke_openly
 from registry.client.granting import Proposal, grant, refuse
 from registry.client.parties import Network, Party
 from registry.client.showing import ending_words, proposal_words
-from registry.core.errors import LedgerUnavailable, Revoked
+from registry.core.errors import InvalidInput, LedgerUnavailable, Revoked
 from registry.core.evidence import write_evidence
 from registry.core.typeddata import digest, parse_typed_data
 from registry.core.typeddata import typed_data as typed_data_of
@@ -182,7 +182,7 @@ def test_a_transaction_from_another_account(world: World, browse: Browse, stub: 
     press(page, "Marmot", "Send with Marmot")
     finish(page, "Sent")
     error = terminal.error()
-    assert isinstance(error, LedgerUnavailable) and "not the transaction that the wallet was asked to send" in str(error)
+    assert isinstance(error, LedgerUnavailable) and "not the transaction that the wallet was asked" in str(error)
 
 
 VECTORS = {name: case for name, case in read_cases("digests").items() if case["error"] == "Valid"}
