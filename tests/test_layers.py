@@ -25,7 +25,12 @@ LAYERS = (
 )
 HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 # Plain helpers, which know nothing of what their package is for.
-SHARED = {"registry.ledger._jsonrpc", "registry.storage.files", "registry.wallets.keystore"}
+SHARED = {
+    "registry.ledger._jsonrpc",
+    "registry.storage.files",
+    "registry.wallets.keystore",
+    "registry.wallets.pairings",
+}
 
 # library: the packages that may import it; every other library is free, except to the core
 ONLY_IN = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry.cli.accounts import party_for
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
@@ -102,7 +103,7 @@ def grant(
 
     asked = _request_bytes(request)
     old = None if supersedes is None else parse_evidence(session.home.find(supersedes))
-    party = session.party()
+    party = party_for(session, parse_evidence(asked), old)
     with session.out.working("reading the request"):
         done = allow(
             party,
@@ -112,7 +113,7 @@ def grant(
             days=days,
             language=language,
             supersedes=old,
-            confirm=_confirm(session, yes, party.sender),
+            confirm=_confirm(session, yes, party),
         )
     path = session.home.keep(done.evidence)
     ended = None if old is None else _end(session, party, old)
@@ -147,11 +148,12 @@ def refuse(
 ) -> None:
     """Say no, and be able to prove that you did."""
     from registry.client.granting import refuse as decline
+    from registry.core.evidence import parse_evidence
 
     asked = _request_bytes(request)
-    party = session.party()
+    party = party_for(session, parse_evidence(asked))
     with session.out.working("reading the request"):
-        done = decline(party, asked, language=language, confirm=_confirm(session, yes, party.sender))
+        done = decline(party, asked, language=language, confirm=_confirm(session, yes, party))
     path = session.home.keep(done.evidence)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Kept in", path)]))
 
@@ -212,12 +214,12 @@ def _request_bytes(file: Path) -> bytes:
     return raw
 
 
-def _confirm(session: Session, yes: bool, sender: Payer | None) -> Callable[[Proposal], bool]:
+def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], bool]:
     """Show the proposal, then ask: on stderr, so that stdout holds the result alone."""
 
     def confirm(proposal: Proposal) -> bool:
         with session.out.paused():
-            _show(session, proposal, sender)
+            _show(session, proposal, party)
             agreed = yes or ask_yes("Sign it?")
         if agreed:
             session.out.progress("signing and anchoring")
@@ -226,15 +228,17 @@ def _confirm(session: Session, yes: bool, sender: Payer | None) -> Callable[[Pro
     return confirm
 
 
-def _show(session: Session, proposal: Proposal, sender: Payer | None) -> None:
+def _show(session: Session, proposal: Proposal, party: Party) -> None:
     for line in proposal_lines(proposal):
         session.out.note(line)
     if session.place is not None:
         session.out.note("")
         session.say_place()
-    if sender is not None:
-        session.out.note("")
-        session.out.note(f"Openly: the address {sender.address} pays, and will be seen on the chain for ever.")
+    session.out.note("")
+    known = "an account that you named" if session.names_key else "an account of yours that only this brand knows"
+    session.out.note(f"You sign as {party.address}, {known}.")
+    if party.sender is not None:
+        session.out.note(f"Openly: the address {party.sender.address} pays, and will be seen on the chain for ever.")
     session.out.note("")
 
 

@@ -51,10 +51,14 @@ _COMMON: dict[str, Any] = {
 _DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0}
 STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
 
-Key = Annotated[str | None, typer.Option("--key", metavar="ACCOUNT", help="Who signs: a name or an address.")]
+Key = Annotated[
+    str | None, typer.Option("--key", metavar="ACCOUNT", help="Sign with this key file: its name or address.")
+]
 Sender = Annotated[
     str | None,
-    typer.Option("--sender", metavar="ACCOUNT", help="Who sends and pays: an account of yours, not the relay."),
+    typer.Option(
+        "--sender", metavar="ACCOUNT", help="Who sends and pays: a key file of yours, or self; not the relay."
+    ),
 ]
 Depth = Annotated[
     int | None,

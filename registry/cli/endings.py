@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry.cli.accounts import Account, Signer, party_of, signers
 from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
 from registry.cli.words import receipt_json, receipt_rows
-from registry.core.errors import ConsentError, Rejected
+from registry.core.errors import ConsentError, InvalidInput, Rejected
 
 if TYPE_CHECKING:
     from registry.client.parties import Party
@@ -38,7 +39,7 @@ def revoke(
     from registry.core.evidence import parse_evidence
 
     evidence = parse_evidence(session.home.find(file))
-    party = session.party()
+    party = party_of(session, evidence)
     ending.check_subject(party, evidence)
     session.say_place()
     if openly:
@@ -53,35 +54,98 @@ def revoke(
 
 
 @command(app, "revoke-all", "consent revoke-all", panel=PEOPLE)
-def revoke_all(session: Session, key: Key = None, sender: Sender = None, depth: Depth = None, yes: Yes = False) -> None:
-    """The kill-switch: end everything that this account issued until now.
+def revoke_all(
+    session: Session,
+    account: Account = None,
+    key: Key = None,
+    sender: Sender = None,
+    depth: Depth = None,
+    yes: Yes = False,
+) -> None:
+    """The kill-switch: end everything that your accounts issued until now.
 
-    The account's address will be seen on the chain; you are asked first.
+    All accounts of your seed, one transaction each, or the one that --account names. Their addresses will be seen on
+    the chain; you are asked first.
     """
-    from registry.client import ending
-
-    party = session.party()
+    found = signers(session, account)
     session.say_place()
-    _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked all", yes)
-    with session.out.working("revoking"):
-        receipt = ending.revoke_all(party)
-    _finish(session, party, receipt, ("All revoked", f"whatever {party.address} issued until now has ended"), None)
+    _warn_of_all(session, found, yes)
+    ended, failed = _revoke_all(session, found)
+    if ended:
+        renewed = _renew(session, found[0].party, None)
+        document = {"ended": "All revoked", "accounts": [_ended_json(*one) for one in ended], "renewed": renewed}
+        told = [row for signer, receipt in ended for row in (_told(signer), *receipt_rows(receipt))]
+        session.out.result(document, table([*told, *_renewed_row(renewed)]))
+    if failed:
+        raise failed[0]
 
 
-@command(app, "retire", "consent retire --key main", panel=PEOPLE)
-def retire(session: Session, key: Key = None, sender: Sender = None, depth: Depth = None, yes: Yes = False) -> None:
-    """For a stolen key: this account is never believed again.
+def _revoke_all(session: Session, found: list[Signer]) -> tuple[list[tuple[Signer, Receipt]], list[ConsentError]]:
+    """Whose all has ended, and what kept the others: one that fails does not keep the rest."""
+    from registry.client import ending
 
-    There is no way back, and the account's address will be seen on the chain; you are asked first.
+    ended, failed = [], []
+    for signer in found:
+        address = signer.party.address
+        try:
+            with session.out.working(f"revoking all of {address}"):
+                ended.append((signer, ending.revoke_all(signer.party)))
+        except ConsentError as error:
+            session.out.note(f"Not ended: {address}: {error}")
+            failed.append(error)
+    return ended, failed
+
+
+def _told(signer: Signer) -> tuple[str, str]:
+    return "All revoked", f"whatever {signer.party.address} issued until now has ended"
+
+
+def _ended_json(signer: Signer, receipt: Receipt) -> dict[str, Any]:
+    account = {"address": signer.party.address, "controller": signer.controller}
+    return account | {"transaction": receipt_json(receipt)}
+
+
+@command(app, "retire", "consent retire --account 0x6e0E265BC5...", panel=PEOPLE)
+def retire(
+    session: Session,
+    account: Account = None,
+    key: Key = None,
+    sender: Sender = None,
+    depth: Depth = None,
+    yes: Yes = False,
+) -> None:
+    """For a stolen key: this one account is never believed again.
+
+    There is no way back, and the account's address will be seen on the chain; you are asked first. What you grant
+    to its brand afterwards is signed by a new account.
     """
     from registry.client import ending
 
-    party = session.party()
+    found = signers(session, account)
+    if len(found) > 1:
+        raise InvalidInput(f"{len(found)} accounts are meant, and one is retired at a time", _ONE)
+    party = found[0].party
     session.say_place()
     _warn(session, f"the address {party.address} will be seen on the chain and can never sign again", yes)
     with session.out.working("retiring"):
         receipt = ending.retire(party)
     _finish(session, party, receipt, ("Retired", f"{party.address} is never believed again"), None)
+
+
+_ONE = "Name its address with --account; see `consent keys list`."
+
+
+def _warn_of_all(session: Session, found: list[Signer], yes: bool) -> None:
+    what = f"the address {found[0].party.address}"
+    if len(found) > 1:
+        what = f"these {len(found)} addresses"
+        for party, controller in found:
+            session.out.note(f"{party.address}, known to {controller}")
+        session.out.note(
+            "They are sent within seconds of each other: by the time alone anybody can tell that they are one person's."
+            " With --account you end one, and the next on another day."
+        )
+    _warn(session, f"{what} will be seen on the chain, for ever, as having revoked all", yes)
 
 
 def _warn(session: Session, what: str, yes: bool) -> None:
@@ -95,8 +159,11 @@ def _finish(
 ) -> None:
     renewed = _renew(session, party, categories)
     document = {"ended": told[0], "transaction": receipt_json(receipt), "renewed": renewed}
-    extra = [("New keys for", ", ".join(renewed))] if renewed else []
-    session.out.result(document, table([told, *receipt_rows(receipt), *extra]))
+    session.out.result(document, table([told, *receipt_rows(receipt), *_renewed_row(renewed)]))
+
+
+def _renewed_row(renewed: list[str]) -> list[tuple[str, Any]]:
+    return [("New keys for", ", ".join(renewed))] if renewed else []
 
 
 def _renew(session: Session, party: Party, categories: Collection[str] | None) -> list[str]:

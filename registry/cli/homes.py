@@ -1,4 +1,4 @@
-"""``init``, ``backup``, ``restore``."""
+"""``init``, ``recover``, ``backup``, ``restore``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from registry.cli.app import START, YOURS, app, command
 from registry.cli.output import table
+from registry.cli.seedwords import ReadFrom, WriteTo, at_terminal, read_words, show_words, write_words
 from registry.cli.session import Session
 from registry.core.errors import InvalidInput, WrongPassphrase
 
@@ -16,11 +17,16 @@ from registry.core.errors import InvalidInput, WrongPassphrase
 @command(app, "init", "consent init --home ~/alice", panel=START)
 def init(
     session: Session,
-    name: Annotated[str, typer.Option(metavar="NAME", help="The name of the first account; main by default.")] = "main",
+    brand: Annotated[
+        bool, typer.Option("--brand", help="For a brand, or who pays: make a key file, main, too.")
+    ] = False,
+    later: Annotated[bool, typer.Option("--later", help="Do not show the 24 words now.")] = False,
+    words_fd: WriteTo = None,
 ) -> None:
-    """Make a home: a vault seed and a first account.
+    """Make a home: a vault seed, which gives each brand an account of its own.
 
-    Both are sealed with a passphrase, which is asked for twice. Says what to back up.
+    It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
+    them asked back. Says what to back up.
     """
     from registry.core.recipients import recipient_of
     from registry.core.seeds import owner_identity
@@ -29,23 +35,55 @@ def init(
     if home.exists:
         raise InvalidInput(f"{home.path} is a home already", "Choose another folder with --home.")
     phrase = session.new_passphrase()
-    with session.out.working("sealing the new keys"):
-        address = home.create(phrase, name)
-        recipient = recipient_of(owner_identity(home.seed(phrase)))
+    with session.out.working("sealing the new seed"):
+        address = home.create(phrase, "main" if brand else None)
+        seed = home.seed(phrase)
+        recipient = recipient_of(owner_identity(seed))
     network = session.network_path
     document = {"home": str(home.path), "network": str(network), "address": address, "recipient": recipient}
-    rows = [("Home", home.path), ("Network", network), ("Account", f"{address} ({name})")]
+    rows = [("Home", home.path), ("Network", network), ("Account", address or "one for each brand, from the seed")]
     rows.append(("Recipient", f"{recipient[:28]}... ({len(recipient):,} characters; --json shows all)"))
     session.out.result(document, [*table(rows), "", *_WHAT_TO_KEEP])
+    if words_fd is not None:
+        write_words(seed, words_fd)
+    elif at_terminal() and not later:
+        show_words(session, seed)
 
 
 _WHAT_TO_KEEP = (
-    "Back up this folder and remember its passphrase: without both, nobody can open the vault, sign as this account "
-    "or revoke in private, and nobody can reset them.",
-    "`consent backup FILE` makes one sealed file of it.",
-    "One account for all brands is a pseudonym that they share: they can tell that it is the same person. "
-    "`consent keys new NAME` and `--key NAME` keep them apart.",
+    "Back up this folder and remember its passphrase: without both, or the 24 words of its seed, nobody can open the "
+    "vault, sign as these accounts or revoke in private, and nobody can reset them.",
+    "`consent backup FILE` makes one sealed file of it; `consent keys words` shows the words, `consent recover` takes "
+    "them.",
 )
+
+
+@command(app, "recover", "consent recover --home ~/alice", panel=YOURS)
+def recover(
+    session: Session,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CID", help="The vault's index, as `consent vault list` showed it: brings back the vault."
+        ),
+    ] = None,
+    words_fd: ReadFrom = None,
+) -> None:
+    """Make a home again from its 24 words.
+
+    They are asked for without echo, then a new passphrase, twice. The accounts are back at once: an evidence file
+    that a brand sends you is enough to revoke it. Without --index the vault begins empty.
+    """
+    home = session.home
+    if home.exists:
+        raise InvalidInput(f"{home.path} is a home already", "Choose another folder with --home.")
+    seed = read_words(session, words_fd)
+    phrase = session.new_passphrase()
+    with session.out.working("sealing the seed"):
+        home.recover(seed, phrase, None if index is None else (index, session.network.store))
+    session.out.result(
+        {"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")])
+    )
 
 
 @command(app, "backup", "consent backup ~/alice.age", panel=YOURS)

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from registry.cli.descriptors import first_line
 from registry.cli.output import Output
 from registry.core.errors import InvalidInput, WrongPassphrase
 
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from registry.client.parties import Network, Party
     from registry.ledger.base import Sender
     from registry.vault.vault import Vault
+    from registry.wallets.base import Wallet
 
-MAX_PASSPHRASE = 4096
 MAX_ANSWER = 80
 _FOLDER = "Choose a folder that you may write to."
-_DESCRIPTOR = "Open it in the shell, as in `consent ... --passphrase-fd 3 3< FILE`."
 T = TypeVar("T")
 
 
@@ -174,17 +174,20 @@ class Session:
         above = f" and {depth} above it" if depth else ""
         self.out.progress(f"waiting for a block{above}, {seconds:.0f} s")
 
-    def party(self) -> Party:
-        """The home's party, with the account of ``--key`` and the payer of ``--sender``; asks for passphrases."""
+    def party(self, wallet: Wallet | None = None) -> Party:
+        """The home's party with this wallet, or with the key file of ``--key``, and the payer of ``--sender``."""
         from registry.client.parties import Party
-        from registry.vault.vault import Vault
         from registry.wallets import keyfiles
 
-        home, network = self.home, self.network
-        seed = self.unlock(home.seed)
-        wallet = self.unlock(lambda phrase: keyfiles.open_key(home.keys, self.key_name, phrase))
-        vault = Vault(home.path / "vault", seed, network.store)
-        return Party(network, wallet, vault, seed, self.sender())
+        vault = self.vault()
+        if wallet is None:
+            wallet = self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, self.key_name, phrase))
+        return Party(self.network, wallet, vault, self.seed, self.sender(wallet))
+
+    @cached_property
+    def seed(self) -> bytes:
+        """The home's seed, 32 bytes; asks for its passphrase the first time."""
+        return self.unlock(self.home.seed)
 
     def vault(self, told: Callable[[int], None] | None = None) -> Vault:
         """The home's vault alone, for what needs no account; ``told`` hears of the bytes that are stored."""
@@ -192,21 +195,31 @@ class Session:
         from registry.vault.vault import Vault
 
         store = self.network.store if told is None else CountedStore(self.network.store, told)
-        return Vault(self.home.path / "vault", self.unlock(self.home.seed), store)
+        return Vault(self.home.vault, self.seed, store)
+
+    @property
+    def names_key(self) -> bool:
+        """Is a key file named that signs? Where none is, a person signs with an account of the seed."""
+        return self.words("key") is not None
 
     @property
     def key_name(self) -> str:
-        """The account that signs: a name or an address."""
+        """The key file that signs: a name or an address."""
         return self.words("key", "main") or "main"
 
-    def sender(self) -> Sender | None:
-        """Who pays: an account of this home, or None for the network's relay."""
+    def sender(self, wallet: Wallet) -> Sender | None:
+        """Who pays: a key file of this home, ``self`` for the wallet that signs, or None for the network's relay."""
+        from registry.ledger.base import Sender
         from registry.wallets import keyfiles
 
         name = self.words("sender")
         if not name or name == "relay":
             return None
-        return self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, name, phrase))
+        if name != "self":
+            return self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, name, phrase))
+        if not isinstance(wallet, Sender):
+            raise InvalidInput("this account is new and has nothing to pay with", "Name a key file with --sender.")
+        return wallet
 
     def unlock(self, opener: Callable[[str], T]) -> T:
         """Open something sealed: with what opened the last one, with the empty passphrase, else by asking."""
@@ -244,26 +257,11 @@ class Session:
     def _from_fd(self) -> str:
         if self._passphrases:
             return self._passphrases[0]
-        line = _first_line(self.flags["passphrase_fd"])
+        line = first_line(self.flags["passphrase_fd"], "a passphrase", "--passphrase-fd")
         try:
             return line.decode()
         except UnicodeDecodeError:
             raise InvalidInput("the passphrase is not UTF-8 text", "Type it as text, in a UTF-8 locale.") from None
-
-
-def _first_line(descriptor: int) -> bytes:
-    """The bytes up to the first line end; a pipe may give them piece by piece."""
-    line = b""
-    try:
-        while b"\n" not in line and len(line) <= MAX_PASSPHRASE and (piece := os.read(descriptor, MAX_PASSPHRASE)):
-            line += piece
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no such descriptor"
-        raise InvalidInput(f"file descriptor {descriptor} cannot be read: {why}", _DESCRIPTOR) from None
-    line = line.split(b"\n", 1)[0].removesuffix(b"\r")
-    if len(line) > MAX_PASSPHRASE:
-        raise InvalidInput(f"a passphrase has {MAX_PASSPHRASE:,} bytes at most", "Use a shorter one.")
-    return line
 
 
 def ask_yes(question: str) -> bool:

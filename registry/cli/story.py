@@ -85,15 +85,20 @@ class Story:
 
 
 def make_parties(story: Story) -> Told:
-    """Three homes: seeds, accounts, vaults."""
-    for name in ("alice", "aurelle", "stranger"):
+    """Three homes: seeds and vaults, a key file for the brand and the stranger; Alice gets an account for the brand."""
+    for name in ("aurelle", "stranger"):
         home = Home(story.folder / name)
         home.create("")
         story.parties[name] = home.party(story.network, "main", "")
-    rows = [(name.capitalize(), party.address) for name, party in story.parties.items()]
+    home = Home(story.folder / "alice")
+    home.create("", key=None)
+    story.parties["alice"] = home.person(story.network, story.brand.address, "")
+    addresses = {name: story.parties[name].address for name in ("alice", "aurelle", "stranger")}
+    rows = [(name.capitalize(), address) for name, address in addresses.items()]
+    rows[0] = ("Alice", f"{story.alice.address}, for Aurelle alone")
     domain = story.network.domain
     rows.append(("Registry", f"{domain.verifying_contract}, chain {domain.chain_id}"))
-    return Told(rows, {"accounts": {n: p.address for n, p in story.parties.items()}})
+    return Told(rows, {"accounts": addresses})
 
 
 def seal_data(story: Story) -> Told:

@@ -55,10 +55,12 @@ def add(
 
 @command(vault, "list", "consent vault list")
 def list_(session: Session) -> None:
-    """Every record, by category."""
-    index = session.vault().index()
+    """Every record, by category; and the CID of the index, which with the seed's words restores all of it."""
+    opened = session.vault()
+    index, roots = opened.index(), opened.roots()
     records = [(stream, record) for stream in index.streams for record in stream.records]
     document = {
+        "index": roots[0] if roots else None,
         "records": [
             {
                 "cid": r.cid,
@@ -69,14 +71,15 @@ def list_(session: Session) -> None:
                 "addedAt": r.added_at,
             }
             for s, r in records
-        ]
+        ],
     }
     width = max((len(s.category) for s, _ in records), default=0)
     lines = [
         f"{r.cid[:SHORT]}  {moment(r.added_at)[:10]}  {s.category:<{width}}  {r.size:>10,} B  {r.name}"
         for s, r in records
     ]
-    session.out.result(document, lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."])
+    lines = lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."]
+    session.out.result(document, [*lines, *(f"Index {root}" for root in roots)])
 
 
 @command(vault, "show", "consent vault show bafkrei...")

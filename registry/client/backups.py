@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from registry.client.homes import Home
+from registry.client.parties import system_clock
 from registry.core.cids import MAX_BLOCK_BYTES, Block, blocks_of, check_block, cid_from_digest
 from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
 from registry.core.recipients import Passphrase
@@ -25,7 +26,8 @@ from registry.core.statements import Grant
 from registry.storage.base import BlockStore
 from registry.storage.files import replace_file
 from registry.vault.index import Index
-from registry.vault.vault import Vault
+from registry.vault.vault import Vault, set_floor
+from registry.wallets.derived import first_number
 
 MAX_HOME_FILE = 16 * 1024 * 1024
 _INDEX = "vault/index"
@@ -80,6 +82,8 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
             if not Home(inner).exists:
                 raise DamagedSeal("the backup holds no home (seed.json is missing)")
             store.put(_read_blocks(plain))
+        # What was given to brands since the backup is not known here, and must not be given again.
+        set_floor(Home(inner).vault, first_number(system_clock()))
         inner.replace(home.path)
     return Saved(files, blocks, file.stat().st_size)
 

@@ -1,6 +1,6 @@
 """A party's folder, ``CONSENT_HOME``: its keys, its seed, its vault and the evidence it keeps.
 
-``config.toml``, ``keys/``, ``seed.json``, ``vault/``, ``evidence/<digest>.json``, ``requests/<digest>.json``.
+``seed.json``, ``vault/``, ``keys/``, ``config.toml``, ``evidence/<digest>.json``, ``requests/<digest>.json``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ import secrets
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from registry.client.parties import Network, Party
+from registry.client.parties import Network, Party, system_clock
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
 from registry.ledger.base import Sender
+from registry.storage.base import BlockStore
 from registry.storage.files import replace_file
 from registry.wallets import keyfiles, keystore
+
+if TYPE_CHECKING:
+    from registry.vault.vault import Vault
 
 MAX_SEED_FILE = 16 * 1024
 MAX_CONFIG = 64 * 1024
@@ -40,34 +45,68 @@ class Home:
         return self.path / "keys"
 
     @property
+    def vault(self) -> Path:
+        """The vault's names; its blocks lie in the network's store."""
+        return self.path / "vault"
+
+    @property
     def exists(self) -> bool:
         """Has `create` been here?"""
         return (self.path / "seed.json").exists()
 
-    def create(self, passphrase: str, key: str = "main") -> str:
-        """A new seed and a first account, both sealed with the passphrase; the account's address."""
-        if self.exists:
-            raise InvalidInput(f"{self.path} is a home already", "Choose another folder with --home.")
+    def create(self, passphrase: str, key: str | None = "main") -> str | None:
+        """A new seed, and a key file of this name (None makes none), both sealed with the passphrase.
+
+        The key file's address. A brand signs with it; a person with accounts of the seed.
+        """
+        with self._making() as made:
+            made._keep_seed(secrets.token_bytes(32), passphrase)
+            if key is None:
+                return None
+            if key != "main":
+                replace_file(made.path / "config.toml", f'key = "{key}"\n'.encode())
+            return keyfiles.new_key(made.keys, key, passphrase, cost=_cost(passphrase))
+
+    def recover(self, seed: bytes, passphrase: str, index: tuple[str, BlockStore] | None = None) -> None:
+        """The home of a seed that there was before; with its vault, from the CID of the index and the store of it.
+
+        ``NotARecipient`` where the index is another seed's; nothing is made then.
+        """
+        from registry.core.seeds import owner_identity
+        from registry.vault.index import open_index
+        from registry.vault.vault import set_floor, set_index
+        from registry.wallets.derived import first_number
+
+        self._refuse_existing()
+        if index is not None:
+            open_index(*index, owner_identity(seed))
+        with self._making() as made:
+            made._keep_seed(seed, passphrase)
+            set_floor(made.vault, first_number(system_clock()))
+            if index is not None:
+                set_index(made.vault, index[0])
+
+    @contextmanager
+    def _making(self) -> Iterator[Home]:
+        """A home beside this one that takes its place whole: an interruption leaves no half of a home."""
+        self._refuse_existing()
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made aside and moved into place whole: an interruption leaves no half of a home.
             with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as work:
                 made = Home(Path(work) / "home")
                 made.path.mkdir(mode=0o700)
-                address = made._fill(passphrase, key)
+                yield made
                 made.path.replace(self.path)
         except OSError as error:
             raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", "Name a new folder.") from None
-        return address
 
-    def _fill(self, passphrase: str, key: str) -> str:
-        # No work makes an empty passphrase harder to guess, so none is done for it.
-        cost = keystore.STANDARD if passphrase else keystore.LIGHT
-        address = keyfiles.new_key(self.keys, key, passphrase, cost=cost)
-        sealed = keystore.seal_secret(secrets.token_bytes(32), passphrase, cost)
-        replace_file(self.path / "config.toml", f'key = "{key}"\n'.encode())
+    def _refuse_existing(self) -> None:
+        if self.exists:
+            raise InvalidInput(f"{self.path} is a home already", "Choose another folder with --home.")
+
+    def _keep_seed(self, seed: bytes, passphrase: str) -> None:
+        sealed = keystore.seal_secret(seed, passphrase, _cost(passphrase))
         replace_file(self.path / "seed.json", json.dumps(sealed).encode())
-        return address
 
     def config(self) -> dict[str, Any]:
         """``config.toml``, or nothing where there is none; ``InvalidInput`` where it cannot be read as TOML."""
@@ -95,15 +134,27 @@ class Home:
         for key in keyfiles.list_keys(self.keys):
             if name in (key.name, key.address):
                 return key
-        raise InvalidInput(f"there is no account {name!r} in {self.path}", "See `consent keys list`.")
+        advice = f"See `consent keys list`, or make it: `consent keys new {name}`."
+        raise InvalidInput(f"there is no account {name!r} in {self.path}", advice)
 
     def party(self, network: Network, key: str, passphrase: str, sender: Sender | None = None) -> Party:
-        """This home's party on a network, with one of its accounts."""
+        """This home's party on a network, with one of its key files."""
+        wallet = keyfiles.open_key(self.keys, key, passphrase)
+        seed, vault = self._opened(network, passphrase)
+        return Party(network, wallet, vault, seed, sender)
+
+    def person(self, network: Network, controller: str, passphrase: str, sender: Sender | None = None) -> Party:
+        """This home's party on a network, with the account of its seed for this controller alone."""
+        from registry.client.accounts import account_for
+
+        seed, vault = self._opened(network, passphrase)
+        return Party(network, account_for(network, seed, vault, controller), vault, seed, sender)
+
+    def _opened(self, network: Network, passphrase: str) -> tuple[bytes, Vault]:
         from registry.vault.vault import Vault  # not needed to verify, and slow to load
 
         seed = self.seed(passphrase)
-        wallet = keyfiles.open_key(self.keys, key, passphrase)
-        return Party(network, wallet, Vault(self.path / "vault", seed, network.store), seed, sender)
+        return seed, Vault(self.vault, seed, network.store)
 
     def keep(self, evidence: Evidence) -> Path:
         """Write evidence under its digest, whole or not at all; requests apart from what was granted."""
@@ -132,6 +183,11 @@ class Home:
         if len(found) > 1:
             raise InvalidInput(f"{prefix} begins {len(found)} digests", "Give more of its digits.")
         return found[0]
+
+
+def _cost(passphrase: str) -> int:
+    # No work makes an empty passphrase harder to guess, so none is done for it.
+    return keystore.STANDARD if passphrase else keystore.LIGHT
 
 
 def _own_evidence(path: Path) -> Evidence:

@@ -153,9 +153,9 @@ class EmbeddedLedger:
             raise LedgerUnavailable(f"the network's directory cannot be made: {error.strerror}", advice) from None
 
     def _deploy(self, connection: sqlite3.Connection) -> Deployment:
-        from registry.ledger import _pairings
+        from registry.wallets import pairings
 
-        _pairings.defer()
+        pairings.defer()
         from registry.ledger import _evm
 
         key = relay_key(self._network / "relay.json")
@@ -170,9 +170,9 @@ class EmbeddedLedger:
     @contextmanager
     def _session(self) -> Iterator[Evm]:
         """The chain, checked, alone with it; what was done is kept unless an exception leaves."""
-        from registry.ledger import _pairings
+        from registry.wallets import pairings
 
-        _pairings.defer()
+        pairings.defer()
         from registry.ledger import _evm
 
         with self._locked(), self._connection() as connection:

@@ -1,4 +1,7 @@
-"""The vault's index: every stream, its key, its head and its records. Sealed to the owner; restores the vault."""
+"""The vault's index: every stream, its key, its head and its records, and which controller knows which account.
+
+Sealed to the owner; restores the vault.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from registry.core import codec
 from registry.core.capsules import RecordRef, StreamKey
 from registry.core.cids import Block, file_blocks, read_file
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
-from registry.core.scalars import UInt64, check_term
+from registry.core.scalars import Address, UInt64, check_address, check_term
 from registry.core.sealing import open_bytes, seal_bytes
 from registry.storage.base import BlockStore
 
@@ -64,12 +67,27 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
         return StreamKey(self.category, self.epoch, self.identity, self.head)
 
 
-class Index(Struct, frozen=True, forbid_unknown_fields=True):
-    """All streams, oldest epochs first."""
+class Account(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account of the seed by its number, and the one controller that knows it."""
+
+    number: Annotated[int, Meta(ge=0, lt=2**31)]
+    controller: Address
+
+    def __post_init__(self) -> None:
+        check_address(self.controller)
+
+
+class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=2):
+    """All streams, oldest epochs first, and all accounts in the order of their numbers."""
 
     streams: tuple[Stream, ...] = ()
+    accounts: tuple[Account, ...] = ()
     type: Literal["VaultIndex"] = "VaultIndex"
-    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        numbers = [account.number for account in self.accounts]
+        if numbers != sorted(set(numbers)):
+            raise Malformed("accounts must be in the order of their numbers, each of them once")
 
     def newest(self, category: str) -> Stream | None:
         """The stream of the category's newest epoch, if there is one."""
@@ -77,7 +95,14 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
         return max(found, key=lambda stream: stream.epoch, default=None)
 
 
-_decoder = msgspec.json.Decoder(Index)
+class _FirstIndex(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=1):
+    """As it was before accounts came from the seed: read for ever, written no more."""
+
+    streams: tuple[Stream, ...]
+    type: Literal["VaultIndex"] = "VaultIndex"
+
+
+_decoder: msgspec.json.Decoder[Index | _FirstIndex] = msgspec.json.Decoder(Index | _FirstIndex)
 
 
 def seal_index(index: Index, recipient: str) -> list[Block]:
@@ -96,6 +121,7 @@ def open_index(cid: str, store: BlockStore, identity: str) -> Index:
         if len(sealed) > MAX_INDEX:
             raise StorageUnavailable(f"the vault's index is larger than {MAX_INDEX:,} bytes")
     try:
-        return codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
+        found = codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
     except Malformed as error:
         raise DamagedSeal(f"the vault's index is not one: {error}") from None
+    return found if isinstance(found, Index) else Index(found.streams)

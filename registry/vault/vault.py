@@ -1,17 +1,20 @@
 """A person's vault: records sealed each to its stream, streams listed in an index that only the owner opens.
 
 One file on disk, ``index``, names the newest index by its CID; everything else is blocks in the store. A change
-stores all its blocks first and moves that name last, so a crash leaves the vault as it was before.
+stores all its blocks first and moves that name last, so a crash leaves the vault as it was before. A vault that came
+back from words or a backup has a second file, ``floor``: the numbers of accounts below it may all be in use.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock, Timeout
 
@@ -24,10 +27,12 @@ from registry.core.sealing import sealed_pieces
 from registry.core.seeds import owner_identity, vault_key
 from registry.storage.base import BlockStore
 from registry.storage.files import Pieces, replace_file
-from registry.vault.index import Index, Record, Stream, open_index, seal_index
+from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
 
 FILE_SCHEMA = "consent-file/1"
 LOCK_SECONDS = 60
+MAX_FLOOR_FILE = 16
+_NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
 class Vault:
@@ -77,7 +82,7 @@ class Vault:
             pieces = Pieces(sealed_pieces(body, [recipient_of(stream.identity)]))
             cid = self._keep(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
             record = Record(cid, FILE_SCHEMA, media_type, name, body.tell() - start, now)
-            self._save(index, self._write_head(stream, category, stream.epoch, (*stream.records, record)))
+            self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))
         return record
 
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
@@ -97,8 +102,43 @@ class Vault:
                 if newest is not None and newest.records:
                     renewed.append(self._write_head(None, category, newest.epoch + 1, ()))
             if renewed:
-                self._save(index, *renewed)
+                self._save(_with(index, *renewed))
         return [stream.category for stream in renewed]
+
+    def number_for(self, controller: str) -> int:
+        """The number of the account that this controller knows, the newest of several; else `next_number`."""
+        known = [account.number for account in self.index().accounts if account.controller == controller]
+        return known[-1] if known else self.next_number()
+
+    def next_number(self) -> int:
+        """The number of an account that nobody knows yet."""
+        return max(self._floor(), *(account.number + 1 for account in self.index().accounts), 0)
+
+    def claim(self, number: int, controller: str) -> None:
+        """Note, durably and for ever, that this controller knows the account of this number, or is about to.
+
+        ``StorageUnavailable`` where it is another controller's, which another process has noted just before.
+        """
+        if Account(number, controller) in self.index().accounts:
+            return  # without waiting for whoever changes the vault just now
+        with self._change() as index:
+            known = {account.number: account for account in index.accounts}
+            if known.setdefault(number, Account(number, controller)).controller != controller:
+                advice = "Nothing was signed; try again, and another account is taken."
+                raise StorageUnavailable(f"account {number} has just been given to another controller", advice)
+            if len(known) > len(index.accounts):
+                accounts = tuple(known[number] for number in sorted(known))
+                self._save(msgspec.structs.replace(index, accounts=accounts))
+
+    def _floor(self) -> int:
+        file = self._directory / "floor"
+        if not file.exists():
+            return 0
+        with file.open("rb") as source:
+            text = source.read(MAX_FLOOR_FILE).strip()
+        if _NUMBER.fullmatch(text) is None:
+            raise InvalidInput("the vault's floor holds no number", "Restore the home from a backup.")
+        return int(text)
 
     @contextmanager
     def _change(self) -> Iterator[Index]:
@@ -120,12 +160,10 @@ class Vault:
         self._store.put([block])
         return Stream(category, epoch, identity, block.cid, number, records)
 
-    def _save(self, index: Index, *changed: Stream) -> None:
-        places = {(stream.category, stream.epoch) for stream in changed}
-        others = (stream for stream in index.streams if (stream.category, stream.epoch) not in places)
+    def _save(self, index: Index) -> None:
         old = [block.cid for root in self.roots() for block in blocks_of(root, self._store.get)]
-        cid = self._keep(seal_index(Index((*others, *changed)), self.recipient))
-        replace_file(self._directory / "index", cid.encode() + b"\n")
+        cid = self._keep(seal_index(index, self.recipient))
+        set_index(self._directory, cid)
         # It holds every stream's key: what is shredded later must not live on in an index of before.
         self._store.delete(old)
 
@@ -141,6 +179,22 @@ class Vault:
 
         self._store.put(watched())
         return last
+
+
+def set_floor(directory: Path, number: int) -> None:
+    """No account below this number is given to a new controller by the vault in this directory."""
+    replace_file(directory / "floor", b"%d\n" % number)
+
+
+def set_index(directory: Path, cid: str) -> None:
+    """The vault in this directory is what this index says."""
+    replace_file(directory / "index", cid.encode() + b"\n")
+
+
+def _with(index: Index, *changed: Stream) -> Index:
+    places = {(stream.category, stream.epoch) for stream in changed}
+    others = (stream for stream in index.streams if (stream.category, stream.epoch) not in places)
+    return msgspec.structs.replace(index, streams=(*others, *changed))
 
 
 def _block(data: bytes) -> Block:

@@ -85,7 +85,8 @@ def _read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(MAX_KEYSTORE_BYTES + 1)
     except FileNotFoundError:
-        raise InvalidInput(f"there is no key {path.stem!r}", "List the keys to see which there are.") from None
+        advice = f"See `consent keys list`, or make it: `consent keys new {path.stem}`."
+        raise InvalidInput(f"there is no key {path.stem!r}", advice) from None
     except OSError as error:
         raise InvalidInput(
             f"{path.name} cannot be read: {error.strerror}", "Check the file's owner and mode."

@@ -2,7 +2,7 @@
 
 `seal_secret` leaves out ``address``, so that a vault seed's file does not say which account the same bytes would
 be. What somebody else may have written is bounded here, before the library does the work it asks for.
-eth-account takes most of a second to load, so it loads with the first key.
+eth-account takes its time to load, so it loads with the first key.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from registry.core.errors import InvalidInput, WrongPassphrase
+from registry.wallets.pairings import eth_account
 
 SECRET_BYTES = 32
 # secp256k1's; a key lies between zero and it (SEC 2, section 2.4.1).
@@ -79,23 +80,21 @@ def random_key() -> bytes:
 
 def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[str, Any]:
     """Keystore JSON, without an address, that holds these 32 bytes; ``cost`` is scrypt's N."""
-    from eth_account import Account
-
     if len(secret) != SECRET_BYTES:
         raise InvalidInput(f"a secret has {SECRET_BYTES} bytes", "Seal exactly those.")
-    document: dict[str, Any] = dict(Account.encrypt(secret, _checked_passphrase(passphrase), "scrypt", cost))
+    document: dict[str, Any] = dict(
+        eth_account().Account.encrypt(secret, _checked_passphrase(passphrase), "scrypt", cost)
+    )
     del document["address"]
     return document
 
 
 def open_secret(document: Any, passphrase: str) -> bytes:
     """The 32 bytes in keystore JSON. ``WrongPassphrase``, or ``InvalidInput`` where it is no keystore of version 3."""
-    from eth_account import Account
-
     keystore = _checked(document)
     checked = _checked_passphrase(passphrase)
     try:
-        return bytes(Account.decrypt(keystore, checked))
+        return bytes(eth_account().Account.decrypt(keystore, checked))
     except ValueError:
         # Everything but the MAC was checked before.
         raise WrongPassphrase("the passphrase does not open it") from None

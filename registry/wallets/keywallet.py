@@ -7,18 +7,17 @@ from typing import Any, NoReturn
 from registry.core.errors import InvalidInput
 from registry.wallets.base import checked_statement
 from registry.wallets.keystore import CURVE_ORDER
+from registry.wallets.pairings import eth_account
 from registry.wallets.safe import safe_digest
 
 
 def address_of(key: bytes) -> str:
     """The checksummed address of a 32-byte secp256k1 key; ``InvalidInput`` where it is none."""
-    from eth_account import Account
-
     if len(key) != 32 or not 0 < int.from_bytes(key, "big") < CURVE_ORDER:
         raise InvalidInput(
             "that is no secp256k1 key", "A key has 32 bytes, is not zero and lies below the curve's order."
         )
-    return str(Account.from_key(key).address)
+    return str(eth_account().Account.from_key(key).address)
 
 
 class KeyWallet:
@@ -50,15 +49,11 @@ class KeyWallet:
         return self._signed(safe_digest(domain.chain_id, safe, signed))
 
     def _signed(self, digest: bytes) -> bytes:
-        from eth_account import Account
-
-        return bytes(Account.unsafe_sign_hash(digest, self._key).signature)
+        return bytes(eth_account().Account.unsafe_sign_hash(digest, self._key).signature)
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
         """The signed bytes of a transaction given with JSON-RPC's names; ``InvalidInput`` where it is none."""
-        from eth_account import Account
-
         try:
-            return bytes(Account.sign_transaction(tx, self._key).raw_transaction)
+            return bytes(eth_account().Account.sign_transaction(tx, self._key).raw_transaction)
         except (TypeError, ValueError, KeyError) as error:
             raise InvalidInput(f"that is no transaction ({type(error).__name__})", "Check its members.") from None

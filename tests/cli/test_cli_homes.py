@@ -16,6 +16,8 @@ from registry.cli.running import run
 from registry.client.homes import Home
 from registry.core.locks import revocation_secret
 from registry.core.seeds import owner_identity
+from registry.wallets import keyfiles
+from registry.wallets.words import words_of
 from tests.cli.consent_world import DATUM, PURPOSE, Consent, files_in, no_of
 
 PHRASE = "correct horse battery staple"
@@ -39,10 +41,27 @@ def test_init_says_where_everything_is_and_what_to_back_up(asked: Consent) -> No
 
 
 def test_the_json_of_init_has_the_whole_recipient(asked: Consent) -> None:
-    said = asked.json("init", "--name", "first", who="bob", phrase=PHRASE)
-    assert set(said) == {"home", "network", "address", "recipient"}
+    said = asked.json("init", who="bob", phrase=PHRASE)
+    assert set(said) == {"home", "network", "address", "recipient"} and said["address"] is None
     assert said["recipient"].startswith("age1pq1") and len(said["recipient"]) > 1000
-    assert asked.json("keys", "list", who="bob")["keys"][0]["name"] == "first"
+    assert asked.json("keys", "list", who="bob") == {"accounts": [], "keys": []}
+
+
+def test_a_brands_home_has_a_key_file(asked: Consent) -> None:
+    said = asked.json("init", "--brand", who="bazaar", phrase=PHRASE)
+    (key,) = asked.json("keys", "list", who="bazaar")["keys"]
+    assert (key["name"], key["address"]) == ("main", said["address"])
+
+
+def test_a_brand_without_a_key_file_is_told_how_to_make_one(asked: Consent) -> None:
+    asked.json("init", who="bazaar", phrase=PHRASE)
+    out = asked.folder / "mine.json"
+    for line in (
+        ["notice", "new", asked.folder / "notice.json", "--out", out],
+        ["request", "--notice", asked.folder / "notice.json", "--out", out],
+    ):
+        answer = asked(*line, who="bazaar", phrase=PHRASE)
+        assert answer.code == 2 and "`consent keys new main`" in answer.err and not out.exists()
 
 
 def test_a_home_is_its_owners_alone(asked: Consent) -> None:
@@ -66,8 +85,8 @@ def test_a_passphrase_is_typed_twice(asked: Consent, typing: list[str]) -> None:
 def test_what_is_taken_is_said_before_a_passphrase_is_asked_for(asked: Consent, typing: list[str]) -> None:
     taken = asked.folder / "taken.age"
     taken.write_bytes(b"precious")
-    for line in (["init"], ["keys", "new", "main"], ["keys", "import", "main"], ["backup", taken]):
-        answer = asked(*line, typed="")
+    for line in (["init"], ["recover"], ["keys", "new", "main"], ["keys", "import", "main"], ["backup", taken]):
+        answer = asked(*line, typed="", who="aurelle")
         assert answer.code == 2 and "already" in answer.err, line
     assert taken.read_bytes() == b"precious" and typing == []
 
@@ -82,10 +101,11 @@ def test_the_empty_passphrase_is_tried_before_anybody_is_asked(asked: Consent, t
 
 
 def test_one_passphrase_opens_seed_and_account_alike(asked: Consent, typing: list[str]) -> None:
-    asked.json("init", who="bob", phrase=PHRASE)
-    typing += [PHRASE]
-    assert asked("grant", asked.folder / "request.json", "--yes", who="bob", typed="").code == 0
-    assert typing == []
+    asked.json("init", "--brand", who="bob", phrase=PHRASE)
+    for account in ([], ["--key", "main"]):
+        typing += [PHRASE]
+        assert asked("grant", asked.folder / "request.json", "--yes", *account, who="bob", typed="").code == 0
+        assert typing == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +157,7 @@ def test_accounts_are_made_imported_listed_and_shown(asked: Consent, typing: lis
     typing += ["0x" + KEY, PHRASE, PHRASE]
     assert asked.json("keys", "import", "old", typed="") == {"name": "old", "address": ADDRESS}
     listed = asked.json("keys", "list")["keys"]
-    assert [key["name"] for key in listed] == ["main", "old", "shop"]
+    assert [key["name"] for key in listed] == ["old", "shop"]
     assert all(set(key) == {"name", "address", "path"} for key in listed)
     shown = asked.json("keys", "show", "old")
     assert set(shown) == {"name", "address", "did", "path"} and shown["did"].endswith(f":{ADDRESS}")
@@ -160,20 +180,20 @@ def test_what_is_no_name_for_an_account(asked: Consent, name: str) -> None:
 
 
 def test_the_account_comes_from_the_flag_the_variable_the_file(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
-    accounts = {"main": asked.json("keys", "show")["address"]}
-    for name in ("second", "third"):
+    accounts = {}
+    for name in ("first", "second", "third"):
         accounts[name] = asked.json("keys", "new", name, phrase=PHRASE)["address"]
 
     def signer(*options: str) -> str:
         said = asked.json("refuse", asked.folder / "request.json", "--yes", *options, phrase=PHRASE)
         return str(json.loads(Path(said["file"]).read_bytes())["statement"]["message"]["subject"])
 
-    assert signer() == accounts["main"]
+    assert signer() == asked.json("keys", "list")["accounts"][0]["address"]
     (asked.folder / "alice" / "config.toml").write_text('key = "second"\n')
     assert signer() == accounts["second"]
     monkeypatch.setenv("CONSENT_KEY", "third")
     assert signer() == accounts["third"]
-    assert signer("--key", accounts["main"]) == accounts["main"]
+    assert signer("--key", accounts["first"]) == accounts["first"]
 
 
 def test_the_home_lies_beside_the_network_by_default(
@@ -225,7 +245,10 @@ def test_a_backup_opens_at_a_prompt(granted: Consent, typing: list[str]) -> None
 
 def test_a_grant_whose_lock_another_seed_made_is_not_superseded(granted: Consent) -> None:
     twin = granted.folder / "stranger" / "keys" / "twin.json"
-    shutil.copy(granted.folder / "alice" / "keys" / "main.json", twin)
+    keyfiles.new_key(twin.parent, "twin", "")
+    (granted.folder / "alice" / "keys").mkdir()
+    shutil.copy(twin, granted.folder / "alice" / "keys")
+    granted.json("grant", granted.folder / "request.json", "--key", "twin", "--yes")
     line = ["grant", granted.folder / "request.json", "--key", "twin", "--supersedes", granted.grant, "--yes"]
     answer = granted(*line, who="stranger")
     assert answer.code == 2 and "seed did not make the lock" in answer.err
@@ -252,11 +275,16 @@ def test_no_secret_reaches_any_stream(asked: Consent, typing: list[str]) -> None
     do("restore", asked.folder / "b.age", who="new", phrase="not " + PHRASE)
     do("restore", asked.folder / "b.age", who="new", phrase=PHRASE)
     do("keys", "show", "old", who="bob")
+    do("keys", "list", who="bob", phrase=PHRASE)
+    do("keys", "words", who="bob", phrase=PHRASE)
+    do("keys", "words", who="bob", typed="", phrase=PHRASE)  # its stderr is no terminal
+    do("recover", who="carol", typed="", phrase=PHRASE)
     (asked.folder / "bob" / "seed.json").write_text("{}")
     do("vault", "list", who="bob", phrase=PHRASE)
     seed = Home(asked.folder / "new").seed(PHRASE)
     kept = [json.loads(file.read_bytes()) for file in (asked.folder / "new" / "evidence").iterdir()]
     locks = [revocation_secret(seed, evidence["statement"]["message"]["salt"]).hex() for evidence in kept]
-    secrets = [PHRASE, KEY, seed.hex(), owner_identity(seed), *locks]
+    words = words_of(seed)
+    secrets = [PHRASE, KEY, seed.hex(), owner_identity(seed), *locks, " ".join(words[:2]), " ".join(words[-2:])]
     assert len(said) > 5000 and "AGE-SECRET-KEY" not in said.upper()
     assert [secret for secret in secrets if secret.lower() in said.lower()] == []

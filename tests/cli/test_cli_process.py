@@ -108,7 +108,7 @@ def test_the_default_folders_are_the_users_own(granted: Consent) -> None:
     home.mkdir()
     gone = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "CONSENT_NETWORK": "", "CONSENT_HOME": ""}
     done = consent(granted, "keys", "list", "--json", **gone)
-    assert done.returncode == 0 and json.loads(done.stdout) == {"keys": []}
+    assert done.returncode == 0 and json.loads(done.stdout) == {"accounts": [], "keys": []}
     assert list(home.iterdir()) == []  # looking makes nothing
 
 
@@ -180,7 +180,7 @@ def test_control_c_and_the_end_of_input_interrupt(asked: Consent, key: str) -> N
 
 @pytest.mark.slow
 def test_a_passphrase_is_never_echoed(asked: Consent) -> None:
-    screen = Screen(asked, "init", "--home", asked.folder / "bob")
+    screen = Screen(asked, "init", "--later", "--home", asked.folder / "bob")
     for prompt in ("New passphrase: ", "The same again: "):
         screen.until(prompt)
         screen.type("open sesame\n")

@@ -8,10 +8,18 @@ import pytest
 
 from registry.cli.running import run
 from registry.cli.story import STEPS
+from registry.wallets import keyfiles
 from tests.cli.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
+PHRASE = "correct horse battery staple"
 ANCHORED = {"kind", "digest", "file", "bytes", "anchor"}
 RECEIPT = {"transaction", "block", "time", "gas_used", "sender"}
+
+
+def alices(world: Consent) -> str:
+    """The one account that Alice has."""
+    (account,) = world.json("keys", "list")["accounts"]
+    return str(account["address"])
 
 
 def test_a_request_asks_for_what_the_notice_offers(asked: Consent) -> None:
@@ -103,7 +111,9 @@ def test_the_brand_opens_the_data(granted: Consent) -> None:
 
 @pytest.mark.parametrize("who", ["stranger", "alice"])
 def test_nobody_else_opens_it(granted: Consent, who: str) -> None:
-    assert no_of(granted("open", granted.grant, "--out", granted.folder / "x", who=who)) == (1, "WrongController")
+    keyfiles.new_key(granted.folder / who / "keys", "own", "")
+    line = ["open", granted.grant, "--out", granted.folder / "x", "--key", "own"]
+    assert no_of(granted(*line, who=who)) == (1, "WrongController")
     assert not (granted.folder / "x").exists()
 
 
@@ -120,16 +130,15 @@ def test_revoking_in_private_asks_nothing_and_names_nobody(granted: Consent) -> 
     said = granted.json("revoke", granted.grant.stem[:14])
     assert set(said) == {"ended", "transaction", "renewed"} and said["renewed"] == [DATUM]
     assert set(said["transaction"]) == RECEIPT
-    account = granted.json("keys", "show")["address"]
-    assert said["transaction"]["sender"] != account
+    assert said["transaction"]["sender"] != alices(granted)
     assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
     assert no_of(granted("open", granted.grant, "--out", granted.folder / "x", who="aurelle")) == (1, "Revoked")
 
 
 @pytest.mark.parametrize("command", [("revoke", "GRANT", "--open"), ("revoke-all",), ("retire",)])
-@pytest.mark.parametrize("sender", [(), ("--sender", "main")])
+@pytest.mark.parametrize("sender", [(), ("--sender", "self")])
 def test_an_open_ending_warns_first(granted: Consent, command: tuple[str, ...], sender: tuple[str, ...]) -> None:
-    account = granted.json("keys", "show")["address"]
+    account = alices(granted)
     line = [str(granted.grant) if word == "GRANT" else word for word in command]
     answer = granted(*line, *sender, typed="n\n")
     assert (
@@ -138,7 +147,8 @@ def test_an_open_ending_warns_first(granted: Consent, command: tuple[str, ...], 
     assert granted("verify", granted.grant).code == 0
     assert granted(*line, *sender).code == 2  # nobody there to ask
     said = granted.json(*line, *sender, "--yes")
-    assert (said["transaction"]["sender"] == account) is bool(sender)
+    (ended,) = said.get("accounts", [said])
+    assert (ended["transaction"]["sender"] == account) is bool(sender)
     assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
 
@@ -149,9 +159,10 @@ def test_a_stranger_cannot_revoke(granted: Consent) -> None:
     assert granted("verify", granted.grant).code == 0
 
 
-def test_a_retired_account_signs_no_more(granted: Consent) -> None:
-    granted.json("retire", "--yes")
-    answer = granted("grant", granted.folder / "request.json", "--yes")
+def test_a_retired_key_file_signs_no_more(asked: Consent) -> None:
+    asked.json("keys", "new", "old", phrase=PHRASE)
+    asked.json("retire", "--key", "old", "--yes", phrase=PHRASE)
+    answer = asked("grant", asked.folder / "request.json", "--key", "old", "--yes", phrase=PHRASE)
     assert answer.code == 2 and "retired for ever" in answer.err
 
 

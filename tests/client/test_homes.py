@@ -11,10 +11,11 @@ import pytest
 
 from registry.client.granting import grant, refuse
 from registry.client.homes import MAX_CONFIG, Home, read_bounded
-from registry.core.errors import InvalidInput, Malformed, WrongPassphrase
+from registry.core.errors import InvalidInput, Malformed, NotARecipient, WrongPassphrase
 from registry.core.evidence import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
 from registry.wallets import keyfiles, keystore
+from registry.wallets.derived import TRIED
 from tests.builders import evidence_of, grant_message, word
 from tests.client.stage import Stage, files_in
 
@@ -32,10 +33,22 @@ class TestCreating:
         assert not home.exists
         address = home.create(passphrase)
         assert home.exists
-        assert files_in(home.path) == ["config.toml", "keys", "keys/main.json", "seed.json"]
+        assert address is not None
+        assert files_in(home.path) == ["keys", "keys/main.json", "seed.json"]
         assert home.account("main").address == home.account(address).address == address
         assert len(home.seed(passphrase)) == 32
-        assert home.config() == {"key": "main"}
+
+    def test_a_key_of_another_name_is_the_one_that_signs(self, home: Home) -> None:
+        home.create("", "shop")
+        assert home.config() == {"key": "shop"} and home.account("shop").path.exists()
+
+    def test_a_persons_home_needs_no_key_file(self, home: Home, stage: Stage) -> None:
+        assert home.create("", None) is None
+        assert files_in(home.path) == ["seed.json"]
+        party = home.person(stage.network, stage.brand.address, "")
+        assert stage.holds(grant(party, stage.request()).evidence) == "VerifiedGrant"
+        other = home.person(stage.network, stage.party("other").address, "")
+        assert other.address != party.address == home.person(stage.network, stage.brand.address, "").address
 
     def test_nobody_else_may_read_it(self, home: Home) -> None:
         home.create("")
@@ -58,6 +71,41 @@ class TestCreating:
         home.create("secret")
         assert home.seed("secret").hex() not in (home.path / "seed.json").read_text()
         assert "address" not in json.loads((home.path / "seed.json").read_text())
+
+
+class TestRecovering:
+    def test_the_same_seed_under_a_new_passphrase(self, home: Home, tmp_path: Path) -> None:
+        home.create("old")
+        seed = home.seed("old")
+        again = Home(tmp_path / "again")
+        again.recover(seed, "new")
+        assert again.seed("new") == seed and files_in(again.path) == ["seed.json", "vault", "vault/floor"]
+
+    def test_numbers_that_may_be_in_use_are_not_given_again(self, home: Home, stage: Stage, tmp_path: Path) -> None:
+        home.create("", None)
+        person = home.person(stage.network, stage.brand.address, "")
+        grant(person, stage.request())
+        (index,) = person.vault.roots()
+        for number, more in enumerate((None, (index, stage.store))):
+            again = Home(tmp_path / str(number))
+            again.recover(home.seed(""), "", more)
+            known = again.person(stage.network, stage.brand.address, "")
+            assert (known.address == person.address) is (more is not None)
+            assert again.person(stage.network, stage.party("new").address, "").vault.next_number() >= TRIED
+
+    def test_another_seeds_index_makes_nothing(self, home: Home, stage: Stage, tmp_path: Path) -> None:
+        stage.keep(b"hers")
+        again = Home(tmp_path / "again")
+        with pytest.raises(NotARecipient):
+            again.recover(bytes(32), "", (stage.alice.vault.roots()[0], stage.store))
+        assert not again.path.exists()
+
+    def test_never_over_another(self, home: Home) -> None:
+        home.create("")
+        seed = home.seed("")
+        with pytest.raises(InvalidInput, match="a home already"):
+            home.recover(bytes(32), "")
+        assert home.seed("") == seed
 
 
 class TestReading:

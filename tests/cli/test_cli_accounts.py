@@ -1,0 +1,298 @@
+"""An account for each brand on the command line: who knows which, ending them, and a home that was lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.client.homes import Home
+from registry.core.errors import LedgerUnavailable
+from registry.wallets import keyfiles
+from registry.wallets.words import words_of
+from tests.cli.consent_world import DATUM, Answer, Consent, no_of
+
+PHRASE = "correct horse battery staple"
+
+
+def words(world: Consent, who: str = "alice", phrase: str = "") -> str:
+    return " ".join(words_of(Home(world.folder / who).seed(phrase)))
+
+
+def accounts(world: Consent, **how: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.json("keys", "list", **how)["accounts"]
+    return found
+
+
+def another_brand(world: Consent, name: str = "bazaar") -> Path:
+    """The request of one more brand."""
+    Home(world.folder / name).create("")
+    notice, out = world.folder / f"{name}.notice", world.folder / f"{name}.json"
+    draft = json.loads((world.folder / "notice.json").read_bytes())
+    draft["controller"]["name"] = name.capitalize()
+    notice.write_text(json.dumps(draft))
+    world.json("notice", "new", notice, "--out", notice, who=name)
+    world.json("request", "--notice", notice, "--out", out, "--data", DATUM, who=name)
+    return out
+
+
+def with_words(world: Consent, text: str, *line: object, **how: Any) -> Answer:
+    """The words come through a descriptor of their own."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode() + b"\n")
+    os.close(writing)
+    try:
+        return world(*line, "--words-fd", reading, **how)
+    finally:
+        os.close(reading)
+
+
+def test_two_brands_get_two_accounts_and_the_list_says_which(granted: Consent) -> None:
+    granted.json("grant", another_brand(granted), "--yes")
+    granted.json("grant", granted.folder / "request.json", "--yes")
+    first, second = accounts(granted)
+    assert set(first) == {"number", "address", "controller", "name"} and first["address"] != second["address"]
+    assert (first["number"], first["name"], second["number"], second["name"]) == (0, "Maison Aurelle", 1, "Bazaar")
+    assert first["controller"] == granted.json("keys", "show", who="aurelle")["address"]
+    subjects = {
+        json.loads(file.read_bytes())["statement"]["message"]["subject"]
+        for file in (granted.folder / "alice" / "evidence").iterdir()
+    }
+    assert subjects == {first["address"], second["address"]}
+    shown = granted("keys", "list").out.splitlines()
+    assert len(shown) == 2 and "known to Bazaar" in shown[1] and second["address"] in shown[1]
+
+
+def test_who_signs_is_said_before_it_is_asked(granted: Consent) -> None:
+    (account,) = accounts(granted)
+    answer = granted("grant", granted.folder / "request.json", typed="n\n")
+    assert f"You sign as {account['address']}, an account of yours that only this brand knows." in answer.err
+
+
+def test_the_list_asks_for_the_passphrase_only_where_there_is_something_to_open(asked: Consent) -> None:
+    asked.json("init", "--brand", who="bob", phrase=PHRASE)
+    assert len(asked.json("keys", "list", who="bob")["keys"]) == 1
+    asked.json("grant", asked.folder / "request.json", "--yes", who="bob", phrase=PHRASE)
+    assert asked("keys", "list", who="bob").code == 2
+    assert len(accounts(asked, who="bob", phrase=PHRASE)) == 1
+
+
+def test_a_brand_that_nothing_kept_names_is_still_listed(granted: Consent) -> None:
+    shutil.rmtree(granted.folder / "alice" / "evidence")
+    (account,) = accounts(granted)
+    assert account["name"] is None and account["controller"] in granted("keys", "list").out
+
+
+class TestEnding:
+    def test_everything_at_once(self, granted: Consent) -> None:
+        other = granted.json("grant", another_brand(granted), "--yes")["file"]
+        listed = [account["address"] for account in accounts(granted)]
+        asked = granted("revoke-all", typed="n\n")
+        assert asked.code == 1 and all(address in asked.err for address in listed)
+        assert "by the time alone" in asked.err and "--account" in asked.err
+        assert granted("verify", other).code == 0
+        said = granted.json("revoke-all", "--yes")
+        assert [one["address"] for one in said["accounts"]] == listed
+        assert len({one["transaction"]["transaction"] for one in said["accounts"]}) == 2
+        assert said["renewed"] == [DATUM]
+        assert {no_of(granted("verify", file)) for file in (granted.grant, other)} == {(1, "Revoked")}
+
+    @pytest.mark.parametrize("by", ["address", "controller"])
+    def test_one_of_them(self, granted: Consent, by: str) -> None:
+        mine, other = granted.grant, granted.json("grant", another_brand(granted), "--yes")["file"]
+        said = granted.json("revoke-all", "--account", accounts(granted)[1][by], "--yes")
+        assert len(said["accounts"]) == 1
+        assert (granted("verify", mine).code, no_of(granted("verify", other))) == (0, (1, "Revoked"))
+
+    def test_each_pays_for_itself(self, granted: Consent) -> None:
+        granted.json("grant", another_brand(granted), "--yes")
+        said = granted.json("revoke-all", "--sender", "self", "--yes")
+        assert [one["address"] for one in said["accounts"]] == [
+            one["transaction"]["sender"] for one in said["accounts"]
+        ]
+
+    def test_one_that_fails_does_not_keep_the_others(self, granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+        from registry.client import ending
+
+        other = granted.json("grant", another_brand(granted), "--yes")["file"]
+        first = accounts(granted)[0]["address"]
+        end = ending.revoke_all
+
+        def failing(party: Any) -> Any:
+            if party.address == first:
+                raise LedgerUnavailable("the node went away")
+            return end(party)
+
+        monkeypatch.setattr(ending, "revoke_all", failing)
+        answer = granted("revoke-all", "--yes")
+        assert answer.code == 3 and f"Not ended: {first}" in answer.err
+        assert (granted("verify", granted.grant).code, no_of(granted("verify", other))) == (1, (1, "Revoked"))
+
+    def test_the_kill_switch_waits_for_no_store(self, granted: Consent) -> None:
+        (account,) = accounts(granted)
+        (granted.folder / "network" / "blocks.sqlite").unlink()
+        answer = granted("revoke-all", "--yes")
+        assert answer.code == 3 and "--account" in answer.err and granted("verify", granted.grant).code == 0
+        said = granted.json("revoke-all", "--account", account["address"], "--yes")
+        assert said["accounts"][0]["address"] == account["address"]
+        assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
+
+    def test_nor_does_a_private_end(self, granted: Consent) -> None:
+        (granted.folder / "network" / "blocks.sqlite").unlink()
+        answer = granted("revoke", granted.grant)
+        assert answer.code == 0 and "could not be renewed" in answer.err
+        assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
+
+    def test_key_files_are_said_to_be_left_out(self, granted: Consent) -> None:
+        keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
+        answer = granted("revoke-all", "--yes")
+        assert answer.code == 0 and "Key files are not among them" in answer.err and "old." in answer.err
+
+    def test_one_account_is_retired_at_a_time(self, granted: Consent) -> None:
+        granted.json("grant", another_brand(granted), "--yes")
+        answer = granted("retire", "--yes")
+        assert answer.code == 2 and "--account" in answer.err
+        first, second = accounts(granted)
+        granted.json("retire", "--account", second["address"], "--yes")
+        granted.json("grant", granted.folder / "bazaar.json", "--yes")
+        assert [account["number"] for account in accounts(granted)] == [0, 1, 2]
+        assert accounts(granted)[2]["controller"] == second["controller"]
+        assert granted("verify", granted.grant).code == 0 and accounts(granted)[0] == first
+
+    @pytest.mark.parametrize("command", ["revoke-all", "retire"])
+    def test_nothing_to_end(self, asked: Consent, command: str) -> None:
+        answer = asked(command, "--yes")
+        assert answer.code == 2 and "--key" in answer.err
+
+    @pytest.mark.parametrize("name", ["0x" + "1" * 40, "0", "", "\x1b[31m"])
+    def test_an_account_that_is_none(self, granted: Consent, name: str) -> None:
+        answer = granted("revoke-all", "--account", name, "--yes")
+        assert answer.code == 2 and "keys list" in answer.err and "\x1b" not in answer.err
+
+    def test_what_a_key_file_granted_is_ended_with_it(self, granted: Consent) -> None:
+        keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
+        file = granted.json("grant", granted.folder / "request.json", "--key", "old", "--yes")["file"]
+        for how in ([], ["--open", "--yes"]):
+            assert granted("revoke", file, *how).code == 0
+        assert no_of(granted("verify", file)) == (1, "Revoked")
+
+    @pytest.mark.parametrize("how", [[], ["--open", "--yes"]])
+    def test_only_grants_are_revoked(self, asked: Consent, how: list[str]) -> None:
+        refusal = asked.json("refuse", asked.folder / "request.json", "--yes")["file"]
+        for file in (refusal, asked.folder / "request.json"):
+            answer = asked("revoke", file, *how)
+            assert answer.code == 2 and "not a Grant" in answer.err
+
+
+class TestRecovering:
+    def lost(self, world: Consent) -> str:
+        """Alice's words; nothing else of her home is left."""
+        kept = words(world)
+        shutil.rmtree(world.folder / "alice")
+        return kept
+
+    def test_words_and_a_brands_copy_end_a_grant(self, accepted: Consent) -> None:
+        copy = next((accepted.folder / "aurelle" / "evidence").iterdir())
+        answer = with_words(accepted, self.lost(accepted).upper(), "recover", phrase=PHRASE)
+        assert answer.code == 0, answer
+        said = accepted.json("revoke", copy, phrase=PHRASE)
+        assert said["renewed"] == [] and no_of(accepted("verify", copy)) == (1, "Revoked")
+        assert accounts(accepted, phrase=PHRASE)[0]["number"] == 0
+
+    def test_openly_too(self, accepted: Consent) -> None:
+        copy = next((accepted.folder / "aurelle" / "evidence").iterdir())
+        assert with_words(accepted, self.lost(accepted), "recover", phrase=PHRASE).code == 0
+        account = json.loads(copy.read_bytes())["statement"]["message"]["subject"]
+        answer = accepted("revoke", copy, "--open", "--yes", phrase=PHRASE)
+        assert answer.code == 0 and account in answer.err
+        assert no_of(accepted("verify", copy)) == (1, "Revoked")
+
+    def test_a_brand_that_is_new_gets_no_account_of_before(self, granted: Consent) -> None:
+        assert with_words(granted, self.lost(granted), "recover", phrase=PHRASE).code == 0
+        granted.json("grant", another_brand(granted), "--yes", phrase=PHRASE)
+        assert accounts(granted, phrase=PHRASE)[0]["number"] > 1_000
+
+    def test_superseding_what_a_brand_sent_back(self, granted: Consent) -> None:
+        copy = granted.folder / "copy.json"
+        shutil.copy(granted.grant, copy)
+        assert with_words(granted, self.lost(granted), "recover", phrase=PHRASE).code == 0
+        line = ["grant", granted.folder / "request.json", "--supersedes", copy, "--yes"]
+        assert "superseded" in granted.json(*line, phrase=PHRASE)
+        assert no_of(granted("verify", copy)) == (1, "Revoked") and granted("verify", granted.grant).code == 0
+
+    def test_the_indexs_cid_brings_back_the_vault(self, granted: Consent) -> None:
+        index = granted.json("vault", "list")["index"]
+        assert index in granted("vault", "list").out
+        before = (granted.json("vault", "list"), accounts(granted)[0]["address"])
+        answer = with_words(granted, self.lost(granted), "recover", "--index", index, phrase=PHRASE)
+        assert answer.code == 0, answer
+        after = (granted.json("vault", "list", phrase=PHRASE), accounts(granted, phrase=PHRASE)[0]["address"])
+        assert after == before
+
+    @pytest.mark.parametrize("index", ["bafkrei", "bafkrei" + "a" * 52])
+    def test_an_index_that_is_not_there_makes_nothing(self, granted: Consent, index: str) -> None:
+        answer = with_words(granted, self.lost(granted), "recover", "--index", index, phrase=PHRASE)
+        assert answer.code in (2, 3) and not (granted.folder / "alice").exists()
+
+    def test_another_persons_words_open_no_vault(self, granted: Consent) -> None:
+        index = granted.json("vault", "list")["index"]
+        answer = with_words(granted, words(granted, "stranger"), "recover", "--index", index, who="new", phrase=PHRASE)
+        assert no_of(answer) == (1, "NotARecipient") and not (granted.folder / "new").exists()
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "there are 0"),
+            ("abandon " * 23, "there are 23"),
+            ("abandon " * 24, "checksum"),
+            ("abandon " * 22 + "hunter2 art", "number 23"),
+            ("café " * 24, "plain letters"),
+            ("abandon " * 1000, "4,096 bytes at most"),
+        ],
+    )
+    def test_words_that_are_none(self, asked: Consent, text: str, said: str) -> None:
+        answer = with_words(asked, text, "recover", who="new", phrase=PHRASE)
+        assert answer.code == 2 and said in answer.err and "abandon" not in answer.err and "hunter2" not in answer.err
+        assert not (asked.folder / "new").exists()
+
+    def test_no_terminal_and_no_descriptor(self, asked: Consent) -> None:
+        answer = asked("recover", who="new", phrase=PHRASE)
+        assert answer.code == 2 and "--words-fd N" in answer.err
+
+    def test_not_over_another_home(self, asked: Consent) -> None:
+        answer = asked("recover")
+        assert answer.code == 2 and "is a home already" in answer.err
+
+
+def test_words_come_through_a_descriptor_that_was_named(asked: Consent) -> None:
+    reading, writing = os.pipe()
+    answer = asked("init", "--words-fd", writing, who="bob", phrase=PHRASE)
+    again = asked("keys", "words", "--words-fd", writing, who="bob", phrase=PHRASE)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        lines = file.read().splitlines()
+    assert lines == [words(asked, "bob", PHRASE)] * 2
+    assert (answer.code, again.code, again.out) == (0, 0, "") and lines[0][:20] not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("descriptor", ["199", "9" * 30])
+def test_a_descriptor_that_cannot_be_written(asked: Consent, descriptor: str) -> None:
+    answer = asked("keys", "words", "--words-fd", descriptor)
+    assert answer.code == 2 and "cannot be written" in answer.err
+
+
+def test_one_descriptor_gives_one_secret(asked: Consent) -> None:
+    answer = asked("recover", "--words-fd", "7", "--passphrase-fd", "7", who="new")
+    assert answer.code == 2 and "Use two" in answer.err
+
+
+@pytest.mark.parametrize("line", [["init", "--later"], ["init"]])
+def test_no_words_reach_a_pipe(asked: Consent, line: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = asked(*line, who="bob", typed="", phrase=PHRASE)
+    assert answer.code == 0 and "`consent keys words` shows the words" in answer.out and answer.err == ""
+    assert not sys.stderr.isatty() and asked("keys", "words", who="bob", typed="", phrase=PHRASE).code == 2
