@@ -79,7 +79,9 @@ def list_(session: Session) -> None:
         for s, r in records
     ]
     lines = lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."]
-    session.out.result(document, [*lines, *(f"Index {root}" for root in roots)])
+    session.out.result(document, lines)
+    for root in roots:
+        session.out.note(f"Index {root}: with the words of the seed it restores all of this.")
 
 
 @command(vault, "show", "consent vault show bafkrei...")

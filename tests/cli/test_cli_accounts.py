@@ -227,7 +227,7 @@ class TestRecovering:
 
     def test_the_indexs_cid_brings_back_the_vault(self, granted: Consent) -> None:
         index = granted.json("vault", "list")["index"]
-        assert index in granted("vault", "list").out
+        assert index in granted("vault", "list").err
         before = (granted.json("vault", "list"), accounts(granted)[0]["address"])
         answer = with_words(granted, self.lost(granted), "recover", "--index", index, phrase=PHRASE)
         assert answer.code == 0, answer
