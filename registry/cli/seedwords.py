@@ -40,14 +40,14 @@ def at_terminal() -> bool:
 
 def write_words(seed: bytes, descriptor: int) -> None:
     """The words, in one line, to a descriptor that the shell has opened."""
-    from registry.wallets.words import words_of
+    from registry.wallets.mnemonic import words_of
 
     write_line(descriptor, " ".join(words_of(seed)), "--words-fd")
 
 
 def show_words(session: Session, seed: bytes) -> None:
     """Show the words at the terminal until the person has some of them right, from paper."""
-    from registry.wallets.words import words_of
+    from registry.wallets.mnemonic import words_of
 
     words = words_of(seed)
     for _ in range(ROUNDS):
@@ -84,7 +84,7 @@ def _checked_back(words: Sequence[str]) -> bool:
 
 def read_words(session: Session, descriptor: int | None) -> bytes:
     """The seed of the words from a descriptor, or asked for without echo until they fit."""
-    from registry.wallets.words import seed_of, split_words
+    from registry.wallets.mnemonic import seed_of, split_words
 
     if descriptor is not None:
         if descriptor == session.flags.get("passphrase_fd"):
@@ -106,7 +106,7 @@ def read_words(session: Session, descriptor: int | None) -> bytes:
 
 def _put_right(session: Session, words: list[str]) -> None:
     """Ask again for each word that is not in the list; the nearest is shown to who sits there, and to nobody else."""
-    from registry.wallets.words import WORDS, nearest_word, unknown_words
+    from registry.wallets.mnemonic import WORDS, nearest_word, unknown_words
 
     for place in unknown_words(words) if len(words) == WORDS else ():
         session.out.note(f"Word {place} is not in the list.")

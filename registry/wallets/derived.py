@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from registry.core.errors import InvalidInput
 from registry.wallets.keywallet import KeyWallet, address_of
 from registry.wallets.pairings import eth_account
-from registry.wallets.words import words_of
+from registry.wallets.mnemonic import words_of
 
 NUMBERS = 2**31
 # Nobody signs towards more controllers before losing the map of their accounts.

@@ -14,7 +14,7 @@ import pytest
 from registry.client.homes import Home
 from registry.core.errors import LedgerUnavailable
 from registry.wallets import keyfiles
-from registry.wallets.words import words_of
+from registry.wallets.mnemonic import words_of
 from tests.cli.consent_world import DATUM, Answer, Consent, no_of
 
 PHRASE = "correct horse battery staple"

@@ -17,7 +17,7 @@ from registry.client.homes import Home
 from registry.core.locks import revocation_secret
 from registry.core.seeds import owner_identity
 from registry.wallets import keyfiles
-from registry.wallets.words import words_of
+from registry.wallets.mnemonic import words_of
 from tests.cli.consent_world import DATUM, PURPOSE, Consent, files_in, no_of
 
 PHRASE = "correct horse battery staple"

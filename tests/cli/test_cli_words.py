@@ -7,7 +7,7 @@ import re
 import pytest
 
 from registry.client.homes import Home
-from registry.wallets.words import words_of
+from registry.wallets.mnemonic import words_of
 from tests.cli.consent_world import Consent
 from tests.cli.test_cli_process import Screen, plain
 

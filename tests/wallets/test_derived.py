@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
 from registry.wallets.derived import TRIED, account, find, first_number, likely_numbers
-from registry.wallets.words import words_of
+from registry.wallets.mnemonic import words_of
 from tests.builders import NOW, SEED
 from tests.wallets.base58 import private_key
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
-from registry.wallets.words import nearest_word, seed_of, split_words, unknown_words, words_of
+from registry.wallets.mnemonic import nearest_word, seed_of, split_words, unknown_words, words_of
 from tests.wallets.base58 import private_key
 
 OFFICIAL = json.loads((Path(__file__).parents[1] / "data" / "bip39" / "vectors.json").read_bytes())["english"]
