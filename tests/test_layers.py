@@ -49,7 +49,7 @@ ONLY_IN = {
 # Nothing here opens a file, a socket or a process, reads a clock or the environment.
 ALLOWED_IN_CORE = {
     "__future__", "base64", "binascii", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib",
-    "hmac", "io", "itertools", "json", "math", "re", "secrets", "struct", "types", "typing", "unicodedata",
+    "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing", "unicodedata",
     "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3",
 }  # fmt: skip
 

@@ -59,19 +59,19 @@ def read_hex(value: str, name: str) -> bytes:
 def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
     """The 32 bytes of each of these words; ``Malformed`` unless all are 0x and 64 lower-case hex digits.
 
-    All at once: one conversion there and one back cost less than a look at each.
+    All at once: one conversion there and one back cost less than a look at each. With 0 in place of its x, a word
+    is 33 bytes of hex, of which the first is zero.
     """
-    if not values:
-        return ()
-    first, *digits = f",{','.join(values)}".split(",0x")
+    count, text = len(values), " ".join(values)
+    digits = text.replace("x", "0", count)  # an x too many stays, and is no digit
     try:
-        raw = bytes.fromhex("".join(digits))
+        raw = bytes.fromhex(digits)
     except ValueError:
         raw = b""
-    # Written back in groups of 32 they must be what was split: then each has 64 digits, and no value held a comma.
-    if first or len(raw) != 32 * len(values) or raw.hex(",", 32) != ",".join(digits):
+    # Written back in groups of 33 they must be what was read: then each has 66 characters, and no value held a space.
+    if raw[::33] != bytes(count) or raw.hex(" ", 33) != digits or text[1::67] != "x" * count or len(raw) != 33 * count:
         raise Malformed(f"not 32 bytes in lower-case hex with 0x: {_first_wrong(values)[:80]!r}")
-    return unpack("32s" * len(values), raw)
+    return unpack("x32s" * count, raw)
 
 
 def _first_wrong(values: tuple[str, ...]) -> str:

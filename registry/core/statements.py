@@ -8,7 +8,8 @@ no other document (order of terms, checksums, windows) cannot be built: ``Malfor
 from __future__ import annotations
 
 import re
-from itertools import compress
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -58,7 +59,14 @@ def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, kind) for kind, name in pairs)
 
 
-_IS_WORD = {kind: tuple(solidity == "bytes32" for _, solidity in fields_of(kind)) for kind in TYPES}
+def _pick_words(primary_type: str) -> Callable[[tuple[Any, ...]], tuple[str, ...]]:
+    """What picks the members of type bytes32 out of all members of a message."""
+    places = [place for place, (_, solidity) in enumerate(fields_of(primary_type)) if solidity == "bytes32"]
+    # `itemgetter` is several times as fast, but gives no tuple where there is one only.
+    return itemgetter(*places) if len(places) > 1 else lambda values: tuple(values[place] for place in places)
+
+
+_WORDS_IN = {kind: _pick_words(kind) for kind in TYPES}
 
 
 class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -82,7 +90,7 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", 
     @kept
     def words(self) -> tuple[bytes, ...]:
         """The bytes of its members of type bytes32, in their order."""
-        return read_words(tuple(compress(astuple(self), _IS_WORD[type(self).__name__])))
+        return read_words(_WORDS_IN[type(self).__name__](astuple(self)))
 
 
 class Request(_Message, frozen=True):
