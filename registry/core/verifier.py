@@ -16,7 +16,7 @@ The first step that fails names the error. Facts that are missing, stale or of a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 from typing import NoReturn
 
 from msgspec import UNSET
@@ -40,10 +40,7 @@ _NOT_DEPLOYED = (
     "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
 )
 
-_ONLY_VERIFY = object()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, init=False, slots=True)
 class VerifiedStatement:
     """A statement that passed every step that applies to its kind. Only `verify` makes one.
 
@@ -61,11 +58,9 @@ class VerifiedStatement:
     block: int
     asked: Mapping[str, str]
     acceptance: str
-    _made_by: InitVar[object]
 
-    def __post_init__(self, _made_by: object) -> None:
-        if _made_by is not _ONLY_VERIFY:
-            raise TypeError("only verify() makes a verified statement")
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("only verify() makes a verified statement")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a verified statement is neither copied nor stored: verify again")
@@ -107,18 +102,18 @@ def verify(
     _fits_notice(evidence, grant)  # 7
     _fits_policy(evidence, policy)
     acceptance = _acceptance(evidence, facts, policy, now)
-    return (VerifiedGrant if evidence.kind == "Grant" else VerifiedStatement)(
-        evidence=evidence,
-        digest=to_hex(evidence.digest),
-        author=evidence.author,
-        anchored_at=anchored_at,
-        now=now,
-        chain_id=facts.chain_id,
-        block=facts.block_number,
-        asked=policy.asked,
-        acceptance=acceptance,
-        _made_by=_ONLY_VERIFY,
-    )
+    kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
+    verified, put = object.__new__(kind), object.__setattr__
+    put(verified, "evidence", evidence)
+    put(verified, "digest", to_hex(evidence.digest))
+    put(verified, "author", evidence.author)
+    put(verified, "anchored_at", anchored_at)
+    put(verified, "now", now)
+    put(verified, "chain_id", facts.chain_id)
+    put(verified, "block", facts.block_number)
+    put(verified, "asked", policy.asked)
+    put(verified, "acceptance", acceptance)
+    return verified
 
 
 def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: AnchorFacts) -> int | None:
