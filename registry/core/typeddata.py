@@ -48,35 +48,44 @@ def _hash_of_hashes(values: tuple[str, ...]) -> bytes:
 _kept_text = lru_cache(maxsize=1024)(_hash)
 _kept_hash = lru_cache(maxsize=1024)(_hash_of_hashes)
 
-# Solidity type: how `struct` lays it out in a 32-byte word, and what makes the value that goes there. The words of
-# a message were already read when it was made.
-_LAYOUT: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+# Solidity type: how `struct` lays it out in a 32-byte word, and what makes the bytes that go there; integers go as
+# they are, and the words of a message were already read when it was made.
+_LAYOUT: dict[str, tuple[str, Callable[[Any], bytes] | None]] = {
     "string": ("32s", _text),
     "string[]": ("32s", _texts),
     "bytes32": ("32s", None),
     "address": ("12x20s", read_address),
-    "uint64": ("24xQ", int),
-    "uint256": ("24xQ", int),
+    "uint64": ("24xQ", None),
+    "uint256": ("24xQ", None),
 }
 
 
 class _Plan(NamedTuple):
-    """How a structure is encoded: its type hash, its layout, and what to do with each member, in their order."""
+    """How a structure is encoded: its type hash, its layout, which members are encoded, and which are words."""
 
     type_hash: bytes
     pack: Callable[..., bytes]
-    encoders: tuple[Callable[[Any], Any] | None, ...]
+    encoders: tuple[tuple[int, Callable[[Any], bytes]], ...]
+    places_of_words: tuple[int, ...]
 
     def hash(self, value: Struct, words: tuple[bytes, ...] = ()) -> bytes:
-        word, pairs = iter(words), zip(self.encoders, astuple(value), strict=True)
-        members = [encode(member) if encode else next(word) for encode, member in pairs]
+        members = [*astuple(value)]
+        for place, encode in self.encoders:
+            members[place] = encode(members[place])
+        for place, word in zip(self.places_of_words, words, strict=True):
+            members[place] = word
         return keccak256(self.pack(self.type_hash, *members))
 
 
 def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:
     assert [name for name, _ in fields] == [field.encode_name for field in msgspec.structs.fields(structure)]
     formats, encoders = zip(*(_LAYOUT[kind] for _, kind in fields), strict=True)
-    return _Plan(keccak256(encoded_type.encode()), Layout(">32s" + "".join(formats)).pack, encoders)
+    return _Plan(
+        type_hash=keccak256(encoded_type.encode()),
+        pack=Layout(">32s" + "".join(formats)).pack,
+        encoders=tuple((place, encode) for place, encode in enumerate(encoders) if encode is not None),
+        places_of_words=tuple(place for place, (_, kind) in enumerate(fields) if kind == "bytes32"),
+    )
 
 
 _DOMAIN = _plan(_DOMAIN_TYPE, DOMAIN_FIELDS, Domain)
