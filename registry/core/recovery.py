@@ -12,6 +12,7 @@ from registry.core.keccak import keccak256
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _LARGEST_S = HALF_ORDER.to_bytes(32, "big")
+_RECOVERY_IDS = {27: b"\0", 28: b"\1"}
 _PublicKey = Callable[[bytes, bytes], bytes | None]
 
 
@@ -21,11 +22,12 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     Plain is: 65 bytes r || s || v, s in the lower half (EIP-2), v 27 or 28. Anything else might still be a
     contract's (ERC-1271), which only the chain can tell.
     """
-    if len(signature) != 65 or signature[64] not in (27, 28):
+    if len(signature) != 65 or signature[32:64] > _LARGEST_S:
         return None
-    if signature[32:64] > _LARGEST_S:
+    recovery_id = _RECOVERY_IDS.get(signature[64])
+    if recovery_id is None:
         return None
-    key = _public_key(digest, signature[:64] + (b"\0" if signature[64] == 27 else b"\1"))
+    key = _public_key(digest, signature[:64] + recovery_id)
     return None if key is None else keccak256(key)[12:]
 
 
