@@ -15,10 +15,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from registry.core import codec
 from registry.core.errors import Malformed
 from registry.core.kept import kept
-from registry.core.locks import handle_for
+from registry.core.locks import handle_of_words
 from registry.core.merkle import MAX_PROOF, commitment
 from registry.core.notices import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words
+from registry.core.scalars import Bytes32, Signature, UInt64, read_address, read_hex, read_words, to_hex
 from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
 from registry.core.typeddata import digest
 
@@ -60,6 +60,9 @@ STATEMENTS: dict[type[Any], type[Any]] = {
     Refusal: RefusalStatement,
     Acceptance: AcceptanceStatement,
 }
+
+
+_BY_SUBJECT = (Grant, Refusal)
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -128,7 +131,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def author(self) -> str:
         """Who must have signed: the subject of grants and refusals, the controller of the others."""
         message = self.statement.message
-        return message.subject if isinstance(message, Grant | Refusal) else message.controller
+        return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
 
     @property
     def parsed_notice(self) -> Notice | None:
@@ -141,7 +144,8 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         message = self.statement.message
         if not isinstance(message, Grant):
             return None
-        return handle_for(message.subject, message.revocation, message.salt)
+        *_, revocation, salt = message.words
+        return to_hex(handle_of_words(read_address(message.subject), revocation, salt))
 
 
 _decoder = msgspec.json.Decoder(Evidence)

@@ -12,6 +12,7 @@ from registry.core.keccak import keccak256
 from registry.core.scalars import read_address, to_hex, unhex
 
 _INFO = b"ConsentRegistry/1/revocation"
+_PADDING = bytes(12)
 
 
 def revocation_secret(seed: bytes, salt: str) -> bytes:
@@ -31,7 +32,7 @@ def salt_hash(salt: str) -> str:
 
 def tag_of(subject: str, salt: str) -> str:
     """keccak256(abi.encode(subject, saltHash)): ties the lock to its subject and tells nobody who that is."""
-    return to_hex(_tag(subject, salt))
+    return to_hex(_tag(read_address(subject), unhex(salt)))
 
 
 def handle_of(lock: str, tag: str) -> str:
@@ -41,8 +42,13 @@ def handle_of(lock: str, tag: str) -> str:
 
 def handle_for(subject: str, revocation: str, salt: str) -> str:
     """The handle of a grant, from the three of its members that make it."""
-    return to_hex(keccak256(unhex(revocation) + _tag(subject, salt)))
+    return to_hex(handle_of_words(read_address(subject), unhex(revocation), unhex(salt)))
 
 
-def _tag(subject: str, salt: str) -> bytes:
-    return keccak256(bytes(12) + read_address(subject) + keccak256(unhex(salt)))
+def handle_of_words(subject: bytes, revocation: bytes, salt: bytes) -> bytes:
+    """The same from their bytes, as bytes."""
+    return keccak256(revocation + _tag(subject, salt))
+
+
+def _tag(subject: bytes, salt: bytes) -> bytes:
+    return keccak256(_PADDING + subject + keccak256(salt))
