@@ -21,6 +21,7 @@ from registry.core.evidence import (  # noqa: F401
     Anchor,
     Evidence,
     commitment_of,
+    quoted,
     with_acceptance,
     write_evidence,
 )
@@ -193,7 +194,7 @@ def evidence_of(
         "signature": to_hex(signature),
     }
     if not isinstance(message, Acceptance):
-        members["notice"] = (notice_bytes() if notice is None else notice).decode()
+        members["quoted_notice"] = quoted(notice_bytes() if notice is None else notice)
     if isinstance(message, Request):
         return Evidence(**members)
     placeholder = Anchor(root=ZERO_WORD, proof=(), transaction=word(1), block=1)

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from registry.client.parties import Network, Party
 from registry.core.errors import Rejected
-from registry.core.evidence import STATEMENTS, Anchor, Evidence
+from registry.core.evidence import STATEMENTS, Anchor, Evidence, quoted
 from registry.core.facts import SignatureQuestion
 from registry.core.merkle import build_tree, commitment, manifest_digest
 from registry.core.recovery import recover
@@ -57,7 +57,7 @@ def is_signed_by(network: Network, account: str, hashed: bytes, signature: bytes
 
 def sign_evidence(party: Party, message: Request, notice: bytes) -> Evidence:
     """A signed Request with its notice; requests are not anchored."""
-    return _evidence(party, message, sign(party, message), notice=notice.decode())
+    return _evidence(party, message, sign(party, message), quoted_notice=quoted(notice))
 
 
 def anchor(
@@ -75,8 +75,8 @@ def anchor(
         transaction=receipt.transaction,
         block=receipt.block,
     )
-    text = UNSET if notice is None else notice.decode()
-    return Anchored(_evidence(party, message, signature, notice=text, anchor=proved), receipt)
+    own_notice = UNSET if notice is None else quoted(notice)
+    return Anchored(_evidence(party, message, signature, quoted_notice=own_notice, anchor=proved), receipt)
 
 
 def _evidence(party: Party, message: Message, signature: bytes, **parts: Any) -> Evidence:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from registry.core import codec
 from registry.core.errors import Malformed
@@ -94,19 +94,23 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One statement, its signature, its anchor, its notice, and the acceptance where there is one."""
+    """One statement, its signature, its anchor, its notice, and the acceptance where there is one.
+
+    The notice stays as it lies in the file, a JSON string (made by `quoted`): thousands of files hold the same, and
+    its own spelling is checked once for all of them.
+    """
 
     statement: AnyStatement
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
-    notice: str | UnsetType = UNSET
+    quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
     mandate: dict[str, Any] | UnsetType = UNSET
     acceptance: SignedAcceptance | UnsetType = UNSET
     type: Literal["ConsentEvidence"] = "ConsentEvidence"
     version: Literal[1] = 1
 
     def __post_init__(self) -> None:
-        absent = self.anchor is UNSET, self.notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
+        absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
         _check_members(self.kind, *absent)
         _ = self.signature_bytes
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
@@ -134,9 +138,19 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
 
     @property
+    def notice(self) -> str | UnsetType:
+        """The text of the notice document, where the kind has one."""
+        return UNSET if self.quoted_notice is UNSET else msgspec.json.decode(self.quoted_notice, type=str)
+
+    @property
     def parsed_notice(self) -> Notice | None:
         """The notice beside the statement, if its kind has one; parsed once for each text."""
-        return None if self.notice is UNSET else read_notice(self.notice)[0]
+        return None if self.notice_and_digest is None else self.notice_and_digest[0]
+
+    @kept
+    def notice_and_digest(self) -> tuple[Notice, str] | None:
+        """The notice, and the SHA-256 of its document."""
+        return None if self.quoted_notice is UNSET else read_notice(bytes(self.quoted_notice))
 
     @property
     def handle(self) -> str | None:
@@ -163,8 +177,13 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 def parse_evidence(raw: bytes) -> Evidence:
     """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
     evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
-    _ = evidence.parsed_notice  # a notice that does not parse makes the file malformed
+    _ = evidence.notice_and_digest  # a notice that does not parse makes the file malformed
     return evidence
+
+
+def quoted(notice: bytes) -> Raw:
+    """The notice document as the JSON string that an evidence file carries."""
+    return Raw(codec.encode(notice.decode()))
 
 
 def write_evidence(evidence: Evidence) -> bytes:

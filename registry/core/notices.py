@@ -21,6 +21,8 @@ from registry.core.errors import Malformed
 from registry.core.scalars import Address, check_address, check_term, check_terms, to_hex
 
 MAX_NOTICE = 64 * 1024
+# As a string within JSON: its quotes and backslashes take two bytes each, and it holds no control characters.
+MAX_QUOTED = 2 * MAX_NOTICE + 2
 
 PLACEHOLDERS = {
     "Grant": ("{controller}", "{data}", "{purposes}", "{expires}"),
@@ -89,6 +91,7 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", eq
 
 
 _decoder = msgspec.json.Decoder(Notice)
+_string = msgspec.json.Decoder(str)
 
 
 def notice_digest(raw: bytes) -> str:
@@ -97,9 +100,12 @@ def notice_digest(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=128)
-def read_notice(text: str) -> tuple[Notice, str]:
-    """The notice that lies in an evidence file as ``text``, and its digest: kept, as a brand's are all alike."""
-    raw = text.encode()
+def read_notice(quoted: bytes) -> tuple[Notice, str]:
+    """The notice that lies in an evidence file as this JSON string, and its digest: kept, as a brand's are all alike.
+
+    ``Malformed`` unless the string is in its one encoding, and what it says is a notice.
+    """
+    raw = codec.decode(quoted, _string, MAX_QUOTED).encode()
     return parse_notice(raw), notice_digest(raw)
 
 

@@ -26,7 +26,6 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence import Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.merkle import leaf_of, root_from
-from registry.core.notices import read_notice
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
@@ -213,8 +212,8 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     if isinstance(message, Acceptance):
         _accepts(message, evidence, grant)
         return
-    assert evidence.notice is not UNSET  # the parser refuses evidence without it
-    fits(*read_notice(evidence.notice), message)
+    assert evidence.notice_and_digest is not None  # the parser refuses evidence without it
+    fits(*evidence.notice_and_digest, message)
 
 
 def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:

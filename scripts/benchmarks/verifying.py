@@ -17,7 +17,7 @@ from coincurve import PublicKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from registry.core.evidence import STATEMENTS, Anchor, Evidence, commitment_of, parse_evidence, write_evidence
+from registry.core.evidence import STATEMENTS, Anchor, Evidence, commitment_of, parse_evidence, quoted, write_evidence
 from registry.core.facts import Facts
 from registry.core.merkle import MAX_BATCH, build_tree, leaf_of, root_from
 from registry.core.policy import Policy
@@ -121,7 +121,7 @@ def _granted(chance: random.Random, brand: LocalAccount, notice: bytes) -> Evide
     placeholder = Anchor(root=ZERO_WORD, proof=(), transaction=ZERO_WORD, block=1)
     statement = STATEMENTS[Grant](domain=DOMAIN, message=message)
     signature = to_hex(sign(message, person))
-    return Evidence(statement=statement, signature=signature, anchor=placeholder, notice=notice.decode())
+    return Evidence(statement=statement, signature=signature, anchor=placeholder, quoted_notice=quoted(notice))
 
 
 def _case(evidence: Evidence) -> Case:

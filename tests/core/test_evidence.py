@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from registry.core.evidence import (
     canonical_evidence,
     commitment_of,
     parse_evidence,
+    quoted,
     with_acceptance,
     write_evidence,
 )
@@ -68,7 +69,7 @@ def evidences(draw: st.DrawFn, domain: Any = None) -> Evidence:
         "signature": draw(_signatures),
     }
     if not isinstance(message, Acceptance):
-        members["notice"] = notice_bytes().decode()
+        members["quoted_notice"] = quoted(notice_bytes())
     if not isinstance(message, Request):
         members["anchor"] = draw(_anchors)
     return Evidence(**members)
@@ -212,12 +213,39 @@ def test_lengths_of_signatures(size: int, good: bool) -> None:
             parse_evidence(raw)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda own: own.replace(b"{", b"\\u007b", 1),
+        lambda own: own.replace(b"/", b"\\/", 1),
+        lambda own: own.replace("\u00e9".encode(), b"\\u00e9", 1),
+        lambda own: b" " + own,
+        lambda own: own + b" ",
+    ],
+)
+def test_the_notice_lies_in_its_one_encoding_too(change: Callable[[bytes], bytes]) -> None:
+    """It is kept as it lies in the file, so comparing the file with what is written of it does not look inside."""
+    own = bytes(quoted(notice_bytes()))
+    other = change(own)
+    assert json.loads(other) == json.loads(own)
+    assert other != own
+    with pytest.raises(Malformed, match="canonical"):
+        parse_evidence(RAW.replace(own, other))
+
+
+@pytest.mark.parametrize("other", [b"{}", b"null", b"1", b'"', b"[]", notice_bytes()])
+def test_the_notice_is_a_string(other: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse_evidence(RAW.replace(bytes(quoted(notice_bytes())), other))
+    assert parse_evidence(RAW).notice == notice_bytes().decode()
+
+
 class TestMembers:
-    @pytest.mark.parametrize("name", ["anchor", "notice"])
+    @pytest.mark.parametrize(("member", "name"), [("anchor", "anchor"), ("quoted_notice", "notice")])
     @pytest.mark.parametrize("make", [grant_message, refusal_message])
-    def test_grants_and_refusals_need_both(self, make: Any, name: str) -> None:
+    def test_grants_and_refusals_need_both(self, make: Any, member: str, name: str) -> None:
         with pytest.raises(Malformed, match=f"needs its {name}"):
-            msgspec.structs.replace(evidence_of(make()), **{name: UNSET})
+            msgspec.structs.replace(evidence_of(make()), **{member: UNSET})
 
     def test_a_request_has_no_anchor(self) -> None:
         with pytest.raises(Malformed, match="has no anchor"):
