@@ -30,9 +30,9 @@ def leaf_of(commitment: bytes) -> bytes:
 
 def root_from(leaf: bytes, proof: Iterable[bytes]) -> bytes:
     """The root that this proof leads to; 32-byte words throughout."""
-    node = leaf
+    node, fresh = leaf, fresh_state
     for sibling in proof:
-        state = fresh_state()  # keccak256, without a call of our own for each node
+        state = fresh()  # keccak256, without a call of our own for each node
         state.update(node + sibling if node < sibling else sibling + node)
         node = state.digest()
     return node

@@ -19,7 +19,7 @@ _BRACED = re.compile(r"(\{[a-z]+\})")
 
 def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
     """The sentence for this message in this language; ``NoticeMismatch`` where the notice has none."""
-    return _dated(_wording(notice, language, *_worded(message)), message)
+    return _day(message).join(_wording(notice, language, *_worded(message)))
 
 
 def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
@@ -32,7 +32,7 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         _check_terms(notice, message)
     if isinstance(message, Request):
         _check_pairs(notice, message.purposes, message.data)
-    elif all(_dated(wording, message) != message.statement for wording in _wordings(notice, *_worded(message))):
+    elif not _says(notice, message):
         raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
@@ -42,6 +42,12 @@ def label_of(text: Text, term: str) -> str:
     if label is None:
         raise NoticeMismatch(f"the notice has no label for {term}")
     return label
+
+
+def _says(notice: Notice, message: Grant | Refusal) -> bool:
+    """Is the statement the notice's sentence in one of its languages?"""
+    wordings = _wordings(notice, *_worded(message))
+    return message.statement in map(_day(message).join, wordings)
 
 
 def _check_terms(notice: Notice, message: Grant | Request) -> None:
@@ -77,8 +83,9 @@ def _worded(message: Grant | Refusal) -> tuple[str, tuple[str, ...], tuple[str, 
     return "Refusal", message.purposes, ()
 
 
-def _dated(wording: tuple[str, ...], message: Grant | Refusal) -> str:
-    return (day_of(message.expires_at) if isinstance(message, Grant) else "").join(wording)
+def _day(message: Grant | Refusal) -> str:
+    """What stands between the parts of its wording: the date, where there is one."""
+    return day_of(message.expires_at) if isinstance(message, Grant) else ""
 
 
 def _wordings(

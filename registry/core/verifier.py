@@ -194,7 +194,7 @@ def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
 
 def _in_force(evidence: Evidence, now: int) -> None:
     message = evidence.statement.message
-    if not isinstance(message, Grant | Request):
+    if not isinstance(message, (Grant, Request)):
         return
     # A Request has no beginning of its own: it counts from its date, give or take a clock's skew.
     begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
