@@ -116,6 +116,9 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 
+    def __hash__(self) -> int:
+        return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
+
     @kept
     def digest(self) -> bytes:
         """The statement's EIP-712 signing hash, 32 bytes."""

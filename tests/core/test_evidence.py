@@ -81,6 +81,7 @@ def test_what_is_written_is_read(evidence: Evidence) -> None:
     raw = write_evidence(evidence)
     again = parse_evidence(raw)
     assert again == evidence
+    assert hash(again) == hash(evidence)
     assert write_evidence(again) == raw
     assert again.digest == digest(evidence.statement.domain, evidence.statement.message)
     assert commitment_of(again) == commitment_of(evidence)
