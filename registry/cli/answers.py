@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from registry.client.parties import Party
     from registry.client.signing import Anchored
     from registry.core.evidence import Evidence
-    from registry.ledger.base import Payer, Receipt
+    from registry.ledger.base import Receipt
 
 Purposes = Annotated[
     list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")

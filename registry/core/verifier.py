@@ -39,6 +39,7 @@ _NOT_DEPLOYED = (
     "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
 )
 
+
 @dataclass(frozen=True, init=False, slots=True)
 class VerifiedStatement:
     """A statement that passed every step that applies to its kind. Only `verify` makes one.
