@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
-from eth_account import Account
 from web3 import Web3
 from web3.exceptions import Web3Exception
 from web3.providers.base import JSONBaseProvider
@@ -27,6 +26,7 @@ from registry.ledger._following import Limits as Limits
 from registry.ledger._following import Progress as Progress
 from registry.ledger._jsonrpc import Call, Node, NodeError
 from registry.ledger.base import Payer, Receipt, Sender
+from registry.wallets.pairings import eth_account
 
 # A contract's state may change between the estimate and the block.
 _GAS_MARGIN_PERCENT = 20
@@ -249,7 +249,7 @@ def _check_fee(needed: int, limit: int) -> None:
 
 def _check_signer(raw: bytes, address: str) -> None:
     try:
-        signer = Account.recover_transaction(raw)
+        signer = eth_account().Account.recover_transaction(raw)
     except Exception as error:  # an external wallet may return anything, and eth-account has no common error
         raise InvalidInput(f"the wallet returned no transaction ({type(error).__name__})", _WALLET) from None
     if signer != address:

@@ -120,6 +120,9 @@ class RpcLedger:
             raise InvalidInput("no account was named that pays for the transaction", advice)
         # Every time: a chain that was begun anew has no code there, and would take the money for nothing.
         self._head(with_code=True)
+        from registry.wallets import pairings
+
+        pairings.eth_account()  # before web3, which would load all of it
         from registry.ledger._transactions import send
 
         registry, chain_id = self._deployment.registry, self._deployment.chain_id

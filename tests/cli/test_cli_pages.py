@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from registry.cli.sheets import Sheet
 from registry.core.errors import InvalidInput
-from registry.core.evidence import write_evidence
+from registry.core.evidence import quoted, write_evidence
 from registry.core.locks import handle_of, tag_of
 from registry.core.notices import notice_digest
 from registry.core.scalars import to_hex
@@ -92,7 +92,7 @@ def test_a_forged_signature_is_not_called_good() -> None:
 @pytest.mark.parametrize(
     ("evidence", "heading"),
     [
-        (msgspec.structs.replace(GRANT, notice=notice_bytes(maxDays=364).decode()), "What was shown"),
+        (msgspec.structs.replace(GRANT, quoted_notice=quoted(notice_bytes(maxDays=364))), "What was shown"),
         (evidence_of(grant_message(statement="I allow everything.")), "What was shown"),
         (msgspec.structs.replace(GRANT, signature="0x" + "11" * 65), "The way to the chain"),
         (

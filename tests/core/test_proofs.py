@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from registry.core.evidence import Evidence
+from registry.core.evidence import Evidence, quoted
 from registry.core.proofs import proofs
 from registry.core.verifier import verify
 from tests.builders import (
@@ -58,7 +58,7 @@ def test_a_delegates_signature_is_not_the_authors() -> None:
 
 
 def test_another_notice() -> None:
-    other = msgspec.structs.replace(GRANT, notice=notice_bytes(maxDays=364).decode())
+    other = msgspec.structs.replace(GRANT, quoted_notice=quoted(notice_bytes(maxDays=364)))
     (proof,) = [proof for proof in proofs(other) if proof.name == "notice"]
     assert proof.holds is False and "SHA-256" in proof.why
     assert found(other) == found(GRANT) | {"notice": False}
