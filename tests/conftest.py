@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 _OURS = ("CONSENT_PICTURES", "CONSENT_REQUIRE_ALL")
 for _name in [name for name in os.environ if name.startswith("CONSENT_") and name not in _OURS]:
     del os.environ[_name]
+
+# Started in the background, a shell has everything below it ignore Ctrl-C, which is tested here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Real chains, processes, terminals and compilers, on top of what each test marks itself.
 _SLOW = (

@@ -107,11 +107,12 @@ def refused(world: Consent, line: list[str], bad: Path, code: int, name: str) ->
     places = {"BAD": bad, "OUT": bad.parent / "out", "GRANT": world.grant, "REQUEST": world.folder / "request.json"}
     words = [places.get(word, word) for word in line]
     before = set(bad.parent.rglob("*"))
-    answer = world(*words)
+    who = "aurelle" if line[0] == "notice" else "alice"
+    answer = world(*words, who=who)
     said, advice, *more = answer.err.splitlines()
     assert (answer.code, answer.out, more) == (code, "", [])
     assert said.startswith(f"{name}: ") and advice.endswith(".") and len(advice) > 10
-    document = world(*words, "--json").document
+    document = world(*words, "--json", who=who).document
     assert (document["error"], document["exit"]) == (name, code) and document["advice"] == advice
     assert set(document) - {"verified"} == ERROR and f"{name}: {document['message']}" == said
     assert len(said) < 1000 and "\x1b" not in said
@@ -232,9 +233,15 @@ def test_a_damaged_home(
 ) -> None:
     shutil.copytree(story, tmp_path / "world")
     mine = Consent(tmp_path / "world", capsys, monkeypatch)
-    (mine.folder / "alice" / file).write_bytes(content)
+    who, line = (
+        ("aurelle", ("accept", mine.grant))
+        if "keys" in file
+        else ("alice", ("grant", mine.folder / "request.json", "--yes"))
+    )
+    kept = list((mine.folder / who).glob("evidence/*"))
+    (mine.folder / who / file).write_bytes(content)
     capsys.readouterr()
-    answer = mine("grant", mine.folder / "request.json", "--yes")
+    answer = mine(*line, who=who)
     said, advice = answer.err.splitlines()[-2:]
     assert answer.code == 2 and answer.out == "" and said.startswith("InvalidInput: ") and advice.endswith(".")
-    assert len(list((mine.folder / "alice" / "evidence").iterdir())) == 1
+    assert list((mine.folder / who).glob("evidence/*")) == kept

@@ -1,19 +1,24 @@
-"""Which account a person's command signs with: the seed's for that brand, or a key file that ``--key`` names."""
+"""Which account a person's command signs with: the seed's for that brand, or that of the wallet that was named."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from registry.cli.session import Session
+from registry.cli.wallets import is_named, named_party, party
 from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.scalars import to_hex
+from registry.wallets.base import AbsentWallet
 
 if TYPE_CHECKING:
     from registry.client.accounts import Known
     from registry.client.parties import Party
     from registry.core.evidence import Evidence
+    from registry.wallets.base import Wallet
 
 Account = Annotated[
     str | None,
@@ -32,50 +37,60 @@ def party_for(session: Session, request: Evidence, old: Evidence | None = None) 
     """Who answers this request: the account that its brand knows, or that signed the grant which is superseded."""
     from registry.client.accounts import account_for
 
-    if session.names_key:
-        return session.party()
     if old is not None:
         return party_of(session, old)
+    if is_named(session):
+        return named_party(session)
     vault = session.vault()
     controller = request.statement.message.controller
-    return session.party(account_for(session.network, session.seed, vault, controller))
+    return party(session, account_for(session.network, session.seed, vault, controller))
 
 
-def party_of(session: Session, evidence: Evidence) -> Party:
-    """Whoever signed this grant: an account of the seed, or a key file of this home."""
+def party_of(session: Session, evidence: Evidence, signs: bool = True) -> Party:
+    """Whoever signed this grant: an account of the seed, a key file of this home, or the wallet that was named.
+
+    What needs no signature (not ``signs``) needs no wallet either, where the account is none of the home's.
+    """
+    if evidence.kind != "Grant":
+        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are ended or superseded.")
+    needed = signs or session.words("sender") == "self"
+    if is_named(session):
+        return named_party(session, evidence.author) if needed else party(session, AbsentWallet(evidence.author))
+    # What is kept here was signed since there is a map of the accounts; they are searched for another's file alone.
+    searched = needed or to_hex(evidence.digest) not in session.home.digests()
+    wallet = _own(session, evidence, session.network.clock() if searched else None)
+    if wallet is None and needed:
+        advice = "Use the home that granted it, or name the wallet that did with --wallet."
+        raise InvalidInput(f"the grant is of {evidence.author}, which is no account of this home", advice)
+    return party(session, wallet or AbsentWallet(evidence.author))
+
+
+def _own(session: Session, evidence: Evidence, now: int | None) -> Wallet | None:
     from registry.client.accounts import author_of
     from registry.wallets import keyfiles
 
-    if evidence.kind != "Grant":
-        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are ended or superseded.")
-    if session.names_key:
-        return session.party()
     if any(key.address == evidence.author for key in keyfiles.list_keys(session.home.keys)):
-        return session.party(session.unlock(lambda p: keyfiles.open_key(session.home.keys, evidence.author, p)))
+        return session.unlock(lambda p: keyfiles.open_key(session.home.keys, evidence.author, p))
     vault = session.vault()
     with session.out.working("looking for the account that signed it"):
-        wallet = author_of(session.seed, vault, evidence, session.network.clock())
-    if wallet is None:
-        advice = "Use the home that granted it, or name the key file that did with --key."
-        raise InvalidInput(f"the grant is of {evidence.author}, which is no account of this home", advice)
-    return session.party(wallet)
+        return author_of(session.seed, vault, evidence, now)
 
 
 def signers(session: Session, account: str | None) -> list[Signer]:
-    """All accounts of the seed that brands know, or those that are named; the key file alone that ``--key`` names."""
+    """All accounts of the seed that brands know, or those that are named; that of the wallet alone that was named."""
     from registry.wallets.derived import account as derived
 
-    if session.names_key and account is None:
-        return [Signer(session.party(), None)]
+    if is_named(session) and account is None:
+        return [Signer(named_party(session), None)]
     known = _known(session, account)
     if account is None:
-        _name_key_files(session)
-    party, itself = session.party(derived(session.seed, known[0].number)), session.words("sender") == "self"
+        _name_others(session, [one.address for one in known])
+    first, itself = party(session, derived(session.seed, known[0].number)), session.words("sender") == "self"
     found = []
     for one in known:
         wallet = derived(session.seed, one.number)
-        payer = wallet if itself else party.sender
-        found.append(Signer(replace(party, wallet=wallet, sender=payer), one.controller or None))
+        sender = wallet if itself else first.sender
+        found.append(Signer(replace(first, wallet=wallet, sender=sender), one.controller or None))
     return found
 
 
@@ -93,15 +108,20 @@ def _known(session: Session, account: str | None) -> list[Known]:
             raise StorageUnavailable(f"which accounts there are cannot be read: {error}", advice) from None
         return [Known(number, account, "")]
     if not known:
-        raise InvalidInput("no account of this seed has signed anything yet", "Key files are named with --key.")
+        _name_others(session, ())
+        raise InvalidInput("no account of this seed has signed anything yet", "Other wallets are named with --wallet.")
     return known
 
 
-def _name_key_files(session: Session) -> None:
+def _name_others(session: Session, own: Collection[str]) -> None:
+    """What a person signed with other wallets is not ended with the accounts of their seed, and they may think so."""
+    from registry.client.accounts import granting_accounts
     from registry.wallets import keyfiles
 
-    if names := ", ".join(key.name for key in keyfiles.list_keys(session.home.keys)):
-        session.out.note(f"Key files are not among them, each is named with --key: {names}.")
+    names = {key.address: f"key:{key.name}" for key in keyfiles.list_keys(session.home.keys)}
+    granted = granting_accounts(session.seed, (evidence for _, evidence in session.home.kept()))
+    if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(own)}):
+        session.out.note(f"Not among them, and each to be named with --wallet: {', '.join(others)}.")
 
 
 def brand_names(session: Session) -> dict[str, str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.accounts import party_for
+from registry.cli.accounts import brand_names, party_for
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
+from registry.cli.wallets import Contract, Wallets, is_asked_on_page, is_named, named_party, reading_party, show
 from registry.cli.words import proposal_lines, receipt_json, receipt_rows, terms
 from registry.core.errors import ConsentError
 from registry.core.times import moment
@@ -47,6 +48,8 @@ def request(
     purpose: Purposes = None,
     data: Data = None,
     days: Annotated[int, typer.Option(metavar="N", help="How long it can be answered; 30 by default.")] = 30,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
 ) -> None:
     """Ask for consent.
@@ -61,8 +64,7 @@ def request(
     from registry.storage.files import replace_file
 
     document = read_bounded(notice, MAX_NOTICE)
-    check_notice(document)
-    party = session.party()
+    party = named_party(session, check_notice(document).controller.account)
     session.say_place()
     evidence = ask(party, document, purposes=purpose, data=data, days=days)
     raw = write_evidence(evidence)
@@ -88,6 +90,8 @@ def grant(
         str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
     ] = None,
     language: Language = None,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
     sender: Sender = None,
     depth: Depth = None,
@@ -141,6 +145,8 @@ def refuse(
     session: Session,
     request: RequestFile,
     language: Language = None,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
     sender: Sender = None,
     depth: Depth = None,
@@ -159,15 +165,23 @@ def refuse(
 
 
 @command(app, "accept", "consent accept grant.json", panel=BRANDS)
-def accept(session: Session, file: EvidenceFile, key: Key = None, sender: Sender = None, depth: Depth = None) -> None:
+def accept(
+    session: Session,
+    file: EvidenceFile,
+    wallets: Wallets = None,
+    contract: Contract = None,
+    key: Key = None,
+    sender: Sender = None,
+    depth: Depth = None,
+) -> None:
     """Counter-sign a grant to this brand.
 
     Verifies it first, then signs and writes the completed file: both sides hold the same bytes.
     """
     from registry.client.accepting import accept as countersign
 
-    raw = _evidence_bytes(session, file)
-    party = session.party()
+    raw, controller = _evidence_bytes(session, file)
+    party = named_party(session, controller)
     session.say_place()
     with session.out.working("verifying and counter-signing"):
         done = countersign(party, raw)
@@ -188,21 +202,20 @@ def open_(
     """
     from registry.client.accepting import open_data
 
-    raw = _evidence_bytes(session, file)
-    party = session.party()
+    raw, controller = _evidence_bytes(session, file)
+    party = reading_party(session, controller)
     with session.out.working("fetching and opening"):
         opened = open_data(party, raw, out)
     document = {"files": [{"path": str(o.path), "bytes": o.size, "category": o.category} for o in opened]}
     session.out.result(document, [f"{o.path}  {o.size:,} bytes  {o.category}" for o in opened])
 
 
-def _evidence_bytes(session: Session, file: str) -> bytes:
-    """The file's bytes, if they are evidence: said before a passphrase is asked for."""
+def _evidence_bytes(session: Session, file: str) -> tuple[bytes, str]:
+    """The file's bytes, if they are evidence, and its controller: said before a passphrase is asked for."""
     from registry.core.evidence import parse_evidence
 
     raw = session.home.find(file)
-    parse_evidence(raw)
-    return raw
+    return raw, parse_evidence(raw).statement.message.controller
 
 
 def _request_bytes(file: Path) -> bytes:
@@ -215,12 +228,18 @@ def _request_bytes(file: Path) -> bytes:
 
 
 def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], bool]:
-    """Show the proposal, then ask: on stderr, so that stdout holds the result alone."""
+    """Show the proposal, then ask: on the wallet's page, or on stderr, so that stdout holds the result alone."""
+    from registry.client.showing import proposal_words
 
     def confirm(proposal: Proposal) -> bool:
+        show(session, proposal_words(proposal, party.sender.address if party.sender else ""))
         with session.out.paused():
-            _show(session, proposal, party)
-            agreed = yes or ask_yes("Sign it?")
+            if on_page := is_asked_on_page(session):
+                session.say_place()
+            else:
+                _show(session, proposal)
+            _show_account(session, party, proposal.message.controller)
+            agreed = on_page or yes or ask_yes("Sign it?")
         if agreed:
             session.out.progress("signing and anchoring")
         return agreed
@@ -228,18 +247,35 @@ def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], 
     return confirm
 
 
-def _show(session: Session, proposal: Proposal, party: Party) -> None:
+def _show(session: Session, proposal: Proposal) -> None:
     for line in proposal_lines(proposal):
         session.out.note(line)
-    if session.place is not None:
-        session.out.note("")
-        session.say_place()
     session.out.note("")
-    known = "an account that you named" if session.names_key else "an account of yours that only this brand knows"
+    if session.place is not None:
+        session.say_place()
+        session.out.note("")
+
+
+def _show_account(session: Session, party: Party, controller: str) -> None:
+    """Who will be seen, by whom: before a person agrees."""
+    known = "an account of yours that only this brand knows"
+    if is_named(session):
+        others = _who_know(session, party.address, controller)
+        known = (
+            f"which {others} can recognise: you granted to them with it too" if others else "a wallet that you named"
+        )
     session.out.note(f"You sign as {party.address}, {known}.")
     if party.sender is not None:
         session.out.note(f"Openly: the address {party.sender.address} pays, and will be seen on the chain for ever.")
     session.out.note("")
+
+
+def _who_know(session: Session, account: str, controller: str) -> str:
+    """The other brands that have this account's signature, by name."""
+    messages = [evidence.statement.message for _, evidence in session.home.kept() if evidence.author == account]
+    others = sorted({message.controller for message in messages} - {controller})
+    names = brand_names(session) if others else {}
+    return ", ".join(names.get(other, other) for other in others)
 
 
 def _anchored_json(done: Anchored, path: Path) -> dict[str, Any]:

@@ -49,6 +49,8 @@ _COMMON: dict[str, Any] = {
     "verbose": Annotated[int, _common("--verbose", "-v", count=True, help="Say more, on stderr.")],
 }
 _DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0}
+# Options of some commands that are settings too.
+_FLAGS = ("key", "wallets", "contract", "sender", "depth")
 STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
 
 Key = Annotated[
@@ -56,9 +58,7 @@ Key = Annotated[
 ]
 Sender = Annotated[
     str | None,
-    typer.Option(
-        "--sender", metavar="ACCOUNT", help="Who sends and pays: a key file of yours, or self; not the relay."
-    ),
+    typer.Option("--sender", metavar="ACCOUNT", help="Who pays, not the relay: self, or a wallet or key file."),
 ]
 Depth = Annotated[
     int | None,
@@ -108,9 +108,10 @@ def _with_common(function: Callable[..., None], names: Sequence[str]) -> Callabl
 
     def run_command(**values: Any) -> None:
         common = {name: values.pop(name) for name in names}
-        flags = common | {k: v for k, v in values.items() if k in ("key", "sender", "depth")}
+        flags = common | {k: v for k, v in values.items() if k in _FLAGS}
         session = Session(Output(common["json"], common["verbose"]), flags)
-        function(session, **{p.name: values[p.name] for p in own})
+        with session.ending:
+            function(session, **{p.name: values[p.name] for p in own})
         # Here, where it can still be reported, and not when the interpreter ends.
         sys.stdout.flush()
 

@@ -11,6 +11,7 @@ from registry.cli.accounts import Account, Signer, party_of, signers
 from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
+from registry.cli.wallets import Contract, Wallets, is_asked_on_page, show
 from registry.cli.words import receipt_json, receipt_rows
 from registry.core.errors import ConsentError, InvalidInput, Rejected
 
@@ -26,6 +27,8 @@ def revoke(
     openly: Annotated[
         bool, typer.Option("--open", help="With the account's signature, not the secret; the address is seen.")
     ] = False,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
     sender: Sender = None,
     depth: Depth = None,
@@ -36,19 +39,22 @@ def revoke(
     In private by default: the chain learns neither who nor what, and nobody needs to agree.
     """
     from registry.client import ending
+    from registry.client.showing import ending_words
     from registry.core.evidence import parse_evidence
 
     evidence = parse_evidence(session.home.find(file))
-    party = party_of(session, evidence)
-    ending.check_subject(party, evidence)
+    party, kept = party_of(session, evidence, signs=openly), session.home.digests()
+    ending.check_subject(party, evidence, kept)
     session.say_place()
+    show(session, ending_words("Revoke", evidence))
     if openly:
-        _warn(session, f"the address {party.address} will be seen on the chain, for ever, as having revoked", yes)
+        said = f"the address {party.address} will be seen on the chain, for ever, as having revoked"
+        _warn(session, said, yes or is_asked_on_page(session))
     elif party.sender is not None:
         _warn(session, f"the address {party.sender.address} pays, and will be seen on the chain for ever", yes)
     end = ending.revoke_openly if openly else ending.revoke
     with session.out.working("revoking"):
-        receipt = end(party, evidence)
+        receipt = end(party, evidence, kept)
     message: Any = evidence.statement.message
     _finish(session, party, receipt, ("Revoked", "the grant has ended"), set(message.data))
 
@@ -57,6 +63,8 @@ def revoke(
 def revoke_all(
     session: Session,
     account: Account = None,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
     sender: Sender = None,
     depth: Depth = None,
@@ -67,9 +75,12 @@ def revoke_all(
     All accounts of your seed, one transaction each, or the one that --account names. Their addresses will be seen on
     the chain; you are asked first.
     """
+    from registry.client.showing import ending_words
+
     found = signers(session, account)
     session.say_place()
-    _warn_of_all(session, found, yes)
+    show(session, ending_words("RevokeAll"))
+    _warn_of_all(session, found, yes or is_asked_on_page(session))
     ended, failed = _revoke_all(session, found)
     if ended:
         renewed = _renew(session, found[0].party, None)
@@ -109,6 +120,8 @@ def _ended_json(signer: Signer, receipt: Receipt) -> dict[str, Any]:
 def retire(
     session: Session,
     account: Account = None,
+    wallets: Wallets = None,
+    contract: Contract = None,
     key: Key = None,
     sender: Sender = None,
     depth: Depth = None,
@@ -120,13 +133,16 @@ def retire(
     to its brand afterwards is signed by a new account.
     """
     from registry.client import ending
+    from registry.client.showing import ending_words
 
     found = signers(session, account)
     if len(found) > 1:
         raise InvalidInput(f"{len(found)} accounts are meant, and one is retired at a time", _ONE)
     party = found[0].party
     session.say_place()
-    _warn(session, f"the address {party.address} will be seen on the chain and can never sign again", yes)
+    show(session, ending_words("Retire"))
+    said = f"the address {party.address} will be seen on the chain and can never sign again"
+    _warn(session, said, yes or is_asked_on_page(session))
     with session.out.working("retiring"):
         receipt = ending.retire(party)
     _finish(session, party, receipt, ("Retired", f"{party.address} is never believed again"), None)

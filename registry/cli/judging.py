@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from registry.cli.exits import NO, error_document
 from registry.cli.output import NAME, Line, table
 from registry.cli.output import NO as RED
 from registry.cli.session import Session
+from registry.cli.wallets import typed_address
 from registry.cli.words import evidence_rows, verified_json, verified_lines
 from registry.core.errors import InvalidInput, Malformed, NotConsented
 from registry.core.times import moment
@@ -75,14 +75,14 @@ def verify(
     moment_asked = None if at is None else parse_time(at)
     raw = session.home.find(file)
     beside = None if grant is None else parse_evidence(session.home.find(grant))
-    trusted = None if registry is None else _address(registry)
+    trusted = None if registry is None else typed_address(registry)
     try:
         found = parse_evidence(raw)
         network = session.network if trusted is None else session.bare_network(trusted)
         policy = _policy(
             session,
             network,
-            controllers=None if controller is None else frozenset(map(_address, controller)),
+            controllers=None if controller is None else frozenset(map(typed_address, controller)),
             purposes=_set(purpose),
             data=_set(data),
             terms=terms,
@@ -95,18 +95,6 @@ def verify(
     except NotConsented as no:
         _say_no(session, no)
     session.out.result(verified_json(verified), verified_lines(verified))
-
-
-def _address(text: str) -> str:
-    """The checksummed address; a typing mistake must not come out as "another controller"."""
-    from registry.core.scalars import checksum
-
-    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text) is None:
-        raise InvalidInput(f"{text!r} is not an address", "Write 0x and 40 hex digits.")
-    right = checksum(bytes.fromhex(text[2:]))
-    if text[2:] not in (text[2:].lower(), text[2:].upper()) and text != right:
-        raise InvalidInput(f"{text} has a wrong checksum", "Copy the address again.")
-    return right
 
 
 @command(app, "status", "consent status", panel=YOURS)

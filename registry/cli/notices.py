@@ -13,6 +13,7 @@ import typer
 from registry.cli.app import BRANDS, Key, command, group
 from registry.cli.output import YES, Line, table
 from registry.cli.session import Session
+from registry.cli.wallets import typed_address
 from registry.cli.words import notice_lines
 from registry.core.errors import InvalidInput, Malformed
 
@@ -28,6 +29,9 @@ def new(
     draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="The notice as JSON, in any layout.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the canonical notice.")],
     key: Key = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The brand's account, where no key file here has it.")
+    ] = None,
 ) -> None:
     """Make a notice of this brand from a draft.
 
@@ -42,7 +46,8 @@ def new(
 
     document = _draft(draft)
     controller = document.setdefault("controller", {})
-    controller["account"] = session.home.account(session.key_name).address
+    own = typed_address(account) if account else session.home.account(session.key_name).address
+    controller["account"] = own
     controller["recipient"] = recipient_of(owner_identity(session.unlock(session.home.seed)))
     raw = codec.dump(document)
     with _advising():

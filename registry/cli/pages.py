@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from registry.cli.markup import Html, escaped, joined, tag
 from registry.cli.sheets import Sheet
-from registry.cli.words import NOTICE_TEXTS
+from registry.client.showing import NOTICE_TEXTS
 from registry.client.vocabulary import label
 from registry.core.cids import cid_from_digest
 from registry.core.errors import NotConsented

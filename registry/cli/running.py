@@ -85,6 +85,7 @@ def program() -> Callable[..., Any]:
     """The whole command line, built once."""
     from registry.cli import (  # noqa: F401
         answers,
+        available,
         demo,
         deploying,
         devnet,

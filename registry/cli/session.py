@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +22,9 @@ from registry.core.errors import InvalidInput, WrongPassphrase
 if TYPE_CHECKING:
     from registry.client.homes import Home
     from registry.client.networks import Settings
-    from registry.client.parties import Network, Party
-    from registry.ledger.base import Sender
+    from registry.client.parties import Network
     from registry.vault.vault import Vault
-    from registry.wallets.base import Wallet
+    from registry.wallets.browser import BrowserWallet
 
 MAX_ANSWER = 80
 _FOLDER = "Choose a folder that you may write to."
@@ -38,6 +38,9 @@ class Session:
     out: Output
     flags: dict[str, Any] = field(repr=False)
     _passphrases: list[str] = field(default_factory=list, repr=False)
+    # The wallets on pages that this run opened, and what ends with it.
+    pages: list[BrowserWallet] = field(default_factory=list, repr=False)
+    ending: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def setting(self, name: str, default: Any = None) -> Any:
         """A flag, else ``CONSENT_<NAME>``, else ``config.toml``, else ``network.toml``, else the default."""
@@ -174,16 +177,6 @@ class Session:
         above = f" and {depth} above it" if depth else ""
         self.out.progress(f"waiting for a block{above}, {seconds:.0f} s")
 
-    def party(self, wallet: Wallet | None = None) -> Party:
-        """The home's party with this wallet, or with the key file of ``--key``, and the payer of ``--sender``."""
-        from registry.client.parties import Party
-        from registry.wallets import keyfiles
-
-        vault = self.vault()
-        if wallet is None:
-            wallet = self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, self.key_name, phrase))
-        return Party(self.network, wallet, vault, self.seed, self.sender(wallet))
-
     @cached_property
     def seed(self) -> bytes:
         """The home's seed, 32 bytes; asks for its passphrase the first time."""
@@ -198,28 +191,9 @@ class Session:
         return Vault(self.home.vault, self.seed, store)
 
     @property
-    def names_key(self) -> bool:
-        """Is a key file named that signs? Where none is, a person signs with an account of the seed."""
-        return self.words("key") is not None
-
-    @property
     def key_name(self) -> str:
         """The key file that signs: a name or an address."""
         return self.words("key", "main") or "main"
-
-    def sender(self, wallet: Wallet) -> Sender | None:
-        """Who pays: a key file of this home, ``self`` for the wallet that signs, or None for the network's relay."""
-        from registry.ledger.base import Sender
-        from registry.wallets import keyfiles
-
-        name = self.words("sender")
-        if not name or name == "relay":
-            return None
-        if name != "self":
-            return self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, name, phrase))
-        if not isinstance(wallet, Sender):
-            raise InvalidInput("this account is new and has nothing to pay with", "Name a key file with --sender.")
-        return wallet
 
     def unlock(self, opener: Callable[[str], T]) -> T:
         """Open something sealed: with what opened the last one, with the empty passphrase, else by asking."""

@@ -13,6 +13,7 @@ from registry.cli.app import ANYBODY, PEOPLE, Key, Yes, app, command
 from registry.cli.exits import UNKNOWN
 from registry.cli.output import YES, Line, table
 from registry.cli.session import Session, ask_yes
+from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet
 from registry.cli.words import terms
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
 from registry.core.times import moment
@@ -39,22 +40,27 @@ class _Signed(NamedTuple):
 
 
 @command(app, "sign", "consent sign statement.json --key main", panel=PEOPLE)
-def sign(session: Session, file: File, key: Key = None, yes: Yes = False) -> None:
+def sign(
+    session: Session,
+    file: File,
+    wallets: Wallets = None,
+    contract: Contract = None,
+    key: Key = None,
+    yes: Yes = False,
+) -> None:
     """Sign one statement that is in a file.
 
     Shows it in words and asks. The signature is printed; nothing is anchored, sent or kept.
     """
     from registry.core.scalars import to_hex
     from registry.core.typeddata import digest, typed_data
-    from registry.wallets import keyfiles
 
     domain, message = _typed_data(_read(session, file))
     _refuse(message)
-    signer = session.home.account(session.key_name).address
-    _show(session, domain, message, signer)
-    if not yes and not ask_yes("Sign it?"):
+    wallet = chosen(session, _author(message), domain.chain_id) or key_wallet(session)
+    _show(session, domain, message, wallet.address)
+    if not (yes or is_asked_on_page(session) or ask_yes("Sign it?")):
         raise Rejected("you said no")
-    wallet = session.unlock(lambda phrase: keyfiles.open_key(session.home.keys, session.key_name, phrase))
     signature = to_hex(wallet.sign_typed_data(typed_data(domain, message)))
     document = {"signature": signature, "signer": wallet.address, "digest": to_hex(digest(domain, message))}
     session.out.result(document, [signature])

@@ -25,6 +25,7 @@ def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:
 
 def proposal_lines(proposal: Proposal) -> Iterator[str | Line]:
     """What a person reads before they sign."""
+    from registry.client.showing import NOTICE_TEXTS
     from registry.core.statements import Grant
 
     message, notice = proposal.message, proposal.notice
@@ -49,9 +50,6 @@ def proposal_lines(proposal: Proposal) -> Iterator[str | Line]:
     yield from ("", "You sign this sentence:", Line(f"  {message.statement}", 2))
 
 
-NOTICE_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
-
-
 def handed_over(proposal: Proposal) -> str:
     """What the brand will be able to open."""
     if proposal.capsule is None:
@@ -61,6 +59,8 @@ def handed_over(proposal: Proposal) -> str:
 
 def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
     """A notice in one of its languages."""
+    from registry.client.showing import NOTICE_TEXTS
+
     text = notice.text[language]
     rows: list[tuple[str, Any]] = [
         ("Brand", f"{notice.controller.name} ({notice.controller.domain}), {notice.controller.contact}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -9,8 +10,10 @@ from registry.client.parties import Network
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence import Evidence
 from registry.core.facts import ZERO, Question
+from registry.core.locks import lock_of, revocation_secret
 from registry.core.recovery import recover
 from registry.core.scalars import MAX_SAFE_INTEGER, unhex
+from registry.core.statements import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
@@ -68,11 +71,11 @@ def known_accounts(seed: bytes, vault: Vault) -> list[Known]:
     return [Known(number, derived.account(seed, number).address, controller) for number, controller in places]
 
 
-def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int) -> KeyWallet | None:
+def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) -> KeyWallet | None:
     """The account of the seed that signed this grant or refusal, if one did; ``now`` in unix seconds.
 
     Where the map does not have it, as after a recovery from words alone, the likely numbers are tried and what is
-    found is noted: the statement's signature proves which controller knows it.
+    found is noted: the statement's signature proves which controller knows it. None for ``now`` tries none.
     """
     number = number_of(seed, vault, evidence.author, now)
     if number is None:
@@ -84,8 +87,8 @@ def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int) -> KeyWal
     return derived.account(seed, number)
 
 
-def number_of(seed: bytes, vault: Vault, address: str, now: int) -> int | None:
-    """The number of the account with this address: by the map, else by trying the likely ones.
+def number_of(seed: bytes, vault: Vault, address: str, now: int | None) -> int | None:
+    """The number of the account with this address: by the map, else by trying the likely ones until ``now``.
 
     It needs no store: whoever wants to end something must not wait for one.
     """
@@ -93,7 +96,7 @@ def number_of(seed: bytes, vault: Vault, address: str, now: int) -> int | None:
         for known in known_accounts(seed, vault):
             if known.address == address:
                 return known.number
-    return derived.find(seed, address, derived.likely_numbers(now))
+    return None if now is None else derived.find(seed, address, derived.likely_numbers(now))
 
 
 def chosen_accounts(accounts: list[Known], named: str | None) -> list[Known]:
@@ -105,6 +108,12 @@ def chosen_accounts(accounts: list[Known], named: str | None) -> list[Known]:
         what = f"{named[:80]!r} is neither an account of this seed nor a controller that knows one"
         raise InvalidInput(what, "See `consent keys list`.")
     return found
+
+
+def granting_accounts(seed: bytes, kept: Iterable[Evidence]) -> set[str]:
+    """Who signed those of these grants that this seed can end: its own accounts, and the person's other wallets."""
+    grants = [e.statement.message for e in kept if isinstance(e.statement.message, Grant)]
+    return {grant.subject for grant in grants if lock_of(revocation_secret(seed, grant.salt)) == grant.revocation}
 
 
 def _is_retired(network: Network, address: str) -> bool:

@@ -20,7 +20,7 @@ from registry.client.parties import Network, Party, system_clock
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
-from registry.ledger.base import Sender
+from registry.ledger.base import Payer
 from registry.storage.base import BlockStore
 from registry.storage.files import replace_file
 from registry.wallets import keyfiles, keystore
@@ -137,13 +137,13 @@ class Home:
         advice = f"See `consent keys list`, or make it: `consent keys new {name}`."
         raise InvalidInput(f"there is no account {name!r} in {self.path}", advice)
 
-    def party(self, network: Network, key: str, passphrase: str, sender: Sender | None = None) -> Party:
+    def party(self, network: Network, key: str, passphrase: str, sender: Payer | None = None) -> Party:
         """This home's party on a network, with one of its key files."""
         wallet = keyfiles.open_key(self.keys, key, passphrase)
         seed, vault = self._opened(network, passphrase)
         return Party(network, wallet, vault, seed, sender)
 
-    def person(self, network: Network, controller: str, passphrase: str, sender: Sender | None = None) -> Party:
+    def person(self, network: Network, controller: str, passphrase: str, sender: Payer | None = None) -> Party:
         """This home's party on a network, with the account of its seed for this controller alone."""
         from registry.client.accounts import account_for
 
@@ -168,6 +168,10 @@ class Home:
         files = (self.path / "evidence").glob("0x*.json")
         found = [(path, _own_evidence(path)) for path in files]
         yield from sorted(found, key=lambda pair: (pair[1].statement.message.issued_at, pair[0].name))
+
+    def digests(self) -> frozenset[str]:
+        """The digests of what is kept here, as 0x hex: statements of one's own, whoever hands over another copy."""
+        return frozenset(path.stem for path in (self.path / "evidence").glob("0x*.json"))
 
     def find(self, reference: str) -> bytes:
         """The bytes of evidence named by its file or by its digest (six hex digits of it at least)."""

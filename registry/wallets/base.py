@@ -40,6 +40,21 @@ class Owner(Wallet, Protocol):
         """
 
 
+class AbsentWallet:
+    """An account whose wallet is not at hand: enough for what needs its address alone, as ending in private does."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        """``InvalidInput``: nobody is there who could sign."""
+        raise InvalidInput(f"the wallet of {self._address} is not at hand", "Name it, and try again.")
+
+
 def checked_statement(typed_data: dict[str, Any]) -> tuple[Domain, bytes]:
     """The domain and the digest of one of this registry's statements; ``InvalidInput`` for anybody else's types."""
     try:

@@ -151,7 +151,7 @@ class TestEnding:
     def test_key_files_are_said_to_be_left_out(self, granted: Consent) -> None:
         keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
         answer = granted("revoke-all", "--yes")
-        assert answer.code == 0 and "Key files are not among them" in answer.err and "old." in answer.err
+        assert answer.code == 0 and "Not among them, and each to be named with --wallet: key:old." in answer.err
 
     def test_one_account_is_retired_at_a_time(self, granted: Consent) -> None:
         granted.json("grant", another_brand(granted), "--yes")
@@ -167,7 +167,7 @@ class TestEnding:
     @pytest.mark.parametrize("command", ["revoke-all", "retire"])
     def test_nothing_to_end(self, asked: Consent, command: str) -> None:
         answer = asked(command, "--yes")
-        assert answer.code == 2 and "--key" in answer.err
+        assert answer.code == 2 and "--wallet" in answer.err
 
     @pytest.mark.parametrize("name", ["0x" + "1" * 40, "0", "", "\x1b[31m"])
     def test_an_account_that_is_none(self, granted: Consent, name: str) -> None:

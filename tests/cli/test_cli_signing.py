@@ -150,7 +150,7 @@ def test_what_is_no_statement_is_not_signed(consent: Consent, tmp_path: Path, co
 def test_files_and_accounts_that_are_not_there(consent: Consent, tmp_path: Path) -> None:
     assert consent("sign", tmp_path / "none.json", "--key", "alice", "--yes").code == 2
     answer = consent("sign", written(tmp_path, Retire(SUBJECT)), "--key", "nobody", "--yes")
-    assert answer.code == 2 and "no account" in answer.err
+    assert answer.code == 2 and "no key" in answer.err
 
 
 @pytest.mark.parametrize("evidence", [GRANT, with_acceptance(GRANT, evidence_of(acceptance_message(GRANT)))])
