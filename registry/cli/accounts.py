@@ -11,8 +11,6 @@ import typer
 from registry.cli.session import Session
 from registry.cli.wallets import is_named, named_party, party
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.scalars import to_hex
-from registry.wallets.base import AbsentWallet
 
 if TYPE_CHECKING:
     from registry.client.accounts import Known
@@ -51,6 +49,9 @@ def party_of(session: Session, evidence: Evidence, signs: bool = True) -> Party:
 
     What needs no signature (not ``signs``) needs no wallet either, where the account is none of the home's.
     """
+    from registry.core.scalars import to_hex
+    from registry.wallets.base import AbsentWallet
+
     if evidence.kind != "Grant":
         raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are ended or superseded.")
     needed = signs or session.words("sender") == "self"
