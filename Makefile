@@ -49,8 +49,8 @@ docs: $(STAMP) ## Run the README's commands and write their output into it
 descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
 	$(BIN)/python scripts/make_descriptors.py
 
-pictures: $(STAMP) ## Take the pictures of the wallet page anew (needs Chromium)
-	CONSENT_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n 0 tests/wallets/browser/test_pictures.py
+pictures: $(STAMP) ## Take the pictures of the wallet page anew (needs Chromium and anvil)
+	$(BIN)/python scripts/make_pictures.py
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install -q 'uv<1'

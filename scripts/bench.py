@@ -41,6 +41,7 @@ SUBJECTS = {
     "gas": 240,
     "facts": 240,
     "commands": 300,
+    "wallets": 240,
     "kubo": 900,  # its repository of a hundred thousand files takes long to remove
 }
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from registry.cli.story import STEPS, Story
 from registry.client.parties import Network
@@ -37,30 +38,30 @@ _GOALS = {
 def measure() -> Iterator[Figure]:
     """One person's folder on the embedded chain, another on anvil."""
     with tempfile.TemporaryDirectory() as folder, anvil() as url:
-        alice, file = _granted_on(url, Path(folder) / "anvil")
+        alice, story = story_on(url, Path(folder) / "anvil", "granted")
         embedded = Path(folder) / "embedded"
-        _consent("demo", "--until", "asked", "--dir", str(embedded))
+        consent("demo", "--until", "asked", "--dir", str(embedded))
         here = ("--home", str(embedded / "alice"), "--network", str(embedded / "network"))
         grants: list[str] = []
 
         def grant() -> None:
-            given = _consent("grant", str(embedded / "request.json"), "--yes", "--json", *here)
+            given = consent("grant", str(embedded / "request.json"), "--yes", "--json", *here)
             grants.append(json.loads(given)["file"])
 
         best = best_of(
             {
-                "--help": lambda: _consent("--help"),
+                "--help": lambda: consent("--help"),
                 "grant, embedded chain": grant,
-                "verify, embedded chain": lambda: _consent("verify", grants[-1], *here),
-                "revoke, embedded chain": lambda: _consent("revoke", grants[-1], "--yes", *here),
-                "verify by RPC": lambda: _consent("verify", str(file), *alice, "--rpc-url", url),
+                "verify, embedded chain": lambda: consent("verify", grants[-1], *here),
+                "revoke, embedded chain": lambda: consent("revoke", grants[-1], "--yes", *here),
+                "verify by RPC": lambda: consent("verify", str(story.file), *alice, "--rpc-url", url),
             }
         )
     yield from (Figure(f"consent {name}", best[name], "s", goal) for name, goal in _GOALS.items())
 
 
-def _granted_on(url: str, folder: Path) -> tuple[tuple[str, ...], Path]:
-    """The story up to the grant, on the node at ``url``: the options that name the person's place, and the evidence."""
+def story_on(url: str, folder: Path, last: str) -> tuple[tuple[str, ...], Story]:
+    """The story up to this step, on the node at ``url``: the options that name the person's place, and the story."""
     relay = KeyWallet(ANVIL_KEY)
     deployment = deploy(url, relay)
     network = folder / "network"
@@ -70,23 +71,22 @@ def _granted_on(url: str, folder: Path) -> tuple[tuple[str, ...], Path]:
     story = Story(folder, Network(ledger, SqliteBlocks(network / "blocks.sqlite")))
     for step in STEPS:
         step.act(story)
-        if step.name == "granted":
+        if step.name == last:
             break
-    return ("--home", str(folder / "alice"), "--network", str(network)), story.file
+    return ("--home", str(folder / "alice"), "--network", str(network)), story
 
 
-def _consent(*arguments: str) -> str:
-    """Run one command in a process of its own; what it says. RuntimeError where it fails."""
+def command_line(*arguments: str) -> dict[str, Any]:
+    """How ``consent`` with these arguments is started, for `subprocess`; no setting of whoever measures reaches it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_")}
-    command = [sys.executable, "-m", "registry", *arguments]
-    ran = subprocess.run(
-        command,
-        env=kept,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
+    return {"args": [sys.executable, "-m", "registry", *arguments], "env": kept, "stdin": subprocess.DEVNULL}
+
+
+def consent(*arguments: str) -> str:
+    """Run one command in a process of its own; what it says. RuntimeError where it fails."""
+    start = command_line(*arguments)
+    ran: subprocess.CompletedProcess[str] = subprocess.run(
+        **start, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
     )
     if ran.returncode != 0:
         raise RuntimeError(f"consent {arguments[0]} ended with {ran.returncode}: {ran.stderr.strip()}")

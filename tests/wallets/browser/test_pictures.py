@@ -1,4 +1,4 @@
-"""The pictures in the documentation, made anew where CONSENT_PICTURES names their folder; else the same, for nobody."""
+"""The pictures in the documentation; taken into the folder that CONSENT_PICTURES names, else for nobody."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripts.make_pictures import PICTURES, RECORD, sources
 from tests.wallets.browser.stage import ICON, Browser, Stub, Terminal, WalletError, demo_grant, signing
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -46,3 +47,9 @@ def test_pictures(browse: Callable[..., Browser], stub: Stub, tmp_path: Path, lo
     page.get_by_role("button", name="Sign with Marmot").click()
     page.get_by_role("heading", name="Signed" if answer == "signed" else "Nothing was signed", exact=True).wait_for()
     picture(answer)
+
+
+def test_the_documentation_shows_the_page_of_today() -> None:
+    assert RECORD.read_text() == sources(), "the pictures are old: make pictures"
+    taken = {f"page-{name}-{look}.png" for name in ("wallets", "request", "signed", "refused") for look in LOOKS}
+    assert {path.name for path in PICTURES.glob("*.png")} == taken

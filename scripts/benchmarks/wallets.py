@@ -1,0 +1,109 @@
+"""Signing with the browser's wallet: what a person waits for, and what the page weighs.
+
+A Chromium runs already, as a person's browser does, and a wallet in it announces itself (EIP-6963). Usable means that
+the wallet's button can be pressed: then the command has read the request and asked the chain, the page was loaded, and
+the wallet was found. The command's own start-up is what ``consent --help`` takes, in turns with it. Drawing is the
+page's own code, from a click to the finished layout of its largest view.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from registry.core.errors import InvalidInput
+from registry.ledger._jsonrpc import Node
+from scripts.benchmarks.commands import COMMAND_SECONDS, command_line, consent, story_on
+from scripts.benchmarks.figures import RUNS, Figure
+from scripts.benchmarks.nodes import CALL_SECONDS, anvil
+from tests.conftest import CHROMIUM
+from tests.wallets.browser.stage import Browser, Stub
+
+DRAWINGS = 9
+# Chooses the first language again, which draws everything anew, and waits for its layout.
+_REDRAW = """() => {
+  const began = performance.now();
+  document.querySelector("#languages button").click();
+  document.body.getBoundingClientRect();
+  return performance.now() - began;
+}"""
+
+
+def measure() -> Iterator[Figure]:
+    """The page's weight, then how soon it is usable and drawn."""
+    page = files("registry.wallets") / "page"
+    weight = sum(len(file.read_bytes()) for file in page.iterdir() if file.is_file())
+    yield Figure("the page's own code: HTML, script and style", weight / 1000, "KB", "<= 30")
+    with tempfile.TemporaryDirectory() as folder, anvil() as url, _browser(url) as browser:
+        place, story = story_on(url, Path(folder) / "anvil", "asked")
+        line = ("grant", str(story.folder / "request.json"), "--wallet", "browser", "--rpc-url", url, *place)
+        looks = [_look(browser, line) for _ in range(RUNS)]
+    start, usable, drawn = (min(times) for times in zip(*looks, strict=True))
+    until = "from `consent grant --wallet browser` to a usable page"
+    yield Figure(f"{until}, beyond the command's own start-up", usable - start, "s", "<= 1.5")
+    yield Figure(until, usable, "s")
+    yield Figure("the request drawn and laid out, in Chromium", drawn, "ms", "<= 100")
+
+
+@contextmanager
+def _browser(url: str) -> Iterator[Browser]:
+    """A Chromium that runs, with one wallet whose keys are in the node at ``url``."""
+    if not CHROMIUM.exists():
+        raise InvalidInput("Chromium is not installed", "On Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = Browser(chromium, Stub(Node(url, CALL_SECONDS)))
+        browser.open("about:blank")
+        yield browser
+        browser.close()
+        chromium.close()
+
+
+def _look(browser: Browser, line: tuple[str, ...]) -> tuple[float, float, float]:
+    """Seconds until `consent --help` has ended, seconds until the page was usable, milliseconds to draw the request."""
+    began = time.perf_counter()
+    consent("--help")
+    start = time.perf_counter() - began
+    began = time.perf_counter()
+    with _command(line) as process:
+        page = browser.open(_address(process))
+        page.get_by_role("button", name="Marmot").wait_for()
+        usable = time.perf_counter() - began
+        page.get_by_role("button", name="Marmot").click()
+        page.get_by_role("button", name="Sign with").wait_for()
+        drawn = min(page.evaluate(_REDRAW) for _ in range(DRAWINGS))
+        page.get_by_role("button", name="Do not sign").click()
+        process.communicate(timeout=COMMAND_SECONDS)
+        page.close()
+    return start, usable, drawn
+
+
+@contextmanager
+def _command(line: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
+    """The command; it opens no browser by itself, because we do."""
+    start = command_line(*line)
+    start["env"]["BROWSER"] = "true"
+    with subprocess.Popen(**start, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Where its page is, as it says; RuntimeError where it ends without one."""
+    assert process.stderr is not None
+    said = ""
+    for text in process.stderr:
+        said += text
+        if found := re.search(r"http://127\.0\.0\.1:\d+/#\S+", text):
+            return found[0]
+    raise RuntimeError(f"consent grant opened no page: {said.strip()}")
