@@ -20,6 +20,7 @@ from registry.client.granting import Proposal
 from registry.client.showing import proposal_words
 from registry.core.notices import Notice, parse_notice
 from registry.core.rendering import DAY, render
+from registry.core.scalars import to_hex
 from registry.core.typeddata import typed_data
 from registry.ledger._jsonrpc import Call, Node, NodeError
 from registry.wallets.browser import BrowserWallet
@@ -99,6 +100,11 @@ class Stub:
         if isinstance(answer, NodeError):
             raise WalletError(-32603, answer.message)
         return answer
+
+    def hold(self, key: KeyWallet) -> None:
+        """Its one account is this one, whose key the node does not have: one that a test may retire."""
+        self.accounts = [key.address]
+        self.answers["eth_signTypedData_v4"] = lambda params: to_hex(key.sign_typed_data(json.loads(params[1])))
 
     def sign(self, params: Any) -> str:
         """What it would sign."""

@@ -15,7 +15,6 @@ import pytest
 
 from registry.client.homes import Home
 from registry.client.networks import write_settings
-from registry.core.scalars import to_hex
 from registry.ledger._jsonrpc import Call, Node
 from registry.ledger.base import Deployment, write_deployment
 from registry.ledger.relay import relay_key
@@ -190,8 +189,7 @@ def test_a_refusal_and_the_relayed_endings(world: World, people: tuple[Browser, 
 
 def test_an_address_is_retired_for_ever(world: World, browse: Browse, stub: Stub) -> None:
     key = KeyWallet(bytes.fromhex("77" * 32))
-    stub.accounts = [key.address]
-    stub.answers["eth_signTypedData_v4"] = lambda params: to_hex(key.sign_typed_data(json.loads(params[1])))
+    stub.hold(key)
     browser = browse(stub)
     command = world.start("alice", "retire", "--wallet", "browser")
     at_page(browser, command, *SIGN, end="Signed")

@@ -131,7 +131,8 @@ def test_refused_and_relayed(world: World, browse: Browse, stub: Stub) -> None:
 
         return refuse(world.person(wallet), asked, language="fr", confirm=confirm)
 
-    stub.accounts = [BOB]
+    key = KeyWallet(bytes.fromhex("66" * 32))
+    stub.hold(key)
     browser = browse(stub)
     acts: list[tuple[Callable[[BrowserWallet], Any], str]] = [
         (decline, "Say no to Maison Aurelle"),
@@ -147,7 +148,7 @@ def test_refused_and_relayed(world: World, browse: Browse, stub: Stub) -> None:
         finish(page, "Signed")
         assert terminal.result()
     with pytest.raises(InvalidInput, match="retired"):
-        world.network.date_for(BOB)
+        world.network.date_for(key.address)
 
 
 def test_a_grant_that_its_person_pays_for(world: World, browse: Browse, stub: Stub) -> None:
