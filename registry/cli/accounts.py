@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from registry.cli.session import Session
-from registry.cli.wallets import is_named, named_party, party
+from registry.cli.wallets import is_named, named_party, party, refuse_wallets
 from registry.core.errors import InvalidInput, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ def signers(session: Session, account: str | None) -> list[Signer]:
     from registry.wallets.derived import account as derived
 
     if is_named(session) and account is None:
-        return [Signer(named_party(session), None)]
+        named = named_party(session)
+        _name_others(session, [named.address], _seed_accounts(session))
+        return [Signer(named, None)]
+    if account is not None:
+        refuse_wallets(session)
     known = _known(session, account)
     if account is None:
         _name_others(session, [one.address for one in known])
@@ -114,15 +119,28 @@ def _known(session: Session, account: str | None) -> list[Known]:
     return known
 
 
-def _name_others(session: Session, own: Collection[str]) -> None:
-    """What a person signed with other wallets is not ended with the accounts of their seed, and they may think so."""
+def _name_others(session: Session, own: Collection[str], seed: Collection[str] = ()) -> None:
+    """What a person signed with other wallets is not ended with these accounts, and they may think so.
+
+    ``seed`` are the accounts of the seed, where they are not meant.
+    """
     from registry.client.accounts import granting_accounts
     from registry.wallets import keyfiles
 
     names = {key.address: f"key:{key.name}" for key in keyfiles.list_keys(session.home.keys)}
+    names |= dict.fromkeys(seed, "seed")
     granted = granting_accounts(session.seed, (evidence for _, evidence in session.home.kept()))
     if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(own)}):
-        session.out.note(f"Not among them, and each to be named with --wallet: {', '.join(others)}.")
+        session.out.note(f"Not meant now, and each to be named with --wallet: {', '.join(others)}.")
+
+
+def _seed_accounts(session: Session) -> list[str]:
+    """The accounts of the seed that brands know; none where the store does not say, because nobody waits for that."""
+    from registry.client.accounts import known_accounts
+
+    with suppress(StorageUnavailable):
+        return [one.address for one in known_accounts(session.seed, session.vault())]
+    return []
 
 
 def brand_names(session: Session) -> dict[str, str]:

@@ -11,7 +11,16 @@ from registry.cli.accounts import brand_names, party_for
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
-from registry.cli.wallets import Contract, Wallets, is_asked_on_page, is_named, named_party, reading_party, show
+from registry.cli.wallets import (
+    Contract,
+    Wallets,
+    is_asked_on_page,
+    is_named,
+    named_party,
+    reading_party,
+    say_payer,
+    show,
+)
 from registry.cli.words import proposal_lines, receipt_json, receipt_rows, terms
 from registry.core.errors import ConsentError
 from registry.core.times import moment
@@ -183,6 +192,7 @@ def accept(
     raw, controller = _evidence_bytes(session, file)
     party = named_party(session, controller)
     session.say_place()
+    say_payer(session, party)
     with session.out.working("verifying and counter-signing"):
         done = countersign(party, raw)
     path = session.home.keep(done.evidence)
@@ -234,7 +244,7 @@ def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], 
     def confirm(proposal: Proposal) -> bool:
         show(session, proposal_words(proposal, party.sender.address if party.sender else ""))
         with session.out.paused():
-            if on_page := is_asked_on_page(session):
+            if on_page := is_asked_on_page(session, party.wallet):
                 session.say_place()
             else:
                 _show(session, proposal)
@@ -265,8 +275,7 @@ def _show_account(session: Session, party: Party, controller: str) -> None:
             f"which {others} can recognise: you granted to them with it too" if others else "a wallet that you named"
         )
     session.out.note(f"You sign as {party.address}, {known}.")
-    if party.sender is not None:
-        session.out.note(f"Openly: the address {party.sender.address} pays, and will be seen on the chain for ever.")
+    say_payer(session, party)
     session.out.note("")
 
 

@@ -11,7 +11,7 @@ from registry.cli.accounts import Account, Signer, party_of, signers
 from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
-from registry.cli.wallets import Contract, Wallets, is_asked_on_page, show
+from registry.cli.wallets import Contract, Wallets, is_asked_on_page, say_payer, show
 from registry.cli.words import receipt_json, receipt_rows
 from registry.core.errors import ConsentError, InvalidInput, Rejected
 
@@ -48,10 +48,11 @@ def revoke(
     session.say_place()
     show(session, ending_words("Revoke", evidence))
     if openly:
-        said = f"the address {party.address} will be seen on the chain, for ever, as having revoked"
-        _warn(session, said, yes or is_asked_on_page(session))
+        said = f"Openly: the address {party.address} will be seen on the chain, for ever, as having revoked."
+        _warn(session, [party], said, yes)
     elif party.sender is not None:
-        _warn(session, f"the address {party.sender.address} pays, and will be seen on the chain for ever", yes)
+        say_payer(session, party)
+        _agree(yes)
     end = ending.revoke_openly if openly else ending.revoke
     with session.out.working("revoking"):
         receipt = end(party, evidence, kept)
@@ -72,15 +73,15 @@ def revoke_all(
 ) -> None:
     """The kill-switch: end everything that your accounts issued until now.
 
-    All accounts of your seed, one transaction each, or the one that --account names. Their addresses will be seen on
-    the chain; you are asked first.
+    All accounts of your seed, one transaction each, or the one that --account names; with --wallet, that wallet's
+    account alone. The addresses will be seen on the chain; you are asked first.
     """
     from registry.client.showing import ending_words
 
     found = signers(session, account)
     session.say_place()
     show(session, ending_words("RevokeAll"))
-    _warn_of_all(session, found, yes or is_asked_on_page(session))
+    _warn_of_all(session, found, yes)
     ended, failed = _revoke_all(session, found)
     if ended:
         renewed = _renew(session, found[0].party, None)
@@ -130,7 +131,7 @@ def retire(
     """For a stolen key: this one account is never believed again.
 
     There is no way back, and the account's address will be seen on the chain; you are asked first. What you grant
-    to its brand afterwards is signed by a new account.
+    afterwards to the brand of an account of your seed is signed by a new one.
     """
     from registry.client import ending
     from registry.client.showing import ending_words
@@ -141,8 +142,8 @@ def retire(
     party = found[0].party
     session.say_place()
     show(session, ending_words("Retire"))
-    said = f"the address {party.address} will be seen on the chain and can never sign again"
-    _warn(session, said, yes or is_asked_on_page(session))
+    said = f"Openly: the address {party.address} will be seen on the chain and can never sign again."
+    _warn(session, [party], said, yes)
     with session.out.working("retiring"):
         receipt = ending.retire(party)
     _finish(session, party, receipt, ("Retired", f"{party.address} is never believed again"), None)
@@ -161,11 +162,19 @@ def _warn_of_all(session: Session, found: list[Signer], yes: bool) -> None:
             "They are sent within seconds of each other: by the time alone anybody can tell that they are one person's."
             " With --account you end one, and the next on another day."
         )
-    _warn(session, f"{what} will be seen on the chain, for ever, as having revoked all", yes)
+    parties = [signer.party for signer in found]
+    _warn(session, parties, f"Openly: {what} will be seen on the chain, for ever, as having revoked all.", yes)
 
 
-def _warn(session: Session, what: str, yes: bool) -> None:
-    session.out.note(f"Openly: {what}.")
+def _warn(session: Session, parties: list[Party], said: str, yes: bool) -> None:
+    """What will be seen, of those who sign and of who pays; then ask, unless the wallets' pages do."""
+    session.out.note(said)
+    if not all(party.pays_itself for party in parties):
+        say_payer(session, parties[0])
+    _agree(yes or is_asked_on_page(session, *(party.wallet for party in parties)))
+
+
+def _agree(yes: bool) -> None:
     if not yes and not ask_yes("Go on?"):
         raise Rejected("you said no", "Nothing was sent.")
 

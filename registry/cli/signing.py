@@ -13,7 +13,7 @@ from registry.cli.app import ANYBODY, PEOPLE, Key, Yes, app, command
 from registry.cli.exits import UNKNOWN
 from registry.cli.output import YES, Line, table
 from registry.cli.session import Session, ask_yes
-from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet
+from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet, typed_address
 from registry.cli.words import terms
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
 from registry.core.times import moment
@@ -59,9 +59,12 @@ def sign(
     _refuse(message)
     wallet = chosen(session, _author(message), domain.chain_id) or key_wallet(session)
     _show(session, domain, message, wallet.address)
-    if not (yes or is_asked_on_page(session) or ask_yes("Sign it?")):
+    if not (yes or is_asked_on_page(session, wallet) or ask_yes("Sign it?")):
         raise Rejected("you said no")
-    signature = to_hex(wallet.sign_typed_data(typed_data(domain, message)))
+    signed = wallet.sign_typed_data(typed_data(domain, message))
+    if contract is not None:
+        _check_accepted(session, domain, contract, digest(domain, message), signed)
+    signature = to_hex(signed)
     document = {"signature": signature, "signer": wallet.address, "digest": to_hex(digest(domain, message))}
     session.out.result(document, [signature])
 
@@ -83,12 +86,13 @@ def signer(
     """
     from registry.core.recovery import recover
     from registry.core.scalars import checksum, to_hex
+    from registry.core.verifier import advice_on
 
     signed = _signed(_read(session, file), signature)
     found = recover(signed.digest, signed.signature)
     if found is None:
         why = "it is no plain signature; only the chain can tell whether a contract accepts it (ERC-1271)"
-        raise LedgerUnavailable(why, "Check the evidence with `consent verify`.")
+        raise LedgerUnavailable(why, advice_on(signed.signature) or "Check the evidence with `consent verify`.")
     who, author = checksum(found), signed.author
     document = {"signer": who, "author": author, "isAuthor": who == author, "digest": to_hex(signed.digest)}
     said = f"Signed by {who}, its author." if who == author else f"Signed by {who}; the {signed.kind} is of {author}."
@@ -154,6 +158,18 @@ def _refuse(message: Message) -> None:
     check_known(getattr(message, "purposes", ()), "purpose")
     check_known(getattr(message, "data", ()), "data")
     check_known([message.terms] if hasattr(message, "terms") else [], "agreement")
+
+
+def _check_accepted(session: Session, domain: Domain, contract: str, hashed: bytes, signature: bytes) -> None:
+    """``Rejected`` where the contract itself refuses what its owners signed: now, not when somebody relies on it."""
+    from registry.client.signing import is_signed_by
+
+    network = session.bare_network(domain.verifying_contract)
+    if network.domain.chain_id != domain.chain_id:
+        why = f"the node is on chain {network.domain.chain_id}, the statement on {domain.chain_id}"
+        raise InvalidInput(why, "Name a node of that chain with --rpc-url.")
+    if not is_signed_by(network, typed_address(contract), hashed, signature):
+        raise Rejected(f"the contract at {contract} does not accept its owners' signature", "See who its owners are.")
 
 
 def _show(session: Session, domain: Domain, message: Message, signer: str) -> None:

@@ -111,10 +111,23 @@ def payer(session: Session, wallet: Wallet) -> Payer | None:
     return found
 
 
-def is_asked_on_page(session: Session) -> bool:
-    """Do pages ask the person, all of those who sign? Then the terminal does not ask a second time."""
-    names = named(session)
-    return bool(names) and all(_kind(name) == "browser" for name in names)
+def is_asked_on_page(session: Session, *wallets: Wallet) -> bool:
+    """Do pages ask the person, those of all who sign with these? Then the terminal does not ask a second time."""
+    owners = [owner for wallet in wallets for owner in getattr(wallet, "owners", (wallet,))]
+    return bool(owners) and all(owner in session.pages for owner in owners)
+
+
+def say_payer(session: Session, party: Party) -> None:
+    """Who will be seen as paying: before a person agrees, whatever it is that they agree to."""
+    if party.sender is not None:
+        session.out.note(f"Openly: the address {party.sender.address} pays, and will be seen on the chain for ever.")
+
+
+def refuse_wallets(session: Session) -> None:
+    """For what the seed's accounts do: ``InvalidInput`` where a flag names another wallet; settings give way."""
+    if any(session.flags.get(name) for name in ("wallets", "key", "contract")):
+        advice = "Leave one of them out: --account is one of your seed's."
+        raise InvalidInput("--account and --wallet, --key or --as say two things about who signs", advice)
 
 
 def show(session: Session, words: Words) -> None:
@@ -133,10 +146,6 @@ def typed_address(text: str) -> str:
     if text[2:] not in (text[2:].lower(), text[2:].upper()) and text != right:
         raise InvalidInput(f"{text} has a wrong checksum", "Copy the address again.")
     return right
-
-
-def _kind(name: str) -> str:
-    return name.partition(":")[0]
 
 
 def _names_wallet(name: str) -> bool:
@@ -177,11 +186,19 @@ def _rpc(session: Session, rest: str, account: str | None) -> Owner:
 def _browser(session: Session, account: str | None, chain_id: int | None) -> Owner:
     from registry.wallets.browser import SECONDS, BrowserWallet
 
+    url = session.settings.rpc_url
+    if chain_id is None:
+        if url is None:
+            advice = "Use `consent devnet`, or name a node with --rpc-url."
+            raise InvalidInput("no wallet in a browser reaches the embedded chain, which is in this process", advice)
+        chain_id = session.network.domain.chain_id
+    else:
+        url = None  # the node's chain may be another: a wallet must not be led there in the name of this one
     page = BrowserWallet(
-        session.network.domain.chain_id if chain_id is None else chain_id,
+        chain_id,
         note=_noted(session),
         account=account,
-        rpc_url=session.settings.rpc_url,
+        rpc_url=url,
         seconds=_seconds(session, SECONDS),
     )
     session.pages.append(page)

@@ -46,7 +46,7 @@ def revoke_openly(party: Party, evidence: Evidence, kept: Collection[str] = ()) 
     check_subject(party, evidence, kept)
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
-    if _pays_itself(party):
+    if party.pays_itself:
         return _ended(party, evidence, _transact(party, "revokeOpenly", *lock))
     signature = sign(party, Revoke(party.address, handle_for(grant.subject, grant.revocation, grant.salt)))
     return _ended(party, evidence, _transact(party, "revokeOpenlyFor", party.address, *lock, to_hex(signature)))
@@ -54,7 +54,7 @@ def revoke_openly(party: Party, evidence: Evidence, kept: Collection[str] = ()) 
 
 def revoke_all(party: Party) -> Receipt:
     """The kill-switch: end everything this address issued until now. The address is seen."""
-    if _pays_itself(party):
+    if party.pays_itself:
         return _transact(party, "revokeAll")
     head = party.network.ledger.head().time
     # No later than now: until then anybody could send it again, and end what was granted since.
@@ -70,7 +70,7 @@ def revoke_all(party: Party) -> Receipt:
 
 def retire(party: Party) -> Receipt:
     """For a stolen key: this address is never believed again. It is seen, and there is no way back."""
-    if _pays_itself(party):
+    if party.pays_itself:
         return _transact(party, "retire")
     return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
 
@@ -127,10 +127,6 @@ def _check_domain(network: Network, evidence: Evidence) -> None:
             "the grant lives on another chain or registry than the configured one",
             "Revoke it with that network's configuration.",
         )
-
-
-def _pays_itself(party: Party) -> bool:
-    return party.sender is not None and party.sender.address == party.address
 
 
 def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:

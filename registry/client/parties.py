@@ -81,3 +81,8 @@ class Party:
     def address(self) -> str:
         """The account that signs, checksummed."""
         return self.wallet.address
+
+    @property
+    def pays_itself(self) -> bool:
+        """Does the account that signs pay too, and so need no signature beside its transaction?"""
+        return self.sender is not None and self.sender.address == self.address

@@ -36,7 +36,10 @@ class WrongDomain(NotConsented):
 
 
 class BadSignature(NotConsented):
-    advice = "Do not rely on it: the statement is not what the person signed, or somebody else signed it."
+    advice = (
+        "Do not rely on it: somebody else signed it, it was altered, or the contract that is the author no longer "
+        "accepts it (its owners changed)."
+    )
 
 
 class BadMandate(NotConsented):

@@ -29,7 +29,7 @@ class ContractWallet:
     """Signs as the contract at a checksummed address that judges its ``owner``'s plain signature of the statement."""
 
     def __init__(self, address: str, owner: Wallet) -> None:
-        self._address, self._owner = address, owner
+        self._address, self.owners = address, (owner,)
 
     @property
     def address(self) -> str:
@@ -37,7 +37,7 @@ class ContractWallet:
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """The owner's signature of this very statement."""
-        return self._owner.sign_typed_data(typed_data)
+        return self.owners[0].sign_typed_data(typed_data)
 
 
 class _Safe(NamedTuple):

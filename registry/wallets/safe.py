@@ -44,7 +44,7 @@ class SafeWallet:
 
     def __init__(self, address: str, owners: Sequence[Owner]) -> None:
         self._address = address
-        self._owners = sorted(owners, key=lambda owner: read_address(owner.address))
+        self.owners = tuple(sorted(owners, key=lambda owner: read_address(owner.address)))
         if not owners or len({owner.address for owner in owners}) < len(owners):
             raise InvalidInput("a Safe is signed for by different owners, one at least", "Name each of them once.")
 
@@ -58,5 +58,5 @@ class SafeWallet:
         signed = safe_digest(domain.chain_id, self._address, digest)
         return b"".join(
             checked_signature(owner.sign_safe_message(typed_data, self._address), signed, owner.address)
-            for owner in self._owners
+            for owner in self.owners
         )

@@ -151,7 +151,47 @@ class TestEnding:
     def test_key_files_are_said_to_be_left_out(self, granted: Consent) -> None:
         keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
         answer = granted("revoke-all", "--yes")
-        assert answer.code == 0 and "Not among them, and each to be named with --wallet: key:old." in answer.err
+        assert answer.code == 0 and "Not meant now, and each to be named with --wallet: key:old." in answer.err
+
+    def test_the_seeds_accounts_are_said_to_be_left_out(
+        self, granted: Consent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
+        monkeypatch.setenv("CONSENT_WALLET", "key:old")
+        answer = granted("revoke-all", "--yes")
+        assert answer.code == 0 and "Not meant now, and each to be named with --wallet: seed." in answer.err
+        assert granted("verify", granted.grant).code == 0
+        assert granted("revoke-all", "--wallet", "seed", "--yes").code == 0
+        assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
+
+    @pytest.mark.parametrize("command", ["revoke-all", "retire"])
+    @pytest.mark.parametrize("named", [("--wallet", "browser"), ("--key", "main"), ("--as", "0x" + "11" * 20)])
+    def test_an_account_of_the_seed_signs_with_no_other_wallet(
+        self, granted: Consent, command: str, named: tuple[str, str]
+    ) -> None:
+        answer = granted(command, "--account", accounts(granted)[0]["address"], *named, "--yes")
+        assert answer.code == 2 and "two things about who signs" in answer.err
+        assert granted("verify", granted.grant).code == 0
+
+    @pytest.mark.parametrize("command", ["revoke-all", "retire"])
+    def test_a_wallet_of_the_settings_gives_way_and_the_terminal_asks(
+        self, granted: Consent, command: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No page opens for an account of the seed, so nobody else would ask before what cannot be undone."""
+        monkeypatch.setenv("CONSENT_WALLET", "browser")
+        line = (command, "--account", accounts(granted)[0]["address"])
+        assert no_of(granted(*line, typed="n\n"))[0] == 1 and granted("verify", granted.grant).code == 0
+        assert granted(*line, typed="y\n").code == 0 and granted("verify", granted.grant).code == 1
+
+    @pytest.mark.parametrize("line", [("revoke", "FILE", "--open"), ("revoke-all",), ("retire",)])
+    def test_whoever_pays_is_told_before(self, granted: Consent, line: tuple[str, ...]) -> None:
+        payer = keyfiles.new_key(granted.folder / "alice" / "keys", "payer", "")
+        named = [str(granted.grant) if word == "FILE" else word for word in line]
+        answer = granted(*named, "--sender", "key:payer", typed="n\n")
+        assert answer.code == 1 and f"the address {payer} pays, and will be seen" in answer.err
+        assert accounts(granted)[0]["address"] in answer.err
+        itself = granted(*named, "--sender", "self", typed="n\n")
+        assert itself.code == 1 and " pays, " not in itself.err
 
     def test_one_account_is_retired_at_a_time(self, granted: Consent) -> None:
         granted.json("grant", another_brand(granted), "--yes")

@@ -34,7 +34,7 @@ def made(url: str) -> Accounts:
 
 
 def _signers(wallet: Any) -> list[str]:
-    return [owner.address for owner in wallet._owners]
+    return [owner.address for owner in wallet.owners]
 
 
 def test_a_safe(url: str, made: Accounts) -> None:
