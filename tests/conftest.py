@@ -31,6 +31,7 @@ _SLOW = (
     "client/test_contract_accounts.py",
     "cli/test_cli_process.py",
     "cli/test_cli_story.py",
+    "cli/test_cli_wallets.py",
     "cli/test_page_in_chromium.py",
     "contracts/",
     "core/test_cids.py",
