@@ -7,8 +7,11 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from registry.cli.running import program
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "readme.py"
@@ -54,3 +57,16 @@ def test_every_make_target_in_the_documents_exists() -> None:
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         named = set(re.findall(r"`make ([a-z-]+)`", (ROOT / name).read_text()))
         assert named <= targets, name
+
+
+def test_every_command_in_the_readme_exists_with_its_options() -> None:
+    lines = re.findall(r"^(?:\$ )?(?:CONSENT_\w+=\S+ )?consent (.+)$", (ROOT / "README.md").read_text(), re.M)
+    assert len(lines) > 12
+    for line in lines:
+        words = re.split(r" (?:2>|\|\|) ", line)[0].split()
+        command: Any = program()
+        while words and words[0] in getattr(command, "commands", ()):
+            command = command.commands[words.pop(0)]
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert not getattr(command, "commands", ()), line
+        assert {word for word in words if word.startswith("-")} <= known, line
