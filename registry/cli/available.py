@@ -59,7 +59,7 @@ def _choices(session: Session) -> Iterator[_Choice]:
         yield _Choice("seed", (), "an account of its own for each brand; nothing has to be named")
     for key in keyfiles.list_keys(session.home.keys):
         yield _key_file(key)
-    yield _Choice("browser", (), _browser())
+    yield _Choice("browser", (), _browser(session.settings.rpc_url))
     if url := session.settings.rpc_url:
         yield from _node(url)
     if _answers(_FRAME):
@@ -70,7 +70,9 @@ def _key_file(key: KeyInfo) -> _Choice:
     return _Choice(f"key:{key.name}", (key.address,), "a key file of this home")
 
 
-def _browser() -> str:
+def _browser(url: str | None) -> str:
+    if url is None:
+        return "the wallets of your browser, on a chain that they reach: name a node with --rpc-url, or use the devnet"
     try:
         webbrowser.get()
     except webbrowser.Error:

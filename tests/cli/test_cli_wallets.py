@@ -190,6 +190,14 @@ class TestWallets:
         (node,) = (one for one in found if one["wallet"] == "rpc")
         assert node["accounts"] == [] and "none that can be used" in node["about"]
 
+    def test_the_embedded_chain_is_out_of_a_browsers_reach(self, consent: Consent) -> None:
+        (consent.folder / "network").rename(consent.folder / "on anvil")
+        (browser,) = (one for one in consent.json("wallets")["wallets"] if one["wallet"] == "browser")
+        assert "--rpc-url" in browser["about"]
+        line = ("grant", consent.folder / "request.json", "--wallet", "browser")
+        answer = consent(*line)
+        assert answer.code == 2 and "reaches the embedded chain" in answer.err and "consent devnet" in answer.err
+
     def test_without_a_home(self, consent: Consent) -> None:
         assert "seed" not in {one["wallet"] for one in consent.json("wallets", who="nobody")["wallets"]}
 
