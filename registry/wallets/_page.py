@@ -74,8 +74,11 @@ class Page:
             if self._key and self._left_at is None:
                 self._changed.wait_for(lambda: self._took_leave, FAREWELL_SECONDS)
 
-    def claim(self, token: str) -> str | None:
-        """The key for the first who shows the token; "" for whoever shows it later, None for a wrong one."""
+    def claim(self, token: str, stranger: bool = False) -> str | None:
+        """The key for the first who shows the token; "" for whoever shows it later, None for a wrong one.
+
+        A ``stranger`` who shows it gets nothing, and the terminal is told.
+        """
         with self._changed:
             if not _equal(token, self.token):
                 return None
@@ -102,6 +105,9 @@ class Page:
         """Take what the page says, if it may say that now: one account, one answer."""
         with self._changed:
             if self._state["stage"] not in _STAGES.get(event, ("account", "question")):
+            if stranger:
+                self._said.append(Said("problem", "stranger"))
+                return None
                 return False
             self._said.append(Said(event, value))
             if event in _STAGES:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from registry.wallets._page import Page
+from registry.wallets._peers import is_strangers
 
 MAX_BODY = 65_536
 SOCKET_SECONDS = 10.0
@@ -104,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._told(told)
 
     def _claim(self) -> None:
-        key = self.server.page.claim(self.headers.get("Consent-Token", ""))
+        stranger = is_strangers(self.client_address, self.connection.getsockname())
+        key = self.server.page.claim(self.headers.get("Consent-Token", ""), stranger)
         if not key:
             return self.send_error(403 if key is None else 409)
         return self._json({"key": key})

@@ -58,6 +58,11 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
     "timeout": (CouldNotCheck, "nobody answered on the page in time", _AGAIN),
 }
+    "stranger": (
+        InvalidInput,
+        "another user of this computer tried to open the page, and was refused",
+        "If that was you, open it in a browser of the user who runs this.",
+    ),
 
 
 def open_browser(url: str) -> None:
@@ -65,12 +70,12 @@ def open_browser(url: str) -> None:
 
     In a process of its own, because browsers write to the terminal and text browsers take it over.
     """
-    command = [sys.executable, "-m", "webbrowser", url]
-    silent: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    command = [sys.executable, "-I", "-c", "import webbrowser; webbrowser.open(input())"]
+    silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
 
     def run() -> None:
         with suppress(OSError):
-            subprocess.run(command, **silent, start_new_session=True, check=False)  # noqa: S603  # no shell, our URL
+            subprocess.run(command, input=url.encode(), **silent, start_new_session=True, check=False)  # noqa: S603
 
     threading.Thread(target=run, daemon=True).start()
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
-from registry.wallets import _page
+from registry.wallets import _page, _pageserver, _peers, browser
 from registry.wallets._pageserver import MAX_BODY
 from registry.wallets.browser import BrowserWallet
 from tests.wallets.browser.stage import ALICE, Terminal, demo_grant, is_refused, signing
@@ -238,6 +241,54 @@ class TestWhatMayBeAsked:
         assert terminal.notes[1:] == [f"On the page: {error}. {error.advice}"]
 
 
+class TestOtherUsers:
+    """The link stands on the browser's command line; who can read it there and is somebody else gets nothing."""
+
+    def test_linux_says_whose_a_connection_is(self, client: Client) -> None:
+        host, port = client.host.split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as mine:
+            assert _peers.user_of(mine.getsockname(), mine.getpeername()) == os.getuid()
+        assert _peers.user_of(("127.0.0.1", 1), (host, int(port))) is None
+
+    def test_also_over_ipv6(self, client: Client) -> None:
+        host, port = client.host.split(":")
+        with socket.socket(socket.AF_INET6) as mine:
+            try:
+                mine.connect((f"::ffff:{host}", int(port)))
+            except OSError:
+                pytest.skip("this computer has no IPv6")
+            assert _peers.user_of((host, mine.getsockname()[1]), (host, int(port))) == os.getuid()
+
+    def test_where_nothing_says_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_peers, "TABLES", (Path("/nonexistent"),))
+        monkeypatch.setattr(os, "getuid", lambda: 1000)
+        assert not _peers.is_strangers(("127.0.0.1", 1), ("127.0.0.1", 2))
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "refused"),
+        [(1000, 1001, True), (1000, -1, True), (1000, 1000, False), (1000, 0, False), (0, 1001, False)],
+    )
+    def test_who_is_a_stranger(self, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int, refused: bool) -> None:
+        monkeypatch.setattr(os, "getuid", lambda: ours)
+        monkeypatch.setattr(_peers, "user_of", lambda client, server: theirs)
+        assert _peers.is_strangers(("127.0.0.1", 1), ("127.0.0.1", 2)) is refused
+
+    def test_a_stranger_gets_nothing_and_the_owner_goes_on(
+        self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_pageserver, "is_strangers", lambda client, server: True)
+        assert client("POST", "/claim", Consent_Token="0" * 43) == (403, b"")
+        assert client("POST", "/claim") == (403, b"")
+        monkeypatch.setattr(_pageserver, "is_strangers", lambda client, server: False)
+        client.claim()
+        assert client.state()["stage"] == "account"
+        client.tell("stop", "said-no")
+        client.state(99)
+        assert isinstance(terminal.error(), Rejected)
+        (told,) = terminal.notes[1:]  # once: whoever has not even the link is nobody's news
+        assert "another user of this computer tried to open the page" in told
+
+
 class TestTheEnd:
     def test_nobody_came(self, terminal: Terminal) -> None:
         quick = Terminal(signing(*demo_grant()), seconds=0.3)
@@ -319,10 +370,23 @@ def test_the_page_is_small() -> None:
 
 def test_a_browser_that_fails_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No browser at all: the URL was printed, and whoever opens it elsewhere goes on."""
-    from registry.wallets import browser
-
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     browser.open_browser("http://127.0.0.1:1/#x")
+
+
+def test_a_browser_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the link, which stands on no command line of ours."""
+    opened, helper = tmp_path / "opened", tmp_path / "browser"
+    helper.write_text(f'#!/bin/sh\ntr "\\0" " " < /proc/$PPID/cmdline > {opened}.ours\necho "$1" > {opened}\n')
+    helper.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{helper} %s")
+    browser.open_browser("http://127.0.0.1:1/#secret")
+    until = time.monotonic() + 20
+    while not (opened.exists() and opened.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert opened.read_text() == "http://127.0.0.1:1/#secret\n"
+    ours = Path(f"{opened}.ours").read_text()
+    assert "webbrowser" in ours and "secret" not in ours
 
 
 def _raw(host: str, request: str) -> bytes:
