@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from registry.client.granting import Proposal
 from registry.client.vocabulary import label
 from registry.core.evidence import Evidence
@@ -32,6 +34,14 @@ def ending_words(act: str, grant: Evidence | None = None) -> Words:
         return Words(act)
     language = next((tag for tag in notice.text if render(notice, tag, message) == message.statement), "en")
     return _words(act, message, notice, language)
+
+
+def acceptance_words(grant: Evidence, payer: str = "") -> Words:
+    """What a brand counter-signs: a person's grant, and whose it is."""
+    words = ending_words("Acceptance", grant)
+    subject = getattr(grant.statement.message, "subject", "")
+    # The brand knows itself, and what it says in its notice.
+    return replace(words, name="", domain="", account=subject, texts=(), payer=payer)
 
 
 def _words(

@@ -22,8 +22,12 @@ MAX_EXTENSIONS = 10
 HOLD_SECONDS = 2.0
 RELOAD_SECONDS = 5.0
 FAREWELL_SECONDS = 3.0
+# A page that is there asks for news every few seconds, in the background too: after so long its browser has crashed.
+SILENCE_SECONDS = 90.0
 # Short, so that Ctrl-C is noticed where waiting cannot be interrupted.
 _TICK = 0.2
+# The longest that passes between two ticks of a computer that is awake.
+_AWAKE = 5 * _TICK
 
 # What a page may say, and in which stage; problems may be said in both.
 _STAGES = {"account": ("account",), "answer": ("question",), "stop": ("account", "question")}
@@ -48,24 +52,43 @@ class Page:
         self._seconds, self._extensions = seconds, 0
         self._deadline = time.monotonic() + seconds
         self._left_at: float | None = None
+        self._silent = 0.0
         self._took_leave = False
+        self._asked = 0
 
     def put(self, **members: Any) -> None:
         """Show the page something else."""
         with self._changed:
             self._put(**members)
 
-    def wait(self) -> Said:
-        """The next thing that the page says. The time limit and a closed page are ``stop`` too."""
+    @property
+    def asked(self) -> bool:
+        """May the wallet have sent a transaction? Final once the page is ended."""
         with self._changed:
+            return self._asked > 0
+
+    def wait(self) -> Said:
+        """The next thing that the page says. The time limit and a page that is gone are ``stop`` too."""
+        with self._changed:
+            before = time.monotonic()
             while not self._said:
                 now = time.monotonic()
-                if now >= self._deadline:
-                    return Said("stop", "timeout")
-                if self._left_at is not None and now >= self._left_at + RELOAD_SECONDS:
-                    return Said("stop", "closed")
+                # A computer that slept is no page that was silent.
+                self._silent += min(now - before, _AWAKE)
+                before = now
+                if code := self._gave_up(now):
+                    # Whatever the page says from here on comes too late: no wallet is asked any more.
+                    self._put(stage="busy")
+                    return Said("stop", code)
                 self._changed.wait(_TICK)
             return self._said.popleft()
+
+    def _gave_up(self, now: float) -> str:
+        if now >= self._deadline:
+            return "timeout"
+        if self._key and self._left_at is None and self._silent >= SILENCE_SECONDS:
+            self._left_at = now - RELOAD_SECONDS
+        return "closed" if self._left_at is not None and now >= self._left_at + RELOAD_SECONDS else ""
 
     def end(self, code: str, detail: str = "") -> None:
         """Tell the page how it ended, and wait for it to hear that, as long as a page that is there takes."""
@@ -82,9 +105,12 @@ class Page:
         with self._changed:
             if not _equal(token, self.token):
                 return None
+            if stranger:
+                self._said.append(Said("problem", "stranger"))
+                return None
             if self._key:
                 return ""
-            self._key = secrets.token_urlsafe(32)
+            self._key, self._silent = secrets.token_urlsafe(32), 0.0
             return self._key
 
     def owns(self, key: str) -> bool:
@@ -92,7 +118,7 @@ class Page:
         with self._changed:
             if not self._key or not _equal(key, self._key):
                 return False
-            self._left_at = None
+            self._left_at, self._silent = None, 0.0
             return True
 
     def news(self, seen: int) -> dict[str, Any]:
@@ -105,14 +131,20 @@ class Page:
         """Take what the page says, if it may say that now: one account, one answer."""
         with self._changed:
             if self._state["stage"] not in _STAGES.get(event, ("account", "question")):
-            if stranger:
-                self._said.append(Said("problem", "stranger"))
-                return None
                 return False
             self._said.append(Said(event, value))
             if event in _STAGES:
                 self._put(stage="busy")
             self._changed.notify_all()
+            return True
+
+    def ask(self, more: int) -> bool:
+        """The page is about to ask the wallet to send (1), or the wallet clearly did not (-1); may it go on?"""
+        with self._changed:
+            if self._state["stage"] != "question":
+                return False
+            self._asked += more
+            self._put(asked=self._asked)
             return True
 
     def leave(self) -> None:

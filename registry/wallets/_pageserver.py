@@ -117,6 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._state(page, told)
         if event in ("account", "answer", "problem", "stop"):
             return self._json({}) if page.say(event, told) else self.send_error(409)
+        if event == "asked" and told in (1, -1):
+            return self._json({}) if page.ask(int(told)) else self.send_error(409)
         act: Callable[[], Any] | None = {"leave": page.leave, "more": page.extend, "elsewhere": page.hand_on}.get(event)
         return self.send_error(404) if act is None else self._json({"token": act()})
 

@@ -17,21 +17,24 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
-from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
 from registry.core.recovery import HALF_ORDER, recover
 from registry.core.scalars import check_address, checksum, unhex
 from registry.wallets._page import Page
 from registry.wallets._pageserver import PageServer
 from registry.wallets.base import checked_statement
 from registry.wallets.safe import safe_digest, safe_message
-from registry.wallets.words import Words, words_in
+from registry.wallets.words import Words, words_in, words_of_call
 
 SECONDS = 600.0
 
 _NOTHING = "Nothing was signed."
 _AGAIN = "Nothing was signed; run the command again."
 _UNUSABLE = "See in the wallet what became of it, and run the command again, perhaps with another one."
+_MAYBE = "the wallet may have sent the transaction"
+_SEE = "See in the wallet whether it was sent; sending it again does no harm."
 # How a session can end without a signature. The page has a text of its own for each.
 _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "said-no": (Rejected, "you said no", _NOTHING),
@@ -55,20 +58,21 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "disconnected": (InvalidInput, "the wallet has lost its connection", "See what the wallet says, then try again."),
     "unsupported": (InvalidInput, "the wallet cannot do that", "Choose another wallet."),
     "wallet": (InvalidInput, "the wallet answered with an error", "See what the wallet says, then try again."),
-    "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
-    "timeout": (CouldNotCheck, "nobody answered on the page in time", _AGAIN),
-}
     "stranger": (
         InvalidInput,
         "another user of this computer tried to open the page, and was refused",
         "If that was you, open it in a browser of the user who runs this.",
     ),
+    "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
+    "timeout": (CouldNotCheck, "nobody answered on the page in time", _AGAIN),
+}
 
 
 def open_browser(url: str) -> None:
     """Open it in whatever browser there is, or in none: the URL was printed.
 
-    In a process of its own, because browsers write to the terminal and text browsers take it over.
+    In a process of its own, because browsers write to the terminal and text browsers take it over. It is told the
+    URL where no other user can read it; the browser's own command line is public on Linux (see `_peers`).
     """
     command = [sys.executable, "-I", "-c", "import webbrowser; webbrowser.open(input())"]
     silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
@@ -89,7 +93,8 @@ class BrowserWallet:
     the page is told when something else ends the work.
 
     ``Rejected`` where the person says no or the wallet's answer is not the account's signature; ``InvalidInput``
-    where the wallet cannot be used as it is; ``CouldNotCheck`` where nobody answers.
+    where the wallet cannot be used as it is; ``CouldNotCheck`` where nobody answers, ``LedgerUnavailable`` where by
+    then a transaction may have been sent.
     """
 
     def __init__(
@@ -119,7 +124,7 @@ class BrowserWallet:
         return self._address
 
     def show(self, words: Words) -> None:
-        """What the person reads on the page before the next thing is signed or sent."""
+        """What the person reads on the page before the next thing is signed, or before the very same is sent."""
         self._words = words
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
@@ -127,17 +132,21 @@ class BrowserWallet:
 
         A v of 0 or 1, as some hardware gives it, comes back as 27 or 28: evidence has one spelling for it.
         """
-        return self._signed(typed_data, typed_data, checked_statement(typed_data)[1])
+        message: dict[str, Any] = typed_data.get("message", {})
+        author = str(message.get("subject") or message.get("controller") or self.address)
+        return self._signed(typed_data, typed_data, checked_statement(typed_data)[1], author)
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
         """The same over a Safe's message, which is made here from this statement; the page shows the statement."""
         domain, digest = checked_statement(typed_data)
         wrapped = domain.chain_id, safe, digest
-        return self._signed(typed_data, safe_message(*wrapped), safe_digest(*wrapped))
+        return self._signed(typed_data, safe_message(*wrapped), safe_digest(*wrapped), safe)
 
-    def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes) -> bytes:
+    def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes, whose: str) -> bytes:
         address, exact = self.address, msgspec.json.encode(document).decode()
-        answer = self._ask(words_in(statement), "eth_signTypedData_v4", [address, exact])
+        shown, self._words = self._words or words_in(statement), None
+        words = replace(shown, whose="" if whose == address else whose)
+        answer = self._ask(words, "eth_signTypedData_v4", [address, exact])
         raw = _bytes(answer)
         trouble = _trouble(answer, raw) or ("" if recover(digest, raw) == unhex(address) else "foreign")
         if trouble:
@@ -149,25 +158,31 @@ class BrowserWallet:
         """Have the wallet send what the account pays for itself; the transaction's 0x hash.
 
         ``tx`` has JSON-RPC's names, numbers as integers. The nonce and the fees are the wallet's own business.
+        Once the wallet was asked, it may have sent it, unless it says clearly that it did not: ``LedgerUnavailable``.
         """
+        words = words_of_call(str(tx.get("data", "")))
+        # What was to be shown may be what somebody else signs, and this account only pays for.
+        if self._words is not None and self._words.act == words.act:
+            words = self._words
+        self._words = None
         plain = {name: tx[name] for name in ("to", "data", "value", "gas", "chainId") if name in tx}
         call = {name: hex(value) if isinstance(value, int) else value for name, value in plain.items()}
-        answer = self._ask(Words("Transaction"), "eth_sendTransaction", [{"from": self.address, **call}])
-        if answer in (None, "", "0x"):
-            self._fail("nothing")
+        answer = self._ask(words, "eth_sendTransaction", [{"from": self.address, **call}])
         if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", answer) is None:
-            self._fail("garbage")
+            self._fail("nothing" if answer in (None, "", "0x") else "garbage", maybe_sent=True)
         self.close("sent")
         return answer.lower()
 
-    def close(self, code: str = "stopped", detail: str = "") -> None:
-        """End the page, if one is open; it says how."""
-        if self._open is not None:
-            (page, server), self._open = self._open, None
-            try:
-                page.end(code, detail)
-            finally:
-                server.close()
+    def close(self, code: str = "stopped", detail: str = "") -> bool:
+        """End the page, if one is open; it says how. May the wallet have sent something that nobody knows of?"""
+        if self._open is None:
+            return False
+        (page, server), self._open = self._open, None
+        try:
+            page.end(code, detail)
+        finally:
+            server.close()
+        return page.asked
 
     def __enter__(self) -> BrowserWallet:
         return self
@@ -177,11 +192,11 @@ class BrowserWallet:
 
     def _close_after(self, error: BaseException | None) -> None:
         detail = str(error) if isinstance(error, ConsentError) else ""
-        self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail)
+        if self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail):
+            self._note(f"{_MAYBE[0].upper() + _MAYBE[1:]}. {_SEE}")
 
     def _ask(self, words: Words, method: str, params: list[Any]) -> Any:
-        shown, self._words = self._words or words, None
-        question = {"words": msgspec.to_builtins(shown), "method": method, "params": params}
+        question = {"words": msgspec.to_builtins(words), "method": method, "params": params}
         return self._said(stage="question", account=self.address, question=question)
 
     def _said(self, **state: Any) -> Any:
@@ -210,9 +225,10 @@ class BrowserWallet:
         self._opener(server.url)
         return page
 
-    def _fail(self, code: str) -> NoReturn:
+    def _fail(self, code: str, maybe_sent: bool = False) -> NoReturn:
         kind, message, advice = _ENDINGS[code]
-        self.close(code)
+        if self.close(code) or maybe_sent:
+            raise LedgerUnavailable(f"{message}; {_MAYBE}", _SEE)
         raise kind(message, advice)
 
 

@@ -1,108 +1,120 @@
 "use strict";
 // What comes from a brand or a wallet gets into the page as text (textContent, append), never as markup.
+// Each text is in English, then in French.
 
 const LANGUAGES = { en: "English", fr: "Français" };
 const TEXT = {
-  foot: ["Served by the terminal on this computer; nothing is loaded from elsewhere.", "Servi par le terminal de cet ordinateur ; rien n’est chargé d’ailleurs."],
-  left: ["{time} left", "encore {time}"],
-  more: ["More time", "Plus de temps"],
-  busy: ["One moment", "Un instant"],
-  connect: ["Choose your wallet", "Choisissez votre portefeuille"],
-  "connect.lead": ["Your key stays in it. Next you read what you are asked; nothing is signed before you agree.",
-    "Votre clé y reste. Vous lirez ensuite ce qui vous est demandé ; rien n’est signé sans votre accord."],
-  "connect.again": ["The one that holds {account}.", "Celui qui contient {account}."],
-  other: ["This browser’s wallet", "Portefeuille du navigateur"],
-  accounts: ["Choose an account", "Choisissez un compte"],
-  "accounts.lead": ["What one account signs can be told to be one person’s.", "Ce que signe un même compte se reconnaît comme d’une même personne."],
-  none: ["No wallet was found", "Aucun portefeuille trouvé"],
-  "none.lead": ["It may be switched off, or in another browser.", "Il est peut-être désactivé ou dans un autre navigateur."],
-  look: ["Look again", "Chercher à nouveau"],
-  elsewhere: ["Use another browser", "Utiliser un autre navigateur"],
-  Grant: ["{name} asks for your consent", "{name} demande votre consentement"],
-  Refusal: ["Say no to {name}", "Dire non à {name}"],
-  Request: ["Ask for consent", "Demander un consentement"],
-  Acceptance: ["Counter-sign a consent", "Contresigner un consentement"],
-  Revoke: ["Withdraw this consent", "Retirer ce consentement"],
-  RevokeAll: ["Withdraw everything", "Tout retirer"],
-  Retire: ["Retire this account", "Mettre ce compte hors d’usage"],
-  Transaction: ["Send a transaction", "Envoyer une transaction"],
-  Statement: ["Sign a statement", "Signer une déclaration"],
-  "Revoke.lead": ["It ends at once. Nobody needs to agree.", "Il prend fin aussitôt, sans l’accord de personne."],
-  "RevokeAll.lead": ["All that this account allowed until now ends at once.", "Tout ce que ce compte a autorisé jusqu’ici prend fin aussitôt."],
-  "Retire.lead": ["What this account signs is never believed again. There is no way back.", "Ce que ce compte signe ne sera plus jamais cru. C’est sans retour."],
-  someone: ["Somebody", "Quelqu’un"],
-  said: ["You sign this sentence", "Vous signez cette phrase"],
-  once: ["You had signed", "Vous aviez signé"],
-  who: ["Who asks", "Qui demande"],
-  whom: ["Given to", "Donné à"],
-  purposes: ["What for", "Pour quoi faire"],
-  data: ["Which data", "Quelles données"],
-  until: ["Until", "Jusqu’au"],
-  terms: ["Terms", "Conditions"],
-  handed: ["Handed over", "Ce qui est remis"],
-  "handed.some": ["The keys to what your vault holds of it, sealed to {name} ({size} bytes)", "Les clés de ce que contient votre coffre, scellées pour {name} ({size} octets)"],
-  "handed.nothing": ["Nothing yet: your vault holds none of it", "Rien pour l’instant : votre coffre n’en contient pas"],
-  stop: ["How to stop", "Comment arrêter"],
-  "stop.how": ["At any time, without a reason, free of charge: ", "À tout moment, sans raison, sans frais : "],
-  seen: ["What others see", "Ce que d’autres voient"],
-  "seen.hash": ["A hash on the chain that tells nobody anything", "Sur la chaîne, une empreinte qui ne dit rien à personne"],
-  "seen.account": ["The address {account}, and what it does here: on the chain, for ever", "L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours"],
-  brand: ["What {name} says about it", "Ce que {name} en dit"],
-  retention: ["How long it is kept", "Durée de conservation"],
-  recipients: ["Who receives it", "Destinataires"],
-  transfers: ["Where it goes", "Transferts"],
-  rights: ["Your rights", "Vos droits"],
-  withdrawal: ["Withdrawal", "Retrait"],
-  trace: ["The trace that stays", "La trace qui reste"],
-  exact: ["Exactly what your wallet receives", "Exactement ce que reçoit votre portefeuille"],
-  as: ["As {account}, on chain {chain}", "Avec {account}, sur la chaîne {chain}"],
-  sign: ["Sign with {wallet}", "Signer avec {wallet}"],
-  send: ["Send with {wallet}", "Envoyer avec {wallet}"],
-  no: ["Do not sign", "Ne pas signer"],
-  unsent: ["Do not send", "Ne pas envoyer"],
-  again: ["Try again", "Réessayer"],
-  cancel: ["Stop", "Arrêter"],
-  waiting: ["Go on in {wallet}. If no window opens, click its icon.", "Continuez dans {wallet}. Si rien ne s’ouvre, cliquez sur son icône."],
-  retry: ["Put that right in your wallet, then try again.", "Corrigez cela dans votre portefeuille, puis réessayez."],
-  rerun: ["You may close this page and run the command again.", "Vous pouvez fermer cette page et relancer la commande."],
-  close: ["You may close this page.", "Vous pouvez fermer cette page."],
-  "end.signed": ["Signed", "Signé"],
-  "end.sent": ["Sent", "Envoyé"],
-  "end.no": ["Nothing was signed", "Rien n’a été signé"],
-  "end.bad": ["That is of no use", "Cela ne convient pas"],
-  "end.gone": ["The terminal has ended", "Le terminal a terminé"],
-  "end.elsewhere": ["Go on in the other browser", "Continuez dans l’autre navigateur"],
-  "end.tokenless": ["This page needs its link", "Cette page a besoin de son lien"],
-  "end.taken": ["This page is open already", "Cette page est déjà ouverte"],
-  gone: ["See there what came of it.", "Voyez-y ce qu’il en est."],
-  "elsewhere.lead": ["Open this link there. It is good for one page.", "Ouvrez-y ce lien. Il vaut pour une seule page."],
-  tokenless: ["Open the one that your terminal shows.", "Ouvrez celui qu’affiche votre terminal."],
-  taken: ["Go on in the tab or browser that has it.", "Continuez dans l’onglet ou le navigateur qui l’a."],
-  signed: ["Your signature was checked. The terminal does the rest.", "Votre signature a été vérifiée. Le terminal fait le reste."],
-  sent: ["The terminal waits until the transaction is on the chain.", "Le terminal attend que la transaction soit sur la chaîne."],
-  "said-no": ["You said no.", "Vous avez dit non."],
-  rejected: ["You said no in your wallet.", "Vous avez dit non dans votre portefeuille."],
-  nothing: ["Your wallet returned nothing.", "Votre portefeuille n’a rien renvoyé."],
-  garbage: ["What your wallet returned makes no sense.", "Ce que votre portefeuille a renvoyé n’a pas de sens."],
-  length: ["Your wallet’s signature has not the 65 bytes of a plain account’s.", "La signature de votre portefeuille n’a pas les 65 octets d’un compte simple."],
-  "high-s": ["Your wallet’s signature has a form that no chain accepts (high s).", "La signature de votre portefeuille a une forme qu’aucune chaîne n’accepte (s élevé)."],
-  foreign: ["Your wallet signed with another account than {account}.", "Votre portefeuille a signé avec un autre compte que {account}."],
-  locked: ["Your wallet is locked, or still waits for an answer.", "Votre portefeuille est verrouillé ou attend encore une réponse."],
-  account: ["Your wallet offers {found}; this is for {account}.", "Votre portefeuille propose {found} ; ceci est pour {account}."],
-  "account-changed": ["Your wallet changed to {found}; this is for {account}.", "Votre portefeuille est passé à {found} ; ceci est pour {account}."],
-  chain: ["Your wallet stays on another chain than {chain}.", "Votre portefeuille reste sur une autre chaîne que {chain}."],
-  "chain-unknown": ["Your wallet does not know chain {chain}.", "Votre portefeuille ne connaît pas la chaîne {chain}."],
-  "chain-changed": ["Your wallet changed to another chain than {chain}.", "Votre portefeuille est passé à une autre chaîne que {chain}."],
-  disconnected: ["Your wallet has lost its connection.", "Votre portefeuille a perdu sa connexion."],
-  unsupported: ["Your wallet cannot do that.", "Votre portefeuille ne sait pas faire cela."],
-  wallet: ["Your wallet answered with an error. {detail}", "Votre portefeuille a répondu par une erreur. {detail}"],
-  timeout: ["The time is over.", "Le temps est écoulé."],
-  interrupted: ["It was interrupted in the terminal.", "Cela a été interrompu dans le terminal."],
-  stopped: ["The terminal stopped. {detail}", "Le terminal s’est arrêté. {detail}"],
+  foot: "Served by this computer’s terminal alone.|Servi par le seul terminal de cet ordinateur.",
+  left: "{time} left|encore {time}",
+  more: "More time|Plus de temps",
+  busy: "One moment|Un instant",
+  connect: "Choose your wallet|Choisissez votre portefeuille",
+  "connect.lead": "Your key stays in it; nothing is signed before you agree.|Votre clé y reste ; rien n’est signé sans votre accord.",
+  "connect.again": "The one that holds {account}.|Celui qui contient {account}.",
+  other: "This browser’s wallet|Portefeuille du navigateur",
+  accounts: "Choose an account|Choisissez un compte",
+  shared: "All brands to which one account signs see the same address.|Toutes les marques pour qui un même compte signe voient la même adresse.",
+  none: "No wallet was found|Aucun portefeuille trouvé",
+  "none.lead": "It may be switched off, or in another browser.|Il est peut-être désactivé ou dans un autre navigateur.",
+  look: "Look again|Chercher à nouveau",
+  elsewhere: "Use another browser|Utiliser un autre navigateur",
+  Grant: "{name} asks for your consent|{name} demande votre consentement",
+  Refusal: "Say no to {name}|Dire non à {name}",
+  Request: "Ask for consent|Demander un consentement",
+  Acceptance: "Counter-sign a consent|Contresigner un consentement",
+  Revoke: "Withdraw this consent|Retirer ce consentement",
+  RevokeAll: "Withdraw everything|Tout retirer",
+  Retire: "Retire this account|Mettre ce compte hors d’usage",
+  Anchor: "Put a hash on the chain|Inscrire une empreinte",
+  Opening: "End a grant in private|Mettre fin en privé",
+  Relayed: "Withdraw for another account|Retirer pour un autre compte",
+  Transaction: "Send a transaction|Envoyer une transaction",
+  Statement: "Sign a statement|Signer une déclaration",
+  "Revoke.lead": "It ends at once. Nobody needs to agree.|Il prend fin aussitôt, sans l’accord de personne.",
+  "RevokeAll.lead": "All that this account allowed until now ends at once.|Tout ce que ce compte a autorisé jusqu’ici prend fin aussitôt.",
+  "Retire.lead": "It is never believed again. There is no way back.|Il ne sera plus jamais cru. C’est sans retour.",
+  "Anchor.lead": "It tells nobody anything.|Elle ne dit rien à personne.",
+  "Opening.lead": "Nobody learns whose.|Nul n’apprend de qui.",
+  loose: "Nothing is sent now, but whoever has your signature can do this, for good.|Rien n’est envoyé, mais qui a votre signature peut le faire, sans retour.",
+  someone: "Somebody|Quelqu’un",
+  said: "You sign this sentence|Vous signez cette phrase",
+  theirs: "They signed|La personne a signé",
+  once: "You had signed|Vous aviez signé",
+  who: "Who asks|Qui demande",
+  from: "Given by|Donné par",
+  for: "For|Pour",
+  whom: "Given to|Donné à",
+  purposes: "What for|Pour quoi faire",
+  data: "Which data|Quelles données",
+  until: "Until|Jusqu’au",
+  terms: "Terms|Conditions",
+  handed: "Handed over|Ce qui est remis",
+  "handed.some": "The keys to what your vault holds of it, sealed to {name} ({size} bytes)|Les clés de ce qu’en contient votre coffre, scellées pour {name} ({size} octets)",
+  "handed.nothing": "Nothing yet: your vault has none of it|Rien encore : votre coffre n’en a pas",
+  stop: "How to stop|Comment arrêter",
+  "stop.how": "At any time, free of charge: |À tout moment, sans frais : ",
+  seen: "What others see|Ce que d’autres voient",
+  "seen.hash": "A hash on the chain that tells nobody anything|Sur la chaîne, une empreinte qui ne dit rien à personne",
+  "seen.account": "The address {account}, and what it does here: on the chain, for ever|L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours",
+  brand: "What {name} says about it|Ce que {name} en dit",
+  retention: "How long it is kept|Durée de conservation",
+  recipients: "Who receives it|Destinataires",
+  transfers: "Where it goes|Transferts",
+  rights: "Your rights|Vos droits",
+  withdrawal: "Withdrawal|Retrait",
+  trace: "The trace that stays|La trace qui reste",
+  exact: "Exactly what your wallet receives|Exactement ce que reçoit votre portefeuille",
+  as: "As {account}, on chain {chain}|Avec {account}, sur la chaîne {chain}",
+  sign: "Sign with {wallet}|Signer avec {wallet}",
+  send: "Send with {wallet}|Envoyer avec {wallet}",
+  no: "Do not sign|Ne pas signer",
+  unsent: "Do not send|Ne pas envoyer",
+  again: "Try again|Réessayer",
+  cancel: "Stop|Arrêter",
+  waiting: "Go on in {wallet}. If no window opens, click its icon.|Continuez dans {wallet}. Si rien ne s’ouvre, cliquez sur son icône.",
+  retry: "Put that right, then try again.|Corrigez cela, puis réessayez.",
+  rerun: "You may close this page and run the command again.|Vous pouvez fermer cette page et relancer la commande.",
+  close: "You may close this page.|Vous pouvez fermer cette page.",
+  "end.signed": "Signed|Signé",
+  "end.sent": "Sent|Envoyé",
+  "end.no": "Nothing was signed|Rien n’a été signé",
+  "end.unclear": "It may have been sent|Peut-être envoyé",
+  "end.bad": "That is of no use|Cela ne convient pas",
+  "end.gone": "The terminal has ended|Le terminal a terminé",
+  "end.elsewhere": "Go on in the other browser|Continuez dans l’autre navigateur",
+  "end.tokenless": "This page needs its link|Cette page a besoin de son lien",
+  "end.taken": "This page is open already|Cette page est déjà ouverte",
+  unclear: "See in your wallet. Sending it again does no harm.|Voyez dans votre portefeuille. L’envoyer à nouveau ne nuit pas.",
+  gone: "See there what came of it.|Voyez-y ce qu’il en est.",
+  "elsewhere.lead": "Open this link there. It is good for one page.|Ouvrez-y ce lien. Il vaut pour une seule page.",
+  tokenless: "Open the one that your terminal shows.|Ouvrez celui qu’affiche votre terminal.",
+  taken: "Go on in the tab or browser that has it.|Continuez dans l’onglet ou le navigateur qui l’a.",
+  signed: "It was checked. The terminal does the rest.|Elle a été vérifiée. Le terminal fait le reste.",
+  sent: "The terminal waits for the chain.|Le terminal attend la chaîne.",
+  "said-no": "You said no.|Vous avez dit non.",
+  rejected: "You said no in your wallet.|Vous avez dit non dans votre portefeuille.",
+  nothing: "Your wallet returned nothing.|Le portefeuille n’a rien renvoyé.",
+  garbage: "Its answer makes no sense.|Sa réponse n’a pas de sens.",
+  length: "This signature has not 65 bytes.|Cette signature n’a pas 65 octets.",
+  "high-s": "No chain accepts such a signature (high s).|Aucune chaîne n’accepte une telle signature (s élevé).",
+  foreign: "Another account than {account} signed.|Un autre compte que {account} a signé.",
+  locked: "Your wallet is locked, or still waits for an answer.|Le portefeuille est verrouillé ou attend encore une réponse.",
+  account: "Your wallet offers {found}; this is for {account}.|Le portefeuille propose {found} ; ceci est pour {account}.",
+  "account-changed": "Your wallet changed to {found}; this is for {account}.|Le portefeuille est passé à {found} ; ceci est pour {account}.",
+  chain: "Your wallet stays on another chain than {chain}.|Le portefeuille reste sur une autre chaîne que {chain}.",
+  "chain-unknown": "Your wallet does not know chain {chain}.|Le portefeuille ne connaît pas la chaîne {chain}.",
+  "chain-changed": "Your wallet left chain {chain}.|Le portefeuille a quitté la chaîne {chain}.",
+  disconnected: "Your wallet has lost its connection.|Le portefeuille a perdu sa connexion.",
+  unsupported: "Your wallet cannot do that.|Le portefeuille ne sait pas faire cela.",
+  wallet: "Your wallet answered with an error. {detail}|Le portefeuille a répondu par une erreur. {detail}",
+  timeout: "The time is over.|Le temps est écoulé.",
+  interrupted: "It was interrupted in the terminal.|Interrompu dans le terminal.",
+  stopped: "The terminal stopped. {detail}|Le terminal s’est arrêté. {detail}",
 };
 
 const $ = (id) => document.getElementById(id);
 const ui = { turn: 0, deadline: 0 };
+const SEND = "eth_sendTransaction";
 const wallets = new Map();
 const heard = new WeakSet();
 const store = sessionStorage;
@@ -110,8 +122,7 @@ let key = "";
 let language = store.language ?? navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES) ?? "en";
 
 function t(name, values = {}) {
-  const text = TEXT[name][language === "fr" ? 1 : 0];
-  return text.replace(/\{(\w+)\}/g, (_, member) => values[member] ?? "");
+  return TEXT[name].split("|")[language === "fr" ? 1 : 0].replace(/\{(\w+)\}/g, (_, member) => values[member] ?? "");
 }
 
 function h(tag, given, ...children) {
@@ -138,8 +149,7 @@ function draw(focus = true) {
   const { view, actions = [] } = shown();
   $("view").replaceChildren(...view.filter(Boolean));
   $("actions").replaceChildren(...actions);
-  $("foot").textContent = t("foot");
-  $("more").textContent = t("more");
+  for (const id of ["foot", "more"]) $(id).textContent = t(id);
   $("languages").replaceChildren(...Object.entries(LANGUAGES).map(([tag, name]) =>
     h("button", { type: "button", class: "plain", lang: tag, "aria-pressed": String(tag === language), click: () => speak(tag) }, name)));
   heading().tabIndex = -1;
@@ -188,48 +198,54 @@ function noneView() {
 
 function accountsView() {
   const list = choices(ui.offered.map((account) => h("code", null, account)), (index) => choose(ui.offered[index]));
-  return { view: [...head("accounts", {}, "accounts.lead"), list], actions: [button(t("cancel"), giveUp, "plain")] };
+  return { view: [...head("accounts", {}, "shared"), list], actions: [button(t("cancel"), giveUp, "plain")] };
 }
 
 function questionView() {
   const { words, method, params } = ui.state.question;
   const name = named(words);
-  const sends = method === "eth_sendTransaction";
+  const sends = method === SEND;
   const exact = sends ? params[0] : JSON.parse(params[1]);
-  const values = { account: short(ui.state.account), wallet: ui.wallet.name, chain: ui.state.chain.id };
+  const values = { ...about(), wallet: ui.wallet.name };
+  const lead = words.bare && ENDINGS.includes(words.act) ? "loose" : `${words.act}.lead`;
   return {
     view: [
-      ...head(words.act in TEXT ? words.act : "Statement", { name }, `${words.act}.lead` in TEXT ? `${words.act}.lead` : null),
-      words.sentence && h("figure", null, h("figcaption", null, t(words.act === "Revoke" ? "once" : "said")), h("blockquote", { lang: words.language, dir: "auto" }, words.sentence)),
+      ...head(words.act in TEXT ? words.act : "Statement", { name }, lead in TEXT && lead),
+      words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs" }[words.act] ?? "said")), theirs(words, "blockquote", words.sentence)),
       h("dl", null, rows(words, name)),
-      words.texts.length > 0 && h("details", null, h("summary", null, t("brand", { name })), h("dl", null, words.texts.map(([what, text]) =>
-        row(what, h("span", { lang: words.language, dir: "auto" }, text))))),
-      h("details", null, h("summary", null, t("exact")), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),
+      words.texts.length > 0 && fold(t("brand", { name }), h("dl", null, words.texts.map(([what, text]) => row(what, theirs(words, "span", text))))),
+      fold(t("exact"), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),
       h("p", { class: "as" }, t("as", values)),
     ],
     actions: [button(t(sends ? "send" : "sign", values), sign, "main"), button(t(sends ? "unsent" : "no"), giveUp)],
   };
 }
 
+// What the brand wrote, marked as the language that it is in.
+const theirs = (words, tag, text) => h(tag, { lang: words.language, dir: "auto" }, text);
+const ENDINGS = ["Revoke", "RevokeAll", "Retire"];
+
 function rows(words, name) {
-  const { act, payer } = words;
-  const account = ui.state.account;
+  const { act, payer, whose } = words;
   const terms = (list) => list.length && h("ul", null, list.map(([term, label]) =>
-    h("li", null, label && h("span", { lang: words.language, dir: "auto" }, label), " ", h("code", null, term))));
-  const open = payer || ["Revoke", "RevokeAll", "Retire", "Transaction"].includes(act);
-  const seen = open ? "seen.account" : ["Grant", "Refusal"].includes(act) && "seen.hash";
+    h("li", null, label && theirs(words, "span", label), " ", h("code", null, term))));
+  const answers = ["Grant", "Refusal"].includes(act);
+  const sends = ui.state.question.method === SEND;
+  const seen = payer || sends || (ENDINGS.includes(act) && !words.bare) ? "seen.account" : (answers || act === "Acceptance") && "seen.hash";
   return [
-    row(act === "Revoke" ? "whom" : "who", words.account && [words.name, " ", h("span", { class: "soft" }, words.domain), h("code", { class: "block" }, words.account)]),
+    row("for", whose && h("code", null, whose)),
+    row({ Revoke: "whom", Acceptance: "from" }[act] ?? "who", words.account && [words.name, " ", h("span", { class: "soft" }, words.domain), h("code", { class: "block" }, words.account)]),
     row("purposes", terms(words.purposes)),
     row("data", terms(words.data)),
     row("until", words.until && moment(words.until)),
     row("handed", words.handed !== null && t(words.handed ? "handed.some" : "handed.nothing", { name, size: words.handed.toLocaleString(language) })),
     row("stop", act === "Grant" && [t("stop.how"), h("code", null, "consent revoke")]),
-    row("seen", seen && t(seen, { account: payer || account })),
+    row("seen", seen && [t(seen, { account: payer || (!sends && whose) || ui.state.account }), answers && h("p", null, t("shared"))]),
     row("terms", words.terms && h("code", null, words.terms)),
   ];
 }
 
+const fold = (title, content) => h("details", null, h("summary", null, title), content);
 const row = (name, content) => content && h("div", null, h("dt", null, t(name)), h("dd", null, content));
 // A Date ends in the year 275760.
 const moment = (seconds) => seconds > 8.64e12 ? `${seconds} s` : `${new Intl.DateTimeFormat(language === "fr" ? "fr-FR" : "en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(seconds * 1000)} UTC`;
@@ -238,15 +254,15 @@ const BAD = ["nothing", "garbage", "length", "high-s", "foreign"];
 
 function endView() {
   const { code, detail, token } = ui.end;
-  const kind = `end.${code}` in TEXT ? code : BAD.includes(code) ? "bad" : "no";
   const good = ["signed", "sent"].includes(code);
+  const kind = !good && ui.state?.asked ? "unclear" : `end.${code}` in TEXT ? code : BAD.includes(code) ? "bad" : "no";
   const mark = h("p", { class: good ? "sign good" : "sign", "aria-hidden": "true" }, good ? "✓" : "×");
   if (token) {
     const link = h("input", { readonly: "readonly", value: `${location.origin}/#${token}`, "aria-label": t("elsewhere.lead"), focus: () => link.select() });
     return { view: [...head("end.elsewhere", null, "elsewhere.lead"), link] };
   }
   const ended = good || ["no", "bad"].includes(kind);
-  const after = good || ["said-no", "rejected"].includes(code) ? "close" : ended && "rerun";
+  const after = kind === "unclear" ? kind : good || ["said-no", "rejected"].includes(code) ? "close" : ended && "rerun";
   return { view: [ended && mark, ...head(`end.${kind}`, null, code, { ...about(), ...ui.values, detail: detail || ui.values?.detail }), after && h("p", { class: "soft" }, t(after))] };
 }
 
@@ -269,11 +285,12 @@ const ANNOUNCED = [120, 30];
 
 function drawTime() {
   const left = Math.max(0, (ui.deadline - performance.now()) / 1000);
-  $("time").hidden = !ui.state || Boolean(ui.end);
+  const runs = ui.state && !ui.end;
+  $("time").hidden = !runs;
   $("more").hidden = left > ANNOUNCED[0];
   $("clock").textContent = t("left", { time: clock(left) });
   const passed = ANNOUNCED.filter((mark) => left <= mark).length;
-  if (ui.state && !ui.end && passed > (ui.passed ?? 0)) $("times").textContent = t("left", { time: clock(left) });
+  if (runs && passed > (ui.passed ?? 0)) $("times").textContent = t("left", { time: clock(left) });
   ui.passed = passed;
 }
 
@@ -302,14 +319,17 @@ async function begin() {
 }
 
 async function follow() {
-  while (!ui.end) {
+  for (let failed = 0; !ui.end; ) {
     let state;
     try {
       state = await post("state", ui.state?.number ?? 0);
+      failed = 0;
     } catch (status) {
-      // A page that is being reloaded fails here too, and must not say goodbye.
-      await new Promise((go) => setTimeout(go, 300));
-      return finish({ code: typeof status === "number" ? "tokenless" : "gone" });
+      // A page that is being reloaded fails here too, and must not say goodbye; a computer that wakes up tries again.
+      await new Promise((go) => setTimeout(go, 500));
+      if (typeof status === "number") return finish({ code: "tokenless" });
+      if (++failed > 4) return finish({ code: "gone" });
+      continue;
     }
     take(state);
   }
@@ -345,10 +365,8 @@ async function elsewhere() {
 
 // The wallet
 
-class Trouble {
-  constructor(code, values) {
-    Object.assign(this, { code, values });
-  }
+function Trouble(code, values) {
+  Object.assign(this, { code, values });
 }
 
 const CODES = { 4001: "rejected", 4100: "locked", "-32002": "locked", 4200: "unsupported", "-32601": "unsupported", 4900: "disconnected", 4901: "disconnected" };
@@ -438,13 +456,13 @@ function choose(account) {
 function listen({ provider }) {
   if (!provider.on || heard.has(provider)) return;
   heard.add(provider);
-  const asked = () => ui.wallet?.provider === provider && ui.state.stage === "question" && !ui.end;
-  provider.on("accountsChanged", (accounts) => {
-    if (asked() && !accounts?.some((one) => same(one, ui.state.account)))
-      trouble(accounts?.length ? new Trouble("account-changed", { found: short(String(accounts[0])) }) : new Trouble("locked"));
-  });
-  provider.on("chainChanged", (chain) => asked() && Number(chain) !== ui.state.chain.id && trouble(new Trouble("chain-changed")));
-  provider.on("disconnect", () => asked() && trouble(new Trouble("disconnected")));
+  const changed = (code, found) => {
+    if (ui.wallet?.provider === provider && ui.state.stage === "question" && !ui.end) trouble(new Trouble(code, { found }));
+  };
+  provider.on("accountsChanged", (accounts) => accounts?.some((one) => same(one, ui.state.account)) ||
+    changed(accounts?.length ? "account-changed" : "locked", short(String(accounts?.[0]))));
+  provider.on("chainChanged", (chain) => Number(chain) === ui.state.chain.id || changed("chain-changed"));
+  provider.on("disconnect", () => changed("disconnected"));
 }
 
 function sign() {
@@ -453,8 +471,14 @@ function sign() {
     await onChain();
     if (!current()) return;
     const { method, params } = ui.state.question;
-    const answer = await request(method, params);
-    if (current()) await post("answer", typeof (answer ?? "") === "string" ? answer : "?");
+    const sends = method === SEND;
+    // From here on it may be sent, whatever ends the page, unless the wallet says clearly that it was not.
+    if (sends) await post("asked", 1);
+    const answer = await request(method, params).catch(async (error) => {
+      if (sends && ["rejected", "unsupported"].includes(troubleOf(error).code)) await post("asked", -1).catch(() => {});
+      throw error;
+    });
+    if (current() || (sends && answer)) await post("answer", typeof (answer ?? "") === "string" ? answer : "?");
   });
 }
 

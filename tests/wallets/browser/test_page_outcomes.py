@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from registry.cli.exits import exit_code
-from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
 from registry.core.recovery import recover
 from registry.core.scalars import to_hex, unhex
 from registry.core.typeddata import digest, parse_typed_data
@@ -252,7 +253,7 @@ class TestInTheMiddle:
     CASES = (
         ("accountsChanged", [BOB], "Your wallet changed to 0x7099…79C8", "account was changed"),
         ("accountsChanged", [], "Your wallet is locked", "is locked"),
-        ("chainChanged", "0x1", "Your wallet changed to another chain", "chain was changed"),
+        ("chainChanged", "0x1", "Your wallet left chain 31337", "chain was changed"),
         ("disconnect", {"code": 4900}, "lost its connection", "lost its connection"),
     )
 
@@ -286,7 +287,7 @@ class TestInTheMiddle:
         sitting = sit().sign()
         sitting.page.get_by_text("Go on in Marmot.").wait_for()
         emit(sitting.page, stub, "chainChanged", "0x1")
-        sitting.problem("another chain")
+        sitting.problem("left chain")
         stub.answers = {}
         sitting.click("Try again")
         sitting.signed()
@@ -463,13 +464,165 @@ class TestTransactions:
         (sent,) = [params for method, params in stub.asked if method == "eth_sendTransaction"]
         assert sent == [{"from": ALICE, "to": BOB, "data": "0x", "value": "0x5", "gas": "0x5208", "chainId": "0x7a69"}]
 
-    @pytest.mark.parametrize(("answer", "text"), [(None, "returned nothing"), ("0x12", "makes no sense")])
-    def test_no_hash(self, browse: Browse, stub: Stub, answer: Any, text: str) -> None:
-        stub.answers["eth_sendTransaction"] = answer
-        sitting = Sitting(browse, stub, work=lambda wallet: wallet.send_transaction({"to": BOB}))
-        sitting.click("Marmot")
+    def test_the_hash_counts_whatever_changed_meanwhile(self, sends: Sends, stub: Stub) -> None:
+        """What was sent is sent: its hash is not lost because the wallet moved on before it answered."""
+        asked = threading.Event()
+
+        def slow(_params: Any) -> str:
+            emit(sitting.page, stub, "chainChanged", "0x1")
+            asked.set()
+            return HASH
+
+        stub.answers["eth_sendTransaction"] = slow
+        sitting = sends()
         sitting.click("Send with Marmot")
-        assert isinstance(sitting.ends("That is of no use", text), Rejected)
+        sitting.page.get_by_role("heading", name="Sent", exact=True).wait_for()
+        assert asked.is_set() and sitting.terminal.result() == HASH
+
+
+HASH = "0x" + "ab" * 32
+MAYBE = "the wallet may have sent the transaction"
+
+
+@pytest.fixture
+def sends(browse: Browse, stub: Stub) -> Callable[..., Sitting]:
+    """Somebody is about to send a transaction."""
+
+    def start(**options: Any) -> Sitting:
+        sitting = Sitting(browse, stub, work=lambda wallet: wallet.send_transaction({"to": BOB}), **options)
+        sitting.click("Marmot")
+        sitting.page.get_by_role("button", name="Send with Marmot").wait_for()
+        return sitting
+
+    return start
+
+
+Sends = Callable[..., Sitting]
+
+
+class TestWhatMayHaveBeenSent:
+    """Once the wallet was asked, nobody says "nothing was sent" who does not know it (`Submitter`)."""
+
+    def unclear(self, sitting: Sitting, text: str) -> None:
+        error = sitting.ends("It may have been sent", text)
+        sitting.page.get_by_text("Sending it again does no harm.").wait_for()
+        assert isinstance(error, LedgerUnavailable) and MAYBE in str(error) and exit_code(error) == 3
+        assert "See in the wallet" in error.advice
+
+    def waits(self, sitting: Sitting, stub: Stub) -> Sitting:
+        stub.answers["eth_sendTransaction"] = NEVER
+        sitting.click("Send with Marmot")
+        sitting.page.get_by_text("Go on in Marmot.").wait_for()
+        for _ in range(100):
+            if "eth_sendTransaction" in stub.methods():
+                return sitting
+            sitting.page.wait_for_timeout(50)
+        raise AssertionError(stub.methods())
+
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            (None, "returned nothing"),
+            ("", "returned nothing"),
+            ("0x12", "makes no sense"),
+            ("sent!", "makes no sense"),
+            ({"hash": HASH}, "makes no sense"),
+        ],
+    )
+    def test_no_hash(self, sends: Sends, stub: Stub, answer: Any, text: str) -> None:
+        stub.answers["eth_sendTransaction"] = answer
+        sitting = sends()
+        sitting.click("Send with Marmot")
+        self.unclear(sitting, text)
+
+    def test_the_time_runs_out(self, sends: Sends, stub: Stub) -> None:
+        sitting = self.waits(sends(), stub)
+        sitting.hurry(0.5)
+        self.unclear(sitting, "The time is over.")
+
+    def test_the_page_is_closed(self, sends: Sends, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
+        sitting = self.waits(sends(), stub)
+        sitting.page.close()
+        error = sitting.terminal.error()
+        assert isinstance(error, LedgerUnavailable) and "closed" in str(error) and MAYBE in str(error)
+
+    def test_the_page_is_loaded_again(self, sends: Sends, stub: Stub) -> None:
+        """The new page knows of it."""
+        sitting = self.waits(sends(), stub)
+        sitting.page.reload()
+        sitting.click("Marmot")
+        sitting.click("Do not send")
+        self.unclear(sitting, "You said no.")
+
+    @pytest.mark.parametrize("code", [-32603, -32000, 4100, -32002, 4900])
+    def test_an_error(self, sends: Sends, stub: Stub, code: int) -> None:
+        stub.answers["eth_sendTransaction"] = raising(code)
+        sitting = sends()
+        sitting.click("Send with Marmot")
+        sitting.page.locator("#note.problem").wait_for()
+        sitting.click("Do not send")
+        self.unclear(sitting, "Your wallet")
+
+    def test_something_changes(self, sends: Sends, stub: Stub) -> None:
+        sitting = self.waits(sends(), stub)
+        emit(sitting.page, stub, "accountsChanged", [BOB])
+        sitting.problem("Your wallet changed to")
+        sitting.click("Do not send")
+        self.unclear(sitting, "Your wallet changed to")
+
+    def test_no_on_the_page_comes_too_late(self, sends: Sends, stub: Stub) -> None:
+        sitting = self.waits(sends(), stub)
+        sitting.click("Do not send")
+        self.unclear(sitting, "You said no.")
+
+    def test_a_no_to_the_second_is_none_to_the_first(self, sends: Sends, stub: Stub) -> None:
+        stub.answers["eth_sendTransaction"] = raising(-32603)
+        sitting = sends()
+        sitting.click("Send with Marmot")
+        sitting.page.locator("#note.problem").wait_for()
+        stub.answers["eth_sendTransaction"] = raising(4001)
+        sitting.click("Try again")
+        self.unclear(sitting, "You said no in your wallet.")
+
+    def test_the_terminal_is_killed(self, sends: Sends, stub: Stub) -> None:
+        sitting = self.waits(sends(), stub)
+        assert sitting.terminal.wallet._open is not None
+        page, server = sitting.terminal.wallet._open
+        server.close()
+        sitting.page.get_by_role("heading", name="It may have been sent").wait_for()
+        page.say("stop", "said-no")
+        assert isinstance(sitting.terminal.error(), LedgerUnavailable)
+
+
+class TestWhatWasNotSent:
+    """Before the wallet was asked, and after its clear no, it stays as it is with signatures."""
+
+    def test_no_on_the_page(self, sends: Sends, stub: Stub) -> None:
+        sitting = sends()
+        sitting.click("Do not send")
+        assert isinstance(sitting.ends("Nothing was signed", "You said no."), Rejected)
+        assert "eth_sendTransaction" not in stub.methods()
+
+    def test_the_time_runs_out(self, sends: Sends) -> None:
+        sitting = sends()
+        sitting.hurry(0.5)
+        error = sitting.ends("Nothing was signed", "The time is over.")
+        assert isinstance(error, CouldNotCheck) and not isinstance(error, LedgerUnavailable)
+
+    def test_no_in_the_wallet(self, sends: Sends, stub: Stub) -> None:
+        stub.answers["eth_sendTransaction"] = raising(4001)
+        sitting = sends()
+        sitting.click("Send with Marmot")
+        assert isinstance(sitting.ends("Nothing was signed", "You said no in your wallet."), Rejected)
+
+    def test_a_wallet_that_cannot(self, sends: Sends, stub: Stub) -> None:
+        stub.answers["eth_sendTransaction"] = raising(4200)
+        sitting = sends()
+        sitting.click("Send with Marmot")
+        sitting.problem("cannot do that")
+        sitting.click("Do not send")
+        assert isinstance(sitting.ends("Nothing was signed", "Your wallet cannot do that."), InvalidInput)
 
 
 def test_every_ending_has_words_on_the_page(browse: Browse) -> None:
@@ -479,7 +632,8 @@ def test_every_ending_has_words_on_the_page(browse: Browse) -> None:
 
     source = (files("registry.wallets") / "page" / "page.js").read_text("utf-8")
     table = source[source.index("const TEXT = ") + len("const TEXT = ") : source.index("};\n\nconst $") + 1]
-    texts: dict[str, list[str]] = page.evaluate(f"() => ({table})")
+    given: dict[str, str] = page.evaluate(f"() => ({table})")
+    texts = {name: text.split("|") for name, text in given.items()}
     assert all(len(pair) == 2 and all(pair) for pair in texts.values())
     for language in (0, 1):
         said = [texts[code][language] for code in _ENDINGS if code not in ("closed", "none", "stranger")]

@@ -9,13 +9,15 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
 from registry.wallets import _page, _pageserver, _peers, browser
 from registry.wallets._pageserver import MAX_BODY
 from registry.wallets.browser import BrowserWallet
@@ -239,6 +241,105 @@ class TestWhatMayBeAsked:
         error = terminal.error()
         assert isinstance(error, InvalidInput) and str(error) == "the wallet answered with an error"
         assert terminal.notes[1:] == [f"On the page: {error}. {error.advice}"]
+
+
+class TestWhatMayHaveBeenSent:
+    @pytest.fixture
+    def client(self, terminal: Terminal) -> Client:
+        """Its own page, at the question."""
+        client = Client(terminal.url)
+        client.claim()
+        client.tell("account", ALICE)
+        while client.state()["stage"] != "question":
+            pass
+        return client
+
+    @pytest.fixture
+    def terminal(self) -> Iterator[Terminal]:
+        terminal = Terminal(lambda wallet: (wallet.address, wallet.send_transaction({"to": ALICE})))
+        yield terminal
+        terminal.wallet.close()
+
+    def test_the_page_says_so_before_it_asks(self, terminal: Terminal, client: Client) -> None:
+        assert client.tell("asked", 1) == 200
+        assert client.state()["asked"] == 1
+        assert client.tell("stop", "said-no") == 200
+        client.state(99)
+        assert isinstance(terminal.error(), LedgerUnavailable)
+
+    def test_and_when_it_was_not(self, terminal: Terminal, client: Client) -> None:
+        assert [client.tell("asked", told) for told in (1, -1)] == [200, 200]
+        client.tell("stop", "rejected")
+        client.state(99)
+        assert isinstance(terminal.error(), Rejected)
+
+    @pytest.mark.parametrize("told", [0, 2, -2, None, "1"])
+    def test_nothing_else_is_counted(self, client: Client, told: Any) -> None:
+        assert client.tell("asked", told) == 404
+
+    def test_nobody_asks_a_wallet_once_the_terminal_has_given_up(self) -> None:
+        page = _page.Page(0.0)
+        page.put(stage="question")
+        assert page.ask(1)
+        page = _page.Page(0.0)
+        page.put(stage="question")
+        assert page.wait() == ("stop", "timeout")
+        assert not page.ask(1) and not page.asked
+
+    def test_interrupted_in_the_terminal(self) -> None:
+        notes: list[str] = []
+        wallet = BrowserWallet(1, note=notes.append, account=ALICE, opener=lambda url: None)
+
+        def interrupt() -> Any:
+            assert wallet._open is not None
+            assert wallet._open[0].ask(1)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt), wallet:
+            patch.setattr(_page.Page, "wait", lambda page: interrupt())
+            wallet.send_transaction({"to": ALICE})
+        assert notes[-1].startswith("The wallet may have sent the transaction.")
+
+
+class TestSilence:
+    def test_a_browser_that_crashed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing said goodbye: found long before the time limit."""
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.6)
+        terminal = Terminal(signing(*demo_grant()))
+        client = Client(terminal.url)
+        client.claim()
+        for _ in range(4):  # a page that asks for news is there
+            client.state()
+        error = terminal.error()
+        assert isinstance(error, CouldNotCheck) and "closed" in str(error)
+
+    def test_a_page_that_asks_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.6)
+        terminal = Terminal(signing(*demo_grant()), seconds=30)
+        client = Client(terminal.url)
+        client.claim()
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            assert client.state(99)["stage"] == "account"
+        terminal.wallet.close()
+        assert terminal.error()
+
+    def test_before_anybody_came_only_the_time_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.0)
+        assert _page.Page(0.5).wait() == ("stop", "timeout")
+
+    def test_a_computer_that_slept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The clock jumps over an hour; the page has not been silent for it."""
+        page = _page.Page(100_000.0)
+        assert page.claim(page.token)
+        real, jump = time.monotonic, [0.0]
+        monkeypatch.setattr(_page.time, "monotonic", lambda: real() + jump[0])
+        waiting = ThreadPoolExecutor(1).submit(page.wait)
+        jump[0] = 3_600.0
+        with pytest.raises(FutureTimeout):
+            waiting.result(1.0)
+        page.say("account", ALICE)
+        assert waiting.result(5.0) == ("account", ALICE)
 
 
 class TestOtherUsers:
