@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from registry.cli.session import Session
-from registry.cli.wallets import is_named, named_party, party, refuse_wallets
+from registry.cli.wallets import is_named, named_party, party, refuse_wallets, say_payer
 from registry.core.errors import InvalidInput, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -147,3 +147,25 @@ def brand_names(session: Session) -> dict[str, str]:
     """What brands call themselves in the notices that are kept here, by their accounts."""
     notices = (evidence.parsed_notice for _, evidence in session.home.kept())
     return {notice.controller.account: notice.controller.name for notice in notices if notice is not None}
+
+
+def say_account(session: Session, party: Party, controller: str) -> None:
+    """Who will be seen, by whom: before a person agrees."""
+    known = "an account of yours that only this brand knows"
+    if is_named(session):
+        others = _who_know(session, party.address, controller)
+        if others:
+            known = f"which {others} can recognise: you granted to them with it too"
+        else:
+            known = "a wallet that you named: all brands to which it signs see this same address"
+    session.out.note(f"You sign as {party.address}, {known}.")
+    say_payer(session, party)
+    session.out.note("")
+
+
+def _who_know(session: Session, account: str, controller: str) -> str:
+    """The other brands that have this account's signature, by name."""
+    messages = [evidence.statement.message for _, evidence in session.home.kept() if evidence.author == account]
+    others = sorted({message.controller for message in messages} - {controller})
+    names = brand_names(session) if others else {}
+    return ", ".join(names.get(other, other) for other in others)

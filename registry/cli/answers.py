@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.accounts import brand_names, party_for
+from registry.cli.accounts import party_for, say_account
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
@@ -15,13 +15,12 @@ from registry.cli.wallets import (
     Contract,
     Wallets,
     is_asked_on_page,
-    is_named,
     named_party,
     reading_party,
     say_payer,
     show,
 )
-from registry.cli.words import proposal_lines, receipt_json, receipt_rows, terms
+from registry.cli.words import evidence_rows, proposal_lines, receipt_json, receipt_rows, terms
 from registry.core.errors import ConsentError
 from registry.core.times import moment
 
@@ -189,9 +188,10 @@ def accept(
     """
     from registry.client.accepting import accept as countersign
 
-    raw, controller = _evidence_bytes(session, file)
-    party = named_party(session, controller)
+    raw, evidence = _evidence(session, file)
+    party = named_party(session, evidence.statement.message.controller)
     session.say_place()
+    _show_grant(session, evidence, party)
     say_payer(session, party)
     with session.out.working("verifying and counter-signing"):
         done = countersign(party, raw)
@@ -212,20 +212,30 @@ def open_(
     """
     from registry.client.accepting import open_data
 
-    raw, controller = _evidence_bytes(session, file)
-    party = reading_party(session, controller)
+    raw, evidence = _evidence(session, file)
+    party = reading_party(session, evidence.statement.message.controller)
     with session.out.working("fetching and opening"):
         opened = open_data(party, raw, out)
     document = {"files": [{"path": str(o.path), "bytes": o.size, "category": o.category} for o in opened]}
     session.out.result(document, [f"{o.path}  {o.size:,} bytes  {o.category}" for o in opened])
 
 
-def _evidence_bytes(session: Session, file: str) -> tuple[bytes, str]:
-    """The file's bytes, if they are evidence, and its controller: said before a passphrase is asked for."""
+def _evidence(session: Session, file: str) -> tuple[bytes, Evidence]:
+    """The file's bytes, and the evidence that they are: said before a passphrase is asked for."""
     from registry.core.evidence import parse_evidence
 
     raw = session.home.find(file)
-    return raw, parse_evidence(raw).statement.message.controller
+    return raw, parse_evidence(raw)
+
+
+def _show_grant(session: Session, grant: Evidence, party: Party) -> None:
+    """What is counter-signed: the wallet itself sees no more than the grant's hash."""
+    from registry.client.showing import acceptance_words
+
+    show(session, acceptance_words(grant, party.sender.address if party.sender else ""))
+    if session.flags.get("wallets") and not is_asked_on_page(session, party.wallet):
+        for line in table(evidence_rows(grant)):
+            session.out.note(line)
 
 
 def _request_bytes(file: Path) -> bytes:
@@ -248,7 +258,7 @@ def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], 
                 session.say_place()
             else:
                 _show(session, proposal)
-            _show_account(session, party, proposal.message.controller)
+            say_account(session, party, proposal.message.controller)
             agreed = on_page or yes or ask_yes("Sign it?")
         if agreed:
             session.out.progress("signing and anchoring")
@@ -264,27 +274,6 @@ def _show(session: Session, proposal: Proposal) -> None:
     if session.place is not None:
         session.say_place()
         session.out.note("")
-
-
-def _show_account(session: Session, party: Party, controller: str) -> None:
-    """Who will be seen, by whom: before a person agrees."""
-    known = "an account of yours that only this brand knows"
-    if is_named(session):
-        others = _who_know(session, party.address, controller)
-        known = (
-            f"which {others} can recognise: you granted to them with it too" if others else "a wallet that you named"
-        )
-    session.out.note(f"You sign as {party.address}, {known}.")
-    say_payer(session, party)
-    session.out.note("")
-
-
-def _who_know(session: Session, account: str, controller: str) -> str:
-    """The other brands that have this account's signature, by name."""
-    messages = [evidence.statement.message for _, evidence in session.home.kept() if evidence.author == account]
-    others = sorted({message.controller for message in messages} - {controller})
-    names = brand_names(session) if others else {}
-    return ", ".join(names.get(other, other) for other in others)
 
 
 def _anchored_json(done: Anchored, path: Path) -> dict[str, Any]:

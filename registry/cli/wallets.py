@@ -131,7 +131,7 @@ def refuse_wallets(session: Session) -> None:
 
 
 def show(session: Session, words: Words) -> None:
-    """What the pages show before the next thing is signed."""
+    """What the pages show before the next thing is signed; those that only pay show what is paid for."""
     for page in session.pages:
         page.show(words)
 

@@ -134,7 +134,8 @@ def give(world: World, alice: Browser, asked: Path) -> Path:
     command = world.start("alice", "grant", asked, "--days", "90", "--wallet", "browser")
     at_page(alice, command, *SIGN, end="Signed")
     granted = command.ends()
-    assert granted["kind"] == "Grant" and f"You sign as {ALICE}" in command.said
+    assert granted["kind"] == "Grant"
+    assert f"You sign as {ALICE}, a wallet that you named: all brands to which it signs see this same" in command.said
     return Path(granted["file"])
 
 
@@ -146,7 +147,15 @@ def test_the_whole_story(world: World, people: tuple[Browser, Browser]) -> None:
     given = give(world, alice, asked)
 
     command = world.start("shop", "accept", given, "--wallet", "browser")
-    at_page(shop, command, *SIGN, end="Signed")
+    page = shop.open(command.url)
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("heading", name="Counter-sign a consent").wait_for()
+    text = page.locator("#view").inner_text()
+    message = json.loads(given.read_bytes())["statement"]["message"]
+    for wanted in ("They signed", message["statement"], "Given by", ALICE, PURPOSE, DATUM, "Until"):
+        assert wanted in text
+    page.get_by_role("button", name="Sign with").click()
+    page.get_by_role("heading", name="Signed", exact=True).wait_for()
     done = Path(command.ends()["file"])
     opened = world.run("shop", "open", done, "--out", world.folder / "opened")
     assert Path(opened["files"][0]["path"]).read_text() == "a,b\n1,2\n"
@@ -157,6 +166,20 @@ def test_the_whole_story(world: World, people: tuple[Browser, Browser]) -> None:
     at_page(alice, command, *SEND, end="Sent")
     assert command.ends()["transaction"]["sender"] == ALICE
     assert world.run("shop", "verify", done, code=1)["error"] == "Revoked"
+
+
+def test_somebody_else_pays(world: World, people: tuple[Browser, Browser]) -> None:
+    """Alice signs in one wallet and another account pays: its page is about the hash, not about her consent."""
+    payer = people[1]
+    asked = ask(world, payer)
+    command = world.start("alice", "grant", asked, "--wallet", f"rpc:#{ALICE}", "--sender", f"browser:{BOB}", "--yes")
+    page = payer.open(command.url)
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("heading", name="Put a hash on the chain").wait_for()
+    assert "Maison Aurelle" not in page.locator("#view").inner_text()
+    page.get_by_role("button", name="Send with").click()
+    page.get_by_role("heading", name="Sent", exact=True).wait_for()
+    assert command.ends()["anchor"]["sender"] == BOB
 
 
 def test_an_ending_in_private_asks_no_wallet(world: World, people: tuple[Browser, Browser]) -> None:

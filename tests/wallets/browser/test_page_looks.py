@@ -12,7 +12,7 @@ from registry.core.notices import parse_notice
 from registry.wallets.words import Words
 from scripts.compile_contracts import ensure_node_modules
 from tests.builders import notice_bytes, notice_document
-from tests.wallets.browser.stage import NEVER, Browser, Stub, Terminal, demo_grant, emit, signing
+from tests.wallets.browser.stage import ALICE, BOB, NEVER, Browser, Stub, Terminal, demo_grant, emit, signing
 
 Browse = Callable[..., Browser]
 PHONE = {"viewport": {"width": 360, "height": 740}}
@@ -54,6 +54,39 @@ def test_axe_finds_nothing(browse: Browse, stub: Stub, axe: str, scheme: str, si
     assert violations(page) == []
     page.get_by_role("button", name="Do not sign").click()
     page.get_by_role("heading", name="Nothing was signed").wait_for()
+    assert violations(page) == []
+    terminal.error()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing_in_the_other_views(
+    browse: Browse, stub: Stub, axe: str, scheme: str, size: dict[str, Any]
+) -> None:
+    """No wallet, elsewhere, several accounts, and what may have been sent; in French."""
+    look = {"color_scheme": scheme, "locale": "fr-FR", **size}
+    bare = browse(**look)
+    bare.context.add_init_script(axe)
+    terminal = Terminal(lambda wallet: (wallet.address, wallet.send_transaction({"to": BOB})))
+    page = bare.open(terminal.url)
+    page.get_by_role("heading", name="Aucun portefeuille trouvé").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Utiliser un autre navigateur").click()
+    page.get_by_role("heading", name="Continuez dans l’autre navigateur").wait_for()
+    assert violations(page) == []
+    stub.accounts = [BOB, ALICE]
+    stub.answers["eth_sendTransaction"] = "sent!"
+    browser = browse(stub, **look)
+    browser.context.add_init_script(axe)
+    page = browser.open(page.get_by_role("textbox").input_value())
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("heading", name="Choisissez un compte").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name=ALICE).click()
+    page.get_by_role("button", name="Envoyer avec Marmot").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Envoyer avec Marmot").click()
+    page.get_by_role("heading", name="Peut-être envoyé").wait_for()
     assert violations(page) == []
     terminal.error()
 

@@ -25,12 +25,16 @@ from registry.client.parties import Network, Party
 from registry.client.showing import ending_words, proposal_words
 from registry.core.errors import InvalidInput, LedgerUnavailable, Revoked
 from registry.core.evidence import write_evidence
+from registry.core.keccak import keccak256
+from registry.core.scalars import to_hex, unhex
+from registry.core.statements import Revoke
 from registry.core.typeddata import digest, parse_typed_data
 from registry.core.typeddata import typed_data as typed_data_of
 from registry.ledger.base import Deployment, Sender, Submitter
 from registry.vault.vault import Vault
 from registry.wallets.base import Owner
 from registry.wallets.browser import BrowserWallet
+from registry.wallets.contract import ContractWallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import safe_message
 from tests.builders import DOMAIN, notice_bytes, notice_document
@@ -97,6 +101,8 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     for words in ("personalising its offers", "email address", "aurelle.example", "sealed to Maison Aurelle"):
         assert words in text
     assert "A hash on the chain" in text and "consent revoke" in text
+    assert "All brands to which one account signs see the same address." in text
+    assert "For" not in page.locator("dt").all_inner_texts()
     press(page, "Sign with Marmot")
     finish(page, "Signed")
     evidence = terminal.result().evidence
@@ -164,13 +170,89 @@ def test_a_grant_that_its_person_pays_for(world: World, browse: Browse, stub: St
 
     terminal = Terminal(give)
     browser = browse(stub)
-    for button, heading in (("Sign with Marmot", "Signed"), ("Send with Marmot", "Sent")):
+    steps = (
+        ("Sign with Marmot", "Maison Aurelle asks for your consent", "Signed"),
+        ("Send with Marmot", "Put a hash on the chain", "Sent"),
+    )
+    for button, title, heading in steps:
         page = browser.open(terminal.url)
         press(page, "Marmot")
+        page.get_by_role("heading", name=title).wait_for()
         page.get_by_text(f"The address {ALICE}, and what it does here").wait_for()
         press(page, button)
         finish(page, heading)
     assert terminal.result().receipt.sender == ALICE
+
+
+def row(page: Any, name: str) -> str:
+    """What stands beside this name in the page's list."""
+    text: str = (
+        page.locator("dl > div", has=page.locator("dt", has_text=re.compile(f"^{name}$"))).locator("dd").inner_text()
+    )
+    return text
+
+
+@pytest.mark.parametrize(
+    ("call", "heading", "lead"),
+    [
+        ("anchor(bytes32,bytes32)", "Put a hash on the chain", "It tells nobody anything."),
+        ("revoke(bytes32,bytes32)", "End a grant in private", "Nobody learns whose."),
+        ("revokeOpenlyFor(address,bytes32,bytes32,bytes)", "Withdraw for another account", ""),
+        ("revokeAllFor(address,uint64,bytes)", "Withdraw for another account", ""),
+        ("retireFor(address,bytes)", "Withdraw for another account", ""),
+        ("somethingElse()", "Send a transaction", ""),
+    ],
+)
+def test_who_only_pays_reads_what_they_pay_for(browse: Browse, stub: Stub, call: str, heading: str, lead: str) -> None:
+    """Whatever else is to be signed in another wallet: those words are not about what is sent."""
+    words, _ = demo_grant()
+    data = to_hex(keccak256(call.encode())[:4] + bytes(12) + unhex(BOB) + bytes(64))
+
+    def pay(wallet: BrowserWallet) -> str:
+        wallet.show(words)
+        return wallet.send_transaction({"to": BOB, "data": data})
+
+    stub.answers["eth_sendTransaction"] = "0x" + "ab" * 32
+    terminal = Terminal(pay)
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot")
+    finish(page, heading)
+    text = page.locator("#view").inner_text()
+    assert lead in text and "Maison Aurelle" not in text and "You sign" not in text
+    assert f"The address {ALICE}, and what it does here: on the chain, for ever" in text
+    assert (
+        (row(page, "For") == BOB) if "For(" in call else page.locator("dt", has_text=re.compile("^For$")).count() == 0
+    )
+    press(page, "Send with Marmot")
+    finish(page, "Sent")
+    assert terminal.result()
+
+
+def test_what_is_signed_and_not_sent(browse: Browse, stub: Stub) -> None:
+    """As `consent sign` does it: nothing ends yet, and the page does not say so."""
+    terminal = Terminal(signing(None, typed_data_of(DOMAIN, Revoke(ALICE, "0x" + "11" * 32))), chain_id=DOMAIN.chain_id)
+    stub.known.add(DOMAIN.chain_id)
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot")
+    finish(page, "Withdraw this consent")
+    text = page.locator("#view").inner_text()
+    assert "Nothing is sent now, but whoever has your signature can do this" in text and "at once" not in text
+    press(page, "Do not sign")
+    finish(page, "Nothing was signed")
+    terminal.error()
+
+
+def test_an_owner_of_a_plain_contract_reads_for_whom_they_sign(browse: Browse, stub: Stub) -> None:
+    _, typed = demo_grant(subject=BOB)
+    terminal = Terminal(lambda wallet: ContractWallet(BOB, wallet).sign_typed_data(typed))
+    stub.known.add(DOMAIN.chain_id)
+    page = browse(stub).open(terminal.url)
+    press(page, "Marmot")
+    page.get_by_role("button", name="Sign with Marmot").wait_for()
+    assert row(page, "For") == BOB
+    press(page, "Sign with Marmot")
+    finish(page, "Signed")
+    assert terminal.result()
 
 
 def test_a_transaction_from_another_account(world: World, browse: Browse, stub: Stub) -> None:
@@ -213,6 +295,7 @@ def test_an_owner_signs_for_their_safe(browse: Browse, stub: Stub) -> None:
     page = browse(stub).open(terminal.url)
     press(page, "Marmot")
     page.get_by_text(typed["message"]["statement"]).first.wait_for()
+    assert row(page, "For") == BOB
     wrapped = safe_message(DOMAIN.chain_id, BOB, digest(*parse_typed_data(typed)))
     page.get_by_text("Exactly what your wallet receives").click()
     assert json.loads(page.locator("pre").inner_text()) == wrapped
