@@ -15,6 +15,7 @@ from registry.cli.wallets import (
     Contract,
     Wallets,
     is_asked_on_page,
+    named,
     named_party,
     reading_party,
     say_payer,
@@ -229,11 +230,12 @@ def _evidence(session: Session, file: str) -> tuple[bytes, Evidence]:
 
 
 def _show_grant(session: Session, grant: Evidence, party: Party) -> None:
-    """What is counter-signed: the wallet itself sees no more than the grant's hash."""
+    """What is counter-signed: a wallet sees no more than the grant's hash, and a person may have to answer it."""
     from registry.client.showing import acceptance_words
 
     show(session, acceptance_words(grant, party.sender.address if party.sender else ""))
-    if session.flags.get("wallets") and not is_asked_on_page(session, party.wallet):
+    asks = any(not name.startswith("key:") for name in named(session))
+    if asks and not is_asked_on_page(session, party.wallet):
         for line in table(evidence_rows(grant)):
             session.out.note(line)
 

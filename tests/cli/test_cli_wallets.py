@@ -70,6 +70,23 @@ class TestBehindAUrl:
         assert ended["transaction"]["sender"] == second
         assert no_of(consent("verify", given)) == (1, "Revoked")
 
+    def test_a_brand_reads_what_it_counter_signs(self, consent: Consent, node: tuple[str, Deployment]) -> None:
+        """Its wallet is shown a hash alone; a key file asks nobody."""
+        account, notice, asked = accounts(node[0])[1], consent.folder / "own.notice", consent.folder / "own.json"
+        wallet = ("--wallet", f"rpc:#{account}")
+        consent.json(
+            "notice", "new", consent.folder / "notice.json", "--out", notice, "--account", account, who="aurelle"
+        )
+        consent.json("request", "--notice", notice, "--out", asked, "--data", DATUM, *wallet, who="aurelle")
+        message: Any = None
+        for request, by, shown in ((asked, wallet, True), (consent.folder / "request.json", (), False)):
+            given = consent.json("grant", request, "--yes")["file"]
+            message = parse_evidence(Path(given).read_bytes()).statement.message
+            answer = consent("accept", given, *by, who="aurelle")
+            assert answer.code == 0
+            words = " ".join(answer.err.split())
+            assert all((wanted in words) is shown for wanted in (message.statement, message.subject, f"[{DATUM}]"))
+
     def test_the_terminal_asks_because_no_page_does(self, consent: Consent, node: tuple[str, Deployment]) -> None:
         line = ("grant", consent.folder / "request.json", "--wallet", f"rpc:#{accounts(node[0])[0]}")
         answer = consent(*line, typed="n\n")
