@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from registry.ledger.base import Deployment
 from registry.ledger.deploying import deploy
 from registry.wallets.keywallet import KeyWallet
 from tests.ledger.levers import ANVIL_KEY, start_anvil
-from tests.wallets.browser.stage import Browser, Stub
+from tests.wallets.browser.commands import World
+from tests.wallets.browser.stage import BOB, Browser, Stub
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +27,29 @@ def anvil() -> Iterator[tuple[str, Deployment]]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def asked_world(anvil: tuple[str, Deployment], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return World.made(tmp_path_factory.mktemp("world"), *anvil).folder
+
+
+@pytest.fixture
+def world(asked_world: Path, tmp_path: Path) -> World:
+    """A copy of the network on which the shop has asked, to do with as a test likes."""
+    return World(shutil.copytree(asked_world, tmp_path / "world"))
+
+
+@pytest.fixture
+def alice(browse: Callable[..., Browser], stub: Stub) -> Browser:
+    """Alice's browser."""
+    return browse(stub)
+
+
+@pytest.fixture
+def shop(browse: Callable[..., Browser], stub: Stub) -> Browser:
+    """Her brand's browser."""
+    return browse(Stub(stub.node, accounts=[BOB]))
 
 
 @pytest.fixture
