@@ -6,8 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from registry.core.cids import LEAF_BYTES, check_block, is_leaf
-from registry.core.errors import BlockMismatch
-from registry.storage._troubles import Refusal
+from registry.core.errors import BlockMismatch, StorageRefused
 
 PART_BYTES = 32 * LEAF_BYTES
 
@@ -34,7 +33,7 @@ class Ahead:
                 leaf = self._leaf()
                 check_block(cid, leaf)
                 return leaf
-            except (Refusal, BlockMismatch):
+            except (StorageRefused, BlockMismatch):
                 self._works, self._content = False, b""
         return self._get(cid)
 

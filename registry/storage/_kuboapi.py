@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 import requests
 
 from registry.core.cids import MAX_BLOCK_BYTES
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import StorageRefused, StorageUnavailable
 from registry.storage import _ipfs, _troubles
 from registry.storage._addresses import Address, Credentials
-from registry.storage._troubles import Refusal, Trouble
+from registry.storage._troubles import Trouble
 
 # The first Kubo whose imports can be told not to announce what they bring (`fast-provide-root`).
 MIN_VERSION = (0, 39)
@@ -39,7 +39,7 @@ class Usage(NamedTuple):
 
 
 class Kubo:
-    """One node. Every method raises StorageUnavailable where it cannot be asked, its subclass Refusal where it says no.
+    """One node. Every method raises StorageUnavailable where it cannot be asked, StorageRefused where it says no.
 
     ``seconds`` bounds each attempt of a call, to the answer's end. May be used by many threads.
     """
@@ -70,8 +70,8 @@ class Kubo:
         """Whether the node itself holds the block; no other node is asked."""
         try:
             self._ask(lambda: self._client.block.stat(cid, offline=True))
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
             return False
         return True
@@ -82,7 +82,7 @@ class Kubo:
         lines = self._ask(lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)))
         for line in lines:
             if error := _field(_field(line, "Root", {}), "PinErrorMsg", ""):
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         taken = sum(_field(_field(line, "Stats", {}), "BlockCount", 0) for line in lines)
         if taken != count:
             raise StorageUnavailable(f"{self.name} took {taken} of {count} blocks.", "Put them again.")
@@ -97,14 +97,14 @@ class Kubo:
         """Whether a pin keeps the block: its own, or that of something that links to it."""
         try:
             self._ask(lambda: self._client.pin.ls(cid, offline=True))
-        except Refusal as refusal:
-            if not refusal.not_pinned:
+        except StorageRefused as refusal:
+            if not _troubles.says_not_pinned(refusal):
                 raise
             return False
         return True
 
     def pin(self, cid: str, offline: bool) -> None:
-        """Pins the tree under ``cid``; Refusal where a block of it is missing."""
+        """Pins the tree under ``cid``; StorageRefused where a block of it is missing."""
         self._ask(lambda: self._client.pin.add(cid, opts=dict(_QUIET), offline=offline))
 
     def unpin(self, cids: Iterable[str]) -> None:
@@ -112,8 +112,8 @@ class Kubo:
         for cid in cids:
             try:
                 self._ask(lambda cid=cid: self._client.pin.rm(cid, offline=True))  # type: ignore[misc]
-            except Refusal as refusal:
-                if not refusal.not_pinned:
+            except StorageRefused as refusal:
+                if not _troubles.says_not_pinned(refusal):
                     raise
 
     def remove(self, cids: Sequence[str]) -> set[str]:
@@ -132,7 +132,7 @@ class Kubo:
         )
         for line in lines:
             if error := _field(line, "Error", ""):
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         return {_field(_field(line, "Key", {}), "/", "") for line in lines}
 
     def version(self) -> str:
@@ -156,7 +156,7 @@ class Kubo:
         errors = {_field(line, "Hash", ""): _field(line, "Error", "") for line in lines}
         for error in filter(None, errors.values()):
             if "pinned" not in error:
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         if not errors.keys() >= set(cids):
             raise _troubles.cut(self.name).error
         return {cid for cid, error in errors.items() if error}
@@ -175,9 +175,7 @@ class Kubo:
             raise _troubles.strange(self.name, "does not tell its version").error
         if (int(found[1]), int(found[2])) < MIN_VERSION:
             wanted = ".".join(map(str, MIN_VERSION))
-            raise StorageUnavailable(
-                f"{self.name} is too old: Kubo {_troubles.quoted(version)}.", f"Update it to {wanted} or newer."
-            )
+            raise _troubles.too_old(self.name, version, wanted)
         self._checked = True
 
     def _repeated(self, call: Callable[[], _T], seconds: float) -> _T:
@@ -185,7 +183,7 @@ class Kubo:
             try:
                 return call()
             except _ipfs.REFUSED as error:
-                raise Refusal(self.name, str(error)) from None
+                raise _troubles.refused(self.name, str(error)) from None
             except _ipfs.FAILURES as error:
                 trouble = self._diagnose(error, seconds)
             # Not raised from the library's error: that one holds the request, and with it the credentials.

@@ -17,13 +17,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from registry.core.cids import Block, cid_from_digest, digest_of_cid
-from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, StorageUnavailable
 from registry.storage import _troubles
 from registry.storage._addresses import Credentials, parse_address
 from registry.storage._ahead import PART_BYTES, Ahead
 from registry.storage._kuboapi import Kubo, Usage
 from registry.storage._shelves import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
-from registry.storage._troubles import Refusal
 from registry.storage.base import StoreStat, accepted, checked
 from registry.storage.car import DAG_CBOR, RAW, car_parts
 
@@ -77,8 +76,8 @@ class KuboBlocks:
         digest = digest_of_cid(cid)
         try:
             data = self._node.block(cid, offline=not self._fetch)
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
             raise StorageUnavailable(f"{self._node.name} does not hold {cid}.") from None
         try:
@@ -190,9 +189,9 @@ class KuboBlocks:
         for _ in range(ATTEMPTS - 1):
             try:
                 return self._read_shelves()
-            except Refusal as refusal:
+            except StorageRefused as refusal:
                 # Another writer put an emptier shelf in this one's place between the two requests.
-                if not refusal.absent:
+                if not _troubles.says_absent(refusal):
                     raise
         return self._read_shelves()
 
@@ -222,8 +221,8 @@ class KuboBlocks:
     def _keep(self, sizes: Mapping[bytes, int]) -> list[str]:
         try:
             return [self._shelve(sizes, {})]
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
         # Somebody removed blocks behind our back: the others stay pinned all the same.
         there = {digest: size for digest, size in sizes.items() if self._node.has(cid_from_digest(digest))}

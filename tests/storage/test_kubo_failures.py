@@ -18,7 +18,17 @@ from pathlib import Path
 import pytest
 
 from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
-from registry.core.errors import BlockMismatch, StorageUnavailable
+from registry.core.errors import (
+    BlockMismatch,
+    StorageCut,
+    StorageDown,
+    StorageFull,
+    StorageLimited,
+    StorageRefused,
+    StorageSlow,
+    StorageTooOld,
+    StorageUnavailable,
+)
 from registry.storage import _ipfs, _kuboapi
 from registry.storage.kubo import KuboBlocks
 from tests.storage.http_answers import Answer, Asked, answering
@@ -81,9 +91,11 @@ def unused_port() -> int:
         return port
 
 
-def refused(call: Callable[[], object]) -> StorageUnavailable:
+def refused(call: Callable[[], object], kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
+    """The error, which is of this kind and of no other."""
     with pytest.raises(StorageUnavailable) as caught:
         call()
+    assert type(caught.value) is kind
     assert caught.value.advice.endswith(".")
     return caught.value
 
@@ -91,7 +103,7 @@ def refused(call: Callable[[], object]) -> StorageUnavailable:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_node_that_is_away(name: str) -> None:
     with KuboBlocks(f"/ip4/127.0.0.1/tcp/{unused_port()}") as store:
-        assert "cannot be reached" in str(refused(lambda: CALLS[name](store)))
+        assert "cannot be reached" in str(refused(lambda: CALLS[name](store), StorageDown))
 
 
 def freeze(node: Node) -> None:
@@ -125,14 +137,15 @@ def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.Monkey
         patient.put([ONE])
         with stopped(own):
             started = time.monotonic()
-            assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store)))
+            assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
             assert time.monotonic() - started < 3
         assert patient.get(ONE.cid) == ONE.data
 
 
 def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
     with hurried(own.address, 1) as store, stopped(own):
-        assert "within 1 seconds" in str(refused(lambda: store.put(noise(MAX_BLOCK_BYTES, n) for n in range(8))))
+        blocks = [noise(MAX_BLOCK_BYTES, n) for n in range(8)]
+        assert "within 1 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
 
 
 def test_a_slow_way(proxy: Proxy) -> None:
@@ -140,7 +153,7 @@ def test_a_slow_way(proxy: Proxy) -> None:
     with KuboBlocks(proxy.address, seconds=5) as patient:
         assert patient.get(ONE.cid) == ONE.data
     with hurried(proxy.address, 0.1) as store:
-        assert "did not answer" in str(refused(lambda: store.get(ONE.cid)))
+        assert "did not answer" in str(refused(lambda: store.get(ONE.cid), StorageSlow))
 
 
 def test_bytes_that_drip(proxy: Proxy, kubo: Node) -> None:
@@ -150,7 +163,7 @@ def test_bytes_that_drip(proxy: Proxy, kubo: Node) -> None:
         # Each byte arrives well within the limit, all of them never do.
         proxy.drip = 0.003
         started = time.monotonic()
-        assert "within 1 seconds" in str(refused(lambda: store.get(made.cid)))
+        assert "within 1 seconds" in str(refused(lambda: store.get(made.cid), StorageSlow))
         assert time.monotonic() - started < 15
 
 
@@ -165,8 +178,8 @@ def test_an_answer_that_is_cut(proxy: Proxy, name: str, at: int) -> None:
         try:
             answer = CALLS[name](store)
         except StorageUnavailable as error:
+            assert type(error) is StorageCut
             assert "broke off" in str(error)
-            assert not isinstance(error, BlockMismatch)
         else:
             # Some answers are whole within 320 bytes: those must be right.
             assert at == 320
@@ -178,7 +191,7 @@ def test_a_request_that_is_cut(proxy: Proxy, kubo: Node) -> None:
     with KuboBlocks(proxy.address, seconds=10) as store, KuboBlocks(kubo.address) as direct:
         before = direct.stat().blocks
         proxy.cut_requests = 2 * MAX_BLOCK_BYTES
-        assert "broke off" in str(refused(lambda: store.put(made)))
+        assert "broke off" in str(refused(lambda: store.put(made), StorageCut))
         assert direct.stat().blocks == before
         proxy.cut_requests = None
         store.put(made)
@@ -229,7 +242,7 @@ def test_an_altered_list_of_blocks(proxy: Proxy) -> None:
 def test_a_node_that_is_too_old(proxy: Proxy) -> None:
     proxy.alter = lambda piece: piece.replace(b'"Version":"0.42.0"', b'"Version":"0.12.0"')
     with KuboBlocks(proxy.address) as store:
-        error = refused(lambda: store.put([ONE]))
+        error = refused(lambda: store.put([ONE]), StorageTooOld)
     assert "too old: Kubo 0.12.0" in str(error)
     assert "0.39" in error.advice
 
@@ -251,7 +264,7 @@ def test_killed_in_the_middle_of_a_put(own: Node) -> None:
     with Proxy(own.api) as proxy, KuboBlocks(proxy.address, seconds=10) as store:
         store.put([ONE])
         before = store.stat().blocks
-        refused(lambda: store.put(blocks()))
+        refused(lambda: store.put(blocks()), StorageCut)
         own.start()
         proxy.target = own.api
         assert [store.get(each.cid) for each in (ONE, *first)] == [each.data for each in (ONE, *first)]
@@ -302,7 +315,7 @@ def test_a_full_node_that_collects_by_itself() -> None:
         while len(node.block_files()) > 5 and time.monotonic() < deadline:
             time.sleep(0.1)
         store.put(more)
-        with pytest.raises(StorageUnavailable, match="full") as caught:
+        with pytest.raises(StorageFull, match="full") as caught:
             store.put(noise(500_000, 30 + n) for n in range(6))
         assert "StorageMax" in caught.value.advice
         time.sleep(1.5)
@@ -322,27 +335,27 @@ def error_answer(words: str) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "kind", "words"),
     [
-        (Answer(401), "refuses the credentials"),
-        (Answer(403, b"403 - Forbidden"), "refuses the credentials"),
-        (Answer(404, b"404 page not found"), "does not know the request"),
-        (Answer(413), "of that size"),
-        (Answer(429), "over its limit"),
-        (Answer(502), "is away"),
-        (Answer(503), "no time now"),
-        (Answer(504), "in time"),
-        (Answer(500, b"oops"), "status 500"),
-        (Answer(307, headers=(("Location", "http://127.0.0.1:1/"),)), "elsewhere"),
-        (error_answer("write /blocks: no space left on device"), "is full"),
-        (error_answer("something\nnew \x1b[31m"), "refused: something new  [31m"),
-        (Answer(200, b"<html>hello</html>"), "no IPFS node"),
-        (Answer(200, b"[1, 2"), "no IPFS node"),
+        (Answer(401), StorageUnavailable, "refuses the credentials"),
+        (Answer(403, b"403 - Forbidden"), StorageUnavailable, "refuses the credentials"),
+        (Answer(404, b"404 page not found"), StorageUnavailable, "does not know the request"),
+        (Answer(413), StorageLimited, "of that size"),
+        (Answer(429), StorageLimited, "over its limit"),
+        (Answer(502), StorageDown, "is away"),
+        (Answer(503), StorageLimited, "no time now"),
+        (Answer(504), StorageSlow, "in time"),
+        (Answer(500, b"oops"), StorageUnavailable, "status 500"),
+        (Answer(307, headers=(("Location", "http://127.0.0.1:1/"),)), StorageUnavailable, "elsewhere"),
+        (error_answer("write /blocks: no space left on device"), StorageFull, "is full"),
+        (error_answer("something\nnew \x1b[31m"), StorageRefused, "refused: something new  [31m"),
+        (Answer(200, b"<html>hello</html>"), StorageUnavailable, "no IPFS node"),
+        (Answer(200, b"[1, 2"), StorageUnavailable, "no IPFS node"),
     ],
 )
-def test_what_stands_before_a_node_says_no(answer: Answer, words: str) -> None:
+def test_what_stands_before_a_node_says_no(answer: Answer, kind: type[StorageUnavailable], words: str) -> None:
     with answering(saying(answer)) as served, KuboBlocks(served.url) as store:
-        error = refused(lambda: store.announces())
+        error = refused(lambda: store.announces(), kind)
     assert words in str(error)
     assert str(error).isprintable()
 
@@ -350,7 +363,8 @@ def test_what_stands_before_a_node_says_no(answer: Answer, words: str) -> None:
 @pytest.mark.parametrize(("status", "times"), [(429, 3), (503, 3), (403, 1), (404, 1), (504, 1)])
 def test_only_what_may_pass_is_asked_again(status: int, times: int) -> None:
     with answering(saying(Answer(status))) as served, KuboBlocks(served.url) as store:
-        refused(lambda: store.announces())
+        with pytest.raises(StorageUnavailable):
+            store.announces()
         assert len([each for each in served.asked if "version" not in each.path]) == times
 
 
