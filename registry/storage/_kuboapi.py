@@ -21,6 +21,8 @@ from registry.storage._troubles import Trouble
 # The first Kubo whose imports can be told not to announce what they bring (`fast-provide-root`).
 MIN_VERSION = (0, 39)
 COLLECT_SECONDS = 600.0
+# The slowest way over which a batch of blocks can be sent: nobody's narrow line makes a node one that hangs.
+SEND_BYTES_A_SECOND = 64 << 10
 # Before the second and the third attempt. Every call may be made twice: blocks and pins are what they are called.
 PAUSES = (0.1, 0.5)
 # CIDs in one request's address; a node takes about ten times as many.
@@ -41,7 +43,8 @@ class Usage(NamedTuple):
 class Kubo:
     """One node. Every method raises StorageUnavailable where it cannot be asked, StorageRefused where it says no.
 
-    ``seconds`` bounds each attempt of a call, to the answer's end. May be used by many threads.
+    ``seconds`` bounds each attempt of a call, to the answer's end; blocks that are sent prolong it, as
+    SEND_BYTES_A_SECOND has it. May be used by many threads.
     """
 
     def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
@@ -79,7 +82,10 @@ class Kubo:
     def add(self, archive: bytes, count: int) -> None:
         """Imports a CAR of ``count`` blocks and pins its root, both under the node's one lock against collection."""
         options = {**_QUIET, "pin-roots": "true", "stats": "true"}
-        lines = self._ask(lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)))
+        lines = self._ask(
+            lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)),
+            sent=len(archive),
+        )
         for line in lines:
             if error := _field(_field(line, "Root", {}), "PinErrorMsg", ""):
                 raise _troubles.refused(self.name, error)
@@ -128,7 +134,7 @@ class Kubo:
         options = {"stream-errors": "true"}
         lines = self._ask(
             lambda: [each.as_json() for each in self._client.repo.gc(opts=options, timeout=COLLECT_SECONDS)],
-            COLLECT_SECONDS,
+            seconds=COLLECT_SECONDS,
         )
         for line in lines:
             if error := _field(line, "Error", ""):
@@ -161,12 +167,12 @@ class Kubo:
             raise _troubles.cut(self.name).error
         return {cid for cid, error in errors.items() if error}
 
-    def _ask(self, call: Callable[[], _T], seconds: float | None = None) -> _T:
+    def _ask(self, call: Callable[[], _T], seconds: float | None = None, sent: int = 0) -> _T:
         if self._closed:
             raise StorageUnavailable(f"{self.name} is not in use: its store was closed.", "Open the store again.")
         if not self._checked:
             self._require(self._repeated(lambda: self._client.version().as_json(), self._seconds))
-        return self._repeated(call, seconds or self._seconds)
+        return self._repeated(call, seconds or self._seconds, sent)
 
     def _require(self, answer: dict[str, Any]) -> None:
         version = _field(answer, "Version", "")
@@ -178,14 +184,16 @@ class Kubo:
             raise _troubles.too_old(self.name, version, wanted)
         self._checked = True
 
-    def _repeated(self, call: Callable[[], _T], seconds: float) -> _T:
+    def _repeated(self, call: Callable[[], _T], seconds: float, sent: int = 0) -> _T:
         for pause in (*PAUSES, None):
             try:
-                return call()
+                with _ipfs.within(seconds + sent / SEND_BYTES_A_SECOND) as watch:
+                    return call()
             except _ipfs.REFUSED as error:
                 raise _troubles.refused(self.name, str(error)) from None
             except _ipfs.FAILURES as error:
-                trouble = self._diagnose(error, seconds)
+                late = _troubles.slow(self.name, watch.seconds) if watch.struck else None
+                trouble = late or self._diagnose(error, seconds)
             # Not raised from the library's error: that one holds the request, and with it the credentials.
             if pause is None or not trouble.passing:
                 raise trouble.error

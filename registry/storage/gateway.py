@@ -6,12 +6,10 @@ A gateway can withhold, never alter: every block is held to its identifier. It d
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import closing
 from urllib.parse import urljoin, urlsplit
 
 from registry.core.cids import MAX_BLOCK_BYTES, digest_of_cid
@@ -19,6 +17,7 @@ from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
 from registry.storage import _troubles
 from registry.storage._addresses import Address, parse_address
 from registry.storage._troubles import Trouble
+from registry.storage._watch import Watch
 from registry.storage.base import checked
 
 SECONDS = 30.0
@@ -84,19 +83,15 @@ class GatewayBlocks:
 
     def _ask(self, here: Address, target: str, cid: str, deadline: float) -> bytes | str:
         """The body, or where it is said to be."""
-        connection = _connection(here, max(deadline - time.monotonic(), _SHORTEST))
-        watch = None
-        try:
-            connection.connect()
-            watch = _Watch(connection.sock, max(deadline - time.monotonic(), _SHORTEST))
-            connection.request("GET", target, headers=_HEADERS)
-            return self._read(connection.getresponse(), cid)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Failed(self._diagnose(error, watch)) from None
-        finally:
-            if watch is not None:
-                watch.cancel()
-            connection.close()
+        seconds = max(deadline - time.monotonic(), _SHORTEST)
+        with closing(_connection(here, seconds)) as connection, Watch(seconds) as watch:
+            try:
+                connection.connect()
+                watch.over(connection.sock)
+                connection.request("GET", target, headers=_HEADERS)
+                return self._read(connection.getresponse(), cid)
+            except (OSError, http.client.HTTPException) as error:
+                raise _Failed(self._diagnose(error, watch)) from None
 
     def _read(self, response: http.client.HTTPResponse, cid: str) -> bytes | str:
         if response.status in _REDIRECTS:
@@ -135,37 +130,17 @@ class GatewayBlocks:
             return True
         return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
 
-    def _diagnose(self, error: Exception, watch: _Watch | None) -> Trouble:
-        if isinstance(error, TimeoutError) or (watch is not None and watch.struck):
+    def _diagnose(self, error: Exception, watch: Watch) -> Trouble:
+        if isinstance(error, TimeoutError) or watch.struck:
             return _troubles.slow(self._name, self._seconds)
         if isinstance(error, ssl.SSLError):
             return _troubles.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
-        return _troubles.away(self._name) if watch is None else _troubles.cut(self._name)
+        return _troubles.cut(self._name) if watch.is_set else _troubles.away(self._name)
 
 
 class _Failed(Exception):
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
-
-
-class _Watch:
-    """Ends a connection at its deadline: a socket's own time limit begins anew with each byte that arrives."""
-
-    def __init__(self, connected: socket.socket, seconds: float) -> None:
-        self.struck = False
-        self._socket = connected
-        self._timer = threading.Timer(seconds, self._strike)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _strike(self) -> None:
-        self.struck = True
-        # It may have ended by itself in the same moment.
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _connection(here: Address, seconds: float) -> http.client.HTTPConnection:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import random
-import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
+from registry.core.cids import LEAF_BYTES, MAX_BLOCK_BYTES, Block, file_blocks, read_file
 from registry.core.errors import (
     BlockMismatch,
     StorageCut,
@@ -32,139 +27,17 @@ from registry.core.errors import (
 from registry.storage import _ipfs, _kuboapi
 from registry.storage.kubo import KuboBlocks
 from tests.storage.http_answers import Answer, Asked, answering
+from tests.storage.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refused, unused_port
 from tests.storage.kubo_node import Node, running
 from tests.storage.tcp_proxy import Proxy
 
-
-def block(data: bytes) -> Block:
-    return Block(cid_of_block(data), data)
-
-
-def noise(size: int, seed: int = 0) -> Block:
-    return block(random.Random(seed).randbytes(size))
-
-
-ONE = block(b"the one block of these tests")
-FILE = list(file_blocks(io.BytesIO(noise(2_000_000).data)))
-MANY = [noise(1000, 10_000 + n) for n in range(300)]
-CALLS: dict[str, Callable[[KuboBlocks], object]] = {
-    "put": lambda store: store.put([ONE]),
-    "get": lambda store: store.get(ONE.cid),
-    "has": lambda store: store.has(ONE.cid),
-    "delete": lambda store: store.delete([ONE.cid]),
-    "stat": lambda store: store.stat(),
-    "pin": lambda store: store.pin(ONE.cid),
-    "unpin": lambda store: store.unpin([ONE.cid]),
-    "collect": lambda store: store.collect(),
-    "put of a file": lambda store: store.put(FILE),
-    "put of many blocks": lambda store: store.put(MANY),
-    "get of a file": lambda store: list(read_file(FILE[-1].cid, store.reader(FILE[-1].cid))),
-    "announces": lambda store: store.announces(),
-}
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kuboapi, "PAUSES", (0.01, 0.02))
-
-
-@pytest.fixture
-def proxy(kubo: Node) -> Iterator[Proxy]:
-    """Before the node, which holds ONE and FILE, and nothing that a collection would find."""
-    with KuboBlocks(kubo.address) as store:
-        store.put([ONE, *FILE])
-        store.collect()
-    with Proxy(kubo.api) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Node]:
-    """A node to stop and to kill."""
-    with running() as node:
-        yield node
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def refused(call: Callable[[], object], kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
-    """The error, which is of this kind and of no other."""
-    with pytest.raises(StorageUnavailable) as caught:
-        call()
-    assert type(caught.value) is kind
-    assert caught.value.advice.endswith(".")
-    return caught.value
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_node_that_is_away(name: str) -> None:
     with KuboBlocks(f"/ip4/127.0.0.1/tcp/{unused_port()}") as store:
         assert "cannot be reached" in str(refused(lambda: CALLS[name](store), StorageDown))
-
-
-def freeze(node: Node) -> None:
-    """Stops it, and waits until all of it has: on a busy machine one of its threads could still answer."""
-    node.send(signal.SIGSTOP)
-    os.waitpid(node.pid, os.WUNTRACED)
-
-
-@contextmanager
-def stopped(node: Node) -> Iterator[None]:
-    """It keeps its connections and takes new ones, and does nothing."""
-    freeze(node)
-    try:
-        yield
-    finally:
-        node.send(signal.SIGCONT)
-
-
-@contextmanager
-def hurried(address: str, seconds: float) -> Iterator[KuboBlocks]:
-    """A store with little time, which knows the node's version: on a busy machine its first call could fail already."""
-    with KuboBlocks(address, seconds=seconds) as store:
-        store._node._checked = True
-        yield store
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
-    with KuboBlocks(own.address) as patient, hurried(own.address, 0.4) as store:
-        patient.put([ONE])
-        with stopped(own):
-            started = time.monotonic()
-            assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
-            assert time.monotonic() - started < 3
-        assert patient.get(ONE.cid) == ONE.data
-
-
-def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
-    with hurried(own.address, 1) as store, stopped(own):
-        blocks = [noise(MAX_BLOCK_BYTES, n) for n in range(8)]
-        assert "within 1 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
-
-
-def test_a_slow_way(proxy: Proxy) -> None:
-    proxy.delay = 0.2
-    with KuboBlocks(proxy.address, seconds=5) as patient:
-        assert patient.get(ONE.cid) == ONE.data
-    with hurried(proxy.address, 0.1) as store:
-        assert "did not answer" in str(refused(lambda: store.get(ONE.cid), StorageSlow))
-
-
-def test_bytes_that_drip(proxy: Proxy, kubo: Node) -> None:
-    made = noise(3000)
-    with KuboBlocks(kubo.address) as patient, hurried(proxy.address, 1) as store:
-        patient.put([made])
-        # Each byte arrives well within the limit, all of them never do.
-        proxy.drip = 0.003
-        started = time.monotonic()
-        assert "within 1 seconds" in str(refused(lambda: store.get(made.cid), StorageSlow))
-        assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -219,6 +92,56 @@ def test_a_node_that_comes_back_in_time_is_not_noticed(
         threading.Timer(0.3, setattr, (proxy, "target", kubo.api)).start()
         store.put([ONE])
         assert store.get(ONE.cid) == ONE.data
+
+
+def garbled(piece: bytes) -> bytes:
+    """Another letter and another sign in a body; headers, and the lengths of chunks, stay as they are."""
+    head, end, body = piece.partition(b"\r\n\r\n") if piece.startswith(b"HTTP/") else (b"", b"", piece)
+    return head + end + body.translate(bytes.maketrans(b'o"', b"O'"))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_answer_that_is_altered(proxy: Proxy, kubo: Node, name: str) -> None:
+    kubo.run("block", "put", stdin=b"something that a collection finds")
+    with KuboBlocks(proxy.address, seconds=5) as store:
+        assert store.has(ONE.cid)
+        proxy.alter = garbled
+        error = refused(lambda: CALLS[name](store), BlockMismatch if name.startswith("get") else StorageUnavailable)
+        assert name.startswith("get") or "no IPFS node" in str(error)
+        proxy.alter = bytes
+        CALLS[name](store)
+        store.put([ONE])
+        assert store.get(ONE.cid) == ONE.data
+
+
+MARK = noise(100, 77).data
+
+
+@pytest.mark.parametrize("times", [1, 1 << 30])
+def test_a_read_of_several_parts_that_are_altered(proxy: Proxy, kubo: Node, times: int) -> None:
+    """Once: the leaf is asked for alone, and right. Every time: nothing is returned that is not the file's."""
+    data = bytearray(b"".join(noise(8 << 20, n).data for n in range(3)))
+    # Many times, because an answer's pieces may end anywhere; in the second part of three.
+    middle = (8 << 20) + 5 * LEAF_BYTES
+    data[middle : middle + 5000] = MARK * 50
+    blocks, altered = list(file_blocks(io.BytesIO(data))), list[int]()
+
+    def alter(piece: bytes) -> bytes:
+        if MARK not in piece or len(altered) == times:
+            return piece
+        altered.append(1)
+        return piece.replace(MARK, MARK[::-1])
+
+    with KuboBlocks(proxy.address) as store:
+        store.put(blocks)
+        proxy.alter = alter
+        read = read_file(blocks[-1].cid, store.reader(blocks[-1].cid))
+        if times == 1:
+            assert b"".join(read) == data
+        else:
+            with pytest.raises(BlockMismatch):
+                b"".join(read)
+        assert altered
 
 
 def test_altered_bytes(proxy: Proxy) -> None:
