@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, St
 from registry.storage import _troubles
 from registry.storage._addresses import Credentials, parse_address
 from registry.storage._ahead import PART_BYTES, Ahead
+from registry.storage._background import begun
 from registry.storage._kuboapi import Kubo, Usage
 from registry.storage._shelves import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
 from registry.storage.base import StoreStat, accepted, checked
@@ -64,13 +66,18 @@ class KuboBlocks:
     def put(self, blocks: Iterable[Block]) -> None:
         # While a node writes one batch it takes the next, and the one after is made here.
         sent: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(SENDERS) as pool:
+        try:
             for batch in batches((accepted(block), block) for block in blocks):
                 if len(sent) == SENDERS:
                     sent.popleft().result()
-                sent.append(pool.submit(self._send, batch))
-            for each in sent:
-                each.result()
+                sent.append(begun(partial(self._send, batch)))
+        except Exception:
+            # After an error nothing is on its way; after an interruption nobody waits for what is.
+            wait(sent)
+            raise
+        wait(sent)
+        for each in sent:
+            each.result()
 
     def get(self, cid: str) -> bytes:
         digest = digest_of_cid(cid)
