@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,30 @@ def test_the_gateway_of_a_real_node(kubo: Node) -> None:
     assert b"".join(read_file(blocks[-1].cid, gateway.get)) == data
     assert gateway.get(largest.cid) == largest.data
     assert gateway.get(cid_of_block(b"")) == b""
+
+
+def test_the_gateway_of_a_real_node_at_localhost(kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There it gives each root an origin of its own.
+    there = http.client.HTTPConnection("127.0.0.1", kubo.gateway, timeout=10)
+    there.request("GET", f"/ipfs/{ONE.cid}?format=raw", headers={"Host": f"localhost:{kubo.gateway}"})
+    subdomain = f"{ONE.cid}.ipfs.localhost:{kubo.gateway}"
+    assert there.getresponse().getheader("Location", "").startswith(f"http://{subdomain}/")
+    there.close()
+    known = socket.getaddrinfo
+
+    def resolver(host: str, *more: Any, **options: Any) -> Any:
+        # As on machines whose resolver does not know RFC 6761.
+        if host.endswith(".localhost"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return known(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    gateway = GatewayBlocks(f"http://localhost:{kubo.gateway}")
+    gateway.check()
+    assert gateway.get(ONE.cid) == DATA
+    proxy.alter = lambda piece: piece.replace(b"the one block", b"the two block")
+    with pytest.raises(BlockMismatch):
+        GatewayBlocks(f"http://localhost:{proxy.port}").get(ONE.cid)
 
 
 def test_a_block_that_is_not_to_be_had(kubo: Node) -> None:
@@ -172,6 +198,7 @@ def test_redirects_to_others_only_where_allowed() -> None:
         with answering(lambda asked: redirect(elsewhere)) as served:
             error = refused(lambda: GatewayBlocks(served.url).get(ONE.cid))
             assert "redirects to localhost" in str(error)
+            assert "as a gateway itself" in error.advice
             assert other.asked == []
             refused(lambda: GatewayBlocks(served.url, allowed_hosts=[".localhost", "host"]).get(ONE.cid))
             assert other.asked == []
@@ -194,11 +221,24 @@ def test_another_port_is_another_host() -> None:
         ("example.net", "a.example.net", True, False),
         ("example.net", "example.net", False, False),
         ("", "other.example", True, False),
+        ("", f"{ONE.cid}.ipfs.gateway.example", True, True),
+        ("", f"{ONE.cid}.ipfs.gateway.example", False, False),
+        ("", f"{ONE.cid}.ipns.gateway.example", True, False),
+        ("", f"{ONE.cid}.ipfs.other.example", True, False),
+        ("", f"x.{ONE.cid}.ipfs.gateway.example", True, False),
+        ("", f"{cid_of_block(b'another')}.ipfs.gateway.example", True, False),
     ],
 )
 def test_hosts_that_are_allowed(allowed: str, host: str, secure: bool, may: bool) -> None:
     gateway = GatewayBlocks("https://gateway.example", allowed_hosts=[allowed])
-    assert gateway._may_go(Address(host, 443 if secure else 80, secure)) is may
+    assert gateway._may_go(Address(host, 443 if secure else 80, secure), ONE.cid) is may
+
+
+def test_the_block_below_the_gateway_is_at_the_same_port() -> None:
+    gateway = GatewayBlocks("https://gateway.example:8443")
+    below = f"{ONE.cid}.ipfs.gateway.example"
+    assert gateway._may_go(Address(below, 8443, True), ONE.cid)
+    assert not gateway._may_go(Address(below, 443, True), ONE.cid)
 
 
 @pytest.mark.parametrize(
