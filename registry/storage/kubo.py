@@ -168,15 +168,18 @@ class KuboBlocks:
         return f"<KuboBlocks: {self._node.name}>"
 
     def _send(self, batch: Mapping[bytes, bytes]) -> None:
-        self._require_room(sum(map(len, batch.values())))
-        self._make_way(batch)
-        self._shelve({digest: len(data) for digest, data in batch.items()}, batch)
-
-    def _require_room(self, size: int) -> None:
+        sizes = {digest: len(data) for digest, data in batch.items()}
         # A node takes more than its limit and only then begins to warn in its log.
         used, limit = self._node.usage()
-        if limit and used + size > limit:
-            raise _troubles.full(self._node.name)
+        if limit and used + sum(sizes.values()) > limit:
+            if not self._holds(batch):
+                raise _troubles.full(self._node.name)
+            batch = {}
+        self._make_way(batch)
+        self._shelve(sizes, batch)
+
+    def _holds(self, batch: Mapping[bytes, bytes]) -> bool:
+        return self._damaged.isdisjoint(batch) and all(self._node.has(cid_from_digest(digest)) for digest in batch)
 
     def _make_way(self, batch: Mapping[bytes, bytes]) -> None:
         # A node does not write a block that it believes to have: one that came back altered has to go first.

@@ -245,6 +245,18 @@ def test_a_full_node_that_collects_by_itself() -> None:
         assert [store.get(each.cid) for each in kept + more] == [each.data for each in kept + more]
 
 
+def test_a_full_node_takes_what_it_has_already() -> None:
+    here = [noise(50_000, 40 + n) for n in range(4)]
+    with running(settings={"Datastore": {"StorageMax": "200KB"}}) as node, KuboBlocks(node.address) as store:
+        store.put(here[:3])
+        store.unpin([here[2].cid])
+        refused(lambda: store.put(here), StorageFull)
+        store.put(here[:3])
+        store.collect()
+        assert [store.get(each.cid) for each in here[:3]] == [each.data for each in here[:3]]
+        assert store.stat() == (3, 150_000)
+
+
 VERSION = Answer(body=b'{"Version":"0.42.0"}')
 
 
