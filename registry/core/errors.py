@@ -107,7 +107,55 @@ class LedgerUnavailable(CouldNotCheck):
 
 
 class StorageUnavailable(CouldNotCheck):
+    """The base of what goes wrong with a content store; itself where none of its subclasses says it better."""
+
     advice = "Check that the content store is reachable and holds the data, then try again."
+
+
+class StorageDown(StorageUnavailable):
+    """Nobody answers at its address, or only a proxy that says so."""
+
+    advice = "Start it, or correct its address."
+
+
+class StorageSlow(StorageUnavailable):
+    """It did not answer, or did not end its answer, within the time that it was given."""
+
+    advice = "Try again when it is less busy, or allow it more time."
+
+
+class StorageFull(StorageUnavailable):
+    """Its disk or its own limit leaves no room."""
+
+    advice = "Make room in the content store, then try again."
+
+
+class StorageLimited(StorageUnavailable):
+    """It answers, but takes no more requests for now, or none so large."""
+
+    advice = "Ask less often, or wait until its limit is renewed."
+
+
+class StorageCut(StorageUnavailable):
+    """The connection ended before the answer did."""
+
+    advice = "Try again; if that goes on, look at the network and at its log."
+
+
+class StorageTooOld(StorageUnavailable):
+    """A node of a version that lacks what is needed."""
+
+    advice = "Update it."
+
+
+class StorageRefused(StorageUnavailable):
+    """It answered, and said no, in these ``words``."""
+
+    advice = "Look at its log, then try again."
+
+    def __init__(self, message: str, advice: str | None = None, words: str = "") -> None:
+        super().__init__(message, advice)
+        self.words = words
 
 
 class BlockMismatch(StorageUnavailable):

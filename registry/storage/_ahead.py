@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from registry.core.cids import LEAF_BYTES, check_block, is_leaf
-from registry.core.errors import BlockMismatch
-from registry.storage._troubles import Refusal
+from registry.core.errors import BlockMismatch, StorageRefused
+from registry.storage._background import begun
 
 PART_BYTES = 32 * LEAF_BYTES
 
@@ -22,7 +22,6 @@ class Ahead:
 
     def __init__(self, part: Callable[[int], bytes], get: Callable[[str], bytes]) -> None:
         self._part, self._get = part, get
-        self._pool = ThreadPoolExecutor(1)
         self._next: Future[bytes] | None = None
         self._content = b""
         self._start = self._at = 0
@@ -34,7 +33,7 @@ class Ahead:
                 leaf = self._leaf()
                 check_block(cid, leaf)
                 return leaf
-            except (Refusal, BlockMismatch):
+            except (StorageRefused, BlockMismatch):
                 self._works, self._content = False, b""
         return self._get(cid)
 
@@ -50,4 +49,5 @@ class Ahead:
         self._start += len(self._content)
         self._at = 0
         # A short part is the last; files of one part need no thread.
-        self._next = self._pool.submit(self._part, self._start) if len(self._content) == PART_BYTES else None
+        at = self._start
+        self._next = begun(lambda: self._part(at)) if len(self._content) == PART_BYTES else None

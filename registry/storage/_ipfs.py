@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import requests
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from registry.storage._addresses import Address, Credentials
 from registry.storage._chunked import ChunkError, unchunked
+from registry.storage._watch import Watch
 
 # The library's patched transport is for an older urllib3; with plain requests it works. Read while it is imported.
 os.environ["PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS"] = "no"
@@ -75,31 +79,81 @@ class Client(ipfshttpclient.Client):  # type: ignore[misc]
         session.trust_env = False
         session.max_redirects = 0
         session.hooks["response"] = [_bound]
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter())
 
 
-def _bound(response: requests.Response, timeout: Any = None, **_: Any) -> requests.Response:
+@contextmanager
+def within(seconds: float) -> Iterator[Watch]:
+    """All that this thread asks for in here, from connecting to the last answer's end, takes at most so long."""
+    with Watch(seconds) as watch:
+        before = _watch.set(watch)
+        try:
+            yield watch
+        finally:
+            _watch.reset(before)
+
+
+_watch: ContextVar[Watch] = ContextVar("the watch over what this thread asks for")
+
+
+class _Watched:
+    """A urllib3 connection, new or used again, that the watch of whoever asks is set over."""
+
+    def connect(self: Any) -> None:
+        super().connect()  # type: ignore[misc]
+        _watch.get().over(self.sock)
+
+    def request(self: Any, *arguments: Any, **options: Any) -> None:
+        if self.sock is not None:
+            _watch.get().over(self.sock)
+        super().request(*arguments, **options)  # type: ignore[misc]
+
+
+class _Plain(_Watched, HTTPConnection):
+    pass
+
+
+class _Secure(_Watched, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+
+def _bound(response: requests.Response, **_: Any) -> requests.Response:
     # http.client takes headers that end too early for all of them, and then no body for an empty one.
     if not {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}:
         response.close()
         raise CutError
-    seconds = timeout[1] if isinstance(timeout, tuple) else timeout
-    response.raw = _Bounded(response.raw, time.monotonic() + seconds)
+    response.raw = _Bounded(response.raw, _watch.get())
     return response
 
 
 class _Bounded:
-    """A urllib3 response whose body ends by a deadline and within MAX_ANSWER_BYTES; everything else is passed on."""
+    """A urllib3 response whose body ends in time and within MAX_ANSWER_BYTES; everything else is passed on."""
 
-    def __init__(self, raw: Any, deadline: float) -> None:
+    def __init__(self, raw: Any, watch: Watch) -> None:
         self._raw = raw
-        self._deadline = deadline
+        self._watch = watch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def stream(self, _amount: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
-        # One receive at a time: whoever sends a byte now and then meets the deadline, and no chunk is read whole
-        # because its sender says that it is long.
+        # One receive at a time: what came in time is had, and no chunk is read whole because its sender says that it
+        # is long.
         total = 0
         for piece in self._chunks() if self._plainly_chunked() else self._pieces(decode_content):
             total += len(piece)
@@ -125,7 +179,10 @@ class _Bounded:
         self._raw.release_conn()
 
     def _in_time(self, receive: Callable[[], bytes]) -> bytes:
-        piece = receive()
-        if time.monotonic() > self._deadline:
-            raise SlowError
+        try:
+            piece = receive()
+        finally:
+            # Ended for being late, a connection looks like one that ended by itself.
+            if self._watch.struck:
+                raise SlowError from None
         return piece

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple, TypeVar
 import requests
 
 from registry.core.cids import MAX_BLOCK_BYTES
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import StorageRefused, StorageUnavailable
 from registry.storage import _ipfs, _troubles
 from registry.storage._addresses import Address, Credentials
-from registry.storage._troubles import Refusal, Trouble
+from registry.storage._troubles import Trouble
 
 # The first Kubo whose imports can be told not to announce what they bring (`fast-provide-root`).
 MIN_VERSION = (0, 39)
 COLLECT_SECONDS = 600.0
+# The slowest way over which a batch of blocks can be sent: nobody's narrow line makes a node one that hangs.
+SEND_BYTES_A_SECOND = 64 << 10
 # Before the second and the third attempt. Every call may be made twice: blocks and pins are what they are called.
 PAUSES = (0.1, 0.5)
 # CIDs in one request's address; a node takes about ten times as many.
@@ -39,9 +41,10 @@ class Usage(NamedTuple):
 
 
 class Kubo:
-    """One node. Every method raises StorageUnavailable where it cannot be asked, its subclass Refusal where it says no.
+    """One node. Every method raises StorageUnavailable where it cannot be asked, StorageRefused where it says no.
 
-    ``seconds`` bounds each attempt of a call, to the answer's end. May be used by many threads.
+    ``seconds`` bounds each attempt of a call, to the answer's end; blocks that are sent prolong it, as
+    SEND_BYTES_A_SECOND has it. May be used by many threads.
     """
 
     def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
@@ -70,8 +73,8 @@ class Kubo:
         """Whether the node itself holds the block; no other node is asked."""
         try:
             self._ask(lambda: self._client.block.stat(cid, offline=True))
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
             return False
         return True
@@ -79,10 +82,13 @@ class Kubo:
     def add(self, archive: bytes, count: int) -> None:
         """Imports a CAR of ``count`` blocks and pins its root, both under the node's one lock against collection."""
         options = {**_QUIET, "pin-roots": "true", "stats": "true"}
-        lines = self._ask(lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)))
+        lines = self._ask(
+            lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)),
+            sent=len(archive),
+        )
         for line in lines:
             if error := _field(_field(line, "Root", {}), "PinErrorMsg", ""):
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         taken = sum(_field(_field(line, "Stats", {}), "BlockCount", 0) for line in lines)
         if taken != count:
             raise StorageUnavailable(f"{self.name} took {taken} of {count} blocks.", "Put them again.")
@@ -97,14 +103,14 @@ class Kubo:
         """Whether a pin keeps the block: its own, or that of something that links to it."""
         try:
             self._ask(lambda: self._client.pin.ls(cid, offline=True))
-        except Refusal as refusal:
-            if not refusal.not_pinned:
+        except StorageRefused as refusal:
+            if not _troubles.says_not_pinned(refusal):
                 raise
             return False
         return True
 
     def pin(self, cid: str, offline: bool) -> None:
-        """Pins the tree under ``cid``; Refusal where a block of it is missing."""
+        """Pins the tree under ``cid``; StorageRefused where a block of it is missing."""
         self._ask(lambda: self._client.pin.add(cid, opts=dict(_QUIET), offline=offline))
 
     def unpin(self, cids: Iterable[str]) -> None:
@@ -112,8 +118,8 @@ class Kubo:
         for cid in cids:
             try:
                 self._ask(lambda cid=cid: self._client.pin.rm(cid, offline=True))  # type: ignore[misc]
-            except Refusal as refusal:
-                if not refusal.not_pinned:
+            except StorageRefused as refusal:
+                if not _troubles.says_not_pinned(refusal):
                     raise
 
     def remove(self, cids: Sequence[str]) -> set[str]:
@@ -128,11 +134,11 @@ class Kubo:
         options = {"stream-errors": "true"}
         lines = self._ask(
             lambda: [each.as_json() for each in self._client.repo.gc(opts=options, timeout=COLLECT_SECONDS)],
-            COLLECT_SECONDS,
+            seconds=COLLECT_SECONDS,
         )
         for line in lines:
             if error := _field(line, "Error", ""):
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         return {_field(_field(line, "Key", {}), "/", "") for line in lines}
 
     def version(self) -> str:
@@ -156,17 +162,17 @@ class Kubo:
         errors = {_field(line, "Hash", ""): _field(line, "Error", "") for line in lines}
         for error in filter(None, errors.values()):
             if "pinned" not in error:
-                raise Refusal(self.name, error)
+                raise _troubles.refused(self.name, error)
         if not errors.keys() >= set(cids):
             raise _troubles.cut(self.name).error
         return {cid for cid, error in errors.items() if error}
 
-    def _ask(self, call: Callable[[], _T], seconds: float | None = None) -> _T:
+    def _ask(self, call: Callable[[], _T], seconds: float | None = None, sent: int = 0) -> _T:
         if self._closed:
             raise StorageUnavailable(f"{self.name} is not in use: its store was closed.", "Open the store again.")
         if not self._checked:
             self._require(self._repeated(lambda: self._client.version().as_json(), self._seconds))
-        return self._repeated(call, seconds or self._seconds)
+        return self._repeated(call, seconds or self._seconds, sent)
 
     def _require(self, answer: dict[str, Any]) -> None:
         version = _field(answer, "Version", "")
@@ -175,19 +181,19 @@ class Kubo:
             raise _troubles.strange(self.name, "does not tell its version").error
         if (int(found[1]), int(found[2])) < MIN_VERSION:
             wanted = ".".join(map(str, MIN_VERSION))
-            raise StorageUnavailable(
-                f"{self.name} is too old: Kubo {_troubles.quoted(version)}.", f"Update it to {wanted} or newer."
-            )
+            raise _troubles.too_old(self.name, version, wanted)
         self._checked = True
 
-    def _repeated(self, call: Callable[[], _T], seconds: float) -> _T:
+    def _repeated(self, call: Callable[[], _T], seconds: float, sent: int = 0) -> _T:
         for pause in (*PAUSES, None):
             try:
-                return call()
+                with _ipfs.within(seconds + sent / SEND_BYTES_A_SECOND) as watch:
+                    return call()
             except _ipfs.REFUSED as error:
-                raise Refusal(self.name, str(error)) from None
+                raise _troubles.refused(self.name, str(error)) from None
             except _ipfs.FAILURES as error:
-                trouble = self._diagnose(error, seconds)
+                late = _troubles.slow(self.name, watch.seconds) if watch.struck else None
+                trouble = late or self._diagnose(error, seconds)
             # Not raised from the library's error: that one holds the request, and with it the credentials.
             if pause is None or not trouble.passing:
                 raise trouble.error

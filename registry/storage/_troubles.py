@@ -6,42 +6,45 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import (
+    StorageCut,
+    StorageDown,
+    StorageFull,
+    StorageLimited,
+    StorageRefused,
+    StorageSlow,
+    StorageTooOld,
+    StorageUnavailable,
+)
 
 MAX_QUOTE = 160
 _FULL = re.compile(r"no space left|disk quota|maximum storage limit", re.IGNORECASE)
 _ABSENT = re.compile(r"not found|could not find", re.IGNORECASE)
+_ROOM = "Unpin and collect what nobody needs, or give it more room (Kubo: Datastore.StorageMax)."
+
+
+class _Said(NamedTuple):
+    """What an HTTP status means: the kind of error, in words, with other advice than the kind's own (None)."""
+
+    kind: type[StorageUnavailable]
+    what: str
+    advice: str | None
+    passing: bool = False
+
+
+_CREDENTIALS = "Check the user and password, or the token, that it wants."
 _STATUS = {
-    401: ("refuses the credentials", "Check the user and password, or the token, that it wants.", False),
-    403: ("refuses the credentials", "Check the user and password, or the token, that it wants.", False),
-    404: ("does not know the request", "Check that the address is the one meant, and of the right kind.", False),
-    413: ("takes no request of that size", "Raise the size limit of what stands before it.", False),
-    429: ("is over its limit of requests", "Ask less often, or wait until its limit is renewed.", True),
-    502: ("is away, says the proxy before it", "Check that it runs, then try again.", True),
-    503: ("has no time now", "Try again later.", True),
-    504: ("did not answer the proxy before it in time", "Try again when it is less busy.", False),
+    401: _Said(StorageUnavailable, "refuses the credentials", _CREDENTIALS),
+    403: _Said(StorageUnavailable, "refuses the credentials", _CREDENTIALS),
+    404: _Said(
+        StorageUnavailable, "does not know the request", "Check that the address is right, and of the right kind."
+    ),
+    413: _Said(StorageLimited, "takes no request of that size", "Raise the size limit of what stands before it."),
+    429: _Said(StorageLimited, "is over its limit of requests", None, True),
+    502: _Said(StorageDown, "is away, says the proxy before it", "Check that it runs, then try again.", True),
+    503: _Said(StorageLimited, "has no time now", "Try again later.", True),
+    504: _Said(StorageSlow, "did not answer the proxy before it in time", "Try again when it is less busy."),
 }
-
-
-class Refusal(StorageUnavailable):
-    """A store answered, and said no, in these ``words``; callers who expected it catch it, for others it is clear."""
-
-    def __init__(self, name: str, words: str) -> None:
-        if _FULL.search(words):
-            super().__init__(*_full(name))
-        else:
-            super().__init__(f"{name} refused: {quoted(words)}", "Look at its log, then try again.")
-        self.words = words
-
-    @property
-    def absent(self) -> bool:
-        """Whether it says that it does not hold the block."""
-        return _ABSENT.search(self.words) is not None
-
-    @property
-    def not_pinned(self) -> bool:
-        """Whether it says that no pin is there."""
-        return "not pinned" in self.words
 
 
 class Trouble(NamedTuple):
@@ -53,24 +56,39 @@ class Trouble(NamedTuple):
 
 def full(name: str) -> StorageUnavailable:
     """Its disk or its own limit leaves no room."""
-    return StorageUnavailable(*_full(name))
+    return StorageFull(f"{name} is full.", _ROOM)
+
+
+def refused(name: str, words: str) -> StorageUnavailable:
+    """It answered, and said no in these words; callers who expected that catch StorageRefused."""
+    if _FULL.search(words):
+        return full(name)
+    return StorageRefused(f"{name} refused: {quoted(words)}", words=words)
+
+
+def says_absent(refusal: StorageRefused) -> bool:
+    """Whether it says that it does not hold the block."""
+    return _ABSENT.search(refusal.words) is not None
+
+
+def says_not_pinned(refusal: StorageRefused) -> bool:
+    """Whether it says that no pin is there."""
+    return "not pinned" in refusal.words
 
 
 def slow(name: str, seconds: float) -> Trouble:
     """No answer within its time. Not asked again: that would only take as long once more."""
-    advice = "Try again when it is less busy, or allow it more time."
-    return Trouble(StorageUnavailable(f"{name} did not answer within {seconds:g} seconds.", advice), False)
+    return Trouble(StorageSlow(f"{name} did not answer within {seconds:g} seconds."), False)
 
 
 def away(name: str) -> Trouble:
     """Nobody listens at its address."""
-    return Trouble(StorageUnavailable(f"{name} cannot be reached.", "Start it, or correct its address."), True)
+    return Trouble(StorageDown(f"{name} cannot be reached."), True)
 
 
 def cut(name: str) -> Trouble:
     """The connection ended before the answer did."""
-    advice = "Try again; if that goes on, look at the network and at its log."
-    return Trouble(StorageUnavailable(f"{name} broke off in the middle of its answer.", advice), True)
+    return Trouble(StorageCut(f"{name} broke off in the middle of its answer."), True)
 
 
 def strange(name: str, why: str) -> Trouble:
@@ -78,10 +96,16 @@ def strange(name: str, why: str) -> Trouble:
     return Trouble(StorageUnavailable(f"{name} {why}.", "Check that the address is the one meant."), False)
 
 
+def too_old(name: str, version: str, wanted: str) -> StorageUnavailable:
+    """A node of this version, where ``wanted`` is the first that does."""
+    return StorageTooOld(f"{name} is too old: Kubo {quoted(version)}.", f"Update it to {wanted} or newer.")
+
+
 def status(name: str, code: int) -> Trouble:
     """An HTTP status that says no."""
-    what, advice, passing = _STATUS.get(code, (f"answered with HTTP status {code}", "Look at its log.", code >= 500))
-    return Trouble(StorageUnavailable(f"{name} {what}.", advice), passing)
+    other = _Said(StorageUnavailable, f"answered with HTTP status {code}", "Look at its log.", code >= 500)
+    said = _STATUS.get(code, other)
+    return Trouble(said.kind(f"{name} {said.what}.", said.advice), said.passing)
 
 
 def quoted(text: str) -> str:
@@ -96,8 +120,3 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield each
         inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
         seen += [one for one in inner if isinstance(one, BaseException) and not any(one is old for old in seen)]
-
-
-def _full(name: str) -> tuple[str, str]:
-    advice = "Unpin and collect what nobody needs, or give it more room (Kubo: Datastore.StorageMax)."
-    return f"{name} is full.", advice

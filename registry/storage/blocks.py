@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from registry.core.cids import Block, digest_of_cid
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.storage.base import StoreStat, accepted, checked
 
 # A longer `put` is committed in parts of this size: bounds memory and the write-ahead log.
@@ -64,6 +64,7 @@ _TROUBLE = {
     sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this account's rights to its folder."),
     sqlite3.SQLITE_IOERR: ("its disk does not work", "Check the disk, then try again."),
 }
+_KINDS = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_BUSY: StorageSlow}
 
 
 class SqliteBlocks:
@@ -191,7 +192,7 @@ class SqliteBlocks:
 
     def _unavailable(self, code: int, reason: str = "") -> StorageUnavailable:
         why, advice = _TROUBLE.get(code, (reason, None))
-        return StorageUnavailable(f"The block store {self._path} cannot be used: {why}.", advice)
+        return _KINDS.get(code, StorageUnavailable)(f"The block store {self._path} cannot be used: {why}.", advice)
 
 
 @contextmanager

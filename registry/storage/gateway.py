@@ -6,12 +6,10 @@ A gateway can withhold, never alter: every block is held to its identifier. It d
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import closing
 from urllib.parse import urljoin, urlsplit
 
 from registry.core.cids import MAX_BLOCK_BYTES, digest_of_cid
@@ -19,6 +17,7 @@ from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
 from registry.storage import _troubles
 from registry.storage._addresses import Address, parse_address
 from registry.storage._troubles import Trouble
+from registry.storage._watch import Watch
 from registry.storage.base import checked
 
 SECONDS = 30.0
@@ -39,8 +38,9 @@ class GatewayBlocks:
     """A source of blocks for reading only: ``get`` of a BlockStore, from the gateway at an http(s) URL.
 
     ``seconds`` bounds each attempt from its start to its end, redirects included. Redirects stay on the gateway's own
-    origin, or go to ``allowed_hosts``, each a host name, or ".example.net" for every name below example.net; never
-    from https to http. Many threads may use one instance. InvalidInput for an address that is none.
+    origin or that of the block below it (CID.ipfs.HOST), or go to ``allowed_hosts``, each a host name, or
+    ".example.net" for every name below example.net; never from https to http. Many threads may use one instance.
+    InvalidInput for an address that is none.
     """
 
     def __init__(self, address: str, *, seconds: float = SECONDS, allowed_hosts: Collection[str] = ()) -> None:
@@ -79,24 +79,21 @@ class GatewayBlocks:
             answer = self._ask(here, target, cid, deadline)
             if isinstance(answer, bytes):
                 return answer
-            here, target = self._next(here, target, answer)
+            here, target = self._next(here, target, answer, cid)
         raise _Failed(_troubles.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
 
     def _ask(self, here: Address, target: str, cid: str, deadline: float) -> bytes | str:
         """The body, or where it is said to be."""
-        connection = _connection(here, max(deadline - time.monotonic(), _SHORTEST))
-        watch = None
-        try:
-            connection.connect()
-            watch = _Watch(connection.sock, max(deadline - time.monotonic(), _SHORTEST))
-            connection.request("GET", target, headers=_HEADERS)
-            return self._read(connection.getresponse(), cid)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Failed(self._diagnose(error, watch)) from None
-        finally:
-            if watch is not None:
-                watch.cancel()
-            connection.close()
+        seconds = max(deadline - time.monotonic(), _SHORTEST)
+        host, headers = self._way(here)
+        with closing(_connection(host, here, seconds)) as connection, Watch(seconds) as watch:
+            try:
+                connection.connect()
+                watch.over(connection.sock)
+                connection.request("GET", target, headers=headers)
+                return self._read(connection.getresponse(), cid)
+            except (OSError, http.client.HTTPException) as error:
+                raise _Failed(self._diagnose(error, watch)) from None
 
     def _read(self, response: http.client.HTTPResponse, cid: str) -> bytes | str:
         if response.status in _REDIRECTS:
@@ -115,32 +112,42 @@ class GatewayBlocks:
             raise http.client.IncompleteRead(data)
         return data
 
-    def _next(self, here: Address, target: str, location: str) -> tuple[Address, str]:
+    def _next(self, here: Address, target: str, location: str, cid: str) -> tuple[Address, str]:
         try:
             location.encode("ascii")  # as RFC 9110 has it; nothing else can be asked for
             parts = urlsplit(urljoin(here.text + target, location))
             there = parse_address(f"{parts.scheme}://{parts.netloc}")
         except (ValueError, InvalidInput):
             raise _Failed(_troubles.strange(self._name, "redirects to no address")) from None
-        if not self._may_go(there):
+        if not self._may_go(there, cid):
             text = f"{self._name} redirects to {_troubles.quoted(there.host)}, which is not allowed."
-            advice = "Name that host among those allowed, if you trust it to know what you read."
+            advice = "Name that host as a gateway itself, if you trust it to know what you read."
             raise _Failed(Trouble(StorageUnavailable(text, advice), False))
         return there, parts.path + (f"?{parts.query}" if parts.query else "")
 
-    def _may_go(self, there: Address) -> bool:
-        if self._address.secure and not there.secure:
+    def _may_go(self, there: Address, cid: str) -> bool:
+        own = self._address
+        if own.secure and not there.secure:
             return False
-        if (there.host, there.port, there.secure) == (self._address.host, self._address.port, self._address.secure):
+        # Subdomain gateways give each root an origin of its own.
+        names = (own.host, f"{cid}.ipfs.{own.host}")
+        if there.host in names and (there.port, there.secure) == (own.port, own.secure):
             return True
         return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
 
-    def _diagnose(self, error: Exception, watch: _Watch | None) -> Trouble:
-        if isinstance(error, TimeoutError) or (watch is not None and watch.struck):
+    def _way(self, here: Address) -> tuple[str, dict[str, str]]:
+        """The host to connect to, and the headers to send there."""
+        if self._address.host == "localhost" and here.host.endswith(".localhost"):
+            # This machine too (RFC 6761, section 6.3), but not every resolver knows such a name.
+            return "localhost", _HEADERS | {"Host": f"{here.host}:{here.port}"}
+        return here.host, _HEADERS
+
+    def _diagnose(self, error: Exception, watch: Watch) -> Trouble:
+        if isinstance(error, TimeoutError) or watch.struck:
             return _troubles.slow(self._name, self._seconds)
         if isinstance(error, ssl.SSLError):
             return _troubles.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
-        return _troubles.away(self._name) if watch is None else _troubles.cut(self._name)
+        return _troubles.cut(self._name) if watch.is_set else _troubles.away(self._name)
 
 
 class _Failed(Exception):
@@ -148,26 +155,6 @@ class _Failed(Exception):
         self.trouble = trouble
 
 
-class _Watch:
-    """Ends a connection at its deadline: a socket's own time limit begins anew with each byte that arrives."""
-
-    def __init__(self, connected: socket.socket, seconds: float) -> None:
-        self.struck = False
-        self._socket = connected
-        self._timer = threading.Timer(seconds, self._strike)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _strike(self) -> None:
-        self.struck = True
-        # It may have ended by itself in the same moment.
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def _connection(here: Address, seconds: float) -> http.client.HTTPConnection:
+def _connection(host: str, here: Address, seconds: float) -> http.client.HTTPConnection:
     kind = http.client.HTTPSConnection if here.secure else http.client.HTTPConnection
-    return kind(here.host, here.port, timeout=seconds)
+    return kind(host, here.port, timeout=seconds)

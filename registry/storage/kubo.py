@@ -12,18 +12,19 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from registry.core.cids import Block, cid_from_digest, digest_of_cid
-from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, StorageUnavailable
 from registry.storage import _troubles
 from registry.storage._addresses import Credentials, parse_address
 from registry.storage._ahead import PART_BYTES, Ahead
+from registry.storage._background import begun
 from registry.storage._kuboapi import Kubo, Usage
 from registry.storage._shelves import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
-from registry.storage._troubles import Refusal
 from registry.storage.base import StoreStat, accepted, checked
 from registry.storage.car import DAG_CBOR, RAW, car_parts
 
@@ -65,20 +66,25 @@ class KuboBlocks:
     def put(self, blocks: Iterable[Block]) -> None:
         # While a node writes one batch it takes the next, and the one after is made here.
         sent: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(SENDERS) as pool:
+        try:
             for batch in batches((accepted(block), block) for block in blocks):
                 if len(sent) == SENDERS:
                     sent.popleft().result()
-                sent.append(pool.submit(self._send, batch))
-            for each in sent:
-                each.result()
+                sent.append(begun(partial(self._send, batch)))
+        except Exception:
+            # After an error nothing is on its way; after an interruption nobody waits for what is.
+            wait(sent)
+            raise
+        wait(sent)
+        for each in sent:
+            each.result()
 
     def get(self, cid: str) -> bytes:
         digest = digest_of_cid(cid)
         try:
             data = self._node.block(cid, offline=not self._fetch)
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
             raise StorageUnavailable(f"{self._node.name} does not hold {cid}.") from None
         try:
@@ -162,15 +168,18 @@ class KuboBlocks:
         return f"<KuboBlocks: {self._node.name}>"
 
     def _send(self, batch: Mapping[bytes, bytes]) -> None:
-        self._require_room(sum(map(len, batch.values())))
-        self._make_way(batch)
-        self._shelve({digest: len(data) for digest, data in batch.items()}, batch)
-
-    def _require_room(self, size: int) -> None:
+        sizes = {digest: len(data) for digest, data in batch.items()}
         # A node takes more than its limit and only then begins to warn in its log.
         used, limit = self._node.usage()
-        if limit and used + size > limit:
-            raise _troubles.full(self._node.name)
+        if limit and used + sum(sizes.values()) > limit:
+            if not self._holds(batch):
+                raise _troubles.full(self._node.name)
+            batch = {}
+        self._make_way(batch)
+        self._shelve(sizes, batch)
+
+    def _holds(self, batch: Mapping[bytes, bytes]) -> bool:
+        return self._damaged.isdisjoint(batch) and all(self._node.has(cid_from_digest(digest)) for digest in batch)
 
     def _make_way(self, batch: Mapping[bytes, bytes]) -> None:
         # A node does not write a block that it believes to have: one that came back altered has to go first.
@@ -190,9 +199,9 @@ class KuboBlocks:
         for _ in range(ATTEMPTS - 1):
             try:
                 return self._read_shelves()
-            except Refusal as refusal:
+            except StorageRefused as refusal:
                 # Another writer put an emptier shelf in this one's place between the two requests.
-                if not refusal.absent:
+                if not _troubles.says_absent(refusal):
                     raise
         return self._read_shelves()
 
@@ -222,8 +231,8 @@ class KuboBlocks:
     def _keep(self, sizes: Mapping[bytes, int]) -> list[str]:
         try:
             return [self._shelve(sizes, {})]
-        except Refusal as refusal:
-            if not refusal.absent:
+        except StorageRefused as refusal:
+            if not _troubles.says_absent(refusal):
                 raise
         # Somebody removed blocks behind our back: the others stay pinned all the same.
         there = {digest: size for digest, size in sizes.items() if self._node.has(cid_from_digest(digest))}

@@ -68,4 +68,5 @@ class LayeredBlocks:
                 return gateway.get(cid)
             except StorageUnavailable as error:
                 failed.append(error)
-        raise StorageUnavailable(" ".join(map(str, failed)), failed[-1].advice)
+        # Of the kind of the last, whose advice it is.
+        raise type(failed[-1])(" ".join(map(str, failed)), failed[-1].advice)

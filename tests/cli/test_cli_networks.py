@@ -119,6 +119,18 @@ def test_a_folder_may_not_choose_what_is_the_persons(real: Consent) -> None:
         assert no_of(answer) == (2, "InvalidInput") and "network.toml" in answer.err and "Traceback" not in answer.err
 
 
+def test_programs_can_tell_how_the_store_failed(real: Consent) -> None:
+    add = ("vault", "add", real.folder / "request.json", "--category", DATUM)
+    old = Answer(body=b'{"Version":"0.12.0"}')
+    for answer, kind in ((Answer(429), "StorageLimited"), (Answer(504), "StorageSlow"), (old, "StorageTooOld")):
+        with answering(lambda _, answer=answer: answer) as node:  # type: ignore[misc]
+            write_settings(real.folder / "network", ipfs=node.url)
+            assert no_of(real(*add)) == (3, kind)
+    write_settings(real.folder / "network", ipfs=NOBODY)
+    assert no_of(real(*add)) == (3, "StorageDown")
+    assert json.loads(real(*add, "--json").out)["error"] == "StorageDown"
+
+
 def test_credentials_never_go_where_a_folder_says(real: Consent) -> None:
     alice = real.folder / "alice"
     secret = alice / "node.txt"

@@ -41,7 +41,7 @@ class Ledger(MemoryLedger):
         self.reader = reader
         self.calls: list[tuple[str, str]] = []
         self.arguments: list[tuple[Any, ...]] = []
-        self.refuses_writing: Exception | None = None
+        self.refuses_writing: BaseException | None = None
 
     def facts(self, *asked: Any, **how: Any) -> Facts:
         return super().facts(*asked, **how)._replace(clock=self.reader())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -13,7 +14,7 @@ from registry.client.asking import check_notice, publish_notice, request
 from registry.client.checking import verify
 from registry.client.granting import Proposal, conclude, grant, propose, refuse
 from registry.core.capsules import open_capsule
-from registry.core.cids import cid_of_block
+from registry.core.cids import Block, cid_of_block
 from registry.core.errors import (
     BadSignature,
     Expired,
@@ -406,25 +407,62 @@ class TestCapsules:
         assert message_of(stage.granted(data=[EMAILS]).evidence).content == ZERO_WORD
 
 
-TROUBLES = {
-    "refused": InvalidInput("the contract refuses"),
-    "down": LedgerUnavailable("not reachable"),
-    "interrupted": KeyboardInterrupt(),
+REFUSED = {"refused": lambda: InvalidInput("the contract refuses"), "said no": lambda: Rejected("the person said no")}
+UNKNOWN: dict[str, Callable[[], BaseException]] = {
+    "sent": lambda: LedgerUnavailable("transaction 0x12 was sent, but is in no block"),
+    "interrupted": KeyboardInterrupt,
+    "unexpected": RuntimeError,
 }
 
 
 class TestTrouble:
-    @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
-    def test_what_was_not_anchored_leaves_no_capsule(self, stage: Stage, trouble: Exception) -> None:
+    def proposed(self, stage: Stage, trouble: BaseException) -> tuple[Proposal, set[bytes]]:
+        """What is to be granted while the chain makes this trouble, and what the store holds before."""
         stage.keep(b"bought")
-        raw = stage.request()
-        blocks = set(stage.store.kept)
+        proposal = propose(stage.alice, stage.request())
         stage.ledger.refuses_writing = trouble
+        return proposal, set(stage.store.kept)
+
+    @pytest.mark.parametrize("name", REFUSED)
+    def test_what_was_not_anchored_leaves_no_capsule(self, stage: Stage, name: str) -> None:
+        trouble = REFUSED[name]()
+        proposal, before = self.proposed(stage, trouble)
         with pytest.raises(type(trouble)):
-            grant(stage.alice, raw)
-        assert set(stage.store.kept) == blocks
+            conclude(stage.alice, proposal)
+        assert set(stage.store.kept) == before
         stage.ledger.refuses_writing = None
-        assert stage.holds(grant(stage.alice, raw).evidence) == "VerifiedGrant"
+        assert stage.holds(conclude(stage.alice, proposal).evidence) == "VerifiedGrant"
+
+    @pytest.mark.parametrize("name", UNKNOWN)
+    def test_what_may_be_anchored_keeps_its_capsule(self, stage: Stage, name: str) -> None:
+        trouble = UNKNOWN[name]()
+        proposal, before = self.proposed(stage, trouble)
+        with pytest.raises(type(trouble)) as caught:
+            conclude(stage.alice, proposal)
+        assert caught.value is trouble
+        assert isinstance(proposal.message, Grant)
+        assert set(stage.store.kept) == before | {unhex(proposal.message.content)}
+        stage.ledger.refuses_writing = None
+        assert stage.holds(conclude(stage.alice, proposal).evidence) == "VerifiedGrant"
+
+    @pytest.mark.parametrize("name", REFUSED | UNKNOWN)
+    def test_a_store_that_is_away_by_then_hides_nothing(
+        self, stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trouble = (REFUSED | UNKNOWN)[name]()
+        proposal, _ = self.proposed(stage, trouble)
+        put = stage.store.put
+
+        def put_and_go(blocks: Iterable[Block]) -> None:
+            put(blocks)
+            stage.store.down = True
+
+        monkeypatch.setattr(stage.store, "put", put_and_go)
+        with pytest.raises(type(trouble)) as caught:
+            conclude(stage.alice, proposal)
+        assert caught.value is trouble
+        told = " ".join(getattr(trouble, "__notes__", []))
+        assert ("does not answer" in told) is (name in REFUSED)
 
     def test_a_chain_that_is_down_before_anything_is_signed(self, stage: Stage) -> None:
         raw = stage.request()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from registry.core.cids import Block, digest_of_cid
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import StorageDown, StorageFull, StorageUnavailable
 from registry.storage.base import StoreStat, accepted, checked
 
 
@@ -31,7 +31,7 @@ class MemoryBlocks:
         new = {accepted(block): block.data for block in blocks}
         after = sum(map(len, (self.kept | new).values()))
         if self.capacity is not None and after > self.capacity:
-            raise StorageUnavailable("The block store is full.", "Free some space, then try again.")
+            raise StorageFull("The block store is full.", "Free some space, then try again.")
         if not self.loses:
             self.kept |= new
 
@@ -64,4 +64,4 @@ class MemoryBlocks:
     def _answer(self) -> None:
         time.sleep(self.delay)
         if self.down:
-            raise StorageUnavailable("The block store does not answer.")
+            raise StorageDown("The block store does not answer.")

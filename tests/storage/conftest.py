@@ -1,4 +1,4 @@
-"""One real IPFS node for all tests of this folder."""
+"""Real IPFS nodes for the tests of this folder, and the way to one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from registry.storage import _kuboapi
+from registry.storage.kubo import KuboBlocks
+from tests.storage.kubo_calls import FILE, ONE
 from tests.storage.kubo_node import Node, running
+from tests.storage.tcp_proxy import Proxy
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,26 @@ def kubo() -> Iterator[Node]:
     """A node that other tests have used: call ``empty`` where that matters, and leave it running."""
     with running() as node:
         yield node
+
+
+@pytest.fixture
+def proxy(kubo: Node) -> Iterator[Proxy]:
+    """Before the node, which holds ONE and FILE, and nothing that a collection would find."""
+    with KuboBlocks(kubo.address) as store:
+        store.put([ONE, *FILE])
+        store.collect()
+    with Proxy(kubo.api) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Node]:
+    """A node to stop and to kill."""
+    with running() as node:
+        yield node
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is away is asked again at once."""
+    monkeypatch.setattr(_kuboapi, "PAUSES", (0.01, 0.02))

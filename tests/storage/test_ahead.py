@@ -11,7 +11,7 @@ import pytest
 from registry.core.cids import LEAF_BYTES, file_blocks, read_file
 from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.storage._ahead import PART_BYTES, Ahead
-from registry.storage._troubles import Refusal
+from registry.storage._troubles import refused
 from registry.storage.files import Pieces
 
 DATA = random.Random(1).randbytes(2 * PART_BYTES + 3 * LEAF_BYTES + 5)
@@ -20,7 +20,7 @@ ROOT = list(BLOCKS)[-1]
 
 
 def refuse(_: bytes) -> bytes:
-    raise Refusal("The node", "no such command")
+    raise refused("The node", "no such command")
 
 
 LIES: dict[str, Callable[[bytes], bytes]] = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, digest_of_cid, file_blocks, read_file
-from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.core.errors import BlockMismatch, InvalidInput, StorageFull, StorageUnavailable
 from registry.storage.base import BlockStore
 from registry.storage.blocks import SqliteBlocks
 from registry.storage.kubo import KuboBlocks
@@ -213,7 +213,7 @@ def test_lost_blocks_are_unavailable(bench: Bench) -> None:
 def test_a_full_store_says_so_and_keeps_what_it_has(bench: Bench) -> None:
     bench.store.put([ONE])
     bench.fill()
-    with pytest.raises(StorageUnavailable, match="full") as caught:
+    with pytest.raises(StorageFull, match="full") as caught:
         bench.store.put([block(bytes([n]) * MAX_BLOCK_BYTES) for n in range(3)])
     assert caught.value.advice
     assert bench.store.get(ONE.cid) == ONE.data

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
-from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
+from registry.core.errors import (
+    BlockMismatch,
+    InvalidInput,
+    StorageCut,
+    StorageDown,
+    StorageLimited,
+    StorageSlow,
+    StorageUnavailable,
+)
 from registry.storage._addresses import Address
 from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
 from registry.storage.kubo import KuboBlocks
@@ -25,9 +35,11 @@ ONE = Block(cid_of_block(DATA), DATA)
 GOOD = Answer(body=DATA)
 
 
-def refused(call: Callable[[], object]) -> StorageUnavailable:
+def refused(call: Callable[[], object], kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
+    """The error, which is of this kind and of no other."""
     with pytest.raises(StorageUnavailable) as caught:
         call()
+    assert type(caught.value) is kind
     assert caught.value.advice.endswith(".")
     return caught.value
 
@@ -51,6 +63,30 @@ def test_the_gateway_of_a_real_node(kubo: Node) -> None:
     assert b"".join(read_file(blocks[-1].cid, gateway.get)) == data
     assert gateway.get(largest.cid) == largest.data
     assert gateway.get(cid_of_block(b"")) == b""
+
+
+def test_the_gateway_of_a_real_node_at_localhost(kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There it gives each root an origin of its own.
+    there = http.client.HTTPConnection("127.0.0.1", kubo.gateway, timeout=10)
+    there.request("GET", f"/ipfs/{ONE.cid}?format=raw", headers={"Host": f"localhost:{kubo.gateway}"})
+    subdomain = f"{ONE.cid}.ipfs.localhost:{kubo.gateway}"
+    assert there.getresponse().getheader("Location", "").startswith(f"http://{subdomain}/")
+    there.close()
+    known = socket.getaddrinfo
+
+    def resolver(host: str, *more: Any, **options: Any) -> Any:
+        # As on machines whose resolver does not know RFC 6761.
+        if host.endswith(".localhost"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return known(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    gateway = GatewayBlocks(f"http://localhost:{kubo.gateway}")
+    gateway.check()
+    assert gateway.get(ONE.cid) == DATA
+    proxy.alter = lambda piece: piece.replace(b"the one block", b"the two block")
+    with pytest.raises(BlockMismatch):
+        GatewayBlocks(f"http://localhost:{proxy.port}").get(ONE.cid)
 
 
 def test_a_block_that_is_not_to_be_had(kubo: Node) -> None:
@@ -79,7 +115,7 @@ def test_a_gateway_that_lies(proxy: Proxy) -> None:
 @pytest.mark.parametrize("at", [0, 9, 100, 400])
 def test_an_answer_that_is_cut(proxy: Proxy, at: int) -> None:
     proxy.cut = at
-    error = refused(lambda: GatewayBlocks(proxy.url, seconds=5).get(ONE.cid))
+    error = refused(lambda: GatewayBlocks(proxy.url, seconds=5).get(ONE.cid), StorageCut)
     assert "broke off" in str(error)
     assert proxy.connections == 3
 
@@ -87,27 +123,29 @@ def test_an_answer_that_is_cut(proxy: Proxy, at: int) -> None:
 @pytest.mark.parametrize("answer", [Answer(body=DATA[:-1], length=len(DATA)), Answer(body=DATA[:-1], length=-1)])
 def test_a_body_that_is_cut(answer: Answer) -> None:
     with answering(lambda asked: answer) as served:
-        assert "broke off" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
+        assert "broke off" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid), StorageCut))
 
 
 def test_a_slow_gateway(proxy: Proxy) -> None:
     proxy.delay = 0.2
     assert GatewayBlocks(proxy.url, seconds=5).get(ONE.cid) == DATA
-    assert "within 0.1 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.1).get(ONE.cid)))
+    assert "within 0.1 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.1).get(ONE.cid), StorageSlow))
 
 
 def test_bytes_that_drip(proxy: Proxy) -> None:
     # Each arrives well within the limit: headers alone would take 4 seconds.
     proxy.drip = 0.01
     started = time.monotonic()
-    assert "within 0.5 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.5).get(ONE.cid)))
+    assert "within 0.5 seconds" in str(refused(lambda: GatewayBlocks(proxy.url, seconds=0.5).get(ONE.cid), StorageSlow))
     assert time.monotonic() - started < 2
 
 
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert "cannot be reached" in str(refused(lambda: GatewayBlocks(f"http://127.0.0.1:{port}").get(ONE.cid)))
+    assert "cannot be reached" in str(
+        refused(lambda: GatewayBlocks(f"http://127.0.0.1:{port}").get(ONE.cid), StorageDown)
+    )
 
 
 def test_plain_text_where_tls_is_wanted(proxy: Proxy) -> None:
@@ -122,21 +160,22 @@ def test_more_than_a_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "times"),
+    ("status", "kind", "words", "times"),
     [
-        (404, "does not have", 1),
-        (410, "does not have", 1),
-        (403, "refuses", 1),
-        (429, "over its limit", 3),
-        (500, "status 500", 3),
-        (503, "no time", 3),
-        (504, "in time", 1),
-        (204, "status 204", 1),
+        (404, StorageUnavailable, "does not have", 1),
+        (410, StorageUnavailable, "does not have", 1),
+        (403, StorageUnavailable, "refuses", 1),
+        (429, StorageLimited, "over its limit", 3),
+        (500, StorageUnavailable, "status 500", 3),
+        (502, StorageDown, "is away", 3),
+        (503, StorageLimited, "no time", 3),
+        (504, StorageSlow, "in time", 1),
+        (204, StorageUnavailable, "status 204", 1),
     ],
 )
-def test_statuses(status: int, words: str, times: int) -> None:
+def test_statuses(status: int, kind: type[StorageUnavailable], words: str, times: int) -> None:
     with answering(lambda asked: Answer(status)) as served:
-        assert words in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
+        assert words in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid), kind))
     assert len(served.asked) == times
 
 
@@ -159,6 +198,7 @@ def test_redirects_to_others_only_where_allowed() -> None:
         with answering(lambda asked: redirect(elsewhere)) as served:
             error = refused(lambda: GatewayBlocks(served.url).get(ONE.cid))
             assert "redirects to localhost" in str(error)
+            assert "as a gateway itself" in error.advice
             assert other.asked == []
             refused(lambda: GatewayBlocks(served.url, allowed_hosts=[".localhost", "host"]).get(ONE.cid))
             assert other.asked == []
@@ -181,11 +221,24 @@ def test_another_port_is_another_host() -> None:
         ("example.net", "a.example.net", True, False),
         ("example.net", "example.net", False, False),
         ("", "other.example", True, False),
+        ("", f"{ONE.cid}.ipfs.gateway.example", True, True),
+        ("", f"{ONE.cid}.ipfs.gateway.example", False, False),
+        ("", f"{ONE.cid}.ipns.gateway.example", True, False),
+        ("", f"{ONE.cid}.ipfs.other.example", True, False),
+        ("", f"x.{ONE.cid}.ipfs.gateway.example", True, False),
+        ("", f"{cid_of_block(b'another')}.ipfs.gateway.example", True, False),
     ],
 )
 def test_hosts_that_are_allowed(allowed: str, host: str, secure: bool, may: bool) -> None:
     gateway = GatewayBlocks("https://gateway.example", allowed_hosts=[allowed])
-    assert gateway._may_go(Address(host, 443 if secure else 80, secure)) is may
+    assert gateway._may_go(Address(host, 443 if secure else 80, secure), ONE.cid) is may
+
+
+def test_the_block_below_the_gateway_is_at_the_same_port() -> None:
+    gateway = GatewayBlocks("https://gateway.example:8443")
+    below = f"{ONE.cid}.ipfs.gateway.example"
+    assert gateway._may_go(Address(below, 8443, True), ONE.cid)
+    assert not gateway._may_go(Address(below, 443, True), ONE.cid)
 
 
 @pytest.mark.parametrize(

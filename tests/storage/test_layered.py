@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.core.cids import Block, cid_of_block, file_blocks, read_file
-from registry.core.errors import BlockMismatch, StorageUnavailable
+from registry.core.errors import BlockMismatch, StorageDown, StorageUnavailable
 from registry.storage.blocks import SqliteBlocks
 from registry.storage.gateway import GatewayBlocks
 from registry.storage.kubo import KuboBlocks
@@ -65,7 +65,7 @@ def test_a_gateway_that_lies_is_passed_over_and_never_believed(kubo: Node, liar:
         node.put([THERE])
     honest = GatewayBlocks(f"http://127.0.0.1:{kubo.gateway}")
     assert LayeredBlocks(MemoryBlocks, [GatewayBlocks(liar.url), honest]).get(THERE.cid) == THERE.data
-    with pytest.raises(StorageUnavailable) as caught:
+    with pytest.raises(BlockMismatch) as caught:
         LayeredBlocks(MemoryBlocks, [GatewayBlocks(liar.url)]).get(THERE.cid)
     assert THERE.cid in str(caught.value) and caught.value.advice
 
@@ -79,7 +79,7 @@ def test_only_what_is_lacking_is_asked_of_a_gateway(liar: Served) -> None:
     with pytest.raises(BlockMismatch):
         store.get(HERE.cid)
     own.down = True
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageDown):
         store.get(THERE.cid)
     assert liar.asked == []
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from registry.core.cids import Block, cid_of_block
-from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.errors import InvalidInput, StorageSlow, StorageUnavailable
 from registry.storage import blocks as module
 from registry.storage.blocks import SqliteBlocks
 
@@ -204,7 +204,7 @@ def test_another_writer_is_waited_for_but_not_for_ever(path: Path) -> None:
     with SqliteBlocks(path, busy_seconds=0.05) as store:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StorageUnavailable, match="locked") as caught:
+        with pytest.raises(StorageSlow, match="locked") as caught:
             store.put([block(b"x")])
         other.execute("ROLLBACK")
         other.close()

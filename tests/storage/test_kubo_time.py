@@ -1,0 +1,116 @@
+"""The Kubo store where time runs out: a node that is stopped, a way that delays or drips, a person who has enough."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from registry.core.cids import MAX_BLOCK_BYTES, file_blocks
+from registry.core.errors import StorageSlow
+from registry.storage import _kuboapi
+from registry.storage._ahead import PART_BYTES
+from registry.storage.files import Pieces
+from registry.storage.kubo import KuboBlocks
+from tests.storage.kubo_calls import CALLS, ONE, hurried, noise, refused, stopped
+from tests.storage.kubo_node import Node
+from tests.storage.tcp_proxy import Proxy
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
+    with KuboBlocks(own.address) as patient, hurried(own.address, 0.4) as store:
+        patient.put([ONE])
+        with stopped(own):
+            started = time.monotonic()
+            assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
+            assert time.monotonic() - started < 3
+        assert patient.get(ONE.cid) == ONE.data
+
+
+def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
+    with hurried(own.address, 1) as store, stopped(own):
+        blocks = [noise(MAX_BLOCK_BYTES, n) for n in range(8)]
+        assert "within 1 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_slow_way(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.1)
+    proxy.delay = 0.2
+    with hurried(proxy.address, 0.1) as store:
+        assert "within 0.1 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
+    monkeypatch.undo()
+    with KuboBlocks(proxy.address, seconds=10) as patient:
+        CALLS[name](patient)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_headers_that_drip(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
+    # Each byte arrives well within the limit; the headers alone would take some three seconds.
+    proxy.drip = 0.01
+    with hurried(proxy.address, 0.4) as store:
+        started = time.monotonic()
+        assert "did not answer within" in str(refused(lambda: CALLS[name](store), StorageSlow))
+        assert time.monotonic() - started < 2
+
+
+def test_a_body_that_drips(proxy: Proxy, kubo: Node) -> None:
+    made = noise(20_000)
+    with KuboBlocks(kubo.address) as patient, hurried(proxy.address, 1) as store:
+        patient.put([made])
+        # Headers of a few hundred bytes are through in time.
+        proxy.drip = 0.0005
+        started = time.monotonic()
+        assert "within 1 seconds" in str(refused(lambda: store.get(made.cid), StorageSlow))
+        assert time.monotonic() - started < 3
+
+
+PUT = "store.put([*file_blocks(io.BytesIO(bytes(range(256)) * 80_000))])"
+READ = "leaves = read_file(sys.argv[2], store.reader(sys.argv[2])); next(leaves)"
+SCRIPT = """
+import io, sys
+from registry.core.cids import file_blocks, read_file
+from registry.storage.kubo import KuboBlocks
+
+store = KuboBlocks(sys.argv[1], seconds=30)
+store.about()
+{before}
+print("ready", flush=True)
+sys.stdin.readline()
+{hangs}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "hangs"),
+    [("", PUT), (READ, "for leaf in leaves: pass"), ("", "store.get(sys.argv[2])")],
+    ids=["put", "read", "get"],
+)
+def test_an_interruption_waits_for_no_node(own: Node, before: str, hangs: str) -> None:
+    file = list(file_blocks(Pieces(noise(PART_BYTES, n).data for n in range(4))))
+    with KuboBlocks(own.address) as store:
+        store.put(file)
+    command = [sys.executable, "-c", SCRIPT.format(before=before, hangs=hangs), own.address, file[-1].cid]
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        with stopped(own):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            time.sleep(1)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            started = time.monotonic()
+            assert process.wait(40) == -signal.SIGINT
+            assert time.monotonic() - started < 2
+        assert "KeyboardInterrupt" in process.stderr.read()
