@@ -110,10 +110,11 @@ class Devnet:
         self.folder.take_last_word()
         load = ["--load-state", self.folder.state] if self.folder.state.exists() else []
         options = ["--host", "127.0.0.1", "--port", str(ports.rpc), "--chain-id", str(CHAIN_ID)]
-        kept = ["--accounts", "0", "--prune-history", str(OLD_STATES), "--dump-state", self.folder.last_word, *load]
+        # With the old states also in its last word: whoever waits for confirmations reads below the newest block.
+        kept = ["--prune-history", str(OLD_STATES), "--preserve-historical-states", "--dump-state"]
         # For both: it tells whoever finds one of these processes which devnet it belongs to.
         environment = kubo.environment(self.folder.repo)
-        self._child("anvil", [anvil, *options, *kept], environment)
+        self._child("anvil", [anvil, *options, "--accounts", "0", *kept, self.folder.last_word, *load], environment)
         self._child("kubo", [ipfs, *kubo.DAEMON], environment)
 
     def _child(self, name: str, command: list[Any], environment: dict[str, str]) -> None:
