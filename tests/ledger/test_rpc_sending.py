@@ -18,6 +18,7 @@ from registry.wallets.keywallet import KeyWallet
 from .fake_node import (
     HEAD,
     NOBODY,
+    REGISTRY,
     ROOT,
     ZERO,
     Answers,
@@ -92,6 +93,7 @@ _RECEIPT = {
     "transactionHash": ROOT,
     "gasUsed": "0xafff",
     "status": "0x1",
+    "logs": [{"address": REGISTRY.lower()}],
     "from": KeyWallet(ANVIL_KEY).address.lower(),
 }
 
@@ -120,6 +122,14 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
         ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "was sent, but .* something else than a number"),
         ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "else than a number"),
         ({"eth_getTransactionReceipt": {**_RECEIPT, "from": 7}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": None}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": [5]}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": []}}, LedgerUnavailable, "did not take it"),
+        (
+            {"eth_getTransactionReceipt": {**_RECEIPT, "logs": [{"address": NOBODY}]}},
+            LedgerUnavailable,
+            "did not take it",
+        ),
         ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "was sent, but .* no receipt"),
         (
             {"eth_getTransactionReceipt": {**_RECEIPT, "blockHash": ZERO}},
