@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from registry.core.errors import InvalidInput
-from registry.ledger._wire import MAX_ANSWER_BYTES, TooLarge, Unreachable, plain
+from registry.ledger._wire import MAX_ANSWER_BYTES, Busy, TooLarge, Unreachable, plain
 
-_TOO_LARGE = 413
+# The request is too large, or a gateway would not wait for the answer to so much at once.
+_TOO_MUCH = (413, 504)
+_TOO_OFTEN = 429
 
 
 class Http:
@@ -41,8 +43,10 @@ class Http:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"not reachable ({plain(error)})") from None
-        if response.status == _TOO_LARGE:
-            raise TooLarge(f"HTTP status {_TOO_LARGE}")
+        if response.status in _TOO_MUCH:
+            raise TooLarge(f"HTTP status {response.status}")
+        if response.status == _TOO_OFTEN:
+            raise Busy(f"HTTP status {_TOO_OFTEN}: it is asked too often")
         if response.status != 200 and not raw.lstrip().startswith((b"{", b"[")):
             raise Unreachable(f"HTTP status {response.status}")
         if len(raw) > MAX_ANSWER_BYTES:

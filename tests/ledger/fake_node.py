@@ -39,6 +39,14 @@ class Refused(Exception):
         self.error = {"code": code, "message": message, **({} if data is None else {"data": data})}
 
 
+class Status(Exception):
+    """Raised by an answer function: an HTTP status, without a body, instead of an answer."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def block(number: int) -> dict[str, str]:
     """Blocks are ten seconds apart, the first at 1,000."""
     return {"number": hex(number), "hash": "0x" + f"{number:064x}", "timestamp": hex(1_000 + 10 * number)}
@@ -100,8 +108,12 @@ class FakeNode:
                 if raw is not None:
                     raw(self)
                     return
-                body = json.dumps(node._answer(answers, asked, batches)).encode()
-                self.send_response(200)
+                status, body = 200, b""
+                try:
+                    body = json.dumps(node._answer(answers, asked, batches)).encode()
+                except Status as instead:
+                    status = instead.code
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

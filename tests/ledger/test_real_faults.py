@@ -268,6 +268,6 @@ def test_a_chain_that_is_begun_anew_meanwhile_keeps_no_promise(mortal: list[Runn
     before, arguments = sent_so_far(url), [word(), word()] if function == "anchor" else []
     with Proxy(old.port) as proxy:
         ledger = old.ledger(proxy.url, progress=lambda *_: setattr(proxy, "target", mortal[1].port))
-        with pytest.raises(LedgerUnavailable, match="did not take it|no contract at"):
+        with pytest.raises(LedgerUnavailable, match=r"did not take it|no contract at"):
             ledger.transact(function, *arguments)
     assert sent_so_far(url) == before + 1
