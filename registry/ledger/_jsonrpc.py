@@ -61,13 +61,14 @@ _decoder = msgspec.json.Decoder(_Answer | list[_Answer])
 class Node:
     """One endpoint: a URL (http or https), or a Unix socket as ``ipc:PATH`` or a path that ends in ``.ipc``.
 
-    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) bounds each.
+    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) and ``most_bytes`` of an answer
+    bound each.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._wire = _wire(url, timeout)
+    def __init__(self, url: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._wire = _wire(url, timeout, most_bytes)
         self.name = self._wire.name
-        self._timeout = timeout
+        self._timeout, self._most_bytes = timeout, most_bytes
         self._most = MAX_BATCH
         # So many blocks' logs it gives at once, as far as is known.
         self.log_blocks = 2**63
@@ -122,7 +123,7 @@ class Node:
             raise TooLarge("the request is too large")
         raw = self._wire.exchange(body)
         try:
-            answer = codec.loads(raw, _decoder, MAX_ANSWER_BYTES)
+            answer = codec.loads(raw, _decoder, self._most_bytes)
         except Malformed:
             raise self.unavailable("its answer is not JSON-RPC") from None
         answers = answer if isinstance(answer, list) else [answer]
@@ -137,10 +138,10 @@ class Node:
         return [_result(by_id[i]) for i in range(count)]
 
 
-def _wire(url: str, timeout: float) -> Wire:
+def _wire(url: str, timeout: float, most_bytes: int) -> Wire:
     if url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url):
-        return Ipc(url.removeprefix("ipc:"), timeout)
-    return Http(url, timeout)
+        return Ipc(url.removeprefix("ipc:"), timeout, most_bytes)
+    return Http(url, timeout, most_bytes)
 
 
 def _check_room(answers: list[_Answer], count: int) -> None:
