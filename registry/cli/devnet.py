@@ -213,11 +213,13 @@ def _show_status(session: Session, folder: Folder, found: Running) -> None:
     from registry.cli.live import counted
     from registry.client.networks import open_network
     from registry.core.times import moment
+    from registry.devnet.devnet import quick_store
     from registry.devnet.watching import Watcher
     from registry.ledger.anvil import Anvil
 
     network = open_network(folder.network)
-    watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, network.store)
+    # Not the network's own store, which waits for half a minute.
+    watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
     with session.out.working("asking anvil and Kubo"):
         watcher.count()
     assert watcher.tip is not None
