@@ -60,6 +60,16 @@ class TestWithStandIns:
         said = capsys.readouterr()
         assert json.loads(said.out) == {}
         assert said.err.count("Go, which is not installed") == 2
+        assert said.err.startswith("To be made: kubo, age; about 3 minutes on two cores in all, once.\n")
+
+    def test_how_long_all_of_it_takes_is_said_first(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(tools, "provide", lambda name: programs.Found(cache / name, "1.0.0", "cache"))
+        tools.main([])
+        assert capsys.readouterr().err == (
+            "To be made: anvil, cast, kubo, age, geth; about 6 minutes on two cores in all, once.\n"
+        )
 
     def test_a_build_is_whole_or_not_there(
         self, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
