@@ -13,6 +13,7 @@ import pytest
 
 from registry.devnet import programs
 from scripts import tools
+from tests import tools as tests_tools
 
 
 @pytest.fixture
@@ -49,6 +50,22 @@ def test_every_sum_is_committed(name: str) -> None:
     recipe = tools.RECIPES / name
     sums = (recipe / "go.sum").read_text("utf-8")
     assert f"{tools.TOOLS[name].module} v{programs.PROGRAMS[name].version} h1:" in sums
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_what_is_missing_is_a_skip_and_where_all_is_required_a_failure(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tests_tools._found.cache_clear()
+    try:
+        monkeypatch.delenv("CONSENT_REQUIRE_ALL", raising=False)
+        with pytest.raises(pytest.skip.Exception, match=f"{name} is not installed; `python scripts/tools.py --only"):
+            tests_tools.tool(name)
+        monkeypatch.setenv("CONSENT_REQUIRE_ALL", "1")
+        with pytest.raises(pytest.fail.Exception, match=f"{name} is not installed"):
+            tests_tools.tool(name)
+    finally:
+        tests_tools._found.cache_clear()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its stand-ins are shell scripts")
