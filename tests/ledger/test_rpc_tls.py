@@ -79,7 +79,8 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
     """The one authority that this machine trusts for now."""
     made = authority("an authority")
     file = tmp_path / "authorities.pem"
-    file.write_bytes(certificate(made, made, NOW + 10 * DAY, x509.BasicConstraints(ca=True, path_length=None)))
+    may = x509.BasicConstraints(ca=True, path_length=None), x509.KeyUsage(*[False] * 5, True, *[False] * 3)
+    file.write_bytes(certificate(made, made, NOW + 10 * DAY, *may))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     return made
