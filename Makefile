@@ -22,7 +22,7 @@ test: $(STAMP) lint tools ## Everything: Python, Solidity, Node, the package, th
 test-fast: $(STAMP) ## What takes under a minute: fewer random examples, none of the slow ones
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
 
-tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age, geth (some minutes, once; needs Go)
+tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age, geth (about 6 minutes, once; needs Go)
 	@-$(BIN)/python scripts/tools.py
 
 bench: $(STAMP) tools ## Measure what is promised, on the real programs; writes docs/performance.md (a quarter of an hour)

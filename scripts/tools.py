@@ -55,19 +55,19 @@ class MissingError(ToolError):
 
 
 class _Recipe(NamedTuple):
-    """What Go builds: the module and its packages; neither for what npm brings."""
+    """What Go builds: the module and its packages; neither for what npm brings. ``seconds`` on two cores."""
 
     module: str = ""
     packages: tuple[str, ...] = ()
-    duration: str = "a few seconds"
+    seconds: int = 5
 
 
 TOOLS = {
     "anvil": _Recipe(),
     "cast": _Recipe(),
-    "kubo": _Recipe("github.com/ipfs/kubo", ("cmd/ipfs",), "about 3 minutes on two cores"),
-    "age": _Recipe("filippo.io/age", ("cmd/age", "cmd/age-keygen"), "15 seconds"),
-    "geth": _Recipe("github.com/ethereum/go-ethereum", ("cmd/geth",), "about 3 minutes on two cores"),
+    "kubo": _Recipe("github.com/ipfs/kubo", ("cmd/ipfs",), 180),
+    "age": _Recipe("filippo.io/age", ("cmd/age", "cmd/age-keygen"), 15),
+    "geth": _Recipe("github.com/ethereum/go-ethereum", ("cmd/geth",), 180),
 }
 
 
@@ -155,7 +155,7 @@ def _extract(archive: Path, member: str, target: Path) -> None:
 
 def _run(name: str, command: Sequence[str], folder: Path, settings: dict[str, str]) -> None:
     """Runs a command to its end, saying every now and then that it still works; ToolError with its last lines."""
-    _say(f"{name} {PROGRAMS[name].version}: making it, {TOOLS[name].duration}, once ...")
+    _say(f"{name} {PROGRAMS[name].version}: making it, {_about(TOOLS[name].seconds)}, once ...")
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         environment = {**os.environ, **settings}
@@ -181,6 +181,10 @@ def _wait(process: subprocess.Popen[bytes], remind: Callable[[], None]) -> None:
             remind()
 
 
+def _about(seconds: int) -> str:
+    return f"about {round(seconds / 60)} minutes on two cores" if seconds >= 90 else f"about {seconds} seconds"
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -193,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     found: dict[str, Found] = {}
     code = 0
+    if missing := [name for name in arguments.only or TOOLS if find(name) is None]:
+        _say(f"To be made: {', '.join(missing)}; {_about(sum(TOOLS[name].seconds for name in missing))} in all, once.")
     for name in arguments.only or TOOLS:
         try:
             found[name] = provide(name)

@@ -13,6 +13,7 @@ import pytest
 
 from registry.devnet import programs
 from scripts import tools
+from tests import tools as tests_tools
 
 
 @pytest.fixture
@@ -51,6 +52,22 @@ def test_every_sum_is_committed(name: str) -> None:
     assert f"{tools.TOOLS[name].module} v{programs.PROGRAMS[name].version} h1:" in sums
 
 
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_what_is_missing_is_a_skip_and_where_all_is_required_a_failure(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tests_tools._found.cache_clear()
+    try:
+        monkeypatch.delenv("CONSENT_REQUIRE_ALL", raising=False)
+        with pytest.raises(pytest.skip.Exception, match=f"{name} is not installed; `python scripts/tools.py --only"):
+            tests_tools.tool(name)
+        monkeypatch.setenv("CONSENT_REQUIRE_ALL", "1")
+        with pytest.raises(pytest.fail.Exception, match=f"{name} is not installed"):
+            tests_tools.tool(name)
+    finally:
+        tests_tools._found.cache_clear()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="its stand-ins are shell scripts")
 class TestWithStandIns:
     """The programs are small shell scripts here."""
@@ -60,6 +77,16 @@ class TestWithStandIns:
         said = capsys.readouterr()
         assert json.loads(said.out) == {}
         assert said.err.count("Go, which is not installed") == 2
+        assert said.err.startswith("To be made: kubo, age; about 3 minutes on two cores in all, once.\n")
+
+    def test_how_long_all_of_it_takes_is_said_first(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(tools, "provide", lambda name: programs.Found(cache / name, "1.0.0", "cache"))
+        tools.main([])
+        assert capsys.readouterr().err == (
+            "To be made: anvil, cast, kubo, age, geth; about 6 minutes on two cores in all, once.\n"
+        )
 
     def test_a_build_is_whole_or_not_there(
         self, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

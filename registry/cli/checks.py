@@ -202,12 +202,12 @@ def _gateway(address: str) -> Iterator[Check]:
 def _programs(_: Session) -> Iterator[Check]:
     from registry.devnet.programs import PROGRAMS, need
 
-    for name in PROGRAMS:
+    for name, program in PROGRAMS.items():
         try:
             found = need(name)
-            yield Check(name, OK, f"{found.version} ({found.source})")
+            yield Check(name, OK, f"{found.version} ({found.source}), for {program.use}")
         except InvalidInput as error:
-            yield Check(name, MISSING, "only `consent devnet` and the tests use it", error.advice)
+            yield Check(name, MISSING, f"{error}; for {program.use}", error.advice)
 
 
 CHECKS: dict[str, Checker] = {

@@ -54,8 +54,9 @@ def devnet(
 ) -> None:
     """Run a whole network on this machine: anvil, Kubo, contracts, accounts with play money.
 
-    Reachable from this machine alone. What is on it stays for the next time. It shows blocks, anchors, revocations
-    and pins as they come, until Ctrl-C ends it.
+    Reachable from this machine alone, but by everything on it: anvil also answers any web page that is open here, which
+    may rewrite the chain. So it is for play money. What is on it stays for the next time. It shows blocks, anchors,
+    revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
         if fresh or detach or directory or rpc_port is not None or ipfs_port is not None or session.out.as_json:
@@ -213,11 +214,13 @@ def _show_status(session: Session, folder: Folder, found: Running) -> None:
     from registry.cli.live import counted
     from registry.client.networks import open_network
     from registry.core.times import moment
+    from registry.devnet.devnet import quick_store
     from registry.devnet.watching import Watcher
     from registry.ledger.anvil import Anvil
 
     network = open_network(folder.network)
-    watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, network.store)
+    # Not the network's own store, which waits for half a minute.
+    watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
     with session.out.working("asking anvil and Kubo"):
         watcher.count()
     assert watcher.tip is not None

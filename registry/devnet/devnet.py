@@ -26,7 +26,7 @@ from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, 
 from registry.devnet import kubo
 from registry.devnet.folders import LOGS, Folder, Running
 from registry.devnet.logs import shorten
-from registry.devnet.processes import Child, know, wait_until
+from registry.devnet.processes import Child, ChildEnded, know, wait_until
 from registry.devnet.programs import need
 from registry.devnet.watching import Happening, Watcher
 from registry.ledger.anvil import ETHER, Anvil
@@ -46,6 +46,8 @@ RELAY_ETHER, ACCOUNT_ETHER = 1_000_000, 10_000
 OLD_STATES = 16
 # A chain that takes long to save is saved less often: a fifth of the time at most goes into it.
 _REST = 4
+# How anvil says that it cannot take the chain that was kept.
+_UNREADABLE = re.compile(r"load[- ](init )?state", re.IGNORECASE)
 _LISTENING = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)\n", re.MULTILINE)
 
 
@@ -110,10 +112,11 @@ class Devnet:
         self.folder.take_last_word()
         load = ["--load-state", self.folder.state] if self.folder.state.exists() else []
         options = ["--host", "127.0.0.1", "--port", str(ports.rpc), "--chain-id", str(CHAIN_ID)]
-        kept = ["--accounts", "0", "--prune-history", str(OLD_STATES), "--dump-state", self.folder.last_word, *load]
+        # With the old states also in its last word: whoever waits for confirmations reads below the newest block.
+        kept = ["--prune-history", str(OLD_STATES), "--preserve-historical-states", "--dump-state"]
         # For both: it tells whoever finds one of these processes which devnet it belongs to.
         environment = kubo.environment(self.folder.repo)
-        self._child("anvil", [anvil, *options, *kept], environment)
+        self._child("anvil", [anvil, *options, "--accounts", "0", *kept, self.folder.last_word, *load], environment)
         self._child("kubo", [ipfs, *kubo.DAEMON], environment)
 
     def _child(self, name: str, command: list[Any], environment: dict[str, str]) -> None:
@@ -136,7 +139,7 @@ class Devnet:
         network = open_network(self.folder.network)
         network.ledger.head()  # checks what stands at the registry's address
         network.store.stat()
-        self._watcher = Watcher(self._anvil, deployment, _quick_store(ipfs))
+        self._watcher = Watcher(self._anvil, deployment, quick_store(ipfs))
         self._watcher.count()
         gateway_url = f"http://127.0.0.1:{gateway}"
         self._note(ready=True, rpc_url=url, ipfs=ipfs, gateway=gateway_url, accounts=accounts)
@@ -211,13 +214,31 @@ class Devnet:
             replace_file(self.folder.state, self._anvil.state())
 
     def end(self) -> None:
-        """End both programs."""
-        for child in self._children.values():
-            child.end()
+        """End both programs, and keep the chain as it is now; LedgerUnavailable where that is not to be had."""
+        unsaved: ConsentError | None = None
+        try:
+            self.save()
+        except ConsentError as error:
+            unsaved = error
+        finally:
+            for child in self._children.values():
+                child.end()
+        if unsaved is not None:
+            self.folder.take_last_word()
+            if self._watcher and self._watcher.tip and self.folder.newest() < self._watcher.tip.number:
+                raise unsaved
 
     def _check(self) -> None:
         for child in self._children.values():
-            child.check()
+            try:
+                child.check()
+            except ChildEnded as error:
+                if _UNREADABLE.search(child.said()):
+                    error.advice = (
+                        f"anvil cannot read {self.folder.state}: put a copy of it there; without one, "
+                        "`consent devnet --fresh` forgets the chain, the blocks and the accounts."
+                    )
+                raise
 
     def _note(self, **changed: Any) -> None:
         self.running = msgspec.structs.replace(self.running, **changed)
@@ -239,16 +260,14 @@ def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> 
         except BaseException:
             # What was mined before is worth keeping; why it ends is what has to be told.
             with suppress(ConsentError):
-                devnet.save()
+                devnet.end()
             raise
         else:
-            devnet.save()
-        finally:
             devnet.end()
 
 
-def _quick_store(ipfs: str) -> BlockStore:
-    """Not the network's own, which waits long: whoever watches also listens for Ctrl-C."""
+def quick_store(ipfs: str) -> BlockStore:
+    """The Kubo at this multiaddr, for who watches and also listens for Ctrl-C: the network's own store waits long."""
     from registry.storage.kubo import KuboBlocks
 
     return KuboBlocks(ipfs, seconds=PINS_SECONDS)
@@ -260,6 +279,9 @@ def _anvil_port(said: str) -> int | None:
 
 
 def _require_free(ports: Ports) -> None:
+    if ports.rpc == ports.ipfs != 0:
+        message = f"anvil and Kubo cannot both have port {ports.rpc}"
+        raise InvalidInput(message, "Choose another with --rpc-port N or --ipfs-port N; 0 takes a free one.")
     for port, flag, who in (
         (ports.rpc, "--rpc-port", "another anvil, geth or Hardhat"),
         (ports.ipfs, "--ipfs-port", "another Kubo or IPFS Desktop"),

@@ -72,10 +72,15 @@ class Folder:
         return self.state.with_name("last.json")
 
     def take_last_word(self) -> None:
-        """Go on from what anvil wrote at its end, if it is whole and knows blocks that were not saved."""
-        if _newest_block(self.last_word) > _newest_block(self.state):
+        """Go on from what anvil wrote at its end, if it is whole and not older than what was saved."""
+        # Of one block it is the better one: it holds the old states, however large they are.
+        if self.last_word.exists() and _newest_block(self.last_word) >= max(self.newest(), 0):
             self.last_word.replace(self.state)
         self.last_word.unlink(missing_ok=True)
+
+    def newest(self) -> int:
+        """The newest block of the chain that is kept; -1 where there is none."""
+        return _newest_block(self.state)
 
     @property
     def repo(self) -> Path:

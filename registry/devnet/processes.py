@@ -42,7 +42,7 @@ class ChildEnded(CouldNotCheck):
         how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         super().__init__(
             f"{name} has ended by itself ({how})",
-            f"All that it said is in {log}; `consent devnet --fresh` starts without what it kept.",
+            f"Start it again; all that it said is in {log}.",
         )
         self.lines = Tail(log, LAST_LINES).new()
 

@@ -19,12 +19,13 @@ _SUFFIX = ".exe" if os.name == "nt" else ""
 
 
 class Program(NamedTuple):
-    """The pinned version; the binaries, the program first, then what comes with it; where people get it."""
+    """The pinned version; the binaries, the program first, then what comes with it; where people get it; what for."""
 
     version: str
     binaries: tuple[str, ...]
     version_argument: str
     home: str
+    use: str
 
 
 class Found(NamedTuple):
@@ -36,11 +37,21 @@ class Found(NamedTuple):
 
 
 PROGRAMS = {
-    "anvil": Program("1.7.1", ("anvil",), "--version", "https://getfoundry.sh"),
-    "cast": Program("1.7.1", ("cast",), "--version", "https://getfoundry.sh"),
-    "kubo": Program("0.42.0", ("ipfs",), "version", "https://docs.ipfs.tech/install/command-line/"),
-    "age": Program("1.3.2", ("age", "age-keygen"), "--version", "https://age-encryption.org"),
-    "geth": Program("1.17.10", ("geth",), "version", "https://geth.ethereum.org/downloads"),
+    "anvil": Program("1.7.1", ("anvil",), "--version", "https://getfoundry.sh", "the chain of `consent devnet`"),
+    "cast": Program("1.7.1", ("cast",), "--version", "https://getfoundry.sh", "docs/networks.md and the tests"),
+    "kubo": Program(
+        "0.42.0",
+        ("ipfs",),
+        "version",
+        "https://docs.ipfs.tech/install/command-line/",
+        "the IPFS node of `consent devnet`",
+    ),
+    "age": Program(
+        "1.3.2", ("age", "age-keygen"), "--version", "https://age-encryption.org", "the tests and `make bench`"
+    ),
+    "geth": Program(
+        "1.17.10", ("geth",), "version", "https://geth.ethereum.org/downloads", "the tests and `make bench`"
+    ),
 }
 
 
@@ -53,9 +64,12 @@ def need(name: str) -> Found:
     """The program; InvalidInput, which says how to get it, where it is missing."""
     if found := find(name):
         return found
-    program = PROGRAMS[name]
+    program, other = PROGRAMS[name], _first_on_path(name)
+    lack = f"{name} {program.version} or newer is not installed"
+    if other is not None:
+        lack = f"{name}: {other.version or 'a program without a version'} on PATH, {program.version} needed"
     raise InvalidInput(
-        f"{name} {program.version} or newer is not installed",
+        lack,
         f"In a checkout, `make tools` installs it; elsewhere put {program.binaries[0]} on PATH: {program.home}",
     )
 
@@ -79,12 +93,17 @@ def in_cache(name: str) -> Found | None:
 
 
 def _on_path(name: str) -> Found | None:
+    found = _first_on_path(name)
+    return found if found and _fits(found.version, PROGRAMS[name].version) else None
+
+
+def _first_on_path(name: str) -> Found | None:
+    """Whether it fits or not; its version is empty where it says none."""
     program = PROGRAMS[name]
     places = [shutil.which(binary) for binary in program.binaries]
     if (first := places[0]) is None or None in places:
         return None
-    version = _version_of(Path(first), program.version_argument)
-    return Found(Path(first), version, "PATH") if _fits(version, program.version) else None
+    return Found(Path(first), _version_of(Path(first), program.version_argument), "PATH")
 
 
 def _version_of(path: Path, argument: str) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 from registry.core.errors import LedgerUnavailable
 from registry.ledger._blocks import block_call, head_in
-from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger._jsonrpc import Node, hex_bytes
+from registry.ledger._logs import Logs
+from registry.ledger._sites import block_of
 from registry.ledger.base import Deployment, Head
 from registry.ledger.calls import REVOKED_ALL
 
 # So many blocks are looked at in one request: five requests find one among 30 million.
 _PROBES = 32
-# Providers limit the range of one eth_getLogs; a refused range is halved, this many times in all.
-_MAX_LOG_REQUESTS = 200
 # geth takes 1,000 alternatives in one place of a filter.
 _SUBJECTS = 500
 
@@ -50,9 +50,13 @@ def cutoffs_until(node: Node, deployment: Deployment, now: dict[str, int], past:
     by the logs, because some nodes leave out those that they no longer keep, without a word: ``LedgerUnavailable``.
     """
     subjects = sorted(subject for subject, cutoff in now.items() if cutoff)
-    then = cutoffs_in(node, deployment, subjects, 0, past)
+    if not subjects:
+        return {}
+    # Zero says that it is not known. To find it takes some dozen requests, to read from the first block on thousands.
+    begins = deployment.block or block_of(node, deployment.registry)
+    then = cutoffs_in(node, deployment, subjects, begins, past)
     later = [subject for subject in subjects if then.get(subject) != now[subject]]
-    since = cutoffs_in(node, deployment, later, past + 1, head)
+    since = cutoffs_in(node, deployment, later, max(begins, past + 1), head)
     if any(max(then.get(subject, 0), since.get(subject, 0)) != now[subject] for subject in later):
         advice = "Ask a node that keeps all logs since the registry's first block."
         raise LedgerUnavailable(f"{node.name}: its logs lack what made a cutoff what it is", advice)
@@ -64,35 +68,15 @@ def cutoffs_in(node: Node, deployment: Deployment, subjects: Sequence[str], firs
     found: dict[str, int] = {}
     words = ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]
     for start in range(0, len(words), _SUBJECTS):
-        topics = [REVOKED_ALL, words[start : start + _SUBJECTS]]
-        for subject, until in _logs(node, deployment, topics, max(first, deployment.block), last):
+        logs = Logs(node, deployment.registry, [REVOKED_ALL, words[start : start + _SUBJECTS]])
+        for subject, until in _entries(node, logs.read(max(first, deployment.block), last)):
             found[subject] = max(until, found.get(subject, 0))
     return found
 
 
-def _logs(node: Node, deployment: Deployment, topics: list[Any], first: int, last: int) -> list[tuple[str, int]]:
-    entries: list[tuple[str, int]] = []
-    ranges = [(first, last)] if last >= first else []
-    for _ in range(_MAX_LOG_REQUESTS):
-        if not ranges:
-            return entries
-        first, end = ranges.pop()
-        asked = {"address": deployment.registry, "topics": topics, "fromBlock": hex(first), "toBlock": hex(end)}
-        answer = node.ask(Call("eth_getLogs", (asked,)))
-        if isinstance(answer, NodeError) and first < end:
-            middle = (first + end) // 2
-            ranges += [(first, middle), (middle + 1, end)]
-        else:
-            entries += _entries(node, answer)
-    advice = "Ask a node that serves longer ranges of logs."
-    raise LedgerUnavailable(f"{node.name}: it would take too many requests to read the logs", advice)
-
-
-def _entries(node: Node, answer: Any) -> list[tuple[str, int]]:
-    if isinstance(answer, NodeError):
-        raise node.unavailable(f"it does not serve the logs: {answer.message}")
+def _entries(node: Node, logs: list[Any]) -> list[tuple[str, int]]:
     try:
-        return [_entry(log) for log in answer]
+        return [_entry(log) for log in logs]
     except (TypeError, KeyError, IndexError, ValueError):
         raise node.unavailable("its answer holds no logs") from None
 

@@ -13,19 +13,21 @@ from contextlib import contextmanager, suppress
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from registry.core.errors import InvalidInput
-from registry.ledger._wire import MAX_ANSWER_BYTES, TooLarge, Unreachable, plain
+from registry.ledger._wire import MAX_ANSWER_BYTES, Busy, TooLarge, Unreachable, plain
 
-_TOO_LARGE = 413
+# The request is too large, or a gateway would not wait for the answer to so much at once.
+_TOO_MUCH = (413, 504)
+_TOO_OFTEN = 429
 
 
 class Http:
     """One URL, named without user name, password, path or query. Safe for threads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         parts = _split(url)
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         self.name = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
-        self._timeout = timeout
+        self._timeout, self._most = timeout, most_bytes
         self._secure = ssl.create_default_context() if parts.scheme == "https" else None
         self._host, self._port = str(parts.hostname), parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -36,17 +38,19 @@ class Http:
             with self._connected() as connection:
                 connection.request("POST", self._target, body, self._headers)
                 response = connection.getresponse()
-                raw = response.read(MAX_ANSWER_BYTES + 1)
+                raw = response.read(self._most + 1)
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"not reachable ({plain(error)})") from None
-        if response.status == _TOO_LARGE:
-            raise TooLarge(f"HTTP status {_TOO_LARGE}")
+        if response.status in _TOO_MUCH:
+            raise TooLarge(f"HTTP status {response.status}")
+        if response.status == _TOO_OFTEN:
+            raise Busy(f"HTTP status {_TOO_OFTEN}: it is asked too often")
         if response.status != 200 and not raw.lstrip().startswith((b"{", b"[")):
             raise Unreachable(f"HTTP status {response.status}")
-        if len(raw) > MAX_ANSWER_BYTES:
-            raise TooLarge(f"its answer has more than {MAX_ANSWER_BYTES:,} bytes")
+        if len(raw) > self._most:
+            raise TooLarge(f"its answer has more than {self._most:,} bytes")
         return raw
 
     @contextmanager

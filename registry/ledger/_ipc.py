@@ -22,9 +22,9 @@ _anything = msgspec.json.Decoder(msgspec.Raw)
 class Ipc:
     """One socket. A connection for each request: what is left of an answer that was cut can reach no other."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._path = path
-        self._timeout = timeout
+        self._timeout, self._most = timeout, most_bytes
         if not hasattr(socket, "AF_UNIX"):
             raise InvalidInput("this system has no Unix sockets", "Give the node's address as http://HOST:PORT.")
         if not path or not self._path.isprintable() or len(os.fsencode(self._path)) > _MAX_PATH:
@@ -39,16 +39,16 @@ class Ipc:
                 connection.settimeout(self._timeout)
                 connection.connect(self._path)
                 connection.sendall(body + b"\n")
-                return _answer(connection, until)
+                return _answer(connection, until, self._most)
         except TimeoutError:
             raise
         except OSError as error:
             raise Unreachable(f"not reachable ({plain(error)})") from None
 
 
-def _answer(connection: socket.socket, until: float) -> bytes:
+def _answer(connection: socket.socket, until: float, most: int) -> bytes:
     raw = bytearray()
-    while not _whole(raw):
+    while not _whole(raw, most):
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -57,19 +57,19 @@ def _answer(connection: socket.socket, until: float) -> bytes:
         if not piece:
             raise Unreachable("it hung up before its answer was whole")
         raw += piece
-        if len(raw) > MAX_ANSWER_BYTES:
-            raise TooLarge(f"its answer has more than {MAX_ANSWER_BYTES:,} bytes")
+        if len(raw) > most:
+            raise TooLarge(f"its answer has more than {most:,} bytes")
     return bytes(raw)
 
 
-def _whole(raw: bytearray) -> bool:
+def _whole(raw: bytearray, most: int) -> bool:
     """A line, as geth and anvil send it; where a node ends no line, nothing but the end of the JSON says it."""
     if raw.endswith(b"\n"):
         return True
     if not raw.endswith((b"]", b"}")):
         return False
     try:
-        codec.loads(bytes(raw), _anything, MAX_ANSWER_BYTES)
+        codec.loads(bytes(raw), _anything, most)
     except Malformed:
         return False
     return True

@@ -12,7 +12,7 @@ from registry.core import codec
 from registry.core.errors import LedgerUnavailable, Malformed
 from registry.ledger._http import Http
 from registry.ledger._ipc import Ipc
-from registry.ledger._wire import MAX_ANSWER_BYTES, TooLarge, Unreachable, Wire
+from registry.ledger._wire import MAX_ANSWER_BYTES, Busy, TooLarge, Unreachable, Wire
 
 # geth takes 1,000 calls in a batch; other nodes fewer, and say so.
 MAX_BATCH = 1_000
@@ -61,14 +61,17 @@ _decoder = msgspec.json.Decoder(_Answer | list[_Answer])
 class Node:
     """One endpoint: a URL (http or https), or a Unix socket as ``ipc:PATH`` or a path that ends in ``.ipc``.
 
-    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) bounds each.
+    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) and ``most_bytes`` of an answer
+    bound each.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._wire = _wire(url, timeout)
+    def __init__(self, url: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._wire = _wire(url, timeout, most_bytes)
         self.name = self._wire.name
-        self._timeout = timeout
+        self._timeout, self._most_bytes = timeout, most_bytes
         self._most = MAX_BATCH
+        # So many blocks' logs it gives at once, as far as is known.
+        self.log_blocks = 2**63
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
@@ -76,6 +79,15 @@ class Node:
     def ask(self, call: Call) -> Any:
         """The result of one call; a `NodeError` is returned like any other answer."""
         return self.ask_all([call])[0]
+
+    def attempt(self, call: Call) -> Any:
+        """As `ask`, for who can ask for less or later: `TooLarge`, `Busy` and TimeoutError stay what they are."""
+        try:
+            return self._request([call])[0]
+        except Busy:
+            raise
+        except Unreachable as error:
+            raise self.unavailable(str(error)) from None
 
     def ask_all(self, asked: Sequence[Call]) -> list[Any]:
         """The results, in the order of the calls, in as few requests as the node allows."""
@@ -88,6 +100,10 @@ class Node:
                 if len(part) == 1:
                     raise self.unavailable(str(error)) from None
                 most = len(part) // 2
+            except TimeoutError:
+                raise self.unavailable(f"no answer within {self._timeout:g} s") from None
+            except Unreachable as error:
+                raise self.unavailable(str(error)) from None
             else:
                 # Only what went well is remembered: a node in trouble is no node that takes small batches.
                 self._most = min(self._most, most)
@@ -102,25 +118,18 @@ class Node:
             {"jsonrpc": "2.0", "id": i, "method": call.method, "params": list(call.params)}
             for i, call in enumerate(asked)
         ]
-        raw = self._exchange(msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0]), len(bodies))
+        body = msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0])
+        if len(body) > MAX_REQUEST_BYTES and len(bodies) > 1:
+            raise TooLarge("the request is too large")
+        raw = self._wire.exchange(body)
         try:
-            answer = codec.loads(raw, _decoder, MAX_ANSWER_BYTES)
+            answer = codec.loads(raw, _decoder, self._most_bytes)
         except Malformed:
             raise self.unavailable("its answer is not JSON-RPC") from None
         answers = answer if isinstance(answer, list) else [answer]
         if len(asked) > 1:
             _check_room(answers, len(asked))
         return self._matched(answers, len(asked))
-
-    def _exchange(self, body: bytes, count: int) -> bytes:
-        if len(body) > MAX_REQUEST_BYTES and count > 1:
-            raise TooLarge("the request is too large")
-        try:
-            return self._wire.exchange(body)
-        except TimeoutError:
-            raise self.unavailable(f"no answer within {self._timeout:g} s") from None
-        except Unreachable as error:
-            raise self.unavailable(str(error)) from None
 
     def _matched(self, answers: list[_Answer], count: int) -> list[Any]:
         by_id = {answer.id: answer for answer in answers}
@@ -129,10 +138,10 @@ class Node:
         return [_result(by_id[i]) for i in range(count)]
 
 
-def _wire(url: str, timeout: float) -> Wire:
+def _wire(url: str, timeout: float, most_bytes: int) -> Wire:
     if url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url):
-        return Ipc(url.removeprefix("ipc:"), timeout)
-    return Http(url, timeout)
+        return Ipc(url.removeprefix("ipc:"), timeout, most_bytes)
+    return Http(url, timeout, most_bytes)
 
 
 def _check_room(answers: list[_Answer], count: int) -> None:

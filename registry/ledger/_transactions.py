@@ -40,8 +40,11 @@ _WALLET = "Check which account the wallet holds; nothing was sent."
 
 
 class Sent(NamedTuple):
+    """``contract`` is what it created, ``heard_by`` who logged something (in lower case)."""
+
     receipt: Receipt
     contract: str | None
+    heard_by: frozenset[str]
 
 
 def send(
@@ -265,7 +268,9 @@ def _sent(node: Node, mined: Mined) -> Sent:
     with _plain_errors(node):
         payer = Web3.to_checksum_address(receipt["from"])
         contract = None if created is None else Web3.to_checksum_address(created)
+        heard_by = frozenset(log["address"].lower() for log in receipt["logs"])
     return Sent(
         Receipt(mined.hash, mined.block.number, mined.block.time, quantity(node, receipt.get("gasUsed")), payer),
         contract,
+        heard_by,
     )

@@ -11,6 +11,10 @@ class Unreachable(Exception):
     """There is no answer. The message names no address, because access keys stand in those."""
 
 
+class Busy(Unreachable):
+    """The node takes no more requests for now."""
+
+
 class TooLarge(Exception):
     """So much at once is more than the node takes, or more than is read of its answer."""
 
@@ -23,7 +27,7 @@ class Wire(Protocol):
         """The node as messages name it, without secrets."""
 
     def exchange(self, body: bytes) -> bytes:
-        """The answer to ``body``, unread. `Unreachable`, `TooLarge`, or TimeoutError where it takes too long."""
+        """The answer to ``body``, unread. `Unreachable`, `Busy`, `TooLarge`, or TimeoutError if it takes too long."""
 
 
 def plain(error: Exception) -> str:

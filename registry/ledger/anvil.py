@@ -17,6 +17,8 @@ from registry.ledger.base import Deployment, Head
 from registry.ledger.calls import REVOKED_ALL
 
 SECONDS = 3.0
+# For its whole state, packed and in hexadecimal digits. anvil gives 60 MiB in three seconds.
+DUMP_SECONDS, MAX_DUMP_BYTES = 20.0, 128 << 20
 MAX_STATE_BYTES = 512 << 20
 ETHER = 10**18
 # What it asks again and again; a log of the node's calls is of more use without it.
@@ -39,10 +41,11 @@ class Logged(NamedTuple):
 
 
 class Anvil:
-    """The node at ``url``; ``seconds`` bounds each request. Every method raises LedgerUnavailable."""
+    """The node at ``url``; ``seconds`` bounds each request but `state`'s. Every method raises LedgerUnavailable."""
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
         self._node = Node(url, seconds)
+        self._dumping = Node(url, DUMP_SECONDS, MAX_DUMP_BYTES)
         self._with_old_states = True
 
     def tip(self) -> Head:
@@ -85,17 +88,18 @@ class Anvil:
 
         With the states of the last blocks, for reading below the newest one, until they are too large for an answer.
         """
+        self.tip()  # a node that is silent is not waited for so long
         try:
             return self._dumped(self._with_old_states)
         except LedgerUnavailable:
-            self.tip()  # a node that is silent is another matter
+            self.tip()  # silence is no matter of size
             if not self._with_old_states:
                 raise
             self._with_old_states = False
             return self._dumped(False)
 
     def _dumped(self, with_old_states: bool) -> bytes:
-        packed = hex_bytes(self._answer("anvil_dumpState", with_old_states))
+        packed = hex_bytes(self._answer("anvil_dumpState", with_old_states, node=self._dumping))
         reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip
         try:
             state = reader.decompress(packed or b"", MAX_STATE_BYTES)
@@ -105,8 +109,8 @@ class Anvil:
             raise self._node.unavailable("it did not give its whole state")
         return state
 
-    def _answer(self, method: str, *params: Any) -> Any:
-        answer = self._node.ask(Call(method, params))
+    def _answer(self, method: str, *params: Any, node: Node | None = None) -> Any:
+        answer = (node or self._node).ask(Call(method, params))
         if isinstance(answer, NodeError):
             raise self._node.unavailable(f"it refused {method}: {answer.message}")
         return answer

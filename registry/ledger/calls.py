@@ -16,8 +16,9 @@ from registry.core.facts import AnchorFacts, Question, SignatureQuestion
 from registry.core.keccak import keccak256
 from registry.core.scalars import MAX_SIGNATURE, checksum
 
-# 25,389 gas each (batches of 100): with the margin over the estimate, 500 stay below EIP-7825's 16,777,216.
-MAX_OPENINGS = 500
+# EIP-7825 lets a transaction have 16,777,216 gas. Each opening takes 25,300 by Prague's prices, and 113,300 by those of
+# the fork after Osaka, which make new state dear: with the margin over the estimate, 100 fit both.
+MAX_OPENINGS = 100
 MAX_REVERT = 4_096
 # For one `signature_probe`, the same everywhere: with a node's own limit a contract could say yes on one and no on
 # another. A Safe of ten owners needs a hundredth of it.

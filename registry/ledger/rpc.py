@@ -126,7 +126,19 @@ class RpcLedger:
         from registry.ledger._transactions import send
 
         registry, chain_id = self._deployment.registry, self._deployment.chain_id
-        return send(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending).receipt
+        sent = send(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending)
+        if registry.lower() not in sent.heard_by:
+            self._check_heard(function, sent.receipt)
+        return sent.receipt
+
+    def _check_heard(self, function: str, receipt: Receipt) -> None:
+        """Nobody hears a call where there is no code, and none fails: what was followed onto a chain that was begun
+        anew is sent there again, for nothing. An anchor is always logged; revoking what is revoked is not."""
+        if function == "anchor":
+            where = f"transaction {receipt.transaction} is in block {receipt.block:,}"
+            advice = "See whether the chain was begun anew; where the registry stands, send it again."
+            raise LedgerUnavailable(f"{self._node.name}: {where}, but the registry did not take it", advice)
+        self._head(with_code=True)
 
     def _head(self, with_code: bool) -> Head:
         asked = [Call("eth_chainId"), block_call("latest")]

@@ -164,3 +164,16 @@ def test_what_is_not_installed_is_missing_and_no_failure(real: Consent, monkeypa
     monkeypatch.setenv("PATH", str(real.folder))
     found = checks(real)
     assert all(found[name][0]["state"] == "missing" for name in programs.PROGRAMS)
+    assert found["kubo"][0]["detail"].endswith("not installed; for the IPFS node of `consent devnet`")
+    assert "devnet" not in "".join(found[name][0]["detail"] for name in ("cast", "age", "geth"))
+
+
+def test_a_program_that_does_not_fit_is_named_with_its_version(
+    real: Consent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(programs, "CACHE", tmp_path / "empty")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "ipfs").write_text("#!/bin/sh\necho ipfs version 0.30.0\n")
+    (tmp_path / "ipfs").chmod(0o755)
+    (kubo,) = checks(real)["kubo"]
+    assert kubo["state"] == "missing" and "0.30.0 on PATH, 0.42.0 needed" in kubo["detail"]

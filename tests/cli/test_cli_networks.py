@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -218,9 +217,25 @@ class TestWithoutAFolder:
         assert no_of(answer) == (1, "Revoked")
 
     def test_what_was_not_yet_revoked_then(self, real: Consent, chain: str) -> None:
-        then = json.loads(self.file.read_bytes())["statement"]["message"]["issuedAt"] + 1
-        asked = ("--rpc-url", chain, "--registry", self.registry, "--at", str(then))
-        assert self.verify(real, *asked).code == 0
+        asked = ("--rpc-url", chain, "--registry", self.registry, "--at")
+        before = self.newest(chain)
+        self.pass_time(chain)
+        assert real("revoke", self.file, "--yes").code == 0
+        after = self.newest(chain)
+        self.pass_time(chain)
+        assert int(before) < int(after) < int(self.newest(chain))
+        assert self.verify(real, *asked, before).code == 0
+        assert no_of(self.verify(real, *asked, after)) == (1, "Revoked")
+
+    @staticmethod
+    def newest(chain: str) -> str:
+        """The newest block's time, as ``--at`` takes it."""
+        return str(int(Node(chain, 10).ask(Call("eth_getBlockByNumber", ("latest", False)))["timestamp"], 16))
+
+    @staticmethod
+    def pass_time(chain: str) -> None:
+        """Blocks that follow each other at once may be of one time."""
+        Node(chain, 10).ask_all([Call("evm_increaseTime", (2,)), Call("anvil_mine", ("0x1",))])
 
     def test_the_file_does_not_name_it(self, real: Consent, chain: str) -> None:
         assert no_of(self.verify(real, "--rpc-url", chain)) == (2, "InvalidInput")
@@ -294,14 +309,14 @@ def test_a_missing_extra_is_named(real: Consent, monkeypatch: pytest.MonkeyPatch
     assert no_of(answer) == (2, "InvalidInput") and "pip install 'consent-registry[ipfs]'" in answer.err
 
 
-def test_verifying_loads_no_web3_and_no_ipfs(real: Consent) -> None:
+def test_verifying_loads_no_web3_and_no_ipfs(real: Consent, chain: str) -> None:
     file = granted(real)
-    write_settings(real.folder / "network", ipfs=NOBODY)
     listing = (
         "import sys; from registry.cli.running import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     )
     own = {"CONSENT_NETWORK": str(real.folder / "network"), "CONSENT_HOME": str(real.folder / "aurelle")}
-    line = [sys.executable, "-c", listing, "verify", str(file)]
+    write_settings(real.folder / "network", rpc_url=NOBODY, ipfs=NOBODY)
+    line = [sys.executable, "-c", listing, "verify", str(file), "--rpc-url", chain]
     done = subprocess.run(line, env=os.environ | own, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("Yes")
     needless = {"web3", "eth", "eth_account", "ipfshttpclient", "requests", "registry.core.sealing"}

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from registry.client.networks import open_network
+from registry.core.scalars import to_hex
 from registry.devnet.processes import wait_until
 from registry.ledger._jsonrpc import Call, Node
 from registry.storage.kubo import KuboBlocks
@@ -24,6 +25,7 @@ from tests.cli.consent_world import Consent
 from tests.cli.test_cli_process import Screen, plain
 from tests.devnet.runs import (
     ANY_PORTS,
+    CONSENT,
     PATIENCE,
     Run,
     consent,
@@ -57,6 +59,11 @@ def granted(network: str, folder: Path) -> Path:
     told = consent(folder.parent, "demo", "--network", network, "--until", "granted", "--dir", folder, "--json")
     line = next(json.loads(line) for line in told.stdout.splitlines() if '"granted"' in line)
     return Path(line["file"])
+
+
+def plain_line(said: str) -> str:
+    """What was said, however it was broken into lines."""
+    return " ".join(said.split())
 
 
 def verifies(run: Run, file: Path, *more: str) -> int:
@@ -133,9 +140,12 @@ def test_nothing_in_its_folder_is_for_others(folder: Path) -> None:
 def test_killed_outright_and_started_again(folder: Path, tmp_path: Path, victims: list[str]) -> None:
     with Run(folder) as run:
         grant = granted(run.network, tmp_path / "world")
-        network = open_network(folder / "network")
-        head = network.ledger.head()
-        if "anvil" in victims:  # else it has the last word
+        if "anvil" not in victims:
+            # anvil's last word is then the newer file, and the one that has to hold the old states.
+            os.kill(run.process.pid, signal.SIGSTOP)
+        Node(run.ready["rpcUrl"], 10).ask(Call("anvil_mine", ("0x4",)))
+        head = open_network(folder / "network").ledger.head()
+        if "anvil" in victims:
             assert wait_until(lambda: saved_block(folder) >= head.number, PATIENCE)
         processes = {"devnet": run.process.pid, "anvil": run.child("anvil"), "kubo": run.child("kubo")}
         for name in victims:
@@ -144,6 +154,7 @@ def test_killed_outright_and_started_again(folder: Path, tmp_path: Path, victims
         assert nothing_is_left_of(folder)
     with Run(folder) as run:
         assert verifies(run, grant) == 0
+        assert verifies(run, grant, "--confirmations", "2") == 0  # reads an older state
         assert open_network(folder / "network").ledger.head() == head
         # The data too, in Kubo.
         home = {"CONSENT_NETWORK": run.network, "CONSENT_HOME": str(tmp_path / "world" / "aurelle")}
@@ -191,6 +202,43 @@ def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
         # Its last words.
         assert {"anvil": "  eth_getBlockByNumber\n", "kubo": "  Daemon is ready\n"}[name] in run.errors
         assert "Traceback" not in run.errors
+        # What it kept is whole: nobody is told to throw it away.
+        assert "Start it again" in run.errors and "--fresh" not in run.errors
+
+
+def test_a_chain_that_is_too_large_for_an_ordinary_answer(folder: Path) -> None:
+    """18 MiB as anvil gives it: it is saved while the devnet runs, old states included in anvil's last word."""
+    with Run(folder) as run:
+        node = Node(run.ready["rpcUrl"], 30)
+        for number in range(380):
+            assert node.ask(Call("anvil_setCode", (account(number), to_hex(os.urandom(24_000))))) is None
+        node.ask(Call("anvil_mine", ("0x1",)))
+        newest = int(node.ask(Call("eth_blockNumber")), 16)
+        assert wait_until(lambda: saved_block(folder) >= newest, PATIENCE)
+        assert (folder / "chain" / "state.json").stat().st_size > 16 << 20
+        code = node.ask(Call("eth_getCode", (account(379), "latest")))
+        run.process.terminate()
+        assert run.process.wait(PATIENCE) == 0, run.errors
+    with Run(folder) as run:
+        assert Node(run.ready["rpcUrl"], 30).ask(Call("eth_getCode", (account(379), "latest"))) == code
+
+
+def account(number: int) -> str:
+    return f"0x{number + 1_000:040x}"
+
+
+def test_an_anvil_that_does_not_answer_at_the_end_still_has_the_last_word(folder: Path) -> None:
+    with Run(folder) as run:
+        os.kill(run.process.pid, signal.SIGSTOP)
+        Node(run.ready["rpcUrl"], 10).ask(Call("anvil_mine", ("0x3",)))
+        head = open_network(folder / "network").ledger.head()
+        os.kill(run.child("anvil"), signal.SIGSTOP)
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            os.kill(run.process.pid, number)
+        assert run.process.wait(PATIENCE) == 0, run.errors
+        assert saved_block(folder) == head.number
+    with Run(folder):
+        assert open_network(folder / "network").ledger.head() == head
 
 
 def test_a_damaged_chain_is_said(folder: Path) -> None:
@@ -199,7 +247,8 @@ def test_a_damaged_chain_is_said(folder: Path) -> None:
     for name in ("state.json", "last.json"):
         (folder / "chain" / name).write_text("{")
     done = consent(folder.parent, "devnet", "--dir", folder, *ANY_PORTS)
-    assert done.returncode == 3 and "failed to parse json file" in done.stderr and "--fresh" in done.stderr
+    assert done.returncode == 3 and "failed to parse json file" in done.stderr
+    assert "put a copy of it there" in plain_line(done.stderr) and "--fresh" in done.stderr
     assert nothing_is_left_of(folder)
 
 
@@ -230,6 +279,12 @@ def test_a_port_that_is_taken(folder: Path, flag: str, who: str) -> None:
         done = consent(folder.parent, "devnet", "--dir", folder, *ANY_PORTS, flag, port)
     assert done.returncode == 2 and f"port {port} of 127.0.0.1" in done.stderr
     assert who in done.stderr and f"{flag} N" in done.stderr and left_of(folder) == []
+
+
+def test_one_port_for_both(folder: Path) -> None:
+    done = consent(folder.parent, "devnet", "--dir", folder, "--rpc-port", "18999", "--ipfs-port", "18999")
+    assert done.returncode == 2 and "cannot both have port 18999" in done.stderr
+    assert left_of(folder) == [] and "--fresh" not in done.stderr
 
 
 def test_a_program_that_is_missing(folder: Path) -> None:
@@ -273,6 +328,7 @@ def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     said = consent(tmp_path, "devnet", "logs").stdout
     assert "kubo   | Daemon is ready" in said and "anvil  | eth_sendRawTransaction" in said
     assert "anvil_nodeInfo" not in said
+    _logs_are_followed(tmp_path, str(status["rpcUrl"]))
 
     anvil = json.loads((folder / "running.json").read_bytes())["children"][0]["pid"]
     os.kill(anvil, signal.SIGSTOP)
@@ -282,6 +338,31 @@ def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     assert nothing_is_left_of(folder)
     assert consent(tmp_path, "devnet", "status").returncode == 1
     assert document(consent(tmp_path, "devnet", "stop", "--json"))["stopped"] is False
+
+
+def _logs_are_followed(user: Path, url: str) -> None:
+    """What is said after the command has begun comes too, and Ctrl-C ends it."""
+    process = subprocess.Popen(
+        [*CONSENT, "devnet", "logs", "--follow"],
+        env=environment(user),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert any(line == "kubo   | Daemon is ready\n" for line in lines)
+        Node(url, 10).ask(Call("eth_protocolVersion"))
+        assert any(line == "anvil  | eth_protocolVersion\n" for line in lines)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
 
 
 def test_a_detached_devnet_that_cannot_start_says_why(folder: Path) -> None:

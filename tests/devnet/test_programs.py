@@ -62,6 +62,9 @@ class TestWithStandIns:
     def test_an_unfitting_program_on_path_is_not(self, tmp_path: Path, text: str) -> None:
         program(tmp_path / "bin" / "ipfs", text)
         assert find("kubo") is None
+        version = "0.30.0" if "0.30.0" in text else "a program without a version"
+        with pytest.raises(InvalidInput, match=rf"^kubo: {version} on PATH, 0\.42\.0 needed$"):
+            need("kubo")
 
     def test_what_the_cache_holds_comes_second(self, cache: Path, tmp_path: Path) -> None:
         path = program(cache / "kubo-0.42.0" / "ipfs", "exit 0")

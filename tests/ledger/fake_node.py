@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,14 @@ class Refused(Exception):
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
         self.error = {"code": code, "message": message, **({} if data is None else {"data": data})}
+
+
+class Status(Exception):
+    """Raised by an answer function: an HTTP status, without a body, instead of an answer."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def block(number: int) -> dict[str, str]:
@@ -85,9 +94,17 @@ def but(**changes: Any) -> Answers:
 
 
 class FakeNode:
-    """An HTTP server on a free port. ``raw`` replaces what it writes after having read the request."""
+    """An HTTP server on a free port. ``raw`` replaces what it writes after having read the request; ``tls`` makes it
+    one for HTTPS."""
 
-    def __init__(self, answers: Answers = healthy, *, batches: bool = True, raw: Any = None) -> None:
+    def __init__(
+        self,
+        answers: Answers = healthy,
+        *,
+        batches: bool = True,
+        raw: Any = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.requests: list[Any] = []
         self.headers: list[dict[str, str]] = []
         node = self
@@ -100,8 +117,12 @@ class FakeNode:
                 if raw is not None:
                     raw(self)
                     return
-                body = json.dumps(node._answer(answers, asked, batches)).encode()
-                self.send_response(200)
+                status, body = 200, b""
+                try:
+                    body = json.dumps(node._answer(answers, asked, batches)).encode()
+                except Status as instead:
+                    status = instead.code
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -111,7 +132,9 @@ class FakeNode:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _answer(self, answers: Answers, asked: Any, batches: bool) -> Any:

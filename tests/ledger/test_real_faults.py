@@ -255,3 +255,19 @@ def test_a_chain_that_was_begun_anew_takes_no_transactions(node: Running, mortal
         with pytest.raises(LedgerUnavailable, match="no contract at"):
             ledger.transact("anchor", word(), word())
         assert sent_so_far(url) == 0
+
+
+@pytest.mark.parametrize("function", ["anchor", "revokeAll", "retire"])
+def test_a_chain_that_is_begun_anew_meanwhile_keeps_no_promise(mortal: list[Running], function: str) -> None:
+    """It has no registry, and takes the same bytes, which it does not know, for an empty call that succeeds."""
+    old, (process, url) = mortal[0], start_anvil()
+    mortal.append(running(process, url, old.deployment))
+    asker(old.url)("evm_setAutomine", False)
+    for _ in range(sent_so_far(old.url)):  # so that the account's numbers are the same on both
+        asker(url)("eth_sendTransaction", {"from": PAYER.address, "to": NOBODY})
+    before, arguments = sent_so_far(url), [word(), word()] if function == "anchor" else []
+    with Proxy(old.port) as proxy:
+        ledger = old.ledger(proxy.url, progress=lambda *_: setattr(proxy, "target", mortal[1].port))
+        with pytest.raises(LedgerUnavailable, match=r"did not take it|no contract at"):
+            ledger.transact(function, *arguments)
+    assert sent_so_far(url) == before + 1

@@ -22,7 +22,7 @@ ZERO = "0x" + "00" * 32
         ("revokeBatch", ([],)),
         ("revokeBatch", ([(ZERO,)],)),
         ("revokeBatch", (7,)),
-        ("revokeBatch", ([(ZERO, ZERO)] * 501,)),
+        ("revokeBatch", ([(ZERO, ZERO)] * 101,)),
         ("retireFor", (ZERO, b"x")),
         ("retireFor", (NOBODY, b"")),
         ("retireFor", (NOBODY, b"x" * 8_193)),

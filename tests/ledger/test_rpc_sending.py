@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from registry.wallets.keywallet import KeyWallet
 from .fake_node import (
     HEAD,
     NOBODY,
+    REGISTRY,
     ROOT,
     ZERO,
     Answers,
@@ -27,7 +29,7 @@ from .fake_node import (
     but,
     ledger_at,
 )
-from .levers import ANVIL_KEY, AnvilLevers
+from .levers import ANVIL_KEY, AnvilLevers, GethLevers, running_geth
 
 
 @pytest.mark.parametrize("changes", [{"eth_chainId": "0x1"}, {"eth_getCode": "0x"}])
@@ -92,6 +94,7 @@ _RECEIPT = {
     "transactionHash": ROOT,
     "gasUsed": "0xafff",
     "status": "0x1",
+    "logs": [{"address": REGISTRY.lower()}],
     "from": KeyWallet(ANVIL_KEY).address.lower(),
 }
 
@@ -120,6 +123,14 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
         ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "was sent, but .* something else than a number"),
         ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "else than a number"),
         ({"eth_getTransactionReceipt": {**_RECEIPT, "from": 7}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": None}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": [5]}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": []}}, LedgerUnavailable, "did not take it"),
+        (
+            {"eth_getTransactionReceipt": {**_RECEIPT, "logs": [{"address": NOBODY}]}},
+            LedgerUnavailable,
+            "did not take it",
+        ),
         ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "was sent, but .* no receipt"),
         (
             {"eth_getTransactionReceipt": {**_RECEIPT, "blockHash": ZERO}},
@@ -201,9 +212,18 @@ def test_gas_is_estimated_and_fees_are_of_the_new_kind(anvil: tuple[str, Deploym
     assert receipt.gas_used <= int(sent["gas"], 16) <= 1.3 * receipt.gas_used
 
 
-def test_the_largest_batch_keeps_below_the_cap_of_one_transaction(anvil: tuple[str, Deployment]) -> None:
-    levers = AnvilLevers(*anvil)
-    openings = [(number.to_bytes(32, "big"), ROOT) for number in range(MAX_OPENINGS)]
+@pytest.fixture(scope="module")
+def roomy_geth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Deployment]]:
+    """Its blocks are as large as those of public chains."""
+    with running_geth(tmp_path_factory.mktemp("r"), "--dev.gaslimit", "60000000") as node:
+        yield node
+
+
+@pytest.mark.parametrize("kind", ["anvil", "roomy_geth"])
+def test_the_largest_batch_keeps_below_the_cap_of_one_transaction(request: pytest.FixtureRequest, kind: str) -> None:
+    """By Prague's prices, and by those of the fork after Osaka, which geth has on its own chain."""
+    levers = (AnvilLevers if kind == "anvil" else GethLevers)(*request.getfixturevalue(kind))
+    openings = [(os.urandom(32), ROOT) for _ in range(MAX_OPENINGS)]
     receipt = levers.ledger.transact("revokeBatch", openings)
     sent = levers._ask("eth_getTransactionByHash", receipt.transaction)
     assert receipt.gas_used < int(sent["gas"], 16) < 16_777_216  # EIP-7825

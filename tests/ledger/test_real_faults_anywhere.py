@@ -1,0 +1,186 @@
+"""Each request of each call, not only the first, meets a node or a wire that fails: the right answer, or none.
+
+A transaction is in the chain once or not at all, and a receipt is never returned for one that is not.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from registry.core.errors import LedgerUnavailable
+from registry.core.facts import Question, SignatureQuestion
+from registry.core.scalars import to_hex
+from registry.ledger.anvil import Anvil
+from registry.ledger.base import Deployment
+from registry.ledger.deploying import deploy
+from registry.ledger.rpc import RpcLedger
+from registry.wallets.keywallet import KeyWallet
+from tests.storage.tcp_proxy import Proxy
+
+from .fake_node import NOBODY, ZERO
+from .levers import ANVIL_KEY, asker, freeze, start_anvil, stop
+
+PAYER = KeyWallet(ANVIL_KEY)
+# Long enough for a busy machine to answer, short enough to wait for.
+TIMEOUT = 1.5
+MANY = 30
+
+
+class World:
+    """An anvil that may be stopped, killed and begun again from the state that it had at first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process, self.url = start_anvil()
+        self.port = int(self.url.rpartition(":")[2])
+        self.deployment: Deployment = deploy(self.url, PAYER)
+        self.ask = asker(self.url)
+        ledger = RpcLedger(self.url, self.deployment, relay=PAYER)
+        self.root, self.cutoff = to_hex(os.urandom(32)), 0
+        ledger.transact("anchor", self.root, ZERO)
+        self.cutoff = ledger.transact("revokeAll").time
+        self.ask("evm_increaseTime", "0x64")
+        self.ask("anvil_mine", "0x3")
+        self._state = folder / "state.json"
+        self._state.write_bytes(Anvil(self.url).state())
+
+    def begin_again(self) -> None:
+        stop(self.process)
+        self.process, _ = start_anvil("--load-state", str(self._state), port=self.port)
+
+    def sent(self) -> int:
+        return int(self.ask("eth_getTransactionCount", PAYER.address, "latest"), 16)
+
+    def anchored(self, root: str) -> bool:
+        question = Question(root, ZERO, NOBODY)
+        return RpcLedger(self.url, self.deployment).facts([question]).anchors[question].anchored_at > 0
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("w"))
+    yield made
+    stop(made.process)
+
+
+class NthSpoilt(Proxy):
+    """Does ``before`` when the n-th connection comes, and ``spoil`` to what that one is answered."""
+
+    def __init__(self, target: int, n: int, before: Callable[[], object], spoil: Callable[[bytes], bytes]) -> None:
+        self._n, self._before, self._spoil = n, before, spoil
+        super().__init__(target)
+
+    def _serve(self, caller: socket.socket) -> None:
+        if self.connections == self._n:
+            self._before()
+        super()._serve(caller)
+
+    def _answer(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        if self.connections != self._n:
+            return super()._answer(sink, piece, done)
+        spoilt = self._spoil(piece)
+        sink.sendall(spoilt)
+        return len(spoilt) == len(piece)
+
+
+def _late(piece: bytes) -> bytes:
+    time.sleep(TIMEOUT * 1.3)
+    return piece
+
+
+def _stop_for_a_while(process: subprocess.Popen[str]) -> None:
+    freeze(process)
+    timer = threading.Timer(TIMEOUT * 1.3, process.send_signal, (signal.SIGCONT,))
+    timer.daemon = True
+    timer.start()
+
+
+FAULTS: dict[str, tuple[Callable[[World], object], Callable[[bytes], bytes]]] = {
+    "stopped": (lambda world: _stop_for_a_while(world.process), bytes),
+    "killed": (lambda world: stop(world.process), bytes),
+    "restarted": (World.begin_again, bytes),
+    "late": (lambda _: None, _late),
+    "cut": (lambda _: None, lambda piece: piece[:150]),
+    "altered": (lambda _: None, lambda piece: piece.replace(b'"result"', b'"resalt"')),
+}
+
+
+@pytest.fixture(params=list(FAULTS))
+def fault(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
+    yield str(request.param)
+    world.begin_again()
+
+
+def every_request(world: World, fault: str, call: Callable[[RpcLedger], object]) -> Iterator[object]:
+    """What each call came to whose n-th request met this fault, for each n that there is: an answer, or the error."""
+    before, spoil = FAULTS[fault]
+    for n in range(1, MANY):
+        with NthSpoilt(world.port, n, lambda: before(world), spoil) as proxy:
+            seconds = 0.5 if fault == "killed" else 8.0
+            ledger = RpcLedger(proxy.url, world.deployment, timeout=TIMEOUT, relay=PAYER, receipt_seconds=seconds)
+            try:
+                found = call(ledger)
+            except LedgerUnavailable as error:
+                found = error
+            if proxy.connections < n:
+                return
+        if fault == "killed":
+            assert isinstance(found, LedgerUnavailable), n
+            world.begin_again()
+        world.process.send_signal(signal.SIGCONT)
+        yield found
+        if fault == "restarted":
+            world.begin_again()
+    raise AssertionError("so many requests were not foreseen")
+
+
+def test_facts(world: World, fault: str) -> None:
+    question, signature = Question(world.root, ZERO, PAYER.address), SignatureQuestion(NOBODY, b"d" * 32, b"s")
+    true = RpcLedger(world.url, world.deployment).facts([question], [signature])
+    assert true.anchors[question].anchored_at and true.anchors[question].cutoff == world.cutoff
+    met = 0
+    for found in every_request(world, fault, lambda ledger: ledger.facts([question], [signature])):
+        met += 1
+        if not isinstance(found, LedgerUnavailable):
+            assert (found.anchors, found.signatures) == (true.anchors, true.signatures)  # type: ignore[attr-defined]
+    assert met == 2
+
+
+def test_facts_of_the_past(world: World, fault: str) -> None:
+    question, met = Question(world.root, ZERO, PAYER.address), 0
+
+    def call(ledger: RpcLedger) -> object:
+        return ledger.facts([question], as_of=world.cutoff + 1).anchors[question].cutoff
+
+    for found in every_request(world, fault, call):
+        met += 1
+        assert isinstance(found, LedgerUnavailable) or found == world.cutoff
+    # The head, the first block, those between, the facts, the logs.
+    assert met >= 5
+
+
+def test_transactions(world: World, fault: str) -> None:
+    root, before = "", 0
+
+    def call(ledger: RpcLedger) -> object:
+        nonlocal root, before
+        root, before = to_hex(os.urandom(32)), world.sent()
+        return ledger.transact("anchor", root, ZERO)
+
+    met, sent = 0, 0
+    for found in every_request(world, fault, call):
+        done = world.anchored(root)
+        assert isinstance(found, LedgerUnavailable) or done
+        assert world.sent() == before + done
+        met, sent = met + 1, sent + done
+    assert met >= 5
+    # From the request on that hands it to the node, it is in the chain whatever happens.
+    assert sent == 0 if fault == "killed" else sent >= 2
