@@ -16,7 +16,7 @@ from registry.client.signing import Anchored, anchor, fresh_salt, sign
 from registry.client.vocabulary import check_known
 from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
 from registry.core.cids import Block, cid_from_digest
-from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
 from registry.core.evidence import Evidence, parse_evidence
 from registry.core.locks import lock_of, revocation_secret
 from registry.core.notices import Notice
@@ -58,8 +58,7 @@ def grant(
 ) -> Anchored:
     """Answer a request with yes: all that it asks, or less. ``confirm`` sees the proposal before the wallet does.
 
-    The capsule is stored first, and taken back where anchoring is refused. It stays where nobody knows whether the
-    grant was anchored (``LedgerUnavailable``, an interruption): a grant on chain always finds its capsule. The grant
+    The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The grant
     that this one ``supersedes`` is ended by the caller, in the same step (`registry.client.ending.revoke`).
     """
     proposal = propose(
@@ -129,18 +128,18 @@ def conclude(party: Party, proposal: Proposal, confirm: Confirm | None = None) -
     party.network.store.put(blocks)
     try:
         return anchor(party, proposal.message, signature, proposal.notice_bytes)
-    except (InvalidInput, Rejected) as refused:
-        _take_back(party, blocks, refused)
+    except BaseException as error:
+        _take_back(party, blocks, error)
         raise
 
 
-def _take_back(party: Party, blocks: list[Block], refused: ConsentError) -> None:
-    # Only after an error that says that nothing was sent: after any other the grant may be anchored all the same.
+def _take_back(party: Party, blocks: list[Block], error: BaseException) -> None:
+    """Also where the grant may be anchored by now: without its evidence nobody can show it, and nothing is released."""
     try:
         party.network.store.delete([block.cid for block in blocks])
     except CouldNotCheck as left:
         # The person has to see why nothing was granted, not what was left over from it.
-        refused.add_note(f"Its capsule is stored still, sealed to the brand alone: {left}")
+        error.add_note(f"Its capsule is stored still, sealed to the brand alone: {left}")
 
 
 def _read(party: Party, raw: bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:

@@ -72,7 +72,11 @@ class TestHowItEnds:
         [
             ({"answers": {"eth_requestAccounts": []}}, "Your wallet is locked", "the wallet is locked"),
             ({"accounts": [BOB]}, "this is for", "the wallet offers another account"),
-            ({"chain": 5, "answers": {"wallet_switchEthereumChain": None}}, "another chain", "the wallet stays on another chain"),
+            (
+                {"chain": 5, "answers": {"wallet_switchEthereumChain": None}},
+                "another chain",
+                "the wallet stays on another chain",
+            ),
         ],
         ids=["locked", "account", "chain"],
     )
