@@ -18,7 +18,7 @@ from registry.core.kept import kept
 from registry.core.locks import handle_of_words
 from registry.core.merkle import MAX_PROOF, commitment
 from registry.core.notices import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_address, read_hex, read_words, to_hex
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex
 from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
 from registry.core.typeddata import digest
 
@@ -141,6 +141,12 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
 
     @property
+    def author_bytes(self) -> bytes:
+        """The 20 bytes of that address."""
+        _, accounts, _ = self.statement.message.read
+        return accounts[0]
+
+    @property
     def notice(self) -> str | UnsetType:
         """The text of the notice document, where the kind has one."""
         return UNSET if self.quoted_notice is UNSET else msgspec.json.decode(self.quoted_notice, type=str)
@@ -161,8 +167,8 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         message = self.statement.message
         if not isinstance(message, Grant):
             return None
-        *_, revocation, salt = message.words
-        return to_hex(handle_of_words(read_address(message.subject), revocation, salt))
+        (*_, revocation, salt), (subject, _), _ = message.read
+        return to_hex(handle_of_words(subject, revocation, salt))
 
 
 _decoder = msgspec.json.Decoder(Evidence)

@@ -29,7 +29,7 @@ from registry.core.merkle import leaf_of, root_from
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, read_address, to_hex
+from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.core.statements import Acceptance, Grant, Request
 from registry.core.times import moment
 
@@ -144,7 +144,7 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
 
 
 def _signed_plainly(evidence: Evidence) -> bool:
-    return recover(evidence.digest, evidence.signature_bytes) == read_address(evidence.author)
+    return recover(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
 
 
 def _signature_question(evidence: Evidence) -> SignatureQuestion:
