@@ -94,10 +94,9 @@ def domain_of(chain_id: int, registry: str) -> Domain:
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):
     def __post_init__(self) -> None:
-        _ = self.read
+        self.__dict__["read"] = self._read()
 
-    @kept
-    def read(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+    def _read(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
         """The bytes of its members: of type bytes32, of type address, and the hashes of what it is about.
 
         Each in their order; its author's address is always the first.
@@ -105,6 +104,8 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", 
         words, accounts, scope = _PICKS[type(self).__name__]
         members = astuple(self)
         return read_words(words(members)), tuple(map(read_address, accounts(members))), read_scope(scope(members))
+
+    read = kept(_read)
 
 
 class Request(_Message, frozen=True):
@@ -120,7 +121,7 @@ class Request(_Message, frozen=True):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        _ = self.read
+        self.__dict__["read"] = self._read()
         check_window(self.issued_at, self.issued_at, self.expires_at)
 
 
@@ -144,7 +145,7 @@ class Grant(_Message, frozen=True):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        _ = self.read
+        self.__dict__["read"] = self._read()
         check_window(self.issued_at, self.not_before, self.expires_at)
 
 
