@@ -18,7 +18,7 @@ from registry.core.kept import kept
 from registry.core.locks import handle_of_words
 from registry.core.merkle import MAX_PROOF, commitment
 from registry.core.notices import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_address, read_hex, read_words, to_hex
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex
 from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
 from registry.core.typeddata import digest
 
@@ -74,12 +74,13 @@ class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     block: UInt64
 
     def __post_init__(self) -> None:
-        _ = self.words
+        self.__dict__["words"] = self._read()
 
-    @kept
-    def words(self) -> tuple[bytes, ...]:
+    def _read(self) -> tuple[bytes, ...]:
         """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
         return read_words((self.transaction, self.root, *self.proof))
+
+    words = kept(_read)
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,7 +113,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
         _check_members(self.kind, *absent)
-        _ = self.signature_bytes
+        self.__dict__["signature_bytes"] = self._read()
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 
@@ -124,10 +125,11 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The statement's EIP-712 signing hash, 32 bytes."""
         return digest(self.statement.domain, self.statement.message)
 
-    @kept
-    def signature_bytes(self) -> bytes:
+    def _read(self) -> bytes:
         """The exact bytes of the signature, 1 to 8,192 of them."""
         return read_hex(self.signature, "signature")
+
+    signature_bytes = kept(_read)
 
     @property
     def kind(self) -> str:
@@ -139,6 +141,12 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """Who must have signed: the subject of grants and refusals, the controller of the others."""
         message = self.statement.message
         return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
+
+    @property
+    def author_bytes(self) -> bytes:
+        """The 20 bytes of that address."""
+        _, accounts, _ = self.statement.message.read
+        return accounts[0]
 
     @property
     def notice(self) -> str | UnsetType:
@@ -161,8 +169,8 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         message = self.statement.message
         if not isinstance(message, Grant):
             return None
-        *_, revocation, salt = message.words
-        return to_hex(handle_of_words(read_address(message.subject), revocation, salt))
+        (*_, revocation, salt), (subject, _), _ = message.read
+        return to_hex(handle_of_words(subject, revocation, salt))
 
 
 _decoder = msgspec.json.Decoder(Evidence)

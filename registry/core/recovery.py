@@ -12,8 +12,7 @@ from registry.core.keccak import keccak256
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _LARGEST_S = HALF_ORDER.to_bytes(32, "big")
-_RECOVERY_IDS = {27: b"\0", 28: b"\1"}
-_PublicKey = Callable[[bytes, bytes], bytes | None]
+_PublicKey = Callable[[bytes, bytes, int], bytes | None]  # from a digest, a signature, and its v as 0 or 1
 
 
 def recover(digest: bytes, signature: bytes) -> bytes | None:
@@ -22,24 +21,34 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     Plain is: 65 bytes r || s || v, s in the lower half (EIP-2), v 27 or 28. Anything else might still be a
     contract's (ERC-1271), which only the chain can tell.
     """
-    if len(signature) != 65 or signature[32:64] > _LARGEST_S:
+    if len(digest) != 32 or len(signature) != 65:  # C reads as many bytes, whether they are there or not
         return None
-    recovery_id = _RECOVERY_IDS.get(signature[64])
-    if recovery_id is None:
+    if not 27 <= signature[64] <= 28 or signature[32:64] > _LARGEST_S:
         return None
-    key = _public_key(digest, signature[:64] + recovery_id)
+    key = _public_key(digest, signature, signature[64] - 27)
     return None if key is None else keccak256(key)[12:]
 
 
 def _with_coincurve() -> _PublicKey:
-    from coincurve import PublicKey
+    from coincurve import GLOBAL_CONTEXT
+    from coincurve._libsecp256k1 import ffi, lib
+    from coincurve.flags import EC_UNCOMPRESSED
 
-    def public_key(digest: bytes, signature: bytes) -> bytes | None:
-        try:
-            key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
-        except ValueError:
+    context, new = GLOBAL_CONTEXT.ctx, ffi.new
+    read = lib.secp256k1_ecdsa_recoverable_signature_parse_compact
+
+    def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
+        # What `PublicKey.from_signature_and_message` and its `format` do, less the objects and copies between them.
+        # The memory is each call's own: threads recover at the same time.
+        parsed, key = new("secp256k1_ecdsa_recoverable_signature *"), new("secp256k1_pubkey *")
+        if not read(context, parsed, signature, recovery_id):
             return None
-        return key.format(compressed=False)[1:]
+        if not lib.secp256k1_ecdsa_recover(context, key, parsed, digest):
+            return None
+        text, length = new("unsigned char[65]"), new("size_t *", 65)
+        lib.secp256k1_ec_pubkey_serialize(context, text, length, key, EC_UNCOMPRESSED)
+        point: bytes = ffi.buffer(text)[1:]
+        return point
 
     return public_key
 
@@ -52,9 +61,10 @@ def _with_eth_keys() -> _PublicKey:
 
     backend = NativeECCBackend()
 
-    def public_key(digest: bytes, signature: bytes) -> bytes | None:
+    def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
+        plain = signature[:64] + bytes([recovery_id])
         try:
-            key = Signature(signature, backend=backend).recover_public_key_from_msg_hash(digest)
+            key = Signature(plain, backend=backend).recover_public_key_from_msg_hash(digest)
         except (BadSignature, ValidationError, ValueError):
             return None
         return key.to_bytes()

@@ -28,12 +28,12 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
         raise NoticeMismatch("the controller is not the account that the notice names")
-    if not isinstance(message, Refusal):
+    if isinstance(message, (Grant, Request)):
         _check_terms(notice, message)
-    if isinstance(message, Request):
+    if isinstance(message, (Grant, Refusal)):
+        _check_sentence(notice, message)
+    else:
         _check_pairs(notice, message.purposes, message.data)
-    elif not _says(notice, message):
-        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
 def label_of(text: Text, term: str) -> str:
@@ -44,10 +44,9 @@ def label_of(text: Text, term: str) -> str:
     return label
 
 
-def _says(notice: Notice, message: Grant | Refusal) -> bool:
-    """Is the statement the notice's sentence in one of its languages?"""
-    wordings = _wordings(notice, *_worded(message))
-    return message.statement in map(_day(message).join, wordings)
+def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
+    if message.statement not in map(_day(message).join, _wordings(notice, *_worded(message))):
+        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
 def _check_terms(notice: Notice, message: Grant | Request) -> None:

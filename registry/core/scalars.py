@@ -30,6 +30,7 @@ ZERO_WORD = "0x" + "00" * 32
 Bytes32 = str
 Signature = Annotated[str, Meta(min_length=4, max_length=2 + 2 * MAX_SIGNATURE)]
 Address = str
+Scope = tuple[str | tuple[str, ...], ...]
 UInt64 = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 _TERM = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9][A-Za-z0-9._~-]*|https://[!#-;=?-Z\[\]_a-z~]+")
@@ -115,11 +116,6 @@ def is_term(value: str) -> bool:
     return _TERM.fullmatch(value) is not None
 
 
-def is_small(values: tuple[str, ...]) -> bool:
-    """May a cache keep these terms?"""
-    return sum(map(len, values)) <= MAX_CACHED
-
-
 def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The terms themselves, if there is one at least, all well formed, sorted, none repeated; else ``Malformed``."""
     if not values:
@@ -133,18 +129,44 @@ def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     return values
 
 
-def check_scope(purposes: tuple[str, ...], data: tuple[str, ...], terms: str) -> None:
-    """``Malformed`` unless these are lists of terms, and one term."""
-    (_kept_scope if is_small((*purposes, *data, terms)) else _check_scope)(purposes, data, terms)
+def read_scope(scope: Scope) -> tuple[bytes, ...]:
+    """What EIP-712 hashes of purposes, of data and of terms (of the first of them, where a statement has no more).
+
+    ``Malformed`` unless the first two are lists of terms, and the third is one.
+    """
+    try:
+        return _kept_scope(scope)
+    except _TooLargeToKeep:
+        return _read_scope(scope)
 
 
-def _check_scope(purposes: tuple[str, ...], data: tuple[str, ...], terms: str) -> None:
-    check_terms(purposes, "purposes")
-    check_terms(data, "data")
-    check_term(terms, "terms")
+class _TooLargeToKeep(Exception):
+    """Raised within a cache, which keeps nothing then. Asked on its misses only: a hit costs one look-up."""
 
 
-_kept_scope = lru_cache(maxsize=1024)(_check_scope)
+@lru_cache(maxsize=1024)
+def _kept_scope(scope: Scope) -> tuple[bytes, ...]:
+    if sum(len(part) if isinstance(part, str) else sum(map(len, part)) for part in scope) > MAX_CACHED:
+        raise _TooLargeToKeep
+    return _read_scope(scope)
+
+
+def _read_scope(scope: Scope) -> tuple[bytes, ...]:
+    for part, name in zip(scope, ("purposes", "data", "terms"), strict=False):
+        if isinstance(part, str):
+            check_term(part, name)
+        else:
+            check_terms(part, name)
+    return tuple(hash_text(part) if isinstance(part, str) else _hash_list(part) for part in scope)
+
+
+def _hash_list(values: tuple[str, ...]) -> bytes:
+    return keccak256(b"".join(map(hash_text, values)))
+
+
+def hash_text(value: str) -> bytes:
+    """keccak256 of its UTF-8, which is how EIP-712 encodes a string."""
+    return keccak256(value.encode())
 
 
 def check_term(value: str, name: str) -> str:

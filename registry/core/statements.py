@@ -23,9 +23,8 @@ from registry.core.scalars import (
     Address,
     Bytes32,
     UInt64,
-    check_scope,
-    check_terms,
     read_address,
+    read_scope,
     read_words,
 )
 
@@ -59,14 +58,21 @@ def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, kind) for kind, name in pairs)
 
 
-def _pick_words(primary_type: str) -> Callable[[tuple[Any, ...]], tuple[str, ...]]:
-    """What picks the members of type bytes32 out of all members of a message."""
-    places = [place for place, (_, solidity) in enumerate(fields_of(primary_type)) if solidity == "bytes32"]
+def _pick(primary_type: str, wanted: Callable[[str, str], bool]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What picks some members of a message out of all, by name and Solidity type."""
+    places = [place for place, (name, solidity) in enumerate(fields_of(primary_type)) if wanted(name, solidity)]
     # `itemgetter` is several times as fast, but gives no tuple where there is one only.
-    return itemgetter(*places) if len(places) > 1 else lambda values: tuple(values[place] for place in places)
+    return itemgetter(*places) if len(places) > 1 else lambda members: tuple(members[place] for place in places)
 
 
-_WORDS_IN = {kind: _pick_words(kind) for kind in TYPES}
+_PICKS = {
+    kind: (
+        _pick(kind, lambda _, solidity: solidity == "bytes32"),
+        _pick(kind, lambda _, solidity: solidity == "address"),
+        _pick(kind, lambda name, _: name in ("purposes", "data", "terms")),
+    )
+    for kind in TYPES
+}
 
 
 class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -87,10 +93,19 @@ def domain_of(chain_id: int, registry: str) -> Domain:
 
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):
-    @kept
-    def words(self) -> tuple[bytes, ...]:
-        """The bytes of its members of type bytes32, in their order."""
-        return read_words(_WORDS_IN[type(self).__name__](astuple(self)))
+    def __post_init__(self) -> None:
+        self.__dict__["read"] = self._read()
+
+    def _read(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+        """The bytes of its members: of type bytes32, of type address, and the hashes of what it is about.
+
+        Each in their order; its author's address is always the first.
+        """
+        words, accounts, scope = _PICKS[type(self).__name__]
+        members = astuple(self)
+        return read_words(words(members)), tuple(map(read_address, accounts(members))), read_scope(scope(members))
+
+    read = kept(_read)
 
 
 class Request(_Message, frozen=True):
@@ -106,9 +121,7 @@ class Request(_Message, frozen=True):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        _ = self.words
-        read_address(self.controller)
-        check_scope(self.purposes, self.data, self.terms)
+        self.__dict__["read"] = self._read()
         check_window(self.issued_at, self.issued_at, self.expires_at)
 
 
@@ -132,10 +145,7 @@ class Grant(_Message, frozen=True):
     salt: Bytes32
 
     def __post_init__(self) -> None:
-        _ = self.words
-        read_address(self.subject)
-        read_address(self.controller)
-        check_scope(self.purposes, self.data, self.terms)
+        self.__dict__["read"] = self._read()
         check_window(self.issued_at, self.not_before, self.expires_at)
 
 
@@ -151,12 +161,6 @@ class Refusal(_Message, frozen=True):
     issued_at: UInt64
     salt: Bytes32
 
-    def __post_init__(self) -> None:
-        _ = self.words
-        read_address(self.subject)
-        read_address(self.controller)
-        check_terms(self.purposes, "purposes")
-
 
 class Acceptance(_Message, frozen=True):
     """The controller's counter-signature: both sides hold the same bytes."""
@@ -166,20 +170,12 @@ class Acceptance(_Message, frozen=True):
     issued_at: UInt64
     salt: Bytes32
 
-    def __post_init__(self) -> None:
-        _ = self.words
-        read_address(self.controller)
-
 
 class Revoke(_Message, frozen=True):
     """The subject ends one grant openly, without its secret; anyone may send it."""
 
     subject: Address
     handle: Bytes32
-
-    def __post_init__(self) -> None:
-        _ = self.words
-        read_address(self.subject)
 
 
 class RevokeAll(_Message, frozen=True):
@@ -188,17 +184,11 @@ class RevokeAll(_Message, frozen=True):
     subject: Address
     issued_until: UInt64
 
-    def __post_init__(self) -> None:
-        read_address(self.subject)
-
 
 class Retire(_Message, frozen=True):
     """For a stolen key: this address is never believed again."""
 
     subject: Address
-
-    def __post_init__(self) -> None:
-        read_address(self.subject)
 
 
 Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any, NamedTuple
 
@@ -13,13 +14,15 @@ from msgspec.structs import astuple
 
 from registry.core.errors import Malformed
 from registry.core.keccak import keccak256
-from registry.core.scalars import MAX_TERM, is_small, read_address
+from registry.core.scalars import hash_text, read_address
 from registry.core.statements import (
     DOMAIN_FIELDS,
     MESSAGES,
     TYPES,
     Domain,
+    Grant,
     Message,
+    Refusal,
     fields_of,
     kind_of,
     members,
@@ -28,64 +31,52 @@ from registry.core.statements import (
 _DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
 
 
-def _text(value: str) -> bytes:
-    return (_kept_text if len(value) <= MAX_TERM else _hash)(value)
-
-
-def _hash(value: str) -> bytes:
-    return keccak256(value.encode())
-
-
-def _texts(values: tuple[str, ...]) -> bytes:
-    return (_kept_hash if is_small(values) else _hash_of_hashes)(values)
-
-
-def _hash_of_hashes(values: tuple[str, ...]) -> bytes:
-    return keccak256(b"".join(map(_text, values)))
-
-
-# Terms and lists of them come back from file to file; sentences hardly do.
-_kept_text = lru_cache(maxsize=1024)(_hash)
-_kept_hash = lru_cache(maxsize=1024)(_hash_of_hashes)
-
-# Solidity type: how `struct` lays it out in a 32-byte word, and what makes the bytes that go there; integers go as
-# they are, and the words of a message were already read when it was made.
-_LAYOUT: dict[str, tuple[str, Callable[[Any], bytes] | None]] = {
-    "string": ("32s", _text),
-    "string[]": ("32s", _texts),
-    "bytes32": ("32s", None),
-    "address": ("12x20s", read_address),
-    "uint64": ("24xQ", None),
-    "uint256": ("24xQ", None),
+# Solidity type: how `struct` lays it out in a 32-byte word, and among what its bytes are; integers go as they are.
+_LAYOUT = {
+    "bytes32": ("32s", "words"),
+    "address": ("12x20s", "accounts"),
+    "string": ("32s", "texts"),
+    "string[]": ("32s", "texts"),
+    "uint64": ("24xQ", "members"),
+    "uint256": ("24xQ", "members"),
 }
 
 
+Known = tuple[Any, ...]
+
+
 class _Plan(NamedTuple):
-    """How a structure is encoded: its type hash, its layout, which members are encoded, and which are words."""
+    """How a structure is encoded: its type hash, its layout, and what picks what goes there out of all that is known.
+
+    Known are its members, the bytes of those that are words or addresses, and the hashes of its texts and lists.
+    """
 
     type_hash: bytes
     pack: Callable[..., bytes]
-    encoders: tuple[tuple[int, Callable[[Any], bytes]], ...]
-    places_of_words: tuple[int, ...]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
-    def hash(self, value: Struct, words: tuple[bytes, ...] = ()) -> bytes:
-        members = [*astuple(value)]
-        for place, encode in self.encoders:
-            members[place] = encode(members[place])
-        for place, word in zip(self.places_of_words, words, strict=True):
-            members[place] = word
-        return keccak256(self.pack(self.type_hash, *members))
+    def hash(self, members: Known, words: Known, accounts: Known, texts: Known) -> bytes:
+        return keccak256(self.pack(*self.pick((self.type_hash, *members, *words, *accounts, *texts))))
 
 
 def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:
     assert [name for name, _ in fields] == [field.encode_name for field in msgspec.structs.fields(structure)]
-    formats, encoders = zip(*(_LAYOUT[kind] for _, kind in fields), strict=True)
+    kinds = [kind for _, kind in fields]
     return _Plan(
         type_hash=keccak256(encoded_type.encode()),
-        pack=Layout(">32s" + "".join(formats)).pack,
-        encoders=tuple((place, encode) for place, encode in enumerate(encoders) if encode is not None),
-        places_of_words=tuple(place for place, (_, kind) in enumerate(fields) if kind == "bytes32"),
+        pack=Layout(">32s" + "".join(_LAYOUT[kind][0] for kind in kinds)).pack,
+        pick=itemgetter(0, *_places([_LAYOUT[kind][1] for kind in kinds])),
     )
+
+
+def _places(homes: list[str]) -> Iterator[int]:
+    """Where each member is found in (type hash, members, words, accounts, texts)."""
+    found = 1 + len(homes)
+    first = {"members": 1}
+    for home in ("words", "accounts", "texts"):
+        first[home], found = found, found + homes.count(home)
+    for place, home in enumerate(homes):
+        yield first[home] + (place if home == "members" else homes[:place].count(home))
 
 
 _DOMAIN = _plan(_DOMAIN_TYPE, DOMAIN_FIELDS, Domain)
@@ -94,13 +85,17 @@ _PLANS: dict[type[Any], _Plan] = {MESSAGES[kind]: _plan(TYPES[kind], fields_of(k
 
 def struct_hash(message: Message) -> bytes:
     """``hashStruct`` of EIP-712: keccak256(typeHash || encodeData), 32 bytes."""
-    return _PLANS[type(message)].hash(message, message.words)
+    words, accounts, texts = message.read
+    if isinstance(message, (Grant, Refusal)):
+        texts = (hash_text(message.statement), *texts)
+    return _PLANS[type(message)].hash(astuple(message), words, accounts, texts)
 
 
 @lru_cache(maxsize=64)
 def domain_separator(domain: Domain) -> bytes:
     """``hashStruct`` of the domain, 32 bytes; equal to the contract's ``domainSeparator()``."""
-    return _DOMAIN.hash(domain)
+    texts = hash_text(domain.name), hash_text(domain.version)
+    return _DOMAIN.hash(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
 
 
 def digest(domain: Domain, message: Message) -> bytes:

@@ -29,8 +29,8 @@ from registry.core.merkle import leaf_of, root_from
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, read_address, to_hex
-from registry.core.statements import Acceptance, Grant, Request
+from registry.core.scalars import CLOCK_SKEW, to_hex
+from registry.core.statements import Acceptance, Grant, Refusal, Request
 from registry.core.times import moment
 
 # What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
@@ -50,8 +50,6 @@ class VerifiedStatement:
     """
 
     evidence: Evidence
-    digest: str
-    author: str
     anchored_at: int | None
     now: int
     chain_id: int
@@ -61,6 +59,16 @@ class VerifiedStatement:
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("only verify() makes a verified statement")
+
+    @property
+    def digest(self) -> str:
+        """The statement's EIP-712 signing hash."""
+        return to_hex(self.evidence.digest)
+
+    @property
+    def author(self) -> str:
+        """The address of who signed it."""
+        return self.evidence.author
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a verified statement is neither copied nor stored: verify again")
@@ -105,8 +113,6 @@ def verify(
     kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
     verified, put = object.__new__(kind), object.__setattr__
     put(verified, "evidence", evidence)
-    put(verified, "digest", to_hex(evidence.digest))
-    put(verified, "author", evidence.author)
     put(verified, "anchored_at", anchored_at)
     put(verified, "now", now)
     put(verified, "chain_id", facts.chain_id)
@@ -144,7 +150,7 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
 
 
 def _signed_plainly(evidence: Evidence) -> bool:
-    return recover(evidence.digest, evidence.signature_bytes) == read_address(evidence.author)
+    return recover(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
 
 
 def _signature_question(evidence: Evidence) -> SignatureQuestion:
@@ -186,7 +192,7 @@ def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
             raise errors.Revoked(f"the person revoked it at {moment(seen.revoked_at)}")
         if min(message.issued_at, seen.anchored_at) <= seen.cutoff:
             raise errors.Revoked("the person revoked everything issued until then")
-    if isinstance(message, Request) and message.issued_at <= seen.cutoff:
+    elif isinstance(message, Request) and message.issued_at <= seen.cutoff:
         raise errors.Revoked("the controller withdrew everything issued until then")
 
 
@@ -210,11 +216,11 @@ def _in_force(evidence: Evidence, now: int) -> None:
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     message = evidence.statement.message
-    if isinstance(message, Acceptance):
+    if isinstance(message, (Grant, Request, Refusal)):
+        assert evidence.notice_and_digest is not None  # the parser refuses evidence without it
+        fits(*evidence.notice_and_digest, message)
+    else:
         _accepts(message, evidence, grant)
-        return
-    assert evidence.notice_and_digest is not None  # the parser refuses evidence without it
-    fits(*evidence.notice_and_digest, message)
 
 
 def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:

@@ -1,10 +1,12 @@
-"""Who signed: both backends give the same answer to everything, and only one spelling of a signature counts."""
+"""Who signed: both backends answer everything as coincurve's own way does, and one spelling of a signature counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from coincurve import PublicKey
 from eth_account import Account
 from eth_keys.datatypes import PrivateKey
 from hypothesis import example, given, settings
@@ -30,14 +32,27 @@ def word(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-def by_both(digest: bytes, signature: bytes) -> bytes | None:
-    """What either backend says; they must agree."""
+def in_the_simple_way() -> recovery._PublicKey:
+    """coincurve as its documentation shows it: the oracle."""
+
+    def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
+        try:
+            key = PublicKey.from_signature_and_message(signature[:64] + bytes([recovery_id]), digest, hasher=None)
+        except ValueError:
+            return None
+        return key.format(compressed=False)[1:]
+
+    return public_key
+
+
+def by_all(digest: bytes, signature: bytes) -> bytes | None:
+    """What either backend says, and the simple way; they must agree."""
     answers = []
-    for backend in (recovery._with_coincurve, recovery._with_eth_keys):
+    for backend in (recovery._with_coincurve, recovery._with_eth_keys, in_the_simple_way):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(recovery, "_public_key", backend())
             answers.append(recover(digest, signature))
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]
     return answers[0]
 
 
@@ -55,7 +70,7 @@ def by_both(digest: bytes, signature: bytes) -> bytes | None:
 @example(b"\xff" * 32, 1, 1, 28)
 @example(word(ORDER), 1, 1, 28)
 def test_the_backends_agree_on_every_number(digest: bytes, r: int, s: int, v: int) -> None:
-    answer = by_both(digest, word(r) + word(s) + bytes([v]))
+    answer = by_all(digest, word(r) + word(s) + bytes([v]))
     if v not in (27, 28) or not 0 < s <= HALF_ORDER or not 0 < r < ORDER:
         assert answer is None
 
@@ -66,9 +81,9 @@ def test_what_a_key_signed_is_that_keys(digest: bytes, number: int) -> None:
     key = PrivateKey(word(number))
     made = key.sign_msg_hash(digest).to_bytes()
     signature = made[:64] + bytes([made[64] + 27])
-    assert by_both(digest, signature) == key.public_key.to_canonical_address()
+    assert by_all(digest, signature) == key.public_key.to_canonical_address()
     for v in (0, 1, 29, 30, 27 + 8, 37, 255):
-        assert by_both(digest, signature[:64] + bytes([v])) is None
+        assert by_all(digest, signature[:64] + bytes([v])) is None
 
 
 @settings(max_examples=15)
@@ -76,9 +91,9 @@ def test_what_a_key_signed_is_that_keys(digest: bytes, number: int) -> None:
 def test_the_other_half_of_a_signature_is_none(digest: bytes) -> None:
     signature = bytes(Account.unsafe_sign_hash(digest, ALICE.key).signature)
     high = ORDER - int.from_bytes(signature[32:64], "big")
-    assert by_both(digest, signature) == unhex(ALICE.address)
+    assert by_all(digest, signature) == unhex(ALICE.address)
     # The same key by the curve, and a second signature of the same text if it counted.
-    assert by_both(digest, signature[:32] + word(high) + bytes([55 - signature[64]])) is None
+    assert by_all(digest, signature[:32] + word(high) + bytes([55 - signature[64]])) is None
 
 
 @pytest.mark.parametrize(
@@ -99,7 +114,7 @@ def test_the_other_half_of_a_signature_is_none(digest: bytes) -> None:
     ids=["0", "1", "64", "66", "130", "zero", "zero with v", "8192", "compact", "v first"],
 )
 def test_other_forms_are_none(change: Callable[[bytes], bytes]) -> None:
-    assert by_both(DIGEST, change(GOOD)) is None
+    assert by_all(DIGEST, change(GOOD)) is None
 
 
 @settings(max_examples=25)
@@ -107,7 +122,7 @@ def test_other_forms_are_none(change: Callable[[bytes], bytes]) -> None:
 def test_another_digest_is_not_that_keys(place: int, flip: int) -> None:
     other = bytearray(DIGEST)
     other[place] ^= flip
-    assert by_both(bytes(other), GOOD) != unhex(ALICE.address)
+    assert by_all(bytes(other), GOOD) != unhex(ALICE.address)
 
 
 @settings(max_examples=40)
@@ -115,7 +130,19 @@ def test_another_digest_is_not_that_keys(place: int, flip: int) -> None:
 def test_a_changed_signature_is_not_that_keys(place: int, flip: int) -> None:
     other = bytearray(GOOD)
     other[place] ^= flip
-    assert by_both(DIGEST, bytes(other)) != unhex(ALICE.address)
+    assert by_all(DIGEST, bytes(other)) != unhex(ALICE.address)
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
+def test_a_digest_of_another_length_is_nobodys(length: int) -> None:
+    assert by_all(bytes(range(length)), GOOD) is None
+
+
+def test_threads_do_not_read_each_others_keys() -> None:
+    signed = [(word(n), bytes(Account.unsafe_sign_hash(word(n), account(str(n)).key).signature)) for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: recover(*one), signed * 200))
+    assert found == [unhex(account(str(n)).address) for n in range(1, 9)] * 200
 
 
 def test_the_portable_backend_serves_where_coincurve_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,17 @@ from eth_utils import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core import keccak
+from registry.core import keccak, scalars
 from registry.core.errors import Malformed
 from registry.core.scalars import (
+    MAX_CACHED,
     check_address,
     check_term,
     check_terms,
     checksum,
     is_term,
     read_hex,
+    read_scope,
     read_words,
     to_hex,
     unhex,
@@ -114,6 +116,24 @@ def test_capitals_come_before_small_letters() -> None:
     assert check_terms(("dpv:B", "dpv:a", "https://a.example/"), "data")
     with pytest.raises(Malformed, match="sorted"):
         check_terms(("dpv:a", "dpv:B"), "data")
+
+
+@pytest.mark.parametrize(("length", "kept"), [(MAX_CACHED - 6, 1), (MAX_CACHED - 5, 0)])
+def test_a_scope_is_kept_where_it_is_small(length: int, kept: int) -> None:
+    scope = ("a:b",), ("c:".ljust(length, "d"),), "e:f"
+    scalars._kept_scope.cache_clear()
+    assert read_scope(scope) == read_scope(scope) == scalars._read_scope(scope)
+    assert scalars._kept_scope.cache_info().currsize == kept
+
+
+def test_the_third_of_a_scope_is_a_term() -> None:
+    for scope, says in (
+        ((("a:b",), ("c:d",), "e"), "terms"),
+        (((), ("c:d",), "e:f"), "purposes"),
+        ((("a:b",), ()), "data"),
+    ):
+        with pytest.raises(Malformed, match=says):
+            read_scope(scope)
 
 
 def test_a_long_wrong_value_is_not_repeated_whole() -> None:

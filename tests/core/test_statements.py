@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 
 from registry.core.errors import Malformed
-from registry.core.scalars import MAX_DURATION
+from registry.core.keccak import keccak256
+from registry.core.scalars import MAX_DURATION, unhex
 from registry.core.statements import (
     DOMAIN_FIELDS,
     MESSAGES,
@@ -52,6 +53,17 @@ def test_members_have_the_order_of_the_type_and_say_the_same(message: Message) -
     plain = members(message)
     assert list(plain) == [name for name, _ in fields_of(kind_of(message))]
     assert msgspec.convert(plain, type(message)) == message
+
+
+@given(strategies.messages)
+def test_what_was_read_of_a_message_is_what_its_members_say(message: Message) -> None:
+    kinds, plain = dict(fields_of(kind_of(message))), members(message)
+    words, accounts, scope = message.read
+    assert words == tuple(unhex(plain[name]) for name, kind in kinds.items() if kind == "bytes32")
+    assert accounts == tuple(unhex(plain[name]) for name, kind in kinds.items() if kind == "address")
+    lists = [list(map(keccak256, map(str.encode, plain[name]))) for name in ("purposes", "data") if name in kinds]
+    assert scope[: len(lists)] == tuple(keccak256(b"".join(hashes)) for hashes in lists)
+    assert scope[len(lists) :] == ((keccak256(plain["terms"].encode()),) if "terms" in kinds else ())
 
 
 @given(strategies.messages)

@@ -1,0 +1,46 @@
+"""What is worked out once stays true of every copy, however it is made."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import msgspec
+import pytest
+
+from registry.core.evidence import parse_evidence, write_evidence
+from registry.core.kept import kept
+from registry.core.scalars import unhex
+from tests.builders import evidence_of, grant_message
+
+RAW = write_evidence(evidence_of(grant_message()))
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [lambda one: one, copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), msgspec.structs.replace],
+    ids=["itself", "copy", "deepcopy", "pickle", "replace"],
+)
+def test_a_copy_knows_what_was_read_of_the_first(copied: Any) -> None:
+    first = parse_evidence(RAW)
+    one, anchor, message = copied(first), copied(first.anchor), copied(first.statement.message)
+    assert one.signature_bytes == unhex(first.signature)
+    assert (one.digest, one.handle, one.author_bytes) == (first.digest, first.handle, unhex(first.author))
+    assert anchor.words == tuple(map(unhex, (anchor.transaction, anchor.root, *anchor.proof)))
+    assert message.read == first.statement.message.read
+
+
+def test_it_is_worked_out_once_and_under_its_own_name() -> None:
+    class Counter:
+        calls = 0
+
+        def _count(self) -> int:
+            self.calls += 1
+            return self.calls
+
+        count = kept(_count)
+
+    one = Counter()
+    assert [one.count, one.count, Counter().count] == [1, 1, 1]
+    assert vars(one) == {"calls": 1, "count": 1}
