@@ -72,7 +72,7 @@ def _home(session: Session) -> Iterator[Check]:
         return
     home.config()
     count = len(list_keys(home.keys))
-    yield Check("home", OK, f"{home.path}, {count} account{'' if count == 1 else 's'}")
+    yield Check("home", OK, f"{home.path}, {count} key file{'' if count == 1 else 's'}")
     readable = [path for path in (home.path, home.path / "seed.json", *home.keys.glob("*")) if _others_may(path)]
     if readable:
         advice = f"Take the rights away: chmod -R go-rwx {home.path}."
