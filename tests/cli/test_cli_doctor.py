@@ -69,7 +69,7 @@ def test_all_that_is_there(real: Consent, chain: str, kubo: Node) -> None:
     assert found["store"][0]["detail"].startswith("Kubo 0.")
     assert found["gateway"][0]["detail"] == f"http://127.0.0.1:{kubo.gateway}"
     assert found["rpc_url"][0]["detail"] == f"{chain} (from network.toml)"
-    assert "1 account" in found["home"][0]["detail"] and "relay" in found["payer"][0]["detail"]
+    assert "1 key file" in found["home"][0]["detail"] and "relay" in found["payer"][0]["detail"]
     assert {"Python", "coincurve", "safe-pysha3", "ipfshttpclient", *programs.PROGRAMS} <= found.keys()
 
 
