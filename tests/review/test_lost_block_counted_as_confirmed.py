@@ -14,7 +14,7 @@ import pytest
 
 from registry.core.errors import LedgerUnavailable
 from registry.wallets.keywallet import KeyWallet
-from tests.ledger.fake_node import HEAD, ROOT, FakeNode, block, but, ledger_at
+from tests.ledger.fake_node import HEAD, REGISTRY, ROOT, FakeNode, block, but, ledger_at
 from tests.ledger.levers import ANVIL_KEY
 
 PAYER = KeyWallet(ANVIL_KEY)
@@ -23,7 +23,8 @@ LOST = {**block(HEAD - 2), "hash": "0x" + "1c" * 32}
 
 def _receipt(of: dict[str, str]) -> dict[str, Any]:
     place = {"blockHash": of["hash"], "blockNumber": of["number"]}
-    return {**place, "gasUsed": "0xafff", "status": "0x1", "from": PAYER.address.lower()}
+    logs = [{"address": REGISTRY.lower()}]
+    return {**place, "gasUsed": "0xafff", "status": "0x1", "from": PAYER.address.lower(), "logs": logs}
 
 
 @contextmanager
