@@ -13,12 +13,13 @@ from registry.cli.app import ANYBODY, PEOPLE, Key, Yes, app, command
 from registry.cli.exits import UNKNOWN
 from registry.cli.output import YES, Line, table
 from registry.cli.session import Session, ask_yes
-from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet, typed_address
+from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet, show
 from registry.cli.words import terms
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
 from registry.core.times import moment
 
 if TYPE_CHECKING:
+    from registry.client.parties import Network
     from registry.core.statements import Domain, Message
 
 _ONE_STATEMENT = "Give the EIP-712 typed data of one statement, as `eth_signTypedData_v4` takes it."
@@ -52,18 +53,28 @@ def sign(
 
     Shows it in words and asks. The signature is printed; nothing is anchored, sent or kept.
     """
+    from msgspec.structs import replace
+
+    from registry.client.signing import is_signed_by
     from registry.core.scalars import to_hex
     from registry.core.typeddata import digest, typed_data
+    from registry.wallets.words import words_in
 
     domain, message = _typed_data(_read(session, file))
     _refuse(message)
+    # Without a node, whoever opens the contract account says what is missing.
+    network = None if contract is None or session.settings.rpc_url is None else _contracts_network(session, domain)
     wallet = chosen(session, _author(message), domain.chain_id) or key_wallet(session)
     _show(session, domain, message, wallet.address)
+    if session.pages:
+        show(session, replace(words_in(typed_data(domain, message)), loose=True))
     if not (yes or is_asked_on_page(session, wallet) or ask_yes("Sign it?")):
         raise Rejected("you said no")
     signed = wallet.sign_typed_data(typed_data(domain, message))
-    if contract is not None:
-        _check_accepted(session, domain, contract, digest(domain, message), signed)
+    if network is not None and not is_signed_by(network, wallet.address, digest(domain, message), signed):
+        # Now, not when somebody relies on it.
+        why = f"the contract at {wallet.address} does not accept its owners' signature"
+        raise Rejected(why, "See who its owners are.")
     signature = to_hex(signed)
     document = {"signature": signature, "signer": wallet.address, "digest": to_hex(digest(domain, message))}
     session.out.result(document, [signature])
@@ -160,16 +171,14 @@ def _refuse(message: Message) -> None:
     check_known([message.terms] if hasattr(message, "terms") else [], "agreement")
 
 
-def _check_accepted(session: Session, domain: Domain, contract: str, hashed: bytes, signature: bytes) -> None:
-    """``Rejected`` where the contract itself refuses what its owners signed: now, not when somebody relies on it."""
-    from registry.client.signing import is_signed_by
-
+def _contracts_network(session: Session, domain: Domain) -> Network:
+    """Where the contract can be asked; ``InvalidInput`` for another chain, before any of its owners is asked."""
     network = session.bare_network(domain.verifying_contract)
+    network.ledger.head()
     if network.domain.chain_id != domain.chain_id:
         why = f"the node is on chain {network.domain.chain_id}, the statement on {domain.chain_id}"
         raise InvalidInput(why, "Name a node of that chain with --rpc-url.")
-    if not is_signed_by(network, typed_address(contract), hashed, signature):
-        raise Rejected(f"the contract at {contract} does not accept its owners' signature", "See who its owners are.")
+    return network
 
 
 def _show(session: Session, domain: Domain, message: Message, signer: str) -> None:

@@ -62,10 +62,11 @@ def revoke_all(party: Party) -> Receipt:
     if until > head + CLOCK_SKEW:
         # Right where the chain has long made no block. Where the clock is wrong the contract refuses, and the
         # latest that it takes must do: a wrong clock stops nobody.
+        signed = _signed_until(party, until)
         with suppress(InvalidInput):
-            return _revoke_all_until(party, until)
+            return _transact(party, "revokeAllFor", *signed)
         until = head + CLOCK_SKEW
-    return _revoke_all_until(party, until)
+    return _transact(party, "revokeAllFor", *_signed_until(party, until))
 
 
 def retire(party: Party) -> Receipt:
@@ -82,9 +83,8 @@ def renew_streams(party: Party, categories: Collection[str] | None = None) -> li
     return party.vault.renew(categories)
 
 
-def _revoke_all_until(party: Party, until: int) -> Receipt:
-    signature = sign(party, RevokeAll(party.address, until))
-    return _transact(party, "revokeAllFor", party.address, until, to_hex(signature))
+def _signed_until(party: Party, until: int) -> tuple[str, int, str]:
+    return party.address, until, to_hex(sign(party, RevokeAll(party.address, until)))
 
 
 def _grant(evidence: Evidence) -> Grant:

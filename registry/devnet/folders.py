@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.devnet.processes import END_SECONDS, Known, end_process, wait_until
+from registry.ledger.anvil import DUMP_SECONDS
 from registry.storage.files import replace_file
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -158,8 +159,8 @@ class Folder:
         if (left := self._end_left()) is not None:
             return left
         running = self.read()
-        # It saves the chain and ends two programs, each within END_SECONDS.
-        if running is not None and end_process(running.process, 4 * END_SECONDS):
+        # It saves the chain, perhaps once more than it had begun to, and ends two programs.
+        if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + END_SECONDS):
             wait_until(lambda: not self.is_held(), END_SECONDS)
         if self._end_left() is None:
             raise CouldNotCheck(f"the devnet in {self.path} did not end", "Look for its process, and end that.")

@@ -181,8 +181,11 @@ class _Bounded:
     def _in_time(self, receive: Callable[[], bytes]) -> bytes:
         try:
             piece = receive()
-        finally:
+        except Exception:
             # Ended for being late, a connection looks like one that ended by itself.
             if self._watch.struck:
                 raise SlowError from None
+            raise
+        if not piece and self._watch.struck:
+            raise SlowError
         return piece

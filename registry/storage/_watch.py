@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import threading
 import time
@@ -63,9 +64,7 @@ class _Clock:
 
     def add(self, watch: Watch) -> None:
         with self._changed:
-            # After a fork there is none in the new process, and what the old one waits for is no business of it.
-            if self._thread is None or not self._thread.is_alive():
-                self._watches = set()
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             self._watches.add(watch)
@@ -88,3 +87,13 @@ class _Clock:
 
 
 _clock = _Clock()
+
+
+def _new_clock() -> None:
+    global _clock
+    _clock = _Clock()
+
+
+# In the new process no thread keeps the time, and its lock may have been held in the moment of the fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_clock)

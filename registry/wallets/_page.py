@@ -55,17 +55,12 @@ class Page:
         self._silent = 0.0
         self._took_leave = False
         self._asked = 0
+        self._told_of_strangers = False
 
     def put(self, **members: Any) -> None:
         """Show the page something else."""
         with self._changed:
             self._put(**members)
-
-    @property
-    def asked(self) -> bool:
-        """May the wallet have sent a transaction? Final once the page is ended."""
-        with self._changed:
-            return self._asked > 0
 
     def wait(self) -> Said:
         """The next thing that the page says. The time limit and a page that is gone are ``stop`` too."""
@@ -90,23 +85,30 @@ class Page:
             self._left_at = now - RELOAD_SECONDS
         return "closed" if self._left_at is not None and now >= self._left_at + RELOAD_SECONDS else ""
 
-    def end(self, code: str, detail: str = "") -> None:
-        """Tell the page how it ended, and wait for it to hear that, as long as a page that is there takes."""
+    def end(self, code: str, detail: str = "") -> bool:
+        """How it ended, for the page to hear; nothing is taken from it any more. May its wallet have sent something?"""
         with self._changed:
             self._put(stage="done", outcome={"code": code, "detail": detail}, question=None)
+            return self._asked > 0
+
+    def farewell(self) -> None:
+        """Wait for the page to hear how it ended, as long as a page that is there takes."""
+        with self._changed:
             if self._key and self._left_at is None:
                 self._changed.wait_for(lambda: self._took_leave, FAREWELL_SECONDS)
 
     def claim(self, token: str, stranger: bool = False) -> str | None:
         """The key for the first who shows the token; "" for whoever shows it later, None for a wrong one.
 
-        A ``stranger`` who shows it gets nothing, and the terminal is told.
+        A ``stranger`` who shows it gets nothing, and the terminal is told, once.
         """
         with self._changed:
             if not _equal(token, self.token):
                 return None
             if stranger:
-                self._said.append(Said("problem", "stranger"))
+                if not self._told_of_strangers:
+                    self._said.append(Said("problem", "stranger"))
+                self._told_of_strangers = True
                 return None
             if self._key:
                 return ""
@@ -143,7 +145,7 @@ class Page:
         with self._changed:
             if self._state["stage"] != "question":
                 return False
-            self._asked += more
+            self._asked = max(0, self._asked + more)
             self._put(asked=self._asked)
             return True
 

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from registry.wallets._page import Page
-from registry.wallets._peers import is_strangers
+from registry.wallets._peers import GONE, is_strangers, user_of
 
 MAX_BODY = 65_536
 SOCKET_SECONDS = 10.0
@@ -105,8 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self._told(told)
 
     def _claim(self) -> None:
-        stranger = is_strangers(self.client_address, self.connection.getsockname())
-        key = self.server.page.claim(self.headers.get("Consent-Token", ""), stranger)
+        user = user_of(self.client_address, self.connection.getsockname())
+        if user == GONE:
+            return self.send_error(403)  # nobody is there to take the key, and nobody knows who was
+        key = self.server.page.claim(self.headers.get("Consent-Token", ""), is_strangers(user))
         if not key:
             return self.send_error(403 if key is None else 409)
         return self._json({"key": key})

@@ -16,23 +16,26 @@ from pathlib import Path
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
-def is_strangers(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Does the client's end belong to another user, who is not root? Where the system does not say: no.
+GONE = -1
+
+
+def is_strangers(user: int | None) -> bool:
+    """Is this another user, who is not root? Where the system does not say who it is: no.
 
     What root serves is for whoever has the link: with sudo, the browser is another user's.
     """
-    return os.name == "posix" and os.getuid() != 0 and user_of(client, server) not in (os.getuid(), 0, None)
+    return os.name == "posix" and os.getuid() != 0 and user not in (os.getuid(), 0, None)
 
 
 def user_of(client: tuple[str, int], server: tuple[str, int]) -> int | None:
-    """The id of the user whose socket the client's end is, -1 if it was closed already; None where nothing says it."""
+    """The id of the user whose socket the client's end is, ``GONE`` if it was closed; None where nothing says it."""
     ends = [_written(*client), _written(*server)]
     for table in TABLES:
         with suppress(OSError):
             for line in table.read_text("ascii").splitlines():
                 fields = line.split()
                 if [end[-13:] for end in fields[1:3]] == ends:
-                    return int(fields[7]) if fields[9] != "0" else -1
+                    return int(fields[7]) if fields[9] != "0" else GONE
     return None
 
 

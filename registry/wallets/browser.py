@@ -35,6 +35,7 @@ _AGAIN = "Nothing was signed; run the command again."
 _UNUSABLE = "See in the wallet what became of it, and run the command again, perhaps with another one."
 _MAYBE = "the wallet may have sent the transaction"
 _SEE = "See in the wallet whether it was sent; sending it again does no harm."
+_MAYBE_SENT = f"{_MAYBE[0].upper()}{_MAYBE[1:]}. {_SEE}"
 # How a session can end without a signature. The page has a text of its own for each.
 _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "said-no": (Rejected, "you said no", _NOTHING),
@@ -162,7 +163,7 @@ class BrowserWallet:
         """
         words = words_of_call(str(tx.get("data", "")))
         # What was to be shown may be what somebody else signs, and this account only pays for.
-        if self._words is not None and self._words.act == words.act:
+        if self._words is not None and self._words.act == words.act and not words.whose:
             words = self._words
         self._words = None
         plain = {name: tx[name] for name in ("to", "data", "value", "gas", "chainId") if name in tx}
@@ -170,19 +171,27 @@ class BrowserWallet:
         answer = self._ask(words, "eth_sendTransaction", [{"from": self.address, **call}])
         if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", answer) is None:
             self._fail("nothing" if answer in (None, "", "0x") else "garbage", maybe_sent=True)
-        self.close("sent")
+        self.close("sent", sent=answer.lower())
         return answer.lower()
 
-    def close(self, code: str = "stopped", detail: str = "") -> bool:
-        """End the page, if one is open; it says how. May the wallet have sent something that nobody knows of?"""
+    def close(self, code: str = "stopped", detail: str = "", sent: str = "") -> bool:
+        """End the page, if one is open; it says how. May the wallet have sent something that nobody knows of?
+
+        ``sent`` is what it sent for sure. Who interrupts the farewell is told of both all the same.
+        """
         if self._open is None:
             return False
         (page, server), self._open = self._open, None
+        maybe = page.end(code, detail)
         try:
-            page.end(code, detail)
+            page.farewell()
+        except BaseException:
+            if sent or maybe:
+                self._note(f"The wallet sent transaction {sent}." if sent else _MAYBE_SENT)
+            raise
         finally:
             server.close()
-        return page.asked
+        return maybe
 
     def __enter__(self) -> BrowserWallet:
         return self
@@ -193,7 +202,7 @@ class BrowserWallet:
     def _close_after(self, error: BaseException | None) -> None:
         detail = str(error) if isinstance(error, ConsentError) else ""
         if self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail):
-            self._note(f"{_MAYBE[0].upper() + _MAYBE[1:]}. {_SEE}")
+            self._note(_MAYBE_SENT)
 
     def _ask(self, words: Words, method: str, params: list[Any]) -> Any:
         question = {"words": msgspec.to_builtins(words), "method": method, "params": params}

@@ -21,8 +21,8 @@ class Words(Struct, frozen=True):
     ``purposes`` and ``data`` and of ``texts``, the notice's further texts by their names. ``until`` is in unix
     seconds. ``handed`` is the size in bytes of what is handed over, 0 for nothing and None where it is no
     question. ``payer`` is the address that pays openly, where it is not a relay that pays. ``whose`` is the account
-    for which is signed or sent, where it is another than the wallet's. ``bare`` are words that nobody chose: who asks
-    may be about to send what is signed, or not.
+    for which is signed or sent, where it is another than the wallet's. ``loose`` is what is only signed: nothing is
+    sent now, and whoever has the signature may do it.
     """
 
     act: str
@@ -39,20 +39,19 @@ class Words(Struct, frozen=True):
     texts: tuple[tuple[str, str], ...] = ()
     payer: str = ""
     whose: str = ""
-    bare: bool = False
+    loose: bool = False
 
 
 # What the contract's functions do (DESIGN section 3). What another account signed says first whose it is.
-_RELAYED = "Relayed"
 _CALLS = {
     "anchor(bytes32,bytes32)": "Anchor",
     "revoke(bytes32,bytes32)": "Opening",
     "revokeOpenly(bytes32,bytes32)": "Revoke",
     "revokeAll()": "RevokeAll",
     "retire()": "Retire",
-    "revokeOpenlyFor(address,bytes32,bytes32,bytes)": _RELAYED,
-    "revokeAllFor(address,uint64,bytes)": _RELAYED,
-    "retireFor(address,bytes)": _RELAYED,
+    "revokeOpenlyFor(address,bytes32,bytes32,bytes)": "Revoke",
+    "revokeAllFor(address,uint64,bytes)": "RevokeAll",
+    "retireFor(address,bytes)": "Retire",
 }
 
 
@@ -60,7 +59,8 @@ def words_of_call(data: str) -> Words:
     """What a transaction with this 0x data does, for who pays for it."""
     for function, act in _CALLS.items():
         if data[2:10] == keccak256(function.encode())[:4].hex():
-            return Words(act, whose=checksum(bytes.fromhex(data[34:74])) if act == _RELAYED else "")
+            relayed = "For(address," in function
+            return Words(act, whose=checksum(bytes.fromhex(data[34:74])) if relayed else "")
     return Words("Transaction")
 
 
@@ -76,7 +76,6 @@ def words_in(typed_data: dict[str, Any]) -> Words:
         data=_bare(message.get("data")),
         until=until if isinstance(until := message.get("expiresAt"), int) else None,
         terms=str(message.get("terms", "")),
-        bare=True,
     )
 
 

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from registry.cli import rates
 from registry.cli.output import Line, Output, table, visible, wrap
+from registry.client import granting
 from registry.core.cids import file_blocks
+from registry.core.errors import LedgerUnavailable, StorageDown
+from registry.storage.blocks import SqliteBlocks
 from tests.cli.consent_world import DATUM, PURPOSE, Consent, no_of
 from tests.fakes.storage import MemoryBlocks
 
@@ -196,3 +199,19 @@ def test_how_fast_a_file_goes(
     assert any(re.fullmatch(r"sealing: 3 of 3 MB, [\d,]+ MB/s", line) for line in lines)
     assert any(re.fullmatch(r"storing: \d+ MB, [\d,]+ MB/s", line) for line in lines)
     assert store.stat().blocks == len({block.cid for block in blocks})
+
+
+@pytest.mark.parametrize(("kind", "code"), [(LedgerUnavailable, 3), (KeyboardInterrupt, 130)])
+def test_what_was_left_behind_is_said(
+    asked: Consent, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], code: int
+) -> None:
+    def failing(*_: Any) -> Any:
+        monkeypatch.setattr(SqliteBlocks, "delete", away)
+        raise kind("the node went away")
+
+    def away(*_: Any) -> Any:
+        raise StorageDown("the store cannot be reached")
+
+    monkeypatch.setattr(granting, "anchor", failing)
+    answer = asked("grant", asked.folder / "request.json", "--yes")
+    assert answer.code == code and "Its capsule is stored still" in answer.err

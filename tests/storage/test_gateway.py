@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,21 +27,13 @@ from registry.storage._addresses import Address
 from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
 from registry.storage.kubo import KuboBlocks
 from tests.storage.http_answers import Answer, Asked, answering
+from tests.storage.kubo_calls import refused
 from tests.storage.kubo_node import Node
 from tests.storage.tcp_proxy import Proxy
 
 DATA = b"the one block of these tests"
 ONE = Block(cid_of_block(DATA), DATA)
 GOOD = Answer(body=DATA)
-
-
-def refused(call: Callable[[], object], kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
-    """The error, which is of this kind and of no other."""
-    with pytest.raises(StorageUnavailable) as caught:
-        call()
-    assert type(caught.value) is kind
-    assert caught.value.advice.endswith(".")
-    return caught.value
 
 
 @pytest.fixture

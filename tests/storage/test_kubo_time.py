@@ -61,7 +61,7 @@ def test_headers_that_drip(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPa
     with hurried(proxy.address, 0.4) as store:
         started = time.monotonic()
         assert "did not answer within" in str(refused(lambda: CALLS[name](store), StorageSlow))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 2.5
 
 
 def test_a_body_that_drips(proxy: Proxy, kubo: Node) -> None:
@@ -112,5 +112,5 @@ def test_an_interruption_waits_for_no_node(own: Node, before: str, hangs: str) -
             process.send_signal(signal.SIGINT)
             started = time.monotonic()
             assert process.wait(40) == -signal.SIGINT
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 15  # not the 30 s that the node has
         assert "KeyboardInterrupt" in process.stderr.read()

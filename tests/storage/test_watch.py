@@ -29,12 +29,13 @@ def took(one: socket.socket) -> float:
 
 
 def test_it_ends_the_connection_when_it_is_due(ends: tuple[socket.socket, socket.socket]) -> None:
-    with Watch(0.2) as watch:
+    with Watch(0.5) as watch:
+        began = time.monotonic()
         assert not watch.is_set
         watch.over(ends[0])
-        assert watch.is_set and not watch.struck
-        assert 0.1 < took(ends[0]) < 2
-        assert watch.struck
+        assert watch.is_set
+        assert took(ends[0]) < PATIENCE
+        assert watch.struck and time.monotonic() - began > 0.4
 
 
 def test_a_connection_made_too_late_is_ended_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -43,23 +44,25 @@ def test_a_connection_made_too_late_is_ended_at_once(ends: tuple[socket.socket, 
         while not watch.struck and time.monotonic() < deadline:
             time.sleep(0.01)
         watch.over(ends[0])
-        assert took(ends[0]) < 1
+        assert took(ends[0]) < PATIENCE
 
 
 def test_a_shorter_one_does_not_wait_for_a_longer_one(ends: tuple[socket.socket, socket.socket]) -> None:
     with Watch(1e300) as long, Watch(60), Watch(0.1) as short:
         long.over(ends[1])
         short.over(ends[0])
-        assert took(ends[0]) < 2
+        assert took(ends[0]) < PATIENCE
         assert not long.struck
 
 
 def test_what_is_over_is_left_alone(ends: tuple[socket.socket, socket.socket]) -> None:
-    with Watch(0.1) as first:
+    with Watch(2) as first:
         first.over(ends[0])
-    with Watch(0.3) as second:
+    with Watch(2.2) as second:
         second.over(socket.socketpair()[0])
-        time.sleep(0.5)
+        until = time.monotonic() + PATIENCE
+        while not second.struck and time.monotonic() < until:
+            time.sleep(0.05)
         assert second.struck and not first.struck
     ends[0].sendall(b"!")
     assert ends[1].recv(1) == b"!"

@@ -27,7 +27,6 @@ const TEXT = {
   Retire: "Retire this account|Mettre ce compte hors d’usage",
   Anchor: "Put a hash on the chain|Inscrire une empreinte",
   Opening: "End a grant in private|Mettre fin en privé",
-  Relayed: "Withdraw for another account|Retirer pour un autre compte",
   Transaction: "Send a transaction|Envoyer une transaction",
   Statement: "Sign a statement|Signer une déclaration",
   "Revoke.lead": "It ends at once. Nobody needs to agree.|Il prend fin aussitôt, sans l’accord de personne.",
@@ -207,7 +206,7 @@ function questionView() {
   const sends = method === SEND;
   const exact = sends ? params[0] : JSON.parse(params[1]);
   const values = { ...about(), wallet: ui.wallet.name };
-  const lead = words.bare && ENDINGS.includes(words.act) ? "loose" : `${words.act}.lead`;
+  const lead = words.loose && ENDINGS.includes(words.act) ? "loose" : `${words.act}.lead`;
   return {
     view: [
       ...head(words.act in TEXT ? words.act : "Statement", { name }, lead in TEXT && lead),
@@ -231,7 +230,7 @@ function rows(words, name) {
     h("li", null, label && theirs(words, "span", label), " ", h("code", null, term))));
   const answers = ["Grant", "Refusal"].includes(act);
   const sends = ui.state.question.method === SEND;
-  const seen = payer || sends || (ENDINGS.includes(act) && !words.bare) ? "seen.account" : (answers || act === "Acceptance") && "seen.hash";
+  const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || act === "Acceptance") && "seen.hash";
   return [
     row("for", whose && h("code", null, whose)),
     row({ Revoke: "whom", Acceptance: "from" }[act] ?? "who", words.account && [words.name, " ", h("span", { class: "soft" }, words.domain), h("code", { class: "block" }, words.account)]),

@@ -284,7 +284,12 @@ class TestWhatMayHaveBeenSent:
         page = _page.Page(0.0)
         page.put(stage="question")
         assert page.wait() == ("stop", "timeout")
-        assert not page.ask(1) and not page.asked
+        assert not page.ask(1) and not page.end("timeout")
+
+    def test_less_than_nothing_is_not_counted(self) -> None:
+        page = _page.Page(10.0)
+        page.put(stage="question")
+        assert page.ask(-1) and page.ask(1) and page.end("stopped")
 
     def test_interrupted_in_the_terminal(self) -> None:
         notes: list[str] = []
@@ -314,11 +319,11 @@ class TestSilence:
         assert isinstance(error, CouldNotCheck) and "closed" in str(error)
 
     def test_a_page_that_asks_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.6)
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 3.0)
         terminal = Terminal(signing(*demo_grant()), seconds=30)
         client = Client(terminal.url)
         client.claim()
-        until = time.monotonic() + 2
+        until = time.monotonic() + 5
         while time.monotonic() < until:
             assert client.state(99)["stage"] == "account"
         terminal.wallet.close()
@@ -363,24 +368,35 @@ class TestOtherUsers:
     def test_where_nothing_says_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_peers, "TABLES", (Path("/nonexistent"),))
         monkeypatch.setattr(os, "getuid", lambda: 1000)
-        assert not _peers.is_strangers(("127.0.0.1", 1), ("127.0.0.1", 2))
+        assert not _peers.is_strangers(_peers.user_of(("127.0.0.1", 1), ("127.0.0.1", 2)))
 
     @pytest.mark.parametrize(
         ("ours", "theirs", "refused"),
-        [(1000, 1001, True), (1000, -1, True), (1000, 1000, False), (1000, 0, False), (0, 1001, False)],
+        [(1000, 1001, True), (1000, None, False), (1000, 1000, False), (1000, 0, False), (0, 1001, False)],
     )
-    def test_who_is_a_stranger(self, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int, refused: bool) -> None:
+    def test_who_is_a_stranger(
+        self, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int | None, refused: bool
+    ) -> None:
         monkeypatch.setattr(os, "getuid", lambda: ours)
-        monkeypatch.setattr(_peers, "user_of", lambda client, server: theirs)
-        assert _peers.is_strangers(("127.0.0.1", 1), ("127.0.0.1", 2)) is refused
+        assert _peers.is_strangers(theirs) is refused
+
+    def test_a_connection_that_is_gone_claims_nothing_and_is_nobodys_news(
+        self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_pageserver, "user_of", lambda client, server: _peers.GONE)
+        assert client("POST", "/claim") == (403, b"")
+        monkeypatch.undo()
+        client.claim()
+        assert terminal.notes[1:] == []
 
     def test_a_stranger_gets_nothing_and_the_owner_goes_on(
         self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_pageserver, "is_strangers", lambda client, server: True)
+        monkeypatch.setattr(_pageserver, "is_strangers", lambda user: True)
         assert client("POST", "/claim", Consent_Token="0" * 43) == (403, b"")
-        assert client("POST", "/claim") == (403, b"")
-        monkeypatch.setattr(_pageserver, "is_strangers", lambda client, server: False)
+        for _ in range(3):
+            assert client("POST", "/claim") == (403, b"")
+        monkeypatch.setattr(_pageserver, "is_strangers", lambda user: False)
         client.claim()
         assert client.state()["stage"] == "account"
         client.tell("stop", "said-no")

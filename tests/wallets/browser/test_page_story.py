@@ -37,6 +37,7 @@ from registry.wallets.browser import BrowserWallet
 from registry.wallets.contract import ContractWallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import safe_message
+from registry.wallets.words import words_in
 from tests.builders import DOMAIN, notice_bytes, notice_document
 from tests.fakes.storage import MemoryBlocks
 from tests.ledger.levers import ANVIL_KEY, AnvilLevers
@@ -197,9 +198,9 @@ def row(page: Any, name: str) -> str:
     [
         ("anchor(bytes32,bytes32)", "Put a hash on the chain", "It tells nobody anything."),
         ("revoke(bytes32,bytes32)", "End a grant in private", "Nobody learns whose."),
-        ("revokeOpenlyFor(address,bytes32,bytes32,bytes)", "Withdraw for another account", ""),
-        ("revokeAllFor(address,uint64,bytes)", "Withdraw for another account", ""),
-        ("retireFor(address,bytes)", "Withdraw for another account", ""),
+        ("revokeOpenlyFor(address,bytes32,bytes32,bytes)", "Withdraw this consent", "It ends at once."),
+        ("revokeAllFor(address,uint64,bytes)", "Withdraw everything", "ends at once."),
+        ("retireFor(address,bytes)", "Retire this account", "There is no way back."),
         ("somethingElse()", "Send a transaction", ""),
     ],
 )
@@ -230,7 +231,8 @@ def test_who_only_pays_reads_what_they_pay_for(browse: Browse, stub: Stub, call:
 
 def test_what_is_signed_and_not_sent(browse: Browse, stub: Stub) -> None:
     """As `consent sign` does it: nothing ends yet, and the page does not say so."""
-    terminal = Terminal(signing(None, typed_data_of(DOMAIN, Revoke(ALICE, "0x" + "11" * 32))), chain_id=DOMAIN.chain_id)
+    typed = typed_data_of(DOMAIN, Revoke(ALICE, "0x" + "11" * 32))
+    terminal = Terminal(signing(msgspec.structs.replace(words_in(typed), loose=True), typed), chain_id=DOMAIN.chain_id)
     stub.known.add(DOMAIN.chain_id)
     page = browse(stub).open(terminal.url)
     press(page, "Marmot")
