@@ -110,8 +110,14 @@ def _with_common(function: Callable[..., None], names: Sequence[str]) -> Callabl
         common = {name: values.pop(name) for name in names}
         flags = common | {k: v for k, v in values.items() if k in _FLAGS}
         session = Session(Output(common["json"], common["verbose"]), flags)
-        with session.ending:
-            function(session, **{p.name: values[p.name] for p in own})
+        try:
+            with session.ending:
+                function(session, **{p.name: values[p.name] for p in own})
+        except BaseException as error:
+            # What else there is to know, as what was left behind: here, because typer keeps an interruption to itself.
+            for note in getattr(error, "__notes__", ()):
+                session.out.note(note)
+            raise
         # Here, where it can still be reported, and not when the interpreter ends.
         sys.stdout.flush()
 

@@ -28,8 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     out = Output("--json" in arguments)
     try:
         code = program()(args=list(arguments), standalone_mode=False, prog_name="consent")
-    except (KeyboardInterrupt, typer.exceptions.Abort) as error:
-        _say_notes(out, error)
+    except (KeyboardInterrupt, typer.exceptions.Abort):
         code = INTERRUPTED
     except SystemExit:
         # typer ends so where whoever read our output has left, with the code that means "no" here.
@@ -47,9 +46,7 @@ def _explained(out: Output, error: Exception, arguments: Sequence[str]) -> int:
     if isinstance(error, typer.exceptions.TyperException):
         return _usage(out, error)
     if isinstance(error, ConsentError):
-        code = _say(out, type(error).__name__, str(error), error.advice, exit_code(error))
-        _say_notes(out, error)
-        return code
+        return _say(out, type(error).__name__, str(error), error.advice, exit_code(error))
     if isinstance(error, OSError) and error.errno in _PATH_TROUBLE and error.filename is not None:
         return _say(out, "InvalidInput", f"{error.filename}: {error.strerror}", "Check the path.", USAGE)
     return _unexpected(out, error, arguments)
@@ -72,12 +69,6 @@ def _say(out: Output, name: str, message: str, advice: str, code: int) -> int:
     if advice:
         out.note(advice)
     return code
-
-
-def _say_notes(out: Output, error: BaseException) -> None:
-    """What else there is to know, such as what was left behind."""
-    for note in getattr(error, "__notes__", ()):
-        out.note(note)
 
 
 def _unexpected(out: Output, error: Exception, arguments: Sequence[str]) -> int:
