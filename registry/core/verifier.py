@@ -281,7 +281,10 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
 
 def _question(evidence: Evidence) -> Question:
     root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
-    return Question(root, evidence.handle or ZERO, evidence.author)
+    message = evidence.statement.message
+    if isinstance(message, Grant):
+        return Question(root, message.subject, message.revocation, message.salt)
+    return Question(root, evidence.author)
 
 
 def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
