@@ -19,7 +19,8 @@ _BRACED = re.compile(r"(\{[a-z]+\})")
 
 def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
     """The sentence for this message in this language; ``NoticeMismatch`` where the notice has none."""
-    return _day(message).join(_wording(notice, language, *_worded(message)))
+    day, kind, purposes, data = _worded(message)
+    return day.join(_wording(notice, language, kind, purposes, data))
 
 
 def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
@@ -28,12 +29,15 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
         raise NoticeMismatch("the controller is not the account that the notice names")
-    if isinstance(message, (Grant, Request)):
+    if isinstance(message, Grant):
         _check_terms(notice, message)
-    if isinstance(message, (Grant, Refusal)):
-        _check_sentence(notice, message)
-    else:
+        if message.expires_at - message.issued_at > notice.max_days * DAY:
+            raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
+    elif isinstance(message, Request):
+        _check_terms(notice, message)
         _check_pairs(notice, message.purposes, message.data)
+        return
+    _check_sentence(notice, message)
 
 
 def label_of(text: Text, term: str) -> str:
@@ -45,15 +49,14 @@ def label_of(text: Text, term: str) -> str:
 
 
 def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
-    if message.statement not in map(_day(message).join, _wordings(notice, *_worded(message))):
+    day, kind, purposes, data = _worded(message)
+    if message.statement not in map(day.join, _wordings(notice, kind, purposes, data)):
         raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
 def _check_terms(notice: Notice, message: Grant | Request) -> None:
     if message.terms != notice.terms:
         raise NoticeMismatch("the terms are not the notice's")
-    if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
-        raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
 
 
 def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
@@ -75,16 +78,11 @@ def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
             raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
 
 
-def _worded(message: Grant | Refusal) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """What of a message shapes its sentence, but for the date: kind, purposes, data."""
+def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """What of a message shapes its sentence: the date, empty where there is none; kind, purposes, data."""
     if isinstance(message, Grant):
-        return "Grant", message.purposes, message.data
-    return "Refusal", message.purposes, ()
-
-
-def _day(message: Grant | Refusal) -> str:
-    """What stands between the parts of its wording: the date, where there is one."""
-    return day_of(message.expires_at) if isinstance(message, Grant) else ""
+        return day_of(message.expires_at), "Grant", message.purposes, message.data
+    return "", "Refusal", message.purposes, ()
 
 
 def _wordings(
