@@ -63,6 +63,7 @@ STATEMENTS: dict[type[Any], type[Any]] = {
 
 
 _BY_SUBJECT = (Grant, Refusal)
+_WITH_NOTICE = (Grant, Refusal, Request)
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -114,16 +115,18 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
         _check_members(self.kind, *absent)
         self.__dict__["signature_bytes"] = self._read()
+        self.__dict__["digest"] = self._hash()
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 
     def __hash__(self) -> int:
         return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
 
-    @kept
-    def digest(self) -> bytes:
-        """The statement's EIP-712 signing hash, 32 bytes."""
+    def _hash(self) -> bytes:
+        """The statement's EIP-712 signing hash, 32 bytes: what the file is named by, and what every use begins with."""
         return digest(self.statement.domain, self.statement.message)
+
+    digest = kept(_hash)
 
     def _read(self) -> bytes:
         """The exact bytes of the signature, 1 to 8,192 of them."""
@@ -161,7 +164,11 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @kept
     def notice_and_digest(self) -> tuple[Notice, str] | None:
         """The notice, and the SHA-256 of its document."""
-        return None if self.quoted_notice is UNSET else read_notice(bytes(self.quoted_notice))
+        if self.quoted_notice is UNSET:
+            return None
+        message = self.statement.message
+        assert isinstance(message, _WITH_NOTICE)  # others have none: `_check_members`
+        return read_notice(self.quoted_notice, message.notice)
 
     @property
     def handle(self) -> str | None:
