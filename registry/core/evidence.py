@@ -114,8 +114,9 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
         _check_members(self.kind, *absent)
-        self.__dict__["signature_bytes"] = self._read()
-        self.__dict__["digest"] = self._hash()
+        known = self.__dict__
+        known["signature_bytes"] = self._read()
+        known["digest"] = self._hash()
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 

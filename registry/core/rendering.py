@@ -9,11 +9,14 @@ from functools import lru_cache
 
 from registry.core.errors import NoticeMismatch
 from registry.core.notices import MAX_NOTICE, Notice, Text, sentences
+from registry.core.scalars import TooLargeToKeep
 from registry.core.statements import Grant, Refusal, Request
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
+_WITH_TERMS = (Grant, Request)
+_WITH_SENTENCE = (Grant, Refusal)
 _BRACED = re.compile(r"(\{[a-z]+\})")
 
 
@@ -29,15 +32,12 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
         raise NoticeMismatch("the controller is not the account that the notice names")
-    if isinstance(message, Grant):
-        _check_terms(notice, message)
-        if message.expires_at - message.issued_at > notice.max_days * DAY:
-            raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
-    elif isinstance(message, Request):
-        _check_terms(notice, message)
+    if isinstance(message, _WITH_TERMS) and message.terms != notice.terms:
+        raise NoticeMismatch("the terms are not the notice's")
+    if isinstance(message, _WITH_SENTENCE):
+        _check_sentence(notice, message)
+    else:
         _check_pairs(notice, message.purposes, message.data)
-        return
-    _check_sentence(notice, message)
 
 
 def label_of(text: Text, term: str) -> str:
@@ -49,14 +49,11 @@ def label_of(text: Text, term: str) -> str:
 
 
 def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
+    if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
+        raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
     day, kind, purposes, data = _worded(message)
     if message.statement not in map(day.join, _wordings(notice, kind, purposes, data)):
         raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
-
-
-def _check_terms(notice: Notice, message: Grant | Request) -> None:
-    if message.terms != notice.terms:
-        raise NoticeMismatch("the terms are not the notice's")
 
 
 def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
@@ -81,7 +78,7 @@ def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
 def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """What of a message shapes its sentence: the date, empty where there is none; kind, purposes, data."""
     if isinstance(message, Grant):
-        return day_of(message.expires_at), "Grant", message.purposes, message.data
+        return _date(message.expires_at // DAY), "Grant", message.purposes, message.data
     return "", "Refusal", message.purposes, ()
 
 
@@ -89,9 +86,10 @@ def _wordings(
     notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
     """The wording in each language, of what lies in a scope of the notice."""
-    # Each language repeats the controller's name, which may be long: then all of it is large.
-    is_small = len(notice.controller.name) * len(notice.text) <= MAX_NOTICE
-    return (_kept_wordings if is_small else _make_wordings)(notice, kind, purposes, data)
+    try:
+        return _kept_wordings(notice, kind, purposes, data)
+    except TooLargeToKeep:
+        return _make_wordings(notice, kind, purposes, data)
 
 
 def _make_wordings(
@@ -106,7 +104,14 @@ def _make_wordings(
 
 # Grants of one campaign differ in their people and dates only: what else their sentences say is kept. What does not
 # lie in the notice raises and is not kept, so nothing here is larger than its notice.
-_kept_wordings = lru_cache(maxsize=128)(_make_wordings)
+@lru_cache(maxsize=128)
+def _kept_wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    # Each language repeats the controller's name, which may be long: then all of it is large.
+    if len(notice.controller.name) * len(notice.text) > MAX_NOTICE:
+        raise TooLargeToKeep
+    return _make_wordings(notice, kind, purposes, data)
 
 
 def _wording(

@@ -146,18 +146,18 @@ def read_scope(scope: Scope) -> tuple[bytes, ...]:
     """
     try:
         return _kept_scope(scope)
-    except _TooLargeToKeep:
+    except TooLargeToKeep:
         return _read_scope(scope)
 
 
-class _TooLargeToKeep(Exception):
+class TooLargeToKeep(Exception):
     """Raised within a cache, which keeps nothing then. Asked on its misses only: a hit costs one look-up."""
 
 
 @lru_cache(maxsize=1024)
 def _kept_scope(scope: Scope) -> tuple[bytes, ...]:
     if sum(len(part) if isinstance(part, str) else sum(map(len, part)) for part in scope) > MAX_CACHED:
-        raise _TooLargeToKeep
+        raise TooLargeToKeep
     return _read_scope(scope)
 
 

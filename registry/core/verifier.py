@@ -33,6 +33,7 @@ from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.core.statements import Acceptance, Grant, Refusal, Request
 from registry.core.times import moment
 
+_WITH_NOTICE = (Grant, Refusal, Request)
 # What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
 _NOT_DEPLOYED = (
@@ -212,9 +213,10 @@ def _in_force(evidence: Evidence, now: int) -> None:
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     message = evidence.statement.message
-    if isinstance(message, (Grant, Request, Refusal)):
-        assert evidence.notice_and_digest is not None  # the parser refuses evidence without it
-        fits(*evidence.notice_and_digest, message)
+    if isinstance(message, _WITH_NOTICE):
+        noticed = evidence.notice_and_digest
+        assert noticed is not None  # the parser refuses evidence without it
+        fits(*noticed, message)
     else:
         _accepts(message, evidence, grant)
 
