@@ -33,7 +33,7 @@ def encode(value: Any) -> bytes:
 def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """The struct that ``raw`` is the one encoding of. ``Malformed`` says what is wrong; ``limit`` is in bytes."""
     value = loads(raw, decoder, limit)
-    if encode(value) != raw:
+    if _encoder.encode(value) != raw:
         raise Malformed("this JSON is not in its one canonical form (RFC 8785: sorted keys, no white space)")
     return value
 

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Annotated, Any, Literal
+from itertools import product
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -63,7 +63,7 @@ STATEMENTS: dict[type[Any], type[Any]] = {
 
 
 _BY_SUBJECT = (Grant, Refusal)
-_WITH_NOTICE = (Grant, Refusal, Request)
+WITH_NOTICE = (Grant, Refusal, Request)
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -113,7 +113,8 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
-        _check_members(self.kind, *absent)
+        if (type(self.statement.message), *absent) not in _COMPLETE:
+            _refuse_members(self.kind, absent)
         known = self.__dict__
         known["signature_bytes"] = self._read()
         known["digest"] = self._hash()
@@ -168,7 +169,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
-        assert isinstance(message, _WITH_NOTICE)  # others have none: `_check_members`
+        assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
         return read_notice(self.quoted_notice, message.notice)
 
     @property
@@ -238,11 +239,23 @@ def commitment_of(evidence: Evidence) -> bytes:
     return commitment(evidence.digest, evidence.signature_bytes)
 
 
-@lru_cache(maxsize=64)
-def _check_members(kind: str, *absent: bool) -> None:
+def _refuse_members(kind: str, absent: tuple[bool, ...]) -> NoReturn:
     required, allowed = _SHAPES[kind]
-    present = {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
+    present = _present(absent)
     if required - present:
         raise Malformed(f"evidence of a {kind} needs its {min(required - present)}")
-    if present - required - allowed:
-        raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
+    raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
+
+
+def _present(absent: tuple[bool, ...]) -> set[str]:
+    return {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
+
+
+# The kind of the message and which parts are absent, of everything that is well made.
+_COMPLETE = frozenset(
+    (message, *absent)
+    for message in STATEMENTS
+    for absent in product((False, True), repeat=len(_PARTS))
+    for required, allowed in [_SHAPES[message.__name__]]
+    if required <= _present(absent) <= required | allowed
+)

@@ -52,7 +52,11 @@ def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
     day, kind, purposes, data = _worded(message)
-    if message.statement not in map(day.join, _wordings(notice, kind, purposes, data)):
+    try:
+        wordings = _kept_wordings(notice, kind, purposes, data)
+    except TooLargeToKeep:
+        wordings = _make_wordings(notice, kind, purposes, data)
+    if message.statement not in map(day.join, wordings):
         raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
@@ -82,19 +86,10 @@ def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[
     return "", "Refusal", message.purposes, ()
 
 
-def _wordings(
-    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
-    """The wording in each language, of what lies in a scope of the notice."""
-    try:
-        return _kept_wordings(notice, kind, purposes, data)
-    except TooLargeToKeep:
-        return _make_wordings(notice, kind, purposes, data)
-
-
 def _make_wordings(
     notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
+    """The wording in each language, of what lies in a scope of the notice."""
     if kind == "Grant":
         _check_pairs(notice, purposes, data)
     else:

@@ -23,17 +23,16 @@ from msgspec import UNSET
 
 from registry.core import errors
 from registry.core.errors import LedgerUnavailable, NotConsented
-from registry.core.evidence import Evidence, acceptance_evidence, commitment_of, parse_evidence
+from registry.core.evidence import WITH_NOTICE, Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.merkle import leaf_of, root_from
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
 from registry.core.scalars import CLOCK_SKEW, to_hex
-from registry.core.statements import Acceptance, Grant, Refusal, Request
+from registry.core.statements import Acceptance, Grant, Request
 from registry.core.times import moment
 
-_WITH_NOTICE = (Grant, Refusal, Request)
 # What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
 _NOT_DEPLOYED = (
@@ -213,7 +212,7 @@ def _in_force(evidence: Evidence, now: int) -> None:
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     message = evidence.statement.message
-    if isinstance(message, _WITH_NOTICE):
+    if isinstance(message, WITH_NOTICE):
         noticed = evidence.notice_and_digest
         assert noticed is not None  # the parser refuses evidence without it
         fits(*noticed, message)
