@@ -117,5 +117,5 @@ def granting_accounts(seed: bytes, kept: Iterable[Evidence]) -> set[str]:
 
 
 def _is_retired(network: Network, address: str) -> bool:
-    question = Question(ZERO, ZERO, address)
+    question = Question(ZERO, address)
     return network.ledger.facts([question]).anchors[question].cutoff > MAX_SAFE_INTEGER

@@ -131,7 +131,8 @@ def _check_domain(network: Network, evidence: Evidence) -> None:
 
 def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     """The receipt, once the chain itself says that the grant has ended: a receipt alone is somebody's word."""
-    question = Question(ZERO, evidence.handle or ZERO, evidence.author)
+    grant = _grant(evidence)
+    question = Question(ZERO, grant.subject, grant.revocation, grant.salt)
     if not party.network.ledger.facts([question]).anchors[question].revoked_at:
         raise LedgerUnavailable(
             f"{receipt.transaction} was sent, but the chain does not show the grant as ended",

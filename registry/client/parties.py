@@ -54,7 +54,7 @@ class Network:
 
         ``InvalidInput`` for a retired address; ``LedgerUnavailable`` where that would lie over 15 minutes ahead.
         """
-        question = Question(ZERO, ZERO, author)
+        question = Question(ZERO, author)
         facts = self.ledger.facts([question])
         cutoff = facts.anchors[question].cutoff
         if cutoff > MAX_SAFE_INTEGER:

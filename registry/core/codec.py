@@ -33,7 +33,7 @@ def encode(value: Any) -> bytes:
 def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """The struct that ``raw`` is the one encoding of. ``Malformed`` says what is wrong; ``limit`` is in bytes."""
     value = loads(raw, decoder, limit)
-    if encode(value) != raw:
+    if _encoder.encode(value) != raw:
         raise Malformed("this JSON is not in its one canonical form (RFC 8785: sorted keys, no white space)")
     return value
 
@@ -67,16 +67,11 @@ def dump(value: Any) -> bytes:
 def _check_size(raw: bytes, limit: int) -> None:
     if len(raw) > limit:
         raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
-    if _many_brackets(raw) and _nesting(raw) > MAX_NESTING:
+    # Do more arrays and objects begin here than may lie in each other? Replaced, not counted: putting one byte in place
+    # of another leaps from hit to hit, a count looks at each byte.
+    many_brackets = b"{" in raw.replace(b"[", b"{", MAX_NESTING + 1).replace(b"{", b" ", MAX_NESTING)
+    if many_brackets and _nesting(raw) > MAX_NESTING:
         raise Malformed(f"it is nested more than {MAX_NESTING} deep")
-
-
-def _many_brackets(raw: bytes) -> bool:
-    """Do more than ``MAX_NESTING`` arrays and objects begin here?
-
-    Replaced, not counted: putting one byte in place of another leaps from hit to hit, a count looks at each byte.
-    """
-    return b"{" in raw.replace(b"[", b"{", MAX_NESTING + 1).replace(b"{", b" ", MAX_NESTING)
 
 
 def _nesting(raw: bytes) -> int:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Annotated, Any, Literal
+from itertools import product
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -63,6 +63,7 @@ STATEMENTS: dict[type[Any], type[Any]] = {
 
 
 _BY_SUBJECT = (Grant, Refusal)
+WITH_NOTICE = (Grant, Refusal, Request)
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -112,18 +113,22 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
-        _check_members(self.kind, *absent)
-        self.__dict__["signature_bytes"] = self._read()
+        if (type(self.statement.message), *absent) not in _COMPLETE:
+            _refuse_members(self.kind, absent)
+        known = self.__dict__
+        known["signature_bytes"] = self._read()
+        known["digest"] = self._hash()
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 
     def __hash__(self) -> int:
         return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
 
-    @kept
-    def digest(self) -> bytes:
-        """The statement's EIP-712 signing hash, 32 bytes."""
+    def _hash(self) -> bytes:
+        """The statement's EIP-712 signing hash, 32 bytes: what the file is named by, and what every use begins with."""
         return digest(self.statement.domain, self.statement.message)
+
+    digest = kept(_hash)
 
     def _read(self) -> bytes:
         """The exact bytes of the signature, 1 to 8,192 of them."""
@@ -161,7 +166,11 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @kept
     def notice_and_digest(self) -> tuple[Notice, str] | None:
         """The notice, and the SHA-256 of its document."""
-        return None if self.quoted_notice is UNSET else read_notice(bytes(self.quoted_notice))
+        if self.quoted_notice is UNSET:
+            return None
+        message = self.statement.message
+        assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
+        return read_notice(self.quoted_notice, message.notice)
 
     @property
     def handle(self) -> str | None:
@@ -230,11 +239,23 @@ def commitment_of(evidence: Evidence) -> bytes:
     return commitment(evidence.digest, evidence.signature_bytes)
 
 
-@lru_cache(maxsize=64)
-def _check_members(kind: str, *absent: bool) -> None:
+def _refuse_members(kind: str, absent: tuple[bool, ...]) -> NoReturn:
     required, allowed = _SHAPES[kind]
-    present = {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
+    present = _present(absent)
     if required - present:
         raise Malformed(f"evidence of a {kind} needs its {min(required - present)}")
-    if present - required - allowed:
-        raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
+    raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
+
+
+def _present(absent: tuple[bool, ...]) -> set[str]:
+    return {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
+
+
+# The kind of the message and which parts are absent, of everything that is well made.
+_COMPLETE = frozenset(
+    (message, *absent)
+    for message in STATEMENTS
+    for absent in product((False, True), repeat=len(_PARTS))
+    for required, allowed in [_SHAPES[message.__name__]]
+    if required <= _present(absent) <= required | allowed
+)

@@ -8,15 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from registry.core.locks import handle_for
+
 ZERO = "0x" + "00" * 32
 
 
 class Question(NamedTuple):
-    """One anchor to ask for: ``facts(root, handle, subject)`` of the contract. Hex strings; zero where unused."""
+    """One anchor to ask for: ``facts(root, handle, subject)`` of the contract. Hex strings; root zero where unused.
+
+    It holds what the handle is made of (``lock`` is the grant's ``revocation``), both None for what cannot be
+    revoked. Whoever asks the chain works the handle out; whoever has the answer finds it without those three hashes.
+    """
 
     root: str
-    handle: str
     subject: str
+    lock: str | None = None
+    salt: str | None = None
+
+    @property
+    def handle(self) -> str:
+        """What the contract marks when it is revoked; zero for what cannot be."""
+        return ZERO if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
 
 
 class SignatureQuestion(NamedTuple):

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from registry.core import codec
 from registry.core.errors import Malformed
@@ -99,14 +99,26 @@ def notice_digest(raw: bytes) -> str:
     return to_hex(sha256(raw).digest())
 
 
-@lru_cache(maxsize=128)
-def read_notice(quoted: bytes) -> tuple[Notice, str]:
+def read_notice(quoted: Raw, named: str) -> tuple[Notice, str]:
     """The notice that lies in an evidence file as this JSON string, and its digest: kept, as a brand's are all alike.
 
-    ``Malformed`` unless the string is in its one encoding, and what it says is a notice.
+    ``Malformed`` unless the string is in its one encoding, and what it says is a notice. ``named`` is the digest that
+    the statement gives: under it the notice is looked for, because hashing the string takes longer than to compare it.
     """
-    raw = codec.decode(quoted, _string, MAX_QUOTED).encode()
-    return parse_notice(raw), notice_digest(raw)
+    for known, found in _kept_as(named):
+        if known == quoted:
+            return found
+    raw = codec.decode(bytes(quoted), _string, MAX_QUOTED).encode()
+    found = parse_notice(raw), notice_digest(raw)
+    if found[1] == named:  # so what a stranger names falsely takes nobody's place
+        _kept_as(named)[:] = [(quoted.copy(), found)]
+    return found
+
+
+@lru_cache(maxsize=128)
+def _kept_as(digest: str) -> list[tuple[Raw, tuple[Notice, str]]]:
+    """The place of the notice with this digest; empty until it is read."""
+    return []
 
 
 def parse_notice(raw: bytes) -> Notice:

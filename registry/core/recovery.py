@@ -34,8 +34,9 @@ def _with_coincurve() -> _PublicKey:
     from coincurve._libsecp256k1 import ffi, lib
     from coincurve.flags import EC_UNCOMPRESSED
 
-    context, new = GLOBAL_CONTEXT.ctx, ffi.new
-    read = lib.secp256k1_ecdsa_recoverable_signature_parse_compact
+    context, new, part = GLOBAL_CONTEXT.ctx, ffi.new, ffi.buffer
+    read, find = lib.secp256k1_ecdsa_recoverable_signature_parse_compact, lib.secp256k1_ecdsa_recover
+    write = lib.secp256k1_ec_pubkey_serialize
 
     def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
         # What `PublicKey.from_signature_and_message` and its `format` do, less the objects and copies between them.
@@ -43,11 +44,11 @@ def _with_coincurve() -> _PublicKey:
         parsed, key = new("secp256k1_ecdsa_recoverable_signature *"), new("secp256k1_pubkey *")
         if not read(context, parsed, signature, recovery_id):
             return None
-        if not lib.secp256k1_ecdsa_recover(context, key, parsed, digest):
+        if not find(context, key, parsed, digest):
             return None
         text, length = new("unsigned char[65]"), new("size_t *", 65)
-        lib.secp256k1_ec_pubkey_serialize(context, text, length, key, EC_UNCOMPRESSED)
-        point: bytes = ffi.buffer(text)[1:]
+        write(context, text, length, key, EC_UNCOMPRESSED)
+        point: bytes = part(text)[1:]
         return point
 
     return public_key

@@ -9,17 +9,21 @@ from functools import lru_cache
 
 from registry.core.errors import NoticeMismatch
 from registry.core.notices import MAX_NOTICE, Notice, Text, sentences
+from registry.core.scalars import TooLargeToKeep
 from registry.core.statements import Grant, Refusal, Request
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
+_WITH_TERMS = (Grant, Request)
+_WITH_SENTENCE = (Grant, Refusal)
 _BRACED = re.compile(r"(\{[a-z]+\})")
 
 
 def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
     """The sentence for this message in this language; ``NoticeMismatch`` where the notice has none."""
-    return _day(message).join(_wording(notice, language, *_worded(message)))
+    day, kind, purposes, data = _worded(message)
+    return day.join(_wording(notice, language, kind, purposes, data))
 
 
 def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
@@ -28,9 +32,9 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
         raise NoticeMismatch("the controller is not the account that the notice names")
-    if isinstance(message, (Grant, Request)):
-        _check_terms(notice, message)
-    if isinstance(message, (Grant, Refusal)):
+    if isinstance(message, _WITH_TERMS) and message.terms != notice.terms:
+        raise NoticeMismatch("the terms are not the notice's")
+    if isinstance(message, _WITH_SENTENCE):
         _check_sentence(notice, message)
     else:
         _check_pairs(notice, message.purposes, message.data)
@@ -45,15 +49,15 @@ def label_of(text: Text, term: str) -> str:
 
 
 def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
-    if message.statement not in map(_day(message).join, _wordings(notice, *_worded(message))):
-        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
-
-
-def _check_terms(notice: Notice, message: Grant | Request) -> None:
-    if message.terms != notice.terms:
-        raise NoticeMismatch("the terms are not the notice's")
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
+    day, kind, purposes, data = _worded(message)
+    try:
+        wordings = _kept_wordings(notice, kind, purposes, data)
+    except TooLargeToKeep:
+        wordings = _make_wordings(notice, kind, purposes, data)
+    if message.statement not in map(day.join, wordings):
+        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
 def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
@@ -75,30 +79,17 @@ def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
             raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
 
 
-def _worded(message: Grant | Refusal) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """What of a message shapes its sentence, but for the date: kind, purposes, data."""
+def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """What of a message shapes its sentence: the date, empty where there is none; kind, purposes, data."""
     if isinstance(message, Grant):
-        return "Grant", message.purposes, message.data
-    return "Refusal", message.purposes, ()
-
-
-def _day(message: Grant | Refusal) -> str:
-    """What stands between the parts of its wording: the date, where there is one."""
-    return day_of(message.expires_at) if isinstance(message, Grant) else ""
-
-
-def _wordings(
-    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
-    """The wording in each language, of what lies in a scope of the notice."""
-    # Each language repeats the controller's name, which may be long: then all of it is large.
-    is_small = len(notice.controller.name) * len(notice.text) <= MAX_NOTICE
-    return (_kept_wordings if is_small else _make_wordings)(notice, kind, purposes, data)
+        return _date(message.expires_at // DAY), "Grant", message.purposes, message.data
+    return "", "Refusal", message.purposes, ()
 
 
 def _make_wordings(
     notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
+    """The wording in each language, of what lies in a scope of the notice."""
     if kind == "Grant":
         _check_pairs(notice, purposes, data)
     else:
@@ -108,7 +99,14 @@ def _make_wordings(
 
 # Grants of one campaign differ in their people and dates only: what else their sentences say is kept. What does not
 # lie in the notice raises and is not kept, so nothing here is larger than its notice.
-_kept_wordings = lru_cache(maxsize=128)(_make_wordings)
+@lru_cache(maxsize=128)
+def _kept_wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    # Each language repeats the controller's name, which may be long: then all of it is large.
+    if len(notice.controller.name) * len(notice.text) > MAX_NOTICE:
+        raise TooLargeToKeep
+    return _make_wordings(notice, kind, purposes, data)
 
 
 def _wording(

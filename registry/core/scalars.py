@@ -7,8 +7,10 @@ checksum, lists of terms are sorted by their UTF-8 bytes and hold no repeats.
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
+from collections.abc import Callable
 from functools import lru_cache
-from struct import unpack
+from struct import Struct as Layout
 from typing import Annotated
 
 from msgspec import Meta
@@ -36,9 +38,8 @@ UInt64 = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 _TERM = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9][A-Za-z0-9._~-]*|https://[!#-;=?-Z\[\]_a-z~]+")
 
 
-# What `bytes.translate` makes of hex digits: the bit between the two cases of a letter, or none.
-_CASE_OF_LETTERS = bytes(0x20 if chr(c) in "abcdef" else 0 for c in range(256))
-_CASE_OF_LARGE = bytes(0x20 if chr(c) in "89abcdef" else 0 for c in range(256))
+# The bit between the two cases of a letter, in each of the 40 digits of an address.
+_CASE = int.from_bytes(b"\x20" * 40, "big")
 
 
 def unhex(value: str) -> bytes:
@@ -49,7 +50,7 @@ def unhex(value: str) -> bytes:
 def read_hex(value: str, name: str) -> bytes:
     """The bytes of lower-case hex with ``0x``; any other spelling is ``Malformed``."""
     try:
-        raw = bytes.fromhex(value[2:])
+        raw = unhexlify(value[2:])
     except ValueError:
         raw = b""
     if to_hex(raw) != value:
@@ -64,15 +65,22 @@ def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
     is 33 bytes of hex, of which the first is zero.
     """
     count, text = len(values), " ".join(values)
+    zeros, marks, unpack = _layout(count)
     digits = text.replace("x", "0", count)  # an x too many stays, and is no digit
     try:
         raw = bytes.fromhex(digits)
     except ValueError:
         raw = b""
     # Written back in groups of 33 they must be what was read: then each has 66 characters, and no value held a space.
-    if raw[::33] != bytes(count) or raw.hex(" ", 33) != digits or text[1::67] != "x" * count or len(raw) != 33 * count:
+    if raw[::33] != zeros or raw.hex(" ", 33) != digits or text[1::67] != marks or len(raw) != 33 * count:
         raise Malformed(f"not 32 bytes in lower-case hex with 0x: {_first_wrong(values)[:80]!r}")
-    return unpack("x32s" * count, raw)
+    return unpack(raw)
+
+
+@lru_cache(maxsize=32)
+def _layout(count: int) -> tuple[bytes, str, Callable[[bytes], tuple[bytes, ...]]]:
+    """Of so many words: their first bytes, their second characters, and what takes them apart."""
+    return bytes(count), "x" * count, Layout("x32s" * count).unpack
 
 
 def _first_wrong(values: tuple[str, ...]) -> str:
@@ -86,10 +94,12 @@ def to_hex(value: bytes) -> str:
 
 def checksum(address: bytes) -> str:
     """The EIP-55 spelling of a 20-byte address: upper case where the hash of the lower-case digits is 8 or more."""
-    plain, bits = address.hex().encode(), int.from_bytes
-    large = keccak256(plain)[:20].hex().encode().translate(_CASE_OF_LARGE)
-    upper = bits(large, "big") & bits(plain.translate(_CASE_OF_LETTERS), "big")
-    return "0x" + (bits(plain, "big") ^ upper).to_bytes(40, "big").decode()
+    plain = address.hex().encode()
+    digits = int.from_bytes(plain, "big")
+    hashed = int.from_bytes(keccak256(plain)[:20].hex().encode(), "big")
+    # All 40 at once. In ASCII, a to f have bit 0x40, which 0 to 9 have not; 8 and 9 alone among those have bit 0x08.
+    letters, large = digits >> 1, hashed >> 1 | hashed << 2
+    return "0x" + (digits ^ letters & large & _CASE).to_bytes(40, "big").decode()
 
 
 def check_address(value: str) -> str:
@@ -103,7 +113,7 @@ def check_address(value: str) -> str:
 def read_address(value: str) -> bytes:
     """The 20 bytes of an address that is spelled with its EIP-55 checksum; otherwise ``Malformed``."""
     try:
-        address = bytes.fromhex(value[2:])
+        address = unhexlify(value[2:])
     except ValueError:
         address = b""
     if len(address) != 20 or checksum(address) != value:
@@ -136,18 +146,18 @@ def read_scope(scope: Scope) -> tuple[bytes, ...]:
     """
     try:
         return _kept_scope(scope)
-    except _TooLargeToKeep:
+    except TooLargeToKeep:
         return _read_scope(scope)
 
 
-class _TooLargeToKeep(Exception):
+class TooLargeToKeep(Exception):
     """Raised within a cache, which keeps nothing then. Asked on its misses only: a hit costs one look-up."""
 
 
 @lru_cache(maxsize=1024)
 def _kept_scope(scope: Scope) -> tuple[bytes, ...]:
     if sum(len(part) if isinstance(part, str) else sum(map(len, part)) for part in scope) > MAX_CACHED:
-        raise _TooLargeToKeep
+        raise TooLargeToKeep
     return _read_scope(scope)
 
 

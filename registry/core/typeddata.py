@@ -56,7 +56,8 @@ class _Plan(NamedTuple):
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
     def hash(self, members: Known, words: Known, accounts: Known, texts: Known) -> bytes:
-        return keccak256(self.pack(*self.pick((self.type_hash, *members, *words, *accounts, *texts))))
+        type_hash, pack, pick = self
+        return keccak256(pack(*pick((type_hash, *members, *words, *accounts, *texts))))
 
 
 def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:

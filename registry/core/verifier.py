@@ -23,14 +23,14 @@ from msgspec import UNSET
 
 from registry.core import errors
 from registry.core.errors import LedgerUnavailable, NotConsented
-from registry.core.evidence import Evidence, acceptance_evidence, commitment_of, parse_evidence
+from registry.core.evidence import WITH_NOTICE, Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
 from registry.core.merkle import leaf_of, root_from
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
 from registry.core.scalars import CLOCK_SKEW, to_hex
-from registry.core.statements import Acceptance, Grant, Refusal, Request
+from registry.core.statements import Acceptance, Grant, Request
 from registry.core.times import moment
 
 # What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
@@ -83,7 +83,7 @@ class VerifiedGrant(VerifiedStatement):
 def questions(evidence: Evidence) -> tuple[list[Question], list[SignatureQuestion]]:
     """What to read from the chain before this evidence can be judged: one entry for each anchor in the file."""
     parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
-    unclear = [part for part in parts if not _signed_plainly(part)]
+    unclear = [part for part in parts if recover(part.digest, part.signature_bytes) != part.author_bytes]
     return [_question(part) for part in parts], [_signature_question(part) for part in unclear]
 
 
@@ -139,7 +139,7 @@ def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: An
 def _signed(evidence: Evidence, facts: Facts) -> None:
     if evidence.mandate is not UNSET:
         raise errors.BadMandate("it was signed by a delegate, and mandates are not judged by this version")
-    if _signed_plainly(evidence):
+    if recover(evidence.digest, evidence.signature_bytes) == evidence.author_bytes:
         return
     accepted = facts.signatures.get(_signature_question(evidence))
     if accepted is None:
@@ -147,10 +147,6 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
     if not accepted:
         advice = advice_on(evidence.signature_bytes)
         raise errors.BadSignature(f"the signature is not that of {evidence.author}", advice)
-
-
-def _signed_plainly(evidence: Evidence) -> bool:
-    return recover(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
 
 
 def _signature_question(evidence: Evidence) -> SignatureQuestion:
@@ -216,9 +212,10 @@ def _in_force(evidence: Evidence, now: int) -> None:
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     message = evidence.statement.message
-    if isinstance(message, (Grant, Request, Refusal)):
-        assert evidence.notice_and_digest is not None  # the parser refuses evidence without it
-        fits(*evidence.notice_and_digest, message)
+    if isinstance(message, WITH_NOTICE):
+        noticed = evidence.notice_and_digest
+        assert noticed is not None  # the parser refuses evidence without it
+        fits(*noticed, message)
     else:
         _accepts(message, evidence, grant)
 
@@ -237,15 +234,16 @@ def _fits_policy(evidence: Evidence, policy: Policy) -> None:
     if policy.controllers is not None and message.controller not in policy.controllers:
         raise errors.WrongController(f"it names {message.controller} as controller")
     # What a kind of statement does not have, it does not grant.
-    _covers("purpose", policy.purposes, getattr(message, "purposes", ()), errors.PurposeNotGranted)
-    _covers("datum", policy.data, getattr(message, "data", ()), errors.DataNotGranted)
-    terms = getattr(message, "terms", "none")
-    if policy.terms is not None and policy.terms != terms:
+    if policy.purposes is not None:
+        _covers("purpose", policy.purposes, getattr(message, "purposes", ()), errors.PurposeNotGranted)
+    if policy.data is not None:
+        _covers("datum", policy.data, getattr(message, "data", ()), errors.DataNotGranted)
+    if policy.terms is not None and policy.terms != (terms := getattr(message, "terms", "none")):
         raise errors.TermsNotGranted(f"its terms are {terms}")
 
 
-def _covers(what: str, asked: frozenset[str] | None, has: tuple[str, ...], error: type[NotConsented]) -> None:
-    if asked is not None and not asked.issubset(has):
+def _covers(what: str, asked: frozenset[str], has: tuple[str, ...], error: type[NotConsented]) -> None:
+    if not asked.issubset(has):
         raise error(f"the {what} {min(asked.difference(has))} is not in it")
 
 
@@ -281,7 +279,10 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
 
 def _question(evidence: Evidence) -> Question:
     root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
-    return Question(root, evidence.handle or ZERO, evidence.author)
+    message = evidence.statement.message
+    if isinstance(message, Grant):
+        return Question(root, message.subject, message.revocation, message.salt)
+    return Question(root, evidence.author)
 
 
 def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:

@@ -70,7 +70,8 @@ def selector(signature: str) -> bytes:
 def encode_facts(question: Question) -> bytes:
     """Call data of ``facts(root, handle, subject)``."""
     kinds = ("bytes32", "bytes32", "address")
-    values = tuple(_value(kind, value, "facts") for kind, value in zip(kinds, question, strict=True))
+    asked = question.root, question.handle, question.subject
+    values = tuple(_value(kind, value, "facts") for kind, value in zip(kinds, asked, strict=True))
     return _FACTS + _tuple(kinds, values)
 
 

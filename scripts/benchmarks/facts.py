@@ -34,8 +34,10 @@ def measure() -> Iterator[Figure]:
         def singly() -> list[AnchorFacts]:
             return [ledger.facts([question]).anchors[question] for question in questions]
 
+        plain = [(question.root, question.handle, question.subject) for question in questions]
+
         def plainly() -> list[AnchorFacts]:
-            return [AnchorFacts(*contract.facts(*question).call()) for question in questions]
+            return [AnchorFacts(*contract.facts(*asked).call()) for asked in plain]
 
         assert batch() == plainly() and all(facts.anchored_at for facts in batch())
         best = best_of({"batch": batch, "singly": singly, "plainly": plainly}, RUNS)
@@ -49,5 +51,6 @@ def measure() -> Iterator[Figure]:
 def _questions() -> list[Question]:
     """A thousand people's grants under one root."""
     root = to_hex(word("root"))
-    people = ((to_hex(word(f"handle {i}")), checksum(word(f"subject {i}")[:20])) for i in range(GRANTS))
-    return [Question(root, *person) for person in people]
+    names = ("subject", "lock", "salt")
+    people = ([word(f"{name} {i}") for name in names] for i in range(GRANTS))
+    return [Question(root, checksum(subject[:20]), to_hex(lock), to_hex(salt)) for subject, lock, salt in people]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from registry.core import errors
 from registry.core.errors import CouldNotCheck, LedgerUnavailable, NotConsented
 from registry.core.evidence import Evidence, with_acceptance, write_evidence
-from registry.core.facts import ZERO, AnchorFacts, Facts
+from registry.core.facts import AnchorFacts, Facts, Question
 from registry.core.scalars import to_hex
 from registry.core.verifier import VerifiedGrant, VerifiedStatement, questions, verify
 from tests.builders import (
@@ -242,7 +242,9 @@ def test_an_answer_to_another_question_is_none() -> None:
     (question,) = whole.anchors
     for other in (
         question._replace(root=word(1)),
-        question._replace(handle=ZERO),
+        question._replace(lock=word(1)),
+        question._replace(salt=word(1)),
+        Question(question.root, question.subject),
         question._replace(subject=CONTROLLER),
     ):
         with pytest.raises(LedgerUnavailable):

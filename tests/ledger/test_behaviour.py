@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from registry.core.errors import InvalidInput
 from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
-from registry.core.locks import handle_for, handle_of, lock_of, salt_hash, tag_of
+from registry.core.locks import handle_for, lock_of, salt_hash, tag_of
 from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.core.statements import Message, Retire, Revoke, RevokeAll, domain_of
 from registry.core.typeddata import digest, typed_data
@@ -21,6 +22,7 @@ from .levers import WALLETS, Levers
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 RETIRED = 2**64 - 1
+Lock = tuple[str | None, str | None]  # a grant's revocation and salt
 # Seconds, few because geth makes a block for each.
 LATER = 20
 
@@ -29,8 +31,10 @@ def word() -> str:
     return to_hex(os.urandom(32))
 
 
-def read(ledger: Ledger, *, root: str = ZERO, handle: str = ZERO, subject: str = NOBODY, **how: int) -> AnchorFacts:
-    question = Question(root, handle, subject)
+def read(
+    ledger: Ledger, *, root: str = ZERO, subject: str = NOBODY, lock: Lock = (None, None), **how: int
+) -> AnchorFacts:
+    question = Question(root, subject, *lock)
     return ledger.facts([question], **how).anchors[question]
 
 
@@ -88,30 +92,30 @@ def test_a_zero_root_is_refused_in_words(levers: Levers) -> None:
 
 def test_a_secret_revokes_in_private_and_before_any_anchor(levers: Levers) -> None:
     secret, subject, salt = os.urandom(32), levers.wallet().address, word()
-    handle = handle_for(subject, lock_of(secret), salt)
+    asked: dict[str, Any] = {"subject": subject, "lock": (lock_of(secret), salt)}
     receipt = levers.ledger.transact("revoke", secret, tag_of(subject, salt))
-    assert read(levers.ledger, handle=handle) == AnchorFacts(0, receipt.time, 0)
+    assert read(levers.ledger, **asked) == AnchorFacts(0, receipt.time, 0)
     levers.pass_time(LATER)
     levers.ledger.transact("revoke", secret, tag_of(subject, salt))
-    assert read(levers.ledger, handle=handle).revoked_at == receipt.time
+    assert read(levers.ledger, **asked).revoked_at == receipt.time
 
 
 def test_a_batch_revokes_each_of_its_openings(levers: Levers) -> None:
-    openings = [(os.urandom(32), word()) for _ in range(3)]
+    opened = [(os.urandom(32), word()) for _ in range(3)]
+    openings = [(secret, tag_of(NOBODY, salt)) for secret, salt in opened]
     receipt = levers.ledger.transact("revokeBatch", openings)
-    questions = [Question(ZERO, handle_of(lock_of(secret), tag), NOBODY) for secret, tag in openings]
+    questions = [Question(ZERO, NOBODY, lock_of(secret), salt) for secret, salt in opened]
     found = levers.ledger.facts(questions).anchors
     assert [found[question].revoked_at for question in questions] == [receipt.time] * 3
 
 
 def test_the_subject_revokes_openly_without_the_secret(levers: Levers) -> None:
     subject, other, lock, salt = levers.wallet(), levers.wallet(), word(), word()
-    handle = handle_for(subject.address, lock, salt)
     levers.ledger.transact("revokeOpenly", lock, salt_hash(salt), sender=other)
-    assert read(levers.ledger, handle=handle).revoked_at == 0
+    assert read(levers.ledger, subject=subject.address, lock=(lock, salt)).revoked_at == 0
     receipt = levers.ledger.transact("revokeOpenly", lock, salt_hash(salt), sender=subject)
     assert receipt.sender == subject.address
-    assert read(levers.ledger, handle=handle).revoked_at == receipt.time
+    assert read(levers.ledger, subject=subject.address, lock=(lock, salt)).revoked_at == receipt.time
 
 
 def test_anyone_relays_a_signed_revocation(levers: Levers) -> None:
@@ -120,7 +124,7 @@ def test_anyone_relays_a_signed_revocation(levers: Levers) -> None:
     signature = sign(levers.ledger, subject, Revoke(subject.address, handle))
     receipt = levers.ledger.transact("revokeOpenlyFor", subject.address, lock, salt_hash(salt), signature)
     assert receipt.sender != subject.address
-    assert read(levers.ledger, handle=handle).revoked_at == receipt.time
+    assert read(levers.ledger, subject=subject.address, lock=(lock, salt)).revoked_at == receipt.time
 
 
 def test_another_ones_signature_is_refused_in_words(levers: Levers) -> None:
@@ -129,7 +133,7 @@ def test_another_ones_signature_is_refused_in_words(levers: Levers) -> None:
     signature = sign(levers.ledger, levers.wallet(), Revoke(subject.address, handle))
     with pytest.raises(InvalidInput, match=subject.address):
         levers.ledger.transact("revokeOpenlyFor", subject.address, lock, salt_hash(salt), signature)
-    assert read(levers.ledger, handle=handle).revoked_at == 0
+    assert read(levers.ledger, subject=subject.address, lock=(lock, salt)).revoked_at == 0
 
 
 def test_the_kill_switch_is_at_the_block_time(levers: Levers) -> None:
@@ -170,12 +174,11 @@ def test_a_retired_address_is_never_believed_again(levers: Levers, relayed: bool
 
 
 def test_only_the_anchor_waits_for_depth(levers: Levers) -> None:
-    subject, root, secret, tag = levers.wallet(), word(), os.urandom(32), word()
-    handle = handle_of(lock_of(secret), tag)
+    subject, root, secret, salt = levers.wallet(), word(), os.urandom(32), word()
     anchored = levers.ledger.transact("anchor", root, word()).time
-    revoked = levers.ledger.transact("revoke", secret, tag).time
+    revoked = levers.ledger.transact("revoke", secret, tag_of(subject.address, salt)).time
     killed = levers.ledger.transact("revokeAll", sender=subject).time
-    question = {"root": root, "handle": handle, "subject": subject.address}
+    question: dict[str, Any] = {"root": root, "subject": subject.address, "lock": (lock_of(secret), salt)}
     assert read(levers.ledger, **question) == AnchorFacts(anchored, revoked, killed)
     assert read(levers.ledger, **question, depth=3) == AnchorFacts(0, revoked, killed)
     levers.mine(3)
@@ -210,19 +213,19 @@ def test_facts_say_whether_they_are_of_the_past(levers: Levers) -> None:
     levers.mine(1)
     head = levers.ledger.head()
     assert levers.ledger.facts([], as_of=head.time - 1).as_of == head.time - 1
-    present = levers.ledger.facts([Question(ZERO, ZERO, subject.address)], as_of=head.time + 10)
+    present = levers.ledger.facts([Question(ZERO, subject.address)], as_of=head.time + 10)
     assert present.as_of is None
     assert next(iter(present.anchors.values())).cutoff == cutoff
 
 
 def test_a_past_instant_hides_neither_anchor_nor_revocation(levers: Levers) -> None:
-    root, secret, tag = word(), os.urandom(32), word()
+    root, secret, salt = word(), os.urandom(32), word()
     anchored = levers.ledger.transact("anchor", root, word()).time
-    revoked = levers.ledger.transact("revoke", secret, tag).time
+    revoked = levers.ledger.transact("revoke", secret, tag_of(NOBODY, salt)).time
     levers.pass_time(LATER)
     levers.mine(1)
-    handle = handle_of(lock_of(secret), tag)
-    assert read(levers.ledger, root=root, handle=handle, as_of=anchored - 1) == AnchorFacts(anchored, revoked, 0)
+    past = read(levers.ledger, root=root, lock=(lock_of(secret), salt), as_of=anchored - 1)
+    assert past == AnchorFacts(anchored, revoked, 0)
 
 
 @pytest.mark.parametrize("kind", list(WALLETS))
@@ -257,7 +260,7 @@ def test_a_contract_account_revokes_through_its_own_check(levers: Levers) -> Non
 def test_many_questions_are_answered_at_once(levers: Levers) -> None:
     roots = [word() for _ in range(4)]
     times = [levers.ledger.transact("anchor", root, word()).time for root in roots]
-    questions = [Question(root, ZERO, NOBODY) for root in (*roots, *(word() for _ in range(120)))]
+    questions = [Question(root, NOBODY) for root in (*roots, *(word() for _ in range(120)))]
     found = levers.ledger.facts(questions).anchors
     assert list(found) == questions
     assert [found[question].anchored_at for question in questions] == times + [0] * 120

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, Question, SignatureQuestion
-from registry.core.scalars import to_hex
+from registry.core.keccak import keccak256
+from registry.core.scalars import checksum, to_hex
 from registry.ledger import calls
 
 ABI = json.loads(resources.files("registry.artifacts").joinpath("ConsentRegistry.json").read_text())["abi"]
@@ -64,10 +65,14 @@ def test_signature_checks_are_what_eth_abi_makes(digest: bytes, signed: bytes) -
     assert calls.signature_probe(question)[0x5A:] == _oracle("isValidSignature(bytes32,bytes)", (digest, signed))
 
 
-@given(words, words, addresses)
-def test_questions_are_what_eth_abi_makes(root: bytes, handle: bytes, subject: bytes) -> None:
-    question = Question(to_hex(root), to_hex(handle), to_hex(subject))
+@given(words, addresses, words, words)
+def test_questions_are_what_eth_abi_makes(root: bytes, subject: bytes, lock: bytes, salt: bytes) -> None:
+    question = Question(to_hex(root), checksum(subject), to_hex(lock), to_hex(salt))
+    tag = keccak256(abi_encode(["address", "bytes32"], (subject, keccak256(salt))))
+    handle = keccak256(lock + tag)
     assert calls.encode_facts(question) == _oracle("facts(bytes32,bytes32,address)", (root, handle, subject))
+    unrevocable = Question(to_hex(root), checksum(subject))
+    assert calls.encode_facts(unrevocable) == _oracle("facts(bytes32,bytes32,address)", (root, bytes(32), subject))
 
 
 @given(times, times, times)

@@ -14,7 +14,6 @@ from web3.utils.address import get_create2_address, get_create_address
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import Question
-from registry.core.scalars import ZERO_WORD
 from registry.ledger._jsonrpc import Call, NodeError
 from registry.ledger._sites import DEPLOYER, DEPLOYER_CODE, SALT, block_of
 from registry.ledger._sites import _create as created_by
@@ -87,7 +86,7 @@ def fresh_geth(tmp_path: Path) -> Iterator[Chain]:
 def anchored_through(chain: Chain, deployment: Deployment) -> bool:
     ledger = RpcLedger(chain.url, deployment)
     ledger.transact("anchor", ROOT, ROOT, sender=chain.payer)
-    question = Question(ROOT, ZERO_WORD, NOBODY)
+    question = Question(ROOT, NOBODY)
     return ledger.facts([question]).anchors[question].anchored_at > 0
 
 

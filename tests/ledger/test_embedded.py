@@ -24,7 +24,7 @@ from .levers import START, WALLETS, Clock, creation, deploy_embedded
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
-QUESTION = Question(ROOT, ZERO, NOBODY)
+QUESTION = Question(ROOT, NOBODY)
 # eth-tester's own accounts have the keys 1 to 10, which everybody knows.
 KNOWN = [KeyWallet(number.to_bytes(32, "big")).address for number in range(1, 11)]
 
@@ -123,7 +123,7 @@ def test_a_wallet_without_money_sends(ledger: EmbeddedLedger) -> None:
     assert _balance(ledger, wallet.address) == 0
     receipt = ledger.transact("revokeAll", sender=wallet)
     assert receipt.sender == wallet.address
-    assert ledger.facts([Question(ZERO, ZERO, wallet.address)]).anchors.popitem()[1].cutoff == receipt.time  # type: ignore[attr-defined]
+    assert ledger.facts([Question(ZERO, wallet.address)]).anchors.popitem()[1].cutoff == receipt.time  # type: ignore[attr-defined]
 
 
 class _Crash(BaseException):
@@ -271,7 +271,7 @@ def test_two_processes_make_and_use_one_chain_at_once(tmp_path: Path) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert len(set(blocks)) == 10
     ledger = EmbeddedLedger(network)
-    questions = [Question("0x" + name * 31 + f"{i:02x}", ZERO, NOBODY) for name in ("aa", "bb") for i in range(5)]
+    questions = [Question("0x" + name * 31 + f"{i:02x}", NOBODY) for name in ("aa", "bb") for i in range(5)]
     found = ledger.facts(questions).anchors
     assert all(found[question].anchored_at for question in questions)
     assert read_deployment(network / "deployment.json") == ledger.deployment

@@ -51,7 +51,7 @@ def test_a_node_that_serves_few_blocks_at_once(narrow: GethLevers) -> None:
     subject = narrow.wallet()
     cutoff = narrow.ledger.transact("revokeAll", sender=subject).time
     narrow.mine(40)
-    question = Question(ZERO, ZERO, subject.address)
+    question = Question(ZERO, subject.address)
     for as_of, wanted in ((cutoff, cutoff), (cutoff - 1, 0)):
         assert narrow.ledger.facts([question], as_of=as_of).anchors[question].cutoff == wanted
     node, head, deployment = Listening(narrow.url), narrow.ledger.head().number, narrow.ledger.deployment
@@ -73,7 +73,7 @@ def test_a_registry_of_unknown_age_is_not_looked_for_in_older_logs(
     assert deployment.block > 0
     cutoff = narrow.ledger.transact("revokeAll", sender=subject).time
     narrow.mine(3)
-    question, node = Question(ZERO, ZERO, subject.address), Listening(narrow.url)
+    question, node = Question(ZERO, subject.address), Listening(narrow.url)
     ledger = ledger_at(narrow.url)
     monkeypatch.setattr(ledger, "_deployment", msgspec.structs.replace(deployment, block=0))
     monkeypatch.setattr(ledger, "_node", node)

@@ -13,7 +13,7 @@ from .levers import Clock
 
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
-QUESTION = Question(ROOT, ZERO, "0x" + "00" * 20)
+QUESTION = Question(ROOT, "0x" + "00" * 20)
 
 
 def test_it_is_a_ledger() -> None:

@@ -52,8 +52,8 @@ def test_the_facts_of_many_grants(request: pytest.FixtureRequest, kind: str) -> 
     levers = (AnvilLevers if kind == "anvil" else GethLevers)(url, deployment)
     root = word()
     anchored = levers.ledger.transact("anchor", root, ZERO).time
-    asked = [Question(word(), word(), NOBODY) for _ in range(1_200)]
-    asked[::100] = [Question(root, word(), NOBODY) for _ in range(12)]
+    asked = [Question(word(), NOBODY, word(), word()) for _ in range(1_200)]
+    asked[::100] = [Question(root, NOBODY, word(), word()) for _ in range(12)]
     found = levers.ledger.facts(asked).anchors
     assert list(found) == asked
     assert [facts.anchored_at for facts in found.values()] == [anchored if q.root == root else 0 for q in asked]
@@ -77,7 +77,7 @@ def test_the_cutoffs_of_many_subjects_in_the_past(request: pytest.FixtureRequest
     head, node = levers.ledger.head(), Node(levers.url, 10)
     found = cutoffs_in(node, levers.ledger.deployment, subjects, 0, head.number)
     assert found == {subjects[700]: cutoff}
-    question = Question(ZERO, ZERO, subject.address)
+    question = Question(ZERO, subject.address)
     for as_of, wanted in ((cutoff, cutoff), (cutoff - 1, 0)):
         assert levers.ledger.facts([question], as_of=as_of).anchors[question].cutoff == wanted
 
@@ -105,10 +105,10 @@ def test_old_states_that_anvil_no_longer_has() -> None:
 def _old_states_are_missed(levers: RpcLevers, question: SignatureQuestion, time: int) -> None:
     for how in ({"as_of": time}, {"depth": levers.ledger.head().number - levers.ledger.deployment.block}):
         with pytest.raises(LedgerUnavailable, match="cannot read block") as caught:
-            levers.ledger.facts([Question(word(), ZERO, NOBODY)], [question], **how)
+            levers.ledger.facts([Question(word(), NOBODY)], [question], **how)
         assert "archive node" in caught.value.advice
     # Anchors, revocations and cutoffs of the past need no old state.
-    facts = levers.ledger.facts([Question(word(), ZERO, NOBODY)], as_of=time)
+    facts = levers.ledger.facts([Question(word(), NOBODY)], as_of=time)
     assert facts.as_of == time and list(facts.anchors.values()) == [AnchorFacts(0, 0, 0)]
 
 

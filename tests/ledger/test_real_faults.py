@@ -23,7 +23,7 @@ from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
 from tests.storage.tcp_proxy import Proxy
 
-from .fake_node import NOBODY, ZERO
+from .fake_node import NOBODY
 from .levers import ANVIL_KEY, AnvilLevers, asker, freeze, start_anvil, stop
 
 PAYER = KeyWallet(ANVIL_KEY)
@@ -69,7 +69,7 @@ def word() -> str:
 
 
 def anchored(ledger: RpcLedger, root: str) -> bool:
-    question = Question(root, ZERO, NOBODY)
+    question = Question(root, NOBODY)
     return ledger.facts([question]).anchors[question].anchored_at > 0
 
 
@@ -79,9 +79,7 @@ def sent_so_far(url: str) -> int:
 
 CALLS: dict[str, Callable[[RpcLedger], object]] = {
     "head": RpcLedger.head,
-    "facts": lambda ledger: ledger.facts(
-        [Question(word(), ZERO, NOBODY)], [SignatureQuestion(NOBODY, b"d" * 32, b"s")]
-    ),
+    "facts": lambda ledger: ledger.facts([Question(word(), NOBODY)], [SignatureQuestion(NOBODY, b"d" * 32, b"s")]),
     "transact": lambda ledger: ledger.transact("anchor", word(), word()),
 }
 

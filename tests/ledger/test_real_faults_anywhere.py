@@ -60,7 +60,7 @@ class World:
         return int(self.ask("eth_getTransactionCount", PAYER.address, "latest"), 16)
 
     def anchored(self, root: str) -> bool:
-        question = Question(root, ZERO, NOBODY)
+        question = Question(root, NOBODY)
         return RpcLedger(self.url, self.deployment).facts([question]).anchors[question].anchored_at > 0
 
 
@@ -143,7 +143,7 @@ def every_request(world: World, fault: str, call: Callable[[RpcLedger], object])
 
 
 def test_facts(world: World, fault: str) -> None:
-    question, signature = Question(world.root, ZERO, PAYER.address), SignatureQuestion(NOBODY, b"d" * 32, b"s")
+    question, signature = Question(world.root, PAYER.address), SignatureQuestion(NOBODY, b"d" * 32, b"s")
     true = RpcLedger(world.url, world.deployment).facts([question], [signature])
     assert true.anchors[question].anchored_at and true.anchors[question].cutoff == world.cutoff
     met = 0
@@ -155,7 +155,7 @@ def test_facts(world: World, fault: str) -> None:
 
 
 def test_facts_of_the_past(world: World, fault: str) -> None:
-    question, met = Question(world.root, ZERO, PAYER.address), 0
+    question, met = Question(world.root, PAYER.address), 0
 
     def call(ledger: RpcLedger) -> object:
         return ledger.facts([question], as_of=world.cutoff + 1).anchors[question].cutoff

@@ -36,7 +36,7 @@ def word() -> str:
 
 
 def anchored(ledger: RpcLedger, *roots: str) -> bool:
-    asked = [Question(root, ZERO, NOBODY) for root in roots]
+    asked = [Question(root, NOBODY) for root in roots]
     return all(facts.anchored_at for facts in ledger.facts(asked).anchors.values())
 
 

@@ -173,7 +173,7 @@ def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]
         early = [log(REGISTRY, 1_010), log(REGISTRY, 1_005)] if first <= 20 <= last else []
         return early + healthy("eth_getLogs", params)
 
-    question = Question(ROOT, ZERO, REGISTRY)
+    question = Question(ROOT, REGISTRY)
     facts = ledger_at(serve(but(eth_getLogs=logs)).url).facts([question, QUESTION], as_of=1_509)
     assert (facts.as_of, facts.anchors[question].cutoff, facts.anchors[QUESTION].cutoff) == (1_509, 1_010, 0)
     assert (asked[0]["fromBlock"], asked[0]["toBlock"], asked[0]["address"]) == ("0x2", hex(50), REGISTRY)

@@ -190,7 +190,7 @@ def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment])
     finally:
         levers._ask("evm_setAutomine", True)
         levers.mine(1)
-    assert levers.ledger.facts([Question("0x" + "ce" * 32, ZERO, NOBODY)]).anchors.popitem()[1].anchored_at  # type: ignore[attr-defined]
+    assert levers.ledger.facts([Question("0x" + "ce" * 32, NOBODY)]).anchors.popitem()[1].anchored_at  # type: ignore[attr-defined]
 
 
 def test_a_wallet_that_returns_no_transaction(anvil: tuple[str, Deployment]) -> None:
