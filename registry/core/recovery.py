@@ -76,7 +76,7 @@ def _with_eth_keys() -> _PublicKey:
 def _fastest() -> _PublicKey:
     try:
         return _with_coincurve()
-    except ImportError:
+    except (ImportError, AttributeError):  # or a version of it that binds the library otherwise
         return _with_eth_keys()
 
 

@@ -128,6 +128,8 @@ def is_term(value: str) -> bool:
 
 def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The terms themselves, if there is one at least, all well formed, sorted, none repeated; else ``Malformed``."""
+    if isinstance(values, str):
+        raise Malformed(f"{name} is a term, not a list of them")
     if not values:
         raise Malformed(f"{name} is empty: at least one is needed")
     for value in values:
@@ -162,11 +164,9 @@ def _kept_scope(scope: Scope) -> tuple[bytes, ...]:
 
 
 def _read_scope(scope: Scope) -> tuple[bytes, ...]:
-    for part, name in zip(scope, ("purposes", "data", "terms"), strict=False):
-        if isinstance(part, str):
-            check_term(part, name)
-        else:
-            check_terms(part, name)
+    checks: tuple[Callable[..., object], ...] = (check_terms, check_terms, check_term)
+    for part, check, name in zip(scope, checks, ("purposes", "data", "terms"), strict=False):
+        check(part, name)
     return tuple(hash_text(part) if isinstance(part, str) else _hash_list(part) for part in scope)
 
 

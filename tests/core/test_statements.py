@@ -149,3 +149,13 @@ def test_the_domain_of_a_registry() -> None:
     assert domain_of(5, REGISTRY) == Domain("ConsentRegistry", "1", 5, REGISTRY)
     with pytest.raises(Malformed, match="EIP-55"):
         domain_of(5, REGISTRY.lower())
+
+
+@pytest.mark.parametrize("name", ["purposes", "data", "terms"])
+def test_a_list_is_no_term_and_a_term_is_no_list(name: str) -> None:
+    """Built in code, where nothing else looks at types: another kind of value would have a digest of its own."""
+    value: Any = ("ieee-7012:SD-BASE",) if name == "terms" else "dpv:Personalisation"
+    with pytest.raises((Malformed, TypeError)):
+        grant_message(**{name: value})
+    with pytest.raises((Malformed, TypeError)):
+        msgspec.structs.replace(grant_message(), **{name: value})
