@@ -30,7 +30,7 @@ from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.memory import ROOT, peak_megabytes
 
 BLOCKS, BLOCK_BYTES, BLOCK_RUNS = 10_000, 1000, 5
-FILE_BYTES, FILE_RUNS = 500_000_000, 3
+FILE_BYTES, FILE_RUNS = 500_000_000, 8
 FREE_BYTES = 10 * FILE_BYTES
 SECONDS = 120
 _PIECE_BYTES = 1_000_000
