@@ -66,9 +66,29 @@ class _Link(NamedTuple):
     size: int
 
 
+# The bytes that were hashed last, and their SHA-256.
+_last: tuple[bytes, bytes] = (b"", hashlib.sha256().digest())
+
+
+def _sha256(data: bytes) -> bytes:
+    """SHA-256, worked out once where the same object is asked about twice in a row: bytes do not change.
+
+    Who makes a block names it and a store checks that name; a store checks what it read, and who reads it does again.
+    Each holds by itself, and hashing is most of what sealing and opening a large file takes.
+    """
+    global _last
+    known, digest = _last
+    if data is known:
+        return digest
+    digest = hashlib.sha256(data).digest()
+    if type(data) is bytes:
+        _last = data, digest
+    return digest
+
+
 def cid_of_block(data: bytes) -> str:
     """The CIDv1 (raw codec) of one block, ``bafkrei...``."""
-    return cid_from_digest(hashlib.sha256(data).digest())
+    return cid_from_digest(_sha256(data))
 
 
 def cid_from_digest(sha256: bytes) -> str:
@@ -88,11 +108,14 @@ def is_leaf(cid: str) -> bool:
     return cid.startswith(_STARTS[_RAW])
 
 
-def check_block(cid: str, data: bytes) -> None:
-    """Raises BlockMismatch unless ``data`` is what ``cid`` names, InvalidInput if ``cid`` is no such identifier."""
+def check_block(cid: str, data: bytes) -> bytes:
+    """The SHA-256 of ``data``. Raises BlockMismatch unless that is what ``cid`` names, InvalidInput if ``cid`` is no
+    such identifier.
+    """
     digest = digest_of_cid(cid)
-    if len(data) > MAX_BLOCK_BYTES or hashlib.sha256(data).digest() != digest:
+    if len(data) > MAX_BLOCK_BYTES or _sha256(data) != digest:
         raise BlockMismatch(f"The bytes given for {cid} are not those that it names.")
+    return digest
 
 
 def file_blocks(source: BinaryIO) -> Iterator[Block]:
@@ -172,7 +195,7 @@ def _push(levels: list[list[_Link]], height: int, link: _Link) -> Iterator[Block
 def _close(levels: list[list[_Link]], height: int) -> Iterator[Block]:
     links, levels[height] = levels[height], []
     data = _node(links)
-    cid = _PREFIXES[_DAG_PB] + hashlib.sha256(data).digest()
+    cid = _PREFIXES[_DAG_PB] + _sha256(data)
     yield Block(_text(cid), data)
     tree = len(data) + sum(link.tree for link in links)
     yield from _push(levels, height + 1, _Link(cid, tree, sum(link.size for link in links)))

@@ -6,12 +6,11 @@ common helpers ``accepted`` and ``checked``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block, digest_of_cid
-from registry.core.errors import InvalidInput
+from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block
+from registry.core.errors import BlockMismatch, InvalidInput
 
 
 class StoreStat(NamedTuple):
@@ -56,10 +55,11 @@ def accepted(block: Block) -> bytes:
     """The SHA-256 of a block that may be stored; InvalidInput for any other."""
     if len(block.data) > MAX_BLOCK_BYTES:
         raise InvalidInput(f"A block has at most {MAX_BLOCK_BYTES} bytes.", "Store it as a file of several blocks.")
-    digest = digest_of_cid(block.cid)
-    if hashlib.sha256(block.data).digest() != digest:
-        raise InvalidInput(f"{block.cid} does not name these bytes.", "Compute the identifier from the bytes.")
-    return digest
+    try:
+        return check_block(block.cid, block.data)
+    except BlockMismatch:
+        why = f"{block.cid} does not name these bytes."
+        raise InvalidInput(why, "Compute the identifier from the bytes.") from None
 
 
 def checked(cid: str, data: bytes) -> bytes:

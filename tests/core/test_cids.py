@@ -6,12 +6,16 @@ import base64
 import hashlib
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core import cids
 from registry.core.cids import (
     LEAF_BYTES,
     LINKS_PER_NODE,
@@ -261,3 +265,51 @@ def test_the_readers_limit_is_kept_before_anything_is_fetched() -> None:
 def test_a_sources_own_error_passes_through() -> None:
     with pytest.raises(KeyError):
         list(read_file(EMPTY, {}.__getitem__))
+
+
+class TestHashedOnce:
+    """What was hashed a moment ago is not hashed again, and nothing passes for it."""
+
+    def test_one_object_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        data, hashed = bytes(range(256)), []
+
+        def counted(*given: bytes) -> Any:
+            hashed.append(given)
+            return sha256(*given)
+
+        monkeypatch.setattr(cids.hashlib, "sha256", counted)
+        cid = cid_of_block(data)
+        assert check_block(cid, data) == check_block(cid, data) == digest_of_cid(cid)
+        assert len(hashed) == 1
+
+    def test_other_bytes_under_the_same_name(self) -> None:
+        data = bytes(range(256))
+        cid = cid_of_block(data)
+        for other in (data[:-1], data + b"!", bytes(256)):
+            check_block(cid, data)
+            with pytest.raises(BlockMismatch):
+                check_block(cid, other)
+        with pytest.raises(BlockMismatch):
+            check_block(cid_of_block(b"another"), data)
+
+    def test_bytes_that_can_change_are_hashed_each_time(self) -> None:
+        data = bytearray(range(256))
+        cid = cid_of_block(data)
+        check_block(cid, data)
+        data[0] ^= 1
+        with pytest.raises(BlockMismatch):
+            check_block(cid, data)
+
+    def test_threads_do_not_take_each_others(self) -> None:
+        pieces = [bytes([number]) * 1000 for number in range(64)]
+        names = [cid_of_block(piece) for piece in pieces]
+
+        def check(start: int) -> None:
+            for turn in range(2000):
+                at = (start + turn) % len(pieces)
+                check_block(names[at], pieces[at])
+                with pytest.raises(BlockMismatch):
+                    check_block(names[at], pieces[at - 1])
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(check, range(8)))
