@@ -355,7 +355,11 @@ function finish(end) {
 }
 
 const stop = (code) => post("stop", code).catch(() => {});
-const giveUp = () => stop(ui.note?.problem ? ui.note.name : "said-no");
+// A problem is heard before the end.
+async function giveUp() {
+  await ui.told;
+  return stop(ui.note?.problem ? ui.note.name : "said-no");
+}
 
 async function elsewhere() {
   const { token } = await post("elsewhere");
@@ -378,7 +382,7 @@ function trouble(error) {
   if (code === "rejected") return stop(code);
   ui.values = values;
   tell(code, { ...about(), ...values }, true);
-  return post("problem", code).catch(() => {});
+  ui.told = post("problem", code).catch(() => {});
 }
 
 // One thing with the wallet at a time; what was asked before something changed is no longer waited for.

@@ -92,6 +92,7 @@ class TestHowItEnds:
         page.get_by_role("heading", name="Nothing was signed", exact=True).wait_for()
         ended = command.ends(2)
         assert ended["error"] == "InvalidInput" and message in ended["message"]
+        assert f"On the page: {message}" in command.said
 
     @pytest.mark.parametrize("event", ["accountsChanged", "chainChanged"])
     def test_something_changes_in_the_middle(self, world: World, alice: Browser, event: str) -> None:
