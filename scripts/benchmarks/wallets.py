@@ -25,16 +25,9 @@ from scripts.benchmarks.commands import COMMAND_SECONDS, command_line, consent, 
 from scripts.benchmarks.figures import RUNS, Figure
 from scripts.benchmarks.nodes import CALL_SECONDS, anvil
 from tests.conftest import CHROMIUM
-from tests.wallets.browser.stage import Browser, Stub
+from tests.wallets.browser.stage import REDRAW, Browser, Stub
 
 DRAWINGS = 9
-# Chooses the first language again, which draws everything anew, and waits for its layout.
-_REDRAW = """() => {
-  const began = performance.now();
-  document.querySelector("#languages button").click();
-  document.body.getBoundingClientRect();
-  return performance.now() - began;
-}"""
 
 
 def measure() -> Iterator[Figure]:
@@ -79,7 +72,7 @@ def _look(browser: Browser, line: tuple[str, ...]) -> tuple[float, float, float]
         usable = time.perf_counter() - began
         page.get_by_role("button", name="Marmot").click()
         page.get_by_role("button", name="Sign with").wait_for()
-        drawn = min(page.evaluate(_REDRAW) for _ in range(DRAWINGS))
+        drawn = min(page.evaluate(REDRAW) for _ in range(DRAWINGS))
         page.get_by_role("button", name="Do not sign").click()
         process.communicate(timeout=COMMAND_SECONDS)
         page.close()

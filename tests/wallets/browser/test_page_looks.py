@@ -12,7 +12,7 @@ from registry.core.notices import parse_notice
 from registry.wallets.words import Words
 from scripts.compile_contracts import ensure_node_modules
 from tests.builders import notice_bytes, notice_document
-from tests.wallets.browser.stage import ALICE, BOB, NEVER, Browser, Stub, Terminal, demo_grant, emit, signing
+from tests.wallets.browser.stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
 
 Browse = Callable[..., Browser]
 PHONE = {"viewport": {"width": 360, "height": 740}}
@@ -228,14 +228,6 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         terminal.error()
 
 
-_REDRAW = """() => {
-  const began = performance.now();
-  document.querySelector("#languages button").click();
-  document.body.getBoundingClientRect();
-  return performance.now() - began;
-}"""
-
-
 def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     """The largest view by the page's own code, laid out; and from the document's bytes to the first paint, which is
     the browser's work and bounded loosely, because other programs run here too."""
@@ -252,7 +244,7 @@ def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureF
         )
         page.get_by_role("button", name="Marmot").click()
         page.get_by_role("button", name="Sign with").wait_for()
-        draws += [page.evaluate(_REDRAW) for _ in range(3)]
+        draws += [page.evaluate(REDRAW) for _ in range(3)]
         page.get_by_role("button", name="Do not sign").click()
         terminal.error()
     with capsys.disabled():
