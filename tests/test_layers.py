@@ -50,7 +50,7 @@ ONLY_IN = {
 ALLOWED_IN_CORE = {
     "__future__", "base64", "binascii", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib",
     "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing", "unicodedata",
-    "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3",
+    "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3", "typing_extensions",
 }  # fmt: skip
 
 

@@ -114,11 +114,11 @@ def verified_lines(verified: VerifiedStatement) -> list[Line]:
     rows: list[tuple[str, Any]] = [
         ("Signed by", verified.author),
         ("Anchored", moment(verified.anchored_at) if verified.anchored_at else "not anchored: requests are not"),
-        ("Judged at", f"{moment(verified.now)}, block {verified.block} of chain {verified.chain_id}"),
+        ("Judged at", f"{moment(verified.now)}, block {verified.block} of chain {verified.policy.chain_id}"),
     ]
     if hasattr(message, "expires_at"):
         rows.append(("In force until", moment(message.expires_at)))
-    rows += [(_QUESTIONS[name], answer) for name, answer in verified.asked.items()]
+    rows += [(_QUESTIONS[name], answer) for name, answer in verified.policy.asked.items()]
     rows.append(("Counter-signed", verified.acceptance))
     return [Line(f"Yes: this {verified.evidence.kind} holds.", 0, YES), *table(rows)]
 
@@ -148,8 +148,8 @@ def verified_json(verified: VerifiedStatement) -> dict[str, Any]:
         "author": verified.author,
         "anchoredAt": verified.anchored_at,
         "now": verified.now,
-        "chainId": verified.chain_id,
+        "chainId": verified.policy.chain_id,
         "block": verified.block,
-        "asked": dict(verified.asked),
+        "asked": dict(verified.policy.asked),
         "acceptance": verified.acceptance,
     }

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import typing
 from itertools import product
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NoReturn
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -62,6 +63,13 @@ STATEMENTS: dict[type[Any], type[Any]] = {
 }
 
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Stated = TypeVar("Stated", bound=AnyStatement, default=AnyStatement)
+else:  # before Python 3.13 a default is for type checkers only
+    Stated = typing.TypeVar("Stated", bound=AnyStatement)
+
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
 
@@ -95,14 +103,14 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
         read_hex(self.signature, "signature")
 
 
-class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True, dict=True):
     """One statement, its signature, its anchor, its notice, and the acceptance where there is one.
 
     The notice stays as it lies in the file, a JSON string (made by `quoted`): thousands of files hold the same, and
     its own spelling is checked once for all of them.
     """
 
-    statement: AnyStatement
+    statement: Stated
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
@@ -163,14 +171,15 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The notice beside the statement, if its kind has one; parsed once for each text."""
         return None if self.notice_and_digest is None else self.notice_and_digest[0]
 
-    @kept
-    def notice_and_digest(self) -> tuple[Notice, str] | None:
+    def _notice(self) -> tuple[Notice, str] | None:
         """The notice, and the SHA-256 of its document."""
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
         assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
         return read_notice(self.quoted_notice, message.notice)
+
+    notice_and_digest = kept(_notice)
 
     @property
     def handle(self) -> str | None:
@@ -184,6 +193,11 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
 _decoder = msgspec.json.Decoder(Evidence)
 
+# Its kind stands last in a statement: looking for it first, msgspec reads the statement twice. How a file of the
+# commonest kind ends tells beforehand.
+_grant_decoder = msgspec.json.Decoder(Evidence[GrantStatement])
+_GRANT_END = b'"primaryType":"Grant"},"type":"ConsentEvidence","version":1}'
+
 # kind: (required members, allowed besides)
 _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Grant": (frozenset({"anchor", "notice"}), frozenset({"mandate", "acceptance"})),
@@ -196,8 +210,9 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 
 def parse_evidence(raw: bytes) -> Evidence:
     """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
-    evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
-    _ = evidence.notice_and_digest  # a notice that does not parse makes the file malformed
+    decoder = _grant_decoder if raw.endswith(_GRANT_END) else _decoder
+    evidence = codec.decode(raw, decoder, MAX_EVIDENCE)
+    vars(evidence)["notice_and_digest"] = evidence._notice()  # which is malformed where the notice is
     return evidence
 
 

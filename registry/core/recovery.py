@@ -7,6 +7,7 @@ about a hundred times slower.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from registry.core.keccak import keccak256
 
@@ -34,21 +35,30 @@ def _with_coincurve() -> _PublicKey:
     from coincurve._libsecp256k1 import ffi, lib
     from coincurve.flags import EC_UNCOMPRESSED
 
-    context, new, part = GLOBAL_CONTEXT.ctx, ffi.new, ffi.buffer
+    context, new = GLOBAL_CONTEXT.ctx, ffi.new
     read, find = lib.secp256k1_ecdsa_recoverable_signature_parse_compact, lib.secp256k1_ecdsa_recover
     write = lib.secp256k1_ec_pubkey_serialize
 
+    spare: list[Any] = []
+
+    def memory() -> Any:
+        text = new("unsigned char[65]")
+        parsed, key = new("secp256k1_ecdsa_recoverable_signature *"), new("secp256k1_pubkey *")
+        return parsed, key, text, new("size_t *", 65), ffi.buffer(text)
+
     def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
         # What `PublicKey.from_signature_and_message` and its `format` do, less the objects and copies between them.
-        # The memory is each call's own: threads recover at the same time.
-        parsed, key = new("secp256k1_ecdsa_recoverable_signature *"), new("secp256k1_pubkey *")
-        if not read(context, parsed, signature, recovery_id):
+        # Threads recover at the same time: each takes memory that no other uses, and lays it back.
+        try:
+            own = spare.pop()
+        except IndexError:
+            own = memory()
+        parsed, key, text, length, view = own
+        if not read(context, parsed, signature, recovery_id) or not find(context, key, parsed, digest):
             return None
-        if not find(context, key, parsed, digest):
-            return None
-        text, length = new("unsigned char[65]"), new("size_t *", 65)
         write(context, text, length, key, EC_UNCOMPRESSED)
-        point: bytes = part(text)[1:]
+        point: bytes = view[1:]
+        spare.append(own)
         return point
 
     return public_key

@@ -7,7 +7,7 @@ checksum, lists of terms are sorted by their UTF-8 bytes and hold no repeats.
 from __future__ import annotations
 
 import re
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct as Layout
@@ -94,12 +94,11 @@ def to_hex(value: bytes) -> str:
 
 def checksum(address: bytes) -> str:
     """The EIP-55 spelling of a 20-byte address: upper case where the hash of the lower-case digits is 8 or more."""
-    plain = address.hex().encode()
-    digits = int.from_bytes(plain, "big")
-    hashed = int.from_bytes(keccak256(plain)[:20].hex().encode(), "big")
+    plain = hexlify(address)
+    digits, hashed = int.from_bytes(plain), int.from_bytes(hexlify(keccak256(plain)[:20]))
     # All 40 at once. In ASCII, a to f have bit 0x40, which 0 to 9 have not; 8 and 9 alone among those have bit 0x08.
     letters, large = digits >> 1, hashed >> 1 | hashed << 2
-    return "0x" + (digits ^ letters & large & _CASE).to_bytes(40, "big").decode()
+    return "0x" + (digits ^ letters & large & _CASE).to_bytes(40).decode()
 
 
 def check_address(value: str) -> str:
@@ -108,8 +107,6 @@ def check_address(value: str) -> str:
     return value
 
 
-# So few that it keeps the controllers and registries that come back, not the subjects, who hardly do.
-@lru_cache(maxsize=256)
 def read_address(value: str) -> bytes:
     """The 20 bytes of an address that is spelled with its EIP-55 checksum; otherwise ``Malformed``."""
     try:
@@ -119,6 +116,10 @@ def read_address(value: str) -> bytes:
     if len(address) != 20 or checksum(address) != value:
         raise Malformed(f"address {value[:50]!r} is not spelled with its EIP-55 checksum")
     return address
+
+
+# For controllers and registries, who come back. Subjects hardly do.
+known_address = lru_cache(maxsize=256)(read_address)
 
 
 def is_term(value: str) -> bool:
@@ -177,6 +178,14 @@ def _hash_list(values: tuple[str, ...]) -> bytes:
 def hash_text(value: str) -> bytes:
     """keccak256 of its UTF-8, which is how EIP-712 encodes a string."""
     return keccak256(value.encode())
+
+
+def hash_sentence(value: str) -> bytes:
+    """The same, kept: everybody whose grant ends on one day signs the same sentence of a notice."""
+    return hash_text(value) if len(value) > MAX_CACHED else _kept_hash(value)
+
+
+_kept_hash = lru_cache(maxsize=1024)(hash_text)
 
 
 def check_term(value: str, name: str) -> str:

@@ -23,6 +23,7 @@ from registry.core.scalars import (
     Address,
     Bytes32,
     UInt64,
+    known_address,
     read_address,
     read_scope,
     read_words,
@@ -84,7 +85,7 @@ class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     verifying_contract: Address
 
     def __post_init__(self) -> None:
-        read_address(self.verifying_contract)
+        known_address(self.verifying_contract)
 
 
 def domain_of(chain_id: int, registry: str) -> Domain:
@@ -103,7 +104,9 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", 
         """
         words, accounts, scope = _PICKS[type(self).__name__]
         members = astuple(self)
-        return read_words(words(members)), tuple(map(read_address, accounts(members))), read_scope(scope(members))
+        author, *others = accounts(members)
+        addresses = read_address(author), *map(known_address, others)
+        return read_words(words(members)), addresses, read_scope(scope(members))
 
     read = kept(_read)
 

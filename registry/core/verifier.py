@@ -15,7 +15,6 @@ The first step that fails names the error. Facts that are missing, stale or of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -40,21 +39,20 @@ _NOT_DEPLOYED = (
 )
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, init=False)
 class VerifiedStatement:
     """A statement that passed every step that applies to its kind. Only `verify` makes one.
 
-    ``asked`` tells, for each question of the policy, what was asked, or "not asked"; ``acceptance`` is
-    "verified", "none", or why an attached one was not verified. Times are unix seconds; ``anchored_at`` is None
-    for a Request, which is not anchored. ``block`` is the newest block that was read.
+    ``policy`` is what it was judged by; ``acceptance`` is "verified", "none", or why an attached one was not
+    verified. Times are unix seconds; ``anchored_at`` is None for a Request, which is not anchored. ``block`` is the
+    newest block that was read.
     """
 
     evidence: Evidence
+    policy: Policy
     anchored_at: int | None
     now: int
-    chain_id: int
     block: int
-    asked: Mapping[str, str]
     acceptance: str
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -74,10 +72,9 @@ class VerifiedStatement:
         raise TypeError("a verified statement is neither copied nor stored: verify again")
 
 
+@dataclass(frozen=True, init=False)
 class VerifiedGrant(VerifiedStatement):
     """A grant that passed every step."""
-
-    __slots__ = ()
 
 
 def questions(evidence: Evidence) -> tuple[list[Question], list[SignatureQuestion]]:
@@ -111,14 +108,15 @@ def verify(
     _fits_policy(evidence, policy)
     acceptance = _acceptance(evidence, facts, policy, now)
     kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
-    verified, put = object.__new__(kind), object.__setattr__
-    put(verified, "evidence", evidence)
-    put(verified, "anchored_at", anchored_at)
-    put(verified, "now", now)
-    put(verified, "chain_id", facts.chain_id)
-    put(verified, "block", facts.block_number)
-    put(verified, "asked", policy.asked)
-    put(verified, "acceptance", acceptance)
+    verified = object.__new__(kind)
+    vars(verified).update(
+        evidence=evidence,
+        policy=policy,
+        anchored_at=anchored_at,
+        now=now,
+        block=facts.block_number,
+        acceptance=acceptance,
+    )
     return verified
 
 
@@ -158,8 +156,8 @@ def _signature_question(evidence: Evidence) -> SignatureQuestion:
 
 def _included(evidence: Evidence) -> None:
     assert evidence.anchor is not UNSET
-    _, root, *proof = evidence.anchor.words
-    if root_from(leaf_of(commitment_of(evidence)), proof) != root:
+    words = evidence.anchor.words
+    if root_from(leaf_of(commitment_of(evidence)), words[2:]) != words[1]:
         raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
 
 

@@ -1,8 +1,8 @@
 """Verifying evidence whose facts are known, against what coincurve alone needs to recover the same signatures.
 
-Five hundred people grant to four brands. All that is unique to a file is so here: subject, dates, salt, signature and
-proof. Shared, and so met in caches as it is in use, is what brands repeat: notice, controller, lists of terms. Between
-two looks at a file lie more subjects than the cache of addresses holds.
+Five hundred people grant to four brands, for a year each. All that is unique to a file is so here: subject, times,
+salt, signature and proof. Shared, and so met in caches as it is in use, is what brands repeat: notice, controller,
+lists of terms, and the sentence, which all sign whose grants end on one day.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _granted(chance: random.Random, brand: LocalAccount, notice: bytes) -> Evide
         salt=to_hex(chance.randbytes(32)),
         issued_at=issued,
         not_before=issued,
-        expires_at=issued + chance.randrange(91, 365) * DAY,
+        expires_at=issued + 365 * DAY,
     )
     placeholder = Anchor(root=ZERO_WORD, proof=(), transaction=ZERO_WORD, block=1)
     statement = STATEMENTS[Grant](domain=DOMAIN, message=message)

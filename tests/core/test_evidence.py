@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from registry.core import codec
 from registry.core.errors import Malformed, NotConsented
 from registry.core.evidence import (
     MAX_EVIDENCE,
     STATEMENTS,
     Anchor,
     Evidence,
+    _decoder,
     acceptance_evidence,
     canonical_evidence,
     commitment_of,
@@ -154,6 +156,24 @@ def signed_parts(acceptance: Any) -> tuple[Any, ...]:
 def test_a_changed_byte(place: int, how: str, byte: bytes) -> None:
     new = {"set": byte, "insert": byte + RAW[place : place + 1], "delete": b""}[how]
     check_change(RAW[:place] + new + RAW[place + 1 :])
+
+
+@pytest.mark.parametrize("written", ["Grant", "Request", "Refusal", "Acceptance", "Revoke", ""])
+@pytest.mark.parametrize("message", [grant_message(), request_message(), refusal_message(), acceptance_message(GRANT)])
+def test_a_file_that_ends_like_a_grants_is_read_like_any_other(message: Any, written: str) -> None:
+    own = f'"primaryType":"{type(message).__name__}"}},"type"'
+    raw = write_evidence(evidence_of(message)).replace(own.encode(), f'"primaryType":"{written}"}},"type"'.encode())
+
+    def read(parse: Callable[[bytes], Evidence]) -> Evidence | str:
+        try:
+            return parse(raw)
+        except Malformed as error:
+            return str(error)
+
+    found = read(parse_evidence)
+    assert found == read(lambda raw: codec.decode(raw, _decoder, MAX_EVIDENCE))
+    assert isinstance(found, Evidence) == (written == type(message).__name__)
+    assert type(found) in (Evidence, str)
 
 
 def _neighbours(byte: int) -> Iterator[int]:

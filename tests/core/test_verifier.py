@@ -54,13 +54,13 @@ def test_a_grant_that_holds() -> None:
     verified = judge(GRANT)
     assert type(verified) is VerifiedGrant
     assert (verified.author, verified.digest) == (SUBJECT, to_hex(GRANT.digest))
-    assert (verified.anchored_at, verified.now, verified.chain_id, verified.block) == (NOW - 500, NOW, CHAIN_ID, 42)
-    assert verified.acceptance == "none"
+    assert (verified.anchored_at, verified.now, verified.block) == (NOW - 500, NOW, 42)
+    assert (verified.policy, verified.acceptance) == (policy(), "none")
     assert verified == judge(GRANT) == verify(write_evidence(GRANT), World().facts(GRANT), policy(), NOW)
 
 
 def test_what_was_not_asked_is_said() -> None:
-    assert dict(judge(GRANT, max_backdate=600).asked) == {
+    assert dict(judge(GRANT, max_backdate=600).policy.asked) == {
         "controller": CONTROLLER,
         "purposes": "dpv:Personalisation",
         "data": "pd:Purchase",
@@ -340,7 +340,7 @@ class TestOnlyVerifyMakesOne:
             with pytest.raises((AttributeError, TypeError)):
                 setattr(self.verified, name, CONTROLLER)
         with pytest.raises(TypeError):
-            self.verified.asked["terms"] = "asked"  # type: ignore[index]
+            self.verified.policy.asked["terms"] = "asked"  # type: ignore[index]
 
     def test_it_carries_no_seal_that_could_be_taken(self) -> None:
         assert "_made_by" not in self.values()
