@@ -17,7 +17,7 @@ from registry.core import codec
 from registry.core.errors import Malformed
 from registry.core.kept import kept
 from registry.core.locks import handle_of_words
-from registry.core.merkle import MAX_PROOF, commitment
+from registry.core.merkle import MAX_PROOF, commitment, root_from
 from registry.core.notices import Notice, read_notice
 from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex
 from registry.core.statements import Acceptance, Domain, Grant, Refusal, Request
@@ -121,7 +121,7 @@ class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True,
 
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
-        if (type(self.statement.message), *absent) not in _COMPLETE:
+        if (type(self.statement.message), absent) not in _COMPLETE:
             _refuse_members(self.kind, absent)
         known = self.__dict__
         known["signature_bytes"] = self._read()
@@ -254,6 +254,13 @@ def commitment_of(evidence: Evidence) -> bytes:
     return commitment(evidence.digest, evidence.signature_bytes)
 
 
+def is_included(evidence: Evidence) -> bool:
+    """Does the proof in its anchor lead from this statement and signature to the anchor's root?"""
+    assert evidence.anchor is not UNSET
+    words = evidence.anchor.words
+    return root_from(commitment_of(evidence), words[2:]) == words[1]
+
+
 def _refuse_members(kind: str, absent: tuple[bool, ...]) -> NoReturn:
     required, allowed = _SHAPES[kind]
     present = _present(absent)
@@ -268,7 +275,7 @@ def _present(absent: tuple[bool, ...]) -> set[str]:
 
 # The kind of the message and which parts are absent, of everything that is well made.
 _COMPLETE = frozenset(
-    (message, *absent)
+    (message, absent)
     for message in STATEMENTS
     for absent in product((False, True), repeat=len(_PARTS))
     for required, allowed in [_SHAPES[message.__name__]]

@@ -23,14 +23,9 @@ def commitment(digest: bytes, signature: bytes) -> bytes:
     return keccak256(digest + keccak256(signature))
 
 
-def leaf_of(commitment: bytes) -> bytes:
-    """The tree's leaf for a commitment: its keccak256."""
-    return keccak256(commitment)
-
-
-def root_from(leaf: bytes, proof: Iterable[bytes]) -> bytes:
-    """The root that this proof leads to; 32-byte words throughout."""
-    node, fresh = leaf, fresh_state
+def root_from(commitment: bytes, proof: Iterable[bytes]) -> bytes:
+    """The root that this proof leads to from a commitment, whose keccak256 is its leaf; 32-byte words throughout."""
+    node, fresh = keccak256(commitment), fresh_state
     for sibling in proof:
         state = fresh()  # keccak256, without a call of our own for each node
         state.update(node + sibling if node < sibling else sibling + node)

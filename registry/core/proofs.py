@@ -10,12 +10,11 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from registry.core.errors import NotConsented
-from registry.core.evidence import Evidence, acceptance_evidence, commitment_of
-from registry.core.merkle import leaf_of, root_from
+from registry.core.evidence import Evidence, acceptance_evidence, is_included
 from registry.core.notices import notice_digest
 from registry.core.recovery import recover
 from registry.core.rendering import fits
-from registry.core.scalars import to_hex, unhex
+from registry.core.scalars import to_hex
 from registry.core.statements import Acceptance
 
 
@@ -33,14 +32,14 @@ def proofs(evidence: Evidence) -> list[Proof]:
     if evidence.notice is not UNSET:
         found.append(_notice(evidence))
     if evidence.anchor is not UNSET:
-        found.append(Proof("inclusion", _included(evidence)))
+        found.append(Proof("inclusion", is_included(evidence)))
     part = acceptance_evidence(evidence)
     return found if part is None else [*found, _acceptance(part, evidence)]
 
 
 def _signed(evidence: Evidence) -> bool | None:
     # Another signature may still be a contract's (ERC-1271) or a delegate's: not yes, and not no either.
-    plain = recover(evidence.digest, evidence.signature_bytes) == unhex(evidence.author)
+    plain = recover(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
     return True if plain and evidence.mandate is UNSET else None
 
 
@@ -54,18 +53,12 @@ def _notice(evidence: Evidence) -> Proof:
     return Proof("notice", True)
 
 
-def _included(evidence: Evidence) -> bool:
-    assert evidence.anchor is not UNSET
-    leaf = leaf_of(commitment_of(evidence))
-    return root_from(leaf, map(unhex, evidence.anchor.proof)) == unhex(evidence.anchor.root)
-
-
 def _acceptance(part: Evidence, grant: Evidence) -> Proof:
     accepted, granted = part.statement.message, grant.statement.message
     if accepted.controller != granted.controller:
         return Proof("acceptance", False, "it is not by the grant's controller")
     if not isinstance(accepted, Acceptance) or accepted.grant != to_hex(grant.digest):
         return Proof("acceptance", False, "it is of another grant")
-    if not _included(part):
+    if not is_included(part):
         return Proof("acceptance", False, "its proof does not lead to its root")
     return Proof("acceptance", _signed(part))

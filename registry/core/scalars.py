@@ -53,7 +53,7 @@ def read_hex(value: str, name: str) -> bytes:
         raw = unhexlify(value[2:])
     except ValueError:
         raw = b""
-    if to_hex(raw) != value:
+    if "0x" + raw.hex() != value:
         raise Malformed(f"{name} {value[:80]!r} is not lower-case hex with 0x")
     return raw
 

@@ -23,6 +23,7 @@ from registry.core.scalars import (
     Address,
     Bytes32,
     UInt64,
+    check_address,
     known_address,
     read_address,
     read_scope,
@@ -77,20 +78,17 @@ _PICKS = {
 
 
 class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The EIP-712 domain: one registry on one chain."""
+    """The EIP-712 domain: one registry on one chain. Its address is checked as it is hashed, once for all files."""
 
     name: str
     version: str
     chain_id: UInt64
     verifying_contract: Address
 
-    def __post_init__(self) -> None:
-        known_address(self.verifying_contract)
-
 
 def domain_of(chain_id: int, registry: str) -> Domain:
     """The domain of this registry on this chain: name "ConsentRegistry", version "1"."""
-    return Domain("ConsentRegistry", "1", chain_id, registry)
+    return Domain("ConsentRegistry", "1", chain_id, check_address(registry))
 
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):

@@ -22,9 +22,8 @@ from msgspec import UNSET
 
 from registry.core import errors
 from registry.core.errors import LedgerUnavailable, NotConsented
-from registry.core.evidence import WITH_NOTICE, Evidence, acceptance_evidence, commitment_of, parse_evidence
+from registry.core.evidence import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, Facts, Question, SignatureQuestion
-from registry.core.merkle import leaf_of, root_from
 from registry.core.policy import Policy
 from registry.core.recovery import recover
 from registry.core.rendering import fits
@@ -127,7 +126,8 @@ def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: An
     _signed(evidence, facts)  # 2
     if evidence.anchor is UNSET:
         return None
-    _included(evidence)  # 3
+    if not is_included(evidence):  # 3
+        raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
     return _anchored(evidence, seen, policy, now)  # 4
 
 
@@ -149,16 +149,6 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
 
 def _signature_question(evidence: Evidence) -> SignatureQuestion:
     return SignatureQuestion(evidence.author, evidence.digest, evidence.signature_bytes)
-
-
-# 3 ---------------------------------------------------------------------------------------------------------
-
-
-def _included(evidence: Evidence) -> None:
-    assert evidence.anchor is not UNSET
-    words = evidence.anchor.words
-    if root_from(leaf_of(commitment_of(evidence)), words[2:]) != words[1]:
-        raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
 
 
 # 4 ---------------------------------------------------------------------------------------------------------

@@ -28,8 +28,8 @@ from registry.core.errors import (
 )
 from registry.core.evidence import Evidence, parse_evidence, write_evidence
 from registry.core.facts import ZERO
+from registry.core.keccak import keccak256
 from registry.core.locks import lock_of, revocation_secret
-from registry.core.merkle import leaf_of
 from registry.core.notices import notice_digest
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements import Grant, Refusal, Request
@@ -167,7 +167,7 @@ class TestGrants:
         done = stage.granted()
         commitment = commitment_of(done.evidence)
         assert stage.ledger.calls == [("anchor", RELAY)]
-        assert stage.ledger.arguments == [(to_hex(leaf_of(commitment)), to_hex(sha256(commitment).digest()))]
+        assert stage.ledger.arguments == [(to_hex(keccak256(commitment)), to_hex(sha256(commitment).digest()))]
 
     @pytest.mark.parametrize(
         ("chosen", "purposes", "data"),

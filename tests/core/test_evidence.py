@@ -176,6 +176,14 @@ def test_a_file_that_ends_like_a_grants_is_read_like_any_other(message: Any, wri
     assert type(found) in (Evidence, str)
 
 
+@pytest.mark.parametrize("message", [grant_message(), request_message(), refusal_message(), acceptance_message(GRANT)])
+def test_the_registry_is_spelled_with_its_checksum(message: Any) -> None:
+    registry = DOMAIN.verifying_contract
+    raw = write_evidence(evidence_of(message)).replace(registry.encode(), registry.lower().encode())
+    with pytest.raises(Malformed, match="EIP-55"):
+        parse_evidence(raw)
+
+
 def _neighbours(byte: int) -> Iterator[int]:
     """The same byte with its lowest or its case bit the other way: the likeliest to stay well formed."""
     yield byte ^ 1
