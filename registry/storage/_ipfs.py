@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import groupby
 from typing import Any
 
 import requests
@@ -20,7 +21,7 @@ from registry.storage._watch import Watch
 os.environ["PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS"] = "no"
 
 import ipfshttpclient  # type: ignore[import-untyped]
-from ipfshttpclient import exceptions
+from ipfshttpclient import exceptions, multipart
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 64 << 20
@@ -59,10 +60,40 @@ class _Blocks(ipfshttpclient.client.block.Section):  # type: ignore[misc]
         return answer
 
 
+class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
+    """The library's DAG commands, with an import of what lies in memory in many parts."""
+
+    def take(self, archive: Iterable[bytes], **options: Any) -> Any:
+        stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
+        body = _Body(stream.body())
+        return self._client.request("/dag/import", decoder="json", data=body, headers=stream.headers(), **options)
+
+
+class _Body:
+    """Parts that are sent one after another. As their length is known, none is copied into a chunk (RFC 9112, 7.1)."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = list(_grouped(parts))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
+
+
+def _grouped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Large parts as they are, small ones beside each other put together: each is sent by a call of its own."""
+    for are_large, group in groupby(parts, lambda part: len(part) >= _PIECE_BYTES):
+        pieces = list(group)
+        yield from pieces if are_large else [b"".join(pieces)]
+
+
 class Client(ipfshttpclient.Client):  # type: ignore[misc]
     """ipfshttpclient's Client with a session that no redirect, environment variable or endless answer leads astray."""
 
     block = ipfshttpclient.client.base.SectionProperty(_Blocks)
+    dag = ipfshttpclient.client.base.SectionProperty(_Dags)
 
     def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
         super().__init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import ssl
 import time
@@ -79,12 +78,14 @@ class Kubo:
             return False
         return True
 
-    def add(self, archive: bytes, count: int) -> None:
-        """Imports a CAR of ``count`` blocks and pins its root, both under the node's one lock against collection."""
+    def add(self, archive: Sequence[bytes], count: int) -> None:
+        """Imports a CAR of ``count`` blocks, given in parts, and pins its root, both under the node's one lock against
+        collection.
+        """
         options = {**_QUIET, "pin-roots": "true", "stats": "true"}
         lines = self._ask(
-            lambda: _lines(self._client.dag.imprt(io.BytesIO(archive), stream=True, opts=options)),
-            sent=len(archive),
+            lambda: _lines(self._client.dag.take(archive, stream=True, opts=options)),
+            sent=sum(map(len, archive)),
         )
         for line in lines:
             if error := _field(_field(line, "Root", {}), "PinErrorMsg", ""):
@@ -240,7 +241,7 @@ def _first(parts: Any, limit: int, *, is_part_enough: bool = False) -> bytes:
 
 def _lines(answer: Any) -> list[dict[str, Any]]:
     with closing(answer):
-        return [line.as_json() for line in answer]
+        return list(answer)
 
 
 def _field(answer: Any, name: str, default: _T) -> _T:

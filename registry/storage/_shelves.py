@@ -18,7 +18,7 @@ from registry.storage.car import ARRAY, BYTES, DAG_CBOR, LINK, RAW, cbor_head
 
 # A shelf of this many is a block of 368,664 bytes; fewer make the node's answers slower, by the block.
 MAX_ENTRIES = 8192
-MAX_BATCH_BYTES = 8 << 20
+MAX_BATCH_BYTES = 16 << 20
 
 _SIZES, _BLOCKS = b"\xa2\x65sizes", b"\x66blocks"
 _PREFIX = LINK + RAW

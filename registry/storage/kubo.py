@@ -191,7 +191,7 @@ class KuboBlocks:
         """Pins a shelf of ``sizes``, whose blocks are sent along or there already; returns its CID."""
         shelf = shelf_of(sizes)
         pairs = [(RAW + digest, data) for digest, data in blocks.items()]
-        archive = b"".join(car_parts([shelf.cid], [*pairs, (shelf.cid, shelf.data)]))
+        archive = list(car_parts([shelf.cid], [*pairs, (shelf.cid, shelf.data)]))
         self._node.add(archive, len(pairs) + 1)
         return text_of(shelf.cid)
 

@@ -49,6 +49,31 @@ def test_the_body_is_that_of_the_library(parts: list[bytes], at_once: int, exten
     assert b"".join(unchunked(dribbling(sent, at_once))) == b"".join(parts) == by_the_library(sent)
 
 
+# Chunks of one size after each other, whose bytes look like the lines between them.
+rows = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 150)), max_size=4)
+looks = st.text("\r\n01;A", min_size=20, max_size=20).map(str.encode)
+
+
+@given(rows, st.integers(1, 5000), looks)
+def test_rows_of_chunks_of_one_size(rows: list[tuple[int, int]], at_once: int, look: bytes) -> None:
+    parts = [look[:size] for size, count in rows for _ in range(count)]
+    sent = chunked(parts) + END
+    assert b"".join(unchunked(dribbling(sent, at_once))) == b"".join(parts) == by_the_library(sent)
+
+
+@given(rows.filter(bool), st.integers(1, 5000), st.data())
+def test_one_wrong_line_in_a_row(rows: list[tuple[int, int]], at_once: int, data: st.DataObject) -> None:
+    sizes = [size for size, count in rows for _ in range(count)]
+    wrong = data.draw(st.integers(0, len(sizes) - 1))
+    lines = [b"%X\r\n" % size if number != wrong else b"!\r\n" for number, size in enumerate(sizes)]
+    sent = b"".join(line + b"x" * size + b"\r\n" for line, size in zip(lines, sizes, strict=True)) + END
+    taken = bytearray()
+    with pytest.raises(ChunkError):
+        for piece in unchunked(dribbling(sent, at_once)):
+            taken += piece
+    assert set(taken) <= set(b"x") and len(taken) <= sum(sizes[:wrong])
+
+
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=4), st.integers(1, 9), st.data())
 def test_no_cut_body_passes_for_a_whole_one(parts: list[bytes], at_once: int, data: st.DataObject) -> None:
     sent = chunked(parts) + END

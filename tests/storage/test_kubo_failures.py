@@ -20,6 +20,7 @@ from registry.core.errors import (
     StorageUnavailable,
 )
 from registry.storage import _kuboapi
+from registry.storage._shelves import MAX_BATCH_BYTES
 from registry.storage.kubo import KuboBlocks
 from tests.storage.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refused, unused_port
 from tests.storage.kubo_node import Node, running
@@ -166,11 +167,12 @@ def test_a_node_that_is_too_old(proxy: Proxy) -> None:
 
 @pytest.mark.slow
 def test_killed_in_the_middle_of_a_put(own: Node) -> None:
-    first, second = [[noise(MAX_BLOCK_BYTES, 100 * part + n) for n in range(8)] for part in (1, 2)]
+    batch = range(MAX_BATCH_BYTES // MAX_BLOCK_BYTES)
+    first, second = [[noise(MAX_BLOCK_BYTES, 100 * part + n) for n in batch] for part in (1, 2)]
 
     def blocks() -> Iterator[Block]:
         yield from first
-        # The first eight fill a batch, which is on its way while more are asked for.
+        # The first fill a batch, which is on its way while more are asked for.
         deadline = time.monotonic() + 30
         while store.stat().blocks < before + len(first) and time.monotonic() < deadline:
             time.sleep(0.02)
