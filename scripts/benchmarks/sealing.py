@@ -41,12 +41,18 @@ def measure() -> Iterator[Figure]:
         plain, sealed, opened = (Path(folder) / name for name in ("plain", "sealed", "opened"))
         data = os.urandom(SIZE)
         plain.write_bytes(data)
-        ours = {
+        in_memory = {
             "seal": lambda: seal(data, _Nowhere(), [_RECIPIENT]),  # type: ignore[arg-type]
+            "calls": lambda: _calls(data),
+        }
+        of_files = {
+            "one call": lambda: ChaCha20Poly1305(bytes(32)).encrypt(bytes(12), data, None),
             "seal files": lambda: _between(plain, sealed, lambda a, b: seal(a, b, [_RECIPIENT])),
             "open files": lambda: _between(sealed, opened, lambda a, b: open_sealed(a, b, [_IDENTITY])),
         }
-        best = best_of({**ours, **_calls(data), **_age(Path(folder)), **_pyrage(Path(folder))}, TURNS)
+        # By themselves: each finds the caches as the other left them, not as a program that is compared with neither.
+        best = best_of(in_memory, TURNS)
+        best |= best_of({**of_files, **_age(Path(folder)), **_pyrage(Path(folder))}, TURNS)
         if opened.read_bytes() != data:
             raise RuntimeError("what was opened is not what was sealed")
     yield from _figures(best)
@@ -79,15 +85,11 @@ def _between(source: Path, target: Path, work: Callable[[io.BufferedReader, io.B
         work(reader, writer)
 
 
-def _calls(data: bytes) -> Contestants:
+def _calls(data: bytes) -> None:
     cipher, whole, out = ChaCha20Poly1305(bytes(32)), memoryview(data), memoryview(bytearray(_CHUNK + _TAG))
-
-    def calls() -> None:
-        for number, at in enumerate(range(0, SIZE, _CHUNK)):
-            chunk = whole[at : at + _CHUNK]
-            cipher.encrypt_into(number.to_bytes(12), chunk, None, out[: len(chunk) + _TAG])
-
-    return {"calls": calls, "one call": lambda: cipher.encrypt(bytes(12), data, None)}
+    for number, at in enumerate(range(0, SIZE, _CHUNK)):
+        chunk = whole[at : at + _CHUNK]
+        cipher.encrypt_into(number.to_bytes(12), chunk, None, out[: len(chunk) + _TAG])
 
 
 def _age(folder: Path) -> Contestants:
