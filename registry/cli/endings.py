@@ -13,7 +13,7 @@ from registry.cli.output import table
 from registry.cli.session import Session, ask_yes
 from registry.cli.wallets import Contract, Wallets, is_asked_on_page, say_payer, show
 from registry.cli.words import receipt_json, receipt_rows
-from registry.core.errors import ConsentError, InvalidInput, Rejected
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
 
 if TYPE_CHECKING:
     from registry.client.parties import Party
@@ -103,7 +103,9 @@ def _revoke_all(session: Session, found: list[Signer]) -> tuple[list[tuple[Signe
             with session.out.working(f"revoking all of {address}"):
                 ended.append((signer, ending.revoke_all(signer.party)))
         except ConsentError as error:
-            session.out.note(f"Not ended: {address}: {error}")
+            # What cannot be checked may have been sent.
+            what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
+            session.out.note(f"{what}: {address}: {error}")
             failed.append(error)
     return ended, failed
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from registry.client.homes import Home
-from registry.core.errors import LedgerUnavailable
+from registry.core.errors import ConsentError, LedgerUnavailable, Rejected
 from registry.wallets import keyfiles
 from registry.wallets.mnemonic import words_of
 from tests.cli.consent_world import DATUM, Answer, Consent, no_of
@@ -116,7 +116,16 @@ class TestEnding:
             one["transaction"]["sender"] for one in said["accounts"]
         ]
 
-    def test_one_that_fails_does_not_keep_the_others(self, granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("error", "code", "said"),
+        [
+            (LedgerUnavailable("the node went away"), 3, "Not known to have ended"),
+            (Rejected("the wallet said no"), 1, "Not ended"),
+        ],
+    )
+    def test_one_that_fails_does_not_keep_the_others(
+        self, granted: Consent, monkeypatch: pytest.MonkeyPatch, error: ConsentError, code: int, said: str
+    ) -> None:
         from registry.client import ending
 
         other = granted.json("grant", another_brand(granted), "--yes")["file"]
@@ -125,12 +134,12 @@ class TestEnding:
 
         def failing(party: Any) -> Any:
             if party.address == first:
-                raise LedgerUnavailable("the node went away")
+                raise error
             return end(party)
 
         monkeypatch.setattr(ending, "revoke_all", failing)
         answer = granted("revoke-all", "--yes")
-        assert answer.code == 3 and f"Not ended: {first}" in answer.err
+        assert answer.code == code and f"{said}: {first}" in answer.err
         assert (granted("verify", granted.grant).code, no_of(granted("verify", other))) == (1, (1, "Revoked"))
 
     def test_the_kill_switch_waits_for_no_store(self, granted: Consent) -> None:
