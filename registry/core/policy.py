@@ -39,6 +39,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_address(self.registry)
+        self._freeze()
         for name in ("purposes", "data"):
             # By its length: an empty list or tuple, which nothing but the annotation forbids, must not pass for None.
             if getattr(self, name) is not None and not getattr(self, name):
@@ -48,6 +49,15 @@ class Policy:
         for name in ("confirmations", "max_backdate", "max_facts_age"):
             if (getattr(self, name) or 0) < 0:
                 raise InvalidInput(f"{name} is negative")
+
+    def _freeze(self) -> None:
+        # Nothing but the annotations forbids sets that change: what was judged would not be what is told of it.
+        for name in ("controllers", "purposes", "data"):
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise InvalidInput(f"{name} is one value, not a set of them")
+            if given is not None:
+                object.__setattr__(self, name, frozenset(given))
 
     @cached_property
     def domain(self) -> Domain:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 
 RECEIVE_BYTES = 256 << 10
-# What a node sends fits; and looking at a few together costs next to nothing where the next is another after all.
-MAX_ROW = 64
+# What a node sends lies within these; smaller chunks, or more of them, would take longer to look at than to take.
+MAX_ROW, MAX_ROW_LINE, MIN_SIZE = 64, 16, 1024
 MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 16 << 10
 
@@ -40,7 +40,7 @@ def unchunked(receive: Callable[[int], bytes]) -> Iterator[bytes]:
                 yield b"".join(parts)
                 _skip_trailer(buffer[head.end() - 2 :], receive)
                 return
-            if places := _in_a_row(buffer, at, line, left):
+            if left >= MIN_SIZE and (places := _in_a_row(buffer, at, line, left)):
                 parts += [view[place + len(line) : place + places.step] for place in places]
                 at, left = places.stop, 0
             else:
@@ -60,8 +60,8 @@ def _in_a_row(buffer: bytes, at: int, line: bytes, size: int) -> range:
     step = len(line) + size
     count = min((len(buffer) - at) // step, MAX_ROW)
     places = range(at, at + count * step, step)
-    alike = all(buffer[at + i : places.stop : step] == line[i : i + 1] * count for i in range(len(line)))
-    return places if alike else range(0)
+    alike = (buffer[at + i : places.stop : step] == line[i : i + 1] * count for i in range(len(line)))
+    return places if len(line) <= MAX_ROW_LINE and all(alike) else range(0)
 
 
 def _skip_trailer(trailer: bytes, receive: Callable[[int], bytes]) -> None:

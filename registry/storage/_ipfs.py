@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import groupby
 from typing import Any
 
 import requests
@@ -65,28 +64,32 @@ class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
 
     def take(self, archive: Iterable[bytes], **options: Any) -> Any:
         stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
-        body = _Body(stream.body())
+        body = Body(stream.body())
         return self._client.request("/dag/import", decoder="json", data=body, headers=stream.headers(), **options)
 
 
-class _Body:
-    """Parts that are sent one after another. As their length is known, none is copied into a chunk (RFC 9112, 7.1)."""
+class Body:
+    """Parts, each of CHUNK_BYTES at most, that are sent one after another; small ones put together up to that length.
+
+    As the length of all is known, none is copied into a chunk (RFC 9112, section 7.1).
+    """
 
     def __init__(self, parts: Iterable[bytes]) -> None:
-        self._parts = list(_grouped(parts))
+        self._parts = list(parts)
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._parts)
-
-
-def _grouped(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Large parts as they are, small ones beside each other put together: each is sent by a call of its own."""
-    for are_large, group in groupby(parts, lambda part: len(part) >= _PIECE_BYTES):
-        pieces = list(group)
-        yield from pieces if are_large else [b"".join(pieces)]
+        # Each is sent by a call of its own, which has CONNECT_SECONDS: no more than a narrow line takes in that time.
+        pieces, size = list[bytes](), 0
+        for part in self._parts:
+            if pieces and size + len(part) > CHUNK_BYTES:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+            pieces.append(part)
+            size += len(part)
+        yield b"".join(pieces)
 
 
 class Client(ipfshttpclient.Client):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 Five hundred people grant to four brands, for a year each. All that is unique to a file is so here: subject, times,
 salt, signature and proof. Shared, and so met in caches as it is in use, is what brands repeat: notice, controller,
-lists of terms, and the sentence, which all sign whose grants end on one day.
+lists of terms, and the sentence, which all sign whose grants end on one day: each was met before.
 """
 
 from __future__ import annotations

@@ -54,3 +54,14 @@ def test_addresses_have_their_checksum(changes: dict[str, Any]) -> None:
 def test_it_does_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         policy().accepted = True  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["controllers", "purposes", "data"])
+def test_what_was_asked_stays_asked(name: str) -> None:
+    given = {CONTROLLER} if name == "controllers" else {"dpv:Personalisation"}
+    asked: Any = {name: set(given)}
+    made = policy(**asked)
+    asked[name].clear()
+    assert getattr(made, name) == given and hash(made) == hash(policy(**{name: frozenset(given)}))
+    with pytest.raises(InvalidInput, match=f"{name} is one value"):
+        policy(**{name: min(given)})

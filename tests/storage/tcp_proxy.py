@@ -17,7 +17,8 @@ class Proxy:
     """Forwards to ``target``, a port on loopback. The switches may be set at any time.
 
     ``delay``: seconds before each piece of an answer. ``cut``: bytes of an answer after which the connection ends.
-    ``cut_requests``: the same for requests. ``drip``: an answer goes a byte at a time, this many seconds apart.
+    ``cut_requests``: the same for requests. ``narrow``: seconds for each 64 KiB of them. ``drip``: an answer goes a
+    byte at a time, this many seconds apart.
     ``alter``: what each piece of an answer becomes. ``requests``: how many connections there were.
     """
 
@@ -25,6 +26,7 @@ class Proxy:
         self.target = target
         self.delay = 0.0
         self.drip = 0.0
+        self.narrow = 0.0
         self.cut: int | None = None
         self.cut_requests: int | None = None
         self.alter: Alter = bytes
@@ -89,6 +91,7 @@ class Proxy:
             self._open.discard(each)
 
     def _request(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        time.sleep(self.narrow * len(piece) / 65536)
         limit = self.cut_requests
         sink.sendall(piece if limit is None else piece[: max(limit - done, 0)])
         return limit is None or done + len(piece) < limit

@@ -7,9 +7,10 @@ import io
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from registry.storage import _chunked
 from registry.storage._chunked import MAX_LINE_BYTES, MAX_TRAILER_BYTES, ChunkError, unchunked
 
 END = b"0\r\n\r\n"
@@ -54,7 +55,13 @@ rows = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 150)), max_size=4)
 looks = st.text("\r\n01;A", min_size=20, max_size=20).map(str.encode)
 
 
+@pytest.fixture(autouse=True)
+def _rows_of_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_chunked, "MIN_SIZE", 1)
+
+
 @given(rows, st.integers(1, 5000), looks)
+@example([(1, 2), (16, 1)], 16, b"A" * 20)
 def test_rows_of_chunks_of_one_size(rows: list[tuple[int, int]], at_once: int, look: bytes) -> None:
     parts = [look[:size] for size, count in rows for _ in range(count)]
     sent = chunked(parts) + END

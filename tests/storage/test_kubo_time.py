@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from registry.core.cids import MAX_BLOCK_BYTES, file_blocks
-from registry.core.errors import StorageSlow
-from registry.storage import _kuboapi
+from registry.core.errors import StorageSlow, StorageUnavailable
+from registry.storage import _ipfs, _kuboapi
 from registry.storage._ahead import PART_BYTES
+from registry.storage._ipfs import CHUNK_BYTES
 from registry.storage.files import Pieces
 from registry.storage.kubo import KuboBlocks
+from tests.storage.http_answers import Answer, answering
 from tests.storage.kubo_calls import CALLS, ONE, hurried, noise, refused, stopped
 from tests.storage.kubo_node import Node
 from tests.storage.tcp_proxy import Proxy
@@ -40,6 +43,34 @@ def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
     with hurried(own.address, 1) as store, stopped(own):
         blocks = [noise(MAX_BLOCK_BYTES, n) for n in range(8)]
         assert "within 1 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
+
+
+def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that sends has half a second: time for what lies between two looks at the line, not for all of it."""
+    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 0.5)
+    proxy.narrow = 0.02
+    blocks = [noise(16_000, n) for n in range(700)]
+    with KuboBlocks(proxy.address) as store:
+        store.put(blocks)
+        assert store.stat().blocks >= len(blocks)
+
+
+def test_a_batch_is_sent_in_pieces_of_known_length() -> None:
+    for size in (1, 1000, 65_535, CHUNK_BYTES - 1, CHUNK_BYTES):
+        parts = [bytes([n % 251]) * size for n in range(max(3, 600_000 // size))]
+        body = _ipfs.Body(parts)
+        pieces = list(body)
+        assert b"".join(pieces) == b"".join(parts) and len(body) == size * len(parts)
+        assert max(map(len, pieces)) <= CHUNK_BYTES and list(body) == pieces
+        assert len(pieces) <= 2 * len(body) // CHUNK_BYTES + 2
+
+
+def test_a_batch_goes_under_its_length() -> None:
+    with answering(lambda asked: Answer(body=b'{"Version":"0.42.0"}')) as server, hurried(server.url, 5) as store:
+        with suppress(StorageUnavailable):
+            store.put([ONE])
+        (sent,) = [each for each in server.asked if "/dag/import" in each.path][:1]
+        assert "Transfer-Encoding" not in sent.headers and int(sent.headers["Content-Length"]) > len(ONE.data)
 
 
 @pytest.mark.parametrize("name", CALLS)
