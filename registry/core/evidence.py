@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import typing
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NoReturn
 
@@ -68,7 +67,9 @@ if TYPE_CHECKING:
 
     Stated = TypeVar("Stated", bound=AnyStatement, default=AnyStatement)
 else:  # before Python 3.13 a default is for type checkers only
-    Stated = typing.TypeVar("Stated", bound=AnyStatement)
+    from typing import TypeVar
+
+    Stated = TypeVar("Stated", bound=AnyStatement)
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)

@@ -41,8 +41,7 @@ class Policy:
         check_address(self.registry)
         self._freeze()
         for name in ("purposes", "data"):
-            # By its length: an empty list or tuple, which nothing but the annotation forbids, must not pass for None.
-            if getattr(self, name) is not None and not getattr(self, name):
+            if getattr(self, name) == frozenset():
                 raise InvalidInput(f"{name} is empty: ask for one at least, or say None for 'not asked'")
         for address in self.controllers or ():
             check_address(address)
@@ -51,7 +50,8 @@ class Policy:
                 raise InvalidInput(f"{name} is negative")
 
     def _freeze(self) -> None:
-        # Nothing but the annotations forbids sets that change: what was judged would not be what is told of it.
+        # Nothing but the annotations forbids lists, or sets that change: an empty list must not pass for None, and what
+        # was judged must be what is told of it.
         for name in ("controllers", "purposes", "data"):
             given = getattr(self, name)
             if isinstance(given, str):

@@ -11,7 +11,6 @@ from msgspec import UNSET
 
 from registry.core.errors import NotConsented
 from registry.core.evidence import Evidence, acceptance_evidence, is_included
-from registry.core.notices import notice_digest
 from registry.core.recovery import recover
 from registry.core.rendering import fits
 from registry.core.scalars import to_hex
@@ -29,7 +28,7 @@ class Proof(NamedTuple):
 def proofs(evidence: Evidence) -> list[Proof]:
     """The proofs in this evidence: "signature", "notice", "inclusion", "acceptance", those that its kind has."""
     found = [Proof("signature", _signed(evidence))]
-    if evidence.notice is not UNSET:
+    if evidence.quoted_notice is not UNSET:
         found.append(_notice(evidence))
     if evidence.anchor is not UNSET:
         found.append(Proof("inclusion", is_included(evidence)))
@@ -44,10 +43,10 @@ def _signed(evidence: Evidence) -> bool | None:
 
 
 def _notice(evidence: Evidence) -> Proof:
-    message, notice = evidence.statement.message, evidence.parsed_notice
-    assert evidence.notice is not UNSET and notice is not None and not isinstance(message, Acceptance)
+    message, noticed = evidence.statement.message, evidence.notice_and_digest
+    assert noticed is not None and not isinstance(message, Acceptance)
     try:
-        fits(notice, notice_digest(evidence.notice.encode()), message)
+        fits(*noticed, message)
     except NotConsented as no:
         return Proof("notice", False, str(no))
     return Proof("notice", True)

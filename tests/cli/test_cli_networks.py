@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -291,11 +292,9 @@ def on_a_terminal(real: Consent, *arguments: object) -> str:
     )
     os.close(theirs)
     shown = b""
-    try:
+    with suppress(OSError):  # how Linux says that the other end has closed
         while piece := os.read(ours, 65536):
             shown += piece
-    except OSError:  # how Linux says that the other end has closed
-        pass
     os.close(ours)
     assert process.wait(60) == 0, shown
     return shown.decode(errors="replace")

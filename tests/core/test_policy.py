@@ -24,10 +24,11 @@ def test_its_domain() -> None:
     assert policy().domain == DOMAIN
 
 
+@pytest.mark.parametrize("empty", [frozenset(), set(), (), []])
 @pytest.mark.parametrize("name", ["purposes", "data"])
-def test_an_empty_question_is_refused(name: str) -> None:
+def test_an_empty_question_is_refused(name: str, empty: Any) -> None:
     with pytest.raises(InvalidInput, match=f"{name} is empty"):
-        policy(**{name: frozenset()})
+        policy(**{name: empty})
 
 
 def test_no_controllers_is_nobody() -> None:
