@@ -440,9 +440,9 @@ function connect(wallet) {
       await onChain();
       if (!current()) return;
       listen(wallet);
-      if (!ui.state.account && accounts.length === 1) return await post("account", accounts[0]);
-      ui.offered = ui.state.account ? null : accounts;
       ui.note = null;
+      if (!ui.state.account && accounts.length === 1) return choose(accounts[0]);
+      ui.offered = ui.state.account ? null : accounts;
       draw();
     } catch (error) {
       if (current()) ui.wallet = null;
@@ -452,7 +452,8 @@ function connect(wallet) {
 }
 
 function choose(account) {
-  ui.offered = null;
+  ui.state.stage = "busy";
+  draw();
   post("account", account).catch(() => {});
 }
 

@@ -48,6 +48,14 @@ def elsewhere(switch: Any) -> dict[str, Any]:
     return {"eth_chainId": "0x1", "wallet_switchEthereumChain": switch}
 
 
+# What is posted there arrives, but the page never hears of it.
+UNHEARD = """{
+  const real = window.fetch;
+  const never = () => new Promise(() => {});
+  window.fetch = (path, options) => path === "PATH" ? real(path, options).then(never) : real(path, options);
+}"""
+
+
 class Sitting:
     """Somebody at the page, as far as the first words of a test need them."""
 
@@ -352,6 +360,28 @@ class TestWhichWallet:
         sitting.click(ALICE)
         sitting.click("Sign with Marmot")
         sitting.signed()
+
+    @pytest.mark.parametrize("accounts", [[ALICE], [BOB, ALICE]])
+    def test_the_question_overtakes_the_receipt(self, browse: Browse, stub: Stub, accounts: list[str]) -> None:
+        """The terminal's question may be drawn before the page hears that its account has arrived."""
+        stub.accounts = accounts
+        terminal = Terminal(signing(WORDS, TYPED))
+        browser = browse(stub)
+        browser.context.add_init_script(UNHEARD.replace("PATH", "/account"))
+        page = browser.open(terminal.url)
+        page.get_by_role("button", name="Marmot").click()
+        if len(accounts) > 1:
+            page.get_by_role("button", name=ALICE).click()
+        page.get_by_role("button", name="Sign with Marmot").click()
+        page.get_by_role("heading", name="Signed", exact=True).wait_for()
+        assert terminal.result()
+
+    def test_clicked_twice(self, sit: Sit) -> None:
+        sitting = sit()
+        sitting.page.get_by_role("button", name="Marmot").dblclick()
+        sitting.page.get_by_role("button", name="Sign with Marmot").dblclick()
+        sitting.signed()
+        assert sitting.stub.methods().count("eth_signTypedData_v4") == 1
 
     def test_an_account_that_is_named_already(self, sit: Sit, stub: Stub) -> None:
         stub.accounts = [BOB]
