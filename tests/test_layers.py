@@ -27,6 +27,7 @@ HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in 
 # Plain helpers, which know nothing of what their package is for.
 SHARED = {
     "registry.ledger._jsonrpc",
+    "registry.storage._watch",
     "registry.storage.files",
     "registry.wallets.keystore",
     "registry.wallets.pairings",

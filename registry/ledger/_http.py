@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import ssl
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from registry.core.errors import InvalidInput
 from registry.ledger._wire import MAX_ANSWER_BYTES, Busy, TooLarge, Unreachable, plain
+from registry.storage._watch import Watch
 
 # The request is too large, or a gateway would not wait for the answer to so much at once.
 _TOO_MUCH = (413, 504)
@@ -55,37 +54,23 @@ class Http:
 
     @contextmanager
     def _connected(self) -> Iterator[http.client.HTTPConnection]:
-        connection = self._connection()
-        late = threading.Event()
-        try:
-            connection.connect()
-            # A socket's time limit counts from byte to byte; a node that drips would never meet it.
-            watch = threading.Timer(self._timeout, _hang_up, (connection.sock, late))
-            watch.daemon = True
-            watch.start()
+        with closing(self._connection()) as connection, Watch(self._timeout) as watch:
             try:
+                connection.connect()
+                watch.over(connection.sock)
                 yield connection
-            finally:
-                watch.cancel()
-        except (OSError, http.client.HTTPException):
-            if late.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            connection.close()
-        if late.is_set():
-            raise TimeoutError
+            except (OSError, http.client.HTTPException):
+                if watch.struck:
+                    raise TimeoutError from None
+                raise
+            # An answer of unknown length looks whole when its connection is ended.
+            if watch.struck:
+                raise TimeoutError
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._secure is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._secure)
-
-
-def _hang_up(sock: socket.socket, late: threading.Event) -> None:
-    late.set()
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _split(url: str) -> SplitResult:

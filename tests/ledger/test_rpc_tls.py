@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from registry.core.errors import LedgerUnavailable
+from registry.ledger._http import Http
 
 from .fake_node import QUESTION, FakeNode, ledger_at
 
@@ -108,3 +114,41 @@ def test_a_node_that_may_be_anybody_is_told_nothing(
     assert node.requests == [] and "secret" not in str(caught.value)
     if wrong != "protocol":
         assert "certificate" in str(caught.value).lower()
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """An answer that goes on and on, a byte at a time."""
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+
+def test_a_node_that_drips_is_slow_not_away(serve: Callable[..., FakeNode], trusted: Authority, tmp_path: Path) -> None:
+    """The difference is whether less is asked for at once, or nothing."""
+    node = serve(raw=dripping, tls=serving(tmp_path, trusted, HERE, NOW + DAY))
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        Http(node.url, 1.0).exchange(b"{}")
+    assert time.monotonic() - began < 3
+
+
+def test_a_handshake_that_drips_ends_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip_a_handshake, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            Http(f"https://127.0.0.1:{server.getsockname()[1]}", 1.0).exchange(b"{}")
+        assert time.monotonic() - began < 3
+
+
+def drip_a_handshake(server: socket.socket) -> None:
+    """The beginning of a record of 16 KiB that holds a handshake (RFC 8446, section 5.1), a byte at a time."""
+    peer, _ = server.accept()
+    with peer, suppress(OSError):
+        for byte in b"\x16\x03\x03\x40\x00" + bytes(200):
+            peer.sendall(bytes([byte]))
+            time.sleep(0.05)
