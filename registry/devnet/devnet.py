@@ -79,6 +79,11 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def check(self) -> None:
+        """``KeyboardInterrupt`` where the devnet is to end."""
+        if self.asked:
+            raise KeyboardInterrupt
+
     def _note(self, *_: object) -> None:
         self.asked = True
 
@@ -135,21 +140,21 @@ class Devnet:
         self._anvil = Anvil(url)
         write_settings(self.folder.network, rpc_url=url, ipfs=ipfs)
         accounts, relay = self._fund(self._anvil)
+        stop.check()
         deployment = self._deploy(url, relay)
         network = open_network(self.folder.network)
         network.ledger.head()  # checks what stands at the registry's address
         network.store.stat()
         self._watcher = Watcher(self._anvil, deployment, quick_store(ipfs))
         self._watcher.count()
-        gateway_url = f"http://127.0.0.1:{gateway}"
-        self._note(ready=True, rpc_url=url, ipfs=ipfs, gateway=gateway_url, accounts=accounts)
+        stop.check()
+        self._note(ready=True, rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
 
     def _wait(self, name: str, found: Callable[[str], Any], stop: Stop) -> Any:
         child = self._children[name]
 
         def there() -> bool:
-            if stop.asked:
-                raise KeyboardInterrupt
+            stop.check()
             self._check()
             return found(child.said()) is not None
 

@@ -123,6 +123,8 @@ class Screen:
             for name in ("NO_COLOR", "COLUMNS"):
                 if name not in more:
                     os.environ.pop(name, None)
+            # As it is on every terminal, whatever these tests run under (nohup ignores it).
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.execv(sys.executable, [*CONSENT, *map(str, arguments)])
 
     def until(self, wanted: str) -> str:

@@ -13,12 +13,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.client.networks import open_network
 from registry.core.scalars import to_hex
+from registry.devnet.devnet import Devnet, Ports, Stop, starting
+from registry.devnet.folders import Folder
 from registry.devnet.processes import wait_until
+from registry.devnet.programs import PROGRAMS
 from registry.ledger._jsonrpc import Call, Node
 from registry.storage.kubo import KuboBlocks
 from tests.cli.consent_world import Consent
@@ -261,15 +265,38 @@ def test_the_terminal_goes_away(folder: Path, tmp_path: Path) -> None:
     assert nothing_is_left_of(folder) and not (folder / "running.json").exists()
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM]])
-def test_interrupted_while_it_starts(folder: Path, signals: list[signal.Signals]) -> None:
-    run = Run(folder)
+def slow_anvil(folder: Path) -> str:
+    """A PATH whose anvil starts, and does not answer for as long as anybody waits."""
+    program = folder / "anvil"
+    program.parent.mkdir()
+    version = PROGRAMS["anvil"].version
+    program.write_text(f'#!/bin/sh\n[ "$1" != --version ] || exec echo "anvil Version: {version}"\nexec sleep 600\n')
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_starts(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    run = Run(folder, PATH=slow_anvil(tmp_path / "programs"))
     assert wait_until(lambda: len(left_of(folder)) == 2, PATIENCE)
-    for number in signals:
-        run.process.send_signal(number)
+    run.process.send_signal(number)
     out, _ = run.process.communicate(timeout=PATIENCE)
     assert run.process.returncode == 130 and b'"ready"' not in out and "Interrupted." in run.errors
     assert nothing_is_left_of(folder)
+
+
+def test_interrupted_while_it_deploys(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never called ready only to be ended at once."""
+    stop, deploying = Stop(), Devnet._deploy
+
+    def interrupted(*given: Any) -> Any:
+        stop.asked = True
+        return deploying(*given)
+
+    monkeypatch.setattr(Devnet, "_deploy", interrupted)
+    with pytest.raises(KeyboardInterrupt), starting(Folder(folder), Ports(0, 0)) as net:
+        net.prepare(stop)
+    assert not net.running.ready and nothing_is_left_of(folder)
 
 
 @pytest.mark.parametrize(("flag", "who"), [("--rpc-port", "anvil"), ("--ipfs-port", "Kubo")])

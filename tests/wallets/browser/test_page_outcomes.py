@@ -82,6 +82,14 @@ class Sitting:
         self.page.locator("#note.problem", has_text=text).wait_for()
         return self
 
+    def told(self) -> str:
+        """What the terminal says of it, which it may hear a little later than the person."""
+        for _ in range(100):
+            if len(self.terminal.notes) > 1:
+                return self.terminal.notes[1]
+            self.page.wait_for_timeout(50)
+        raise AssertionError(self.terminal.notes)
+
     def hurry(self, seconds: float) -> None:
         """So much time is left, from now."""
         assert self.terminal.wallet._open is not None
@@ -208,7 +216,8 @@ class TestTroubles:
             sitting = sit().connect()
             stub.answers = dict(answers)
             sitting.click("Sign with")
-            sitting.problem(text)
+            told = sitting.problem(text).told()
+            assert told.startswith("On the page: ") and message in told
             if puts_right:
                 stub.answers = {}
                 sitting.click("Try again")
@@ -217,7 +226,6 @@ class TestTroubles:
                 sitting.click("Do not sign")
                 error = sitting.ends("Nothing was signed", text)
                 assert isinstance(error, InvalidInput) and message in str(error) and exit_code(error) == 2
-            assert sitting.terminal.notes[1].startswith("On the page: ") and message in sitting.terminal.notes[1]
 
     def test_locked_from_the_beginning(self, sit: Sit, stub: Stub) -> None:
         stub.answers["eth_requestAccounts"] = raising(-32002)
