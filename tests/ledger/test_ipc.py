@@ -78,10 +78,10 @@ def sending(*pieces: bytes, pause: float = 0.02, stay: float = 0.0) -> Answer:
 )
 def test_an_answer_is_whole_when_its_json_is(served: Callable[[Answer], str], pieces: tuple[bytes, ...]) -> None:
     """The connection stays open, so that nothing but the answer itself says where it ends."""
-    node = Node(served(sending(*pieces, stay=0.5)), 5)
+    node = Node(served(sending(*pieces, stay=5)), 20)
     began = time.monotonic()
     assert node.ask(Call("eth_chainId")) == "0x1"
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_slow_socket_costs_no_more_than_the_time_limit(
     began = time.monotonic()
     with pytest.raises(LedgerUnavailable, match=r"within 0\.4 s"):
         node.ask(Call("eth_chainId"))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_node_that_drips_is_slow_not_away(serve: Callable[..., FakeNode], trus
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         Http(node.url, 1.0).exchange(b"{}")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_a_handshake_that_drips_ends_in_time() -> None:
@@ -142,7 +142,7 @@ def test_a_handshake_that_drips_ends_in_time() -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             Http(f"https://127.0.0.1:{server.getsockname()[1]}", 1.0).exchange(b"{}")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 def drip_a_handshake(server: socket.socket) -> None:

@@ -97,7 +97,7 @@ def test_what_is_put_survives_collection_and_what_is_unpinned_does_not(kubo: Nod
     started = time.monotonic()
     with pytest.raises(StorageUnavailable, match="does not hold"):
         store.get(dropped.cid)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # nobody else was asked for it
     assert kubo.run("cat", cid) == data
 
 

@@ -35,7 +35,7 @@ def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.Monkey
         with stopped(own):
             started = time.monotonic()
             assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 8
         assert patient.get(ONE.cid) == ONE.data
 
 
@@ -87,12 +87,12 @@ def test_a_slow_way(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", CALLS)
 def test_headers_that_drip(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
-    # Each byte arrives well within the limit; the headers alone would take some three seconds.
-    proxy.drip = 0.01
+    # Each byte arrives well within the limit; the headers alone would take some nine seconds.
+    proxy.drip = 0.03
     with hurried(proxy.address, 0.4) as store:
         started = time.monotonic()
         assert "did not answer within" in str(refused(lambda: CALLS[name](store), StorageSlow))
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 6
 
 
 def test_a_body_that_drips(proxy: Proxy, kubo: Node) -> None:
@@ -103,7 +103,7 @@ def test_a_body_that_drips(proxy: Proxy, kubo: Node) -> None:
         proxy.drip = 0.0005
         started = time.monotonic()
         assert "within 1 seconds" in str(refused(lambda: store.get(made.cid), StorageSlow))
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8
 
 
 PUT = "store.put([*file_blocks(io.BytesIO(bytes(range(256)) * 80_000))])"
