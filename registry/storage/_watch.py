@@ -65,8 +65,9 @@ class _Clock:
     def add(self, watch: Watch) -> None:
         with self._changed:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, daemon=True)
+                thread.start()  # which fails where there are too many: the next watch tries again
+                self._thread = thread
             self._watches.add(watch)
             if watch.deadline < self._wakes:
                 self._changed.notify()

@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -273,17 +273,20 @@ class TestConfirmations:
 
 def test_the_terminal_shows_that_it_waits(real: Consent, chain: str) -> None:
     node = Node(chain, 10)
-    node.ask(Call("evm_setIntervalMining", (2,)))
+
+    def go_on() -> None:
+        node.ask_all([Call("evm_setAutomine", (True,)), Call("anvil_mine", ("0x1",))])
+
+    node.ask(Call("evm_setAutomine", (False,)))
     try:
-        shown = on_a_terminal(real, "grant", real.folder / "request.json", "--yes")
+        shown = on_a_terminal(real, "waiting for a block", go_on, "grant", real.folder / "request.json", "--yes")
     finally:
-        node.ask(Call("evm_setIntervalMining", (0,)))
-        node.ask(Call("evm_setAutomine", (True,)))
+        go_on()
     assert "waiting for a block" in shown and "Hand over" in shown
 
 
-def on_a_terminal(real: Consent, *arguments: object) -> str:
-    """All that a terminal shows while the command runs."""
+def on_a_terminal(real: Consent, words: str, then: Callable[[], object], *arguments: object) -> str:
+    """All that a terminal shows while the command runs; once it has shown these words, ``then`` is called."""
     ours, theirs = pty.openpty()
     own = {"CONSENT_NETWORK": str(real.folder / "network"), "CONSENT_HOME": str(real.folder / "alice")}
     line = [sys.executable, "-m", "registry", *map(str, arguments)]
@@ -294,7 +297,9 @@ def on_a_terminal(real: Consent, *arguments: object) -> str:
     shown = b""
     with suppress(OSError):  # how Linux says that the other end has closed
         while piece := os.read(ours, 65536):
-            shown += piece
+            before, shown = shown, shown + piece
+            if words.encode() in shown and words.encode() not in before:
+                then()
     os.close(ours)
     assert process.wait(60) == 0, shown
     return shown.decode(errors="replace")

@@ -200,10 +200,10 @@ def test_a_node_that_is_away_is_not_taken_for_one_with_long_ranges(serve: Serve)
     def answer(method: str, params: list[Any]) -> Any:
         if method == "eth_getLogs" or silent:
             silent.append(True)
-            time.sleep(1.5)
+            time.sleep(3)
         return healthy(method, params)
 
     node = serve(answer)
     with pytest.raises(LedgerUnavailable, match="no answer within"):
-        ledger_at(node.url, timeout=0.5).facts([QUESTION], as_of=1_500)
+        ledger_at(node.url, timeout=1.0).facts([QUESTION], as_of=1_500)
     assert json.dumps(node.requests).count("eth_getLogs") == 1

@@ -76,11 +76,13 @@ class NthSpoilt(Proxy):
 
     def __init__(self, target: int, n: int, before: Callable[[], object], spoil: Callable[[bytes], bytes]) -> None:
         self._n, self._before, self._spoil = n, before, spoil
+        self.done = threading.Event()
         super().__init__(target)
 
     def _serve(self, caller: socket.socket) -> None:
         if self.connections == self._n:
             self._before()
+            self.done.set()
         super()._serve(caller)
 
     def _answer(self, sink: socket.socket, piece: bytes, done: int) -> bool:
@@ -132,6 +134,7 @@ def every_request(world: World, fault: str, call: Callable[[RpcLedger], object])
                 found = error
             if proxy.connections < n:
                 return
+            assert proxy.done.wait(60)  # it may take longer than the call waits
         if fault == "killed":
             assert isinstance(found, LedgerUnavailable), n
             world.begin_again()

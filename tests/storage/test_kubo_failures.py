@@ -79,7 +79,7 @@ def test_a_connection_that_went_stale_is_not_noticed(proxy: Proxy, name: str) ->
 def test_a_node_that_comes_back_in_time_is_not_noticed(
     kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kuboapi, "PAUSES", (0.1, 0.5))
+    monkeypatch.setattr(_kuboapi, "PAUSES", (0.1, 2.0))
     with KuboBlocks(proxy.address) as store:
         assert store.has(ONE.cid)
         proxy.target = unused_port()

@@ -191,7 +191,7 @@ function walletsView() {
 function noneView() {
   return {
     view: head("none", null, "none.lead"),
-    actions: [button(t("look"), look, "main"), button(t("elsewhere"), elsewhere), button(t("cancel"), () => stop("none"), "plain")],
+    actions: [button(t("look"), look, "main"), button(t("elsewhere"), elsewhere), button(t("cancel"), () => say("stop", "none"), "plain")],
   };
 }
 
@@ -336,9 +336,10 @@ async function follow() {
 
 function take(state) {
   if (ui.end) return;
-  const stage = ui.state?.stage;
-  ui.state = state;
+  const { stage, number } = ui.state ?? {};
   ui.deadline = performance.now() + state.left * 1000;
+  if (state.number === number) return;
+  ui.state = state;
   if (state.stage === "done") finish(state.outcome);
   else if (state.stage !== stage) {
     ui.note = null;
@@ -354,11 +355,12 @@ function finish(end) {
   draw();
 }
 
-const stop = (code) => post("stop", code).catch(() => {});
+// If it fails, the next state tells more than the error.
+const say = (...what) => post(...what).catch(() => {});
 // A problem is heard before the end.
 async function giveUp() {
   await ui.told;
-  return stop(ui.note?.problem ? ui.note.name : "said-no");
+  return say("stop", ui.note?.problem ? ui.note.name : "said-no");
 }
 
 async function elsewhere() {
@@ -379,10 +381,10 @@ function trouble(error) {
   const { code, values } = troubleOf(error);
   ui.turn++;
   ui.waiting = false;
-  if (code === "rejected") return stop(code);
+  if (code === "rejected") return say("stop", code);
   ui.values = values;
   tell(code, { ...about(), ...values }, true);
-  ui.told = post("problem", code).catch(() => {});
+  ui.told = say("problem", code);
 }
 
 // One thing with the wallet at a time; what was asked before something changed is no longer waited for.
@@ -454,7 +456,7 @@ function connect(wallet) {
 function choose(account) {
   ui.state.stage = "busy";
   draw();
-  post("account", account).catch(() => {});
+  say("account", account);
 }
 
 function listen({ provider }) {
@@ -479,7 +481,7 @@ function sign() {
     // From here on it may be sent, whatever ends the page, unless the wallet says clearly that it was not.
     if (sends) await post("asked", 1);
     const answer = await request(method, params).catch(async (error) => {
-      if (sends && ["rejected", "unsupported"].includes(troubleOf(error).code)) await post("asked", -1).catch(() => {});
+      if (sends && ["rejected", "unsupported"].includes(troubleOf(error).code)) await say("asked", -1);
       throw error;
     });
     if (current() || (sends && answer)) await post("answer", typeof (answer ?? "") === "string" ? answer : "?");
@@ -507,8 +509,8 @@ function look() {
 window.addEventListener("eip6963:announceProvider", announced);
 // The same tab was given another link.
 window.addEventListener("hashchange", () => location.reload());
-window.addEventListener("pagehide", () => ui.end || !key || post("leave").catch(() => {}));
-$("more").addEventListener("click", () => post("more").catch(() => {}));
+window.addEventListener("pagehide", () => ui.end || !key || say("leave"));
+$("more").addEventListener("click", () => say("more"));
 setInterval(drawTime, 1000);
 look();
 draw(false);

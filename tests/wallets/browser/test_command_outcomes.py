@@ -118,7 +118,7 @@ class TestHowItEnds:
         assert not list((world.folder / "alice").glob("evidence/*"))
 
     def test_nobody_comes(self, world: World, alice: Browser) -> None:
-        command = world.start("alice", "grant", world.request, "--wallet", "browser", page_seconds="3")
+        command = world.start("alice", "grant", world.request, "--wallet", "browser", page_seconds="8")
         page = alice.open(command.url)
         page.get_by_role("button", name="Marmot").click()
         page.get_by_text("The time is over.").wait_for()

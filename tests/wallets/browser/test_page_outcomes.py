@@ -56,6 +56,17 @@ UNHEARD = """{
 }"""
 
 
+# Every state takes its time on the way; each title that was shown is kept.
+LATE = """{
+  const real = window.fetch;
+  const later = (answer) => new Promise((go) => setTimeout(go, 600, answer));
+  window.fetch = (path, options) => path === "/state" ? real(path, options).then(later) : real(path, options);
+  window.titles = [];
+  const watch = () => new MutationObserver(() => titles.push(document.title));
+  addEventListener("DOMContentLoaded", () => watch().observe(document.querySelector("title"), { childList: true }));
+}"""
+
+
 class Sitting:
     """Somebody at the page, as far as the first words of a test need them."""
 
@@ -384,6 +395,21 @@ class TestWhichWallet:
         page.get_by_role("heading", name="Signed", exact=True).wait_for()
         assert terminal.result()
 
+    def test_news_that_were_on_their_way(self, browse: Browse, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Told before the account arrived, they come after it was chosen: nothing is offered once more."""
+        monkeypatch.setattr(_page, "HOLD_SECONDS", 0.05)
+        terminal = Terminal(signing(WORDS, TYPED))
+        browser = browse(stub)
+        browser.context.add_init_script(LATE)
+        page = browser.open(terminal.url)
+        page.get_by_role("button", name="Marmot").click()
+        page.get_by_role("button", name="Sign with Marmot").click()
+        page.get_by_role("heading", name="Signed", exact=True).wait_for()
+        titles = page.evaluate("titles")
+        assert titles.index("One moment", 1) < titles.index("Maison Aurelle asks for your consent")
+        assert titles.count("Choose your wallet") == 1
+        assert terminal.result()
+
     def test_clicked_twice(self, sit: Sit) -> None:
         sitting = sit()
         sitting.page.get_by_role("button", name="Marmot").dblclick()
@@ -434,12 +460,14 @@ class TestThePage:
 
     def test_given_its_link_again(self, sit: Sit) -> None:
         sitting = sit().connect()
-        sitting.page.goto(sitting.url)
+        with sitting.page.expect_event("load"):  # the page loads itself again
+            sitting.page.goto(sitting.url)
         sitting.connect().click("Sign with")
         sitting.signed()
 
     def test_closed(self, sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
         sitting = sit().connect()
         sitting.page.close()
         error = sitting.terminal.error()
@@ -580,6 +608,7 @@ class TestWhatMayHaveBeenSent:
 
     def test_the_page_is_closed(self, sends: Sends, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
         sitting = self.waits(sends(), stub)
         sitting.page.close()
         error = sitting.terminal.error()

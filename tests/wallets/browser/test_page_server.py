@@ -27,9 +27,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(autouse=True)
-def nobody_lingers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No page is there that has to be waited for."""
-    monkeypatch.setattr(_page, "FAREWELL_SECONDS", 0.1)
+def news_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here waits long for news that do not come."""
     monkeypatch.setattr(_page, "HOLD_SECONDS", 0.2)
 
 
@@ -75,10 +74,16 @@ class Client:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     """Somebody waits for an account and a signature."""
     terminal = Terminal(signing(*demo_grant()))
     yield terminal
+    end(terminal, monkeypatch)
+
+
+def end(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a farewell to a page that is not there."""
+    monkeypatch.setattr(_page, "FAREWELL_SECONDS", 0.0)
     terminal.wallet.close()
 
 
@@ -255,10 +260,10 @@ class TestWhatMayHaveBeenSent:
         return client
 
     @pytest.fixture
-    def terminal(self) -> Iterator[Terminal]:
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
         terminal = Terminal(lambda wallet: (wallet.address, wallet.send_transaction({"to": ALICE})))
         yield terminal
-        terminal.wallet.close()
+        end(terminal, monkeypatch)
 
     def test_the_page_says_so_before_it_asks(self, terminal: Terminal, client: Client) -> None:
         assert client.tell("asked", 1) == 200
@@ -309,7 +314,7 @@ class TestWhatMayHaveBeenSent:
 class TestSilence:
     def test_a_browser_that_crashed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing said goodbye: found long before the time limit."""
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.6)
+        monkeypatch.setattr(_page, "SILENCE_SECONDS", 2.0)
         terminal = Terminal(signing(*demo_grant()))
         client = Client(terminal.url)
         client.claim()
@@ -408,7 +413,7 @@ class TestOtherUsers:
 
 class TestTheEnd:
     def test_nobody_came(self, terminal: Terminal) -> None:
-        quick = Terminal(signing(*demo_grant()), seconds=0.3)
+        quick = Terminal(signing(*demo_grant()), seconds=2.0)
         assert not is_refused(quick.url)
         error = quick.error()
         assert isinstance(error, CouldNotCheck) and "in time" in str(error)
