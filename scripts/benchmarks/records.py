@@ -25,7 +25,7 @@ def measure() -> Iterator[Figure]:
     """Sealing alone and sealing with storing take turns; the store is a new one each time."""
     records = [os.urandom(SIZE) for _ in range(COUNT)]
     with tempfile.TemporaryDirectory() as folder:
-        best = best_of({"sealed": lambda: _seal(records), "stored": lambda: _store(records, Path(folder))}, runs=3)
+        best = best_of({"sealed": lambda: _seal(records), "stored": lambda: _store(records, Path(folder))}, runs=6)
     yield Figure(
         f"{COUNT:,} records of 1 KB sealed and stored durably, share of the speed of sealing alone",
         best["sealed"] / best["stored"],
