@@ -174,7 +174,8 @@ class Folder:
         if not (self.path / _LOCK).exists():
             return False
         try:
-            with FileLock(self.path / _LOCK).acquire(blocking=False):
+            # As in `held`: who only looks is no devnet.
+            with FileLock(self.path / _LOCK).acquire(timeout=LOOK_SECONDS):
                 left = bool(self.end_orphans())
                 (self.path / "running.json").unlink(missing_ok=True)
                 return left

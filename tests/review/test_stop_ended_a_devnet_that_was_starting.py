@@ -14,7 +14,7 @@ from registry.devnet.processes import Known, is_alive, know, wait_until
 SECONDS = 20.0
 _SLOW_TO_END = """
 import signal, time
-signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), exit()))
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), exit()))
 print("ready", flush=True)
 time.sleep(60)
 """
