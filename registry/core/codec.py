@@ -22,7 +22,6 @@ T = TypeVar("T")
 MAX_NESTING = 128
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-_NO_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -33,11 +32,7 @@ def encode(value: Any) -> bytes:
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """The struct that ``raw`` is the one encoding of. ``Malformed`` says what is wrong; ``limit`` is in bytes."""
-    _check_size(raw, limit)
-    try:
-        value = decoder.decode(raw)
-    except _NO_JSON as error:
-        raise Malformed(_explain(error)) from None
+    value = loads(raw, decoder, limit)
     if _encoder.encode(value) != raw:
         raise Malformed("this JSON is not in its one canonical form (RFC 8785: sorted keys, no white space)")
     return value
@@ -48,7 +43,7 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     _check_size(raw, limit)
     try:
         return decoder.decode(raw)
-    except _NO_JSON as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(_explain(error)) from None
 
 

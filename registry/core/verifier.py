@@ -109,7 +109,7 @@ def verify(
     acceptance = _acceptance(evidence, facts, policy, now)
     kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
     verified = object.__new__(kind)
-    known = verified.__dict__
+    known = verified.__dict__  # straight into it: a frozen class has no cheaper way
     known["evidence"], known["policy"], known["now"] = evidence, policy, now
     known["anchored_at"], known["block"], known["acceptance"] = anchored_at, facts.block_number, acceptance
     return verified

@@ -48,14 +48,12 @@ def elsewhere(switch: Any) -> dict[str, Any]:
     return {"eth_chainId": "0x1", "wallet_switchEthereumChain": switch}
 
 
-# What is posted there arrives, but the page never hears of it.
+# The account arrives, but the page never hears of it.
 UNHEARD = """{
   const real = window.fetch;
   const never = () => new Promise(() => {});
-  window.fetch = (path, options) => path === "PATH" ? real(path, options).then(never) : real(path, options);
+  window.fetch = (path, options) => path === "/account" ? real(path, options).then(never) : real(path, options);
 }"""
-
-
 # Every state takes its time on the way; each title that was shown is kept.
 LATE = """{
   const real = window.fetch;
@@ -386,7 +384,7 @@ class TestWhichWallet:
         stub.accounts = accounts
         terminal = Terminal(signing(WORDS, TYPED))
         browser = browse(stub)
-        browser.context.add_init_script(UNHEARD.replace("PATH", "/account"))
+        browser.context.add_init_script(UNHEARD)
         page = browser.open(terminal.url)
         page.get_by_role("button", name="Marmot").click()
         if len(accounts) > 1:
