@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.devnet.processes import wait_until
 from tests.cli.consent_world import Consent
 
 CONSENT = [sys.executable, "-m", "registry"]
@@ -135,6 +136,11 @@ class Screen:
         return self.shown
 
     def type(self, text: str) -> None:
+        """What a person would press now: never before the process waits for it, as who has read the prompt does.
+
+        Python looks for a Ctrl-C before it begins to read, so it hears of one that comes in between with the next key.
+        """
+        assert wait_until(self._sleeps, PATIENCE)
         os.write(self._fd, text.encode())
 
     def ends(self) -> int:
@@ -146,6 +152,11 @@ class Screen:
 
     def interrupt(self) -> None:
         os.kill(self._pid, signal.SIGINT)
+
+    def _sleeps(self) -> bool:
+        stat = Path("/proc") / str(self._pid) / "stat"
+        # Behind the name, which may hold anything, the state comes first. Elsewhere than on Linux it can only be hoped.
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
 
     def _read(self) -> bool:
         if not select.select([self._fd], [], [], PATIENCE)[0]:
