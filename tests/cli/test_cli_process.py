@@ -159,8 +159,8 @@ class Screen:
         return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
 
     def _read(self) -> bool:
-        if not select.select([self._fd], [], [], PATIENCE)[0]:
-            return False
+        """Was there more, or has it closed?"""
+        assert select.select([self._fd], [], [], PATIENCE)[0], f"nothing more after {self.shown!r}"
         try:
             piece = os.read(self._fd, 65536)
         except OSError:  # how Linux says that the other end has closed
