@@ -6,6 +6,7 @@ import glob
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ COMPACT_BYTES = 16 << 20
 _APPLICATION_ID = 0x43524231  # "CRB1"
 _PAGE_BYTES = 32768  # a dozen sealed records a page; 4,096 would leave a third of each page empty
 _MODE = 0o600
+_PAUSE = 0.01
 _SCHEMA = (
     """CREATE TABLE blocks (id INTEGER PRIMARY KEY, live INTEGER NOT NULL, digest BLOB NOT NULL,
                             size INTEGER NOT NULL, data BLOB NOT NULL)""",
@@ -127,6 +129,7 @@ class SqliteBlocks:
         db = sqlite3.connect(self._path, busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
+            _keep_log(db, busy_seconds)
         except BaseException:
             db.close()
             raise
@@ -139,7 +142,7 @@ class SqliteBlocks:
             if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 self._create(db)
         _restrict(self._path)
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+        for setting in ("synchronous = FULL", "secure_delete = ON"):
             db.execute(f"PRAGMA {setting}").fetchall()
 
     def _create(self, db: sqlite3.Connection) -> None:
@@ -193,6 +196,19 @@ class SqliteBlocks:
     def _unavailable(self, code: int, reason: str = "") -> StorageUnavailable:
         why, advice = _TROUBLE.get(code, (reason, None))
         return _KINDS.get(code, StorageUnavailable)(f"The block store {self._path} cannot be used: {why}.", advice)
+
+
+def _keep_log(db: sqlite3.Connection, busy_seconds: float) -> None:
+    """Write ahead from now on. SQLite itself does not wait for another process that changes to it just now."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
 
 
 @contextmanager

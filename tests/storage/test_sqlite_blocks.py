@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,44 @@ def test_many_processes_open_and_write_one_new_file(path: Path) -> None:
     assert [worker.exitcode for worker in workers] == [0] * 4
     with SqliteBlocks(path) as store:
         assert store.stat().blocks == 4 * 20 + 20
+
+
+@pytest.fixture
+def other(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another process, which begins to write just before a store changes the new file to writing ahead."""
+    restrict = module._restrict
+
+    def in_between(given: Path) -> None:
+        restrict(given)
+        connection.execute("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(module, "_restrict", in_between)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
+        yield connection
+
+
+def test_opening_waits_for_another_that_begins_the_same_file(
+    path: Path, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself would not wait here."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(module.time, "sleep", pause)
+    with SqliteBlocks(path) as store:
+        store.put([block(b"x")])
+    assert len(pauses) == 3
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_opening_does_not_wait_for_ever(path: Path, other: sqlite3.Connection) -> None:
+    with pytest.raises(StorageSlow, match="another process keeps it locked"):
+        SqliteBlocks(path, busy_seconds=0.05)
+    assert other.in_transaction
 
 
 def test_many_threads_share_one_store(path: Path) -> None:
