@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -226,8 +226,10 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def _restrict(path: Path) -> None:
     for each in (path, *path.parent.glob(f"{glob.escape(path.name)}-[sw]*")):
-        if (mode := each.stat().st_mode) & 0o077:
-            each.chmod(mode & _MODE)
+        # The log goes with the last process that has it open, at any moment.
+        with suppress(FileNotFoundError):
+            if (mode := each.stat().st_mode) & 0o077:
+                each.chmod(mode & _MODE)
 
 
 def _commits(blocks: Iterable[Block]) -> Iterator[list[tuple[bytes, int, bytes]]]:

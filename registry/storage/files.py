@@ -46,7 +46,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(sink.fileno())
         Path(name).replace(target)
     except BaseException:
-        Path(name).unlink()
+        # Interrupted in the middle of the renaming, it may have its new name already.
+        Path(name).unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
 

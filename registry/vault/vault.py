@@ -1,8 +1,9 @@
 """A person's vault: records sealed each to its stream, streams listed in an index that only the owner opens.
 
 One file on disk, ``index``, names the newest index by its CID; everything else is blocks in the store. A change
-stores all its blocks first and moves that name last, so a crash leaves the vault as it was before. A vault that came
-back from words or a backup has a second file, ``floor``: the numbers of accounts below it may all be in use.
+stores all its blocks first and moves that name last, so a crash leaves the vault as it was before. A second file,
+``old``, names the blocks of replaced indexes that the store has yet to erase. A vault that came back from words or a
+backup has a third, ``floor``: the numbers of accounts below it may all be in use.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,7 +72,7 @@ class Vault:
     def roots(self) -> list[str]:
         """The CID of the newest index, if there is one: with the seed it restores the whole vault."""
         name = self._directory / "index"
-        return [_read_name(name)] if name.exists() else []
+        return [_name(_text(name).strip(), name)] if name.exists() else []
 
     def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
         """Seal a file of any size as one record of this category; durable when it returns."""
@@ -149,6 +150,7 @@ class Vault:
         except Timeout:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS} seconds") from None
         with held:
+            self._erase()
             yield self.index()
 
     def _write_head(self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]) -> Stream:
@@ -161,11 +163,28 @@ class Vault:
         return Stream(category, epoch, identity, block.cid, number, records)
 
     def _save(self, index: Index) -> None:
-        old = [block.cid for root in self.roots() for block in blocks_of(root, self._store.get)]
         cid = self._keep(seal_index(index, self.recipient))
-        set_index(self._directory, cid)
         # It holds every stream's key: what is shredded later must not live on in an index of before.
-        self._store.delete(old)
+        if replaced := self._old() | self._current():
+            replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(replaced)).encode())
+        set_index(self._directory, cid)
+        self._erase()
+
+    def _erase(self) -> None:
+        """Erase the indexes of before. What the store does not erase now, the next change has it erase: the change
+        that is made is made all the same."""
+        if not self._old():
+            return
+        with suppress(StorageUnavailable):
+            self._store.delete(self._old() - self._current())
+            (self._directory / "old").unlink()
+
+    def _old(self) -> set[str]:
+        file = self._directory / "old"
+        return {_name(name, file) for name in _text(file).split()} if file.exists() else set()
+
+    def _current(self) -> set[str]:
+        return {block.cid for root in self.roots() for block in blocks_of(root, self._store.get)}
 
     def _keep(self, blocks: Iterable[Block]) -> str:
         """Store the blocks of one file in one commit; its CID is that of the last one, the root."""
@@ -201,10 +220,14 @@ def _block(data: bytes) -> Block:
     return Block(cid_of_block(data), data)
 
 
-def _read_name(path: Path) -> str:
-    text = path.read_text(encoding="ascii", errors="replace").strip()
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii", errors="replace")
+
+
+def _name(text: str, path: Path) -> str:
     try:
         digest_of_cid(text)
     except InvalidInput:
-        raise InvalidInput("the vault's index holds no content identifier", "Restore it from a backup.") from None
+        what = f"the vault's {path.name} holds no content identifier"
+        raise InvalidInput(what, "Restore the home from a backup.") from None
     return text

@@ -10,7 +10,7 @@ import pytest
 from registry.core.errors import DamagedSeal
 from registry.core.recipients import identity_from_seed, recipient_of
 from registry.core.sealing import open_sealed, seal_bytes
-from registry.storage.files import replacing
+from registry.storage.files import replace_file, replacing
 
 IDENTITY = identity_from_seed(bytes(range(32)))
 
@@ -32,6 +32,19 @@ def test_a_cut_sealed_file_leaves_nothing_behind(tmp_path: Path, older: bytes | 
     with pytest.raises(DamagedSeal), replacing(target) as sink:
         open_sealed(io.BytesIO(sealed[:-1]), sink, [IDENTITY])
     assert [each.read_bytes() for each in tmp_path.iterdir()] == ([] if older is None else [older])
+
+
+def test_interrupted_while_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.replace
+
+    def interrupted(self: Path, target: Path) -> None:
+        rename(self, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(tmp_path / "out", b"whole")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"whole"]
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

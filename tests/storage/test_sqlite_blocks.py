@@ -170,6 +170,21 @@ def other(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Conne
         yield connection
 
 
+def test_the_log_goes_while_a_store_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes with the last process that has the file open, which may be just now."""
+    other, listed = SqliteBlocks(path), Path.glob
+    other.put([block(b"x")])
+
+    def then_closed(folder: Path, pattern: str) -> list[Path]:
+        found = list(listed(folder, pattern))
+        other.close()
+        assert len(found) == 2 and not any(map(Path.exists, found))
+        return found
+
+    monkeypatch.setattr(Path, "glob", then_closed)
+    module._restrict(path)
+
+
 def test_opening_waits_for_another_that_begins_the_same_file(
     path: Path, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

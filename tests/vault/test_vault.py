@@ -238,6 +238,14 @@ class FailsAt(MemoryBlocks):
         raise StorageUnavailable("The block store broke in the middle.")
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def away(_: object) -> None:
+    raise StorageUnavailable("The block store does not answer.")
+
+
 class TestCrashes:
     # A head and its records, the record, the new head, the index; a stream that exists needs no first head.
     @pytest.mark.parametrize(("category", "puts"), [(PURCHASES, 3), (EMAILS, 4)])
@@ -294,6 +302,46 @@ class TestCrashes:
         with pytest.raises(InvalidInput, match="No space"):
             add(vault, b"lost")
         assert contents(vault, store) == {f"{PURCHASES}/1": [b"before"]}
+
+    def test_a_change_is_made_where_the_old_index_cannot_be_erased_yet(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The store goes away, or the process is killed, after the new index has its name; twice in a row."""
+        add(vault, b"1")
+        old = []
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "delete", away)
+            for body in (b"2", b"3"):
+                old += vault.roots()
+                add(vault, body)
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"1", b"2", b"3"]}
+        assert all(map(store.has, old))
+        add(vault, b"4")
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"1", b"2", b"3", b"4"]}
+        assert not any(map(store.has, old))
+
+    def test_an_index_that_stayed_the_newest_is_not_erased(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Cut short between the note of what is to be erased and the new name."""
+        add(vault, b"1")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, "set_index", interrupted)
+            add(vault, b"2")
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "put", away)
+            with pytest.raises(StorageUnavailable):
+                add(vault, b"3")  # its beginning erases what can be
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"1"]}
+
+    def test_a_list_of_old_indexes_that_is_none(self, vault: Vault) -> None:
+        add(vault, b"1")
+        file = vault._directory / "old"
+        file.write_text("no list\n")
+        with pytest.raises(InvalidInput, match="the vault's old holds no content identifier"):
+            add(vault, b"2")
+        file.unlink()
+        add(vault, b"2")
 
     def test_a_source_that_cannot_be_read(self, vault: Vault, store: MemoryBlocks) -> None:
         class Broken(io.BytesIO):
