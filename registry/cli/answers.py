@@ -10,7 +10,7 @@ import typer
 from registry.cli.accounts import party_for, say_account
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
-from registry.cli.session import Session, ask_yes
+from registry.cli.session import Session, ask_yes, noting
 from registry.cli.wallets import (
     Contract,
     Wallets,
@@ -22,7 +22,6 @@ from registry.cli.wallets import (
     show,
 )
 from registry.cli.words import evidence_rows, proposal_lines, receipt_json, receipt_rows, terms
-from registry.core.errors import ConsentError
 from registry.core.times import moment
 
 if TYPE_CHECKING:
@@ -128,25 +127,26 @@ def grant(
             supersedes=old,
             confirm=_confirm(session, yes, party),
         )
-    path = session.home.keep(done.evidence)
-    ended = None if old is None else _end(session, party, old)
+    path = _keep(session, done)
+    ended = None if old is None else _end(session, party, old, path)
     document = _anchored_json(done, path) | ({} if ended is None else {"superseded": receipt_json(ended)})
     extra = [] if ended is None else [("Ended", f"the grant before it, gas {ended.gas_used:,}")]
     session.out.result(document, table([*_anchored_rows(done, path), *extra, ("Hand over", path)]))
 
 
-def _end(session: Session, party: Party, old: Evidence) -> Receipt:
+def _keep(session: Session, done: Anchored) -> Path:
+    with noting("It was anchored, but without its evidence nobody can show it: do it again."):
+        return session.home.keep(done.evidence)
+
+
+def _end(session: Session, party: Party, old: Evidence, new: Path) -> Receipt:
     """End the grant that was replaced; where that fails, the new one stands all the same and the person is told."""
     from registry.client.ending import revoke
     from registry.core.scalars import to_hex
 
-    try:
-        with session.out.working("ending the grant before it"):
-            return revoke(party, old)
-    except ConsentError:
-        digest = to_hex(old.digest)
-        session.out.note(f"The new grant stands, but the one before it is not ended yet: `consent revoke {digest}`.")
-        raise
+    left = f"The new grant stands ({new}), but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
+    with noting(left), session.out.working("ending the grant before it"):
+        return revoke(party, old)
 
 
 @command(app, "refuse", "consent refuse request.json", panel=PEOPLE)
@@ -169,7 +169,7 @@ def refuse(
     party = party_for(session, parse_evidence(asked))
     with session.out.working("reading the request"):
         done = decline(party, asked, language=language, confirm=_confirm(session, yes, party))
-    path = session.home.keep(done.evidence)
+    path = _keep(session, done)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Kept in", path)]))
 
 
@@ -196,7 +196,7 @@ def accept(
     say_payer(session, party)
     with session.out.working("verifying and counter-signing"):
         done = countersign(party, raw)
-    path = session.home.keep(done.evidence)
+    path = _keep(session, done)
     session.out.result(_anchored_json(done, path), table([*_anchored_rows(done, path), ("Send back", path)]))
 
 

@@ -10,7 +10,7 @@ import typer
 from registry.cli.accounts import Account, Signer, party_of, signers
 from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
 from registry.cli.output import table
-from registry.cli.session import Session, ask_yes
+from registry.cli.session import Session, ask_yes, noting
 from registry.cli.wallets import Contract, Wallets, is_asked_on_page, say_payer, show
 from registry.cli.words import receipt_json, receipt_rows
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
@@ -107,6 +107,11 @@ def _revoke_all(session: Session, found: list[Signer]) -> tuple[list[tuple[Signe
             what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
             session.out.note(f"{what}: {address}: {error}")
             failed.append(error)
+        except BaseException as error:
+            for done, _ in ended:
+                error.add_note(f"All revoked: {done.party.address}")
+            error.add_note(f"Not known to have ended: {address}. Run it again for that and the rest.")
+            raise
     return ended, failed
 
 
@@ -198,7 +203,8 @@ def _renew(session: Session, party: Party, categories: Collection[str] | None) -
     from registry.client.ending import renew_streams
 
     try:
-        return renew_streams(party, categories)
+        with noting("It has ended, but the vault's keys may not be renewed."):
+            return renew_streams(party, categories)
     except ConsentError as error:
         session.out.note(f"It has ended, but the vault's keys could not be renewed: {error}")
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -236,6 +236,16 @@ class Session:
             return line.decode()
         except UnicodeDecodeError:
             raise InvalidInput("the passphrase is not UTF-8 text", "Type it as text, in a UTF-8 locale.") from None
+
+
+@contextmanager
+def noting(done: str) -> Iterator[None]:
+    """What is done already, for whoever an error or an interruption from here on would leave in the dark."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(done)
+        raise
 
 
 def ask_yes(question: str) -> bool:
