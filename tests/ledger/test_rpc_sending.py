@@ -177,7 +177,7 @@ def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment])
     ledger = RpcLedger(
         *anvil,
         relay=KeyWallet(ANVIL_KEY),
-        receipt_seconds=0.5,
+        receipt_seconds=3.0,
         progress=lambda transaction, seconds: heard.append((transaction, seconds)),
     )
     levers = AnvilLevers(*anvil)
