@@ -90,7 +90,17 @@ class Following:
         self._state, self._away, self._why, self._advice = "is in no block", "", "", ""
 
     def wait(self) -> Mined | None:
-        """Where it is, or None if another transaction has taken its number; ``LedgerUnavailable`` if time runs out."""
+        """Where it is, or None if another transaction has taken its number; ``LedgerUnavailable`` if time runs out.
+
+        Who interrupts the waiting is told of what was sent.
+        """
+        try:
+            return self._found()
+        except KeyboardInterrupt as error:
+            error.add_note(f"Transaction {self._versions[-1].hash} was sent; it may still be taken up.")
+            raise
+
+    def _found(self) -> Mined | None:
         while True:
             try:
                 seen, self._away = self._look(), ""

@@ -172,6 +172,26 @@ def test_fees_over_the_limit_are_not_paid(anvil: tuple[str, Deployment]) -> None
         ledger.transact("anchor", ROOT, ROOT)
 
 
+def test_who_interrupts_the_wait_is_told_what_was_sent(anvil: tuple[str, Deployment]) -> None:
+    heard: list[str] = []
+
+    def interrupted(transaction: str, _: float) -> None:
+        heard.append(transaction)
+        raise KeyboardInterrupt
+
+    levers = AnvilLevers(*anvil)
+    levers._ask("evm_setAutomine", False)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            RpcLedger(*anvil, relay=KeyWallet(ANVIL_KEY), progress=interrupted).transact(
+                "anchor", "0x" + "cd" * 32, ROOT
+            )
+        assert caught.value.__notes__ == [f"Transaction {heard[0]} was sent; it may still be taken up."]
+    finally:
+        levers._ask("evm_setAutomine", True)
+        levers.mine(1)
+
+
 def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment]) -> None:
     heard: list[tuple[str, float]] = []
     ledger = RpcLedger(
