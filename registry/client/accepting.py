@@ -19,7 +19,7 @@ from registry.core.evidence import Evidence, parse_evidence, with_acceptance
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.sealing import open_sealed
 from registry.core.statements import Acceptance, Grant
-from registry.storage.files import Pieces
+from registry.storage.files import Pieces, place_folder
 
 MAX_LOCAL_NAME = 80
 
@@ -62,7 +62,7 @@ def open_data(party: Party, file: bytes, directory: Path) -> list[Opened]:
         inner = Path(work) / "open"
         inner.mkdir(mode=0o700)
         opened = list(_open_streams(party, capsule, inner))
-        inner.replace(directory)
+        place_folder(inner, directory)
     return [one._replace(path=directory / one.path.name) for one in opened]
 
 

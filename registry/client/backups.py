@@ -24,7 +24,7 @@ from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.sealing import open_sealed, seal
 from registry.core.statements import Grant
 from registry.storage.base import BlockStore
-from registry.storage.files import replace_file
+from registry.storage.files import place_folder, replace_file
 from registry.vault.index import Index
 from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
@@ -84,7 +84,7 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
             store.put(_read_blocks(plain))
         # What was given to brands since the backup is not known here, and must not be given again.
         set_floor(Home(inner).vault, first_number(system_clock()))
-        inner.replace(home.path)
+        place_folder(inner, home.path)
     return Saved(files, blocks, file.stat().st_size)
 
 

@@ -22,7 +22,7 @@ from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write
 from registry.core.scalars import to_hex
 from registry.ledger.base import Payer
 from registry.storage.base import BlockStore
-from registry.storage.files import replace_file
+from registry.storage.files import place_folder, replace_file
 from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Home:
                 made = Home(Path(work) / "home")
                 made.path.mkdir(mode=0o700)
                 yield made
-                made.path.replace(self.path)
+                place_folder(made.path, self.path)
         except OSError as error:
             raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", "Name a new folder.") from None
 

@@ -62,6 +62,16 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def place_folder(made: Path, folder: Path) -> None:
+    """Give a folder that is whole its name beside it. ``InvalidInput`` where others have taken that name meanwhile."""
+    try:
+        made.replace(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        raise InvalidInput(f"{folder} exists already", "Name a new folder.") from None
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, making its folder (mode 0700) where there is none.
 
