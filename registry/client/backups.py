@@ -7,13 +7,12 @@ A tar archive inside an age file with a passphrase, so that a person can always 
 from __future__ import annotations
 
 import io
-import os
 import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from registry.client.homes import Home
 from registry.client.parties import system_clock
@@ -24,7 +23,7 @@ from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.sealing import open_sealed, seal
 from registry.core.statements import Grant
 from registry.storage.base import BlockStore
-from registry.storage.files import place_folder, replace_file
+from registry.storage.files import creating, make_folder, place_folder, replace_file
 from registry.vault.index import Index
 from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
@@ -49,17 +48,14 @@ def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase:
     """Write the sealed backup of a home to a new ``file``, whole or not at all."""
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryFile(dir=home.path) as plain,
-        tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as sealed,
-    ):
-        files, blocks = _write_archive(plain, home, vault, store)
-        plain.seek(0)
-        seal(plain, cast(BinaryIO, sealed), [Passphrase(passphrase)])
-        sealed.flush()
-        os.fsync(sealed.fileno())
-        _link(Path(sealed.name), file)
+    make_folder(file.parent)
+    try:
+        with tempfile.TemporaryFile(dir=home.path) as plain, creating(file) as sealed:
+            files, blocks = _write_archive(plain, home, vault, store)
+            plain.seek(0)
+            seal(plain, sealed, [Passphrase(passphrase)])
+    except FileExistsError:
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None
     return Saved(files, blocks, file.stat().st_size)
 
 
@@ -67,7 +63,7 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
     """Restore a backup into a home that does not exist yet, and its blocks into the store; all of it or nothing."""
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
-    home.path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(home.path.parent)
     try:
         source = file.open("rb")
     except OSError as error:
@@ -186,11 +182,3 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if file is None:
         raise StorageUnavailable(f"{member.name[:80]!r} in the backup cannot be read")
     return file.read()
-
-
-def _link(written: Path, file: Path) -> None:
-    # A hard link fails where the name is taken, so two backups at once cannot replace one another.
-    try:
-        file.hardlink_to(written)
-    except FileExistsError:
-        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None

@@ -22,7 +22,7 @@ from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write
 from registry.core.scalars import to_hex
 from registry.ledger.base import Payer
 from registry.storage.base import BlockStore
-from registry.storage.files import place_folder, replace_file
+from registry.storage.files import make_folder, place_folder, replace_file
 from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Home:
         """A home beside this one that takes its place whole: an interruption leaves no half of a home."""
         self._refuse_existing()
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as work:
                 made = Home(Path(work) / "home")
                 made.path.mkdir(mode=0o700)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,18 +38,30 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     When it ends in an error, nothing is left behind and an older file stays as it was: so a sealed file whose end
     is missing never leaves half a plaintext. OSError where the folder cannot be written to.
     """
-    target = Path(path)
+    with _appearing(Path(path), Path.replace) as sink:
+        yield sink
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[BinaryIO]:
+    """As `replacing`, but never over another file: FileExistsError where the name is taken, or was in the meantime."""
+    # A hard link fails where the name is taken, so two at once cannot replace one another.
+    with _appearing(path, os.link) as sink:
+        yield sink
+
+
+@contextmanager
+def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as sink:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        # Interrupted in the middle of the renaming, it may have its new name already.
+        give_name(Path(name), target)
+    finally:
+        # Once it was renamed, its first name is gone.
         Path(name).unlink(missing_ok=True)
-        raise
     _sync_folder(target.parent)
 
 
@@ -62,14 +75,23 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """The folder (mode 0700) and those above it, durably: what is written into it is lost with its name."""
+    new = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in new:
+        _sync_folder(each.parent)
+
+
 def place_folder(made: Path, folder: Path) -> None:
-    """Give a folder that is whole its name beside it. ``InvalidInput`` where others have taken that name meanwhile."""
+    """Give a folder that is whole its name, durably. ``InvalidInput`` where others have taken that name meanwhile."""
     try:
         made.replace(folder)
     except OSError:
         if not folder.exists():
             raise
         raise InvalidInput(f"{folder} exists already", "Name a new folder.") from None
+    _sync_folder(folder.parent)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -78,7 +100,7 @@ def replace_file(path: Path, content: bytes) -> None:
     ``InvalidInput`` where it cannot be written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as sink:
             sink.write(content)
     except OSError as error:

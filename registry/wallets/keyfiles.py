@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import msgspec
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import checksum
+from registry.storage.files import creating, make_folder
 from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
 from registry.wallets.keywallet import KeyWallet, address_of
 
@@ -112,18 +111,11 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _write_new(path: Path, document: dict[str, Any]) -> None:
-    """All of the file or nothing, and never over another one: a link fails where the name is taken."""
+    """All of the file or nothing, and never over another one; its address is told only when no power cut undoes it."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)
-        finally:
-            Path(temporary).unlink()
+        make_folder(path.parent)
+        with creating(path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
     except FileExistsError:
         _refuse_existing(path)
         raise InvalidInput(f"{path.parent} is not a directory", "Choose another directory.") from None
