@@ -11,6 +11,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -29,6 +30,7 @@ from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
 
 MAX_HOME_FILE = 16 * 1024 * 1024
+MAX_READS = 10
 _INDEX = "vault/index"
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json|(?:evidence|requests)/0x[0-9a-f]{64}\.json"
@@ -86,7 +88,7 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
 
 def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
     files = blocks = 0
-    roots, index = _settled(vault)
+    roots, index, own = _settled(vault, store)
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
             name = path.relative_to(home.path).as_posix()
@@ -96,23 +98,28 @@ def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore
         for cid in roots:
             _add(archive, _INDEX, cid.encode() + b"\n")
             files += 1
-        for block in _blocks(home, roots, index, store):
+        for block in chain(own, _blocks(home, index, store)):
             _add(archive, f"blocks/{block.cid}", block.data)
             blocks += 1
     return files, blocks
 
 
-def _settled(vault: Vault) -> tuple[list[str], Index]:
-    """The index with its own name: of one that changes meanwhile, the archive would lack the blocks."""
-    roots, index = vault.roots(), vault.index()
-    while (now := vault.roots()) != roots:
-        roots, index = now, vault.index()
-    return roots, index
+def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Block]]:
+    """The index with its own name and its own blocks, which the next change of the vault erases."""
+    for _ in range(MAX_READS):
+        roots, index = vault.roots(), vault.index()
+        try:
+            blocks = [block for cid in roots for block in blocks_of(cid, store.get)]
+        except StorageUnavailable:
+            if vault.roots() == roots:
+                raise
+        else:
+            if vault.roots() == roots:
+                return roots, index, blocks
+    raise StorageUnavailable("the vault changes all the time", "Try again once nothing else changes it.")
 
 
-def _blocks(home: Home, roots: list[str], index: Index, store: BlockStore) -> Iterator[Block]:
-    for cid in roots:
-        yield from blocks_of(cid, store.get)
+def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
     for stream in index.streams:
         yield Block(stream.head, store.get(stream.head))
         for record in stream.records:
