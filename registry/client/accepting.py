@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import mimetypes
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from registry.core.evidence import Evidence, parse_evidence, with_acceptance
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.sealing import open_sealed
 from registry.core.statements import Acceptance, Grant
-from registry.storage.files import Pieces, place_folder
+from registry.storage.files import Pieces, making_folder, remove_left
 
 MAX_LOCAL_NAME = 80
 
@@ -50,6 +49,8 @@ def open_data(party: Party, file: bytes, directory: Path) -> list[Opened]:
 
     All files or none: they are opened beside it and moved into place together.
     """
+    # First of all: consent may have ended since a process was killed that had opened half of it.
+    remove_left(directory)
     _, grant = _own_grant(party, file)
     if grant.content == ZERO_WORD:
         raise InvalidInput("this grant hands over no stored data", "Nothing is to be opened.")
@@ -57,12 +58,8 @@ def open_data(party: Party, file: bytes, directory: Path) -> list[Opened]:
         raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
     sealed = party.network.store.get(cid_from_digest(unhex(grant.content)))
     capsule = open_capsule(sealed, party.vault.identity, grant)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as work:
-        inner = Path(work) / "open"
-        inner.mkdir(mode=0o700)
-        opened = list(_open_streams(party, capsule, inner))
-        place_folder(inner, directory)
+    with making_folder(directory) as made:
+        opened = list(_open_streams(party, capsule, made))
     return [one._replace(path=directory / one.path.name) for one in opened]
 
 

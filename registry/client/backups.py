@@ -24,7 +24,7 @@ from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.sealing import open_sealed, seal
 from registry.core.statements import Grant
 from registry.storage.base import BlockStore
-from registry.storage.files import creating, make_folder, place_folder, replace_file
+from registry.storage.files import creating, make_folder, making_folder, replace_file
 from registry.vault.index import Index
 from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
@@ -65,24 +65,20 @@ def bring_back(file: Path, home: Home, store: BlockStore, passphrase: str) -> Sa
     """Restore a backup into a home that does not exist yet, and its blocks into the store; all of it or nothing."""
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
-    make_folder(home.path.parent)
     try:
         source = file.open("rb")
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
-    with source, tempfile.TemporaryDirectory(dir=home.path.parent, prefix=f".{home.path.name}.") as work:
-        inner = Path(work) / "home"
-        inner.mkdir(mode=0o700)
-        with tempfile.TemporaryFile(dir=work) as plain:
+    with source, making_folder(home.path) as made:
+        with tempfile.TemporaryFile(dir=home.path.parent) as plain:
             open_sealed(source, plain, [Passphrase(passphrase)])
             # Twice through it: what is no backup leaves nothing behind, not even a block.
-            files, blocks = _read_files(plain, inner)
-            if not Home(inner).exists:
+            files, blocks = _read_files(plain, made)
+            if not Home(made).exists:
                 raise DamagedSeal("the backup holds no home (seed.json is missing)")
             store.put(_read_blocks(plain))
         # What was given to brands since the backup is not known here, and must not be given again.
-        set_floor(Home(inner).vault, first_number(system_clock()))
-        place_folder(inner, home.path)
+        set_floor(Home(made).vault, first_number(system_clock()))
     return Saved(files, blocks, file.stat().st_size)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from registry.core.evidence import MAX_EVIDENCE, Evidence, parse_evidence, write
 from registry.core.scalars import to_hex
 from registry.ledger.base import Payer
 from registry.storage.base import BlockStore
-from registry.storage.files import make_folder, place_folder, replace_file
+from registry.storage.files import making_folder, replace_file
 from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
@@ -91,12 +90,8 @@ class Home:
         """A home beside this one that takes its place whole: an interruption leaves no half of a home."""
         self._refuse_existing()
         try:
-            make_folder(self.path.parent)
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as work:
-                made = Home(Path(work) / "home")
-                made.path.mkdir(mode=0o700)
-                yield made
-                place_folder(made.path, self.path)
+            with making_folder(self.path) as made:
+                yield Home(made)
         except OSError as error:
             raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", "Name a new folder.") from None
 

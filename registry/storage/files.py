@@ -1,17 +1,25 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from registry.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+
+_MADE, _LOCK = "made", "making.lock"
 
 
 class Pieces(io.RawIOBase):
@@ -83,8 +91,50 @@ def make_folder(folder: Path) -> None:
         _sync_folder(each.parent)
 
 
-def place_folder(made: Path, folder: Path) -> None:
-    """Give a folder that is whole its name, durably. ``InvalidInput`` where others have taken that name meanwhile."""
+@contextmanager
+def making_folder(folder: Path) -> Iterator[Path]:
+    """A folder whose name becomes ``folder`` (mode 0700) when the block ends well, durably and at once.
+
+    When it ends in an error, nothing is left behind; when the process is killed, the next that makes this folder
+    removes what is left. ``InvalidInput`` where others have taken the name meanwhile.
+    """
+    remove_left(folder)
+    make_folder(folder.parent)
+    hidden = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True)
+    # Held before there is anything to remove, and until there is nothing any more.
+    with hidden as work, _lock_of(Path(work)):
+        made = Path(work) / _MADE
+        made.mkdir(mode=0o700)
+        try:
+            yield made
+            _place(made, folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what processes left that were killed while they made ``folder``; never what one that lives makes."""
+    for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
+        # Where the lock is taken, one lives; what cannot be locked or seen is another user's.
+        with suppress(OSError):
+            _remove_unless_held(work)
+
+
+def _remove_unless_held(work: Path) -> None:
+    if not ((work / _LOCK).is_file() and (work / _MADE).is_dir()):
+        return
+    with _lock_of(work).acquire(blocking=False):
+        shutil.rmtree(work / _MADE, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _lock_of(work: Path) -> FileLock:
+    from filelock import FileLock  # not needed to verify
+
+    return FileLock(work / _LOCK)
+
+
+def _place(made: Path, folder: Path) -> None:
     try:
         made.replace(folder)
     except OSError:
