@@ -11,9 +11,9 @@ from typing import Any
 def main() -> None:
     """Entry point of ``consent``."""
     sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
-    from registry.cli.running import run
+    from registry.cli.running import run_process
 
-    sys.exit(_flushed(run(sys.argv[1:])))
+    sys.exit(_flushed(run_process(sys.argv[1:])))
 
 
 def _usable(stream: Any) -> Any:

@@ -1,7 +1,7 @@
 """Exit codes, and what stands for an error in JSON.
 
 0 yes; 1 no, malformed evidence included; 2 usage, unreadable path, wrong passphrase; 3 could not check, any
-unexpected exception included; 130 interrupted.
+unexpected exception included; 130 interrupted; 143 told to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, WrongPassphrase
 
-NO, USAGE, UNKNOWN, INTERRUPTED = 1, 2, 3, 130
+NO, USAGE, UNKNOWN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
 def exit_code(error: ConsentError) -> int:

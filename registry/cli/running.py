@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import typer
 
 from registry.cli.app import app
-from registry.cli.exits import INTERRUPTED, UNKNOWN, USAGE, error_document, exit_code
+from registry.cli.exits import INTERRUPTED, TERMINATED, UNKNOWN, USAGE, error_document, exit_code
 from registry.cli.output import NO as RED
 from registry.cli.output import Output
 from registry.core.errors import ConsentError
@@ -21,6 +22,22 @@ from registry.core.errors import ConsentError
 # What a person who gave another path would not have met.
 _MISPLACED = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 _PATH_TROUBLE = frozenset((*_MISPLACED, errno.EACCES, errno.EPERM, errno.EROFS))
+
+
+def run_process(arguments: Sequence[str]) -> int:
+    """`run`, where SIGTERM interrupts as Ctrl-C does: killed at once, it would leave what it has half opened."""
+    told = False
+
+    def end(*_: object) -> None:
+        nonlocal told
+        told = True
+        raise KeyboardInterrupt
+
+    # Who has it ignored goes on doing so.
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
+    code = run(arguments)
+    return TERMINATED if told and code == INTERRUPTED else code
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -104,6 +104,33 @@ def test_two_commands_at_once_both_succeed(asked: Consent) -> None:
     assert all(consent(asked, "verify", document["file"]).returncode == 0 for document in documents)
 
 
+_TOLD_TO_END = """
+import os, signal, sys
+from registry.client import accepting
+from registry.cli import main
+
+signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
+opening = accepting._open_record
+
+def told(*given):
+    opening(*given)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+accepting._open_record = told
+main()
+"""
+
+
+@pytest.mark.parametrize(("before", "code"), [("SIG_DFL", 143), ("SIG_IGN", 0)])
+def test_told_to_end_it_leaves_nothing_in_the_clear(granted: Consent, before: str, code: int) -> None:
+    out = granted.folder / "place" / "out"
+    line = [sys.executable, "-c", _TOLD_TO_END, before, "open", str(granted.grant), "--out", str(out)]
+    done = subprocess.run(line, env=environment(granted, "aurelle"), capture_output=True, text=True, timeout=300)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert done.stderr == ("Interrupted.\n" if code else "")
+    assert list(out.parent.iterdir()) == ([] if code else [out])
+
+
 def test_the_default_folders_are_the_users_own(granted: Consent) -> None:
     home = granted.folder / "user"
     home.mkdir()
