@@ -116,11 +116,11 @@ class Node:
     def block_file(self, cid: str) -> Path:
         """Where the repository keeps the block: under its multihash, in upper-case base32 without padding."""
         name = base64.b32encode(b"\x12\x20" + digest_of_cid(cid)).decode().rstrip("=")
-        return next((self.repo / "blocks").rglob(f"{name}.data"))
+        return next((self.repo / "blocks").glob(f"[!.]*/{name}.data"))
 
     def block_files(self) -> list[Path]:
-        """The files of all blocks in the repository."""
-        return sorted((self.repo / "blocks").rglob("*.data"))
+        """The files of all blocks in the repository; what it is only writing, in a hidden folder, comes and goes."""
+        return sorted((self.repo / "blocks").glob("[!.]*/*.data"))
 
 
 @contextmanager
