@@ -193,8 +193,8 @@ class Folder:
     def claim(self) -> None:
         """Make the folder if it is not there, for its owner alone; ``InvalidInput`` where it holds something else."""
         try:
-            foreign = self.path.exists() and not (self.path / _LOCK).exists() and any(self.path.iterdir())
-            if foreign:
+            # In this order: another first start makes the lock before anything else.
+            if self.path.exists() and any(self.path.iterdir()) and not (self.path / _LOCK).exists():
                 raise InvalidInput(f"{self.path} holds something else than a devnet", "Name a new or an empty folder.")
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)

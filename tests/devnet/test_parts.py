@@ -223,6 +223,20 @@ def test_one_devnet_a_folder(tmp_path: Path) -> None:
     assert not folder.is_held()
 
 
+def test_two_first_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, looked = Folder(tmp_path / "devnet"), Path.exists
+    folder.path.mkdir()
+
+    def just_before_the_other(path: Path) -> bool:
+        found = looked(path)
+        if path.name == "devnet.lock":
+            path.touch()
+        return found
+
+    monkeypatch.setattr(Path, "exists", just_before_the_other)
+    folder.claim()
+
+
 def test_a_fresh_start_keeps_homes_and_logs(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "devnet")
     with folder.held():
