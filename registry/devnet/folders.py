@@ -16,12 +16,14 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from registry.core.errors import CouldNotCheck, InvalidInput
-from registry.devnet.processes import END_SECONDS, Known, end_process, wait_until
+from registry.devnet.processes import END_SECONDS, Known, end_process, is_alive, wait_until
 from registry.ledger.anvil import DUMP_SECONDS
 from registry.storage.files import replace_file
 
 MAX_RECORD_BYTES = 64 * 1024
 LOOK_SECONDS = 1.0
+# Who starts may first have to end two programs that do not listen, and to clear what they kept.
+NAMED_SECONDS = 3 * END_SECONDS
 LOGS = ("anvil", "kubo", "devnet")
 _LOCK = "devnet.lock"
 _MADE = ("chain", "ipfs", "network", "accounts", "running.json")
@@ -144,6 +146,13 @@ class Folder:
         except (OSError, msgspec.MsgspecError):
             return None
 
+    def _named(self) -> Running | None:
+        """As ``read``, but None where that process has ended."""
+        found = self.read()
+        # Where the system tells nothing of its processes, what is written has to do.
+        gone = found is not None and found.process.proof != "" and not is_alive(found.process)
+        return None if gone else found
+
     def is_ready(self, pid: int) -> bool:
         """Has this process said that its devnet is ready?"""
         found = self.read()
@@ -158,7 +167,9 @@ class Folder:
         """End the devnet that runs here, and wait until it has; whether there was one. ``CouldNotCheck`` if not."""
         if (left := self._end_left()) is not None:
             return left
-        running = self.read()
+        # The lock comes first, and who has it says so a moment later.
+        wait_until(lambda: self._named() is not None or not self.is_held(), NAMED_SECONDS)
+        running = self._named()
         # It saves the chain, perhaps once more than it had begun to, and ends two programs.
         if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + END_SECONDS):
             wait_until(lambda: not self.is_held(), END_SECONDS)

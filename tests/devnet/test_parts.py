@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from registry.core.cids import Block, cid_of_block
-from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.devnet.folders import Folder, Running
 from registry.devnet.logs import Tail, shorten
 from registry.devnet.processes import Child, ChildEnded, Known, end_process, is_alive, know, wait_until
@@ -192,6 +193,30 @@ def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path: Path, sleep
     with folder.held():
         pass
     assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize("left", [None, Running(Known("devnet", 1, "gone"), 0)], ids=["new", "after a kill"])
+def test_one_that_starts_is_stopped_once_it_says_who_it_is(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, left: Running | None
+) -> None:
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 0.1)
+    folder = Folder(tmp_path / "devnet")
+    with ThreadPoolExecutor(1) as pool:
+        with folder.held():
+            if left is not None:
+                folder.write(left)
+            stopped = pool.submit(folder.stop)
+            assert not wait_until(stopped.done, 1.0)
+            folder.write(Running(know("devnet", sleeper.pid), 0))
+            assert sleeper.wait(PATIENCE) == -15
+        assert stopped.result(PATIENCE)
+
+
+def test_one_that_never_says_who_it_is_cannot_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.devnet.folders.NAMED_SECONDS", 0.1)
+    folder = Folder(tmp_path / "devnet")
+    with folder.held(), pytest.raises(CouldNotCheck, match="did not end"):
+        folder.stop()
 
 
 def test_one_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
