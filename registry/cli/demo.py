@@ -94,7 +94,7 @@ def _place(session: Session, folder: Path, named: str | None) -> Iterator[Place]
         from registry.devnet.folders import default_folder
 
         found = default_folder()
-        if (there := found.read()) and there.ready and found.is_held():
+        if (there := found.running()) and there.ready:
             yield _shared(found.network)
         else:
             with _own_devnet(session, folder / "devnet") as place:

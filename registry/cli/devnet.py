@@ -202,7 +202,7 @@ def status(session: Session, directory: Dir = None) -> None:
     Exit code 0 where it runs, 1 where it does not, 3 where it runs and does not answer.
     """
     folder = _folder(directory)
-    found = folder.read() if folder.is_held() else None
+    found = folder.running()
     if found is None or not found.ready:
         state = "no devnet runs" if found is None else "a devnet starts"
         session.out.result({"running": False, "folder": str(folder.path)}, [f"{state} in {folder.path}"])

@@ -129,7 +129,8 @@ class Folder:
         if not (self.path / _LOCK).exists():
             return False
         try:
-            with FileLock(self.path / _LOCK).acquire(blocking=False):
+            # As in `held`: who only looks is no devnet. Nobody waits where the one that is named runs.
+            with FileLock(self.path / _LOCK).acquire(timeout=0 if self._named() else LOOK_SECONDS):
                 return False
         except Timeout:
             return True
@@ -145,6 +146,10 @@ class Folder:
                 return msgspec.json.decode(file.read(MAX_RECORD_BYTES), type=Running)
         except (OSError, msgspec.MsgspecError):
             return None
+
+    def running(self) -> Running | None:
+        """Who runs here now; None where nobody does, or nobody who has said so."""
+        return self._named() if self.is_held() else None
 
     def _named(self) -> Running | None:
         """As ``read``, but None where that process has ended."""
@@ -216,7 +221,7 @@ class Folder:
             raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", advice) from None
 
     def _taken(self) -> InvalidInput:
-        running = self.read()
+        running = self._named()
         who = f" (process {running.process.pid}{', ' + running.rpc_url if running.ready else ''})" if running else ""
         advice = "See `consent devnet status`, end it with `consent devnet stop`, or name another folder with --dir."
         return InvalidInput(f"a devnet runs in {self.path} already{who}", advice)

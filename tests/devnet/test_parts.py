@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from registry.core.cids import Block, cid_of_block
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
@@ -24,6 +25,7 @@ from registry.ledger.deploying import deploy
 from registry.ledger.rpc import RpcLedger
 from registry.storage.blocks import SqliteBlocks
 from registry.wallets.keywallet import KeyWallet
+from tests.devnet.runs import consent
 from tests.tools import tool
 
 PATIENCE = 30.0
@@ -246,6 +248,43 @@ def test_one_devnet_a_folder(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="runs in"), Folder(folder.path).held():
             pass
     assert not folder.is_held()
+
+
+def test_who_only_looks_is_no_devnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", PATIENCE)
+    folder = Folder(tmp_path / "devnet")
+    folder.claim()
+    looking = FileLock(folder.path / "devnet.lock")
+    looking.acquire()
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(folder.is_held)
+        assert not wait_until(seen.done, 0.3)
+        looking.release()
+        assert seen.result(PATIENCE) is False
+
+
+def test_one_that_was_killed_does_not_run_while_another_ends_what_it_left(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "devnet")
+    with folder.held():
+        folder.write(Running(Known("devnet", 1, "gone"), 0, ready=True))
+        assert folder.is_held() and folder.running() is None
+        status = consent(tmp_path, "devnet", "status", "--dir", folder.path)
+        assert status.returncode == 1 and "no devnet runs" in status.stdout
+
+
+def test_where_the_system_tells_nothing_of_processes_who_is_named_runs(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "devnet")
+    with folder.held():
+        folder.write(Running(Known("devnet", 1, ""), 0))
+        assert folder.running() == folder.read() is not None
+
+
+def test_nobody_waits_to_see_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 2 * PATIENCE)
+    folder = Folder(tmp_path / "devnet")
+    with folder.held(), ThreadPoolExecutor(1) as pool:
+        folder.write(Running(know("devnet", os.getpid()), 0))
+        assert pool.submit(folder.running).result(PATIENCE) == folder.read()
 
 
 def test_two_first_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
