@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ LOOK_SECONDS = 1.0
 NAMED_SECONDS = 3 * END_SECONDS
 LOGS = ("anvil", "kubo", "devnet")
 _LOCK = "devnet.lock"
+_CLEARED = ".cleared"
 _MADE = ("chain", "ipfs", "network", "accounts", "running.json")
 
 
@@ -115,6 +116,8 @@ class Folder:
             raise self._taken() from None
         try:
             self.end_orphans()
+            # First what was left by one that was killed while it cleared.
+            self._remove_cleared()
             if fresh:
                 self._clear()
             for folder in (self.state.parent, self.network, self.accounts):
@@ -199,12 +202,17 @@ class Folder:
             return None
 
     def _clear(self) -> None:
+        # Aside first, in one step each: whatever is killed when, no half of a repository lies where one is looked for.
+        aside = self.path / _CLEARED
+        aside.mkdir(mode=0o700)
         for name in _MADE:
-            path = self.path / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                (self.path / name).rename(aside / name)
+        self._remove_cleared()
+
+    def _remove_cleared(self) -> None:
+        if (aside := self.path / _CLEARED).exists():
+            shutil.rmtree(aside)
 
     def claim(self) -> None:
         """Make the folder if it is not there, for its owner alone; ``InvalidInput`` where it holds something else."""

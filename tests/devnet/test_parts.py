@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -310,6 +311,34 @@ def test_a_fresh_start_keeps_homes_and_logs(tmp_path: Path) -> None:
     with folder.held(fresh=True):
         assert not folder.state.exists() and folder.state.parent.exists()
         assert (folder.path / "home" / "seed.json").exists() and folder.log("anvil").exists()
+
+
+_KILLED_WHILE_IT_CLEARS = """
+import os, signal, sys
+from pathlib import Path
+from registry.devnet.folders import Folder
+
+def killed(*given, **more):
+    remove(*given, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+remove, os.unlink = os.unlink, killed
+with Folder(Path(sys.argv[1])).held(fresh=True):
+    print("cleared")
+"""
+
+
+def test_a_kill_in_a_fresh_start_leaves_no_half_of_a_repository(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "devnet")
+    with folder.held():
+        made = {path.name for path in folder.path.iterdir()}
+        folder.repo.mkdir()
+        for name in ("config", "datastore_spec", "version"):
+            (folder.repo / name).touch()
+    done = subprocess.run([sys.executable, "-c", _KILLED_WHILE_IT_CLEARS, folder.path], stdout=subprocess.PIPE)
+    assert done.returncode == -signal.SIGKILL and not folder.repo.exists()
+    with folder.held():
+        assert {path.name for path in folder.path.iterdir()} == made
 
 
 def test_a_log_is_kept_short_without_noise(tmp_path: Path) -> None:
