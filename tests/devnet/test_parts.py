@@ -114,8 +114,9 @@ def test_pins_are_told_when_they_change(watcher: Watcher, monkeypatch: pytest.Mo
 
 def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment, tmp_path: Path) -> None:
     child, url = started
-    watcher = Watcher(Anvil(url, 1.0), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
+    watcher = Watcher(Anvil(url, PATIENCE), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
     watcher.count()
+    watcher._anvil = Anvil(url, 1.0)
     for _ in range(2):
         os.kill(child.known.pid, signal.SIGSTOP)
         try:

@@ -46,9 +46,9 @@ def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
 
 
 def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that sends has 1.5 s: time for what lies between two looks at the line, not for all of it."""
-    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 1.5)
-    proxy.narrow = 0.02
+    """A call that sends has 4 s: time for what lies between two looks at the line, not for all of it."""
+    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 4.0)
+    proxy.narrow = 0.04
     blocks = [noise(16_000, n) for n in range(700)]
     with KuboBlocks(proxy.address) as store:
         store.put(blocks)
