@@ -81,7 +81,7 @@ class Following:
     ) -> None:
         self._node, self._account, self._versions = node, account, [first]
         self._limits, self._replace, self._progress = limits, replace, progress
-        self._began = self._news = self._sent = time.monotonic()
+        self._began = self._news = self._sent = self._due = time.monotonic()
         self._sent_at: int | None = None
         self._highest = -1
         self._odd, self._may_ask = 0, True
@@ -206,7 +206,8 @@ class Following:
 
     def _rest(self) -> None:
         now, hash_ = time.monotonic(), self._versions[-1].hash
-        left = self._limits.seconds - (now - self._news)
+        # By when the last look was due: one that the computer slept through, or before, is not the last.
+        left = self._limits.seconds - (self._due - self._news)
         if left <= 0:
             why = f"transaction {hash_} was sent, but {self._state} after {self._limits.seconds:g} s"
             advice = self._advice or "It may still be taken up; sending it again later does no harm."
@@ -214,5 +215,7 @@ class Following:
             raise LedgerUnavailable(f"{self._node.name}: {why}{f' ({because})' if because else ''}", advice)
         if self._progress is not None:
             self._progress(hash_, now - self._began)
-        time.sleep(min(self._pause, left))
+        pause = min(self._pause, left)
+        self._due = now + pause
+        time.sleep(pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)

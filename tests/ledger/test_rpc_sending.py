@@ -11,9 +11,10 @@ import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import Question
+from registry.ledger import _following
 from registry.ledger.base import Deployment
 from registry.ledger.calls import MAX_OPENINGS
-from registry.ledger.rpc import RpcLedger
+from registry.ledger.rpc import RECEIPT_SECONDS, RpcLedger
 from registry.wallets.keywallet import KeyWallet
 
 from .fake_node import (
@@ -154,6 +155,60 @@ def test_what_goes_wrong_after_sending(
     ledger = ledger_at(serve(_sending(**changes)).url, relay=KeyWallet(ANVIL_KEY), receipt_seconds=0.2)
     with pytest.raises(error, match=words):
         ledger.transact("anchor", ROOT, ROOT)
+
+
+class Clock:
+    """Nothing takes time but waiting, and what a test lets take some."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(_following, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("place", ["before the look", "in the look"])
+@pytest.mark.parametrize("answer", [None, Refused(-32000, "busy")], ids=["no block", "no answer"])
+def test_a_computer_that_slept_looks_once_more(
+    serve: Callable[..., FakeNode], clock: Clock, place: str, answer: Any
+) -> None:
+    looks: list[Any] = []
+
+    def sleeping(where: str) -> None:
+        if where == place and len(looks) == 1:
+            clock.now += 2 * RECEIPT_SECONDS
+
+    def look(_: list[Any]) -> Any:
+        sleeping("in the look")
+        looks.append([None, answer, _RECEIPT][len(looks)])
+        if isinstance(looks[-1], Refused):
+            raise looks[-1]
+        return looks[-1]
+
+    node = serve(_sending(eth_getTransactionReceipt=look))
+    ledger = ledger_at(
+        node.url, relay=KeyWallet(ANVIL_KEY), timeout=20, progress=lambda *_: sleeping("before the look")
+    )
+    assert ledger.transact("anchor", ROOT, ROOT).block == HEAD and len(looks) == 3
+
+
+def test_nobody_looks_more_than_once_more(serve: Callable[..., FakeNode], clock: Clock) -> None:
+    def late(_: list[Any]) -> None:
+        clock.now += 2 * RECEIPT_SECONDS
+
+    node = serve(_sending(eth_getTransactionReceipt=late))
+    with pytest.raises(LedgerUnavailable, match="is in no block after"):
+        ledger_at(node.url, relay=KeyWallet(ANVIL_KEY), timeout=20).transact("anchor", ROOT, ROOT)
+    assert json.dumps(node.requests).count("eth_getTransactionReceipt") == 2
 
 
 def test_without_a_relay_somebody_must_pay(anvil: tuple[str, Deployment]) -> None:
