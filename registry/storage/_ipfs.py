@@ -35,6 +35,14 @@ STATUS = exceptions.StatusError
 UNREACHABLE = exceptions.ConnectionError
 
 
+class StuckError(OSError):
+    """The node took no more of a request for so many ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class SlowError(OSError):
     """The answer did not end in time."""
 
@@ -141,7 +149,10 @@ class _Watched:
     def request(self: Any, *arguments: Any, **options: Any) -> None:
         if self.sock is not None:
             _watch.get().over(self.sock)
-        super().request(*arguments, **options)  # type: ignore[misc]
+        try:
+            super().request(*arguments, **options)  # type: ignore[misc]
+        except TimeoutError:
+            raise StuckError(self.timeout) from None
 
 
 class _Plain(_Watched, HTTPConnection):

@@ -206,6 +206,10 @@ class Kubo:
         if isinstance(error, _ipfs.STATUS):
             answers = [each.response for each in wrapped if isinstance(each, requests.HTTPError)]
             return _troubles.status(self.name, answers[0].status_code if answers and answers[0] is not None else 0)
+        if stuck := [each.seconds for each in wrapped if isinstance(each, _ipfs.StuckError)]:
+            return _troubles.stuck(self.name, stuck[0])
+        if any(isinstance(each, requests.ConnectTimeout) for each in wrapped):
+            return _troubles.slow(self.name, min(_ipfs.CONNECT_SECONDS, seconds))
         if any(isinstance(each, TimeoutError | requests.Timeout | _ipfs.SlowError) for each in wrapped):
             return _troubles.slow(self.name, seconds)
         if any(isinstance(each, ssl.SSLError) for each in wrapped):

@@ -81,6 +81,11 @@ def slow(name: str, seconds: float) -> Trouble:
     return Trouble(StorageSlow(f"{name} did not answer within {seconds:g} seconds."), False)
 
 
+def stuck(name: str, seconds: float) -> Trouble:
+    """It takes no more of what is sent. Asked again: so short a stop may be one of this machine."""
+    return Trouble(StorageSlow(f"{name} took no more of what was sent within {seconds:g} seconds."), True)
+
+
 def away(name: str) -> Trouble:
     """Nobody listens at its address."""
     return Trouble(StorageDown(f"{name} cannot be reached."), True)

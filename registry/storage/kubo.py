@@ -43,10 +43,10 @@ class KuboBlocks:
     """A BlockStore on the node at ``address``: a multiaddr (/ip4/127.0.0.1/tcp/5001) or the http(s) URL of its RPC.
 
     ``basic`` (user, password) or ``bearer`` (a token) are for a node that wants them (Kubo: API.Authorizations).
-    ``seconds`` bounds each attempt of a call; a node that is away or breaks off is asked three times. ``fetch`` lets
-    ``get`` and ``pin`` have the node search the network. Many threads and processes may write at once. What ``put``
-    returned for survives the node's end; the machine's only if the node syncs (Kubo: Datastore.Spec, "sync").
-    InvalidInput for an address that is none.
+    ``seconds`` bounds each attempt of a call; a node that is away, breaks off or takes no more of what is sent is asked
+    three times. ``fetch`` lets ``get`` and ``pin`` have the node search the network. Many threads and processes may
+    write at once. What ``put`` returned for survives the node's end; the machine's only if the node syncs (Kubo:
+    Datastore.Spec, "sync"). InvalidInput for an address that is none.
     """
 
     def __init__(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ from tests.storage.kubo_node import Node
 from tests.storage.tcp_proxy import Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
+# More than the system takes for a connection that nobody reads from.
+LARGE = [noise(MAX_BLOCK_BYTES, 500 + n) for n in range(12)]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
@@ -53,6 +57,36 @@ def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: p
     with KuboBlocks(proxy.address) as store:
         store.put(blocks)
         assert store.stat().blocks >= len(blocks)
+
+
+def test_a_way_that_takes_no_more_is_told_by_its_own_limit(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 0.5)
+    proxy.narrow = 60
+    with KuboBlocks(proxy.address) as store:
+        said = str(refused(lambda: store.put(LARGE), StorageSlow))
+        assert "took no more of what was sent within 0.5 seconds" in said
+
+
+def test_who_takes_no_connection_is_told_by_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 0.5)
+    with ExitStack() as kept:
+        server = kept.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # more than wait in its queue
+            waiting = kept.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        store = kept.enter_context(KuboBlocks(f"/ip4/127.0.0.1/tcp/{server.getsockname()[1]}"))
+        assert "did not answer within 0.5 seconds" in str(refused(store.stat, StorageSlow))
+
+
+def test_a_way_that_stops_once_is_not_noticed(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 2.0)
+    proxy.narrow = 60
+    # Who waits on the first connection goes on waiting.
+    threading.Timer(1.0, setattr, (proxy, "narrow", 0)).start()
+    with KuboBlocks(proxy.address) as store:
+        store.put(LARGE)
+        assert all(store.has(each.cid) for each in LARGE)
 
 
 def test_a_batch_is_sent_in_pieces_of_known_length() -> None:
