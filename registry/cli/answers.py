@@ -135,7 +135,7 @@ def grant(
 
 
 def _keep(session: Session, done: Anchored) -> Path:
-    with noting("It was anchored, but without its evidence nobody can show it: do it again."):
+    with noting("It was anchored. If `consent status` does not list it, nobody can show it: do it again."):
         return session.home.keep(done.evidence)
 
 

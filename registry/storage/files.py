@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -113,7 +114,7 @@ def making_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_left(folder: Path) -> None:
-    """Remove what processes left that were killed while they made ``folder``; never what one that lives makes."""
+    """Remove the content that killed processes left of ``folder``; never what one that lives makes, or is another's."""
     for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
         # Where the lock is taken, one lives; what cannot be locked or seen is another user's.
         with suppress(OSError):
@@ -121,6 +122,10 @@ def remove_left(folder: Path) -> None:
 
 
 def _remove_unless_held(work: Path) -> None:
+    # In a folder that all write to, others may have put a link or files of theirs there under such a name.
+    found = work.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (os.name == "posix" and found.st_uid != os.geteuid()):
+        return
     if not ((work / _LOCK).is_file() and (work / _MADE).is_dir()):
         return
     with _lock_of(work).acquire(blocking=False):

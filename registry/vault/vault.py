@@ -2,8 +2,8 @@
 
 One file on disk, ``index``, names the newest index by its CID; everything else is blocks in the store. A change
 stores all its blocks first and moves that name last, so a crash leaves the vault as it was before. A second file,
-``old``, names the blocks of replaced indexes that the store has yet to erase. A vault that came back from words or a
-backup has a third, ``floor``: the numbers of accounts below it may all be in use.
+``old``, names the blocks of indexes that are not the newest and that the store has yet to erase. A vault that came
+back from words or a backup has a third, ``floor``: the numbers of accounts below it may all be in use.
 """
 
 from __future__ import annotations
@@ -163,10 +163,12 @@ class Vault:
         return Stream(category, epoch, identity, block.cid, number, records)
 
     def _save(self, index: Index) -> None:
-        cid = self._keep(seal_index(index, self.recipient))
-        # It holds every stream's key: what is shredded later must not live on in an index of before.
-        if replaced := self._old() | self._current():
-            replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(replaced)).encode())
+        blocks = list(seal_index(index, self.recipient))
+        # Each holds every stream's key: what is shredded later must not live on in one of before, or in one that was
+        # cut short before it had its name.
+        listed = self._old() | self._current() | {block.cid for block in blocks}
+        replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(listed)).encode())
+        cid = self._keep(blocks)
         set_index(self._directory, cid)
         self._erase()
 

@@ -62,4 +62,4 @@ def test_before_the_evidence_is_kept(asked: Consent, command: str) -> None:
     (asked.folder / "alice" / "evidence").write_text("in the way")
     answer = asked(command, asked.folder / "request.json", "--yes")
     assert answer.code == 2 and "cannot be written" in answer.err
-    assert "It was anchored, but without its evidence nobody can show it: do it again." in answer.err
+    assert "It was anchored. If `consent status` does not list it, nobody can show it: do it again." in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,18 @@ def test_what_others_call_nearly_so_stays(tmp_path: Path) -> None:
     theirs.mkdir(parents=True)
     remove_left(tmp_path / "out")
     assert left.exists() and theirs.exists()
+
+
+def test_what_another_user_put_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = killed_while_it_makes(tmp_path / "out")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    remove_left(tmp_path / "out")
+    assert left.exists()
+
+
+def test_what_a_link_leads_to_stays(tmp_path: Path) -> None:
+    left = killed_while_it_makes(tmp_path / "out")
+    elsewhere = left.parents[1].rename(tmp_path / "elsewhere")
+    (tmp_path / ".out.12345678").symlink_to(elsewhere)
+    remove_left(tmp_path / "out")
+    assert (elsewhere / "made" / left.name).exists()

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.capsules import RecordRef, StreamKey, open_head, public_key_of
-from registry.core.cids import Block, read_file
+from registry.core.cids import Block, cid_of_block, read_file
 from registry.core.errors import (
+    ConsentError,
     DamagedSeal,
     InvalidInput,
     Malformed,
@@ -242,6 +243,17 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def new_of(store: MemoryBlocks, before: set[bytes]) -> list[str]:
+    return [cid_of_block(data) for digest, data in store.kept.items() if digest not in before]
+
+
+def is_index(cid: str, vault: Vault, store: MemoryBlocks) -> bool:
+    try:
+        return open_index(cid, store, vault.identity) is not None
+    except (ConsentError, ValueError):
+        return False
+
+
 def away(_: object) -> None:
     raise StorageUnavailable("The block store does not answer.")
 
@@ -260,8 +272,8 @@ class TestCrashes:
                 add(vault, b"x" * 300_000, category)
             store.puts_left = 10**9
             assert (vault.roots(), contents(vault, store)) == (roots, before)
-            assert {p.name for p in (tmp_path / str(fails_at)).iterdir()} == {"index", "lock"}
             add(vault, b"after", category)
+            assert {p.name for p in (tmp_path / str(fails_at)).iterdir()} == {"index", "lock"}
             assert contents(vault, store)[f"{category}/1"][-1] == b"after"
 
     @pytest.mark.parametrize("fails_at", [1, 2, 3])
@@ -333,6 +345,19 @@ class TestCrashes:
             with pytest.raises(StorageUnavailable):
                 add(vault, b"3")  # its beginning erases what can be
         assert contents(vault, store) == {f"{PURCHASES}/1": [b"1"]}
+
+    def test_an_index_that_never_got_its_name_is_erased(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add(vault, b"1")
+        before = set(store.kept)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, "set_index", interrupted)
+            add(vault, b"2")
+        (unnamed,) = [cid for cid in new_of(store, before) if is_index(cid, vault, store)]
+        add(vault, b"3")
+        assert not store.has(unnamed)
+        assert contents(vault, store) == {f"{PURCHASES}/1": [b"1", b"3"]}
 
     def test_a_list_of_old_indexes_that_is_none(self, vault: Vault) -> None:
         add(vault, b"1")
