@@ -26,26 +26,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from registry.client.accepting import accept, open_data
-    from registry.client.asking import request
-    from registry.client.checking import verify
-    from registry.client.ending import revoke
-    from registry.client.granting import grant
-    from registry.client.homes import Home
-    from registry.client.parties import Network, Party
-    from registry.core.policy import Policy
+    from registry.client.accept import accept, open_data
+    from registry.client.grant import grant
+    from registry.client.home import Home
+    from registry.client.network import Network, Party
+    from registry.client.request import request
+    from registry.client.revoke import revoke
+    from registry.client.verify import verify
+    from registry.core.verify.policy import Policy
 
 _HOMES = {
-    "Home": "registry.client.homes",
-    "Network": "registry.client.parties",
-    "Party": "registry.client.parties",
-    "Policy": "registry.core.policy",
-    "accept": "registry.client.accepting",
-    "grant": "registry.client.granting",
-    "open_data": "registry.client.accepting",
-    "request": "registry.client.asking",
-    "revoke": "registry.client.ending",
-    "verify": "registry.client.checking",
+    "Home": "registry.client.home",
+    "Network": "registry.client.network",
+    "Party": "registry.client.network",
+    "Policy": "registry.core.verify.policy",
+    "accept": "registry.client.accept",
+    "grant": "registry.client.grant",
+    "open_data": "registry.client.accept",
+    "request": "registry.client.request",
+    "revoke": "registry.client.revoke",
+    "verify": "registry.client.verify",
 }
 
 __all__ = ["Home", "Network", "Party", "Policy", "accept", "grant", "open_data", "request", "revoke", "verify"]

@@ -18,7 +18,7 @@ from registry.core.errors import InvalidInput
 from scripts import bench
 from scripts.benchmarks.figures import NEXT_FORK, Figure, best_of
 from scripts.benchmarks.page import machine, number, page
-from tests.tools import tool
+from tests.support.tools import tool
 
 MODULES = sorted((bench.ROOT / "scripts" / "benchmarks").glob("*.py"))
 FIGURE = {"subject": "gas", "name": "anchor", "value": 46189, "unit": "gas", "goal": "<= 46300", "holds": True}

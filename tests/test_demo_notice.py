@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from registry.core import codec
-from registry.core.notices import notice_digest, parse_notice
-from registry.core.rendering import fits, render
+from registry.core.notices.document import notice_digest, parse_notice
+from registry.core.notices.rendering import fits, render
 from registry.core.scalars import ZERO_WORD
-from registry.core.statements import Grant, Refusal
+from registry.core.statements.messages import Grant, Refusal
 
 DATA = files("registry") / "data"
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from registry.cli.running import program
+from registry.cli.main import program
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "readme.py"
@@ -45,7 +45,7 @@ def test_links_lead_somewhere(document: str) -> None:
 
 
 def test_the_formats_page_has_the_statement_types_to_the_letter() -> None:
-    from registry.core.statements import TYPES
+    from registry.core.statements.messages import TYPES
 
     page = (ROOT / "docs" / "formats.md").read_text()
     for type_string in TYPES.values():

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from registry.core.scalars import ZERO_WORD
-from registry.core.statements import TYPES, fields_of
+from registry.core.statements.messages import TYPES, fields_of
 from scripts import make_descriptors
 from scripts.make_descriptors import (
     HIDDEN,

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from registry.client.networks import NAMES, settings_of
-from registry.ledger._sites import DEPLOYER, DEPLOYER_CODE
+from registry.client.network_config import NAMES, settings_of
 from registry.ledger.artifacts import EVM_VERSIONS
 from registry.ledger.base import read_deployment
-from registry.ledger.deploying import addresses, deploy
+from registry.ledger.contract_addresses import DEPLOYER, DEPLOYER_CODE
+from registry.ledger.deploy import addresses, deploy
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
-from tests.ledger.levers import ANVIL_KEY, GETH_PAYER, asker, start_anvil, start_geth, stop
-from tests.tools import tool
+from tests.support.levers import ANVIL_KEY, GETH_PAYER, asker, start_anvil, start_geth, stop
+from tests.support.tools import tool
 
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "networks.md").read_text()

@@ -13,7 +13,7 @@ import pytest
 
 from registry.devnet import programs
 from scripts import tools
-from tests import tools as tests_tools
+from tests.support import tools as tests_tools
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 def main() -> None:
     """Entry point of ``consent``."""
     sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
-    from registry.cli.running import run_process
+    from registry.cli.main import run_process
 
     sys.exit(_flushed(run_process(sys.argv[1:])))
 

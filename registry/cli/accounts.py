@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from registry.cli.session import Session
+from registry.cli.context import Session
 from registry.cli.wallets import is_named, named_party, party, refuse_wallets, say_payer
 from registry.core.errors import InvalidInput, StorageUnavailable
 
 if TYPE_CHECKING:
     from registry.client.accounts import Known
-    from registry.client.parties import Party
-    from registry.core.evidence import Evidence
+    from registry.client.network import Party
+    from registry.core.evidence.file import Evidence
     from registry.wallets.base import Wallet
 
 Account = Annotated[

@@ -9,8 +9,8 @@ import typer
 
 from registry.cli.accounts import party_for, say_account
 from registry.cli.app import BRANDS, PEOPLE, Depth, Key, Sender, Yes, app, command
-from registry.cli.output import table
-from registry.cli.session import Session, ask_yes, noting
+from registry.cli.context import Session, ask_yes, noting
+from registry.cli.receipts import receipt_json, receipt_rows
 from registry.cli.wallets import (
     Contract,
     Wallets,
@@ -21,16 +21,17 @@ from registry.cli.wallets import (
     say_payer,
     show,
 )
-from registry.cli.words import evidence_rows, proposal_lines, receipt_json, receipt_rows, terms
-from registry.core.times import moment
+from registry.core.times import format_utc
+from registry.present.text import table
+from registry.present.wording import answer_lines, evidence_rows, terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.client.granting import Proposal
-    from registry.client.parties import Party
-    from registry.client.signing import Anchored
-    from registry.core.evidence import Evidence
+    from registry.client.grant import Proposal
+    from registry.client.network import Party
+    from registry.client.sign import Anchored
+    from registry.core.evidence.file import Evidence
     from registry.ledger.base import Receipt
 
 Purposes = Annotated[
@@ -64,12 +65,12 @@ def request(
 
     Writes a signed request with its notice, to be carried to people by any means.
     """
-    from registry.client.asking import check_notice
-    from registry.client.asking import request as ask
-    from registry.client.homes import read_bounded
-    from registry.core.evidence import write_evidence
-    from registry.core.notices import MAX_NOTICE
-    from registry.storage.files import replace_file
+    from registry.client.home import read_bounded
+    from registry.client.request import check_notice
+    from registry.client.request import request as ask
+    from registry.core.evidence.file import write_evidence
+    from registry.core.notices.document import MAX_NOTICE
+    from registry.fs.files import replace_file
 
     document = read_bounded(notice, MAX_NOTICE)
     party = named_party(session, check_notice(document).controller.account)
@@ -81,7 +82,7 @@ def request(
     message: Any = evidence.statement.message
     figures = {"file": str(out), "bytes": len(raw), "purposes": message.purposes, "data": message.data}
     rows = [("Request", out), ("What for", terms(message.purposes)), ("Which data", terms(message.data))]
-    rows.append(("Answer by", moment(message.expires_at)))
+    rows.append(("Answer by", format_utc(message.expires_at)))
     session.out.result(figures | {"expiresAt": message.expires_at}, table(rows))
 
 
@@ -110,8 +111,8 @@ def grant(
     Checks the request, shows it in words, asks you, then seals your data to the brand, signs, anchors and writes the
     evidence file that you hand over.
     """
-    from registry.client.granting import grant as allow
-    from registry.core.evidence import parse_evidence
+    from registry.client.grant import grant as allow
+    from registry.core.evidence.file import parse_evidence
 
     asked = _request_bytes(request)
     old = None if supersedes is None else parse_evidence(session.home.find(supersedes))
@@ -141,7 +142,7 @@ def _keep(session: Session, done: Anchored) -> Path:
 
 def _end(session: Session, party: Party, old: Evidence, new: Path) -> Receipt:
     """End the grant that was replaced; where that fails, the new one stands all the same and the person is told."""
-    from registry.client.ending import revoke
+    from registry.client.revoke import revoke
     from registry.core.scalars import to_hex
 
     left = f"The new grant stands ({new}), but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
@@ -162,8 +163,8 @@ def refuse(
     yes: Yes = False,
 ) -> None:
     """Say no, and be able to prove that you did."""
-    from registry.client.granting import refuse as decline
-    from registry.core.evidence import parse_evidence
+    from registry.client.grant import refuse as decline
+    from registry.core.evidence.file import parse_evidence
 
     asked = _request_bytes(request)
     party = party_for(session, parse_evidence(asked))
@@ -187,7 +188,7 @@ def accept(
 
     Verifies it first, then signs and writes the completed file: both sides hold the same bytes.
     """
-    from registry.client.accepting import accept as countersign
+    from registry.client.accept import accept as countersign
 
     raw, evidence = _evidence(session, file)
     party = named_party(session, evidence.statement.message.controller)
@@ -211,7 +212,7 @@ def open_(
 
     Verifies the grant first: what is revoked or expired is not opened. All files are written, or none.
     """
-    from registry.client.accepting import open_data
+    from registry.client.accept import open_data
 
     raw, evidence = _evidence(session, file)
     party = reading_party(session, evidence.statement.message.controller)
@@ -223,7 +224,7 @@ def open_(
 
 def _evidence(session: Session, file: str) -> tuple[bytes, Evidence]:
     """The file's bytes, and the evidence that they are: said before a passphrase is asked for."""
-    from registry.core.evidence import parse_evidence
+    from registry.core.evidence.file import parse_evidence
 
     raw = session.home.find(file)
     return raw, parse_evidence(raw)
@@ -231,9 +232,9 @@ def _evidence(session: Session, file: str) -> tuple[bytes, Evidence]:
 
 def _show_grant(session: Session, grant: Evidence, party: Party) -> None:
     """What is counter-signed: a wallet sees no more than the grant's hash, and a person may have to answer it."""
-    from registry.client.showing import acceptance_words
+    from registry.present.summary import summary_of_acceptance
 
-    show(session, acceptance_words(grant, party.sender.address if party.sender else ""))
+    show(session, summary_of_acceptance(grant, party.sender.address if party.sender else ""))
     asks = any(not name.startswith("key:") for name in named(session))
     if asks and not is_asked_on_page(session, party.wallet):
         for line in table(evidence_rows(grant)):
@@ -241,8 +242,8 @@ def _show_grant(session: Session, grant: Evidence, party: Party) -> None:
 
 
 def _request_bytes(file: Path) -> bytes:
-    from registry.client.homes import read_bounded
-    from registry.core.evidence import MAX_EVIDENCE, parse_evidence
+    from registry.client.home import read_bounded
+    from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
 
     raw = read_bounded(file, MAX_EVIDENCE)
     parse_evidence(raw)
@@ -251,10 +252,9 @@ def _request_bytes(file: Path) -> bytes:
 
 def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], bool]:
     """Show the proposal, then ask: on the wallet's page, or on stderr, so that stdout holds the result alone."""
-    from registry.client.showing import proposal_words
 
     def confirm(proposal: Proposal) -> bool:
-        show(session, proposal_words(proposal, party.sender.address if party.sender else ""))
+        show(session, proposal.summary(party.sender.address if party.sender else ""))
         with session.out.paused():
             if on_page := is_asked_on_page(session, party.wallet):
                 session.say_place()
@@ -270,7 +270,7 @@ def _confirm(session: Session, yes: bool, party: Party) -> Callable[[Proposal], 
 
 
 def _show(session: Session, proposal: Proposal) -> None:
-    for line in proposal_lines(proposal):
+    for line in answer_lines(proposal.message, proposal.notice, proposal.language, proposal.capsule):
         session.out.note(line)
     session.out.note("")
     if session.place is not None:

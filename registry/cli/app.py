@@ -9,9 +9,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from registry.cli.help import PANELS, Command, Group
-from registry.cli.output import Output
-from registry.cli.session import Session
+from registry.cli.context import Session
+from registry.cli.ui.help import PANELS, Command, Group
+from registry.cli.ui.output import Output
 from registry.core.errors import InvalidInput
 
 START, PEOPLE, BRANDS, ANYBODY, YOURS = PANELS

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry.cli.app import YOURS, app, command
-from registry.cli.output import Line, table
-from registry.cli.session import Session
+from registry.cli.context import Session
 from registry.core.errors import ConsentError
+from registry.present.text import Line, table
 
 if TYPE_CHECKING:
     from registry.wallets.keyfiles import KeyInfo

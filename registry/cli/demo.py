@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from registry.cli.app import STANDS_ALONE, START, app, command
-from registry.cli.output import Line, table
-from registry.cli.session import Session
+from registry.cli.context import Session
 from registry.core.errors import InvalidInput
+from registry.present.text import Line, table
 
 if TYPE_CHECKING:
-    from registry.cli.story import Step, Story
-    from registry.client.parties import Network
+    from registry.client.network import Network
+    from registry.demo.scenario import Step, Story
 
 
 class Place(NamedTuple):
@@ -57,7 +57,7 @@ def demo(
     that runs, or on one that is started for it. The steps are parties, sealed, asked, granted, verified, accepted,
     opened, attempted, revoked and checked.
     """
-    from registry.cli.story import STEPS, Story
+    from registry.demo.scenario import STEPS, Story
 
     names = [step.name for step in STEPS]
     if until is not None and until not in names:
@@ -102,18 +102,19 @@ def _place(session: Session, folder: Path, named: str | None) -> Iterator[Place]
 
 
 def _embedded(session: Session, path: Path) -> Place:
-    from registry.client.parties import Network
+    from registry.client.network import Network
     from registry.ledger.embedded import EmbeddedLedger
-    from registry.storage.blocks import SqliteBlocks
+    from registry.storage.sqlite_store import SqliteBlocks
+    from registry.wallets.relay import relay_key
 
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with session.out.working("making a chain"):
-        ledger = EmbeddedLedger(path)
+        ledger = EmbeddedLedger(path, relay_key)
     return Place(Network(ledger, SqliteBlocks(path / "blocks.sqlite")), path)
 
 
 def _shared(path: Path) -> Place:
-    from registry.client.networks import open_network
+    from registry.client.network_config import open_network
 
     if not (path / "deployment.json").exists():
         advice = "Name the folder of one, or `devnet`."
@@ -125,7 +126,7 @@ def _shared(path: Path) -> Place:
 def _own_devnet(session: Session, path: Path) -> Iterator[Place]:
     """For as long as the story takes; on any free ports, because nobody else has to find it."""
     from registry.cli.devnet import running
-    from registry.client.networks import open_network
+    from registry.client.network_config import open_network
     from registry.devnet.devnet import Ports, Stop
     from registry.devnet.folders import Folder
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.cli.app import START, Depth, Sender, Yes, app, command
-from registry.cli.output import Row, table
-from registry.cli.session import Session, ask_yes
+from registry.cli.context import Session, ask_yes
 from registry.core.errors import InvalidInput, Rejected
+from registry.present.text import Row, table
 
 if TYPE_CHECKING:
-    from registry.client.homes import Home
+    from registry.client.home import Home
     from registry.ledger.base import Deployment
-    from registry.ledger.deploying import Plan
+    from registry.ledger.deploy import Plan
 
 _COIN, _GWEI = 10**18, 10**9
 _EXAMPLE = "consent deploy --rpc-url http://127.0.0.1:8545 --network ~/mynet --sender main"
@@ -52,10 +52,10 @@ def deploy(
 
 def _found(session: Session, url: str) -> Deployment:
     """The deployment that the folder names, if it is on the chain that the node shows."""
-    from registry.client.networks import read_settings, write_settings
+    from registry.client.network_config import read_settings, write_settings
     from registry.ledger.base import read_deployment
-    from registry.ledger.deploying import check_deployment
-    from registry.ledger.probing import probe
+    from registry.ledger.deploy import check_deployment
+    from registry.ledger.node_info import probe
 
     folder = session.network_path
     known = read_deployment(folder / "deployment.json")
@@ -72,8 +72,8 @@ def _found(session: Session, url: str) -> Deployment:
 
 
 def _deployed(session: Session, url: str, evm: str | None, yes: bool) -> tuple[Plan, Deployment]:
-    from registry.ledger.deploying import deploy as carry_out
-    from registry.ledger.deploying import survey
+    from registry.ledger.deploy import deploy as carry_out
+    from registry.ledger.deploy import survey
     from registry.ledger.rpc import DEFAULT_MAX_FEE
     from registry.wallets import keyfiles
 
@@ -104,7 +104,7 @@ def _deployed(session: Session, url: str, evm: str | None, yes: bool) -> tuple[P
 
 
 def _plan_rows(plan: Plan, url: str, payer: str) -> list[Row]:
-    from registry.ledger.probing import name_of
+    from registry.ledger.node_info import name_of
 
     places: list[Row] = [
         (contract, f"{site.address}, {'there already' if site.stands else 'to be created'}")
@@ -132,9 +132,9 @@ def _check_balance(plan: Plan) -> None:
 
 def _write(session: Session, folder: Path, url: str, deployment: Deployment) -> None:
     """``deployment.json`` comes last: a folder that has it is whole."""
-    from registry.client.networks import write_settings
+    from registry.client.network_config import write_settings
     from registry.ledger.base import write_deployment
-    from registry.ledger.probing import name_of
+    from registry.ledger.node_info import name_of
 
     write_settings(folder, rpc_url=url)
     write_deployment(folder / "deployment.json", deployment)
@@ -147,7 +147,7 @@ def _write(session: Session, folder: Path, url: str, deployment: Deployment) -> 
 
 def _say(session: Session, deployment: Deployment, created: list[str]) -> None:
     from registry.ledger.artifacts import EVM_VERSIONS
-    from registry.ledger.deploying import addresses
+    from registry.ledger.contract_addresses import addresses
 
     everywhere = (deployment.registry, deployment.verifier) in map(addresses, EVM_VERSIONS)
     folder = session.network_path

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.cli.app import STANDS_ALONE, START, command, open_group
-from registry.cli.exits import NO, UNKNOWN
-from registry.cli.output import YES, Line, Row, table
-from registry.cli.session import Session
+from registry.cli.context import Session
+from registry.cli.exit_codes import NO, UNKNOWN
 from registry.core.errors import InvalidInput
+from registry.core.times import format_utc
+from registry.present.text import YES, Line, Row, table
 
 if TYPE_CHECKING:
     from registry.devnet.devnet import Devnet, Ports, Stop
@@ -101,7 +102,7 @@ def running(session: Session, folder: Folder, ports: Ports, stop: Stop, *, fresh
 
 
 def _watch(session: Session, net: Devnet, stop: Stop) -> None:
-    from registry.cli.live import viewing
+    from registry.cli.ui.live import viewing
     from registry.devnet.devnet import LOOK_SECONDS
 
     with viewing(session.out) as view:
@@ -211,9 +212,8 @@ def status(session: Session, directory: Dir = None) -> None:
 
 
 def _show_status(session: Session, folder: Folder, found: Running) -> None:
-    from registry.cli.live import counted
-    from registry.client.networks import open_network
-    from registry.core.times import moment
+    from registry.cli.ui.live import counted
+    from registry.client.network_config import open_network
     from registry.devnet.devnet import quick_store
     from registry.devnet.watching import Watcher
     from registry.ledger.anvil import Anvil
@@ -235,7 +235,7 @@ def _show_status(session: Session, folder: Folder, found: Running) -> None:
         "pinnedBlocks": watcher.pins.blocks,
         "pinnedBytes": watcher.pins.bytes,
     }
-    rows: list[Row] = [("Runs", f"since {moment(found.since)}, process {found.process.pid}")]
+    rows: list[Row] = [("Runs", f"since {format_utc(found.since)}, process {found.process.pid}")]
     rows += [("Ethereum", found.rpc_url), ("IPFS", f"{found.ipfs}, gateway {found.gateway}")]
     rows += [("Folder", folder.path), *((name.capitalize(), number) for name, number in counted(watcher))]
     rows += [("Bytes", f"{watcher.pins.bytes:,}")]

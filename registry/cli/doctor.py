@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import typer
 
 from registry.cli.app import START, app, command
-from registry.cli.checks import CHECKS, MISSING, OK, Check, answers
-from registry.cli.exits import USAGE
-from registry.cli.output import NAME, NO, YES, Line
-from registry.cli.session import Session
+from registry.cli.context import Session
+from registry.cli.diagnostics import CHECKS, MISSING, OK, Check, answers
+from registry.cli.exit_codes import USAGE
+from registry.present.text import NAME, NO, YES, Line
 
 _STYLES = {OK: YES, MISSING: NAME}
 _STATE_WIDTH = 9

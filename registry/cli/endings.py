@@ -9,14 +9,14 @@ import typer
 
 from registry.cli.accounts import Account, Signer, party_of, signers
 from registry.cli.app import PEOPLE, Depth, Key, Sender, Yes, app, command
-from registry.cli.output import table
-from registry.cli.session import Session, ask_yes, noting
+from registry.cli.context import Session, ask_yes, noting
+from registry.cli.receipts import receipt_json, receipt_rows
 from registry.cli.wallets import Contract, Wallets, is_asked_on_page, say_payer, show
-from registry.cli.words import receipt_json, receipt_rows
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
+from registry.present.text import table
 
 if TYPE_CHECKING:
-    from registry.client.parties import Party
+    from registry.client.network import Party
     from registry.ledger.base import Receipt
 
 
@@ -38,22 +38,22 @@ def revoke(
 
     In private by default: the chain learns neither who nor what, and nobody needs to agree.
     """
-    from registry.client import ending
-    from registry.client.showing import ending_words
-    from registry.core.evidence import parse_evidence
+    from registry.client import revoke
+    from registry.core.evidence.file import parse_evidence
+    from registry.present.summary import summary_of_ending
 
     evidence = parse_evidence(session.home.find(file))
     party, kept = party_of(session, evidence, signs=openly), session.home.digests()
-    ending.check_subject(party, evidence, kept)
+    revoke.check_subject(party, evidence, kept)
     session.say_place()
-    show(session, ending_words("Revoke", evidence))
+    show(session, summary_of_ending("Revoke", evidence))
     if openly:
         said = f"Openly: the address {party.address} will be seen on the chain, for ever, as having revoked."
         _warn(session, [party], said, yes)
     elif party.sender is not None:
         say_payer(session, party)
         _agree(yes)
-    end = ending.revoke_openly if openly else ending.revoke
+    end = revoke.revoke_openly if openly else revoke.revoke
     with session.out.working("revoking"):
         receipt = end(party, evidence, kept)
     message: Any = evidence.statement.message
@@ -76,11 +76,11 @@ def revoke_all(
     All accounts of your seed, one transaction each, or the one that --account names; with --wallet, that wallet's
     account alone. The addresses will be seen on the chain; you are asked first.
     """
-    from registry.client.showing import ending_words
+    from registry.present.summary import summary_of_ending
 
     found = signers(session, account)
     session.say_place()
-    show(session, ending_words("RevokeAll"))
+    show(session, summary_of_ending("RevokeAll"))
     _warn_of_all(session, found, yes)
     ended, failed = _revoke_all(session, found)
     if ended:
@@ -94,14 +94,14 @@ def revoke_all(
 
 def _revoke_all(session: Session, found: list[Signer]) -> tuple[list[tuple[Signer, Receipt]], list[ConsentError]]:
     """Whose all has ended, and what kept the others: one that fails does not keep the rest."""
-    from registry.client import ending
+    from registry.client import revoke
 
     ended, failed = [], []
     for signer in found:
         address = signer.party.address
         try:
             with session.out.working(f"revoking all of {address}"):
-                ended.append((signer, ending.revoke_all(signer.party)))
+                ended.append((signer, revoke.revoke_all(signer.party)))
         except ConsentError as error:
             # What cannot be checked may have been sent.
             what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
@@ -140,19 +140,19 @@ def retire(
     There is no way back, and the account's address will be seen on the chain; you are asked first. What you grant
     afterwards to the brand of an account of your seed is signed by a new one.
     """
-    from registry.client import ending
-    from registry.client.showing import ending_words
+    from registry.client import revoke
+    from registry.present.summary import summary_of_ending
 
     found = signers(session, account)
     if len(found) > 1:
         raise InvalidInput(f"{len(found)} accounts are meant, and one is retired at a time", _ONE)
     party = found[0].party
     session.say_place()
-    show(session, ending_words("Retire"))
+    show(session, summary_of_ending("Retire"))
     said = f"Openly: the address {party.address} will be seen on the chain and can never sign again."
     _warn(session, [party], said, yes)
     with session.out.working("retiring"):
-        receipt = ending.retire(party)
+        receipt = revoke.retire(party)
     _finish(session, party, receipt, ("Retired", f"{party.address} is never believed again"), None)
 
 
@@ -200,7 +200,7 @@ def _renewed_row(renewed: list[str]) -> list[tuple[str, Any]]:
 
 def _renew(session: Session, party: Party, categories: Collection[str] | None) -> list[str]:
     """New stream keys; the consent has ended already, so what fails here is said, not raised."""
-    from registry.client.ending import renew_streams
+    from registry.client.revoke import renew_streams
 
     try:
         with noting("It has ended, but the vault's keys may not be renewed."):

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from registry.cli.app import START, YOURS, app, command
-from registry.cli.output import table
-from registry.cli.seedwords import ReadFrom, WriteTo, at_terminal, read_words, show_words, write_words
-from registry.cli.session import Session
+from registry.cli.context import Session
+from registry.cli.ui.mnemonic import ReadFrom, WriteTo, at_terminal, read_words, show_words, write_words
 from registry.core.errors import InvalidInput, WrongPassphrase
+from registry.present.text import table
 
 
 @command(app, "init", "consent init --home ~/alice", panel=START)
@@ -28,8 +28,8 @@ def init(
     It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
     them asked back. Says what to back up.
     """
-    from registry.core.recipients import recipient_of
-    from registry.core.seeds import owner_identity
+    from registry.core.age.recipients import recipient_of
+    from registry.core.crypto.seeds import owner_identity
 
     home = session.home
     if home.exists:
@@ -95,7 +95,7 @@ def backup(
 
     Keys, seed, evidence and the vault's blocks, as an age file under a passphrase: age and tar open it too.
     """
-    from registry.client.backups import back_up
+    from registry.client.backup import back_up
 
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
@@ -118,12 +118,12 @@ def restore(
 
     Into a folder that does not exist yet; all of it or nothing.
     """
-    from registry.client.backups import Saved, bring_back
+    from registry.client.backup import Saved, restore
 
     def opener(phrase: str) -> Saved:
         if not phrase:
             raise WrongPassphrase("no backup has an empty passphrase")
-        return bring_back(file, session.home, session.network.store, phrase)
+        return restore(file, session.home, session.network.store, phrase)
 
     file.open("rb").close()  # a wrong path is said before a passphrase is asked for
     saved = session.unlock(opener)

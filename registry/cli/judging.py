@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from registry.cli.app import ANYBODY, YOURS, app, command, group
-from registry.cli.exits import NO, error_document
-from registry.cli.output import NAME, Line, table
-from registry.cli.output import NO as RED
-from registry.cli.session import Session
+from registry.cli.context import Session
+from registry.cli.exit_codes import NO, error_document
 from registry.cli.wallets import typed_address
-from registry.cli.words import evidence_rows, verified_json, verified_lines
 from registry.core.errors import InvalidInput, Malformed, NotConsented
-from registry.core.times import moment
+from registry.core.times import format_utc
+from registry.present.text import NAME, Line, table
+from registry.present.text import NO as RED
+from registry.present.wording import evidence_rows, verified_json, verified_lines
 
 if TYPE_CHECKING:
-    from registry.client.parties import Network
-    from registry.core.evidence import Evidence
-    from registry.core.policy import Policy
-    from registry.core.verifier import VerifiedStatement
+    from registry.client.network import Network
+    from registry.core.evidence.file import Evidence
+    from registry.core.verify.judge import VerifiedStatement
+    from registry.core.verify.policy import Policy
 
 evidence = group(
     "evidence", "Evidence files: what they say, and their one spelling.", ANYBODY, "consent evidence show grant.json"
@@ -69,8 +69,8 @@ def verify(
     Reads the chain that is configured, never the one that the file names. What you do not ask is reported as "not
     asked", never implied.
     """
-    from registry.client.checking import verify as check
-    from registry.core.evidence import parse_evidence
+    from registry.client.verify import verify as check
+    from registry.core.evidence.file import parse_evidence
 
     moment_asked = None if at is None else parse_time(at)
     raw = session.home.find(file)
@@ -100,13 +100,13 @@ def verify(
 @command(app, "status", "consent status", panel=YOURS)
 def status(session: Session) -> None:
     """Every consent that is kept here, and whether it holds now."""
-    from registry.client.checking import survey
+    from registry.client.verify import verify_many
 
     kept = [found for _, found in session.home.kept()]
     network = session.network
     with session.out.working("reading the chain"):
         head = network.ledger.head()
-        judged = survey(network, kept)
+        judged = verify_many(network, kept)
     document = {
         "home": str(session.home.path),
         "network": str(session.network_path),
@@ -119,7 +119,7 @@ def status(session: Session) -> None:
         ("Home", session.home.path),
         ("Network", session.network_path),
         ("Registry", f"{document['registry']} on chain {document['chainId']}"),
-        ("Head", f"block {head.number}, {moment(head.time)}"),
+        ("Head", f"block {head.number}, {format_utc(head.time)}"),
     ]
     lines: list[str | Line] = [*table(rows), ""]
     lines += [_state_line(e, answer) for e, answer in zip(kept, judged, strict=True)] or [
@@ -141,7 +141,7 @@ def show(
 
     Nothing of it is checked against the chain: that is `consent verify`.
     """
-    from registry.core.evidence import parse_evidence
+    from registry.core.evidence.file import parse_evidence
 
     raw = session.home.find(file)
     found = parse_evidence(raw)
@@ -153,8 +153,8 @@ def show(
 
 
 def _write_page(session: Session, found: Evidence, raw: bytes, file: Path, language: str) -> None:
-    from registry.cli.pages import evidence_page
-    from registry.storage.files import replace_file
+    from registry.fs.files import replace_file
+    from registry.present.evidence_html import evidence_page
 
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a page never replaces another.")
@@ -175,8 +175,8 @@ def canonical(
 
     White space and order are put right; a changed value stays changed, and its signature stays wrong.
     """
-    from registry.core.evidence import canonical_evidence
-    from registry.storage.files import replace_file
+    from registry.core.evidence.file import canonical_evidence
+    from registry.fs.files import replace_file
 
     raw = canonical_evidence(session.home.find(file))
     if out is None:
@@ -262,6 +262,6 @@ def _state_line(evidence: Evidence, answer: VerifiedStatement | NotConsented) ->
 def _state(message: Any, answer: VerifiedStatement | NotConsented) -> str:
     if isinstance(answer, NotConsented):
         return f"{type(answer).__name__}: {answer}"
-    until = f", until {moment(message.expires_at)}" if hasattr(message, "expires_at") else ""
+    until = f", until {format_utc(message.expires_at)}" if hasattr(message, "expires_at") else ""
     accepted = ", accepted" if answer.acceptance == "verified" else ""
     return f"holds{until}{accepted}"

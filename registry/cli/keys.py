@@ -10,10 +10,10 @@ import typer
 
 from registry.cli.accounts import brand_names
 from registry.cli.app import YOURS, command, group
-from registry.cli.output import table
-from registry.cli.seedwords import WriteTo, at_terminal, show_words, write_words
-from registry.cli.session import Session, ask_secret
+from registry.cli.context import Session, ask_secret
+from registry.cli.ui.mnemonic import WriteTo, at_terminal, show_words, write_words
 from registry.core.errors import InvalidInput
+from registry.present.text import table
 
 if TYPE_CHECKING:
     from registry.client.accounts import Known

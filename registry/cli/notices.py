@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from registry.cli.app import BRANDS, Key, command, group
-from registry.cli.output import YES, Line, table
-from registry.cli.session import Session
+from registry.cli.context import Session
 from registry.cli.wallets import typed_address
-from registry.cli.words import notice_lines
 from registry.core.errors import InvalidInput, Malformed
+from registry.present.text import YES, Line, table
+from registry.present.wording import notice_lines
 
 notice = group(
     "notice", "What people are shown before they sign.", BRANDS, "consent notice new draft.json --out notice.json"
@@ -37,12 +37,12 @@ def new(
 
     Fills in the brand's account and recipient, checks all of it and writes its one canonical form.
     """
-    from registry.client.asking import check_notice
+    from registry.client.request import check_notice
     from registry.core import codec
-    from registry.core.cids import cid_of_block
-    from registry.core.recipients import recipient_of
-    from registry.core.seeds import owner_identity
-    from registry.storage.files import replace_file
+    from registry.core.age.recipients import recipient_of
+    from registry.core.crypto.seeds import owner_identity
+    from registry.core.ipld.cid import cid_of_block
+    from registry.fs.files import replace_file
 
     document = _draft(draft)
     controller = document.setdefault("controller", {})
@@ -60,8 +60,8 @@ def new(
 @command(notice, "check", "consent notice check notice.json")
 def check(session: Session, file: File) -> None:
     """Is it a notice that people's wallets will accept?"""
-    from registry.client.asking import check_notice
-    from registry.core.cids import cid_of_block
+    from registry.client.request import check_notice
+    from registry.core.ipld.cid import cid_of_block
 
     raw = _read(file)
     with _advising():
@@ -77,7 +77,7 @@ def publish(session: Session, file: File) -> None:
 
     Notices are public; what people answer is not.
     """
-    from registry.client.asking import check_notice, publish_notice
+    from registry.client.request import check_notice, publish_notice
 
     raw = _read(file)
     with _advising():
@@ -93,8 +93,8 @@ def show(
     language: Annotated[str | None, typer.Option(metavar="TAG", help="One of the notice's languages, as en.")] = None,
 ) -> None:
     """A notice in words."""
-    from registry.core.cids import cid_of_block
-    from registry.core.notices import parse_notice
+    from registry.core.ipld.cid import cid_of_block
+    from registry.core.notices.document import parse_notice
 
     raw = _read(file)
     with _advising():
@@ -115,15 +115,15 @@ def _advising() -> Iterator[None]:
 
 
 def _read(file: Path) -> bytes:
-    from registry.client.homes import read_bounded
-    from registry.core.notices import MAX_NOTICE
+    from registry.client.home import read_bounded
+    from registry.core.notices.document import MAX_NOTICE
 
     return read_bounded(file, MAX_NOTICE)
 
 
 def _draft(file: Path) -> dict[str, Any]:
     from registry.core import codec
-    from registry.core.notices import MAX_NOTICE
+    from registry.core.notices.document import MAX_NOTICE
 
     with _advising():
         document = json.loads(codec.canonical(_read(file), MAX_NOTICE))

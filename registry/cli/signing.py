@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from registry.cli.app import ANYBODY, PEOPLE, Key, Yes, app, command
-from registry.cli.exits import UNKNOWN
-from registry.cli.output import YES, Line, table
-from registry.cli.session import Session, ask_yes
+from registry.cli.context import Session, ask_yes
+from registry.cli.exit_codes import UNKNOWN
 from registry.cli.wallets import Contract, Wallets, chosen, is_asked_on_page, key_wallet, show
-from registry.cli.words import terms
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
-from registry.core.times import moment
+from registry.core.times import format_utc
+from registry.present.text import YES, Line, table
+from registry.present.wording import terms
 
 if TYPE_CHECKING:
-    from registry.client.parties import Network
-    from registry.core.statements import Domain, Message
+    from registry.client.network import Network
+    from registry.core.statements.messages import Domain, Message
 
 _ONE_STATEMENT = "Give the EIP-712 typed data of one statement, as `eth_signTypedData_v4` takes it."
 _SIGNATURE = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,8192}")
@@ -55,10 +55,10 @@ def sign(
     """
     from msgspec.structs import replace
 
-    from registry.client.signing import is_signed_by
+    from registry.client.sign import is_signed_by
     from registry.core.scalars import to_hex
-    from registry.core.typeddata import digest, typed_data
-    from registry.wallets.words import words_in
+    from registry.core.statements.typed_data import digest, typed_data
+    from registry.present.summary import summary_of_typed_data
 
     domain, message = _typed_data(_read(session, file))
     _refuse(message)
@@ -67,7 +67,7 @@ def sign(
     wallet = chosen(session, _author(message), domain.chain_id) or key_wallet(session)
     _show(session, domain, message, wallet.address)
     if session.pages:
-        show(session, replace(words_in(typed_data(domain, message)), loose=True))
+        show(session, replace(summary_of_typed_data(typed_data(domain, message)), signature_only=True))
     if not (yes or is_asked_on_page(session, wallet) or ask_yes("Sign it?")):
         raise Rejected("you said no")
     signed = wallet.sign_typed_data(typed_data(domain, message))
@@ -95,12 +95,12 @@ def signer(
     Yes (exit 0) if it was the author that the statement names. No chain is asked: another key's signature may be one
     that the author's contract accepts, and whether a consent holds is for `consent verify`.
     """
-    from registry.core.recovery import recover
+    from registry.core.crypto.signatures import recover_address
     from registry.core.scalars import checksum, to_hex
-    from registry.core.verifier import advice_on
+    from registry.core.verify.judge import advice_on
 
     signed = _signed(_read(session, file), signature)
-    found = recover(signed.digest, signed.signature)
+    found = recover_address(signed.digest, signed.signature)
     if found is None:
         why = "it is no plain signature; only the chain can tell whether a contract accepts it (ERC-1271)"
         raise LedgerUnavailable(why, advice_on(signed.signature) or "Check the evidence with `consent verify`.")
@@ -115,7 +115,7 @@ def signer(
 
 def _read(session: Session, file: str) -> Any:
     from registry.core.codec import canonical
-    from registry.core.evidence import MAX_EVIDENCE
+    from registry.core.evidence.file import MAX_EVIDENCE
 
     try:
         # Of a member that stands twice, what is shown might not be what another tool reads.
@@ -125,8 +125,8 @@ def _read(session: Session, file: str) -> Any:
 
 
 def _typed_data(document: Any) -> tuple[Domain, Message]:
-    from registry.core.statements import domain_of
-    from registry.core.typeddata import parse_typed_data
+    from registry.core.statements.messages import domain_of
+    from registry.core.statements.typed_data import parse_typed_data
 
     try:
         domain, message = parse_typed_data(document)
@@ -139,9 +139,9 @@ def _typed_data(document: Any) -> tuple[Domain, Message]:
 
 def _signed(document: Any, signature: str | None) -> _Signed:
     from registry.core.codec import dump
-    from registry.core.evidence import parse_evidence
+    from registry.core.evidence.file import parse_evidence
     from registry.core.scalars import unhex
-    from registry.core.typeddata import digest
+    from registry.core.statements.typed_data import digest
 
     if isinstance(document, dict) and document.get("type") == "ConsentEvidence":
         if signature is not None:
@@ -160,12 +160,12 @@ def _author(message: Any) -> str:
 
 def _refuse(message: Message) -> None:
     """What no wallet of ours signs: a date that lies ahead, and words that nobody defined."""
-    from registry.client.vocabulary import check_known
     from registry.core.scalars import CLOCK_SKEW
+    from registry.present.vocabulary import check_known
 
     dated = getattr(message, "issued_at", getattr(message, "issued_until", 0))
     if dated > time.time() + CLOCK_SKEW:
-        raise InvalidInput(f"it is dated {moment(dated)}, which lies ahead", "Ask for one with today's date.")
+        raise InvalidInput(f"it is dated {format_utc(dated)}, which lies ahead", "Ask for one with today's date.")
     check_known(getattr(message, "purposes", ()), "purpose")
     check_known(getattr(message, "data", ()), "data")
     check_known([message.terms] if hasattr(message, "terms") else [], "agreement")
@@ -196,7 +196,7 @@ def _show(session: Session, domain: Domain, message: Message, signer: str) -> No
 
 def _rows(domain: Domain, message: Message) -> list[tuple[str, Any]]:
     from registry.core.scalars import ZERO_WORD
-    from registry.core.statements import fields_of, members
+    from registry.core.statements.messages import fields_of, members
 
     kind, values = type(message).__name__, members(message)
     rows: list[tuple[str, Any]] = [("Kind", kind)]
@@ -205,6 +205,6 @@ def _rows(domain: Domain, message: Message) -> list[tuple[str, Any]]:
         if solidity == "string[]":
             value = terms(value)
         elif solidity == "uint64":
-            value = moment(value)
+            value = format_utc(value)
         rows.append((name, "none" if value == ZERO_WORD else value))
     return [*rows, ("Registry", f"{domain.verifying_contract} on chain {domain.chain_id}")]

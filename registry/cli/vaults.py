@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from registry.cli.app import PEOPLE, command, group
-from registry.cli.output import table
-from registry.cli.session import Session
-from registry.cli.words import terms
+from registry.cli.context import Session
 from registry.core.errors import InvalidInput
-from registry.core.times import moment
+from registry.core.times import format_utc
+from registry.present.text import table
+from registry.present.wording import terms
 
 vault = group(
     "vault",
@@ -33,8 +33,8 @@ def add(
     category: Annotated[str, typer.Option(metavar="IRI", help="What kind of personal data it is, as pd:Purchase.")],
 ) -> None:
     """Seal a file as one record of a category."""
-    from registry.cli.rates import Rate, open_counted
-    from registry.client.vocabulary import check_known
+    from registry.cli.ui.progress import Rate, open_counted
+    from registry.present.vocabulary import check_known
 
     check_known([category], "data")
     try:
@@ -75,7 +75,7 @@ def list_(session: Session) -> None:
     }
     width = max((len(s.category) for s, _ in records), default=0)
     lines = [
-        f"{r.cid[:SHORT]}  {moment(r.added_at)[:10]}  {s.category:<{width}}  {r.size:>10,} B  {r.name}"
+        f"{r.cid[:SHORT]}  {format_utc(r.added_at)[:10]}  {s.category:<{width}}  {r.size:>10,} B  {r.name}"
         for s, r in records
     ]
     lines = lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."]
@@ -111,7 +111,7 @@ def show(
         ("Category", terms([stream.category])),
         ("Bytes", f"{record.size:,}"),
         ("Type", f"{record.media_type}, {record.schema}"),
-        ("Added", moment(record.added_at)),
+        ("Added", format_utc(record.added_at)),
         ("CID", record.cid),
         ("Stream", f"epoch {stream.epoch}, head {stream.head}"),
     ]

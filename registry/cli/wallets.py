@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.session import Session
+from registry.cli.context import Session
 from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from registry.client.parties import Party
+    from registry.client.network import Party
     from registry.ledger.base import Payer
+    from registry.present.summary import SigningSummary
     from registry.wallets.base import Owner, Wallet
-    from registry.wallets.words import Words
 
 Wallets = Annotated[
     list[str] | None,
@@ -66,7 +66,7 @@ def chosen(session: Session, account: str | None = None, chain_id: int | None = 
 
 def party(session: Session, wallet: Wallet) -> Party:
     """The home's party with this wallet, and the payer of ``--sender``."""
-    from registry.client.parties import Party
+    from registry.client.network import Party
 
     vault = session.vault()
     return Party(session.network, wallet, vault, session.seed, payer(session, wallet))
@@ -86,7 +86,7 @@ def key_wallet(session: Session, name: str = "") -> Owner:
 
 def reading_party(session: Session, controller: str) -> Party:
     """The party that signs and pays nothing: with its key file's address, or ``controller`` where it has none."""
-    from registry.client.parties import Party
+    from registry.client.network import Party
     from registry.wallets import keyfiles
     from registry.wallets.base import AbsentWallet
 
@@ -130,7 +130,7 @@ def refuse_wallets(session: Session) -> None:
         raise InvalidInput("--account and --wallet, --key or --as say two things about who signs", advice)
 
 
-def show(session: Session, words: Words) -> None:
+def show(session: Session, words: SigningSummary) -> None:
     """What the pages show before the next thing is signed; those that only pay show what is paid for."""
     for page in session.pages:
         page.show(words)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from registry.client.parties import Network
+from registry.client.network import Network
+from registry.core.crypto.revocation import lock_of, revocation_secret
+from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.evidence import Evidence
-from registry.core.facts import ZERO, Question
-from registry.core.locks import lock_of, revocation_secret
-from registry.core.recovery import recover
+from registry.core.evidence.file import Evidence
+from registry.core.facts import ZERO, FactQuery
 from registry.core.scalars import MAX_SAFE_INTEGER, unhex
-from registry.core.statements import Grant
+from registry.core.statements.messages import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
@@ -81,7 +81,7 @@ def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) ->
     if number is None:
         return None
     # A file that nobody signed notes nothing: with it one brand could get the account of another.
-    if recover(evidence.digest, evidence.signature_bytes) == unhex(evidence.author):
+    if recover_address(evidence.digest, evidence.signature_bytes) == unhex(evidence.author):
         with suppress(StorageUnavailable):
             vault.claim(number, evidence.statement.message.controller)
     return derived.account(seed, number)
@@ -117,5 +117,5 @@ def granting_accounts(seed: bytes, kept: Iterable[Evidence]) -> set[str]:
 
 
 def _is_retired(network: Network, address: str) -> bool:
-    question = Question(ZERO, address)
+    question = FactQuery(ZERO, address)
     return network.ledger.facts([question]).anchors[question].cutoff > MAX_SAFE_INTEGER

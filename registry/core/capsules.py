@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Meta, Struct
 
 from registry.core import codec
-from registry.core.cids import digest_of_cid
+from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, WrongCapsule
+from registry.core.ipld.cid import digest_of_cid
 from registry.core.scalars import Address, Bytes32, UInt64, check_address, check_term, read_words, to_hex, unhex
-from registry.core.sealing import open_bytes, seal_bytes
-from registry.core.statements import Grant
+from registry.core.statements.messages import Grant
 
 MAX_CAPSULE = 256 * 1024
 MAX_HEAD = 1024 * 1024

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from registry.core.locks import handle_for
+from registry.core.crypto.revocation import handle_for
 
 ZERO = "0x" + "00" * 32
 
 
-class Question(NamedTuple):
+class FactQuery(NamedTuple):
     """One anchor to ask for: ``facts(root, handle, subject)`` of the contract. Hex strings; root zero where unused.
 
     It holds what the handle is made of (``lock`` is the grant's ``revocation``), both None for what cannot be
@@ -31,7 +31,7 @@ class Question(NamedTuple):
         return ZERO if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
 
 
-class SignatureQuestion(NamedTuple):
+class SignatureQuery(NamedTuple):
     """Does the contract at ``signer`` accept this signature of this digest (ERC-1271)?"""
 
     signer: str
@@ -62,8 +62,8 @@ class Facts(NamedTuple):
     clock: int
     depth: int
     as_of: int | None
-    anchors: Mapping[Question, AnchorFacts]
-    signatures: Mapping[SignatureQuestion, bool]
+    anchors: Mapping[FactQuery, AnchorFacts]
+    signatures: Mapping[SignatureQuery, bool]
 
     @property
     def present(self) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from registry.core.crypto.keccak import fresh_state, keccak256
 from registry.core.errors import InvalidInput
-from registry.core.keccak import fresh_state, keccak256
 from registry.core.scalars import to_hex
 
 MAX_BATCH = 32_768

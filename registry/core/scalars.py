@@ -15,8 +15,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import Malformed
-from registry.core.keccak import keccak256
 
 MAX_SIGNATURE = 8_192
 MAX_SAFE_INTEGER = 2**53 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def moment(time: int | None) -> str:
+def format_utc(time: int | None) -> str:
     """A unix time in UTC, to the second; "never" for none."""
     if time is None:
         return "never"

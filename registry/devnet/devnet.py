@@ -21,18 +21,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from registry.client.networks import open_network, write_settings
+from registry.client.network_config import open_network, write_settings
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.devnet import kubo
 from registry.devnet.folders import LOGS, Folder, Running
 from registry.devnet.logs import shorten
 from registry.devnet.processes import Child, ChildEnded, know, wait_until
-from registry.devnet.programs import need
-from registry.devnet.watching import Happening, Watcher
+from registry.devnet.programs import find_program
+from registry.devnet.watching import Event, Watcher
+from registry.fs.files import replace_file
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment, Sender, read_deployment, write_deployment
 from registry.storage.base import BlockStore
-from registry.storage.files import replace_file
 
 RPC_PORT, IPFS_PORT = 8545, 5001
 CHAIN_ID = 31_337
@@ -164,9 +164,9 @@ class Devnet:
         return found(child.said())
 
     def _fund(self, anvil: Anvil) -> tuple[dict[str, str], Sender]:
-        from registry.ledger.relay import relay_key
         from registry.wallets import keyfiles, keystore
         from registry.wallets.keywallet import KeyWallet
+        from registry.wallets.relay import relay_key
 
         there = {key.name: key.address for key in keyfiles.list_keys(self.folder.accounts)}
         for name in (name for name in ACCOUNTS if name not in there):
@@ -178,7 +178,7 @@ class Devnet:
         return {"relay": relay.address, **there}, relay
 
     def _deploy(self, url: str, payer: Sender) -> Deployment:
-        from registry.ledger.deploying import deploy
+        from registry.ledger.deploy import deploy
 
         file = self.folder.network / "deployment.json"
         if file.exists() and self.folder.state.exists():
@@ -189,7 +189,7 @@ class Devnet:
         write_deployment(file, deployment)
         return deployment
 
-    def turn(self) -> list[Happening]:
+    def turn(self) -> list[Event]:
         """What is new; the chain is saved if it has grown. ``ChildEnded`` where a program runs no more."""
         self._check()
         found = self.watcher.look()
@@ -200,12 +200,12 @@ class Devnet:
             shorten(self.folder.log(name))
         return found
 
-    def _save_or_complain(self, tip: str) -> list[Happening]:
+    def _save_or_complain(self, tip: str) -> list[Event]:
         began = time.monotonic()
         try:
             self.save()
         except ConsentError as error:
-            news = [] if self._complained else [Happening("unsaved", int(time.time()), {"why": str(error)})]
+            news = [] if self._complained else [Event("unsaved", int(time.time()), {"why": str(error)})]
             self._complained = True
         else:
             news, self._complained, self._saved = [], False, tip
@@ -256,7 +256,7 @@ def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> 
 
     ``InvalidInput`` where a program is missing, a port is taken or a devnet runs in the folder already.
     """
-    anvil, ipfs = need("anvil").path, need("kubo").path
+    anvil, ipfs = find_program("anvil").path, find_program("kubo").path
     with folder.held(fresh=fresh):
         devnet = Devnet(folder)
         try:

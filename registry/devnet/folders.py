@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.devnet.processes import END_SECONDS, Known, end_process, is_alive, wait_until
+from registry.fs.files import replace_file
 from registry.ledger.anvil import DUMP_SECONDS
-from registry.storage.files import replace_file
 
 MAX_RECORD_BYTES = 64 * 1024
 LOOK_SECONDS = 1.0

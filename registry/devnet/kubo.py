@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.core.errors import StorageUnavailable
-from registry.storage.files import replace_file
+from registry.fs.files import replace_file
 
 INIT_SECONDS = 60
 DAEMON = ("daemon", "--offline")

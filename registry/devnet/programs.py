@@ -60,7 +60,7 @@ def find(name: str) -> Found | None:
     return _on_path(name) or in_cache(name)
 
 
-def need(name: str) -> Found:
+def find_program(name: str) -> Found:
     """The program; InvalidInput, which says how to get it, where it is missing."""
     if found := find(name):
         return found

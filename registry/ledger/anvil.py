@@ -8,13 +8,13 @@ from __future__ import annotations
 import zlib
 from typing import Any, NamedTuple
 
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import LedgerUnavailable
-from registry.core.keccak import keccak256
 from registry.core.scalars import checksum, to_hex
-from registry.ledger._blocks import block_call, head_in
-from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.ledger.abi import REVOKED_ALL
 from registry.ledger.base import Deployment, Head
-from registry.ledger.calls import REVOKED_ALL
+from registry.ledger.blocks import block_call, head_in
+from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 SECONDS = 3.0
 # For its whole state, packed and in hexadecimal digits. anvil gives 60 MiB in three seconds.

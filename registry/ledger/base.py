@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.core.facts import Facts, Question, SignatureQuestion
+from registry.core.facts import FactQuery, Facts, SignatureQuery
 from registry.core.scalars import MAX_SAFE_INTEGER, Address, UInt64, check_address
-from registry.storage.files import replace_file
+from registry.fs.files import replace_file
 
 MAX_DEPLOYMENT_BYTES = 4_096
 MAX_DEPTH = 1_000_000
@@ -97,8 +97,8 @@ class Ledger(Protocol):
 
     def facts(
         self,
-        questions: Iterable[Question],
-        signatures: Iterable[SignatureQuestion] = (),
+        questions: Iterable[FactQuery],
+        signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,
         as_of: int | None = None,

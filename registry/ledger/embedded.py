@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
+from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.ledger import calls
+from registry.ledger import abi
 from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
     Deployment,
@@ -36,21 +36,30 @@ from registry.ledger.base import (
     read_deployment,
     write_deployment,
 )
-from registry.ledger.relay import relay_key
 
 if TYPE_CHECKING:
     from eth.abc import BlockHeaderAPI
 
-    from registry.ledger._evm import Evm
+    from registry.ledger.evm_engine import Evm
 
 LOCK_SECONDS = 30.0
 
 
 class EmbeddedLedger:
-    """The ledger of one directory; made on first use, in about a second."""
+    """The ledger of one directory; made on first use, in about a second.
 
-    def __init__(self, network: Path, *, clock: Callable[[], int] | None = None, lock_seconds: float = LOCK_SECONDS):
-        self._network = network
+    ``relay_key`` gives the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.relay`).
+    """
+
+    def __init__(
+        self,
+        network: Path,
+        relay_key: Callable[[Path], bytes],
+        *,
+        clock: Callable[[], int] | None = None,
+        lock_seconds: float = LOCK_SECONDS,
+    ):
+        self._network, self._relay_key = network, relay_key
         self._clock = clock or _now
         self._lock_seconds = lock_seconds
         self._threads = threading.Lock()
@@ -61,15 +70,15 @@ class EmbeddedLedger:
         return self._deployment
 
     def head(self) -> Head:
-        from registry.ledger import _evm
+        from registry.ledger import evm_engine
 
         with self._session() as evm:
-            return _evm.head_of(evm.head())
+            return evm_engine.head_of(evm.head())
 
     def facts(
         self,
-        questions: Iterable[Question],
-        signatures: Iterable[SignatureQuestion] = (),
+        questions: Iterable[FactQuery],
+        signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,
         as_of: int | None = None,
@@ -90,7 +99,7 @@ class EmbeddedLedger:
             )
 
     def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
-        data = calls.encode(function, args)
+        data = abi.encode(function, args)
         with self._session() as evm:
             raw = self._signed(evm, data, sender)
             mined = evm.mine(self._next(evm), evm.decode(raw))
@@ -98,23 +107,23 @@ class EmbeddedLedger:
                 raise InvalidInput("the wallet signed as somebody else", "Check which account the wallet holds.")
             if not mined.answer.ok:
                 # Leaving by an exception rolls the block back: what is refused costs nothing here.
-                raise calls.refusal(mined.answer.data)
+                raise abi.refusal(mined.answer.data)
         head = mined.head
         return Receipt(to_hex(mined.transaction), head.number, head.time, mined.gas_used, checksum(mined.sender))
 
     def _signed(self, evm: Evm, data: bytes, sender: Payer | None) -> bytes:
-        from registry.ledger import _evm
+        from registry.ledger import evm_engine
 
         if sender is None:
-            key = relay_key(self._network / "relay.json")
-            return _evm.sign(key, evm.nonce(_evm.account(key)), unhex(self._deployment.registry), data)
+            key = self._relay_key(self._network / "relay.json")
+            return evm_engine.sign(key, evm.nonce(evm_engine.account(key)), unhex(self._deployment.registry), data)
         if not isinstance(sender, Sender):
             advice = "Leave it to the network's relay, which pays for everybody here."
             raise InvalidInput("a wallet that sends by itself does not reach a chain in this process", advice)
         return sender.sign_transaction(
             {
                 "type": 2,
-                "chainId": _evm.CHAIN_ID,
+                "chainId": evm_engine.CHAIN_ID,
                 "nonce": evm.nonce(unhex(sender.address)),
                 "maxPriorityFeePerGas": 0,
                 "maxFeePerGas": 0,
@@ -153,41 +162,41 @@ class EmbeddedLedger:
             raise LedgerUnavailable(f"the network's directory cannot be made: {error.strerror}", advice) from None
 
     def _deploy(self, connection: sqlite3.Connection) -> Deployment:
-        from registry.wallets import pairings
+        from registry import lazy_py_ecc
 
-        pairings.defer()
-        from registry.ledger import _evm
+        lazy_py_ecc.defer()
+        from registry.ledger import evm_engine
 
-        key = relay_key(self._network / "relay.json")
-        evm = _evm.create(connection, _evm.account(key), self._clock())
+        key = self._relay_key(self._network / "relay.json")
+        evm = evm_engine.create(connection, evm_engine.account(key), self._clock())
         registry = evm.deploy(self._next(evm), key, creation_code("ConsentRegistry"))
         block = evm.head().block_number
         verifier = evm.deploy(self._next(evm), key, creation_code("ConsentVerifier", to_hex(registry)))
-        deployment = Deployment(_evm.CHAIN_ID, checksum(registry), checksum(verifier), block)
+        deployment = Deployment(evm_engine.CHAIN_ID, checksum(registry), checksum(verifier), block)
         _remember(connection, deployment)
         return deployment
 
     @contextmanager
     def _session(self) -> Iterator[Evm]:
         """The chain, checked, alone with it; what was done is kept unless an exception leaves."""
-        from registry.wallets import pairings
+        from registry import lazy_py_ecc
 
-        pairings.defer()
-        from registry.ledger import _evm
+        lazy_py_ecc.defer()
+        from registry.ledger import evm_engine
 
         with self._locked(), self._connection() as connection:
             try:
-                evm = _evm.Evm(connection)
+                evm = evm_engine.Evm(connection)
                 self._check(evm)
                 yield evm
-            except _evm.DAMAGE as error:
+            except evm_engine.DAMAGE as error:
                 raise _damaged(type(error).__name__) from None
 
     def _check(self, evm: Evm) -> None:
-        from registry.ledger import _evm
+        from registry.ledger import evm_engine
 
-        if self._deployment.chain_id != _evm.CHAIN_ID:
-            raise LedgerUnavailable(f"this chain has the id {_evm.CHAIN_ID}, not {self._deployment.chain_id}")
+        if self._deployment.chain_id != evm_engine.CHAIN_ID:
+            raise LedgerUnavailable(f"this chain has the id {evm_engine.CHAIN_ID}, not {self._deployment.chain_id}")
         if not evm.code(evm.head(), unhex(self._deployment.registry)):
             raise LedgerUnavailable(f"there is no contract at {self._deployment.registry} on this chain")
 
@@ -232,14 +241,14 @@ class _Reader:
         self._past = head if self.as_of is None else evm.last_until(self.as_of)
         self._now = now
 
-    def anchor(self, question: Question) -> AnchorFacts:
+    def anchor(self, question: FactQuery) -> AnchorFacts:
         latest = self._facts(self.head, question)
         deep = latest if self._deep is self.head else self._facts(self._deep, question)
         # The contract's cutoff only ever rises, so its value then is the largest RevokedAll logged by then.
         past = latest if self._past is self.head else self._facts(self._past, question)
         return AnchorFacts(deep.anchored_at, latest.revoked_at, past.cutoff)
 
-    def accepts(self, question: SignatureQuestion) -> bool:
+    def accepts(self, question: SignatureQuery) -> bool:
         """ERC-1271: whatever is not the magic word, also a revert or no contract at all, is no."""
         if self._past is None:
             return False
@@ -247,16 +256,16 @@ class _Reader:
         if self.as_of is None:
             # Contracts that look at the clock see the present, as in the block that would come next.
             at = at.copy(timestamp=max(self._now, at.timestamp))
-        answer = self._evm.call(at, b"", calls.signature_probe(question), gas=calls.PROBE_GAS)
-        return calls.decode_probe(answer.data)
+        answer = self._evm.call(at, b"", abi.signature_probe(question), gas=abi.PROBE_GAS)
+        return abi.decode_probe(answer.data)
 
-    def _facts(self, at: BlockHeaderAPI | None, question: Question) -> AnchorFacts:
+    def _facts(self, at: BlockHeaderAPI | None, question: FactQuery) -> AnchorFacts:
         if at is None or not self._evm.code(at, self._registry):
             return AnchorFacts(0, 0, 0)  # before the registry was there, nothing was in it
-        answer = self._evm.call(at, self._registry, calls.encode_facts(question))
+        answer = self._evm.call(at, self._registry, abi.encode_facts(question))
         if not answer.ok:
             raise LedgerUnavailable("the registry on this chain does not answer")
-        return calls.decode_facts(answer.data)
+        return abi.decode_facts(answer.data)
 
 
 def _below(evm: Evm, head: BlockHeaderAPI, depth: int) -> BlockHeaderAPI | None:

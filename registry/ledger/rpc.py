@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import AnchorFacts, Facts, Question, SignatureQuestion
+from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import to_hex
-from registry.ledger import calls
-from registry.ledger._blocks import block_call, chain_id_in, head_in
-from registry.ledger._following import REPLACE_SECONDS, Limits
-from registry.ledger._history import cutoffs_until, last_block_until
-from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
-from registry.ledger._sites import REGISTRY, code_call, domain_call, domain_word
+from registry.ledger import abi
 from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Payer, Receipt, Sender, check_depth
+from registry.ledger.blocks import block_call, chain_id_in, head_in
+from registry.ledger.contract_addresses import REGISTRY, code_call, domain_call, domain_word
+from registry.ledger.history import cutoffs_until, last_block_until
+from registry.ledger.tx_tracker import REPLACE_SECONDS, Limits
+from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
@@ -40,16 +40,16 @@ class _Unread(Exception):
 
 
 class _Asked(NamedTuple):
-    questions: tuple[Question, ...]
-    signatures: tuple[SignatureQuestion, ...]
+    questions: tuple[FactQuery, ...]
+    signatures: tuple[SignatureQuery, ...]
     depth: int
     as_of: int | None
 
 
 class _Answers(NamedTuple):
-    latest: dict[Question, AnchorFacts]
-    deep: dict[Question, AnchorFacts]
-    signatures: dict[SignatureQuestion, bool]
+    latest: dict[FactQuery, AnchorFacts]
+    deep: dict[FactQuery, AnchorFacts]
+    signatures: dict[SignatureQuery, bool]
 
 
 class RpcLedger:
@@ -94,8 +94,8 @@ class RpcLedger:
 
     def facts(
         self,
-        questions: Iterable[Question],
-        signatures: Iterable[SignatureQuestion] = (),
+        questions: Iterable[FactQuery],
+        signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,
         as_of: int | None = None,
@@ -113,17 +113,17 @@ class RpcLedger:
             time.sleep(_PAUSE)
 
     def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
-        data = calls.encode(function, args)
+        data = abi.encode(function, args)
         payer = sender or self._relay
         if payer is None:
             advice = "Name the account that pays, or configure a relay."
             raise InvalidInput("no account was named that pays for the transaction", advice)
         # Every time: a chain that was begun anew has no code there, and would take the money for nothing.
         self._head(with_code=True)
-        from registry.wallets import pairings
+        from registry import lazy_py_ecc
 
-        pairings.eth_account()  # before web3, which would load all of it
-        from registry.ledger._transactions import send
+        lazy_py_ecc.eth_account()  # before web3, which would load all of it
+        from registry.ledger.transactions import send
 
         registry, chain_id = self._deployment.registry, self._deployment.chain_id
         sent = send(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending)
@@ -197,8 +197,7 @@ class RpcLedger:
         answers = self._in_parts([*batch, *asks[:_PROBES]], asks[_PROBES:])
         facts = [{q: self._fact(next(answers), block) for q in asked.questions} for block in blocks]
         signatures = {
-            q: signed_at is not None and calls.decode_probe(self._bytes(next(answers), signed))
-            for q in asked.signatures
+            q: signed_at is not None and abi.decode_probe(self._bytes(next(answers), signed)) for q in asked.signatures
         }
         for code in answers:
             if not self._bytes(code, signed):
@@ -210,8 +209,8 @@ class RpcLedger:
         for at in range(0, len(asks), _PROBES):
             yield from self._node.ask_all(asks[at : at + _PROBES])
 
-    def _fact_call(self, question: Question, block: Any) -> Call:
-        data = to_hex(calls.encode_facts(question))
+    def _fact_call(self, question: FactQuery, block: Any) -> Call:
+        data = to_hex(abi.encode_facts(question))
         return Call("eth_call", ({"to": self._deployment.registry, "data": data}, block))
 
     def _fact(self, answer: Any, block: Any) -> AnchorFacts:
@@ -220,7 +219,7 @@ class RpcLedger:
             if int(block, 16) >= self._deployment.block:
                 raise self._unread(block, "it shows no registry there")
             return AnchorFacts(0, 0, 0)  # deeper than the registry itself: nothing was anchored then
-        return calls.decode_facts(raw)
+        return abi.decode_facts(raw)
 
     def _bytes(self, answer: Any, block: Any) -> bytes:
         """What a call returned. No contract's failure looks like an error here, so an error is the node's own."""
@@ -237,8 +236,8 @@ class RpcLedger:
         return _Unread(LedgerUnavailable(f"{self._node.name}: it cannot read block {where}: {why}", advice))
 
     def _with_old_cutoffs(
-        self, anchors: dict[Question, AnchorFacts], past: Head | None, head: Head
-    ) -> dict[Question, AnchorFacts]:
+        self, anchors: dict[FactQuery, AnchorFacts], past: Head | None, head: Head
+    ) -> dict[FactQuery, AnchorFacts]:
         now = {question.subject.lower(): facts.cutoff for question, facts in anchors.items()}
         found = {} if past is None else cutoffs_until(self._node, self._deployment, now, past.number, head.number)
         return {q: facts._replace(cutoff=found.get(q.subject.lower(), 0)) for q, facts in anchors.items()}
@@ -249,8 +248,8 @@ def _at(block: Head) -> dict[str, str]:
     return {"blockHash": block.hash}
 
 
-def _signature_call(question: SignatureQuestion, block: Any) -> Call:
-    call = {"data": to_hex(calls.signature_probe(question)), "gas": hex(calls.PROBE_GAS)}
+def _signature_call(question: SignatureQuery, block: Any) -> Call:
+    call = {"data": to_hex(abi.signature_probe(question)), "gas": hex(abi.PROBE_GAS)}
     return Call("eth_call", (call, block))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from registry.core.cids import MAX_BLOCK_BYTES, Block, check_block
 from registry.core.errors import BlockMismatch, InvalidInput
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 
 
 class StoreStat(NamedTuple):

@@ -12,13 +12,13 @@ from collections.abc import Collection
 from contextlib import closing
 from urllib.parse import urljoin, urlsplit
 
-from registry.core.cids import MAX_BLOCK_BYTES, digest_of_cid
 from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
-from registry.storage import _troubles
-from registry.storage._addresses import Address, parse_address
-from registry.storage._troubles import Trouble
-from registry.storage._watch import Watch
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, digest_of_cid
+from registry.net.deadline import Deadline
+from registry.storage import errors
+from registry.storage.addresses import Address, parse_address
 from registry.storage.base import checked
+from registry.storage.errors import Trouble
 
 SECONDS = 30.0
 MAX_REDIRECTS = 3
@@ -65,7 +65,7 @@ class GatewayBlocks:
         """StorageUnavailable unless a gateway answers at the address; whether it holds anything is not asked."""
         try:
             if self._follow(_EMPTY):
-                raise _Failed(_troubles.strange(self._name, "answers as no gateway does"))
+                raise _Failed(errors.strange(self._name, "answers as no gateway does"))
         except _Failed as failed:
             raise failed.trouble.error from None
 
@@ -80,13 +80,13 @@ class GatewayBlocks:
             if isinstance(answer, bytes):
                 return answer
             here, target = self._next(here, target, answer, cid)
-        raise _Failed(_troubles.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
+        raise _Failed(errors.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
 
     def _ask(self, here: Address, target: str, cid: str, deadline: float) -> bytes | str:
         """The body, or where it is said to be."""
         seconds = max(deadline - time.monotonic(), _SHORTEST)
         host, headers = self._way(here)
-        with closing(_connection(host, here, seconds)) as connection, Watch(seconds) as watch:
+        with closing(_connection(host, here, seconds)) as connection, Deadline(seconds) as watch:
             try:
                 connection.connect()
                 watch.over(connection.sock)
@@ -101,7 +101,7 @@ class GatewayBlocks:
         if response.status in _ABSENT:
             raise _Failed(Trouble(StorageUnavailable(f"{self._name} does not have {cid}."), False))
         if response.status != http.HTTPStatus.OK:
-            raise _Failed(_troubles.status(self._name, response.status))
+            raise _Failed(errors.status(self._name, response.status))
         # http.client takes headers that end too early for all of them, and then no body for an empty one.
         if response.length is None and not response.chunked:
             raise http.client.IncompleteRead(b"")
@@ -118,9 +118,9 @@ class GatewayBlocks:
             parts = urlsplit(urljoin(here.text + target, location))
             there = parse_address(f"{parts.scheme}://{parts.netloc}")
         except (ValueError, InvalidInput):
-            raise _Failed(_troubles.strange(self._name, "redirects to no address")) from None
+            raise _Failed(errors.strange(self._name, "redirects to no address")) from None
         if not self._may_go(there, cid):
-            text = f"{self._name} redirects to {_troubles.quoted(there.host)}, which is not allowed."
+            text = f"{self._name} redirects to {errors.quoted(there.host)}, which is not allowed."
             advice = "Name that host as a gateway itself, if you trust it to know what you read."
             raise _Failed(Trouble(StorageUnavailable(text, advice), False))
         return there, parts.path + (f"?{parts.query}" if parts.query else "")
@@ -142,12 +142,12 @@ class GatewayBlocks:
             return "localhost", _HEADERS | {"Host": f"{here.host}:{here.port}"}
         return here.host, _HEADERS
 
-    def _diagnose(self, error: Exception, watch: Watch) -> Trouble:
+    def _diagnose(self, error: Exception, watch: Deadline) -> Trouble:
         if isinstance(error, TimeoutError) or watch.struck:
-            return _troubles.slow(self._name, self._seconds)
+            return errors.slow(self._name, self._seconds)
         if isinstance(error, ssl.SSLError):
-            return _troubles.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
-        return _troubles.cut(self._name) if watch.is_set else _troubles.away(self._name)
+            return errors.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
+        return errors.cut(self._name) if watch.is_set else errors.away(self._name)
 
 
 class _Failed(Exception):

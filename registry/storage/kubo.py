@@ -17,16 +17,16 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from registry.core.cids import Block, cid_from_digest, digest_of_cid
 from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, StorageUnavailable
-from registry.storage import _troubles
-from registry.storage._addresses import Credentials, parse_address
-from registry.storage._ahead import PART_BYTES, Ahead
-from registry.storage._background import begun
-from registry.storage._kuboapi import Kubo, Usage
-from registry.storage._shelves import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
+from registry.core.ipld.car import DAG_CBOR, RAW, car_parts
+from registry.core.ipld.cid import Block, cid_from_digest, digest_of_cid
+from registry.storage import errors
+from registry.storage.addresses import Credentials, parse_address
 from registry.storage.base import StoreStat, accepted, checked
-from registry.storage.car import DAG_CBOR, RAW, car_parts
+from registry.storage.kubo_rpc import Kubo, Usage
+from registry.storage.pinsets import MAX_ENTRIES, Shelf, batches, is_shelf, parse_shelf, shelf_of, text_of
+from registry.storage.prefetch import PART_BYTES, Ahead
+from registry.storage.spawn import begun
 
 SECONDS = 30.0
 # More blocks than this are erased by a garbage collection: one by one a node takes up to 30 ms for each.
@@ -84,7 +84,7 @@ class KuboBlocks:
         try:
             data = self._node.block(cid, offline=not self._fetch)
         except StorageRefused as refusal:
-            if not _troubles.says_absent(refusal):
+            if not errors.says_absent(refusal):
                 raise
             raise StorageUnavailable(f"{self._node.name} does not hold {cid}.") from None
         try:
@@ -173,7 +173,7 @@ class KuboBlocks:
         used, limit = self._node.usage()
         if limit and used + sum(sizes.values()) > limit:
             if not self._holds(batch):
-                raise _troubles.full(self._node.name)
+                raise errors.full(self._node.name)
             batch = {}
         self._make_way(batch)
         self._shelve(sizes, batch)
@@ -201,7 +201,7 @@ class KuboBlocks:
                 return self._read_shelves()
             except StorageRefused as refusal:
                 # Another writer put an emptier shelf in this one's place between the two requests.
-                if not _troubles.says_absent(refusal):
+                if not errors.says_absent(refusal):
                     raise
         return self._read_shelves()
 
@@ -232,7 +232,7 @@ class KuboBlocks:
         try:
             return [self._shelve(sizes, {})]
         except StorageRefused as refusal:
-            if not _troubles.says_absent(refusal):
+            if not errors.says_absent(refusal):
                 raise
         # Somebody removed blocks behind our back: the others stay pinned all the same.
         there = {digest: size for digest, size in sizes.items() if self._node.has(cid_from_digest(digest))}

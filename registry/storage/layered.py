@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from registry.core.cids import Block
 from registry.core.errors import BlockMismatch, StorageUnavailable
+from registry.core.ipld.cid import Block
 from registry.storage.base import BlockStore, StoreStat
 from registry.storage.gateway import GatewayBlocks
 

@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from registry.core import codec
+from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.capsules import RecordRef, StreamKey
-from registry.core.cids import Block, file_blocks, read_file
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
+from registry.core.ipld.cid import Block
+from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.core.scalars import Address, UInt64, check_address, check_term
-from registry.core.sealing import open_bytes, seal_bytes
 from registry.storage.base import BlockStore
 
 MAX_INDEX = 64 * 1024 * 1024

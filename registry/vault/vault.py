@@ -19,15 +19,16 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock, Timeout
 
+from registry.core.age.recipients import generate_identity, recipient_of
+from registry.core.age.stream import sealed_pieces
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
-from registry.core.cids import LEAF_BYTES, Block, blocks_of, cid_of_block, digest_of_cid, file_blocks
+from registry.core.crypto.seeds import owner_identity, vault_key
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.recipients import generate_identity, recipient_of
+from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
+from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term
-from registry.core.sealing import sealed_pieces
-from registry.core.seeds import owner_identity, vault_key
+from registry.fs.files import Pieces, replace_file
 from registry.storage.base import BlockStore
-from registry.storage.files import Pieces, replace_file
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
 
 FILE_SCHEMA = "consent-file/1"

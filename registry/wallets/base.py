@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from registry.core.errors import InvalidInput, Malformed, Rejected
 from registry.core.scalars import read_address
-from registry.core.statements import Domain, domain_of
-from registry.core.typeddata import digest, parse_typed_data
+from registry.core.statements.messages import Domain, domain_of
+from registry.core.statements.typed_data import digest, parse_typed_data
 
 _ADVICE = "Use another wallet for other things than consent."
 
@@ -72,8 +72,8 @@ def checked_signature(signature: bytes, signed: bytes, address: str) -> bytes:
     65 bytes, low s, v 27 or 28 (0 and 1 mean the same, and become that). ``Rejected`` says what is wrong.
     """
     # Not needed to list or to open keys, and slow to load.
-    from registry.core.recovery import HALF_ORDER, recover
-    from registry.core.verifier import advice_on
+    from registry.core.crypto.signatures import HALF_ORDER, recover_address
+    from registry.core.verify.judge import advice_on
 
     if len(signature) != 65:
         raise Rejected(f"a signature has 65 bytes; the wallet returned {len(signature)}", advice_on(signature))
@@ -81,6 +81,6 @@ def checked_signature(signature: bytes, signed: bytes, address: str) -> bytes:
         signature = signature[:64] + bytes([signature[64] + 27])
     if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         raise Rejected("the wallet's signature has an s in the upper half (EIP-2)", "Sign with another wallet.")
-    if recover(signed, signature) != read_address(address):
+    if recover_address(signed, signature) != read_address(address):
         raise Rejected(f"the wallet's signature is not that of {address}", "Choose that account in the wallet.")
     return signature

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from registry.core.crypto.signatures import HALF_ORDER, recover_address
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
-from registry.core.recovery import HALF_ORDER, recover
 from registry.core.scalars import check_address, checksum, unhex
-from registry.wallets._page import Page
-from registry.wallets._pageserver import PageServer
+from registry.present.summary import SigningSummary, summary_of_call, summary_of_typed_data
 from registry.wallets.base import checked_statement
+from registry.wallets.page_protocol import Page
+from registry.wallets.page_server import PageServer
 from registry.wallets.safe import safe_digest, safe_message
-from registry.wallets.words import Words, words_in, words_of_call
 
 SECONDS = 600.0
 
@@ -111,7 +111,7 @@ class BrowserWallet:
         self._chain = {"id": chain_id, "rpc": rpc_url if rpc_url and _is_public(rpc_url) else None}
         self._note, self._opener, self._seconds = note, opener, seconds
         self._address = None if account is None else check_address(account)
-        self._words: Words | None = None
+        self._words: SigningSummary | None = None
         self._open: tuple[Page, PageServer] | None = None
 
     @property
@@ -124,7 +124,7 @@ class BrowserWallet:
             self._address = checksum(unhex(account))
         return self._address
 
-    def show(self, words: Words) -> None:
+    def show(self, words: SigningSummary) -> None:
         """What the person reads on the page before the next thing is signed, or before the very same is sent."""
         self._words = words
 
@@ -145,11 +145,11 @@ class BrowserWallet:
 
     def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes, whose: str) -> bytes:
         address, exact = self.address, msgspec.json.encode(document).decode()
-        shown, self._words = self._words or words_in(statement), None
+        shown, self._words = self._words or summary_of_typed_data(statement), None
         words = replace(shown, whose="" if whose == address else whose)
         answer = self._ask(words, "eth_signTypedData_v4", [address, exact])
         raw = _bytes(answer)
-        trouble = _trouble(answer, raw) or ("" if recover(digest, raw) == unhex(address) else "foreign")
+        trouble = _trouble(answer, raw) or ("" if recover_address(digest, raw) == unhex(address) else "foreign")
         if trouble:
             self._fail(trouble)
         self.close("signed")
@@ -161,7 +161,7 @@ class BrowserWallet:
         ``tx`` has JSON-RPC's names, numbers as integers. The nonce and the fees are the wallet's own business.
         Once the wallet was asked, it may have sent it, unless it says clearly that it did not: ``LedgerUnavailable``.
         """
-        words = words_of_call(str(tx.get("data", "")))
+        words = summary_of_call(str(tx.get("data", "")))
         # What was to be shown may be what somebody else signs, and this account only pays for.
         if self._words is not None and self._words.act == words.act and not words.whose:
             words = self._words
@@ -204,7 +204,7 @@ class BrowserWallet:
         if self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail):
             self._note(_MAYBE_SENT)
 
-    def _ask(self, words: Words, method: str, params: list[Any]) -> Any:
+    def _ask(self, words: SigningSummary, method: str, params: list[Any]) -> Any:
         question = {"words": msgspec.to_builtins(words), "method": method, "params": params}
         return self._said(stage="question", account=self.address, question=question)
 

@@ -1,7 +1,7 @@
 """Accounts that are contracts (ERC-1271): others sign, and the contract says on the chain whether that is enough.
 
 Which kind a contract is only the chain can tell, so `contract_wallet` asks it. Nothing follows from a wrong guess:
-every signature is put to the contract itself before it is used (`registry.client.signing.sign`).
+every signature is put to the contract itself before it is used (`registry.client.sign.sign`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput
-from registry.core.keccak import keccak256
 from registry.core.scalars import checksum, to_hex
-from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 from registry.wallets.base import Owner, Wallet
 from registry.wallets.safe import SafeWallet
 

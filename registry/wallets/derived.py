@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from registry.core.errors import InvalidInput
+from registry.lazy_py_ecc import eth_account
 from registry.wallets.keywallet import KeyWallet, address_of
 from registry.wallets.mnemonic import words_of
-from registry.wallets.pairings import eth_account
 
 NUMBERS = 2**31
 # Nobody signs towards more controllers before losing the map of their accounts.

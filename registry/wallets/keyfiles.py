@@ -10,7 +10,7 @@ import msgspec
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import checksum
-from registry.storage.files import creating, make_folder
+from registry.fs.files import creating, make_folder
 from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
 from registry.wallets.keywallet import KeyWallet, address_of
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from registry.core.errors import InvalidInput, WrongPassphrase
-from registry.wallets.pairings import eth_account
+from registry.lazy_py_ecc import eth_account
 
 SECRET_BYTES = 32
 # secp256k1's; a key lies between zero and it (SEC 2, section 2.4.1).

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from registry.core.errors import InvalidInput
+from registry.lazy_py_ecc import eth_account
 from registry.wallets.base import checked_statement
 from registry.wallets.keystore import CURVE_ORDER
-from registry.wallets.pairings import eth_account
 from registry.wallets.safe import safe_digest
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from registry.core.errors import InvalidInput
+from registry.lazy_py_ecc import eth_account
 from registry.wallets.keystore import SECRET_BYTES
-from registry.wallets.pairings import eth_account
 
 WORDS = 24
 _BITS = 11  # of each word

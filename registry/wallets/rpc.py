@@ -10,7 +10,7 @@ from typing import Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.scalars import checksum
-from registry.ledger._jsonrpc import Call, Node, NodeError, hex_bytes
+from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 from registry.wallets.base import checked_signature, checked_statement
 from registry.wallets.safe import safe_digest, safe_message
 

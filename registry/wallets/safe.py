@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput
-from registry.core.keccak import keccak256
 from registry.core.scalars import read_address, to_hex
 from registry.wallets.base import Owner, checked_signature, checked_statement
 

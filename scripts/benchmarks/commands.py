@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from registry.cli.story import STEPS, Story
-from registry.client.parties import Network
+from registry.client.network import Network
+from registry.demo.scenario import STEPS, Story
 from registry.ledger.base import write_deployment
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
 from registry.ledger.rpc import RpcLedger
-from registry.storage.blocks import SqliteBlocks
+from registry.storage.sqlite_store import SqliteBlocks
 from registry.wallets.keywallet import KeyWallet
 from scripts.benchmarks.figures import Figure, best_of
 from scripts.benchmarks.nodes import ANVIL_KEY, anvil

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry.core.facts import AnchorFacts, Question
+from registry.core.facts import AnchorFacts, FactQuery
 from registry.core.scalars import checksum, to_hex
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
 from scripts.benchmarks.figures import Figure, best_of
@@ -48,9 +48,9 @@ def measure() -> Iterator[Figure]:
     yield Figure("one batch against web3.py's contract calls", best["plainly"] / best["batch"], "times as fast")
 
 
-def _questions() -> list[Question]:
+def _questions() -> list[FactQuery]:
     """A thousand people's grants under one root."""
     root = to_hex(word("root"))
     names = ("subject", "lock", "salt")
     people = ([word(f"{name} {i}") for name in names] for i in range(GRANTS))
-    return [Question(root, checksum(subject[:20]), to_hex(lock), to_hex(salt)) for subject, lock, salt in people]
+    return [FactQuery(root, checksum(subject[:20]), to_hex(lock), to_hex(salt)) for subject, lock, salt in people]

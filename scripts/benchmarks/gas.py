@@ -17,13 +17,13 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3.contract import Contract
 
-from registry.core.keccak import keccak256
+from registry.core.crypto.keccak import keccak256
 from registry.core.merkle import MAX_BATCH
 from scripts.benchmarks import eas
 from scripts.benchmarks.figures import NEXT_FORK, Figure
 from scripts.benchmarks.nodes import Chain, anvil, artifact, geth_dev, word
 from scripts.compile_contracts import ROOT, compile_sources, gather_sources
-from tests.contracts import consent_oracle as oracle
+from tests.support import consent_oracle as oracle
 
 # What the tests of the contracts promise as well.
 GOALS = {

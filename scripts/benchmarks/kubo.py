@@ -16,15 +16,16 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from registry.core.cids import LEAF_BYTES, Block, cid_of_block, digest_of_cid, read_file
+from registry.core.age.stream import open_sealed
 from registry.core.errors import InvalidInput
-from registry.core.sealing import open_sealed
+from registry.core.ipld.car import RAW, car_parts
+from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
+from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.devnet.kubo import DAEMON, configure, environment, make_repo, ports_in
-from registry.devnet.programs import need
-from registry.storage._shelves import shelf_of
-from registry.storage.car import RAW, car_parts
-from registry.storage.files import Pieces
+from registry.devnet.programs import find_program
+from registry.fs.files import Pieces
 from registry.storage.kubo import KuboBlocks
+from registry.storage.pinsets import shelf_of
 from registry.vault.vault import Vault
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.memory import ROOT, peak_megabytes
@@ -130,7 +131,7 @@ def _of_a_file(node: _Node, store: KuboBlocks, folder: Path) -> Iterator[Figure]
 
 @contextmanager
 def _running(folder: Path) -> Iterator[_Node]:
-    ipfs, repo, log = need("kubo").path, folder / "repo", folder / "log"
+    ipfs, repo, log = find_program("kubo").path, folder / "repo", folder / "log"
     make_repo(ipfs, repo)
     configure(repo, api=0)
     with log.open("wb") as output:

@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from registry.core.keccak import keccak256
+from registry.core.crypto.keccak import keccak256
 from registry.core.merkle import MAX_BATCH, build_tree
 from scripts.benchmarks.figures import Figure, best_of
 from scripts.benchmarks.memory import peak_megabytes
@@ -27,7 +27,7 @@ for (const [place] of tree.entries()) tree.getProof(place);
 console.log(JSON.stringify({ seconds: (performance.now() - began) / 1000, root: tree.root }));
 """
 _WORK = """
-from registry.core.keccak import keccak256
+from registry.core.crypto.keccak import keccak256
 from registry.core.merkle import MAX_BATCH, build_tree
 tree = build_tree([keccak256(number.to_bytes(4)) for number in range(MAX_BATCH)])
 proofs = tree.proofs()

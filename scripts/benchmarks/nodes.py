@@ -17,8 +17,8 @@ from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.middleware import SignAndSendRawMiddlewareBuilder
 
-from registry.core.keccak import keccak256
-from registry.devnet.programs import need
+from registry.core.crypto.keccak import keccak256
+from registry.devnet.programs import find_program
 from scripts.compile_contracts import ARTIFACTS
 
 START_SECONDS = 30
@@ -36,7 +36,7 @@ def word(text: str) -> bytes:
 def anvil() -> Iterator[str]:
     """The URL of a new anvil on the rules of Prague."""
     options = ["--host", "127.0.0.1", "--port", "0", "--accounts", "1", "--hardfork", "prague"]
-    with _running([str(need("anvil").path), *options], r"Listening on (127\.0\.0\.1:\d+)") as url:
+    with _running([str(find_program("anvil").path), *options], r"Listening on (127\.0\.0\.1:\d+)") as url:
         yield url
 
 
@@ -55,7 +55,7 @@ def geth_dev() -> Iterator[str]:
         "0",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(need("geth").path), "--dev", "--datadir", folder, *quiet]
+        command = [str(find_program("geth").path), "--dev", "--datadir", folder, *quiet]
         with _running(command, r"HTTP server started\s+endpoint=(127\.0\.0\.1:\d+)") as url:
             yield url
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry.core.cids import Block, cid_of_block
-from registry.core.recipients import identity_from_seed, parse_recipient, recipient_of
-from registry.core.sealing import seal_bytes
-from registry.storage.blocks import SqliteBlocks
+from registry.core.age.recipients import identity_from_seed, parse_recipient, recipient_of
+from registry.core.age.stream import seal_bytes
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.storage.sqlite_store import SqliteBlocks
 from scripts.benchmarks.figures import Figure, best_of
 
 COUNT = 10_000

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from registry.core.recipients import identity_from_seed, recipient_of
-from registry.core.sealing import open_sealed, seal
+from registry.core.age.recipients import identity_from_seed, recipient_of
+from registry.core.age.stream import open_sealed, seal
 from registry.devnet.programs import find
 from scripts.benchmarks.figures import Figure, best_of
 

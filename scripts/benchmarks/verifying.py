@@ -18,7 +18,7 @@ from coincurve import PublicKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from registry.core.evidence import (
+from registry.core.evidence.file import (
     STATEMENTS,
     Anchor,
     Evidence,
@@ -30,13 +30,13 @@ from registry.core.evidence import (
 )
 from registry.core.facts import Facts
 from registry.core.merkle import MAX_BATCH, build_tree
-from registry.core.policy import Policy
 from registry.core.scalars import ZERO_WORD, to_hex
-from registry.core.statements import Grant
-from registry.core.typeddata import digest
-from registry.core.verifier import verify
+from registry.core.statements.messages import Grant
+from registry.core.statements.typed_data import digest
+from registry.core.verify.judge import judge
+from registry.core.verify.policy import Policy
 from scripts.benchmarks.figures import Figure, best_of
-from tests.builders import DOMAIN, NOW, World, grant_message, notice_bytes, policy, sign
+from tests.support.builders import DOMAIN, NOW, World, grant_message, notice_bytes, policy, sign
 
 FILES, BRANDS = 500, 4
 DAY = 86_400
@@ -71,10 +71,10 @@ def _times(batches: list[list[Case]], asked: Policy) -> dict[str, float]:
     parsed: list[Evidence] = []
     steps: dict[str, Callable[[list[Case]], Any]] = {
         "recover": lambda batch: _drop(_recover(case) for case in batch),
-        "whole": lambda batch: _drop(verify(case.raw, case.facts, asked, NOW) for case in batch),
+        "whole": lambda batch: _drop(judge(case.raw, case.facts, asked, NOW) for case in batch),
         # Anew each time: what an earlier turn worked out and kept on the objects is gone.
         "parse": lambda batch: parsed.__setitem__(slice(None), [parse_evidence(case.raw) for case in batch]),
-        "judge": lambda batch: [verify(one, case.facts, asked, NOW) for one, case in zip(parsed, batch, strict=True)],
+        "judge": lambda batch: [judge(one, case.facts, asked, NOW) for one, case in zip(parsed, batch, strict=True)],
         "digest": lambda batch: [digest(one.statement.domain, one.statement.message) for one in parsed],
         "prove": lambda batch: [is_included(one) for one in parsed],
     }

@@ -20,12 +20,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from registry.core.errors import InvalidInput
-from registry.ledger._jsonrpc import Node
+from registry.net.json_rpc import Node
 from scripts.benchmarks.commands import COMMAND_SECONDS, command_line, consent, story_on
 from scripts.benchmarks.figures import RUNS, Figure
 from scripts.benchmarks.nodes import CALL_SECONDS, anvil
 from tests.conftest import CHROMIUM
-from tests.wallets.browser.stage import REDRAW, Browser, Stub
+from tests.support.browser_stage import REDRAW, Browser, Stub
 
 DRAWINGS = 9
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.running import run
-from registry.core.recipients import Passphrase
+from registry.cli.main import run
+from registry.core.age.recipients import Passphrase
 from registry.wallets import keyfiles, keystore
-from tests.cli.consent_world import Consent
+from tests.support.consent_world import Consent
 
 Until = Callable[[str], Consent]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from registry.client.homes import Home
+from registry.client.home import Home
 from registry.core.errors import ConsentError, LedgerUnavailable, Rejected
 from registry.wallets import keyfiles
 from registry.wallets.mnemonic import words_of
-from tests.cli.consent_world import DATUM, Answer, Consent, no_of
+from tests.support.consent_world import DATUM, Answer, Consent, no_of
 
 PHRASE = "correct horse battery staple"
 
@@ -126,18 +126,18 @@ class TestEnding:
     def test_one_that_fails_does_not_keep_the_others(
         self, granted: Consent, monkeypatch: pytest.MonkeyPatch, error: ConsentError, code: int, said: str
     ) -> None:
-        from registry.client import ending
+        from registry.client import revoke
 
         other = granted.json("grant", another_brand(granted), "--yes")["file"]
         first = accounts(granted)[0]["address"]
-        end = ending.revoke_all
+        end = revoke.revoke_all
 
         def failing(party: Any) -> Any:
             if party.address == first:
                 raise error
             return end(party)
 
-        monkeypatch.setattr(ending, "revoke_all", failing)
+        monkeypatch.setattr(revoke, "revoke_all", failing)
         answer = granted("revoke-all", "--yes")
         assert answer.code == code and f"{said}: {first}" in answer.err
         assert (granted("verify", granted.grant).code, no_of(granted("verify", other))) == (1, (1, "Revoked"))

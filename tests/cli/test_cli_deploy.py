@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from registry.client.homes import Home
-from registry.client.networks import read_settings, write_settings
-from registry.core.evidence import parse_evidence
+from registry.client.home import Home
+from registry.client.network_config import read_settings, write_settings
+from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import unhex
-from registry.core.statements import members
+from registry.core.statements.messages import members
 from registry.ledger.base import read_deployment
-from registry.ledger.deploying import addresses
+from registry.ledger.deploy import addresses
 from registry.wallets import keyfiles
 from registry.wallets.keywallet import KeyWallet
-from tests.cli.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, Answer, Consent, no_of
-from tests.cli.real_network import anvil, make_parties
-from tests.ledger.levers import ANVIL_KEY, asker
-from tests.vectors.onchain import ChainEvidence, Status, check_data
+from tests.support.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, Answer, Consent, no_of
+from tests.support.levers import ANVIL_KEY, asker
+from tests.support.real_network import anvil, make_parties
+from tests.support.vectors_on_chain import ChainEvidence, Status, check_data
 
 pytestmark = pytest.mark.slow
 BOTH = ["ConsentRegistry", "ConsentVerifier"]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from registry.client.networks import write_settings
+from registry.client.network_config import write_settings
 from registry.devnet import programs
 from registry.ledger.base import read_deployment
-from tests.cli.consent_world import Answer, Consent, files_in
-from tests.cli.real_network import anvil, make_network, make_parties
-from tests.storage.kubo_node import Node, running
+from tests.support.consent_world import Answer, Consent, files_in
+from tests.support.kubo_node import Node, running
+from tests.support.real_network import anvil, make_network, make_parties
 
 pytestmark = pytest.mark.slow
 NOBODY = "http://127.0.0.1:9"

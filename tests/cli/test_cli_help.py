@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from registry.cli.help import PANELS
-from registry.cli.running import program, run
+from registry.cli.main import program, run
+from registry.cli.ui.help import PANELS
 
 
 def pages() -> Iterator[tuple[str, ...]]:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.running import run
-from registry.client.homes import Home
-from registry.core.locks import revocation_secret
-from registry.core.seeds import owner_identity
+from registry.cli.main import run
+from registry.client.home import Home
+from registry.core.crypto.revocation import revocation_secret
+from registry.core.crypto.seeds import owner_identity
 from registry.wallets import keyfiles
 from registry.wallets.mnemonic import words_of
-from tests.cli.consent_world import DATUM, PURPOSE, Consent, files_in, no_of
+from tests.support.consent_world import DATUM, PURPOSE, Consent, files_in, no_of
 
 PHRASE = "correct horse battery staple"
 KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"  # a published example

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from registry.client import ending
+from registry.client import revoke
 from registry.ledger.embedded import EmbeddedLedger
 from registry.vault.vault import Vault
-from tests.cli.consent_world import Answer, Consent, no_of
 from tests.cli.test_cli_accounts import accounts, another_brand
+from tests.support.consent_world import Answer, Consent, no_of
 
 
 def interrupted(*_: object, **__: object) -> Any:
@@ -51,7 +51,7 @@ def test_before_the_keys_are_renewed(granted: Consent, monkeypatch: pytest.Monke
 def test_before_the_last_account(granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
     granted.json("grant", another_brand(granted), "--yes")
     first, second = (account["address"] for account in accounts(granted))
-    monkeypatch.setattr(ending, "revoke_all", interrupting(ending.revoke_all, 2))
+    monkeypatch.setattr(revoke, "revoke_all", interrupting(revoke.revoke_all, 2))
     answer = granted("revoke-all", "--yes")
     assert is_interrupted(answer)
     assert f"All revoked: {first}\nNot known to have ended: {second}. Run it again" in answer.err

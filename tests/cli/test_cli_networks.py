@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from registry.client.networks import read_settings, write_settings
-from registry.core.cids import cid_of_block
-from registry.ledger._jsonrpc import Call, Node
+from registry.client.network_config import read_settings, write_settings
+from registry.core.ipld.cid import cid_of_block
 from registry.ledger.base import read_deployment
-from registry.storage.blocks import SqliteBlocks
-from tests.cli.consent_world import Consent, no_of
-from tests.cli.real_network import DATUM, anvil, make_network, make_parties
-from tests.storage.http_answers import Answer, answering
+from registry.net.json_rpc import Call, Node
+from registry.storage.sqlite_store import SqliteBlocks
+from tests.support.consent_world import Consent, no_of
+from tests.support.http_answers import Answer, answering
+from tests.support.real_network import DATUM, anvil, make_network, make_parties
 
 pytestmark = pytest.mark.slow
 NOBODY = "http://127.0.0.1:9"
@@ -306,7 +306,7 @@ def on_a_terminal(real: Consent, words: str, then: Callable[[], object], *argume
 
 
 def test_a_missing_extra_is_named(real: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("registry.storage.kubo", "registry.storage._kuboapi", "registry.storage._ipfs"):
+    for name in ("registry.storage.kubo", "registry.storage.kubo_rpc", "registry.storage.kubo_transport"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.delattr(name, raising=False)
     monkeypatch.setitem(sys.modules, "ipfshttpclient", None)
@@ -316,13 +316,11 @@ def test_a_missing_extra_is_named(real: Consent, monkeypatch: pytest.MonkeyPatch
 
 def test_verifying_loads_no_web3_and_no_ipfs(real: Consent, chain: str) -> None:
     file = granted(real)
-    listing = (
-        "import sys; from registry.cli.running import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-    )
+    listing = "import sys; from registry.cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     own = {"CONSENT_NETWORK": str(real.folder / "network"), "CONSENT_HOME": str(real.folder / "aurelle")}
     write_settings(real.folder / "network", rpc_url=NOBODY, ipfs=NOBODY)
     line = [sys.executable, "-c", listing, "verify", str(file), "--rpc-url", chain]
     done = subprocess.run(line, env=os.environ | own, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("Yes")
-    needless = {"web3", "eth", "eth_account", "ipfshttpclient", "requests", "registry.core.sealing"}
+    needless = {"web3", "eth", "eth_account", "ipfshttpclient", "requests", "registry.core.age.stream"}
     assert sorted(needless.intersection(done.stderr.split())) == []

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.cli import rates
-from registry.cli.output import Line, Output, table, visible, wrap
-from registry.client import granting
-from registry.core.cids import file_blocks
+from registry.cli.ui import progress
+from registry.cli.ui.output import Output, wrap
+from registry.client import grant
 from registry.core.errors import LedgerUnavailable, StorageDown
-from registry.storage.blocks import SqliteBlocks
-from tests.cli.consent_world import DATUM, PURPOSE, Consent, no_of
-from tests.fakes.storage import MemoryBlocks
+from registry.core.ipld.unixfs import file_blocks
+from registry.present.text import Line, table, visible
+from registry.storage.sqlite_store import SqliteBlocks
+from tests.support.consent_world import DATUM, PURPOSE, Consent, no_of
+from tests.support.fake_storage import MemoryBlocks
 
 ESCAPES = ["\x1b[31m", "\x9b2J", "\r", "\b", "\x00", "\x7f", "\u202e", "\u2066", "\u200f", "\u2028", "\ud800", "\n"]
 MARKUP = "[bold red]Safe[/bold red] [link=https://evil.example]here[/link] :warning: <b onclick=x>&amp;</b> {0} %s"
@@ -189,12 +190,12 @@ def test_progress_moves_on_a_terminal_and_rests_while_somebody_reads(monkeypatch
 def test_how_fast_a_file_goes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rates, "SECONDS_OF_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_OF_LINES", 0.0)
     file, store = tmp_path / "file", MemoryBlocks()
     file.write_bytes(bytes(3_000_000))
-    with rates.open_counted(file, rates.Rate(Output(verbosity=1), "sealing", 3_000_000)) as body:
+    with progress.open_counted(file, progress.Rate(Output(verbosity=1), "sealing", 3_000_000)) as body:
         blocks = list(file_blocks(body))
-    rates.CountedStore(store, rates.Rate(Output(verbosity=1), "storing", 0)).put(blocks)
+    progress.CountedStore(store, progress.Rate(Output(verbosity=1), "storing", 0)).put(blocks)
     lines = capsys.readouterr().err.splitlines()
     assert any(re.fullmatch(r"sealing: 3 of 3 MB, [\d,]+ MB/s", line) for line in lines)
     assert any(re.fullmatch(r"storing: \d+ MB, [\d,]+ MB/s", line) for line in lines)
@@ -212,6 +213,6 @@ def test_what_was_left_behind_is_said(
     def away(*_: Any) -> Any:
         raise StorageDown("the store cannot be reached")
 
-    monkeypatch.setattr(granting, "anchor", failing)
+    monkeypatch.setattr(grant, "anchor", failing)
     answer = asked("grant", asked.folder / "request.json", "--yes")
     assert answer.code == code and "Its capsule is stored still" in answer.err

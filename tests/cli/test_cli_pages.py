@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.cli.sheets import Sheet
+from registry.core.crypto.revocation import handle_of, tag_of
 from registry.core.errors import InvalidInput
-from registry.core.evidence import quoted, write_evidence
-from registry.core.locks import handle_of, tag_of
-from registry.core.notices import notice_digest
+from registry.core.evidence.file import quoted, write_evidence
+from registry.core.notices.document import notice_digest
 from registry.core.scalars import to_hex
-from tests.builders import account, evidence_of, grant_message, notice_bytes, word
-from tests.cli.consent_world import Consent
-from tests.cli.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, branded, page
+from registry.present.html_layout import Sheet
+from tests.support.builders import account, evidence_of, grant_message, notice_bytes, word
+from tests.support.consent_world import Consent
+from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, branded, page
 
 WORDS = json.loads((Path(__file__).parents[2] / "registry" / "data" / "pages" / "evidence.json").read_bytes())
 EVERY = [(name, language) for name in CASES for language in WORDS]

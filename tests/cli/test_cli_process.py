@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from registry.devnet.processes import wait_until
-from tests.cli.consent_world import Consent
+from tests.support.consent_world import Consent
 
 CONSENT = [sys.executable, "-m", "registry"]
 PATIENCE = 60.0
@@ -52,7 +52,7 @@ def test_the_exit_codes_of_a_process(granted: Consent, line: list[str], code: in
 
 def test_what_nobody_expected_is_not_an_answer(granted: Consent) -> None:
     # A break in the installation: a module that verifying needs cannot be loaded.
-    program = "import sys; sys.modules['registry.client.checking'] = None\nfrom registry.cli import main\nmain()"
+    program = "import sys; sys.modules['registry.client.verify'] = None\nfrom registry.cli import main\nmain()"
     line = [sys.executable, "-c", program, "verify", str(granted.grant)]
     for more, traces in ([], False), (["-v"], True), (["--json"], False):
         done = subprocess.run([*line, *more], env=environment(granted), capture_output=True, text=True)
@@ -245,7 +245,7 @@ def test_a_terminal_that_wants_no_colour_gets_none(granted: Consent) -> None:
         assert coloured.ends() == 0 and "\x1b[36m" in coloured.shown
 
 
-LISTING = "import sys; from registry.cli.running import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+LISTING = "import sys; from registry.cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -259,5 +259,5 @@ def test_verifying_loads_neither_web3_nor_any_keys(granted: Consent) -> None:
     line = [sys.executable, "-c", LISTING, "verify", str(granted.grant)]
     done = subprocess.run(line, env=environment(granted), capture_output=True, text=True)
     assert done.stdout.startswith("Yes")
-    needless = {"web3", "eth_account", "eth_tester", "registry.core.sealing"}
+    needless = {"web3", "eth_account", "eth_tester", "registry.core.age.stream"}
     assert sorted(needless.intersection(done.stderr.split())) == []

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from registry.core.evidence import parse_evidence, write_evidence
+from registry.core.evidence.file import parse_evidence, with_acceptance, write_evidence
 from registry.core.scalars import to_hex
-from registry.core.statements import Retire, Revoke, RevokeAll, domain_of
-from registry.core.typeddata import typed_data
+from registry.core.statements.messages import Retire, Revoke, RevokeAll, domain_of
+from registry.core.statements.typed_data import typed_data
 from registry.wallets import keyfiles, keystore
-from tests.builders import (
+from tests.support.builders import (
     CHAIN_ID,
     CONTROLLER,
     DOMAIN,
@@ -27,11 +27,10 @@ from tests.builders import (
     refusal_message,
     request_message,
     sign,
-    with_acceptance,
     word,
 )
-from tests.cli.consent_world import Consent
-from tests.tools import tool
+from tests.support.consent_world import Consent
+from tests.support.tools import tool
 
 GRANT = evidence_of(grant_message())
 MESSAGES = [

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from registry.cli.running import run
-from registry.cli.story import STEPS
+from registry.cli.main import run
+from registry.demo.scenario import STEPS
 from registry.wallets import keyfiles
-from tests.cli.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
+from tests.support.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
 PHRASE = "correct horse battery staple"
 ANCHORED = {"kind", "digest", "file", "bytes", "anchor"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.consent_world import DATUM, ERROR, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
+from tests.support.consent_world import DATUM, ERROR, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
 QUESTIONS = ("controller", "purposes", "data", "terms", "acceptance", "confirmations", "max_backdate")
 SHOWN = ("Controller", "Purposes", "Data", "Terms", "Acceptance", "Confirmations", "Back-dating")

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from registry.core.evidence import parse_evidence
+from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import to_hex
-from registry.core.statements import Retire, domain_of
-from registry.core.typeddata import typed_data
+from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.typed_data import typed_data
 from registry.ledger.base import Deployment
 from registry.wallets import keyfiles, keystore
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.rpc import accounts
-from tests.cli.consent_world import DATUM, Consent, no_of
-from tests.cli.real_network import make_network, make_parties
-from tests.ledger.levers import AnvilLevers, running_anvil
-from tests.wallets.safes import Accounts
+from tests.support.consent_world import DATUM, Consent, no_of
+from tests.support.levers import AnvilLevers, running_anvil
+from tests.support.real_network import make_network, make_parties
+from tests.support.safes import Accounts
 
 ADA, BOB = (KeyWallet(bytes([number]) * 32) for number in (0xA1, 0xB0))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.stage import Stage
+from tests.support.stage import Stage
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 
 from registry.client.accounts import account_for, author_of, chosen_accounts, known_accounts
-from registry.client.ending import retire, revoke
-from registry.client.granting import grant, refuse
-from registry.client.parties import Party
+from registry.client.grant import grant, refuse
+from registry.client.network import Party
+from registry.client.revoke import retire, revoke
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected, StorageUnavailable
-from registry.core.evidence import Evidence
-from registry.core.statements import Grant
+from registry.core.evidence.file import Evidence
+from registry.core.statements.messages import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
-from tests.builders import NOW
-from tests.client.stage import Stage
+from tests.support.builders import NOW
+from tests.support.stage import Stage
 
 SEED = bytes(range(32))
 

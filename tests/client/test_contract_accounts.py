@@ -12,24 +12,25 @@ import pytest
 from eth_abi import encode
 from eth_account import Account
 
-from registry.client.accepting import accept
-from registry.client.checking import survey, verify
-from registry.client.ending import retire, revoke, revoke_all, revoke_openly
-from registry.client.granting import grant
+from registry.client.accept import accept
+from registry.client.grant import grant
+from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
+from registry.client.verify import verify, verify_many
 from registry.core.errors import BadSignature, InvalidInput, LedgerUnavailable, Rejected
-from registry.core.evidence import Evidence, parse_evidence, write_evidence
+from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
-from registry.core.verifier import VerifiedGrant
+from registry.core.verify.judge import VerifiedGrant
 from registry.ledger.base import Deployment
 from registry.ledger.embedded import EmbeddedLedger
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.contract import ContractWallet, contract_wallet
 from registry.wallets.keywallet import KeyWallet
+from registry.wallets.relay import relay_key
 from registry.wallets.rpc import RpcWallet, accounts, open_wallet
 from registry.wallets.safe import SafeWallet
-from tests.builders import SUBJECT, evidence_of, grant_message
-from tests.client.on_anvil import RealStage
-from tests.ledger.levers import ANVIL_KEY, creation, deploy_embedded, running_anvil, until
+from tests.support.builders import SUBJECT, evidence_of, grant_message
+from tests.support.levers import ANVIL_KEY, creation, deploy_embedded, running_anvil, until
+from tests.support.on_anvil import RealStage
 
 ADA, BOB, CYD = (KeyWallet(bytes([number]) * 32) for number in (0xA1, 0xB0, 0xC1))
 EVERYBODY = ADA.address, BOB.address, CYD.address
@@ -301,7 +302,7 @@ class TestWalletsThatSend:
 
     def test_the_chain_in_this_process_is_out_of_its_reach(self, tmp_path: Path, node: tuple[str, Deployment]) -> None:
         with pytest.raises(InvalidInput, match="does not reach") as caught:
-            EmbeddedLedger(tmp_path).transact("revokeAll", sender=open_wallet(node[0], accounts(node[0])[1]))
+            EmbeddedLedger(tmp_path, relay_key).transact("revokeAll", sender=open_wallet(node[0], accounts(node[0])[1]))
         assert "relay" in caught.value.advice
 
 
@@ -324,14 +325,14 @@ class TestHostileContracts:
         codes = [creation(bytes.fromhex(HOSTILE[kind])) for kind in kinds]
         hostile = [anchored(network, create(code), bytes(65)) for code in codes]
         good = anchored(network, SUBJECT, None)
-        return [type(found).__name__ for found in survey(network, [good, *hostile, good])]
+        return [type(found).__name__ for found in verify_many(network, [good, *hostile, good])]
 
     def test_on_a_node(self, stage: RealStage) -> None:
         found = self.judged(stage.network, stage.accounts.create, list(HOSTILE))
         assert found == ["VerifiedGrant", *["BadSignature"] * len(HOSTILE), "VerifiedGrant"]
 
     def test_on_the_embedded_chain(self, stage: RealStage, tmp_path: Path) -> None:
-        ledger = EmbeddedLedger(tmp_path / "network")
+        ledger = EmbeddedLedger(tmp_path / "network", relay_key)
         network = replace(stage.network, ledger=ledger)
         # In Python the endless one takes as long as all the others together, tenfold.
         kinds = [kind for kind in HOSTILE if kind != "endless"]

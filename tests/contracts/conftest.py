@@ -12,8 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from consent_chain import ROOT, Chain, Deployer, Person
 from filelock import FileLock
+
+from tests.support.consent_chain import ROOT, Chain, Deployer, Person
 
 SOLIDITY = Path(__file__).parent / "solidity"
 

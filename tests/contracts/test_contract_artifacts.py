@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from consent_chain import ROOT, Chain
 
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, is_code_of
+from tests.support.consent_chain import ROOT, Chain
 
 CANCUN = {"TLOAD": 0x5C, "TSTORE": 0x5D, "MCOPY": 0x5E, "BLOBHASH": 0x49, "BLOBBASEFEE": 0x4A}
 MAX_CODE = 24_576  # EIP-170
@@ -144,7 +144,7 @@ def _opcodes(code: bytes) -> set[int]:
 
 
 def test_the_build_for_shanghai_needs_nothing_of_cancun(built: dict[str, Any]) -> None:
-    """And the other one needs MCOPY alone, which is how `registry.ledger.deploying` tells the chains apart."""
+    """And the other one needs MCOPY alone, which is how `registry.ledger.deploy` tells the chains apart."""
     for name in ("ConsentRegistry", "ConsentVerifier"):
         assert built[f"shanghai/{name}"]["abi"] == built[name]["abi"]
         assert not _opcodes(_runtime(built[f"shanghai/{name}"])) & set(CANCUN.values())

@@ -9,10 +9,11 @@ import json
 import os
 from pathlib import Path
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import DATA, PURPOSE, Chain, Deployer, Person
 from eth_utils import keccak
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import DATA, PURPOSE, Chain, Deployer, Person
 
 SNAPSHOT = Path(__file__).with_name("gas_snapshot.json")
 TOLERANCE = 0.01

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import DATA, PURPOSE, Chain, Deployer, Person
-from consent_oracle import Signed, Status
 from eth_utils import keccak
 from web3.contract import Contract
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import DATA, PURPOSE, Chain, Deployer, Person
+from tests.support.consent_oracle import Signed, Status
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import Chain, Person
 from eth_utils import keccak
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import Chain, Person
 
 ROOTS = [keccak(text=f"root {i}") for i in range(3)]
 SECRETS = [keccak(text=f"secret {i}") for i in range(2)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import Chain, Person
 from eth_utils import keccak
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import Chain, Person
 
 ROOT, MANIFEST = keccak(text="root"), keccak(text="manifest")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import Chain, Deployer, Person
 from eth_utils import keccak
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import Chain, Deployer, Person
 
 ODD_ANSWERS = range(9)
 LOCK, SALT = keccak(text="lock"), keccak(text="salt")

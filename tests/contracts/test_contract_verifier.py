@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import ROOT, Chain, Deployer, Person
-from consent_oracle import Signed, Status
 from eth_utils import keccak
 
 from registry.core import errors
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import ROOT, Chain, Deployer, Person
+from tests.support.consent_oracle import Signed, Status
 
 ROOT_2 = keccak(text="a neighbour")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import consent_oracle as oracle
 import pytest
-from consent_chain import Chain, Person
-from consent_oracle import Signed, Status
 from eth_utils import keccak
+
+from tests.support import consent_oracle as oracle
+from tests.support.consent_chain import Chain, Person
+from tests.support.consent_oracle import Signed, Status
 
 YEAR = 365 * 86_400
 ROOT_2 = keccak(text="a neighbour")

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core import codec
+from registry.core.age.recipients import identity_from_seed, recipient_of
+from registry.core.age.stream import seal_bytes
 from registry.core.capsules import (
     MAX_CAPSULE,
     MAX_HEAD,
@@ -27,7 +29,6 @@ from registry.core.capsules import (
     seal_head,
     signed,
 )
-from registry.core.cids import cid_of_block
 from registry.core.errors import (
     ConsentError,
     DamagedSeal,
@@ -37,11 +38,10 @@ from registry.core.errors import (
     SealedDataError,
     WrongCapsule,
 )
-from registry.core.recipients import identity_from_seed, recipient_of
+from registry.core.ipld.cid import cid_of_block
 from registry.core.scalars import unhex
-from registry.core.sealing import seal_bytes
-from registry.core.statements import Grant
-from tests.builders import CONTROLLER, SUBJECT, grant_message, word
+from registry.core.statements.messages import Grant
+from tests.support.builders import CONTROLLER, SUBJECT, grant_message, word
 
 VAULT = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
 OTHER_VAULT = Ed25519PrivateKey.from_private_bytes(b"\x06" * 32)

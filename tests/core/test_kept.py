@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from registry.core import codec
-from registry.core.evidence import parse_evidence, quoted, write_evidence
+from registry.core.evidence.file import parse_evidence, quoted, write_evidence
 from registry.core.kept import kept
-from registry.core.notices import notice_digest, read_notice
+from registry.core.notices.document import notice_digest, read_notice
 from registry.core.scalars import unhex
-from tests.builders import evidence_of, grant_message, notice_bytes
+from tests.support.builders import evidence_of, grant_message, notice_bytes
 
 RAW = write_evidence(evidence_of(grant_message()))
 

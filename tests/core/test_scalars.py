@@ -9,7 +9,8 @@ from eth_utils import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core import keccak, scalars
+from registry.core import scalars
+from registry.core.crypto import keccak
 from registry.core.errors import Malformed
 from registry.core.scalars import (
     MAX_CACHED,
@@ -26,7 +27,7 @@ from registry.core.scalars import (
     to_hex,
     unhex,
 )
-from tests import strategies
+from tests.support import strategies
 
 # Where a text is cut into words: at commas, or nowhere.
 CUTS = st.sampled_from([",", ";"])

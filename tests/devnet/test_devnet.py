@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from registry.client.networks import open_network
+from registry.client.network_config import open_network
 from registry.core.scalars import to_hex
 from registry.devnet.devnet import Devnet, Ports, Stop, starting
 from registry.devnet.folders import Folder
 from registry.devnet.processes import wait_until
 from registry.devnet.programs import PROGRAMS
-from registry.ledger._jsonrpc import Call, Node
+from registry.net.json_rpc import Call, Node
 from registry.storage.kubo import KuboBlocks
-from tests.cli.consent_world import Consent
 from tests.cli.test_cli_process import Screen, plain
-from tests.devnet.runs import (
+from tests.support.consent_world import Consent
+from tests.support.devnet_runs import (
     ANY_PORTS,
     CONSENT,
     PATIENCE,
@@ -38,7 +38,7 @@ from tests.devnet.runs import (
     left_of,
     nothing_is_left_of,
 )
-from tests.tools import tool
+from tests.support.tools import tool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc")
 

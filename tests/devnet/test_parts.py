@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from registry.core.cids import Block, cid_of_block
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.devnet.folders import Folder, Running
 from registry.devnet.logs import Tail, shorten
 from registry.devnet.processes import Child, ChildEnded, Known, end_process, is_alive, know, wait_until
-from registry.devnet.watching import Happening, Watcher
+from registry.devnet.watching import Event, Watcher
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
 from registry.ledger.rpc import RpcLedger
-from registry.storage.blocks import SqliteBlocks
+from registry.storage.sqlite_store import SqliteBlocks
 from registry.wallets.keywallet import KeyWallet
-from tests.devnet.runs import consent
-from tests.tools import tool
+from tests.support.devnet_runs import consent
+from tests.support.tools import tool
 
 PATIENCE = 30.0
 WALLET = KeyWallet(b"\x77" * 32)
@@ -120,7 +120,7 @@ def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment
     for _ in range(2):
         os.kill(child.known.pid, signal.SIGSTOP)
         try:
-            news: list[Happening] = []
+            news: list[Event] = []
             assert wait_until(lambda: news.extend(watcher.look()) or news != [], PATIENCE)  # noqa: B023
             (told,) = news
             assert told.kind == "silent" and told.more["which"] == "anvil" and "no answer" in told.more["why"]

@@ -9,7 +9,7 @@ import pytest
 
 from registry.core.errors import InvalidInput
 from registry.devnet import programs
-from registry.devnet.programs import _fits, find, need
+from registry.devnet.programs import _fits, find, find_program
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_versions_that_fit(version: str, wanted: str, fits: bool) -> None:
 
 def test_what_is_missing_says_how_to_get_it() -> None:
     with pytest.raises(InvalidInput, match=r"kubo 0\.42\.0 or newer is not installed") as caught:
-        need("kubo")
+        find_program("kubo")
     assert "make tools" in caught.value.advice
     assert "https://" in caught.value.advice
 
@@ -64,13 +64,13 @@ class TestWithStandIns:
         assert find("kubo") is None
         version = "0.30.0" if "0.30.0" in text else "a program without a version"
         with pytest.raises(InvalidInput, match=rf"^kubo: {version} on PATH, 0\.42\.0 needed$"):
-            need("kubo")
+            find_program("kubo")
 
     def test_what_the_cache_holds_comes_second(self, cache: Path, tmp_path: Path) -> None:
         path = program(cache / "kubo-0.42.0" / "ipfs", "exit 0")
-        assert need("kubo") == (path, "0.42.0", "cache")
+        assert find_program("kubo") == (path, "0.42.0", "cache")
         program(tmp_path / "bin" / "ipfs", "echo ipfs version 0.42.0")
-        assert need("kubo").source == "PATH"
+        assert find_program("kubo").source == "PATH"
 
     def test_age_needs_its_companion(self, tmp_path: Path) -> None:
         program(tmp_path / "bin" / "age", "echo v1.3.2")

@@ -13,18 +13,18 @@ import pytest
 from eth_keyfile import decode_keyfile_json
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import Question, SignatureQuestion
+from registry.core.facts import FactQuery, SignatureQuery
 from registry.ledger import embedded as module
 from registry.ledger.base import read_deployment, write_deployment
 from registry.ledger.embedded import EmbeddedLedger
 from registry.wallets.keywallet import KeyWallet
-
-from .levers import START, WALLETS, Clock, creation, deploy_embedded
+from registry.wallets.relay import relay_key
+from tests.support.levers import START, WALLETS, Clock, creation, deploy_embedded
 
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
-QUESTION = Question(ROOT, NOBODY)
+QUESTION = FactQuery(ROOT, NOBODY)
 # eth-tester's own accounts have the keys 1 to 10, which everybody knows.
 KNOWN = [KeyWallet(number.to_bytes(32, "big")).address for number in range(1, 11)]
 
@@ -36,11 +36,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> EmbeddedLedger:
-    return EmbeddedLedger(tmp_path / "network", clock=clock)
+    return EmbeddedLedger(tmp_path / "network", relay_key, clock=clock)
 
 
 def _reopened(ledger: EmbeddedLedger, clock: Clock) -> EmbeddedLedger:
-    return EmbeddedLedger(ledger._network, clock=clock)
+    return EmbeddedLedger(ledger._network, relay_key, clock=clock)
 
 
 def _balance(ledger: EmbeddedLedger, address: str) -> int:
@@ -96,7 +96,7 @@ def test_contracts_see_the_present_time_too(ledger: EmbeddedLedger, clock: Clock
     later = START + 1_000
     # Accepts when the block's time is at least `later`: TIMESTAMP >= later ? magic : 0.
     runtime = bytes.fromhex(f"63{later - 1:08x}4211" + "7f" + WALLETS["yes"][1:33].hex() + "02" + "5f5260205ff3")
-    question = SignatureQuestion(deploy_embedded(ledger, creation(runtime)), bytes(32), b"x")
+    question = SignatureQuery(deploy_embedded(ledger, creation(runtime)), bytes(32), b"x")
     assert ledger.facts([], [question]).signatures == {question: False}
     clock.now = later
     assert ledger.facts([], [question]).signatures == {question: True}
@@ -123,7 +123,7 @@ def test_a_wallet_without_money_sends(ledger: EmbeddedLedger) -> None:
     assert _balance(ledger, wallet.address) == 0
     receipt = ledger.transact("revokeAll", sender=wallet)
     assert receipt.sender == wallet.address
-    assert ledger.facts([Question(ZERO, wallet.address)]).anchors.popitem()[1].cutoff == receipt.time  # type: ignore[attr-defined]
+    assert ledger.facts([FactQuery(ZERO, wallet.address)]).anchors.popitem()[1].cutoff == receipt.time  # type: ignore[attr-defined]
 
 
 class _Crash(BaseException):
@@ -139,8 +139,8 @@ def test_a_crash_while_it_is_made_heals(
 
     with monkeypatch.context() as patch, pytest.raises(_Crash):
         patch.setattr(module, where, crash)
-        EmbeddedLedger(tmp_path / "network", clock=clock)
-    ledger = EmbeddedLedger(tmp_path / "network", clock=clock)
+        EmbeddedLedger(tmp_path / "network", relay_key, clock=clock)
+    ledger = EmbeddedLedger(tmp_path / "network", relay_key, clock=clock)
     receipt = ledger.transact("anchor", ROOT, ZERO)
     assert ledger.facts([QUESTION]).anchors[QUESTION].anchored_at == receipt.time
 
@@ -170,7 +170,7 @@ def test_a_damaged_relay_is_unavailable_not_silent(ledger: EmbeddedLedger, conte
 def test_a_crash_in_a_transaction_leaves_the_chain_as_it_was(
     ledger: EmbeddedLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from registry.ledger._evm import Evm
+    from registry.ledger.evm_engine import Evm
 
     before, mine = ledger.head(), Evm.mine
 
@@ -239,7 +239,7 @@ def test_a_lock_that_is_kept_is_unavailable_in_time(ledger: EmbeddedLedger) -> N
     taken.wait(10)
     try:
         with pytest.raises(LedgerUnavailable, match="locked for"):
-            EmbeddedLedger(ledger._network, lock_seconds=0.2).head()
+            EmbeddedLedger(ledger._network, relay_key, lock_seconds=0.2).head()
     finally:
         done.set()
         thread.join()
@@ -248,14 +248,15 @@ def test_a_lock_that_is_kept_is_unavailable_in_time(ledger: EmbeddedLedger) -> N
 def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerUnavailable, match="directory"):
-        EmbeddedLedger(tmp_path / "file" / "network")
+        EmbeddedLedger(tmp_path / "file" / "network", relay_key)
 
 
 _WORK = """
 import sys
 from pathlib import Path
 from registry.ledger.embedded import EmbeddedLedger
-ledger = EmbeddedLedger(Path(sys.argv[1]))
+from registry.wallets.relay import relay_key
+ledger = EmbeddedLedger(Path(sys.argv[1]), relay_key)
 for i in range(5):
     print(ledger.transact("anchor", "0x" + sys.argv[2] * 31 + f"{i:02x}", "0x" + "00" * 32).block)
 """
@@ -270,8 +271,8 @@ def test_two_processes_make_and_use_one_chain_at_once(tmp_path: Path) -> None:
     blocks = [int(line) for process in both for line in process.communicate(timeout=120)[0].split()]
     assert [process.returncode for process in both] == [0, 0]
     assert len(set(blocks)) == 10
-    ledger = EmbeddedLedger(network)
-    questions = [Question("0x" + name * 31 + f"{i:02x}", NOBODY) for name in ("aa", "bb") for i in range(5)]
+    ledger = EmbeddedLedger(network, relay_key)
+    questions = [FactQuery("0x" + name * 31 + f"{i:02x}", NOBODY) for name in ("aa", "bb") for i in range(5)]
     found = ledger.facts(questions).anchors
     assert all(found[question].anchored_at for question in questions)
     assert read_deployment(network / "deployment.json") == ledger.deployment

@@ -11,14 +11,24 @@ import msgspec
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question
-from registry.ledger import _logs
-from registry.ledger._history import cutoffs_in
-from registry.ledger._jsonrpc import Call, Node
-from registry.ledger._wire import MAX_ANSWER_BYTES
-
-from .fake_node import DEPLOYMENT, QUESTION, REGISTRY, ZERO, FakeNode, Refused, Status, but, healthy, ledger_at
-from .levers import GethLevers, running_geth
+from registry.core.facts import FactQuery
+from registry.ledger import logs as module
+from registry.ledger.history import cutoffs_in
+from registry.net.json_rpc import Call, Node
+from registry.net.transport import MAX_ANSWER_BYTES
+from tests.support.fake_node import (
+    DEPLOYMENT,
+    QUESTION,
+    REGISTRY,
+    ZERO,
+    FakeNode,
+    Refused,
+    Status,
+    but,
+    healthy,
+    ledger_at,
+)
+from tests.support.levers import GethLevers, running_geth
 
 Serve = Callable[..., FakeNode]
 Window = tuple[int, int]
@@ -52,7 +62,7 @@ def test_a_node_that_serves_few_blocks_at_once(narrow: GethLevers) -> None:
     subject = narrow.wallet()
     cutoff = narrow.ledger.transact("revokeAll", sender=subject).time
     narrow.mine(40)
-    question = Question(ZERO, subject.address)
+    question = FactQuery(ZERO, subject.address)
     for as_of, wanted in ((cutoff, cutoff), (cutoff - 1, 0)):
         assert narrow.ledger.facts([question], as_of=as_of).anchors[question].cutoff == wanted
     node, head, deployment = Listening(narrow.url), narrow.ledger.head().number, narrow.ledger.deployment
@@ -74,7 +84,7 @@ def test_a_registry_of_unknown_age_is_not_looked_for_in_older_logs(
     assert deployment.block > 0
     cutoff = narrow.ledger.transact("revokeAll", sender=subject).time
     narrow.mine(3)
-    question, node = Question(ZERO, subject.address), Listening(narrow.url)
+    question, node = FactQuery(ZERO, subject.address), Listening(narrow.url)
     ledger = ledger_at(narrow.url)
     monkeypatch.setattr(ledger, "_deployment", msgspec.structs.replace(deployment, block=0))
     monkeypatch.setattr(ledger, "_node", node)
@@ -154,7 +164,7 @@ _RATES = [
 def test_a_node_that_is_asked_too_often_is_asked_again_later(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    monkeypatch.setattr(_logs, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
     refusals = iter([refusal] * 2)
 
     def logs(params: list[Any]) -> Any:
@@ -172,8 +182,8 @@ def test_a_node_that_is_asked_too_often_is_asked_again_later(
 def test_the_patience_with_such_a_node_has_an_end(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    monkeypatch.setattr(_logs, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(_logs, "PATIENCE", 0.5)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
     ledger = ledger_at(serve(but(eth_getLogs=refusal)).url)
     with pytest.raises(LedgerUnavailable, match="takes no more requests for now") as caught:
         ledger.facts([QUESTION], as_of=1_500)
@@ -181,7 +191,7 @@ def test_the_patience_with_such_a_node_has_an_end(
 
 
 def test_the_time_for_all_of_it_has_an_end_too(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "SECONDS", 0.3)
+    monkeypatch.setattr(module, "SECONDS", 0.3)
 
     def logs(params: list[Any]) -> Any:
         first, last = window(params)

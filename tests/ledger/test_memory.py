@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question
+from registry.core.facts import FactQuery
 from registry.ledger.base import Ledger
-from tests.fakes.ledger import MemoryLedger
-
-from .levers import Clock
+from tests.support.fake_ledger import MemoryLedger
+from tests.support.levers import Clock
 
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
-QUESTION = Question(ROOT, "0x" + "00" * 20)
+QUESTION = FactQuery(ROOT, "0x" + "00" * 20)
 
 
 def test_it_is_a_ledger() -> None:

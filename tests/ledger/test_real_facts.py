@@ -8,21 +8,20 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from registry.core.crypto.revocation import lock_of, tag_of
 from registry.core.errors import LedgerUnavailable, NotConsented
-from registry.core.evidence import Evidence
-from registry.core.facts import AnchorFacts, Question, SignatureQuestion
-from registry.core.locks import lock_of, tag_of
+from registry.core.evidence.file import Evidence
+from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
 from registry.core.scalars import to_hex
-from registry.core.statements import domain_of
-from registry.core.verifier import questions, verify
-from registry.ledger._history import cutoffs_in
-from registry.ledger._jsonrpc import MAX_BATCH, Call, Node
+from registry.core.statements.messages import domain_of
+from registry.core.verify.judge import fact_queries, judge
 from registry.ledger.base import Deployment
+from registry.ledger.history import cutoffs_in
 from registry.ledger.rpc import RpcLedger
-from tests.builders import evidence_of, grant_message, policy
-
-from .fake_node import NOBODY, ZERO
-from .levers import AnvilLevers, GethLevers, RpcLevers, running_anvil, running_geth
+from registry.net.json_rpc import MAX_BATCH, Call, Node
+from tests.support.builders import evidence_of, grant_message, policy
+from tests.support.fake_node import NOBODY, ZERO
+from tests.support.levers import AnvilLevers, GethLevers, RpcLevers, running_anvil, running_geth
 
 Running = tuple[str, Deployment]
 
@@ -52,8 +51,8 @@ def test_the_facts_of_many_grants(request: pytest.FixtureRequest, kind: str) -> 
     levers = (AnvilLevers if kind == "anvil" else GethLevers)(url, deployment)
     root = word()
     anchored = levers.ledger.transact("anchor", root, ZERO).time
-    asked = [Question(word(), NOBODY, word(), word()) for _ in range(1_200)]
-    asked[::100] = [Question(root, NOBODY, word(), word()) for _ in range(12)]
+    asked = [FactQuery(word(), NOBODY, word(), word()) for _ in range(1_200)]
+    asked[::100] = [FactQuery(root, NOBODY, word(), word()) for _ in range(12)]
     found = levers.ledger.facts(asked).anchors
     assert list(found) == asked
     assert [facts.anchored_at for facts in found.values()] == [anchored if q.root == root else 0 for q in asked]
@@ -77,7 +76,7 @@ def test_the_cutoffs_of_many_subjects_in_the_past(request: pytest.FixtureRequest
     head, node = levers.ledger.head(), Node(levers.url, 10)
     found = cutoffs_in(node, levers.ledger.deployment, subjects, 0, head.number)
     assert found == {subjects[700]: cutoff}
-    question = Question(ZERO, subject.address)
+    question = FactQuery(ZERO, subject.address)
     for as_of, wanted in ((cutoff, cutoff), (cutoff - 1, 0)):
         assert levers.ledger.facts([question], as_of=as_of).anchors[question].cutoff == wanted
 
@@ -86,7 +85,7 @@ def test_old_states_that_geth_no_longer_has(small_geth: Running) -> None:
     levers = GethLevers(*small_geth)
     account = levers.contract("yes")
     created = levers.ledger.head()
-    question = SignatureQuestion(account, os.urandom(32), b"x")
+    question = SignatureQuery(account, os.urandom(32), b"x")
     levers.mine(131)
     assert levers.ledger.facts([], [question]).signatures[question]
     _old_states_are_missed(levers, question, created.time)
@@ -95,20 +94,20 @@ def test_old_states_that_geth_no_longer_has(small_geth: Running) -> None:
 def test_old_states_that_anvil_no_longer_has() -> None:
     with running_anvil("--prune-history", "2") as node:
         levers = AnvilLevers(*node)
-        question = SignatureQuestion(levers.contract("yes"), os.urandom(32), b"x")
+        question = SignatureQuery(levers.contract("yes"), os.urandom(32), b"x")
         created = levers.ledger.head()
         levers.pass_time(10)
         levers.mine(10)
         _old_states_are_missed(levers, question, created.time)
 
 
-def _old_states_are_missed(levers: RpcLevers, question: SignatureQuestion, time: int) -> None:
+def _old_states_are_missed(levers: RpcLevers, question: SignatureQuery, time: int) -> None:
     for how in ({"as_of": time}, {"depth": levers.ledger.head().number - levers.ledger.deployment.block}):
         with pytest.raises(LedgerUnavailable, match="cannot read block") as caught:
-            levers.ledger.facts([Question(word(), NOBODY)], [question], **how)
+            levers.ledger.facts([FactQuery(word(), NOBODY)], [question], **how)
         assert "archive node" in caught.value.advice
     # Anchors, revocations and cutoffs of the past need no old state.
-    facts = levers.ledger.facts([Question(word(), NOBODY)], as_of=time)
+    facts = levers.ledger.facts([FactQuery(word(), NOBODY)], as_of=time)
     assert facts.as_of == time and list(facts.anchors.values()) == [AnchorFacts(0, 0, 0)]
 
 
@@ -137,9 +136,9 @@ def test_evidence_is_judged_alike_by_both_clients(geth: Running, twin: Running) 
 
 
 def _judged(evidence: Evidence, ledger: RpcLedger) -> str:
-    facts, deployment = ledger.facts(*questions(evidence)), ledger.deployment
+    facts, deployment = ledger.facts(*fact_queries(evidence)), ledger.deployment
     try:
-        verify(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)
+        judge(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)
     except NotConsented as error:
         return type(error).__name__
     return "yes"

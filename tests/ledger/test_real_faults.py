@@ -14,17 +14,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question, SignatureQuestion
+from registry.core.facts import FactQuery, SignatureQuery
 from registry.core.scalars import checksum, to_hex
 from registry.ledger.anvil import Anvil
 from registry.ledger.base import Deployment
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
-from tests.storage.tcp_proxy import Proxy
-
-from .fake_node import NOBODY
-from .levers import ANVIL_KEY, AnvilLevers, asker, freeze, start_anvil, stop, until
+from tests.support.fake_node import NOBODY
+from tests.support.levers import ANVIL_KEY, AnvilLevers, asker, freeze, start_anvil, stop, until
+from tests.support.tcp_proxy import Proxy
 
 PAYER = KeyWallet(ANVIL_KEY)
 # Long enough for a busy machine to answer, short enough to wait for.
@@ -69,7 +68,7 @@ def word() -> str:
 
 
 def anchored(ledger: RpcLedger, root: str) -> bool:
-    question = Question(root, NOBODY)
+    question = FactQuery(root, NOBODY)
     return ledger.facts([question]).anchors[question].anchored_at > 0
 
 
@@ -79,7 +78,7 @@ def sent_so_far(url: str) -> int:
 
 CALLS: dict[str, Callable[[RpcLedger], object]] = {
     "head": RpcLedger.head,
-    "facts": lambda ledger: ledger.facts([Question(word(), NOBODY)], [SignatureQuestion(NOBODY, b"d" * 32, b"s")]),
+    "facts": lambda ledger: ledger.facts([FactQuery(word(), NOBODY)], [SignatureQuery(NOBODY, b"d" * 32, b"s")]),
     "transact": lambda ledger: ledger.transact("anchor", word(), word()),
 }
 

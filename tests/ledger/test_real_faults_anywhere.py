@@ -17,17 +17,16 @@ from pathlib import Path
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question, SignatureQuestion
+from registry.core.facts import FactQuery, SignatureQuery
 from registry.core.scalars import to_hex
 from registry.ledger.anvil import Anvil
 from registry.ledger.base import Deployment
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
-from tests.storage.tcp_proxy import Proxy
-
-from .fake_node import NOBODY, ZERO
-from .levers import ANVIL_KEY, asker, freeze, start_anvil, stop
+from tests.support.fake_node import NOBODY, ZERO
+from tests.support.levers import ANVIL_KEY, asker, freeze, start_anvil, stop
+from tests.support.tcp_proxy import Proxy
 
 PAYER = KeyWallet(ANVIL_KEY)
 # Long enough for a busy machine to answer, short enough to wait for.
@@ -60,7 +59,7 @@ class World:
         return int(self.ask("eth_getTransactionCount", PAYER.address, "latest"), 16)
 
     def anchored(self, root: str) -> bool:
-        question = Question(root, NOBODY)
+        question = FactQuery(root, NOBODY)
         return RpcLedger(self.url, self.deployment).facts([question]).anchors[question].anchored_at > 0
 
 
@@ -146,7 +145,7 @@ def every_request(world: World, fault: str, call: Callable[[RpcLedger], object])
 
 
 def test_facts(world: World, fault: str) -> None:
-    question, signature = Question(world.root, PAYER.address), SignatureQuestion(NOBODY, b"d" * 32, b"s")
+    question, signature = FactQuery(world.root, PAYER.address), SignatureQuery(NOBODY, b"d" * 32, b"s")
     true = RpcLedger(world.url, world.deployment).facts([question], [signature])
     assert true.anchors[question].anchored_at and true.anchors[question].cutoff == world.cutoff
     met = 0
@@ -158,7 +157,7 @@ def test_facts(world: World, fault: str) -> None:
 
 
 def test_facts_of_the_past(world: World, fault: str) -> None:
-    question, met = Question(world.root, PAYER.address), 0
+    question, met = FactQuery(world.root, PAYER.address), 0
 
     def call(ledger: RpcLedger) -> object:
         return ledger.facts([question], as_of=world.cutoff + 1).anchors[question].cutoff

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotAnchored, Rejected
-from registry.core.evidence import Evidence
-from registry.core.facts import Question
+from registry.core.evidence.file import Evidence
+from registry.core.facts import FactQuery
 from registry.core.scalars import to_hex
-from registry.core.statements import domain_of
-from registry.core.verifier import questions, verify
+from registry.core.statements.messages import domain_of
+from registry.core.verify.judge import fact_queries
+from registry.core.verify.judge import judge as pure_judge
 from registry.ledger.base import Deployment, Receipt, write_deployment
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
-from tests.builders import evidence_of, grant_message, policy
-
-from .fake_node import NOBODY, ZERO
-from .levers import ANVIL_KEY, AnvilLevers, GethLevers, RpcLevers, running_anvil, until
+from tests.support.builders import evidence_of, grant_message, policy
+from tests.support.fake_node import NOBODY, ZERO
+from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, RpcLevers, running_anvil, until
 
 GWEI = 10**9
 
@@ -36,7 +36,7 @@ def word() -> str:
 
 
 def anchored(ledger: RpcLedger, *roots: str) -> bool:
-    asked = [Question(root, NOBODY) for root in roots]
+    asked = [FactQuery(root, NOBODY) for root in roots]
     return all(facts.anchored_at for facts in ledger.facts(asked).anchors.values())
 
 
@@ -319,5 +319,5 @@ def anchor(ledger: RpcLedger, evidence: Evidence) -> Receipt:
 
 def judge(evidence: Evidence, ledger: RpcLedger) -> None:
     """Passes where the answer is yes."""
-    facts, deployment = ledger.facts(*questions(evidence)), ledger.deployment
-    verify(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)
+    facts, deployment = ledger.facts(*fact_queries(evidence)), ledger.deployment
+    pure_judge(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)

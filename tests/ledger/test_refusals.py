@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry.core.errors import InvalidInput
-
-from .levers import Levers
+from tests.support.levers import Levers
 
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.ledger._jsonrpc import MAX_REQUEST_BYTES, Call, Node
-
-from .fake_node import FakeNode, Refused
+from registry.net.json_rpc import MAX_REQUEST_BYTES, Call, Node
+from tests.support.fake_node import FakeNode, Refused
 
 MANY = [Call("eth_call", [number]) for number in range(500)]
 

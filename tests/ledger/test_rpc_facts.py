@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import Question
-from registry.ledger.calls import REVOKED_ALL
-
-from .fake_node import (
+from registry.core.facts import FactQuery
+from registry.ledger.abi import REVOKED_ALL
+from tests.support.fake_node import (
     ASKED_DOMAIN,
     CODE,
     HEAD,
@@ -173,7 +172,7 @@ def test_the_largest_cutoff_logged_by_then_counts(serve: Callable[..., FakeNode]
         early = [log(REGISTRY, 1_010), log(REGISTRY, 1_005)] if first <= 20 <= last else []
         return early + healthy("eth_getLogs", params)
 
-    question = Question(ROOT, REGISTRY)
+    question = FactQuery(ROOT, REGISTRY)
     facts = ledger_at(serve(but(eth_getLogs=logs)).url).facts([question, QUESTION], as_of=1_509)
     assert (facts.as_of, facts.anchors[question].cutoff, facts.anchors[QUESTION].cutoff) == (1_509, 1_010, 0)
     assert (asked[0]["fromBlock"], asked[0]["toBlock"], asked[0]["address"]) == ("0x2", hex(50), REGISTRY)

@@ -7,20 +7,19 @@ from typing import Any
 
 import pytest
 
-from registry.core.facts import SignatureQuestion
+from registry.core.facts import SignatureQuery
 from registry.core.scalars import unhex
-from registry.ledger.calls import PROBE_GAS
+from registry.ledger.abi import PROBE_GAS
 from registry.ledger.rpc import _PROBES, RpcLedger
-
-from .fake_node import QUESTION, REGISTRY, FakeNode, but, healthy, ledger_at
-from .levers import AnvilLevers, creation
+from tests.support.fake_node import QUESTION, REGISTRY, FakeNode, but, healthy, ledger_at
+from tests.support.levers import AnvilLevers, creation
 
 # Hash 64 KiB again and again: the dearest for a node of all that so much gas buys.
 BURNING = bytes.fromhex("5b61ffff5f20505f56")
 
 
-def _asked(count: int) -> list[SignatureQuestion]:
-    return [SignatureQuestion(REGISTRY, bytes(32), number.to_bytes(2, "big")) for number in range(1, count + 1)]
+def _asked(count: int) -> list[SignatureQuery]:
+    return [SignatureQuery(REGISTRY, bytes(32), number.to_bytes(2, "big")) for number in range(1, count + 1)]
 
 
 @pytest.mark.parametrize("count", [1, _PROBES, _PROBES + 1, 3 * _PROBES])
@@ -56,7 +55,7 @@ def test_without_questions_nobody_is_asked(serve: Callable[..., FakeNode]) -> No
 def test_many_that_burn_all_they_get(anvil: tuple[str, Any]) -> None:
     levers = AnvilLevers(*anvil)
     account = levers.send(data="0x" + creation(BURNING).hex())["contractAddress"]
-    asked = [SignatureQuestion(account, bytes(32), bytes([number])) for number in range(2 * _PROBES)]
-    asked.insert(5, SignatureQuestion(levers.contract("yes"), bytes(32), b"x"))
+    asked = [SignatureQuery(account, bytes(32), bytes([number])) for number in range(2 * _PROBES)]
+    asked.insert(5, SignatureQuery(levers.contract("yes"), bytes(32), b"x"))
     found = RpcLedger(*anvil, timeout=30).facts([], asked).signatures
     assert [found[question] for question in asked] == [number == 5 for number in range(len(asked))]

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import Question
-from registry.ledger import _following
+from registry.core.facts import FactQuery
+from registry.ledger import tx_tracker
+from registry.ledger.abi import MAX_OPENINGS
 from registry.ledger.base import Deployment
-from registry.ledger.calls import MAX_OPENINGS
 from registry.ledger.rpc import RECEIPT_SECONDS, RpcLedger
 from registry.wallets.keywallet import KeyWallet
-
-from .fake_node import (
+from tests.support.fake_node import (
     HEAD,
     NOBODY,
     REGISTRY,
@@ -30,7 +29,7 @@ from .fake_node import (
     but,
     ledger_at,
 )
-from .levers import ANVIL_KEY, AnvilLevers, GethLevers, running_geth
+from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, running_geth
 
 
 @pytest.mark.parametrize("changes", [{"eth_chainId": "0x1"}, {"eth_getCode": "0x"}])
@@ -172,7 +171,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(_following, "time", made)
+    monkeypatch.setattr(tx_tracker, "time", made)
     return made
 
 
@@ -265,7 +264,7 @@ def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment])
     finally:
         levers._ask("evm_setAutomine", True)
         levers.mine(1)
-    assert levers.ledger.facts([Question("0x" + "ce" * 32, NOBODY)]).anchors.popitem()[1].anchored_at  # type: ignore[attr-defined]
+    assert levers.ledger.facts([FactQuery("0x" + "ce" * 32, NOBODY)]).anchors.popitem()[1].anchored_at  # type: ignore[attr-defined]
 
 
 def test_a_wallet_that_returns_no_transaction(anvil: tuple[str, Deployment]) -> None:

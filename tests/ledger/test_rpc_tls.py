@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from registry.core.errors import LedgerUnavailable
-from registry.ledger._http import Http
-
-from .fake_node import QUESTION, FakeNode, ledger_at
+from registry.net.http import Http
+from tests.support.fake_node import QUESTION, FakeNode, ledger_at
 
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.UTC)

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.ledger._jsonrpc import MAX_ANSWER_BYTES
-from registry.ledger.probing import name_of
+from registry.ledger.node_info import name_of
 from registry.ledger.rpc import RpcLedger
-
-from .fake_node import (
+from registry.net.json_rpc import MAX_ANSWER_BYTES
+from tests.support.fake_node import (
     DEPLOYMENT,
     QUESTION,
     FakeNode,

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.accepting import open_data
-from registry.client.ending import revoke
-from registry.client.homes import Home
+from registry.client.accept import open_data
+from registry.client.home import Home
+from registry.client.revoke import revoke
 from registry.core.errors import Revoked
-from registry.core.evidence import write_evidence
-from registry.storage.files import making_folder, remove_left
-from tests.client.stage import Stage, files_in
+from registry.core.evidence.file import write_evidence
+from registry.fs.files import making_folder, remove_left
+from tests.support.stage import Stage, files_in
 
 ROOT = Path(__file__).resolve().parents[2]
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from registry.storage.files import making_folder
+from registry.fs.files import making_folder
 
 with making_folder(Path(sys.argv[1])) as made:
     (made / "Purchase-1-1.csv").write_text("bought")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.output import Output
-from registry.cli.session import Session
-from registry.client.networks import MAX_SHARED_FEE_GWEI, read_settings
+from registry.cli.context import Session
+from registry.cli.ui.output import Output
+from registry.client.network_config import MAX_SHARED_FEE_GWEI, read_settings
 from registry.ledger.rpc import DEFAULT_MAX_FEE
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from registry.client.ending import revoke_all
+from registry.client.revoke import revoke_all
 from registry.core.errors import InvalidInput
-from tests.client.stage import Stage
+from tests.support.stage import Stage
 
 
 class Locked:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from registry.client import backups
-from registry.client.backups import back_up, bring_back
-from registry.client.homes import Home
-from registry.core.recipients import Passphrase
+from registry.client import backup
+from registry.client.backup import back_up, restore
+from registry.client.home import Home
+from registry.core.age.recipients import Passphrase
 from registry.wallets import keystore
 from registry.wallets.keyfiles import new_key
-from tests.client.stage import Stage
-from tests.fakes.storage import MemoryBlocks
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.stage import Stage
 
 
 class Disk:
@@ -56,7 +56,7 @@ def a_backup(folder: Path) -> None:
 
 def a_restored_home(folder: Path) -> None:
     a_backup(folder)
-    bring_back(folder / "new" / "b.age", Home(folder / "newer" / "alice"), MemoryBlocks(), "a phrase")
+    restore(folder / "new" / "b.age", Home(folder / "newer" / "alice"), MemoryBlocks(), "a phrase")
 
 
 @pytest.mark.parametrize("make", [a_key, a_home, a_backup, a_restored_home])
@@ -64,7 +64,7 @@ def test_what_is_told_of_is_durable(
     make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keystore, "STANDARD", keystore.LIGHT)
-    monkeypatch.setattr(backups, "Passphrase", lambda text: Passphrase(text, work_factor=10))
+    monkeypatch.setattr(backup, "Passphrase", lambda text: Passphrase(text, work_factor=10))
     disk = Disk()
     monkeypatch.setattr(os, "fsync", disk.fsync)
     make(tmp_path)

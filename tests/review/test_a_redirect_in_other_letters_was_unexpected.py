@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import pytest
 
-from registry.core.cids import Block, cid_of_block
 from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.storage.gateway import GatewayBlocks
 from registry.storage.layered import LayeredBlocks
-from tests.fakes.storage import MemoryBlocks
-from tests.storage.http_answers import Answer, answering
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.http_answers import Answer, answering
 
 BLOCK = Block(cid_of_block(b"one"), b"one")
 

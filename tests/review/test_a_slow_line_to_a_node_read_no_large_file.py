@@ -6,11 +6,11 @@ from __future__ import annotations
 import io
 import random
 
-from registry.core.cids import file_blocks, read_file
-from registry.storage._ahead import PART_BYTES
+from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.kubo import KuboBlocks
-from tests.storage.kubo_node import running
-from tests.storage.tcp_proxy import Proxy
+from registry.storage.prefetch import PART_BYTES
+from tests.support.kubo_node import running
+from tests.support.tcp_proxy import Proxy
 
 DATA = random.Random(8).randbytes(PART_BYTES)
 

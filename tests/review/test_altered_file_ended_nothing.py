@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.client.ending import revoke, revoke_openly
-from registry.client.granting import grant
-from registry.client.parties import Party
-from registry.client.signing import sign
+from registry.client.grant import grant
+from registry.client.network import Party
+from registry.client.revoke import revoke, revoke_openly
+from registry.client.sign import sign
 from registry.core.errors import InvalidInput
-from registry.core.evidence import Evidence, parse_evidence, write_evidence
+from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
-from tests.client.stage import Stage
+from tests.support.stage import Stage
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.checking import verify
-from registry.client.ending import revoke
+from registry.client.revoke import revoke
+from registry.client.verify import verify
 from registry.core.errors import LedgerUnavailable, Revoked
 from registry.core.scalars import checksum
 from registry.ledger.base import Deployment
-from tests.client.stage import Stage
+from tests.support.stage import Stage
 
 
 def test_it_could_not_be_checked(tmp_path: Path) -> None:

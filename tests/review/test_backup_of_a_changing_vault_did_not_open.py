@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from registry.client import backups
-from registry.client.backups import back_up, bring_back
-from registry.client.homes import Home
-from registry.core.recipients import Passphrase
+from registry.client import backup
+from registry.client.backup import back_up, restore
+from registry.client.home import Home
+from registry.core.age.recipients import Passphrase
 from registry.vault.index import Index
 from registry.vault.vault import Vault
-from tests.client.stage import PURCHASES, Stage
-from tests.fakes.storage import MemoryBlocks
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.stage import PURCHASES, Stage
 
 
 def test_what_comes_back_is_a_whole_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backups, "Passphrase", lambda text: Passphrase(text, work_factor=10))
+    monkeypatch.setattr(backup, "Passphrase", lambda text: Passphrase(text, work_factor=10))
     stage = Stage.of(tmp_path / "parties")
     home = Home(tmp_path / "alice")
     home.create("")
@@ -37,7 +37,7 @@ def test_what_comes_back_is_a_whole_vault(tmp_path: Path, monkeypatch: pytest.Mo
 
     back_up(home, Busy(home.path / "vault", stage.alice.seed, stage.store), stage.store, tmp_path / "b.age", "a phrase")
     store, again = MemoryBlocks(), Home(tmp_path / "again")
-    bring_back(tmp_path / "b.age", again, store, "a phrase")
+    restore(tmp_path / "b.age", again, store, "a phrase")
     restored = Vault(again.path / "vault", again.seed(""), store)
     (stream,) = restored.index().streams
     assert stream.category == PURCHASES

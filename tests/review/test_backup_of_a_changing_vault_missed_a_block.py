@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from registry.client import backups
-from registry.client.backups import MAX_READS, Saved, back_up, bring_back
-from registry.client.homes import Home
+from registry.client import backup
+from registry.client.backup import MAX_READS, Saved, back_up, restore
+from registry.client.home import Home
+from registry.core.age.recipients import Passphrase
 from registry.core.errors import StorageUnavailable
-from registry.core.recipients import Passphrase
 from registry.vault.vault import Vault
-from tests.client.stage import Stage
-from tests.fakes.storage import MemoryBlocks
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.stage import Stage
 
 
 class Meanwhile(MemoryBlocks):
@@ -51,14 +51,14 @@ class World:
 
     def records_restored(self) -> int:
         store, again = MemoryBlocks(), Home(self.folder / "again")
-        bring_back(self.folder / "b.age", again, store, "a phrase")
+        restore(self.folder / "b.age", again, store, "a phrase")
         (stream,) = Vault(again.vault, again.seed(""), store).index().streams
         return sum(store.get(record.cid) != b"" for record in stream.records)
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(backups, "Passphrase", lambda text: Passphrase(text, work_factor=10))
+    monkeypatch.setattr(backup, "Passphrase", lambda text: Passphrase(text, work_factor=10))
     return World(tmp_path)
 
 

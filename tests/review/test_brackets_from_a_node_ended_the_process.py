@@ -15,7 +15,7 @@ _PROGRAM = """
 import sys
 import eth.chains.base  # raises the recursion limit
 from registry.core.errors import LedgerUnavailable
-from tests.ledger.fake_node import FakeNode, ledger_at
+from tests.support.fake_node import FakeNode, ledger_at
 
 def raw(handler):
     body = b'{"jsonrpc":"2.0","id":0,"result":' + b"[" * 1_000_000

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput
-from registry.core.policy import Policy
-from tests.builders import CHAIN_ID, REGISTRY
+from registry.core.verify.policy import Policy
+from tests.support.builders import CHAIN_ID, REGISTRY
 
 
 @pytest.mark.parametrize("name", ["purposes", "data"])

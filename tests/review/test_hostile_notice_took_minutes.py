@@ -8,10 +8,10 @@ import pytest
 
 from registry.core import codec
 from registry.core.errors import NoticeMismatch
-from registry.core.notices import notice_digest, parse_notice
-from registry.core.rendering import fits
-from registry.core.statements import Request
-from tests.builders import notice_document, word
+from registry.core.notices.document import notice_digest, parse_notice
+from registry.core.notices.rendering import fits
+from registry.core.statements.messages import Request
+from tests.support.builders import notice_document, word
 
 COUNT = 1_200
 # It takes a quarter of a second; what it took before was sixty.

@@ -11,9 +11,9 @@ import pytest
 
 from registry.core import codec
 from registry.core.errors import NoticeMismatch
-from registry.core.notices import notice_digest, parse_notice
-from registry.core.rendering import fits
-from tests.builders import grant_message, notice_document
+from registry.core.notices.document import notice_digest, parse_notice
+from registry.core.notices.rendering import fits
+from tests.support.builders import grant_message, notice_document
 
 LANGUAGES, PURPOSES = 100, 4
 MAX_KEPT = 4 * 1024 * 1024

@@ -14,8 +14,8 @@ import pytest
 
 from registry.core.errors import LedgerUnavailable
 from registry.wallets.keywallet import KeyWallet
-from tests.ledger.fake_node import HEAD, REGISTRY, ROOT, FakeNode, block, but, ledger_at
-from tests.ledger.levers import ANVIL_KEY
+from tests.support.fake_node import HEAD, REGISTRY, ROOT, FakeNode, block, but, ledger_at
+from tests.support.levers import ANVIL_KEY
 
 PAYER = KeyWallet(ANVIL_KEY)
 LOST = {**block(HEAD - 2), "hash": "0x" + "1c" * 32}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput
-from registry.core.evidence import parse_evidence
-from tests.client.stage import Stage
+from registry.core.evidence.file import parse_evidence
+from tests.support.stage import Stage
 
 
 @pytest.mark.parametrize("chosen", [{"purposes": []}, {"data": ()}])

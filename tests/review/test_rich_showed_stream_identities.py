@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 from rich.pretty import pretty_repr
 
+from registry.core.age.recipients import generate_identity
 from registry.core.capsules import Capsule, StreamKey
-from registry.core.cids import cid_of_block
-from registry.core.recipients import generate_identity
+from registry.core.ipld.cid import cid_of_block
 from registry.vault.index import Index, Stream
-from tests.builders import CONTROLLER, SUBJECT, word
+from tests.support.builders import CONTROLLER, SUBJECT, word
 
 IDENTITY = generate_identity()
 KEY = StreamKey("pd:Purchase", 1, IDENTITY, cid_of_block(b""))

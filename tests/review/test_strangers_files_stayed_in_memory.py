@@ -6,9 +6,9 @@ import gc
 import tracemalloc
 
 from registry.core.scalars import check_terms
-from registry.core.statements import Request
-from registry.core.typeddata import struct_hash
-from tests.builders import CONTROLLER, word
+from registry.core.statements.messages import Request
+from registry.core.statements.typed_data import struct_hash
+from tests.support.builders import CONTROLLER, word
 
 FILES, TERMS = 8, 20_000
 MAX_KEPT = 4 * 1024 * 1024

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.accepting import open_data
-from registry.client.granting import grant
+from registry.client.accept import open_data
+from registry.client.grant import grant
+from registry.core.age.recipients import generate_identity, recipient_of
+from registry.core.age.stream import seal_bytes
 from registry.core.capsules import RecordRef, StreamHead, StreamKey, seal_head, signed
-from registry.core.cids import LEAF_BYTES, Block, cid_of_block, file_blocks
 from registry.core.errors import DamagedSeal
-from registry.core.evidence import write_evidence
-from registry.core.recipients import generate_identity, recipient_of
-from registry.core.sealing import seal_bytes
+from registry.core.evidence.file import write_evidence
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks
 from registry.vault.vault import Vault
-from tests.client.stage import PURCHASES, Stage, files_in
+from tests.support.stage import PURCHASES, Stage, files_in
 
 TIMES = 174
 

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from registry.client import backups
-from registry.client.accepting import open_data
-from registry.client.backups import back_up, bring_back
-from registry.client.homes import Home
+from registry.client import backup
+from registry.client.accept import open_data
+from registry.client.backup import back_up, restore
+from registry.client.home import Home
+from registry.core.age.recipients import Passphrase
 from registry.core.errors import InvalidInput
-from registry.core.evidence import write_evidence
-from registry.core.recipients import Passphrase
-from tests.client.stage import Stage, files_in
-from tests.fakes.storage import MemoryBlocks
+from registry.core.evidence.file import write_evidence
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.stage import Stage, files_in
 
 
 def restoring(tmp_path: Path) -> Callable[[], object]:
     home, stage = Home(tmp_path / "alice"), Stage.of(tmp_path / "parties")
     home.create("")
     back_up(home, home.party(stage.network, "main", "").vault, stage.store, tmp_path / "b.age", "a phrase")
-    return lambda: bring_back(tmp_path / "b.age", Home(tmp_path / "new"), MemoryBlocks(), "a phrase")
+    return lambda: restore(tmp_path / "b.age", Home(tmp_path / "new"), MemoryBlocks(), "a phrase")
 
 
 def opening(tmp_path: Path) -> Callable[[], object]:
@@ -40,7 +40,7 @@ def beginning(tmp_path: Path) -> Callable[[], object]:
 def test_the_later_one_finds_the_folder_taken(
     story: Callable[[Path], Callable[[], object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backups, "Passphrase", lambda text: Passphrase(text, work_factor=10))
+    monkeypatch.setattr(backup, "Passphrase", lambda text: Passphrase(text, work_factor=10))
     act, before = story(tmp_path), set(files_in(tmp_path))
     rename, first = Path.replace, list[str]()
 

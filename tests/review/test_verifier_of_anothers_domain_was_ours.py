@@ -11,11 +11,11 @@ import os
 import pytest
 
 from registry.core.errors import LedgerUnavailable
-from registry.ledger._sites import domain_word
 from registry.ledger.artifacts import is_code_of
-from registry.ledger.deploying import check_deployment, deploy
+from registry.ledger.contract_addresses import domain_word
+from registry.ledger.deploy import check_deployment, deploy
 from registry.wallets.keywallet import KeyWallet
-from tests.ledger.levers import ANVIL_KEY, asker, start_anvil, stop
+from tests.support.levers import ANVIL_KEY, asker, start_anvil, stop
 
 
 def test_it_is_refused() -> None:

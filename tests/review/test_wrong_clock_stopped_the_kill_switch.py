@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.ending import revoke_all
-from tests.client.stage import Stage
+from registry.client.revoke import revoke_all
+from tests.support.stage import Stage
 
 HOUR = 3600
 

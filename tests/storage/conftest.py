@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry.storage import _kuboapi
+from registry.storage import kubo_rpc
 from registry.storage.kubo import KuboBlocks
-from tests.storage.kubo_calls import FILE, ONE
-from tests.storage.kubo_node import Node, running
-from tests.storage.tcp_proxy import Proxy
+from tests.support.kubo_calls import FILE, ONE
+from tests.support.kubo_node import Node, running
+from tests.support.tcp_proxy import Proxy
 
 
 @pytest.fixture(scope="session")
@@ -40,4 +40,4 @@ def own() -> Iterator[Node]:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that is away is asked again at once."""
-    monkeypatch.setattr(_kuboapi, "PAUSES", (0.01, 0.02))
+    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.01, 0.02))

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from registry.core.cids import MAX_BLOCK_BYTES, Block, cid_of_block, file_blocks, read_file
 from registry.core.errors import (
     BlockMismatch,
     InvalidInput,
@@ -23,13 +22,15 @@ from registry.core.errors import (
     StorageSlow,
     StorageUnavailable,
 )
-from registry.storage._addresses import Address
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, cid_of_block
+from registry.core.ipld.unixfs import file_blocks, read_file
+from registry.storage.addresses import Address
 from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
 from registry.storage.kubo import KuboBlocks
-from tests.storage.http_answers import Answer, Asked, answering
-from tests.storage.kubo_calls import refused
-from tests.storage.kubo_node import Node
-from tests.storage.tcp_proxy import Proxy
+from tests.support.http_answers import Answer, Asked, answering
+from tests.support.kubo_calls import refused
+from tests.support.kubo_node import Node
+from tests.support.tcp_proxy import Proxy
 
 DATA = b"the one block of these tests"
 ONE = Block(cid_of_block(DATA), DATA)

@@ -17,10 +17,10 @@ from registry.core.errors import (
     StorageSlow,
     StorageUnavailable,
 )
-from registry.storage import _ipfs
+from registry.storage import kubo_transport
 from registry.storage.kubo import KuboBlocks
-from tests.storage.http_answers import Answer, Asked, answering
-from tests.storage.kubo_calls import ONE, refused
+from tests.support.http_answers import Answer, Asked, answering
+from tests.support.kubo_calls import ONE, refused
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -77,7 +77,7 @@ def test_what_is_no_node(body: bytes) -> None:
 
 
 def test_an_answer_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ipfs, "MAX_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr(kubo_transport, "MAX_ANSWER_BYTES", 1 << 20)
     endless = Answer(body=b"[" + b"1," * 50_000, repeat=10_000, length=1 << 30)
     with answering(saying(endless)) as served, KuboBlocks(served.url) as store:
         assert "at more length" in str(refused(lambda: store.announces()))

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from registry.core.cids import LEAF_BYTES, MAX_BLOCK_BYTES, Block, file_blocks, read_file
 from registry.core.errors import (
     BlockMismatch,
     StorageCut,
@@ -19,12 +18,14 @@ from registry.core.errors import (
     StorageTooOld,
     StorageUnavailable,
 )
-from registry.storage import _kuboapi
-from registry.storage._shelves import MAX_BATCH_BYTES
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block
+from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
+from registry.storage import kubo_rpc
 from registry.storage.kubo import KuboBlocks
-from tests.storage.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refused, unused_port
-from tests.storage.kubo_node import Node, running
-from tests.storage.tcp_proxy import Proxy
+from registry.storage.pinsets import MAX_BATCH_BYTES
+from tests.support.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refused, unused_port
+from tests.support.kubo_node import Node, running
+from tests.support.tcp_proxy import Proxy
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -79,7 +80,7 @@ def test_a_connection_that_went_stale_is_not_noticed(proxy: Proxy, name: str) ->
 def test_a_node_that_comes_back_in_time_is_not_noticed(
     kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kuboapi, "PAUSES", (0.1, 2.0))
+    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.1, 2.0))
     with KuboBlocks(proxy.address) as store:
         assert store.has(ONE.cid)
         proxy.target = unused_port()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core.cids import MAX_BLOCK_BYTES, varint
 from registry.core.errors import InvalidInput
-from registry.storage._addresses import Address, Credentials, parse_address
-from registry.storage._shelves import MAX_ENTRIES, is_shelf, parse_shelf, shelf_of, text_of
-from registry.storage._troubles import MAX_QUOTE, quoted, refused
-from registry.storage.car import RAW, car_parts, cbor_head
+from registry.core.ipld.car import RAW, car_parts, cbor_head
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, varint
+from registry.storage.addresses import Address, Credentials, parse_address
+from registry.storage.errors import MAX_QUOTE, quoted, refused
 from registry.storage.kubo import KuboBlocks
+from registry.storage.pinsets import MAX_ENTRIES, is_shelf, parse_shelf, shelf_of, text_of
 
 DIGESTS = st.binary(min_size=32, max_size=32)
 ENTRIES = st.dictionaries(DIGESTS, st.integers(0, MAX_BLOCK_BYTES), min_size=1, max_size=40)

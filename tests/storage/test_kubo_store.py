@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.cids import LEAF_BYTES, Block, cid_of_block, file_blocks, read_file
+from registry.core.age.recipients import identity_from_seed, recipient_of
+from registry.core.age.stream import seal_bytes
 from registry.core.errors import StorageUnavailable
-from registry.core.recipients import identity_from_seed, recipient_of
-from registry.core.sealing import seal_bytes
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
 from registry.storage import kubo as module
-from registry.storage._shelves import MAX_ENTRIES
 from registry.storage.kubo import KuboBlocks
-from tests.storage.kubo_node import Node, running
-from tests.tools import tool
+from registry.storage.pinsets import MAX_ENTRIES
+from tests.support.kubo_node import Node, running
+from tests.support.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -279,7 +280,7 @@ def test_more_blocks_than_a_shelf_holds(store: KuboBlocks) -> None:
 MEMORY = """
 import hashlib, io, os, re, sys
 from pathlib import Path
-from registry.core.cids import file_blocks, read_file
+from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.kubo import KuboBlocks
 
 class Source(io.RawIOBase):

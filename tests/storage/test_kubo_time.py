@@ -13,17 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.cids import MAX_BLOCK_BYTES, file_blocks
 from registry.core.errors import StorageSlow, StorageUnavailable
-from registry.storage import _ipfs, _kuboapi
-from registry.storage._ahead import PART_BYTES
-from registry.storage._ipfs import CHUNK_BYTES
-from registry.storage.files import Pieces
+from registry.core.ipld.cid import MAX_BLOCK_BYTES
+from registry.core.ipld.unixfs import file_blocks
+from registry.fs.files import Pieces
+from registry.storage import kubo_rpc, kubo_transport
 from registry.storage.kubo import KuboBlocks
-from tests.storage.http_answers import Answer, answering
-from tests.storage.kubo_calls import CALLS, ONE, hurried, noise, refused, stopped
-from tests.storage.kubo_node import Node
-from tests.storage.tcp_proxy import Proxy
+from registry.storage.kubo_transport import CHUNK_BYTES
+from registry.storage.prefetch import PART_BYTES
+from tests.support.http_answers import Answer, answering
+from tests.support.kubo_calls import CALLS, ONE, hurried, noise, refused, stopped
+from tests.support.kubo_node import Node
+from tests.support.tcp_proxy import Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 # More than the system takes for a connection that nobody reads from.
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
+    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.4)
     with KuboBlocks(own.address) as patient, hurried(own.address, 0.4) as store:
         patient.put([ONE])
         with stopped(own):
@@ -51,7 +52,7 @@ def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
 
 def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that sends has 4 s: time for what lies between two looks at the line, not for all of it."""
-    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 4.0)
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 4.0)
     proxy.narrow = 0.04
     blocks = [noise(16_000, n) for n in range(700)]
     with KuboBlocks(proxy.address) as store:
@@ -60,7 +61,7 @@ def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: p
 
 
 def test_a_way_that_takes_no_more_is_told_by_its_own_limit(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 0.5)
     proxy.narrow = 60
     with KuboBlocks(proxy.address) as store:
         said = str(refused(lambda: store.put(LARGE), StorageSlow))
@@ -68,7 +69,7 @@ def test_a_way_that_takes_no_more_is_told_by_its_own_limit(proxy: Proxy, monkeyp
 
 
 def test_who_takes_no_connection_is_told_by_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 0.5)
     with ExitStack() as kept:
         server = kept.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(3):  # more than wait in its queue
@@ -80,7 +81,7 @@ def test_who_takes_no_connection_is_told_by_its_own_limit(monkeypatch: pytest.Mo
 
 
 def test_a_way_that_stops_once_is_not_noticed(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ipfs, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 2.0)
     proxy.narrow = 60
     # Who waits on the first connection goes on waiting.
     threading.Timer(1.0, setattr, (proxy, "narrow", 0)).start()
@@ -92,7 +93,7 @@ def test_a_way_that_stops_once_is_not_noticed(proxy: Proxy, monkeypatch: pytest.
 def test_a_batch_is_sent_in_pieces_of_known_length() -> None:
     for size in (1, 1000, 65_535, CHUNK_BYTES - 1, CHUNK_BYTES):
         parts = [bytes([n % 251]) * size for n in range(max(3, 600_000 // size))]
-        body = _ipfs.Body(parts)
+        body = kubo_transport.Body(parts)
         pieces = list(body)
         assert b"".join(pieces) == b"".join(parts) and len(body) == size * len(parts)
         assert max(map(len, pieces)) <= CHUNK_BYTES and list(body) == pieces
@@ -109,7 +110,7 @@ def test_a_batch_goes_under_its_length() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_slow_way(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.1)
+    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.1)
     proxy.delay = 0.2
     with hurried(proxy.address, 0.1) as store:
         assert "within 0.1 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
@@ -120,7 +121,7 @@ def test_a_slow_way(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("name", CALLS)
 def test_headers_that_drip(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kuboapi, "COLLECT_SECONDS", 0.4)
+    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.4)
     # Each byte arrives well within the limit; the headers alone would take some nine seconds.
     proxy.drip = 0.03
     with hurried(proxy.address, 0.4) as store:
@@ -144,7 +145,7 @@ PUT = "store.put([*file_blocks(io.BytesIO(bytes(range(256)) * 80_000))])"
 READ = "leaves = read_file(sys.argv[2], store.reader(sys.argv[2])); next(leaves)"
 SCRIPT = """
 import io, sys
-from registry.core.cids import file_blocks, read_file
+from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.kubo import KuboBlocks
 
 store = KuboBlocks(sys.argv[1], seconds=30)

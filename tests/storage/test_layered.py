@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.cids import Block, cid_of_block, file_blocks, read_file
 from registry.core.errors import BlockMismatch, StorageDown, StorageUnavailable
-from registry.storage.blocks import SqliteBlocks
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.gateway import GatewayBlocks
 from registry.storage.kubo import KuboBlocks
 from registry.storage.layered import LayeredBlocks
-from tests.fakes.storage import MemoryBlocks
-from tests.storage.http_answers import Answer, Served, answering
-from tests.storage.kubo_node import Node
+from registry.storage.sqlite_store import SqliteBlocks
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.http_answers import Answer, Served, answering
+from tests.support.kubo_node import Node
 
 HERE, THERE = (Block(cid_of_block(data), data) for data in (b"held here", b"held by the gateway"))
 NOBODY = GatewayBlocks("http://127.0.0.1:9", seconds=2)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.cids import Block, cid_of_block
 from registry.core.errors import InvalidInput, StorageSlow, StorageUnavailable
-from registry.storage import blocks as module
-from registry.storage.blocks import SqliteBlocks
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.storage import sqlite_store as module
+from registry.storage.sqlite_store import SqliteBlocks
 
 
 def block(data: bytes) -> Block:
@@ -118,8 +118,8 @@ def test_settings_that_durability_and_erasure_rest_on(path: Path) -> None:
 
 WRITER = """
 import os, sys
-from registry.core.cids import Block, cid_of_block
-from registry.storage.blocks import SqliteBlocks
+from registry.core.ipld.unixfs import Block, cid_of_block
+from registry.storage.sqlite_store import SqliteBlocks
 store = SqliteBlocks(sys.argv[1])
 for n in range(10**6):
     store.put([Block(cid_of_block(b"%d" % n), b"%d" % n)])

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from registry.core.age.stream import seal_bytes
+from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
-from registry.core.sealing import seal_bytes
-from registry.core.seeds import owner_identity
-from registry.storage.blocks import SqliteBlocks
+from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.index import Account, Index, open_index
 from registry.vault.vault import Vault, set_floor, set_index
-from tests.builders import NOW, SEED
-from tests.fakes.storage import MemoryBlocks
+from tests.support.builders import NOW, SEED
+from tests.support.fake_storage import MemoryBlocks
 from tests.vault.test_vault import COMMON, run
 
 ONE, OTHER, THIRD = ("0x" + digit * 40 for digit in "123")
@@ -132,8 +132,8 @@ def test_two_processes_never_give_two_brands_one_number(tmp_path: Path) -> None:
 
 class TestFormat:
     def stored(self, store: MemoryBlocks, raw: bytes) -> str:
-        from registry.core.cids import Block, cid_of_block
-        from registry.core.recipients import recipient_of
+        from registry.core.age.recipients import recipient_of
+        from registry.core.ipld.cid import Block, cid_of_block
 
         sealed = seal_bytes(raw, [recipient_of(owner_identity(SEED))])
         store.put([Block(cid_of_block(sealed), sealed)])

@@ -18,8 +18,9 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.capsules import RecordRef, StreamKey, open_head, public_key_of
-from registry.core.cids import Block, cid_of_block, read_file
+from registry.core.crypto.seeds import owner_identity, vault_key
 from registry.core.errors import (
     ConsentError,
     DamagedSeal,
@@ -28,15 +29,15 @@ from registry.core.errors import (
     NotARecipient,
     StorageUnavailable,
 )
-from registry.core.sealing import open_bytes, seal_bytes
-from registry.core.seeds import owner_identity, vault_key
+from registry.core.ipld.cid import Block, cid_of_block
+from registry.core.ipld.unixfs import read_file
 from registry.storage.base import BlockStore
-from registry.storage.blocks import SqliteBlocks
+from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault import vault as module
 from registry.vault.index import Index, Record, open_index, seal_index
 from registry.vault.vault import FILE_SCHEMA, Vault
-from tests.builders import NOW, SEED
-from tests.fakes.storage import MemoryBlocks
+from tests.support.builders import NOW, SEED
+from tests.support.fake_storage import MemoryBlocks
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_SEED = bytes(32)
@@ -382,7 +383,7 @@ class TestCrashes:
 COMMON = """
 import io, os, sys
 from pathlib import Path
-from registry.storage.blocks import SqliteBlocks
+from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.vault import Vault
 folder, word = Path(sys.argv[1]), sys.argv[2]
 store = SqliteBlocks(folder / "blocks.sqlite")

@@ -13,8 +13,8 @@ from eth_account import Account
 from registry.core.scalars import to_hex, unhex
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import safe_message
-from tests.tools import tool
-from tests.vectors.reading import read_cases
+from tests.support.tools import tool
+from tests.support.vectors import read_cases
 
 KEY = KeyWallet(b"\x31" * 32)
 SAFE = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"

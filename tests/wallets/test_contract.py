@@ -12,9 +12,9 @@ from registry.ledger.base import Deployment
 from registry.wallets.contract import ContractWallet, contract_wallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import SafeWallet
-from tests.ledger.fake_node import FakeNode, Refused, but
-from tests.ledger.levers import AnvilLevers, asker, start_anvil, stop
-from tests.wallets.safes import Accounts
+from tests.support.fake_node import FakeNode, Refused, but
+from tests.support.levers import AnvilLevers, asker, start_anvil, stop
+from tests.support.safes import Accounts
 
 ADA, BOB, CYD, DAN = (KeyWallet(bytes([number]) * 32) for number in (0xA1, 0xB0, 0xC1, 0xD1))
 EVERYBODY = ADA.address, BOB.address, CYD.address

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from registry.core.errors import InvalidInput
 from registry.wallets.derived import TRIED, account, find, first_number, likely_numbers
 from registry.wallets.mnemonic import words_of
-from tests.builders import NOW, SEED
-from tests.wallets.base58 import private_key
+from tests.support.base58 import private_key
+from tests.support.builders import NOW, SEED
 
 OFFICIAL = json.loads((Path(__file__).parents[1] / "data" / "bip32" / "vectors.json").read_bytes())
 CHAINS = [(vector["seed"], path, key) for vector in OFFICIAL for path, key in vector["chain"].items()]

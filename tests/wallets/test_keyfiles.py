@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, WrongPassphrase
-from registry.core.recovery import recover
-from registry.core.statements import Retire, domain_of
-from registry.core.typeddata import digest, typed_data
+from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Sender
 from registry.wallets.base import Wallet
 from registry.wallets.keyfiles import KeyInfo, import_key, list_keys, new_key, open_key
@@ -159,7 +159,7 @@ def test_signatures_are_those_of_eth_account() -> None:
     signature = KeyWallet(KEY).sign_typed_data(STATEMENT)
     assert signature == Account.sign_typed_data(KEY, full_message=STATEMENT).signature
     signed = digest(domain_of(31_337, REGISTRY), Retire(ADDRESS))
-    assert recover(signed, signature) == bytes.fromhex(ADDRESS[2:])
+    assert recover_address(signed, signature) == bytes.fromhex(ADDRESS[2:])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
 from registry.wallets.mnemonic import nearest_word, seed_of, split_words, unknown_words, words_of
-from tests.wallets.base58 import private_key
+from tests.support.base58 import private_key
 
 OFFICIAL = json.loads((Path(__file__).parents[1] / "data" / "bip39" / "vectors.json").read_bytes())["english"]
 ALL_ZERO = ("abandon",) * 23 + ("art",)

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from eth_keys.constants import SECPK1_N
 
+from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
-from registry.core.recovery import recover
 from registry.core.scalars import to_hex, unhex
-from registry.core.statements import Retire, domain_of
-from registry.core.typeddata import digest, typed_data
+from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Sender, Submitter
 from registry.wallets.base import Owner, Wallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.rpc import RpcWallet, accounts, open_wallet
-from tests.ledger.fake_node import FakeNode, Refused
-from tests.ledger.levers import asker, start_anvil, stop
+from tests.support.fake_node import FakeNode, Refused
+from tests.support.levers import asker, start_anvil, stop
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 SAFE = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
@@ -133,7 +133,7 @@ class TestAnswers:
         with pytest.raises(Rejected, match=words) as caught:
             served(eth_signTypedData_v4=to_hex(answer)).sign_typed_data(STATEMENT)
         assert ("ERC-6492" in caught.value.advice) is answer.startswith(b"inner")
-        assert recover(DIGEST, answer) != unhex(KEY.address)
+        assert recover_address(DIGEST, answer) != unhex(KEY.address)
 
     @pytest.mark.parametrize("answer", [None, "", "signed", 7, {}, ["0x"], True])
     def test_something_else(self, served: Callable[..., RpcWallet], answer: Any) -> None:

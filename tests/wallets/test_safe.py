@@ -10,12 +10,12 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core.crypto.keccak import keccak256
+from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, Rejected
-from registry.core.keccak import keccak256
-from registry.core.recovery import recover
 from registry.core.scalars import checksum, unhex
-from registry.core.statements import Retire, domain_of
-from registry.core.typeddata import digest, typed_data
+from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.typed_data import digest, typed_data
 from registry.wallets.base import Owner, Wallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import SafeWallet, safe_digest, safe_message
@@ -44,7 +44,7 @@ def test_signatures_are_in_the_order_of_the_owners_addresses() -> None:
     expected = b"".join(owner.sign_safe_message(STATEMENT, SAFE) for owner in everybody)
     for owners in ((ADA, BOB, CYD), (CYD, BOB, ADA), (BOB, ADA, CYD)):
         assert SafeWallet(SAFE, owners).sign_typed_data(STATEMENT) == expected
-    signers = [recover(MESSAGE, expected[at : at + 65]) for at in (0, 65, 130)]
+    signers = [recover_address(MESSAGE, expected[at : at + 65]) for at in (0, 65, 130)]
     assert signers == sorted(signers) == [unhex(owner.address) for owner in everybody]
 
 

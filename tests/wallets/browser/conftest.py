@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from registry.ledger._jsonrpc import Node
 from registry.ledger.base import Deployment
-from registry.ledger.deploying import deploy
+from registry.ledger.deploy import deploy
+from registry.net.json_rpc import Node
 from registry.wallets.keywallet import KeyWallet
-from tests.ledger.levers import ANVIL_KEY, start_anvil
-from tests.wallets.browser.commands import World
-from tests.wallets.browser.stage import BOB, Browser, Stub
+from tests.support.browser_commands import World
+from tests.support.browser_stage import BOB, Browser, Stub
+from tests.support.levers import ANVIL_KEY, start_anvil
 
 
 @pytest.fixture(scope="session")

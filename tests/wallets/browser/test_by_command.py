@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from registry.ledger._jsonrpc import Call
+from registry.net.json_rpc import Call
 from registry.wallets.keywallet import KeyWallet
-from tests.wallets.browser.commands import DATUM, PURPOSE, SEND, SIGN, World, at_page
-from tests.wallets.browser.stage import ALICE, BOB, Browser, Stub
+from tests.support.browser_commands import DATUM, PURPOSE, SEND, SIGN, World, at_page
+from tests.support.browser_stage import ALICE, BOB, Browser, Stub
 
 Browse = Callable[..., Browser]
 

@@ -11,8 +11,8 @@ import pytest
 
 from registry.core.scalars import to_hex, unhex
 from registry.wallets.keystore import CURVE_ORDER
-from tests.wallets.browser.commands import SIGN, World, at_page
-from tests.wallets.browser.stage import ALICE, BOB, Browser, Stub, WalletError, emit
+from tests.support.browser_commands import SIGN, World, at_page
+from tests.support.browser_stage import ALICE, BOB, Browser, Stub, WalletError, emit
 
 Browse = Callable[..., Browser]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from registry.wallets import _page
+from registry.wallets import page_protocol
 from registry.wallets.browser import BrowserWallet
-from tests.wallets.browser.stage import ALICE
+from tests.support.browser_stage import ALICE
 from tests.wallets.browser.test_page_server import Client
 
 HASH = "0x" + "ab" * 32
@@ -34,10 +34,10 @@ def interrupted(does: Callable[[Client], object]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pressed(_self: _page.Page) -> None:
+    def pressed(_self: page_protocol.Page) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_page.Page, "farewell", pressed)
+    monkeypatch.setattr(page_protocol.Page, "farewell", pressed)
 
 
 def test_the_hash_is_known() -> None:
@@ -52,7 +52,7 @@ def test_the_hash_is_known() -> None:
 def test_nothing_is_known(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
     came = threading.Event()
 
-    def pressed(_self: _page.Page) -> None:
+    def pressed(_self: page_protocol.Page) -> None:
         assert came.wait(20)
         raise KeyboardInterrupt
 
@@ -61,6 +61,6 @@ def test_nothing_is_known(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
             client.tell("asked", 1)
         came.set()
 
-    monkeypatch.setattr(_page.Page, "wait", pressed)
+    monkeypatch.setattr(page_protocol.Page, "wait", pressed)
     notes = interrupted(asks)
     assert [note for note in notes if "may have sent" in note] == notes and len(notes) == asked

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from registry.core.notices import parse_notice
-from registry.wallets.words import Words
+from registry.core.notices.document import parse_notice
+from registry.present.summary import SigningSummary
 from scripts.compile_contracts import ensure_node_modules
-from tests.builders import notice_bytes, notice_document
-from tests.wallets.browser.stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
+from tests.support.browser_stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
+from tests.support.builders import notice_bytes, notice_document
 
 Browse = Callable[..., Browser]
 PHONE = {"viewport": {"width": 360, "height": 740}}
@@ -195,7 +195,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
     document["text"]["fr"]["labels"] |= {"dpv:ServicePersonalisation": bare}
     document["scopes"][0]["purposes"] = ["dpv:Personalisation", "dpv:ServicePersonalisation"]
     words, typed = demo_grant(notice=parse_notice(notice_bytes(**document)))
-    everything = Words(
+    everything = SigningSummary(
         act="Grant",
         name=HOSTILE,
         domain=HOSTILE,
@@ -206,7 +206,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         data=((HOSTILE, HOSTILE),),
         until=1,
         terms=HOSTILE,
-        handed=1,
+        shared_bytes=1,
         texts=tuple((name, HOSTILE) for name, _ in words.texts),
         payer=HOSTILE,
     )

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from registry.cli.exits import exit_code
+from registry.cli.exit_codes import exit_code
+from registry.core.crypto.signatures import recover_address
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
-from registry.core.recovery import recover
 from registry.core.scalars import to_hex, unhex
-from registry.core.typeddata import digest, parse_typed_data
-from registry.wallets import _page
+from registry.core.statements.typed_data import digest, parse_typed_data
+from registry.wallets import page_protocol
 from registry.wallets.browser import _ENDINGS, BrowserWallet
 from registry.wallets.keystore import CURVE_ORDER
-from tests.wallets.browser.stage import (
+from tests.support.browser_stage import (
     ALICE,
     BOB,
     NEVER,
@@ -119,14 +119,14 @@ class Sitting:
         self.page.get_by_text("You may close this page.").wait_for()
         signature = self.terminal.result()
         assert isinstance(signature, bytes)
-        assert recover(digest(*parse_typed_data(TYPED)), signature) == unhex(ALICE)
+        assert recover_address(digest(*parse_typed_data(TYPED)), signature) == unhex(ALICE)
         return signature
 
 
 @pytest.fixture(autouse=True)
 def a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page may take long to load again where other tests run beside it."""
-    monkeypatch.setattr(_page, "RELOAD_SECONDS", 30.0)
+    monkeypatch.setattr(page_protocol, "RELOAD_SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -395,7 +395,7 @@ class TestWhichWallet:
 
     def test_news_that_were_on_their_way(self, browse: Browse, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
         """Told before the account arrived, they come after it was chosen: nothing is offered once more."""
-        monkeypatch.setattr(_page, "HOLD_SECONDS", 0.05)
+        monkeypatch.setattr(page_protocol, "HOLD_SECONDS", 0.05)
         terminal = Terminal(signing(WORDS, TYPED))
         browser = browse(stub)
         browser.context.add_init_script(LATE)
@@ -464,8 +464,8 @@ class TestThePage:
         sitting.signed()
 
     def test_closed(self, sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
+        monkeypatch.setattr(page_protocol, "RELOAD_SECONDS", 0.5)
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
         sitting = sit().connect()
         sitting.page.close()
         error = sitting.terminal.error()
@@ -605,8 +605,8 @@ class TestWhatMayHaveBeenSent:
         self.unclear(sitting, "The time is over.")
 
     def test_the_page_is_closed(self, sends: Sends, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "RELOAD_SECONDS", 0.5)
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
+        monkeypatch.setattr(page_protocol, "RELOAD_SECONDS", 0.5)
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 8.0)  # where a busy browser says no goodbye
         sitting = self.waits(sends(), stub)
         sitting.page.close()
         error = sitting.terminal.error()

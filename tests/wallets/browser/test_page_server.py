@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
-from registry.wallets import _page, _pageserver, _peers, browser
-from registry.wallets._pageserver import MAX_BODY
+from registry.wallets import browser, page_protocol, page_server, peer_uid
 from registry.wallets.browser import BrowserWallet
-from tests.wallets.browser.stage import ALICE, Terminal, demo_grant, is_refused, signing
+from registry.wallets.page_server import MAX_BODY
+from tests.support.browser_stage import ALICE, Terminal, demo_grant, is_refused, signing
 
 JSON = {"Content-Type": "application/json"}
 
@@ -29,7 +29,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(autouse=True)
 def news_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody here waits long for news that do not come."""
-    monkeypatch.setattr(_page, "HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(page_protocol, "HOLD_SECONDS", 0.2)
 
 
 class Client:
@@ -83,7 +83,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
 
 def end(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a farewell to a page that is not there."""
-    monkeypatch.setattr(_page, "FAREWELL_SECONDS", 0.0)
+    monkeypatch.setattr(page_protocol, "FAREWELL_SECONDS", 0.0)
     terminal.wallet.close()
 
 
@@ -283,16 +283,16 @@ class TestWhatMayHaveBeenSent:
         assert client.tell("asked", told) == 404
 
     def test_nobody_asks_a_wallet_once_the_terminal_has_given_up(self) -> None:
-        page = _page.Page(0.0)
+        page = page_protocol.Page(0.0)
         page.put(stage="question")
         assert page.ask(1)
-        page = _page.Page(0.0)
+        page = page_protocol.Page(0.0)
         page.put(stage="question")
         assert page.wait() == ("stop", "timeout")
         assert not page.ask(1) and not page.end("timeout")
 
     def test_less_than_nothing_is_not_counted(self) -> None:
-        page = _page.Page(10.0)
+        page = page_protocol.Page(10.0)
         page.put(stage="question")
         assert page.ask(-1) and page.ask(1) and page.end("stopped")
 
@@ -306,7 +306,7 @@ class TestWhatMayHaveBeenSent:
             raise KeyboardInterrupt
 
         with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt), wallet:
-            patch.setattr(_page.Page, "wait", lambda page: interrupt())
+            patch.setattr(page_protocol.Page, "wait", lambda page: interrupt())
             wallet.send_transaction({"to": ALICE})
         assert notes[-1].startswith("The wallet may have sent the transaction.")
 
@@ -314,7 +314,7 @@ class TestWhatMayHaveBeenSent:
 class TestSilence:
     def test_a_browser_that_crashed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing said goodbye: found long before the time limit."""
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 2.0)
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 2.0)
         terminal = Terminal(signing(*demo_grant()))
         client = Client(terminal.url)
         client.claim()
@@ -324,7 +324,7 @@ class TestSilence:
         assert isinstance(error, CouldNotCheck) and "closed" in str(error)
 
     def test_a_page_that_asks_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 3.0)
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 3.0)
         terminal = Terminal(signing(*demo_grant()), seconds=30)
         client = Client(terminal.url)
         client.claim()
@@ -335,15 +335,15 @@ class TestSilence:
         assert terminal.error()
 
     def test_before_anybody_came_only_the_time_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_page, "SILENCE_SECONDS", 0.0)
-        assert _page.Page(0.5).wait() == ("stop", "timeout")
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 0.0)
+        assert page_protocol.Page(0.5).wait() == ("stop", "timeout")
 
     def test_a_computer_that_slept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The clock jumps over an hour; the page has not been silent for it."""
-        page = _page.Page(100_000.0)
+        page = page_protocol.Page(100_000.0)
         assert page.claim(page.token)
         real, jump = time.monotonic, [0.0]
-        monkeypatch.setattr(_page.time, "monotonic", lambda: real() + jump[0])
+        monkeypatch.setattr(page_protocol.time, "monotonic", lambda: real() + jump[0])
         waiting = ThreadPoolExecutor(1).submit(page.wait)
         jump[0] = 3_600.0
         with pytest.raises(FutureTimeout):
@@ -358,8 +358,8 @@ class TestOtherUsers:
     def test_linux_says_whose_a_connection_is(self, client: Client) -> None:
         host, port = client.host.split(":")
         with socket.create_connection((host, int(port)), timeout=5) as mine:
-            assert _peers.user_of(mine.getsockname(), mine.getpeername()) == os.getuid()
-        assert _peers.user_of(("127.0.0.1", 1), (host, int(port))) is None
+            assert peer_uid.user_of(mine.getsockname(), mine.getpeername()) == os.getuid()
+        assert peer_uid.user_of(("127.0.0.1", 1), (host, int(port))) is None
 
     def test_also_over_ipv6(self, client: Client) -> None:
         host, port = client.host.split(":")
@@ -368,12 +368,12 @@ class TestOtherUsers:
                 mine.connect((f"::ffff:{host}", int(port)))
             except OSError:
                 pytest.skip("this computer has no IPv6")
-            assert _peers.user_of((host, mine.getsockname()[1]), (host, int(port))) == os.getuid()
+            assert peer_uid.user_of((host, mine.getsockname()[1]), (host, int(port))) == os.getuid()
 
     def test_where_nothing_says_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_peers, "TABLES", (Path("/nonexistent"),))
+        monkeypatch.setattr(peer_uid, "TABLES", (Path("/nonexistent"),))
         monkeypatch.setattr(os, "getuid", lambda: 1000)
-        assert not _peers.is_strangers(_peers.user_of(("127.0.0.1", 1), ("127.0.0.1", 2)))
+        assert not peer_uid.is_strangers(peer_uid.user_of(("127.0.0.1", 1), ("127.0.0.1", 2)))
 
     @pytest.mark.parametrize(
         ("ours", "theirs", "refused"),
@@ -383,12 +383,12 @@ class TestOtherUsers:
         self, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int | None, refused: bool
     ) -> None:
         monkeypatch.setattr(os, "getuid", lambda: ours)
-        assert _peers.is_strangers(theirs) is refused
+        assert peer_uid.is_strangers(theirs) is refused
 
     def test_a_connection_that_is_gone_claims_nothing_and_is_nobodys_news(
         self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_pageserver, "user_of", lambda client, server: _peers.GONE)
+        monkeypatch.setattr(page_server, "user_of", lambda client, server: peer_uid.GONE)
         assert client("POST", "/claim") == (403, b"")
         monkeypatch.undo()
         client.claim()
@@ -397,11 +397,11 @@ class TestOtherUsers:
     def test_a_stranger_gets_nothing_and_the_owner_goes_on(
         self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_pageserver, "is_strangers", lambda user: True)
+        monkeypatch.setattr(page_server, "is_strangers", lambda user: True)
         assert client("POST", "/claim", Consent_Token="0" * 43) == (403, b"")
         for _ in range(3):
             assert client("POST", "/claim") == (403, b"")
-        monkeypatch.setattr(_pageserver, "is_strangers", lambda user: False)
+        monkeypatch.setattr(page_server, "is_strangers", lambda user: False)
         client.claim()
         assert client.state()["stage"] == "account"
         client.tell("stop", "said-no")
@@ -425,7 +425,7 @@ class TestTheEnd:
         client = Client(terminal.url)
         client.claim()
         lefts = []
-        for _ in range(_page.MAX_EXTENSIONS + 1):
+        for _ in range(page_protocol.MAX_EXTENSIONS + 1):
             assert client.tell("more") == 200
             lefts.append(client.state()["left"])
         assert max(lefts[:-1]) > 1.5
@@ -455,7 +455,7 @@ class TestTheEnd:
         assert capfd.readouterr() == ("", "")
 
     def test_the_token_and_the_key_are_new_each_time(self) -> None:
-        pages = [_page.Page(1.0) for _ in range(3)]
+        pages = [page_protocol.Page(1.0) for _ in range(3)]
         tokens = {page.token for page in pages} | {page.claim(page.token) for page in pages}
         assert len(tokens) == 6 and all(token and len(token) >= 43 for token in tokens)
 

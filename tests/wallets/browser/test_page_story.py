@@ -17,32 +17,31 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.client.asking import publish_notice, request
-from registry.client.checking import verify
-from registry.client.ending import retire, revoke_all, revoke_openly
-from registry.client.granting import Proposal, grant, refuse
-from registry.client.parties import Network, Party
-from registry.client.showing import ending_words, proposal_words
+from registry.client.grant import Proposal, grant, refuse
+from registry.client.network import Network, Party
+from registry.client.request import publish_notice, request
+from registry.client.revoke import retire, revoke_all, revoke_openly
+from registry.client.verify import verify
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput, LedgerUnavailable, Revoked
-from registry.core.evidence import write_evidence
-from registry.core.keccak import keccak256
+from registry.core.evidence.file import write_evidence
 from registry.core.scalars import to_hex, unhex
-from registry.core.statements import Revoke
-from registry.core.typeddata import digest, parse_typed_data
-from registry.core.typeddata import typed_data as typed_data_of
+from registry.core.statements.messages import Revoke
+from registry.core.statements.typed_data import digest, parse_typed_data
+from registry.core.statements.typed_data import typed_data as typed_data_of
 from registry.ledger.base import Deployment, Sender, Submitter
+from registry.present.summary import summary_of_ending, summary_of_typed_data
 from registry.vault.vault import Vault
 from registry.wallets.base import Owner
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.contract import ContractWallet
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.safe import safe_message
-from registry.wallets.words import words_in
-from tests.builders import DOMAIN, notice_bytes, notice_document
-from tests.fakes.storage import MemoryBlocks
-from tests.ledger.levers import ANVIL_KEY, AnvilLevers
-from tests.vectors.reading import read_cases
-from tests.wallets.browser.stage import ALICE, BOB, SECONDS, Browser, Stub, Terminal, demo_grant, is_refused, signing
+from tests.support.browser_stage import ALICE, BOB, SECONDS, Browser, Stub, Terminal, demo_grant, is_refused, signing
+from tests.support.builders import DOMAIN, notice_bytes, notice_document
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.levers import ANVIL_KEY, AnvilLevers
+from tests.support.vectors import read_cases
 
 Browse = Callable[..., Browser]
 
@@ -88,7 +87,7 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
 
     def give(wallet: BrowserWallet) -> Any:
         def confirm(proposal: Proposal) -> bool:
-            wallet.show(proposal_words(proposal))
+            wallet.show(proposal.summary())
             return True
 
         return grant(world.person(wallet), asked, days=90, confirm=confirm)
@@ -111,7 +110,7 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     assert page.locator("blockquote").count() == 0  # nothing of it stays on the page
 
     def withdraw(wallet: BrowserWallet) -> Any:
-        wallet.show(ending_words("Revoke", evidence))
+        wallet.show(summary_of_ending("Revoke", evidence))
         return revoke_openly(world.person(wallet, sender=wallet), evidence)
 
     terminal = Terminal(withdraw, account=evidence.author)
@@ -133,7 +132,7 @@ def test_refused_and_relayed(world: World, browse: Browse, stub: Stub) -> None:
 
     def decline(wallet: BrowserWallet) -> Any:
         def confirm(proposal: Proposal) -> bool:
-            wallet.show(proposal_words(proposal))
+            wallet.show(proposal.summary())
             return True
 
         return refuse(world.person(wallet), asked, language="fr", confirm=confirm)
@@ -164,7 +163,7 @@ def test_a_grant_that_its_person_pays_for(world: World, browse: Browse, stub: St
 
     def give(wallet: BrowserWallet) -> Any:
         def confirm(proposal: Proposal) -> bool:
-            wallet.show(proposal_words(proposal, payer=wallet.address))
+            wallet.show(proposal.summary(wallet.address))
             return True
 
         return grant(world.person(wallet, sender=wallet), asked, confirm=confirm)
@@ -232,7 +231,10 @@ def test_who_only_pays_reads_what_they_pay_for(browse: Browse, stub: Stub, call:
 def test_what_is_signed_and_not_sent(browse: Browse, stub: Stub) -> None:
     """As `consent sign` does it: nothing ends yet, and the page does not say so."""
     typed = typed_data_of(DOMAIN, Revoke(ALICE, "0x" + "11" * 32))
-    terminal = Terminal(signing(msgspec.structs.replace(words_in(typed), loose=True), typed), chain_id=DOMAIN.chain_id)
+    terminal = Terminal(
+        signing(msgspec.structs.replace(summary_of_typed_data(typed), signature_only=True), typed),
+        chain_id=DOMAIN.chain_id,
+    )
     stub.known.add(DOMAIN.chain_id)
     page = browse(stub).open(terminal.url)
     press(page, "Marmot")

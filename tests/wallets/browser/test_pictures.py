@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.make_pictures import PICTURES, RECORD, sources
-from tests.wallets.browser.stage import ICON, Browser, Stub, Terminal, WalletError, demo_grant, signing
+from tests.support.browser_stage import ICON, Browser, Stub, Terminal, WalletError, demo_grant, signing
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 760, "height": 440}, "color_scheme": "light", "device_scale_factor": 1.5},

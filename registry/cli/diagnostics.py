@@ -1,0 +1,221 @@
+"""What ``doctor`` looks at, one question after the other; a part that does not answer is said in its own words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry.cli.context import Session
+from registry.cli.exit_codes import USAGE, exit_code
+from registry.core.errors import ConsentError, InvalidInput
+
+if TYPE_CHECKING:
+    from registry.storage.kubo import KuboBlocks
+
+OK, MISSING, PROBLEM = "ok", "missing", "problem"
+SECONDS = 5.0
+FULL = 0.95
+_OLDEST, _NEWEST = (3, 11), (3, 14)
+_PARTS = {
+    "coincurve": ("fast", "recovering signers takes 20 times as long"),
+    "safe-pysha3": ("fast", "hashing takes six times as long"),
+    "ipfshttpclient": ("ipfs", "no IPFS node can be used"),
+}
+
+
+class Check(NamedTuple):
+    """One answer. ``code`` is the exit code that it calls for: 0 also where something optional is missing."""
+
+    name: str
+    state: str
+    detail: str
+    advice: str = ""
+    code: int = 0
+
+
+Checker = Callable[[Session], Iterator[Check]]
+
+
+def answers(session: Session, name: str, checker: Checker) -> Iterator[Check]:
+    """The checker's answers; an error of this package is the last of them."""
+    try:
+        yield from checker(session)
+    except ConsentError as error:
+        yield Check(name, PROBLEM, str(error), error.advice, exit_code(error))
+
+
+def _package(_: Session) -> Iterator[Check]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    supported = _OLDEST <= sys.version_info[:2] < _NEWEST
+    state, advice = (OK, "") if supported else (PROBLEM, "Use Python 3.11, 3.12 or 3.13.")
+    yield Check("Python", state, platform.python_version(), advice, 0 if supported else USAGE)
+    yield Check("consent-registry", OK, version("consent-registry"))
+    for name, (extra, without) in _PARTS.items():
+        try:
+            yield Check(name, OK, version(name))
+        except PackageNotFoundError:
+            yield Check(name, MISSING, f"without it {without}", f"pip install 'consent-registry[{extra}]'")
+
+
+def _home(session: Session) -> Iterator[Check]:
+    from registry.wallets.keyfiles import list_keys
+
+    home = session.home
+    if not home.exists:
+        yield Check("home", MISSING, f"none at {home.path}", "Only signing needs one: `consent init` makes it.")
+        return
+    home.config()
+    count = len(list_keys(home.keys))
+    yield Check("home", OK, f"{home.path}, {count} key file{'' if count == 1 else 's'}")
+    readable = [path for path in (home.path, home.path / "seed.json", *home.keys.glob("*")) if _others_may(path)]
+    if readable:
+        advice = f"Take the rights away: chmod -R go-rwx {home.path}."
+        yield Check("home", PROBLEM, f"others may look into {readable[0]}", advice, USAGE)
+
+
+def _others_may(path: Path) -> bool:
+    return os.name == "posix" and path.stat().st_mode & 0o077 != 0
+
+
+def _network(session: Session) -> Iterator[Check]:
+    from registry.client.network_config import NAMES, read_credentials
+
+    folder = session.network_path
+    named = session.source("network")
+    there = "" if folder.exists() else ", not made yet"
+    yield Check("network", OK, f"{folder}{f' (from {named})' if named else ''}{there}")
+    for name in NAMES:
+        if source := session.source(name):
+            yield Check(name, OK, f"{_shown(name, getattr(session.settings, name))} (from {source})")
+    if session.credentials is not None:
+        (kind,) = read_credentials(session.credentials)
+        yield Check("credentials", OK, f"{kind}, in {session.credentials}")
+
+
+def _shown(name: str, value: object) -> str:
+    """A setting without what may be a key: of URLs only the host."""
+    from registry.ledger.node_info import name_of
+
+    if isinstance(value, tuple):
+        return ", ".join(_shown(name, each) for each in value)
+    if not isinstance(value, str) or (name == "ipfs" and value.startswith("/")):
+        return str(value)
+    return name_of(value)
+
+
+def _ledger(session: Session) -> Iterator[Check]:
+    from registry.ledger.deploy import check_deployment
+    from registry.ledger.node_info import probe
+
+    if (url := session.settings.rpc_url) is not None:
+        found = probe(url, timeout=SECONDS)
+        yield Check("node", OK, f"{found.client}, chain {found.chain_id}, at {found.name}")
+    elif not (session.network_path / "deployment.json").exists():
+        yield Check("ledger", OK, "the embedded chain, which the first command makes")
+        return
+    ledger = session.network.ledger
+    head = ledger.head()
+    if url is not None:
+        check_deployment(url, ledger.deployment, timeout=SECONDS)
+    domain = session.network.domain
+    age = max(0, int(time.time()) - head.time)
+    detail = f"registry {domain.verifying_contract} on chain {domain.chain_id}, block {head.number}, {_ago(age)}"
+    limit = session.settings.max_facts_age
+    if limit is not None and age > limit:
+        yield Check(
+            "ledger",
+            PROBLEM,
+            f"{detail}: older than max_facts_age",
+            "See whether the node is in step with its chain.",
+            3,
+        )
+    else:
+        yield Check("ledger", OK, detail)
+    if url is not None:
+        yield _payer(session)
+
+
+def _payer(session: Session) -> Check:
+    if name := session.words("sender"):
+        return Check("payer", OK, f"{name} (from {session.source('sender')})")
+    if (session.network_path / "relay.json").exists():
+        return Check("payer", OK, "the network's relay, with play money")
+    return Check(
+        "payer", MISSING, "nobody is named to pay for transactions", "Verifying needs none; else use --sender."
+    )
+
+
+def _ago(seconds: int) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} old"
+    return f"{seconds} s old"
+
+
+def _store(session: Session) -> Iterator[Check]:
+    from registry.client.network_config import open_kubo
+    from registry.storage.sqlite_store import SqliteBlocks
+
+    if (address := session.settings.ipfs) is not None:
+        with open_kubo(address, session.credentials, SECONDS) as node:
+            yield from _kubo(node)
+        return
+    file = session.network_path / "blocks.sqlite"
+    if not file.exists():
+        yield Check("store", OK, "a file of blocks, which the first command that stores anything makes")
+        return
+    with SqliteBlocks(file, SECONDS) as store:
+        stat = store.stat()
+    yield Check("store", OK, f"{stat.blocks:,} blocks, {stat.bytes:,} bytes, in {file}")
+
+
+def _kubo(node: KuboBlocks) -> Iterator[Check]:
+    kubo, usage = node.about()
+    detail = f"Kubo {kubo}, {usage.used:,} of {usage.limit:,} bytes"
+    if usage.used > FULL * usage.limit:
+        yield Check("store", PROBLEM, f"{detail}: nearly full", "Raise Datastore.StorageMax, or collect.", 3)
+    else:
+        yield Check("store", OK, detail)
+    if node.announces():
+        advice = "Set Provide.Enabled to false, or run it with --offline: sealed data is not for everybody's eyes."
+        yield Check("store", PROBLEM, "it tells the public network what it holds, unless it runs --offline", advice)
+
+
+def _gateways(session: Session) -> Iterator[Check]:
+    for address in session.settings.gateways:
+        yield from answers(session, "gateway", lambda _, address=address: _gateway(address))  # type: ignore[misc]
+
+
+def _gateway(address: str) -> Iterator[Check]:
+    from registry.storage.gateway import GatewayBlocks
+
+    GatewayBlocks(address, seconds=SECONDS).check()
+    yield Check("gateway", OK, _shown("gateways", address))
+
+
+def _programs(_: Session) -> Iterator[Check]:
+    from registry.devnet.programs import PROGRAMS, find_program
+
+    for name, program in PROGRAMS.items():
+        try:
+            found = find_program(name)
+            yield Check(name, OK, f"{found.version} ({found.source}), for {program.use}")
+        except InvalidInput as error:
+            yield Check(name, MISSING, f"{error}; for {program.use}", error.advice)
+
+
+CHECKS: dict[str, Checker] = {
+    "package": _package,
+    "home": _home,
+    "network": _network,
+    "ledger": _ledger,
+    "store": _store,
+    "gateways": _gateways,
+    "programs": _programs,
+}

@@ -1,0 +1,1 @@
+"""Output, prompts, progress, live views and help pages of the command line."""

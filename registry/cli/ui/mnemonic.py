@@ -1,0 +1,121 @@
+"""The 24 words at a terminal: shown where nothing keeps them, checked back, and taken in again without echo.
+
+They go to nothing but a terminal or a descriptor that was named for them: not to stdout, a log, or an exception.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from registry.cli.context import Session, ask_secret
+from registry.cli.ui.descriptors import first_line, write_line
+from registry.core.errors import InvalidInput
+
+ROUNDS = 5
+ASKED_BACK = 3
+COLUMNS = 4
+# A terminal's other screen: what was on it is in no scroll-back afterwards.
+_OPEN, _CLOSE = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
+_SHOWN_AGAIN = "`consent keys words` shows them again."
+
+WriteTo = Annotated[
+    int | None, typer.Option("--words-fd", metavar="N", min=0, help="Write the 24 words to descriptor N.")
+]
+ReadFrom = Annotated[
+    int | None,
+    typer.Option("--words-fd", metavar="N", min=0, help="Read the 24 words, in one line, from descriptor N."),
+]
+
+
+def at_terminal() -> bool:
+    """Is somebody there to read and to answer?"""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def write_words(seed: bytes, descriptor: int) -> None:
+    """The words, in one line, to a descriptor that the shell has opened."""
+    from registry.wallets.mnemonic import words_of
+
+    write_line(descriptor, " ".join(words_of(seed)), "--words-fd")
+
+
+def show_words(session: Session, seed: bytes) -> None:
+    """Show the words at the terminal until the person has some of them right, from paper."""
+    from registry.wallets.mnemonic import words_of
+
+    words = words_of(seed)
+    for _ in range(ROUNDS):
+        _display(words)
+        if _checked_back(words):
+            session.out.note("That is right. Keep the paper where nobody else reads it.")
+            return
+        session.out.note("That is not what was shown. Here they are once more.")
+    session.out.note(f"Not checked: {_SHOWN_AGAIN}")
+
+
+def _display(words: Sequence[str]) -> None:
+    apart = os.environ.get("TERM", "dumb") != "dumb"
+    sys.stderr.write(_OPEN if apart else "")
+    try:
+        rows = -(-len(words) // COLUMNS)
+        cells = [f"{place:>2} {word:<10}" for place, word in enumerate(words, 1)]
+        lines = ["".join(cells[row::rows]).rstrip() for row in range(rows)]
+        text = "\n".join(("Write these words on paper, in their order. They are the seed:", "", *lines))
+        sys.stderr.write(f"{text}\n\nWho reads them has your accounts and your vault.\nEnter when you have them: ")
+        sys.stderr.flush()
+        if not sys.stdin.readline():
+            raise KeyboardInterrupt
+    finally:
+        sys.stderr.write(_CLOSE if apart else "")
+        sys.stderr.flush()
+
+
+def _checked_back(words: Sequence[str]) -> bool:
+    places = sorted(secrets.SystemRandom().sample(range(len(words)), ASKED_BACK))
+    answers = [ask_secret(f"Word {place + 1}: ").strip().lower() for place in places]
+    return answers == [words[place] for place in places]
+
+
+def read_words(session: Session, descriptor: int | None) -> bytes:
+    """The seed of the words from a descriptor, or asked for without echo until they fit."""
+    from registry.wallets.mnemonic import seed_of, split_words
+
+    if descriptor is not None:
+        if descriptor == session.flags.get("passphrase_fd"):
+            raise InvalidInput("one descriptor cannot give the words and the passphrase", "Use two of them.")
+        return seed_of(split_words(_text(descriptor)))
+    if not at_terminal():
+        raise InvalidInput("the 24 words are needed, and there is no terminal to ask at", "Use --words-fd N.")
+    for left in reversed(range(ROUNDS)):
+        try:
+            words = list(split_words(ask_secret("The 24 words, with spaces between: ")))
+            _put_right(session, words)
+            return seed_of(words)
+        except InvalidInput as error:
+            if not left:
+                raise
+            session.out.note(f"{error}. {error.advice}")
+    raise AssertionError  # the last round returns or raises
+
+
+def _put_right(session: Session, words: list[str]) -> None:
+    """Ask again for each word that is not in the list; the nearest is shown to who sits there, and to nobody else."""
+    from registry.wallets.mnemonic import WORDS, nearest_word, unknown_words
+
+    for place in unknown_words(words) if len(words) == WORDS else ():
+        session.out.note(f"Word {place} is not in the list.")
+        near = nearest_word(words[place - 1])
+        words[place - 1] = ask_secret(f"Word {place} again (Enter for {near}): ").strip().lower() or near
+
+
+def _text(descriptor: int) -> str:
+    try:
+        return first_line(descriptor, "a line of words", "--words-fd").decode("ascii")
+    except UnicodeDecodeError:
+        raise InvalidInput("the words are not plain letters", "They are English words, without accents.") from None

@@ -1,0 +1,142 @@
+"""Printing: results to stdout, everything else to stderr; words for people, JSON lines for programs.
+
+On a terminal lines are wrapped at spaces, under the column that they belong to; elsewhere a line is a line, so
+that ``grep`` and ``cut`` work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
+
+from registry.present.text import Line, is_shown, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+MIN_ROOM = 20  # a column narrower than this is harder to read than a line that runs over
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command's words go."""
+
+    as_json: bool = False
+    verbosity: int = 0
+    _spinners: list[Status] = field(default_factory=list, repr=False, compare=False)
+    _progress: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    @cached_property
+    def _errors(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    def result(self, document: dict[str, Any], lines: Iterable[str | Line]) -> None:
+        """One result: the document with ``--json``, the lines without (plain text, no mark-up)."""
+        if self.as_json:
+            self.json_line(document)
+            return
+        for line in lines:
+            self.line(line)
+
+    def json_line(self, document: dict[str, Any]) -> None:
+        """One JSON object on one line of stdout."""
+        text = json.dumps(document, ensure_ascii=False)
+        # JSON escapes U+0000 to U+001F only; a terminal obeys more than those.
+        sys.stdout.write("".join(c if is_shown(c) else json.dumps(c)[1:-1] for c in text) + "\n")
+        sys.stdout.flush()
+
+    def line(self, line: str | Line = "", style: str = "") -> None:
+        """One line of a result. What a brand wrote is printed, never obeyed: control characters are shown."""
+        _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stdout)
+
+    def note(self, line: str | Line, style: str = "") -> None:
+        """A remark for people, to stderr."""
+        _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stderr)
+
+    def log(self, text: str) -> None:
+        """Shown with ``-v``, to stderr."""
+        if self.verbosity:
+            self.note(text)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """While something takes its time: a spinner on a terminal, a line with ``-v``."""
+        self.log(f"{what} ...")
+        if self.as_json or self.verbosity or not sys.stderr.isatty():
+            yield
+            return
+        from rich.text import Text  # as it stands: a file's name may look like mark-up
+
+        with self._errors.status(Text(visible(what))) as spinner:
+            self._spinners.append(spinner)
+            try:
+                yield
+            finally:
+                self._spinners.pop()
+
+    def progress(self, text: str) -> None:
+        """How far the work is: in place of the spinner's words, a line with ``-v``; the same twice is said once."""
+        if self._progress == [text]:
+            return
+        self._progress[:] = [text]
+        self.log(text)
+        if self._spinners:
+            from rich.text import Text
+
+            self._spinners[-1].update(Text(visible(text)))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While a person reads and answers: no spinner moves."""
+        for spinner in reversed(self._spinners):
+            spinner.stop()
+        try:
+            yield
+        finally:
+            for spinner in self._spinners:
+                spinner.start()
+
+
+def wrap(text: str, width: int, hang: int = 0) -> list[str]:
+    """The text in lines of ``width`` cells, broken at spaces alone: an address or a path stays whole, to be copied."""
+    from rich.cells import cell_len
+
+    hang = max(hang, len(text) - len(text.lstrip(" ")))
+    lines, room = [""], max(width - hang, MIN_ROOM)
+    for word in text[hang:].split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and cell_len(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [text[:hang] + lines[0], *(" " * hang + line for line in lines[1:])]
+
+
+def _print(line: Line, stream: TextIO) -> None:
+    text = visible(line.text)
+    if not stream.isatty():
+        stream.write(text + "\n")
+        return
+    _print_on_terminal(Line(text, line.hang, line.style), stream)
+
+
+def _print_on_terminal(line: Line, stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    styled = "" if os.environ.get("NO_COLOR") else line.style
+    for number, piece in enumerate(wrap(line.text, console.width, line.hang)):
+        text = Text(piece)
+        if styled and (number == 0 or not line.hang):
+            text.stylize(styled, 0, line.hang or len(piece))
+        console.print(text, soft_wrap=True)

@@ -1,0 +1,188 @@
+"""One sealed file of a whole home: keys, seed, evidence, and every block of its vault.
+
+A tar archive inside an age file with a passphrase, so that a person can always leave:
+``age -d FILE | tar -x`` needs none of our software.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from registry.client.home import Home
+from registry.client.network import system_clock
+from registry.core.age.recipients import Passphrase
+from registry.core.age.stream import open_sealed, seal
+from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block, cid_from_digest
+from registry.core.ipld.unixfs import blocks_of
+from registry.core.scalars import ZERO_WORD, unhex
+from registry.core.statements.messages import Grant
+from registry.fs.files import creating, make_folder, making_folder, replace_file
+from registry.storage.base import BlockStore
+from registry.vault.index import Index
+from registry.vault.vault import Vault, set_floor
+from registry.wallets.derived import first_number
+
+MAX_HOME_FILE = 16 * 1024 * 1024
+MAX_READS = 10
+_INDEX = "vault/index"
+_FILES = re.compile(
+    r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json|(?:evidence|requests)/0x[0-9a-f]{64}\.json"
+)
+_BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")
+
+
+class Saved(NamedTuple):
+    """What a backup holds: home files, vault blocks, and its own size in bytes."""
+
+    files: int
+    blocks: int
+    size: int
+
+
+def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase: str) -> Saved:
+    """Write the sealed backup of a home to a new ``file``, whole or not at all."""
+    if file.exists():
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
+    make_folder(file.parent)
+    try:
+        with tempfile.TemporaryFile(dir=home.path) as plain, creating(file) as sealed:
+            files, blocks = _write_archive(plain, home, vault, store)
+            plain.seek(0)
+            seal(plain, sealed, [Passphrase(passphrase)])
+    except FileExistsError:
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None
+    return Saved(files, blocks, file.stat().st_size)
+
+
+def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved:
+    """Restore a backup into a home that does not exist yet, and its blocks into the store; all of it or nothing."""
+    if home.path.exists():
+        raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
+    with source, making_folder(home.path) as made:
+        with tempfile.TemporaryFile(dir=home.path.parent) as plain:
+            open_sealed(source, plain, [Passphrase(passphrase)])
+            # Twice through it: what is no backup leaves nothing behind, not even a block.
+            files, blocks = _read_files(plain, made)
+            if not Home(made).exists:
+                raise DamagedSeal("the backup holds no home (seed.json is missing)")
+            store.put(_read_blocks(plain))
+        # What was given to brands since the backup is not known here, and must not be given again.
+        set_floor(Home(made).vault, first_number(system_clock()))
+    return Saved(files, blocks, file.stat().st_size)
+
+
+def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
+    files = blocks = 0
+    roots, index, own = _settled(vault, store)
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
+            name = path.relative_to(home.path).as_posix()
+            if _FILES.fullmatch(name) and name != _INDEX:
+                _add(archive, name, path.read_bytes())
+                files += 1
+        for cid in roots:
+            _add(archive, _INDEX, cid.encode() + b"\n")
+            files += 1
+        for block in chain(own, _blocks(home, index, store)):
+            _add(archive, f"blocks/{block.cid}", block.data)
+            blocks += 1
+    return files, blocks
+
+
+def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Block]]:
+    """The index with its own name and its own blocks, which the next change of the vault erases."""
+    for _ in range(MAX_READS):
+        roots, index = vault.roots(), vault.index()
+        try:
+            blocks = [block for cid in roots for block in blocks_of(cid, store.get)]
+        except StorageUnavailable:
+            if vault.roots() == roots:
+                raise
+        else:
+            if vault.roots() == roots:
+                return roots, index, blocks
+    raise StorageUnavailable("the vault changes all the time", "Try again once nothing else changes it.")
+
+
+def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
+    for stream in index.streams:
+        yield Block(stream.head, store.get(stream.head))
+        for record in stream.records:
+            yield from blocks_of(record.cid, store.get)
+    for _, evidence in home.kept():
+        message = evidence.statement.message
+        if isinstance(message, Grant) and message.content != ZERO_WORD:
+            yield from _capsule(cid_from_digest(unhex(message.content)), store)
+
+
+def _capsule(cid: str, store: BlockStore) -> Iterator[Block]:
+    # A brand's home keeps evidence of capsules that the person may have erased since: those are gone, rightly.
+    if store.has(cid):
+        yield Block(cid, store.get(cid))
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(data), 0o600
+    archive.addfile(member, io.BytesIO(data))
+
+
+def _read_files(plain: IO[bytes], home: Path) -> tuple[int, int]:
+    """Check every member and write those of the home; how many files and blocks there are."""
+    files = blocks = 0
+    for name, data in _members(plain):
+        if found := _BLOCK.fullmatch(name):
+            _check_block(found[1], data)
+            blocks += 1
+        else:
+            replace_file(home / name, data)
+            files += 1
+    return files, blocks
+
+
+def _read_blocks(plain: IO[bytes]) -> Iterator[Block]:
+    for name, data in _members(plain):
+        if found := _BLOCK.fullmatch(name):
+            yield Block(found[1], data)
+
+
+def _members(plain: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    plain.seek(0)
+    try:
+        with tarfile.open(fileobj=plain, mode="r:") as archive:
+            for member in archive:
+                yield member.name, _content(archive, member)
+    except tarfile.TarError as error:
+        raise DamagedSeal(f"the backup is not a tar archive: {error}") from None
+
+
+def _check_block(cid: str, data: bytes) -> None:
+    try:
+        check_block(cid, data)
+    except (BlockMismatch, InvalidInput) as error:
+        raise DamagedSeal(f"a block in the backup is not what it is named: {error}") from None
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    # Only names that a backup writes: nothing lands outside the home, no link is followed.
+    is_block = _BLOCK.fullmatch(member.name) is not None
+    if not member.isfile() or not (is_block or _FILES.fullmatch(member.name)):
+        raise DamagedSeal(f"the backup holds {member.name[:80]!r}, which no backup holds")
+    if member.size > (MAX_BLOCK_BYTES if is_block else MAX_HOME_FILE):
+        raise DamagedSeal(f"{member.name[:80]!r} in the backup is too large")
+    file = archive.extractfile(member)
+    if file is None:
+        raise StorageUnavailable(f"{member.name[:80]!r} in the backup cannot be read")
+    return file.read()

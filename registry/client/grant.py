@@ -1,0 +1,218 @@
+"""The person's side of the beginning: read a request, decide, sign, anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeVar
+
+import msgspec
+
+from registry.client.network import Party
+from registry.client.revoke import opening_of
+from registry.client.sign import Anchored, anchor, fresh_salt, sign
+from registry.client.verify import verify
+from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
+from registry.core.crypto.revocation import lock_of, revocation_secret
+from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
+from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.ipld.cid import Block, cid_from_digest
+from registry.core.notices.document import Notice
+from registry.core.notices.rendering import DAY, fits, render
+from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.statements.messages import Grant, Refusal, Request
+from registry.present.summary import SigningSummary, summary_of_answer
+from registry.present.vocabulary import check_known
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is about to be signed, checked and in words, with what will be handed over."""
+
+    request: Evidence
+    notice: Notice
+    language: str
+    message: Grant | Refusal
+    capsule: bytes | None = None
+
+    @property
+    def notice_bytes(self) -> bytes:
+        """The notice document, exactly as it came with the request."""
+        return str(self.request.notice).encode()
+
+    def summary(self, payer: str = "") -> SigningSummary:
+        """What a wallet's page shows; ``payer`` is the address that pays, empty for the network's relay."""
+        return summary_of_answer(self.message, self.notice, self.language, self.capsule, payer)
+
+
+Confirm = Callable[[Proposal], bool]
+_Answer = TypeVar("_Answer", Grant, Refusal)
+
+
+def grant(
+    party: Party,
+    request: bytes,
+    *,
+    purposes: Collection[str] | None = None,
+    data: Collection[str] | None = None,
+    days: int | None = None,
+    language: str | None = None,
+    supersedes: Evidence | None = None,
+    confirm: Confirm | None = None,
+) -> Anchored:
+    """Answer a request with yes: all that it asks, or less. ``confirm`` sees the proposal before the wallet does.
+
+    The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The grant
+    that this one ``supersedes`` is ended by the caller, in the same step (`registry.client.revoke.revoke`).
+    """
+    proposal = propose(
+        party, request, purposes=purposes, data=data, days=days, language=language, supersedes=supersedes
+    )
+    return sign_and_anchor(party, proposal, confirm)
+
+
+def refuse(party: Party, request: bytes, *, language: str | None = None, confirm: Confirm | None = None) -> Anchored:
+    """Answer a request with no, provably."""
+    asked, message, notice, language = _read(party, request, language)
+    refusal = Refusal(
+        statement="",
+        subject=party.address,
+        controller=message.controller,
+        request=to_hex(asked.digest),
+        purposes=message.purposes,
+        notice=message.notice,
+        issued_at=party.network.date_for(party.address),
+        salt=fresh_salt(),
+    )
+    return sign_and_anchor(party, Proposal(asked, notice, language, _worded(notice, language, refusal)), confirm)
+
+
+def propose(
+    party: Party,
+    request: bytes,
+    *,
+    purposes: Collection[str] | None = None,
+    data: Collection[str] | None = None,
+    days: int | None = None,
+    language: str | None = None,
+    supersedes: Evidence | None = None,
+) -> Proposal:
+    """Check the request and the choice, and put the grant into words; nothing is signed or stored."""
+    asked, message, notice, language = _read(party, request, language)
+    issued_at, salt = party.network.date_for(party.address), fresh_salt()
+    draft = Grant(
+        statement="",
+        subject=party.address,
+        controller=message.controller,
+        request=to_hex(asked.digest),
+        purposes=_chosen("purpose", purposes, message.purposes),
+        data=_chosen("datum", data, message.data),
+        terms=message.terms,
+        notice=message.notice,
+        content=ZERO_WORD,
+        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, party, message.controller),
+        issued_at=issued_at,
+        not_before=issued_at,
+        expires_at=issued_at + _duration(notice, days),
+        revocation=lock_of(revocation_secret(party.seed, salt)),
+        salt=salt,
+    )
+    capsule = _capsule(party, notice, draft)
+    if capsule is not None:
+        draft = msgspec.structs.replace(draft, content=to_hex(sha256(capsule).digest()))
+    return Proposal(asked, notice, language, _worded(notice, language, draft), capsule)
+
+
+def sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None = None) -> Anchored:
+    """Sign what was proposed, store its capsule, anchor it."""
+    if confirm is not None and not confirm(proposal):
+        raise Rejected("you said no")
+    signature = sign(party, proposal.message)
+    blocks = _blocks(proposal)
+    party.network.store.put(blocks)
+    try:
+        return anchor(party, proposal.message, signature, proposal.notice_bytes)
+    except BaseException as error:
+        _take_back(party, blocks, error)
+        raise
+
+
+def _take_back(party: Party, blocks: list[Block], error: BaseException) -> None:
+    """Also where the grant may be anchored by now: without its evidence nobody can show it, and nothing is released."""
+    try:
+        party.network.store.delete([block.cid for block in blocks])
+    except CouldNotCheck as left:
+        # The person has to see why nothing was granted, not what was left over from it.
+        error.add_note(f"Its capsule is stored still, sealed to the brand alone: {left}")
+
+
+def _read(party: Party, raw: bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:
+    asked = parse_evidence(raw)
+    message = asked.statement.message
+    if not isinstance(message, Request):
+        raise InvalidInput(f"this is a {asked.kind}, not a Request", "Give the file that the brand sent you.")
+    verify(party.network, asked, party.network.policy(controllers=None))
+    check_known(message.purposes, "purpose")
+    check_known(message.data, "data")
+    check_known([message.terms], "agreement")
+    notice = asked.parsed_notice
+    assert notice is not None  # the parser refuses a request without one
+    return asked, message, notice, _language(notice, language)
+
+
+def _language(notice: Notice, wanted: str | None) -> str:
+    if wanted is None:
+        return "en" if "en" in notice.text else min(notice.text)
+    if wanted not in notice.text:
+        raise InvalidInput(f"the notice is not written in {wanted!r}", f"It has: {', '.join(sorted(notice.text))}.")
+    return wanted
+
+
+def _chosen(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -> tuple[str, ...]:
+    if chosen is None:
+        return asked
+    if not chosen:
+        raise InvalidInput(f"no {what} is chosen", "Choose one at least, or refuse the request.")
+    foreign = sorted(set(chosen).difference(asked))
+    if foreign:
+        raise InvalidInput(f"the {what} {foreign[0]} was not asked for", f"Choose among {', '.join(asked)}.")
+    return tuple(sorted(set(chosen)))
+
+
+def _duration(notice: Notice, days: int | None) -> int:
+    if days is not None and not 1 <= days <= notice.max_days:
+        raise InvalidInput(f"{days} days are not possible", f"The notice allows 1 to {notice.max_days} days.")
+    return (notice.max_days if days is None else days) * DAY
+
+
+def _superseded(old: Evidence, party: Party, controller: str) -> str:
+    message = old.statement.message
+    if not isinstance(message, Grant) or (message.subject, message.controller) != (party.address, controller):
+        raise InvalidInput(
+            "only an earlier grant of yours to the same controller can be superseded",
+            "Revoke the other one with `consent revoke`.",
+        )
+    opening_of(party, old)  # what could not be ended afterwards is refused before anything is signed
+    return to_hex(old.digest)
+
+
+def _capsule(party: Party, notice: Notice, draft: Grant) -> bytes | None:
+    streams = party.vault.keys_for(draft.data)
+    if not streams:
+        return None
+    key = party.vault.key
+    capsule = Capsule(draft.subject, draft.controller, draft.revocation, public_key_of(key), streams)
+    return seal_capsule(signed(capsule, key), notice.controller.recipient)
+
+
+def _worded(notice: Notice, language: str, draft: _Answer) -> _Answer:
+    message = msgspec.structs.replace(draft, statement=render(notice, language, draft))
+    fits(notice, message.notice, message)
+    return message
+
+
+def _blocks(proposal: Proposal) -> list[Block]:
+    if proposal.capsule is None or not isinstance(proposal.message, Grant):
+        return []
+    return [Block(cid_from_digest(unhex(proposal.message.content)), proposal.capsule)]

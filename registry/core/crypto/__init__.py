@@ -1,0 +1,1 @@
+"""Hashes, signatures, the vault seed's keys, and revocation locks: thin wrappers around library primitives."""

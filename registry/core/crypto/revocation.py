@@ -1,0 +1,54 @@
+"""One lock, two keys: what ends a grant (DESIGN sections 2 and 3).
+
+Whoever knows the *secret* opens the *lock* in private; the subject's own address opens it too, openly.
+"""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from registry.core.crypto.keccak import keccak256
+from registry.core.scalars import read_address, to_hex, unhex
+
+_INFO = b"ConsentRegistry/1/revocation"
+_PADDING = bytes(12)
+
+
+def revocation_secret(seed: bytes, salt: str) -> bytes:
+    """HKDF-SHA256 (RFC 5869) of the 32-byte vault seed under the grant's own salt: 32 bytes."""
+    return HKDF(SHA256(), 32, salt=unhex(salt), info=_INFO).derive(seed)
+
+
+def lock_of(secret: bytes) -> str:
+    """The lock that this 32-byte secret opens; it stands in the grant as ``revocation``."""
+    return to_hex(keccak256(secret))
+
+
+def salt_hash(salt: str) -> str:
+    """keccak256(abi.encode(salt)): it lets the subject revoke openly without publishing the salt."""
+    return to_hex(keccak256(unhex(salt)))
+
+
+def tag_of(subject: str, salt: str) -> str:
+    """keccak256(abi.encode(subject, saltHash)): ties the lock to its subject and tells nobody who that is."""
+    return to_hex(_tag(read_address(subject), unhex(salt)))
+
+
+def handle_of(lock: str, tag: str) -> str:
+    """keccak256(abi.encode(lock, tag)): what the contract marks as revoked."""
+    return to_hex(keccak256(unhex(lock) + unhex(tag)))
+
+
+def handle_for(subject: str, revocation: str, salt: str) -> str:
+    """The handle of a grant, from the three of its members that make it."""
+    return to_hex(handle_of_words(read_address(subject), unhex(revocation), unhex(salt)))
+
+
+def handle_of_words(subject: bytes, revocation: bytes, salt: bytes) -> bytes:
+    """The same from their bytes, as bytes."""
+    return keccak256(revocation + _tag(subject, salt))
+
+
+def _tag(subject: bytes, salt: bytes) -> bytes:
+    return keccak256(_PADDING + subject + keccak256(salt))

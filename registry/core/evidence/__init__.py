@@ -1,0 +1,1 @@
+"""Evidence files, and what a file proves by itself."""

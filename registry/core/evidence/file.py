@@ -1,0 +1,284 @@
+"""The evidence file: one statement with everything that proves it (DESIGN section 5).
+
+``application/vnd.consent-evidence+json``, RFC 8785, 1 MiB at most. Only `parse_evidence` makes one from bytes;
+`Evidence` built in code becomes bytes by `write_evidence`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NoReturn
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from registry.core import codec
+from registry.core.crypto.revocation import handle_of_words
+from registry.core.errors import Malformed
+from registry.core.kept import kept
+from registry.core.merkle import MAX_PROOF, commitment, root_from
+from registry.core.notices.document import Notice, read_notice
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex
+from registry.core.statements.messages import Acceptance, Domain, Grant, Refusal, Request
+from registry.core.statements.typed_data import digest
+
+MAX_EVIDENCE = 1024 * 1024
+
+
+class _Statement(Struct, frozen=True, forbid_unknown_fields=True, tag_field="primaryType"):
+    domain: Domain
+
+
+class RequestStatement(_Statement, frozen=True, tag="Request"):
+    """A Request in its domain."""
+
+    message: Request
+
+
+class GrantStatement(_Statement, frozen=True, tag="Grant"):
+    """A Grant in its domain."""
+
+    message: Grant
+
+
+class RefusalStatement(_Statement, frozen=True, tag="Refusal"):
+    """A Refusal in its domain."""
+
+    message: Refusal
+
+
+class AcceptanceStatement(_Statement, frozen=True, tag="Acceptance"):
+    """An Acceptance in its domain."""
+
+    message: Acceptance
+
+
+AnyStatement = GrantStatement | RequestStatement | RefusalStatement | AcceptanceStatement
+STATEMENTS: dict[type[Any], type[Any]] = {
+    Grant: GrantStatement,
+    Request: RequestStatement,
+    Refusal: RefusalStatement,
+    Acceptance: AcceptanceStatement,
+}
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Stated = TypeVar("Stated", bound=AnyStatement, default=AnyStatement)
+else:  # before Python 3.13 a default is for type checkers only
+    from typing import TypeVar
+
+    Stated = TypeVar("Stated", bound=AnyStatement)
+
+_BY_SUBJECT = (Grant, Refusal)
+WITH_NOTICE = (Grant, Refusal, Request)
+
+
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Where the commitment is on chain. ``transaction`` and ``block`` are hints, never shown as proved."""
+
+    root: Bytes32
+    proof: Annotated[tuple[Bytes32, ...], Meta(max_length=MAX_PROOF)]
+    transaction: Bytes32
+    block: UInt64
+
+    def __post_init__(self) -> None:
+        self.__dict__["words"] = self._read()
+
+    def _read(self) -> tuple[bytes, ...]:
+        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
+        return read_words((self.transaction, self.root, *self.proof))
+
+    words = kept(_read)
+
+
+class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
+    """The controller's counter-signature as it lies in a grant's evidence."""
+
+    statement: AcceptanceStatement
+    signature: Signature
+    anchor: Anchor
+
+    def __post_init__(self) -> None:
+        read_hex(self.signature, "signature")
+
+
+class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True, dict=True):
+    """One statement, its signature, its anchor, its notice, and the acceptance where there is one.
+
+    The notice stays as it lies in the file, a JSON string (made by `quoted`): thousands of files hold the same, and
+    its own spelling is checked once for all of them.
+    """
+
+    statement: Stated
+    signature: Signature
+    anchor: Anchor | UnsetType = UNSET
+    quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
+    mandate: dict[str, Any] | UnsetType = UNSET
+    acceptance: SignedAcceptance | UnsetType = UNSET
+    type: Literal["ConsentEvidence"] = "ConsentEvidence"
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
+        if (type(self.statement.message), absent) not in _COMPLETE:
+            _refuse_members(self.kind, absent)
+        known = self.__dict__
+        known["signature_bytes"] = self._read()
+        known["digest"] = self._hash()
+        if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
+            raise Malformed("the acceptance names another domain than the grant")
+
+    def __hash__(self) -> int:
+        return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
+
+    def _hash(self) -> bytes:
+        """The statement's EIP-712 signing hash, 32 bytes: what the file is named by, and what every use begins with."""
+        return digest(self.statement.domain, self.statement.message)
+
+    digest = kept(_hash)
+
+    def _read(self) -> bytes:
+        """The exact bytes of the signature, 1 to 8,192 of them."""
+        return read_hex(self.signature, "signature")
+
+    signature_bytes = kept(_read)
+
+    @property
+    def kind(self) -> str:
+        """The primary type: Grant, Request, Refusal or Acceptance."""
+        return type(self.statement.message).__name__
+
+    @property
+    def author(self) -> str:
+        """Who must have signed: the subject of grants and refusals, the controller of the others."""
+        message = self.statement.message
+        return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
+
+    @property
+    def author_bytes(self) -> bytes:
+        """The 20 bytes of that address."""
+        _, accounts, _ = self.statement.message.read
+        return accounts[0]
+
+    @property
+    def notice(self) -> str | UnsetType:
+        """The text of the notice document, where the kind has one."""
+        return UNSET if self.quoted_notice is UNSET else msgspec.json.decode(self.quoted_notice, type=str)
+
+    @property
+    def parsed_notice(self) -> Notice | None:
+        """The notice beside the statement, if its kind has one; parsed once for each text."""
+        return None if self.notice_and_digest is None else self.notice_and_digest[0]
+
+    def _notice(self) -> tuple[Notice, str] | None:
+        """The notice, and the SHA-256 of its document."""
+        if self.quoted_notice is UNSET:
+            return None
+        message = self.statement.message
+        assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
+        return read_notice(self.quoted_notice, message.notice)
+
+    notice_and_digest = kept(_notice)
+
+    @property
+    def handle(self) -> str | None:
+        """What the contract marks when this grant is revoked; None for what cannot be revoked."""
+        message = self.statement.message
+        if not isinstance(message, Grant):
+            return None
+        (*_, revocation, salt), (subject, _), _ = message.read
+        return to_hex(handle_of_words(subject, revocation, salt))
+
+
+_decoder = msgspec.json.Decoder(Evidence)
+
+# Its kind stands last in a statement: looking for it first, msgspec reads the statement twice. How a file of the
+# commonest kind ends tells beforehand.
+_grant_decoder = msgspec.json.Decoder(Evidence[GrantStatement])
+_GRANT_END = b'"primaryType":"Grant"},"type":"ConsentEvidence","version":1}'
+
+# kind: (required members, allowed besides)
+_SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "Grant": (frozenset({"anchor", "notice"}), frozenset({"mandate", "acceptance"})),
+    "Refusal": (frozenset({"anchor", "notice"}), frozenset({"mandate"})),
+    "Request": (frozenset({"notice"}), frozenset()),
+    "Acceptance": (frozenset({"anchor"}), frozenset()),
+}
+_PARTS = ("anchor", "notice", "mandate", "acceptance")
+
+
+def parse_evidence(raw: bytes) -> Evidence:
+    """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
+    decoder = _grant_decoder if raw.endswith(_GRANT_END) else _decoder
+    evidence = codec.decode(raw, decoder, MAX_EVIDENCE)
+    vars(evidence)["notice_and_digest"] = evidence._notice()  # which is malformed where the notice is
+    return evidence
+
+
+def quoted(notice: bytes) -> Raw:
+    """The notice document as the JSON string that an evidence file carries."""
+    return Raw(codec.encode(notice.decode()))
+
+
+def write_evidence(evidence: Evidence) -> bytes:
+    """The file's bytes."""
+    return codec.encode(evidence)
+
+
+def canonical_evidence(raw: bytes) -> bytes:
+    """The one encoding of a file that an editor or a tool re-formatted; a changed value stays changed."""
+    restored = codec.canonical(raw, MAX_EVIDENCE)
+    parse_evidence(restored)
+    return restored
+
+
+def acceptance_evidence(grant: Evidence) -> Evidence | None:
+    """The acceptance that lies in a grant's evidence, as evidence of its own."""
+    if grant.acceptance is UNSET:
+        return None
+    part = grant.acceptance
+    return Evidence(statement=part.statement, signature=part.signature, anchor=part.anchor)
+
+
+def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
+    """The completed file: the grant with the controller's counter-signature in it."""
+    if not isinstance(acceptance.statement, AcceptanceStatement) or acceptance.anchor is UNSET:
+        raise Malformed("that is no anchored acceptance")
+    part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
+    return msgspec.structs.replace(grant, acceptance=part)
+
+
+def commitment_of(evidence: Evidence) -> bytes:
+    """keccak256(abi.encode(digest, keccak256(signature))), 32 bytes."""
+    return commitment(evidence.digest, evidence.signature_bytes)
+
+
+def is_included(evidence: Evidence) -> bool:
+    """Does the proof in its anchor lead from this statement and signature to the anchor's root?"""
+    assert evidence.anchor is not UNSET
+    words = evidence.anchor.words
+    return root_from(commitment_of(evidence), words[2:]) == words[1]
+
+
+def _refuse_members(kind: str, absent: tuple[bool, ...]) -> NoReturn:
+    required, allowed = _SHAPES[kind]
+    present = _present(absent)
+    if required - present:
+        raise Malformed(f"evidence of a {kind} needs its {min(required - present)}")
+    raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
+
+
+def _present(absent: tuple[bool, ...]) -> set[str]:
+    return {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
+
+
+# The kind of the message and which parts are absent, of everything that is well made.
+_COMPLETE = frozenset(
+    (message, absent)
+    for message in STATEMENTS
+    for absent in product((False, True), repeat=len(_PARTS))
+    for required, allowed in [_SHAPES[message.__name__]]
+    if required <= _present(absent) <= required | allowed
+)

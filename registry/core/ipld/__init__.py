@@ -1,0 +1,1 @@
+"""Content identifiers, UnixFS trees and CAR archives, computed and checked here."""

@@ -1,0 +1,36 @@
+"""Writes CAR archives, the form in which a node takes thousands of blocks in one request (CARv1 specification)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from registry.core.ipld.cid import varint
+
+# Binary CIDs (CIDv1, sha2-256): version, codec, hash function, digest length; 32 bytes of digest follow.
+RAW, DAG_CBOR = b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"
+
+# CBOR (RFC 8949): tag 42 and a byte string of 37 bytes, whose first is always zero, hold a CID (DAG-CBOR, "Links").
+LINK = b"\xd8\x2a\x58\x25\x00"
+BYTES, ARRAY = 2, 4
+_HEADER = b"\xa2\x65roots%s\x67version\x01"
+
+
+def car_parts(roots: Iterable[bytes], blocks: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """The archive of ``blocks`` (pairs of a binary CID and its bytes), in parts to send one after another.
+
+    ``roots`` are binary CIDs of 36 bytes; they need not be among the blocks.
+    """
+    links = [LINK + root for root in roots]
+    header = _HEADER % (cbor_head(ARRAY, len(links)) + b"".join(links))
+    yield varint(len(header)) + header
+    for cid, data in blocks:
+        yield varint(len(cid) + len(data)) + cid
+        yield data
+
+
+def cbor_head(major: int, number: int) -> bytes:
+    """The shortest head of a CBOR item (RFC 8949, section 3): ``number`` is its value or its length, below 2**32."""
+    if number < 24:
+        return bytes([major << 5 | number])
+    width = next(each for each in (1, 2, 4) if number < 1 << 8 * each)
+    return bytes([major << 5 | 24 + width.bit_length() - 1]) + number.to_bytes(width)

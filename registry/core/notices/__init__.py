@@ -1,0 +1,1 @@
+"""Notice documents, and the sentences rendered from them."""

@@ -1,0 +1,147 @@
+"""From a notice and a message to the sentence that is signed, and back: does the statement fit its notice?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+
+from registry.core.errors import NoticeMismatch
+from registry.core.notices.document import MAX_NOTICE, Notice, Text, sentences
+from registry.core.scalars import TooLargeToKeep
+from registry.core.statements.messages import Grant, Refusal, Request
+
+DAY = 86_400
+_EPOCH = date(1970, 1, 1).toordinal()
+
+_WITH_TERMS = (Grant, Request)
+_WITH_SENTENCE = (Grant, Refusal)
+_BRACED = re.compile(r"(\{[a-z]+\})")
+
+
+def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
+    """The sentence for this message in this language; ``NoticeMismatch`` where the notice has none."""
+    day, kind, purposes, data = _worded(message)
+    return day.join(_wording(notice, language, kind, purposes, data))
+
+
+def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
+    """``NoticeMismatch``, naming what differs, unless the message says what this notice allows it to say."""
+    if message.notice != digest:
+        raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
+    if message.controller != notice.controller.account:
+        raise NoticeMismatch("the controller is not the account that the notice names")
+    if isinstance(message, _WITH_TERMS) and message.terms != notice.terms:
+        raise NoticeMismatch("the terms are not the notice's")
+    if isinstance(message, _WITH_SENTENCE):
+        _check_sentence(notice, message)
+    else:
+        _check_pairs(notice, message.purposes, message.data)
+
+
+def label_of(text: Text, term: str) -> str:
+    """The brand's word for a term; ``NoticeMismatch`` where it has none."""
+    label = text.labels.get(term)
+    if label is None:
+        raise NoticeMismatch(f"the notice has no label for {term}")
+    return label
+
+
+def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
+    if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
+        raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
+    day, kind, purposes, data = _worded(message)
+    try:
+        wordings = _kept_wordings(notice, kind, purposes, data)
+    except TooLargeToKeep:
+        wordings = _make_wordings(notice, kind, purposes, data)
+    if message.statement not in map(day.join, wordings):
+        raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
+
+
+def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
+    for purpose in purposes:
+        allowed = _data_beside(notice, purpose)
+        for datum in data:
+            if datum not in allowed:
+                raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
+
+
+def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
+    # A set for each purpose: looking for each pair in each scope takes minutes over a hostile notice of 64 KiB.
+    return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
+
+
+def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
+    for purpose in purposes:
+        if not any(purpose in scope.purposes for scope in notice.scopes):
+            raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
+
+
+def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """What of a message shapes its sentence: the date, empty where there is none; kind, purposes, data."""
+    if isinstance(message, Grant):
+        return _date(message.expires_at // DAY), "Grant", message.purposes, message.data
+    return "", "Refusal", message.purposes, ()
+
+
+def _make_wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    """The wording in each language, of what lies in a scope of the notice."""
+    if kind == "Grant":
+        _check_pairs(notice, purposes, data)
+    else:
+        _check_purposes(notice, purposes)
+    return tuple(_wording(notice, language, kind, purposes, data) for language in notice.text)
+
+
+# Grants of one campaign differ in their people and dates only: what else their sentences say is kept. What does not
+# lie in the notice raises and is not kept, so nothing here is larger than its notice.
+@lru_cache(maxsize=128)
+def _kept_wordings(
+    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    # Each language repeats the controller's name, which may be long: then all of it is large.
+    if len(notice.controller.name) * len(notice.text) > MAX_NOTICE:
+        raise TooLargeToKeep
+    return _make_wordings(notice, kind, purposes, data)
+
+
+def _wording(
+    notice: Notice, language: str, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The sentence in two parts, before and after the date; in one part where it names none."""
+    text = notice.text[language]
+    template = sentences(text).get(kind)
+    if template is None:
+        raise NoticeMismatch(f"the notice has no sentence for a {kind}")
+    values = {
+        "{controller}": f"{notice.controller.name} ({notice.controller.domain})",
+        "{purposes}": _join(text, purposes),
+        "{data}": _join(text, data),
+    }
+    # Split first, then substitute: what a value holds is never looked at again.
+    parts = ([values.get(piece, piece) for piece in _BRACED.split(part)] for part in template.split("{expires}"))
+    return tuple("".join(part) for part in parts)
+
+
+def _join(text: Text, terms: Sequence[str]) -> str:
+    labels = [label_of(text, term) for term in terms]
+    if len(labels) < 2:
+        return "".join(labels)
+    return f"{', '.join(labels[:-1])} {text.and_} {labels[-1]}"
+
+
+def day_of(time: int) -> str:
+    """The UTC date of a unix time, YYYY-MM-DD; ``NoticeMismatch`` past the year 9999, which no notice allows."""
+    return _date(time // DAY)
+
+
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str:
+    try:
+        return date.fromordinal(_EPOCH + days).isoformat()
+    except (OverflowError, ValueError):
+        raise NoticeMismatch("a date lies after the year 9999") from None

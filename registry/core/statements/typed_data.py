@@ -1,0 +1,144 @@
+"""EIP-712: digests, and the typed-data JSON that wallets sign, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from operator import itemgetter
+from struct import Struct as Layout
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from registry.core.crypto.keccak import keccak256
+from registry.core.errors import Malformed
+from registry.core.scalars import hash_sentence, hash_text, read_address
+from registry.core.statements.messages import (
+    DOMAIN_FIELDS,
+    MESSAGES,
+    TYPES,
+    Domain,
+    Grant,
+    Message,
+    Refusal,
+    fields_of,
+    kind_of,
+    members,
+)
+
+_DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
+
+
+# Solidity type: how `struct` lays it out in a 32-byte word, and among what its bytes are; integers go as they are.
+_LAYOUT = {
+    "bytes32": ("32s", "words"),
+    "address": ("12x20s", "accounts"),
+    "string": ("32s", "texts"),
+    "string[]": ("32s", "texts"),
+    "uint64": ("24xQ", "members"),
+    "uint256": ("24xQ", "members"),
+}
+
+
+Known = tuple[Any, ...]
+
+
+class _Plan(NamedTuple):
+    """How a structure is encoded: its type hash, its layout, and what picks what goes there out of all that is known.
+
+    Known are its members, the bytes of those that are words or addresses, and the hashes of its texts and lists.
+    """
+
+    type_hash: bytes
+    pack: Callable[..., bytes]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+    def hash(self, members: Known, words: Known, accounts: Known, texts: Known) -> bytes:
+        type_hash, pack, pick = self
+        return keccak256(pack(*pick((type_hash, *members, *words, *accounts, *texts))))
+
+
+def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:
+    assert [name for name, _ in fields] == [field.encode_name for field in msgspec.structs.fields(structure)]
+    kinds = [kind for _, kind in fields]
+    return _Plan(
+        type_hash=keccak256(encoded_type.encode()),
+        pack=Layout(">32s" + "".join(_LAYOUT[kind][0] for kind in kinds)).pack,
+        pick=itemgetter(0, *_places([_LAYOUT[kind][1] for kind in kinds])),
+    )
+
+
+def _places(homes: list[str]) -> Iterator[int]:
+    """Where each member is found in (type hash, members, words, accounts, texts)."""
+    found = 1 + len(homes)
+    first = {"members": 1}
+    for home in ("words", "accounts", "texts"):
+        first[home], found = found, found + homes.count(home)
+    for place, home in enumerate(homes):
+        yield first[home] + (place if home == "members" else homes[:place].count(home))
+
+
+_DOMAIN = _plan(_DOMAIN_TYPE, DOMAIN_FIELDS, Domain)
+_PLANS: dict[type[Any], _Plan] = {MESSAGES[kind]: _plan(TYPES[kind], fields_of(kind), MESSAGES[kind]) for kind in TYPES}
+
+
+def struct_hash(message: Message) -> bytes:
+    """``hashStruct`` of EIP-712: keccak256(typeHash || encodeData), 32 bytes."""
+    words, accounts, texts = message.read
+    if isinstance(message, (Grant, Refusal)):
+        texts = (hash_sentence(message.statement), *texts)
+    return _PLANS[type(message)].hash(astuple(message), words, accounts, texts)
+
+
+@lru_cache(maxsize=64)
+def domain_separator(domain: Domain) -> bytes:
+    """``hashStruct`` of the domain, 32 bytes; equal to the contract's ``domainSeparator()``."""
+    texts = hash_text(domain.name), hash_text(domain.version)
+    return _DOMAIN.hash(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
+
+
+def digest(domain: Domain, message: Message) -> bytes:
+    """The EIP-712 signing hash: keccak256(0x1901 || domainSeparator || hashStruct), 32 bytes."""
+    return keccak256(b"\x19\x01" + domain_separator(domain) + struct_hash(message))
+
+
+def typed_data(domain: Domain, message: Message) -> dict[str, Any]:
+    """What ``eth_signTypedData_v4`` takes: types, primaryType, domain and message."""
+    kind = kind_of(message)
+    return {
+        "types": {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))},
+        "primaryType": kind,
+        "domain": {
+            "name": domain.name,
+            "version": domain.version,
+            "chainId": domain.chain_id,
+            "verifyingContract": domain.verifying_contract,
+        },
+        "message": members(message),
+    }
+
+
+def parse_typed_data(document: Any) -> tuple[Domain, Message]:
+    """The domain and message of typed-data JSON, if its types are ours to the letter; else ``Malformed``."""
+    if not isinstance(document, dict) or set(document) != {"types", "primaryType", "domain", "message"}:
+        raise Malformed("typed data has exactly types, primaryType, domain and message")
+    kind = document["primaryType"]
+    if not isinstance(kind, str) or kind not in MESSAGES:
+        raise Malformed(f"{str(kind)[:40]!r} is not a statement type of this registry")
+    if document["types"] != {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))}:
+        raise Malformed(f"the type definition is not that of {kind}")
+    try:
+        domain, message = (
+            msgspec.convert(document["domain"], Domain),
+            msgspec.convert(document["message"], MESSAGES[kind]),
+        )
+        digest(domain, message)  # a lone surrogate is a str but no text: it has no UTF-8, so no digest
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise Malformed(f"not valid: {error}") from None
+    return domain, message
+
+
+def _named(fields: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"name": name, "type": kind} for name, kind in fields]

@@ -1,0 +1,1 @@
+"""Verification: a policy, and the pure function that judges evidence by it."""

@@ -1,0 +1,289 @@
+"""Verification: one pure function, whose steps carry the numbers of DESIGN section 4.
+
+0. Parse strictly.                                                        ``Malformed``
+1. The domain is the one the policy names.                                ``WrongDomain``
+2. Signed by its author (by a delegate once mandates come).               ``BadMandate``, ``BadSignature``
+3. The commitment leads to the evidence's root.                           ``NotIncluded``
+4. The root is anchored, neither before nor long after it was issued.     ``NotAnchored``, ``PostDated``, ``BackDated``
+5. Not revoked, neither by handle nor by cutoff.                          ``Revoked``
+6. Within its window.                                                     ``NotYetValid``, ``Expired``
+7. It fits its notice and the policy.          ``NoticeMismatch``, ``WrongController``, ``PurposeNotGranted``, ...
+
+The first step that fails names the error. Facts that are missing, stale or of another chain are
+``LedgerUnavailable``: could not check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from msgspec import UNSET
+
+from registry.core import errors
+from registry.core.crypto.signatures import recover_address
+from registry.core.errors import LedgerUnavailable, NotConsented
+from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
+from registry.core.facts import ZERO, AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.notices.rendering import fits
+from registry.core.scalars import CLOCK_SKEW, to_hex
+from registry.core.statements.messages import Acceptance, Grant, Request
+from registry.core.times import format_utc
+from registry.core.verify.policy import Policy
+
+# What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
+_ERC6492_END = bytes.fromhex("6492" * 16)
+_NOT_DEPLOYED = (
+    "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
+)
+
+
+@dataclass(frozen=True, init=False)
+class VerifiedStatement:
+    """A statement that passed every step that applies to its kind. Only `verify` makes one.
+
+    ``policy`` is what it was judged by; ``acceptance`` is "verified", "none", or why an attached one was not
+    verified. Times are unix seconds; ``anchored_at`` is None for a Request, which is not anchored. ``block`` is the
+    newest block that was read.
+    """
+
+    evidence: Evidence
+    policy: Policy
+    anchored_at: int | None
+    now: int
+    block: int
+    acceptance: str
+
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("only verify() makes a verified statement")
+
+    @property
+    def digest(self) -> str:
+        """The statement's EIP-712 signing hash."""
+        return to_hex(self.evidence.digest)
+
+    @property
+    def author(self) -> str:
+        """The address of who signed it."""
+        return self.evidence.author
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a verified statement is neither copied nor stored: verify again")
+
+
+@dataclass(frozen=True, init=False)
+class VerifiedGrant(VerifiedStatement):
+    """A grant that passed every step."""
+
+
+def fact_queries(evidence: Evidence) -> tuple[list[FactQuery], list[SignatureQuery]]:
+    """What to read from the chain before this evidence can be judged: one entry for each anchor in the file."""
+    parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
+    unclear = [part for part in parts if recover_address(part.digest, part.signature_bytes) != part.author_bytes]
+    return [_question(part) for part in parts], [_signature_question(part) for part in unclear]
+
+
+def advice_on(signature: bytes) -> str | None:
+    """What to do about a signature that was refused, where its form tells more than the error's own advice."""
+    return _NOT_DEPLOYED if signature.endswith(_ERC6492_END) else None
+
+
+def judge(
+    evidence: Evidence | bytes, facts: Facts, policy: Policy, now: int, *, grant: Evidence | None = None
+) -> VerifiedStatement:
+    """Judge evidence by facts and policy at ``now`` (unix seconds): a `VerifiedGrant` for a grant.
+
+    Raises the ``NotConsented`` subclass of the first step that fails, or ``LedgerUnavailable`` where the facts
+    do not decide. An Acceptance that stands alone is judged with the ``grant`` it accepts.
+    """
+    if isinstance(evidence, bytes):
+        evidence = parse_evidence(evidence)  # 0
+    _usable(facts, policy, now)
+    seen = _seen(evidence, facts, now)
+    anchored_at = _proved(evidence, facts, policy, now, seen)  # 1 to 4
+    _not_revoked(evidence, seen)  # 5
+    _in_force(evidence, now)  # 6
+    _fits_notice(evidence, grant)  # 7
+    _fits_policy(evidence, policy)
+    acceptance = _acceptance(evidence, facts, policy, now)
+    kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
+    verified = object.__new__(kind)
+    known = verified.__dict__  # straight into it: a frozen class has no cheaper way
+    known["evidence"], known["policy"], known["now"] = evidence, policy, now
+    known["anchored_at"], known["block"], known["acceptance"] = anchored_at, facts.block_number, acceptance
+    return verified
+
+
+def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: AnchorFacts) -> int | None:
+    """Steps 1 to 4, which apply to every kind; the time of the anchor, None where there is none."""
+    if evidence.statement.domain != policy.domain:  # 1
+        raise errors.WrongDomain("it names another chain or registry than the one that is asked about")
+    _signed(evidence, facts)  # 2
+    if evidence.anchor is UNSET:
+        return None
+    if not is_included(evidence):  # 3
+        raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
+    return _anchored(evidence, seen, policy, now)  # 4
+
+
+# 2 ---------------------------------------------------------------------------------------------------------
+
+
+def _signed(evidence: Evidence, facts: Facts) -> None:
+    if evidence.mandate is not UNSET:
+        raise errors.BadMandate("it was signed by a delegate, and mandates are not judged by this version")
+    if recover_address(evidence.digest, evidence.signature_bytes) == evidence.author_bytes:
+        return
+    accepted = facts.signatures.get(_signature_question(evidence))
+    if accepted is None:
+        raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
+    if not accepted:
+        advice = advice_on(evidence.signature_bytes)
+        raise errors.BadSignature(f"the signature is not that of {evidence.author}", advice)
+
+
+def _signature_question(evidence: Evidence) -> SignatureQuery:
+    return SignatureQuery(evidence.author, evidence.digest, evidence.signature_bytes)
+
+
+# 4 ---------------------------------------------------------------------------------------------------------
+
+
+def _anchored(evidence: Evidence, seen: AnchorFacts, policy: Policy, now: int) -> int:
+    anchored_at, issued_at = seen.anchored_at, evidence.statement.message.issued_at
+    if anchored_at == 0:
+        deep = f" under {policy.confirmations} confirmations" if policy.confirmations else ""
+        raise errors.NotAnchored(f"the root is not on the chain{deep}")
+    if issued_at > anchored_at + CLOCK_SKEW:
+        raise errors.PostDated(f"issued {issued_at - anchored_at} seconds after it was anchored")
+    if policy.max_backdate is not None and anchored_at - issued_at > policy.max_backdate:
+        raise errors.BackDated(f"issued {anchored_at - issued_at} seconds before it was anchored")
+    return anchored_at
+
+
+# 5 ---------------------------------------------------------------------------------------------------------
+
+
+def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
+    message = evidence.statement.message
+    if isinstance(message, Grant):
+        if seen.revoked_at:
+            raise errors.Revoked(f"the person revoked it at {format_utc(seen.revoked_at)}")
+        if min(message.issued_at, seen.anchored_at) <= seen.cutoff:
+            raise errors.Revoked("the person revoked everything issued until then")
+    elif isinstance(message, Request) and message.issued_at <= seen.cutoff:
+        raise errors.Revoked("the controller withdrew everything issued until then")
+
+
+# 6 ---------------------------------------------------------------------------------------------------------
+
+
+def _in_force(evidence: Evidence, now: int) -> None:
+    message = evidence.statement.message
+    if not isinstance(message, (Grant, Request)):
+        return
+    # A Request has no beginning of its own: it counts from its date, give or take a clock's skew.
+    begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
+    if now < begins:
+        raise errors.NotYetValid(f"it begins at {format_utc(begins)}")
+    if now >= message.expires_at:
+        raise errors.Expired(f"it ended at {format_utc(message.expires_at)}")
+
+
+# 7 ---------------------------------------------------------------------------------------------------------
+
+
+def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
+    message = evidence.statement.message
+    if isinstance(message, WITH_NOTICE):
+        noticed = evidence.notice_and_digest
+        assert noticed is not None  # the parser refuses evidence without it
+        fits(*noticed, message)
+    else:
+        _accepts(message, evidence, grant)
+
+
+def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:
+    if grant is None or not isinstance(grant.statement.message, Grant):
+        raise errors.NotAccepted("an acceptance that stands alone is judged with the grant it accepts")
+    if message.controller != grant.statement.message.controller:
+        raise errors.WrongController("the acceptance is not by the grant's controller")
+    if message.grant != to_hex(grant.digest) or evidence.statement.domain != grant.statement.domain:
+        raise errors.NotAccepted("the acceptance is of another grant")
+
+
+def _fits_policy(evidence: Evidence, policy: Policy) -> None:
+    message = evidence.statement.message
+    if policy.controllers is not None and message.controller not in policy.controllers:
+        raise errors.WrongController(f"it names {message.controller} as controller")
+    # What a kind of statement does not have, it does not grant.
+    if policy.purposes is not None:
+        _covers("purpose", policy.purposes, getattr(message, "purposes", ()), errors.PurposeNotGranted)
+    if policy.data is not None:
+        _covers("datum", policy.data, getattr(message, "data", ()), errors.DataNotGranted)
+    if policy.terms is not None and policy.terms != (terms := getattr(message, "terms", "none")):
+        raise errors.TermsNotGranted(f"its terms are {terms}")
+
+
+def _covers(what: str, asked: frozenset[str], has: tuple[str, ...], error: type[NotConsented]) -> None:
+    if not asked.issubset(has):
+        raise error(f"the {what} {min(asked.difference(has))} is not in it")
+
+
+def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> str:
+    """What to report of the attached acceptance; ``NotAccepted`` if the policy asks for a valid one."""
+    part, why = acceptance_evidence(evidence), "none"
+    if part is not None:
+        try:
+            _proved(part, facts, policy, now, _seen(part, facts, now))
+            _fits_notice(part, evidence)
+        except NotConsented as error:
+            why = f"not verified: {type(error).__name__}: {error}"
+        else:
+            return "verified"
+    if policy.accepted:
+        raise errors.NotAccepted(f"the controller's counter-signature: {why}")
+    return why
+
+
+# Facts -----------------------------------------------------------------------------------------------------
+
+
+def _usable(facts: Facts, policy: Policy, now: int) -> None:
+    if facts.chain_id != policy.chain_id:
+        raise LedgerUnavailable(f"the facts are of chain {facts.chain_id}, not of {policy.chain_id}")
+    if facts.depth < policy.confirmations:
+        raise LedgerUnavailable(f"the anchor was read {facts.depth} blocks deep, not {policy.confirmations}")
+    if policy.max_facts_age is not None and facts.clock - facts.block_time > policy.max_facts_age:
+        raise LedgerUnavailable(f"the newest block is {facts.clock - facts.block_time} seconds old")
+    if facts.as_of != (now if now < facts.block_time else None):
+        raise LedgerUnavailable("the facts were read for another time than the one that is asked about")
+
+
+def _question(evidence: Evidence) -> FactQuery:
+    return FactQuery(*_asked(evidence))
+
+
+def _asked(evidence: Evidence) -> tuple[str, str, str | None, str | None]:
+    """The question's members: a plain tuple finds its answer too, and is made faster."""
+    root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
+    message = evidence.statement.message
+    if isinstance(message, Grant):
+        return root, message.subject, message.revocation, message.salt
+    return root, evidence.author, None, None
+
+
+def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
+    """The chain's answer as it was at ``now``: what happened later had not happened."""
+    known: Mapping[Any, AnchorFacts] = facts.anchors
+    answer = known.get(_asked(evidence))
+    if answer is None:
+        raise LedgerUnavailable("the chain was not asked about this anchor")
+    if facts.as_of is None:
+        return answer
+    return AnchorFacts(
+        answer.anchored_at if answer.anchored_at <= now else 0,
+        answer.revoked_at if answer.revoked_at <= now else 0,
+        answer.cutoff,
+    )

@@ -1,0 +1,83 @@
+"""What the asker wants to know: stated in full, never guessed.
+
+Every question that is left out is ``None`` and is reported as "not asked". An empty collection is not "anything
+goes": it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from registry.core.errors import InvalidInput
+from registry.core.scalars import check_address
+from registry.core.statements.messages import Domain, domain_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One asker's conditions.
+
+    ``controllers``: who may be named as controller; ``purposes``, ``data``, ``terms``: what must be granted;
+    ``accepted``: the controller must have counter-signed; ``confirmations``: how many blocks must lie above the
+    anchor; ``max_backdate``: how many seconds before its anchor a statement may claim to be issued;
+    ``max_facts_age``: how many seconds old the newest block may be when it is read.
+    """
+
+    chain_id: int
+    registry: str
+    controllers: frozenset[str] | None
+    purposes: frozenset[str] | None = None
+    data: frozenset[str] | None = None
+    terms: str | None = None
+    accepted: bool = False
+    confirmations: int = 0
+    max_backdate: int | None = None
+    max_facts_age: int | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self.registry)
+        self._freeze()
+        for name in ("purposes", "data"):
+            if getattr(self, name) == frozenset():
+                raise InvalidInput(f"{name} is empty: ask for one at least, or say None for 'not asked'")
+        for address in self.controllers or ():
+            check_address(address)
+        for name in ("confirmations", "max_backdate", "max_facts_age"):
+            if (getattr(self, name) or 0) < 0:
+                raise InvalidInput(f"{name} is negative")
+
+    def _freeze(self) -> None:
+        # Nothing but the annotations forbids lists, or sets that change: an empty list must not pass for None, and what
+        # was judged must be what is told of it.
+        for name in ("controllers", "purposes", "data"):
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise InvalidInput(f"{name} is one value, not a set of them")
+            if given is not None:
+                object.__setattr__(self, name, frozenset(given))
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The EIP-712 domain that evidence must name."""
+        return domain_of(self.chain_id, self.registry)
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """For each question what is asked, or "not asked": nothing is implied."""
+        return MappingProxyType(self._asked)  # made each time: kept, it would keep a policy from being pickled
+
+    @cached_property
+    def _asked(self) -> dict[str, str]:
+        answers: dict[str, Iterable[str] | None] = {
+            "controller": self.controllers,
+            "purposes": self.purposes,
+            "data": self.data,
+            "terms": None if self.terms is None else {self.terms},
+            "acceptance": {"required"} if self.accepted else None,
+            "confirmations": {str(self.confirmations)} if self.confirmations else None,
+            "max_backdate": None if self.max_backdate is None else {str(self.max_backdate)},
+        }
+        return {name: "not asked" if v is None else ", ".join(sorted(v)) for name, v in answers.items()}

@@ -1,0 +1,276 @@
+"""The whole story on real parts, step by step: what ``consent demo`` tells.
+
+Each step does its work through the same functions that the other commands call, and returns what there is to
+tell: lines for people, figures for programs. Nothing is replayed and no figure is written down beforehand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from registry.client.accept import accept, open_data
+from registry.client.grant import grant
+from registry.client.home import Home
+from registry.client.network import Network, Party
+from registry.client.request import publish_notice, request
+from registry.client.revoke import renew_streams, revoke
+from registry.client.sign import anchor, sign
+from registry.client.verify import verify
+from registry.core import codec
+from registry.core.capsules import open_capsule
+from registry.core.errors import ConsentError, NotARecipient, NotConsented
+from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
+from registry.core.ipld.cid import cid_from_digest
+from registry.core.scalars import to_hex, unhex
+from registry.core.statements.messages import Grant
+from registry.core.verify.judge import judge
+from registry.core.verify.policy import Policy
+from registry.ledger.base import Receipt
+
+PURPOSE, OTHER_PURPOSE, DATUM = "dpv:Personalisation", "dpv:DirectMarketing", "pd:Purchase"
+
+
+class Told(NamedTuple):
+    """What a step tells: (name, value) rows for people, figures for programs."""
+
+    rows: list[tuple[str, Any]]
+    figures: dict[str, Any]
+
+
+@dataclass
+class Story:
+    """Three parties on one network, and what has happened so far."""
+
+    folder: Path
+    network: Network
+    parties: dict[str, Party] = field(default_factory=dict)
+    notice: bytes = b""
+    request: bytes = b""
+    file: Path = Path()
+
+    @property
+    def alice(self) -> Party:
+        """The person."""
+        return self.parties["alice"]
+
+    @property
+    def brand(self) -> Party:
+        """Maison Aurelle."""
+        return self.parties["aurelle"]
+
+    @property
+    def stranger(self) -> Party:
+        """Nobody's friend."""
+        return self.parties["stranger"]
+
+    @property
+    def evidence(self) -> Evidence:
+        """The grant, read from its file."""
+        return parse_evidence(self.file.read_bytes())
+
+    @property
+    def grant(self) -> Grant:
+        """The message of the grant."""
+        message = self.evidence.statement.message
+        assert isinstance(message, Grant)
+        return message
+
+    def policy(self, purpose: str = PURPOSE) -> Policy:
+        """What the brand asks before it uses the data."""
+        asked = {"purposes": frozenset({purpose}), "data": frozenset({DATUM})}
+        return self.network.policy(controllers=frozenset({self.brand.address}), **asked)
+
+
+def make_parties(story: Story) -> Told:
+    """Three homes: seeds and vaults, a key file for the brand and the stranger; Alice gets an account for the brand."""
+    for name in ("aurelle", "stranger"):
+        home = Home(story.folder / name)
+        home.create("")
+        story.parties[name] = home.party(story.network, "main", "")
+    home = Home(story.folder / "alice")
+    home.create("", key=None)
+    story.parties["alice"] = home.person(story.network, story.brand.address, "")
+    addresses = {name: story.parties[name].address for name in ("alice", "aurelle", "stranger")}
+    rows = [(name.capitalize(), address) for name, address in addresses.items()]
+    rows[0] = ("Alice", f"{story.alice.address}, for Aurelle alone")
+    domain = story.network.domain
+    rows.append(("Registry", f"{domain.verifying_contract}, chain {domain.chain_id}"))
+    return Told(rows, {"accounts": addresses})
+
+
+def seal_data(story: Story) -> Told:
+    """Alice's purchase history goes into her vault."""
+    body = (files("registry") / "data" / "purchases.csv").read_bytes()
+    path = story.folder / "purchases.csv"
+    path.write_bytes(body)
+    with path.open("rb") as source:
+        record = story.alice.vault.add(
+            source, category=DATUM, name=path.name, media_type="text/csv", now=story.network.clock()
+        )
+    sealed = len(story.network.store.get(record.cid))
+    rows = [
+        ("Plain", f"{record.size:,} bytes, {body.count(10) - 1} purchases"),
+        ("Sealed", f"{sealed:,} bytes, age1pq"),
+    ]
+    return Told([*rows, ("CID", record.cid)], {"bytes": record.size, "sealedBytes": sealed, "cid": record.cid})
+
+
+def ask(story: Story) -> Told:
+    """The brand publishes its notice and signs a request."""
+    draft = msgspec.json.decode((files("registry") / "data" / "demo_notice.json").read_bytes())
+    draft["controller"] |= {"account": story.brand.address, "recipient": story.brand.vault.recipient}
+    story.notice = codec.dump(draft)
+    cid = publish_notice(story.network, story.notice)
+    evidence = request(story.brand, story.notice, purposes=[PURPOSE], data=[DATUM])
+    story.request = write_evidence(evidence)
+    (story.folder / "notice.json").write_bytes(story.notice)
+    (story.folder / "request.json").write_bytes(story.request)
+    rows = [("Notice", f"{cid}, {len(story.notice):,} bytes"), ("Request", f"{len(story.request):,} bytes, signed")]
+    return Told([*rows, ("Asks for", f"{DATUM} for {PURPOSE}")], {"notice": cid, "requestBytes": len(story.request)})
+
+
+def give(story: Story) -> Told:
+    """Alice reads the request and signs the grant; its commitment is anchored."""
+    done = grant(story.alice, story.request, days=90)
+    story.file = Home(story.folder / "alice").keep(done.evidence)
+    message = story.grant
+    figures: dict[str, Any] = {
+        "digest": to_hex(done.evidence.digest),
+        "gas": done.receipt.gas_used,
+        "evidenceBytes": story.file.stat().st_size,
+        "file": str(story.file),
+        "capsule": cid_from_digest(unhex(message.content)),
+    }
+    rows = [
+        ("She signs", f"“{message.statement}”"),
+        ("Anchored", f"{_gas(done.receipt)}: one hash that tells nobody anything"),
+        ("Evidence", f"{figures['evidenceBytes']:,} bytes, {story.file.name[:14]}....json"),
+        ("Capsule", figures["capsule"]),
+    ]
+    return Told(rows, figures)
+
+
+def check(story: Story) -> Told:
+    """The brand verifies the grant."""
+    started = time.perf_counter()
+    verified = verify(story.network, story.file.read_bytes(), story.policy())
+    elapsed = (time.perf_counter() - started) * 1000
+    rows = [("Valid", f"{PURPOSE} with {DATUM}, checked against block {verified.block} in {elapsed:.0f} ms")]
+    return Told(rows, {"status": "Valid", "block": verified.block, "milliseconds": round(elapsed, 1)})
+
+
+def counter_sign(story: Story) -> Told:
+    """The brand counter-signs: both hold the same bytes."""
+    done = accept(story.brand, story.file.read_bytes())
+    story.file.write_bytes(write_evidence(done.evidence))
+    Home(story.folder / "aurelle").keep(done.evidence)
+    size = story.file.stat().st_size
+    rows = [("Anchored", _gas(done.receipt)), ("Evidence", f"{size:,} bytes, the same on both sides")]
+    return Told(rows, {"gas": done.receipt.gas_used, "evidenceBytes": size})
+
+
+def open_it(story: Story) -> Told:
+    """The brand opens the data; a stranger cannot."""
+    opened = open_data(story.brand, story.file.read_bytes(), story.folder / "opened")
+    same = opened[0].path.read_bytes() == (story.folder / "purchases.csv").read_bytes()
+    if not same:
+        raise ConsentError("what was opened is not what was sealed", "Please report this.")
+    digest = sha256(opened[0].path.read_bytes()).hexdigest()
+    sealed = story.network.store.get(cid_from_digest(unhex(story.grant.content)))
+    refused = _refusal(lambda: open_capsule(sealed, story.stranger.vault.identity, story.grant), NotARecipient)
+    rows = [
+        ("Brand", f"{opened[0].path.name}, {opened[0].size:,} bytes, the same as Alice's (SHA-256 {digest[:12]}...)"),
+        ("Stranger", f"{refused}: the capsule is sealed to other keys"),
+    ]
+    return Told(rows, {"bytes": opened[0].size, "sha256": digest, "stranger": refused})
+
+
+def attempt(story: Story) -> Told:
+    """Four attempts that must fail, each with its reason."""
+    evidence, message, now = story.evidence, story.grant, story.network.clock()
+    forged = anchor(story.stranger, message, sign(story.stranger, message), story.notice).evidence
+    more = msgspec.structs.replace(message, purposes=tuple(sorted((*message.purposes, OTHER_PURPOSE))))
+    statement = msgspec.structs.replace(evidence.statement, message=more)
+    widened = msgspec.structs.replace(evidence, statement=statement)
+    reasons = {
+        "signed by another key": _no(story, forged, story.policy(), now),
+        "a purpose added after signing": _no(story, widened, story.policy(), now),
+        f"{OTHER_PURPOSE} asked": _no(story, evidence, story.policy(OTHER_PURPOSE), now),
+        "asked at its very end": _no(story, evidence, story.policy(), message.expires_at),
+    }
+    return Told([(reason, what) for what, reason in reasons.items()], {"refused": reasons})
+
+
+def end(story: Story) -> Told:
+    """Alice reveals the secret of this grant; the very next verification says no."""
+    receipt = revoke(story.alice, story.evidence)
+    renew_streams(story.alice, {DATUM})
+    now = story.network.clock()
+    reason = _no(story, story.evidence, story.policy(), now)
+    rows = [("Sent", f"{_gas(receipt)}, by the relay: her address is nowhere on the chain"), ("Brand asks", reason)]
+    return Told(rows, {"gas": receipt.gas_used, "status": reason})
+
+
+def check_again(story: Story) -> Told:
+    """The evidence file once more, from disk, at two times."""
+    raw, now = story.file.read_bytes(), story.network.clock()
+    today = _no(story, parse_evidence(raw), story.policy(), now)
+    rows = [("Now", today), ("File", f"{story.file.name[:14]}....json, {len(raw):,} bytes, unchanged")]
+    return Told(rows, {"status": today, "evidenceBytes": len(raw)})
+
+
+def _no(story: Story, evidence: Evidence, policy: Policy, at: int) -> str:
+    facts = story.network.read(evidence)
+    now = max(at, facts.present)
+    return _refusal(lambda: judge(write_evidence(evidence), facts, policy, now), NotConsented)
+
+
+def _refusal(act: Callable[[], object], expected: type[ConsentError]) -> str:
+    """The name of the error with which ``act`` is refused; that it is not refused ends the story."""
+    try:
+        act()
+    except expected as error:
+        return type(error).__name__
+    raise ConsentError("something that must be refused was not", "Please report this.")
+
+
+def _gas(receipt: Receipt) -> str:
+    return f"{receipt.gas_used:,} gas, block {receipt.block}"
+
+
+class Step(NamedTuple):
+    """One step: its name for ``--until``, its title, what it does, and what to type after it."""
+
+    name: str
+    title: str
+    act: Callable[[Story], Told]
+    next: str
+
+
+STEPS = (
+    Step(
+        "parties",
+        "Three parties get their accounts",
+        make_parties,
+        "vault add {dir}/purchases.csv --category pd:Purchase",
+    ),
+    Step("sealed", "Alice seals her purchase history", seal_data, "vault list"),
+    Step("asked", "Maison Aurelle publishes its notice and asks", ask, "grant {dir}/request.json --days 90"),
+    Step("granted", "Alice reads, signs, anchors", give, "accept {file}"),
+    Step("verified", "The brand verifies", check, "accept {file}"),
+    Step("accepted", "The brand counter-signs", counter_sign, "open {file} --out {dir}/opened"),
+    Step(
+        "opened", "The brand opens the data, a stranger cannot", open_it, "verify {file} --purpose dpv:Personalisation"
+    ),
+    Step("attempted", "Four attempts are refused", attempt, "revoke {file}"),
+    Step("revoked", "Alice ends it", end, "verify {file}"),
+    Step("checked", "The evidence file, from disk once more", check_again, "status"),
+)

@@ -1,0 +1,215 @@
+"""The contract's functions as bytes: what is sent to it, what it answers, why it refuses.
+
+Written by hand because the few types that occur (DESIGN section 3) need one page, and reading facts must not
+wait a second for a general ABI library to load. Layout: the Solidity ABI specification, "Formal Specification
+of the Encoding".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from registry.core.crypto.keccak import keccak256
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
+from registry.core.scalars import MAX_SIGNATURE, checksum
+
+# EIP-7825 lets a transaction have 16,777,216 gas. Each opening takes 25,300 by Prague's prices, and 113,300 by those of
+# the fork after Osaka, which make new state dear: with the margin over the estimate, 100 fit both.
+MAX_OPENINGS = 100
+MAX_REVERT = 4_096
+# For one `signature_probe`, the same everywhere: with a node's own limit a contract could say yes on one and no on
+# another. A Safe of ten owners needs a hundredth of it.
+PROBE_GAS = 10_000_000
+ERC1271_YES = keccak256(b"isValidSignature(bytes32,bytes)")[:4] + bytes(28)
+
+REVOKED_ALL = "0x" + keccak256(b"RevokedAll(address,uint64)").hex()
+
+_OPENINGS = "(bytes32,bytes32)[]"
+_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "anchor": ("bytes32", "bytes32"),
+    "revoke": ("bytes32", "bytes32"),
+    "revokeBatch": (_OPENINGS,),
+    "revokeOpenly": ("bytes32", "bytes32"),
+    "revokeOpenlyFor": ("address", "bytes32", "bytes32", "bytes"),
+    "revokeAll": (),
+    "revokeAllFor": ("address", "uint64", "bytes"),
+    "retire": (),
+    "retireFor": ("address", "bytes"),
+}
+_SIZES = {"bytes32": 32, "address": 20}
+
+
+def arguments(function: str, args: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments as plain values: bytes for words, addresses and signatures, int, a tuple of pairs of words.
+
+    ``InvalidInput`` where the contract has no such function or a value does not fit its type.
+    """
+    kinds = _FUNCTIONS.get(function)
+    if kinds is None:
+        raise InvalidInput(f"the registry has no function {function!r}", f"Use one of {', '.join(_FUNCTIONS)}.")
+    if len(args) != len(kinds):
+        raise InvalidInput(f"{function} takes {len(kinds)} arguments, not {len(args)}", f"They are {kinds}.")
+    return tuple(_value(kind, value, function) for kind, value in zip(kinds, args, strict=True))
+
+
+def encode(function: str, args: Sequence[Any]) -> bytes:
+    """Call data: the selector, then the arguments."""
+    values = arguments(function, args)
+    kinds = _FUNCTIONS[function]
+    return selector(f"{function}({','.join(kinds)})") + _tuple(kinds, values)
+
+
+def selector(signature: str) -> bytes:
+    """The first four bytes of the hash of a function's or an error's signature."""
+    return keccak256(signature.encode())[:4]
+
+
+def encode_facts(question: FactQuery) -> bytes:
+    """Call data of ``facts(root, handle, subject)``."""
+    kinds = ("bytes32", "bytes32", "address")
+    asked = question.root, question.handle, question.subject
+    values = tuple(_value(kind, value, "facts") for kind, value in zip(kinds, asked, strict=True))
+    return _FACTS + _tuple(kinds, values)
+
+
+def decode_facts(answer: bytes) -> AnchorFacts:
+    """Three uint64; ``LedgerUnavailable`` where the answer is anything else."""
+    words = tuple(int.from_bytes(answer[at : at + 32], "big") for at in (0, 32, 64))
+    if len(answer) != 96 or max(words) >= 2**64:
+        raise LedgerUnavailable(f"what answers at the registry's address is no ConsentRegistry ({len(answer)} bytes)")
+    return AnchorFacts(*words)
+
+
+def signature_probe(question: SignatureQuery) -> bytes:
+    """Creation code that asks the signer for ERC-1271's ``isValidSignature``, and returns 1 for yes, else 0.
+
+    A node that runs it (``eth_call`` without ``to``) answers alike whether the signer said no, failed or burnt all
+    its gas, where clients word the failures of a call of the signer itself each in their own way. Yes is what
+    OpenZeppelin's SignatureChecker takes for it: STATICCALL succeeds, at least a word comes back, it is the magic one.
+    """
+    values = (_value("bytes32", question.digest, "isValidSignature"), question.signature)
+    data = ERC1271_YES[:4] + _tuple(("bytes32", "bytes"), values)
+    signer: bytes = _value("address", question.signer, "isValidSignature")
+    return _PROBE[0] + signer + _PROBE[1] + data
+
+
+def decode_probe(answer: bytes) -> bool:
+    """What `signature_probe` returned; ``LedgerUnavailable`` where that is anything else."""
+    if len(answer) != 32 or int.from_bytes(answer, "big") > 1:
+        raise LedgerUnavailable(f"what the node ran is not what it was asked to run ({len(answer)} bytes)")
+    return answer[-1] == 1
+
+
+def refusal(data: bytes) -> InvalidInput:
+    """Why the contract refused, from the revert's data, in words."""
+    kind, rest = data[:4], data[4:MAX_REVERT]
+    if kind == _INVALID_SIGNATURE and len(rest) == 32:
+        who = checksum(rest[12:])
+        return InvalidInput(f"the signature is not one of {who}", "Sign again with the subject's own wallet.")
+    if kind == _IN_THE_FUTURE and len(rest) == 32:
+        until = int.from_bytes(rest, "big")
+        return InvalidInput(
+            f"issuedUntil {until} is more than 15 minutes ahead of the chain's clock",
+            "Sign again with the present time; to give the address up for ever, retire it.",
+        )
+    if kind == _ZERO_ROOT:
+        return InvalidInput("a root of zero cannot be anchored", "Anchor the root of a batch.")
+    return InvalidInput(
+        f"the contract refused the call ({_reason(kind, rest)})", "Check the arguments; nothing changed."
+    )
+
+
+def _reason(kind: bytes, rest: bytes) -> str:
+    if kind == _ERROR and len(rest) >= 64:
+        text = rest[64 : 64 + int.from_bytes(rest[32:64], "big")].decode("utf-8", "replace")
+        return re.sub(r"[^ -~]", "?", text)[:200]
+    return f"0x{(kind + rest[:32]).hex()}" if kind else "it gave no reason"
+
+
+def _value(kind: str, value: Any, function: str) -> Any:
+    if kind == _OPENINGS:
+        return _openings(value, function)
+    if kind == "uint64":
+        return _integer(value, function)
+    raw = _bytes(value, function)
+    if kind == "bytes":
+        _check(1 <= len(raw) <= MAX_SIGNATURE, f"{function}: a signature has 1 to {MAX_SIGNATURE:,} bytes")
+    else:
+        _check(len(raw) == _SIZES[kind], f"{function}: {kind} has {_SIZES[kind]} bytes, not {len(raw)}")
+    return raw
+
+
+def _openings(value: Any, function: str) -> tuple[tuple[bytes, bytes], ...]:
+    _check(
+        isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) for pair in value),
+        f"{function}: a list of openings is needed",
+    )
+    pairs = tuple(tuple(_value("bytes32", word, function) for word in pair) for pair in value)
+    _check(1 <= len(pairs) <= MAX_OPENINGS, f"{function}: 1 to {MAX_OPENINGS} openings fit one transaction")
+    _check(all(len(pair) == 2 for pair in pairs), f"{function}: an opening is a secret and a tag")
+    return pairs
+
+
+def _integer(value: Any, function: str) -> int:
+    _check(type(value) is int and 0 <= value < 2**64, f"{function}: an integer of 64 bits is needed")
+    return int(value)
+
+
+def _bytes(value: Any, function: str) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    fits = isinstance(value, str) and re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", value) is not None
+    # The value itself stays out of the message: it may be a secret.
+    _check(fits, f"{function}: bytes or a 0x string is needed")
+    return bytes.fromhex(value[2:])
+
+
+def _check(fits: bool, message: str) -> None:
+    if not fits:
+        raise InvalidInput(message, "Correct the arguments; nothing was sent.")
+
+
+def _tuple(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
+    """Heads, then tails: a dynamic value's head is the offset of its tail."""
+    head, tail = b"", b""
+    for kind, value in zip(kinds, values, strict=True):
+        if kind in ("bytes", _OPENINGS):
+            head += _word(32 * len(kinds) + len(tail))
+            tail += _tail(value)
+        else:
+            head += _word(value)
+    return head + tail
+
+
+def _tail(value: bytes | tuple[tuple[bytes, bytes], ...]) -> bytes:
+    if isinstance(value, bytes):
+        return _word(len(value)) + value + bytes(-len(value) % 32)
+    return _word(len(value)) + b"".join(secret + tag for secret, tag in value)
+
+
+def _word(value: bytes | int) -> bytes:
+    return value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\0")
+
+
+# 0x5a is the length of all this with the signer's 20 bytes between the halves: there the call data begins.
+_PROBE = (
+    bytes.fromhex(
+        "60206020"  # PUSH1 32, PUSH1 32: a word of the answer goes to memory from 32 on, if so much comes back
+        "605a380380605a604039"  # its call data, which follows this code, goes to memory from 64 on
+        "604073"  # PUSH1 64, PUSH20 signer
+    ),
+    bytes.fromhex("5afa")  # GAS, STATICCALL
+    + bytes.fromhex("601f3d1116")  # and RETURNDATASIZE > 31
+    + bytes.fromhex("6020517f")
+    + ERC1271_YES
+    + bytes.fromhex("1416")  # and the word is the magic one
+    + bytes.fromhex("60005260206000f3"),  # returned as a word
+)
+_FACTS = selector("facts(bytes32,bytes32,address)")
+_INVALID_SIGNATURE = selector("InvalidSignature(address)")
+_IN_THE_FUTURE = selector("InTheFuture(uint64)")
+_ZERO_ROOT = selector("ZeroRoot()")
+_ERROR = selector("Error(string)")

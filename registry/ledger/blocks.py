@@ -1,0 +1,44 @@
+"""A node's blocks, read strictly."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from registry.ledger.base import Head
+from registry.net.json_rpc import Call, Node, NodeError
+
+_MAX_QUANTITY = 2**63
+
+
+def block_call(block: int | str) -> Call:
+    """Ask for a block's header by number or tag."""
+    return Call("eth_getBlockByNumber", (hex(block) if isinstance(block, int) else block, False))
+
+
+def head_in(node: Node, answer: Any) -> Head:
+    """Number, hash and time of the block in an answer; ``LedgerUnavailable`` where it holds none."""
+    if isinstance(answer, NodeError):
+        raise node.unavailable(f"it cannot name the block: {answer.message}")
+    block = answer if isinstance(answer, dict) else {}
+    hash_ = block.get("hash")
+    if not isinstance(hash_, str) or re.fullmatch(r"0x[0-9a-f]{64}", hash_) is None:
+        raise node.unavailable("its answer holds no block")
+    return Head(quantity(node, block.get("number")), hash_, quantity(node, block.get("timestamp")))
+
+
+def chain_id_in(node: Node, answer: Any) -> int:
+    """The chain id in an answer; ``LedgerUnavailable`` where it holds none."""
+    if isinstance(answer, NodeError):
+        raise node.unavailable(f"it does not say which chain it is on: {answer.message}")
+    return quantity(node, answer)
+
+
+def quantity(node: Node, value: Any) -> int:
+    """A number as JSON-RPC writes it; ``LedgerUnavailable`` for anything else."""
+    if not isinstance(value, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,16}", value) is None:
+        raise node.unavailable("its answer holds something else than a number")
+    number = int(value, 16)
+    if number >= _MAX_QUANTITY:
+        raise node.unavailable("its answer holds a number that cannot be")
+    return number

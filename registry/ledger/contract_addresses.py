@@ -1,0 +1,147 @@
+"""Where the two contracts are, or will be, and whether what lies there is them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from registry.core.crypto.keccak import keccak256
+from registry.core.errors import LedgerUnavailable
+from registry.core.scalars import checksum, to_hex, unhex
+from registry.core.statements.messages import domain_of
+from registry.core.statements.typed_data import domain_separator
+from registry.ledger.abi import selector
+from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_code_of
+from registry.ledger.blocks import block_call, chain_id_in, head_in
+from registry.net.json_rpc import Call, Node, hex_bytes
+
+# Arachnid's deterministic deployment proxy, on most chains by a transaction that nobody's key signed; EIP-7997 makes
+# it part of the protocol.
+DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+DEPLOYER_CODE = bytes.fromhex(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd"
+    "5b8082525050506014600cf3"
+)
+SALT = b"ConsentRegistry/1".ljust(32, b"\0")
+# How far back a payer's plain creations are looked for, where there is no deployer.
+LOOK_BACK = 64
+REGISTRY, VERIFIER = "ConsentRegistry", "ConsentVerifier"
+
+
+class Site(NamedTuple):
+    """Where a contract is, or will be if nothing else happens before."""
+
+    address: str
+    stands: bool
+
+
+def addresses(evm: str = PRAGUE) -> tuple[str, str]:
+    """Registry and verifier, checksummed, as the deployer creates them from this build on every chain."""
+    registry = _create2(creation_code(REGISTRY, evm=evm))
+    return registry, _create2(creation_code(VERIFIER, registry, evm=evm))
+
+
+def _create2(code: bytes) -> str:
+    return checksum(keccak256(b"\xff" + unhex(DEPLOYER) + SALT + keccak256(code))[12:])
+
+
+def _create(payer: str, nonce: int) -> str:
+    """The address of what an account creates plainly: keccak256(rlp([account, nonce]))[12:]."""
+    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    item = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
+    body = b"\x94" + unhex(payer) + item
+    return checksum(keccak256(bytes([0xC0 + len(body)]) + body)[12:])
+
+
+def stands(node: Node, chain_id: int, contract: str, address: str, registry: str, *evm: str) -> bool:
+    """Is the contract there, in one of these builds (by default any)?
+
+    ``LedgerUnavailable`` where something else is, or the node is on another chain now.
+    """
+    proofs = [domain_call(address)]
+    if contract == VERIFIER:
+        proofs = [_verifier_call(registry, one) for one in evm or EVM_VERSIONS]
+    chain, answer, *shown = node.ask_all([Call("eth_chainId"), code_call(address), *proofs])
+    if (found := chain_id_in(node, chain)) != chain_id:
+        raise node.unavailable(f"it is on chain {found}, not on {chain_id}")
+    code = code_in(node, answer)
+    if not code:
+        return False
+    if contract == VERIFIER:
+        ours = code in map(hex_bytes, shown)
+    else:
+        ours = is_code_of(REGISTRY, code, *evm) and hex_bytes(shown[0]) == domain_word(chain_id, address)
+    if not ours:
+        advice = f"Ask another node; if that shows the same, do not use this {contract}."
+        raise LedgerUnavailable(f"{node.name}: what is at {address} is not our {contract}", advice)
+    return True
+
+
+def domain_call(registry: str) -> Call:
+    """Ask for the registry's domain separator."""
+    return Call("eth_call", ({"to": registry, "data": to_hex(selector("domainSeparator()"))}, "latest"))
+
+
+def _verifier_call(registry: str, evm: str) -> Call:
+    """Ask for the code that the verifier's constructor makes on this chain; it is the same at every address."""
+    return Call("eth_call", ({"data": to_hex(creation_code(VERIFIER, registry, evm=evm))}, "latest"))
+
+
+def domain_word(chain_id: int, registry: str) -> bytes:
+    """The domain separator that the registry at this address of this chain has to have."""
+    return domain_separator(domain_of(chain_id, registry))
+
+
+def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:
+    """Where there is no deployer: what the payer created lately, or where its next creations will be."""
+    nonce = number(node, node.ask(Call("eth_getTransactionCount", (payer, "pending"))))
+    places = [_create(payer, n) for n in range(max(0, nonce - LOOK_BACK), nonce + 2)]
+    codes = [code_in(node, answer) for answer in node.ask_all([code_call(place) for place in places])]
+    at = max((i for i, code in enumerate(codes) if is_code_of(REGISTRY, code, evm)), default=None)
+    if at is None:
+        return Site(places[-2], False), Site(places[-1], False)
+    registry = places[at]
+    stands(node, chain_id, REGISTRY, registry, registry)
+    for place, code in zip(places[at:], codes[at:], strict=True):
+        if is_code_of(VERIFIER, code, evm):
+            return Site(registry, True), Site(place, stands(node, chain_id, VERIFIER, place, registry))
+    return Site(registry, True), Site(places[-2], False)
+
+
+def block_of(node: Node, registry: str) -> int:
+    """The block in which the registry appeared; 0, the safe answer, where the node keeps no states that old.
+
+    Logs are read from here on, so too late would hide some. A node without the old state may answer "no code"
+    instead of an error: that is believed only where it still sees the deployer, without which nothing was created.
+    """
+    low, high = 0, head_in(node, node.ask(block_call("latest"))).number
+    while low < high:
+        middle = (low + high) // 2
+        if hex_bytes(node.ask(code_call(registry, hex(middle)))):
+            high = middle
+        else:
+            low = middle + 1
+    if low == 0:
+        return 0
+    before = node.ask_all([code_call(place, hex(low - 1)) for place in (DEPLOYER, registry)])
+    return low if [hex_bytes(code) for code in before] == [DEPLOYER_CODE, b""] else 0
+
+
+def code_call(address: str, block: str = "latest") -> Call:
+    """Ask for the code at an address."""
+    return Call("eth_getCode", (address, block))
+
+
+def code_in(node: Node, answer: Any) -> bytes:
+    """The code in an answer; ``LedgerUnavailable`` where it holds none, for an error is not the same as no code."""
+    code = hex_bytes(answer)
+    if code is None:
+        raise node.unavailable("it does not say what code is where")
+    return code
+
+
+def number(node: Node, answer: Any) -> int:
+    """A quantity of any size: wei need more digits than a block's number."""
+    if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,64}", answer) is None:
+        raise node.unavailable("its answer holds something else than a number")
+    return int(answer, 16)

@@ -1,0 +1,202 @@
+"""An EVM in this process (py-evm), its blocks in a SQLite file.
+
+Nothing but this module touches py-evm, and it is imported only when an embedded chain is used.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, NamedTuple
+
+from eth.abc import BlockHeaderAPI, SignedTransactionAPI
+from eth.chains.base import MiningChain
+from eth.constants import BLANK_ROOT_HASH, POST_MERGE_DIFFICULTY, POST_MERGE_MIX_HASH, POST_MERGE_NONCE
+from eth.db.atomic import AtomicDB
+from eth.db.backends.base import BaseDB
+from eth.exceptions import PyEVMError, VMError
+from eth.vm.forks.prague import PragueVM
+from eth.vm.spoof import SpoofTransaction
+from eth_keys.datatypes import PrivateKey
+from eth_typing import Address, BlockNumber
+from eth_utils.exceptions import ValidationError
+from rlp.exceptions import RLPException  # type: ignore[import-untyped]
+from trie.exceptions import MissingTrieNode
+
+from registry.core.errors import InvalidInput
+from registry.ledger.abi import refusal
+from registry.ledger.base import Head
+
+# "cons" in ASCII: a number that no known network uses, so that nothing signed here counts elsewhere.
+CHAIN_ID = 0x636F6E73
+GAS_LIMIT = 30_000_000
+# A call of this size takes seconds in Python already; no wallet contract needs a tenth of it.
+CALL_GAS = 10_000_000
+# What py-evm raises over a file that is not the chain it was.
+DAMAGE = (PyEVMError, MissingTrieNode, RLPException, KeyError)
+NOBODY = Address(bytes(20))
+_PLAY_MONEY = 10**24
+
+
+class Answer(NamedTuple):
+    """What a call returned, or the data that it reverted with."""
+
+    ok: bool
+    data: bytes
+
+
+class Mined(NamedTuple):
+    """A block and the one transaction in it."""
+
+    head: Head
+    transaction: bytes
+    gas_used: int
+    sender: bytes
+    contract: bytes
+    answer: Answer
+
+
+class _Store(BaseDB):
+    """py-evm's key-value store over one SQLite table; the caller's transaction frames what belongs together."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, key: bytes) -> bytes:
+        row = self._connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return bytes(row[0])
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+    def __delitem__(self, key: bytes) -> None:
+        self._connection.execute("DELETE FROM state WHERE key = ?", (key,))
+
+    def _exists(self, key: bytes) -> bool:
+        row = self._connection.execute("SELECT 1 FROM state WHERE key = ?", (key,)).fetchone()
+        return row is not None
+
+
+class _Chain(MiningChain):
+    chain_id = CHAIN_ID
+    vm_configuration = ((BlockNumber(0), PragueVM),)
+
+    def create_header_from_parent(self, parent_header: BlockHeaderAPI, **params: Any) -> BlockHeaderAPI:
+        return super().create_header_from_parent(parent_header, **{"gas_limit": parent_header.gas_limit, **params})
+
+
+def create(connection: sqlite3.Connection, funded: bytes, time: int) -> Evm:
+    """Block 0: nobody but ``funded`` has money, and gas costs nothing (a base fee of zero stays zero)."""
+    connection.execute("CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+    header: dict[str, Any] = {
+        "coinbase": NOBODY,
+        "difficulty": POST_MERGE_DIFFICULTY,
+        "mix_hash": POST_MERGE_MIX_HASH,
+        "nonce": POST_MERGE_NONCE,
+        "extra_data": b"",
+        "gas_limit": GAS_LIMIT,
+        "base_fee_per_gas": 0,
+        "receipt_root": BLANK_ROOT_HASH,
+        "transaction_root": BLANK_ROOT_HASH,
+        "timestamp": time,
+    }
+    state: dict[Address, Any] = {Address(funded): {"balance": _PLAY_MONEY, "nonce": 0, "code": b"", "storage": {}}}
+    _Chain.from_genesis(AtomicDB(_Store(connection)), header, state)
+    return Evm(connection)
+
+
+class Evm:
+    """The chain as it stands in the connection's transaction; made anew for each operation."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._chain = _Chain(AtomicDB(_Store(connection)))
+
+    def head(self) -> BlockHeaderAPI:
+        return self._chain.get_canonical_head()
+
+    def header(self, number: int) -> BlockHeaderAPI:
+        return self._chain.get_canonical_block_header_by_number(BlockNumber(number))
+
+    def last_until(self, time: int) -> BlockHeaderAPI | None:
+        """The last block whose time is not after ``time``; None before the first one."""
+        low, high = 0, self.head().block_number + 1
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self.header(middle).timestamp <= time else (low, middle)
+        return self.header(low - 1) if low else None
+
+    def nonce(self, address: bytes) -> int:
+        return self._chain.get_vm(self.head()).state.get_nonce(Address(address))
+
+    def code(self, at: BlockHeaderAPI, address: bytes) -> bytes:
+        return self._chain.get_vm(at).state.get_code(Address(address))
+
+    def call(self, at: BlockHeaderAPI, to: bytes, data: bytes, sender: bytes = NOBODY, gas: int = CALL_GAS) -> Answer:
+        """What a node answers to ``eth_call`` at the block ``at``."""
+        vm = self._chain.get_vm(at)
+        unsigned = _free_transaction(vm.state.get_nonce(Address(sender)), to, data, gas)
+        spoofed: Any = SpoofTransaction(unsigned, from_=Address(sender))
+        computation = vm.state.apply_transaction(spoofed)
+        return Answer(not computation.is_error, computation.output)
+
+    def decode(self, raw: bytes) -> SignedTransactionAPI:
+        """A signed transaction from its bytes; ``InvalidInput`` where it is none or is another chain's."""
+        try:
+            return self._chain.get_vm().get_transaction_builder().decode(raw)
+        except (RLPException, VMError, ValidationError, ValueError, IndexError) as error:
+            raise InvalidInput(f"the sender's wallet returned no transaction: {type(error).__name__}") from None
+
+    def mine(self, time: int, transaction: SignedTransactionAPI | None = None) -> Mined:
+        """Put the transaction, if any, into a block of that time and make it the head."""
+        self._chain.set_header_timestamp(time)
+        try:
+            result, receipts, computations = self._chain.mine_all([] if transaction is None else [transaction])
+        except ValidationError as error:
+            advice = "Check the account, its nonce and the chain it signs for; nothing was sent."
+            raise InvalidInput(f"the chain refused the transaction: {error}", advice) from None
+        head = head_of(result.imported_block.header)
+        if transaction is None:
+            return Mined(head, b"", 0, NOBODY, NOBODY, Answer(True, b""))
+        computation = computations[0]
+        answer = Answer(not computation.is_error, computation.output)
+        created = computation.msg.storage_address
+        return Mined(head, transaction.hash, receipts[0].gas_used, transaction.sender, created, answer)
+
+    def deploy(self, time: int, key: bytes, code: bytes) -> bytes:
+        """Create a contract from the account behind ``key``; its 20-byte address."""
+        mined = self.mine(time, self.decode(sign(key, self.nonce(account(key)), b"", code)))
+        if not mined.answer.ok:
+            raise refusal(mined.answer.data)
+        return mined.contract
+
+
+def head_of(header: BlockHeaderAPI) -> Head:
+    """The head that this header describes."""
+    return Head(header.block_number, "0x" + header.hash.hex(), header.timestamp)
+
+
+def account(key: bytes) -> bytes:
+    """The 20-byte address behind a 32-byte key."""
+    return PrivateKey(key).public_key.to_canonical_address()
+
+
+def sign(key: bytes, nonce: int, to: bytes, data: bytes) -> bytes:
+    """A free transaction of the account behind ``key``, as bytes; empty ``to`` creates a contract."""
+    unsigned = _free_transaction(nonce, to, data, GAS_LIMIT)
+    return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())
+
+
+def _free_transaction(nonce: int, to: bytes, data: bytes, gas: int) -> Any:
+    builder: Any = PragueVM.get_transaction_builder()
+    return builder.new_unsigned_dynamic_fee_transaction(
+        chain_id=CHAIN_ID,
+        nonce=nonce,
+        max_priority_fee_per_gas=0,
+        max_fee_per_gas=0,
+        gas=gas,
+        to=Address(to),
+        value=0,
+        data=data,
+        access_list=(),
+    )

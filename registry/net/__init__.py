@@ -1,0 +1,1 @@
+"""HTTP with a total deadline, and JSON-RPC over HTTP and IPC."""

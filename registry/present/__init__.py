@@ -1,0 +1,1 @@
+"""Words, summaries and HTML for people; one source for the command line and every page."""

@@ -1,0 +1,236 @@
+"""The one place that imports ipfshttpclient, and what of it has to be held in: transport, time, and size of answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import requests
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from registry.net.chunked import ChunkError, unchunked
+from registry.net.deadline import Deadline
+from registry.storage.addresses import Address, Credentials
+
+# The library's patched transport is for an older urllib3; with plain requests it works. Read while it is imported.
+os.environ["PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS"] = "no"
+
+import ipfshttpclient  # type: ignore[import-untyped]
+from ipfshttpclient import exceptions, multipart
+
+CONNECT_SECONDS = 5.0
+MAX_ANSWER_BYTES = 64 << 20
+CHUNK_BYTES = 256 << 10
+_PIECE_BYTES = 64 << 10
+
+# Everything that the library lets through: its own, those of requests while a body is read, and its assertions on
+# the number of items in an answer.
+FAILURES = (exceptions.Error, requests.exceptions.RequestException, AssertionError, OSError)
+REFUSED = exceptions.ErrorResponse
+STATUS = exceptions.StatusError
+UNREACHABLE = exceptions.ConnectionError
+
+
+class StuckError(OSError):
+    """The node took no more of a request for so many ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class SlowError(OSError):
+    """The answer did not end in time."""
+
+
+class TooLongError(OSError):
+    """The answer is longer than any that is asked for."""
+
+
+class CutError(OSError):
+    """The answer ended before it said how long it is."""
+
+
+# A connection that ended, as the libraries and the above say it.
+BROKEN = (exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError, requests.ConnectionError, CutError)
+
+
+class _Blocks(ipfshttpclient.client.block.Section):  # type: ignore[misc]
+    """The library's block commands, and one that it lacks."""
+
+    def rm(self, *cids: str, **options: Any) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._client.request("/block/rm", cids, decoder="json", **options)
+        return answer
+
+
+class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
+    """The library's DAG commands, with an import of what lies in memory in many parts."""
+
+    def take(self, archive: Iterable[bytes], **options: Any) -> Any:
+        stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
+        body = Body(stream.body())
+        return self._client.request("/dag/import", decoder="json", data=body, headers=stream.headers(), **options)
+
+
+class Body:
+    """Parts, each of CHUNK_BYTES at most, that are sent one after another; small ones put together up to that length.
+
+    As the length of all is known, none is copied into a chunk (RFC 9112, section 7.1).
+    """
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = list(parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[bytes]:
+        # Each is sent by a call of its own, which has CONNECT_SECONDS: no more than a narrow line takes in that time.
+        pieces, size = list[bytes](), 0
+        for part in self._parts:
+            if pieces and size + len(part) > CHUNK_BYTES:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+            pieces.append(part)
+            size += len(part)
+        yield b"".join(pieces)
+
+
+class Client(ipfshttpclient.Client):  # type: ignore[misc]
+    """ipfshttpclient's Client with a session that no redirect, environment variable or endless answer leads astray."""
+
+    block = ipfshttpclient.client.base.SectionProperty(_Blocks)
+    dag = ipfshttpclient.client.base.SectionProperty(_Dags)
+
+    def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
+        super().__init__(
+            address.multiaddr,
+            f"{address.path}/api/v0" if address.path else "api/v0",
+            chunk_size=CHUNK_BYTES,
+            auth=credentials.basic,
+            headers={"Authorization": f"Bearer {credentials.bearer}"} if credentials.bearer else {},
+            timeout=(min(CONNECT_SECONDS, seconds), seconds),
+        )
+        self._client.open_session()
+        session = self._client._session
+        # Neither a proxy nor a .netrc of the environment gets between us and the node.
+        session.trust_env = False
+        session.max_redirects = 0
+        session.hooks["response"] = [_bound]
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter())
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[Deadline]:
+    """All that this thread asks for in here, from connecting to the last answer's end, takes at most so long."""
+    with Deadline(seconds) as watch:
+        before = _watch.set(watch)
+        try:
+            yield watch
+        finally:
+            _watch.reset(before)
+
+
+_watch: ContextVar[Deadline] = ContextVar("the watch over what this thread asks for")
+
+
+class _Watched:
+    """A urllib3 connection, new or used again, that the watch of whoever asks is set over."""
+
+    def connect(self: Any) -> None:
+        super().connect()  # type: ignore[misc]
+        _watch.get().over(self.sock)
+
+    def request(self: Any, *arguments: Any, **options: Any) -> None:
+        if self.sock is not None:
+            _watch.get().over(self.sock)
+        try:
+            super().request(*arguments, **options)  # type: ignore[misc]
+        except TimeoutError:
+            raise StuckError(self.timeout) from None
+
+
+class _Plain(_Watched, HTTPConnection):
+    pass
+
+
+class _Secure(_Watched, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+
+def _bound(response: requests.Response, **_: Any) -> requests.Response:
+    # http.client takes headers that end too early for all of them, and then no body for an empty one.
+    if not {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}:
+        response.close()
+        raise CutError
+    response.raw = _Bounded(response.raw, _watch.get())
+    return response
+
+
+class _Bounded:
+    """A urllib3 response whose body ends in time and within MAX_ANSWER_BYTES; everything else is passed on."""
+
+    def __init__(self, raw: Any, watch: Deadline) -> None:
+        self._raw = raw
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def stream(self, _amount: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
+        # One receive at a time: what came in time is had, and no chunk is read whole because its sender says that it
+        # is long.
+        total = 0
+        for piece in self._chunks() if self._plainly_chunked() else self._pieces(decode_content):
+            total += len(piece)
+            if total > MAX_ANSWER_BYTES:
+                raise TooLongError
+            yield piece
+
+    def _plainly_chunked(self) -> bool:
+        return bool(self._raw.chunked) and "Content-Encoding" not in self._raw.headers
+
+    def _pieces(self, decode_content: bool | None) -> Iterator[bytes]:
+        while piece := self._in_time(lambda: self._raw.read1(_PIECE_BYTES, decode_content)):
+            yield piece
+
+    def _chunks(self) -> Iterator[bytes]:
+        answer = self._raw._fp
+        try:
+            yield from unchunked(lambda size: self._in_time(lambda: answer.fp.read1(size)))
+        except (ChunkError, ConnectionError):
+            raise CutError from None
+        # Read to its end: the connection is free for the next call.
+        answer.close()
+        self._raw.release_conn()
+
+    def _in_time(self, receive: Callable[[], bytes]) -> bytes:
+        try:
+            piece = receive()
+        except Exception:
+            # Ended for being late, a connection looks like one that ended by itself.
+            if self._watch.struck:
+                raise SlowError from None
+            raise
+        if not piece and self._watch.struck:
+            raise SlowError
+        return piece

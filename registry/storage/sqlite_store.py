@@ -1,0 +1,246 @@
+"""The embedded block store: one SQLite file with the same identifiers as IPFS (DESIGN section 8)."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
+from registry.core.ipld.cid import Block, digest_of_cid
+from registry.storage.base import StoreStat, accepted, checked
+
+# A longer `put` is committed in parts of this size: bounds memory and the write-ahead log.
+MAX_COMMIT_BYTES = 64 << 20
+BUSY_SECONDS = 30.0
+# Erased rows give their space back when they are this many bytes and more than what is kept.
+COMPACT_BYTES = 16 << 20
+
+_APPLICATION_ID = 0x43524231  # "CRB1"
+_PAGE_BYTES = 32768  # a dozen sealed records a page; 4,096 would leave a third of each page empty
+_MODE = 0o600
+_PAUSE = 0.01
+_SCHEMA = (
+    """CREATE TABLE blocks (id INTEGER PRIMARY KEY, live INTEGER NOT NULL, digest BLOB NOT NULL,
+                            size INTEGER NOT NULL, data BLOB NOT NULL)""",
+    # With the sizes in the indexes, neither `stat` nor `delete` reads the data's pages to add them up.
+    "CREATE UNIQUE INDEX live_blocks ON blocks (digest, size) WHERE live = 1",
+    "CREATE INDEX erased_blocks ON blocks (size) WHERE live = 0",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+)
+# A damaged row heals when its block is put again.
+_PUT = """INSERT INTO blocks (live, digest, size, data) VALUES (1, ?, ?, ?)
+          ON CONFLICT (digest, size) WHERE live = 1
+          DO UPDATE SET data = excluded.data WHERE data != excluded.data"""
+_GET = "SELECT CAST(data AS BLOB) FROM blocks WHERE live = 1 AND digest = ?"
+_HAS = "SELECT 1 FROM blocks WHERE live = 1 AND digest = ?"
+_STAT = "SELECT count(*), coalesce(sum(size), 0) FROM blocks WHERE live = 1"
+# Rows are zeroed where they lie and never removed one by one: removing makes SQLite move the neighbours between
+# pages, and `secure_delete` does not clear the place that a moved row leaves.
+_ERASE = """UPDATE blocks SET live = 0, digest = zeroblob(32), data = zeroblob(length(data))
+            WHERE live = 1 AND digest = ?"""
+# Copied in order into a new table: whole pages are cleared when the old one is dropped.
+_REBUILD = (
+    "DROP INDEX live_blocks",
+    "DROP INDEX erased_blocks",
+    "ALTER TABLE blocks RENAME TO erased",
+    _SCHEMA[0],
+    "INSERT INTO blocks SELECT * FROM erased WHERE live = 1 ORDER BY id",
+    *_SCHEMA[1:3],
+    "DROP TABLE erased",
+)
+_ERASED = "SELECT coalesce(sum(size), 0) FROM blocks WHERE live = 0"
+_TROUBLE = {
+    sqlite3.SQLITE_FULL: ("its disk is full", "Free some space, then try again."),
+    sqlite3.SQLITE_NOTADB: ("the file is no block store", "Give the path of a block store, or of a new file."),
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", "Restore it from a backup; blocks can be put again."),
+    sqlite3.SQLITE_READONLY: ("the file is read-only", "Make the file and its folder writable for this account."),
+    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Try again when the other process is done."),
+    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this account's rights to its folder."),
+    sqlite3.SQLITE_IOERR: ("its disk does not work", "Check the disk, then try again."),
+}
+_KINDS = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_BUSY: StorageSlow}
+
+
+class SqliteBlocks:
+    """A BlockStore in the file ``path``, made if missing, with mode 0600; its folder must exist.
+
+    Many processes may use one file, and many threads one instance; open it after a fork, not before.
+    ``busy_seconds`` bounds the wait for another writer. Erased blocks are overwritten in the file and its log (of
+    their digests, copies may linger in an index page); what the file system or the disk keeps below is out of reach.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], busy_seconds: float = BUSY_SECONDS) -> None:
+        self._path = Path(path)
+        self._lock = threading.RLock()
+        with self._translated():
+            self._db = self._open(busy_seconds)
+
+    def put(self, blocks: Iterable[Block]) -> None:
+        for rows in _commits(blocks):
+            with self._writing() as db:
+                db.executemany(_PUT, rows)
+
+    def get(self, cid: str) -> bytes:
+        row = self._one(_GET, (digest_of_cid(cid),))
+        if row is None:
+            raise StorageUnavailable(f"The block store {self._path} does not hold {cid}.")
+        return checked(cid, row[0])
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        return self.get
+
+    def has(self, cid: str) -> bool:
+        return self._one(_HAS, (digest_of_cid(cid),)) is not None
+
+    def delete(self, cids: Iterable[str]) -> None:
+        digests = [(digest_of_cid(cid),) for cid in cids]
+        with self._writing() as db:
+            db.executemany(_ERASE, digests)
+        self._compact()
+        self._empty_log()
+
+    def stat(self) -> StoreStat:
+        return StoreStat(*self._one(_STAT) or (0, 0))
+
+    def close(self) -> None:
+        """Closes the file; every later call is StorageUnavailable. May be called twice."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, busy_seconds: float) -> sqlite3.Connection:
+        # SQLite gives its log the mode of the file: made here, both are the owner's alone from the first byte on.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, _MODE))
+        db = sqlite3.connect(self._path, busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(db)
+            _keep_log(db, busy_seconds)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        # The page size counts only for a file that is still empty, and only before the journal's mode.
+        db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        with _transaction(db):
+            if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+                self._create(db)
+        _restrict(self._path)
+        for setting in ("synchronous = FULL", "secure_delete = ON"):
+            db.execute(f"PRAGMA {setting}").fetchall()
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise self._unavailable(sqlite3.SQLITE_NOTADB)
+        for statement in _SCHEMA:
+            db.execute(statement)
+
+    def _one(self, query: str, values: tuple[bytes, ...] = ()) -> tuple[Any, ...] | None:
+        with self._lock, self._translated():
+            row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+        return row
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated(), _transaction(self._db):
+            yield self._db
+
+    def _compact(self) -> None:
+        erased, kept = self._one(_ERASED) or (0,), self.stat().bytes
+        if erased[0] < max(COMPACT_BYTES, kept):
+            return
+        with self._writing() as db:
+            for statement in _REBUILD:
+                db.execute(statement)
+        try:
+            self._one("VACUUM")
+        except StorageUnavailable:
+            # Only the file's length is at stake: the pages are free, zeroed and used again all the same.
+            return
+
+    def _empty_log(self) -> None:
+        # Older versions of the pages, with the erased bytes, lie in the log until it is cut to nothing.
+        with self._lock, self._translated():
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise StorageUnavailable(
+                f"The blocks are deleted, but {self._path}'s log still holds them: another process is reading.",
+                "Delete them again when the other process is done.",
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._unavailable(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error)) from error
+        except OSError as error:
+            raise self._unavailable(sqlite3.SQLITE_CANTOPEN) from error
+
+    def _unavailable(self, code: int, reason: str = "") -> StorageUnavailable:
+        why, advice = _TROUBLE.get(code, (reason, None))
+        return _KINDS.get(code, StorageUnavailable)(f"The block store {self._path} cannot be used: {why}.", advice)
+
+
+def _keep_log(db: sqlite3.Connection, busy_seconds: float) -> None:
+    """Write ahead from now on. SQLite itself does not wait for another process that changes to it just now."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # A full disk has SQLite roll back by itself.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _restrict(path: Path) -> None:
+    for each in (path, *path.parent.glob(f"{glob.escape(path.name)}-[sw]*")):
+        # The log goes with the last process that has it open, at any moment.
+        with suppress(FileNotFoundError):
+            if (mode := each.stat().st_mode) & 0o077:
+                each.chmod(mode & _MODE)
+
+
+def _commits(blocks: Iterable[Block]) -> Iterator[list[tuple[bytes, int, bytes]]]:
+    """Rows by the commit. Collected first: the caller's iterator may be slow, and a writer locks others out."""
+    rows: list[tuple[bytes, int, bytes]] = []
+    size = 0
+    for block in blocks:
+        rows.append((accepted(block), len(block.data), block.data))
+        size += len(block.data)
+        if size >= MAX_COMMIT_BYTES:
+            yield rows
+            rows, size = [], 0
+    if rows:
+        yield rows

@@ -1,0 +1,34 @@
+"""A play-money network's own account: it pays for whoever has none.
+
+Its key lies in ``relay.json`` in the network's folder, a keystore with an empty passphrase and hardly any key
+derivation, because it protects nothing: gas costs nothing on an embedded chain or a devnet, and no other chain knows
+the account.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from registry.core import codec
+from registry.core.errors import ConsentError, LedgerUnavailable
+from registry.fs.files import replace_file
+from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, random_key, seal_secret
+
+_NOTE = "Play money only: this network's relay, sealed with an empty passphrase."
+_decoder = msgspec.json.Decoder()
+
+
+def relay_key(path: Path) -> bytes:
+    """The relay's 32-byte key, made at first use. ``LedgerUnavailable`` where the file is no relay's."""
+    if not path.exists():
+        document = seal_secret(random_key(), "", LIGHT) | {"note": _NOTE}
+        replace_file(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_KEYSTORE_BYTES + 1)
+        return open_secret(codec.loads(raw, _decoder, MAX_KEYSTORE_BYTES), "")
+    except (OSError, ConsentError) as error:
+        advice = f"Move {path.name} out of the network's directory; a new relay is made, and nothing is lost."
+        raise LedgerUnavailable(f"the relay's key file is damaged ({type(error).__name__})", advice) from None

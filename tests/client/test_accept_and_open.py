@@ -1,0 +1,327 @@
+"""The brand's side: counter-sign, open what was handed over, all files or none."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from registry.client.accept import Opened, accept, open_data
+from registry.client.grant import propose, refuse, sign_and_anchor
+from registry.client.revoke import renew_streams, revoke
+from registry.client.verify import verify
+from registry.core.capsules import Capsule, open_capsule, public_key_of, seal_capsule, signed
+from registry.core.errors import (
+    BlockMismatch,
+    InvalidInput,
+    LedgerUnavailable,
+    Malformed,
+    NotARecipient,
+    NotIncluded,
+    Revoked,
+    SealedDataError,
+    StorageUnavailable,
+    WrongCapsule,
+    WrongController,
+)
+from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
+from registry.core.ipld.cid import Block, cid_from_digest, cid_of_block, digest_of_cid
+from registry.core.scalars import to_hex, unhex
+from registry.core.statements.messages import Acceptance, Grant
+from tests.support.builders import NOW, notice_document
+from tests.support.stage import EMAILS, PURCHASES, Stage, files_in
+
+
+def message_of(evidence: Evidence) -> Any:
+    return evidence.statement.message
+
+
+def handed_over(stage: Stage, *bodies: bytes) -> bytes:
+    """The file of a grant that hands over these purchases."""
+    for body in bodies or (b"bought",):
+        stage.keep(body)
+    return write_evidence(stage.granted().evidence)
+
+
+class TestAccepting:
+    def test_both_sides_hold_the_same_bytes(self, stage: Stage) -> None:
+        file = write_evidence(stage.granted().evidence)
+        stage.pass_time(60)
+        done = accept(stage.brand, file)
+        completed = parse_evidence(write_evidence(done.evidence))
+        policy = stage.network.policy(controllers=frozenset({stage.brand.address}), accepted=True)
+        assert verify(stage.network, completed, policy).acceptance == "verified"
+        assert [function for function, _ in stage.ledger.calls] == ["anchor", "anchor"]
+        part = completed.acceptance
+        assert part is not msgspec.UNSET
+        assert isinstance(part.statement.message, Acceptance)
+        assert part.statement.message.grant == to_hex(parse_evidence(file).digest)
+        assert part.statement.message.issued_at >= NOW + 60
+
+    def test_the_grant_in_it_is_untouched(self, stage: Stage) -> None:
+        file = write_evidence(stage.granted().evidence)
+        completed = accept(stage.brand, file).evidence
+        assert write_evidence(msgspec.structs.replace(completed, acceptance=msgspec.UNSET)) == file
+
+    def test_again_is_no_harm(self, stage: Stage) -> None:
+        once = accept(stage.brand, write_evidence(stage.granted().evidence)).evidence
+        again = accept(stage.brand, write_evidence(once)).evidence
+        assert again.digest == once.digest
+        assert stage.holds(again) == "VerifiedGrant"
+
+    def test_by_another_brand(self, stage: Stage) -> None:
+        file = write_evidence(stage.granted().evidence)
+        for stranger in (stage.party("other brand"), stage.alice):
+            with pytest.raises(WrongController, match=stage.brand.address):
+                accept(stranger, file)
+        assert len(stage.ledger.calls) == 1
+
+    def test_what_was_revoked(self, stage: Stage) -> None:
+        done = stage.granted()
+        revoke(stage.alice, done.evidence)
+        with pytest.raises(Revoked):
+            accept(stage.brand, write_evidence(done.evidence))
+
+    def test_what_is_no_grant(self, stage: Stage) -> None:
+        for file in (stage.request(), write_evidence(refuse(stage.alice, stage.request()).evidence)):
+            with pytest.raises(InvalidInput, match="not a Grant"):
+                accept(stage.brand, file)
+        with pytest.raises(Malformed):
+            accept(stage.brand, b"{}")
+
+    def test_a_chain_that_is_down(self, stage: Stage) -> None:
+        file = write_evidence(stage.granted().evidence)
+        stage.ledger.down = True
+        with pytest.raises(LedgerUnavailable):
+            accept(stage.brand, file)
+
+
+class TestOpening:
+    def test_what_was_kept_comes_out(self, stage: Stage, tmp_path: Path) -> None:
+        big = bytes(range(256)) * 3000
+        file = handed_over(stage, b"first", big)
+        stage.keep(b"mail", EMAILS, "text/plain")
+        out = tmp_path / "deeper" / "out"
+        opened = open_data(stage.brand, file, out)
+        assert [one.path.read_bytes() for one in opened] == [b"first", big]
+        assert opened[0] == Opened(out / "Purchase-1-1.csv", 5, PURCHASES)
+        assert files_in(out.parent) == ["out", "out/Purchase-1-1.csv", "out/Purchase-1-2.csv"]
+        assert out.stat().st_mode & 0o077 == 0
+
+    def test_the_persons_own_file_names_are_not_told(self, stage: Stage, tmp_path: Path) -> None:
+        opened = open_data(stage.brand, handed_over(stage), tmp_path / "out")
+        assert not any("alice" in one.path.name for one in opened)
+
+    def test_into_an_empty_folder(self, stage: Stage, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        out.mkdir()
+        assert open_data(stage.brand, handed_over(stage), out)[0].path.read_bytes() == b"bought"
+
+    @pytest.mark.parametrize("kind", ["folder", "file"])
+    def test_into_what_is_there_already(self, stage: Stage, tmp_path: Path, kind: str) -> None:
+        file, out = handed_over(stage), tmp_path / "out"
+        if kind == "folder":
+            out.mkdir()
+            (out / "mine").write_text("keep")
+        else:
+            out.write_text("keep")
+        before = files_in(tmp_path)
+        with pytest.raises(InvalidInput, match="not an empty folder"):
+            open_data(stage.brand, file, out)
+        assert files_in(tmp_path) == before
+
+    def test_categories_of_one_local_name_do_not_overwrite_each_other(self, stage: Stage, tmp_path: Path) -> None:
+        theirs = ["https://one.example/Loyalty", "https://two.example/Loyalty"]
+        texts = notice_document()["text"]
+        for text in texts.values():
+            text["labels"] |= dict.fromkeys(theirs, "loyalty")
+        notice = stage.notice(text=texts, scopes=[{"purposes": ["dpv:Marketing"], "data": theirs}])
+        for category in theirs:
+            stage.keep(category.encode(), category, "text/plain")
+        stage.notice = lambda **_: notice  # type: ignore[method-assign]
+        opened = open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")
+        assert {one.category: one.path.read_bytes().decode() for one in opened} == {one: one for one in theirs}
+        assert len(files_in(tmp_path / "out")) == 2
+
+    def test_a_very_long_category_still_has_a_name(self, stage: Stage, tmp_path: Path) -> None:
+        theirs = "https://one.example/" + "a" * 500
+        texts = notice_document()["text"]
+        for text in texts.values():
+            text["labels"][theirs] = "something"
+        notice = stage.notice(text=texts, scopes=[{"purposes": ["dpv:Marketing"], "data": [theirs]}])
+        stage.keep(b"long", theirs)
+        stage.notice = lambda **_: notice  # type: ignore[method-assign]
+        (opened,) = open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")
+        assert opened.path.read_bytes() == b"long"
+
+    def test_records_of_earlier_epochs_too(self, stage: Stage, tmp_path: Path) -> None:
+        stage.keep(b"before")
+        renew_streams(stage.alice)
+        stage.keep(b"after")
+        opened = open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")
+        assert [(one.path.name, one.path.read_bytes()) for one in opened] == [
+            ("Purchase-1-1.csv", b"before"),
+            ("Purchase-2-1.csv", b"after"),
+        ]
+
+    def test_not_for_me(self, stage: Stage, tmp_path: Path) -> None:
+        file = handed_over(stage)
+        for stranger in (stage.party("other brand"), stage.alice):
+            with pytest.raises(WrongController):
+                open_data(stranger, file, tmp_path / "out")
+        # The same account with another vault: somebody moved the key but not the seed.
+        moved = stage.party("other brand", wallet=stage.brand.wallet)
+        with pytest.raises(NotARecipient):
+            open_data(moved, file, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_without_stored_data(self, stage: Stage, tmp_path: Path) -> None:
+        with pytest.raises(InvalidInput, match="no stored data"):
+            open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")
+
+    def test_after_it_was_revoked(self, stage: Stage, tmp_path: Path) -> None:
+        file = handed_over(stage)
+        revoke(stage.alice, parse_evidence(file))
+        with pytest.raises(Revoked):
+            open_data(stage.brand, file, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_what_was_not_anchored_so(self, stage: Stage, tmp_path: Path) -> None:
+        evidence = parse_evidence(handed_over(stage))
+        assert evidence.anchor is not msgspec.UNSET
+        anchor = msgspec.structs.replace(evidence.anchor, proof=("0x" + "11" * 32,))
+        with pytest.raises(NotIncluded):
+            open_data(stage.brand, write_evidence(msgspec.structs.replace(evidence, anchor=anchor)), tmp_path / "out")
+
+
+def parts_of(stage: Stage, file: bytes) -> dict[str, str]:
+    """The CIDs of what a grant hands over: its capsule, a head, a record."""
+    grant = message_of(parse_evidence(file))
+    capsule = cid_from_digest(unhex(grant.content))
+    stream = stage.alice.vault.index().streams[0]
+    return {"capsule": capsule, "head": stream.head, "record": stream.records[-1].cid}
+
+
+class TestBrokenBlocks:
+    @pytest.mark.parametrize("part", ["capsule", "head", "record"])
+    def test_missing(self, stage: Stage, tmp_path: Path, part: str) -> None:
+        file = handed_over(stage, b"one", b"two")
+        stage.store.delete([parts_of(stage, file)[part]])
+        self.check_nothing_left(stage, file, tmp_path / "out", StorageUnavailable)
+
+    @pytest.mark.parametrize("part", ["capsule", "head", "record"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda data: data[:-1],
+            lambda data: data + b"\0",
+            lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+            lambda data: b"",
+        ],
+        ids=["cut", "longer", "altered", "empty"],
+    )
+    def test_altered_behind_the_stores_back(
+        self, stage: Stage, tmp_path: Path, part: str, change: Callable[[bytes], bytes]
+    ) -> None:
+        file = handed_over(stage, b"one", b"two")
+        digest = digest_of_cid(parts_of(stage, file)[part])
+        stage.store.kept[digest] = change(stage.store.kept[digest])
+        self.check_nothing_left(stage, file, tmp_path / "out", BlockMismatch)
+
+    @pytest.mark.parametrize(("one", "other"), [("capsule", "head"), ("head", "record"), ("record", "capsule")])
+    def test_swapped(self, stage: Stage, tmp_path: Path, one: str, other: str) -> None:
+        file = handed_over(stage)
+        parts, kept = parts_of(stage, file), stage.store.kept
+        first, second = digest_of_cid(parts[one]), digest_of_cid(parts[other])
+        kept[first], kept[second] = kept[second], kept[first]
+        self.check_nothing_left(stage, file, tmp_path / "out", BlockMismatch)
+
+    def test_a_store_that_is_down(self, stage: Stage, tmp_path: Path) -> None:
+        file = handed_over(stage)
+        stage.store.down = True
+        self.check_nothing_left(stage, file, tmp_path / "out", StorageUnavailable)
+
+    def test_a_part_of_a_large_record_is_missing(self, stage: Stage, tmp_path: Path) -> None:
+        file = handed_over(stage, b"small", b"x" * 700_000)
+        largest = max(stage.store.kept, key=lambda digest: len(stage.store.kept[digest]))
+        del stage.store.kept[largest]
+        self.check_nothing_left(stage, file, tmp_path / "out", StorageUnavailable)
+
+    def check_nothing_left(self, stage: Stage, file: bytes, out: Path, error: type[Exception]) -> None:
+        before = files_in(out.parent)
+        with pytest.raises(error) as caught:
+            open_data(stage.brand, file, out)
+        assert getattr(caught.value, "advice", "")
+        assert files_in(out.parent) == before
+
+
+class TestHostileVaults:
+    """A person's software may hand over anything: the brand opens what the vault signed for this grant, or nothing."""
+
+    def granted_with(self, stage: Stage, change: Callable[[Capsule], bytes]) -> bytes:
+        """A grant whose capsule was exchanged before it was signed, so that the grant itself is good."""
+        proposal = propose(stage.alice, stage.request())
+        assert proposal.capsule is not None
+        assert isinstance(proposal.message, Grant)
+        capsule = open_capsule(proposal.capsule, stage.brand.vault.identity, proposal.message)
+        sealed = change(capsule)
+        stage.store.put([Block(cid_of_block(sealed), sealed)])
+        message = msgspec.structs.replace(proposal.message, content=to_hex(sha256(sealed).digest()))
+        return write_evidence(sign_and_anchor(stage.alice, replace(proposal, message=message, capsule=sealed)).evidence)
+
+    def seal(self, stage: Stage, capsule: Capsule, by: Any = None) -> bytes:
+        return seal_capsule(signed(capsule, by or stage.alice.vault.key), stage.brand.vault.recipient)
+
+    @pytest.mark.parametrize("name", ["subject", "controller", "lock"])
+    def test_a_capsule_for_somebody_else(self, stage: Stage, tmp_path: Path, name: str) -> None:
+        stage.keep(b"bought")
+        other = {"subject": stage.brand.address, "controller": stage.alice.address, "lock": "0x" + "22" * 32}[name]
+        file = self.granted_with(stage, lambda c: self.seal(stage, msgspec.structs.replace(c, **{name: other})))
+        with pytest.raises(WrongCapsule, match=f"another {name}"):
+            open_data(stage.brand, file, tmp_path / "out")
+
+    def test_another_vaults_capsule_in_place_of_ones_own(self, stage: Stage, tmp_path: Path) -> None:
+        stage.keep(b"bought")
+        bob = stage.party("bob")
+        file = self.granted_with(stage, lambda c: self.seal(stage, c, by=bob.vault.key))
+        with pytest.raises(WrongCapsule, match="not signed"):
+            open_data(stage.brand, file, tmp_path / "out")
+
+    def test_another_vaults_streams_under_ones_own_name(self, stage: Stage, tmp_path: Path) -> None:
+        stage.keep(b"bought")
+        bob = stage.party("bob")
+        bob.vault.add(io.BytesIO(b"bob's"), category=PURCHASES, name="n", media_type="text/csv", now=NOW)
+        stolen = bob.vault.keys_for([PURCHASES])
+        file = self.granted_with(stage, lambda c: self.seal(stage, msgspec.structs.replace(c, streams=stolen)))
+        with pytest.raises(WrongCapsule, match="not signed"):
+            open_data(stage.brand, file, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        assert public_key_of(bob.vault.key) != public_key_of(stage.alice.vault.key)
+
+    def test_swapped_heads(self, stage: Stage, tmp_path: Path) -> None:
+        stage.keep(b"bought")
+        stage.keep(b"mail", EMAILS)
+
+        def swap(capsule: Capsule) -> bytes:
+            one, other = capsule.streams
+            heads = (
+                msgspec.structs.replace(one, head=other.head),
+                msgspec.structs.replace(other, head=one.head),
+            )
+            return self.seal(stage, msgspec.structs.replace(capsule, streams=heads))
+
+        with pytest.raises(SealedDataError):
+            open_data(stage.brand, self.granted_with(stage, swap), tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("raw", [b"", b"age-encryption.org/v1\n", b"{}", b"\x00" * 1000])
+    def test_rubbish(self, stage: Stage, tmp_path: Path, raw: bytes) -> None:
+        stage.keep(b"bought")
+        with pytest.raises(SealedDataError):
+            open_data(stage.brand, self.granted_with(stage, lambda _: raw), tmp_path / "out")

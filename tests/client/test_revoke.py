@@ -1,0 +1,317 @@
+"""How it ends: which function of the contract is called, by whom, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from registry.client.grant import grant, refuse
+from registry.client.network import Party
+from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
+from registry.client.verify import verify, verify_many
+from registry.core.crypto.revocation import revocation_secret, salt_hash, tag_of
+from registry.core.errors import (
+    InvalidInput,
+    LedgerUnavailable,
+    NotAnchored,
+    NotConsented,
+    NotYetValid,
+    Rejected,
+    Revoked,
+)
+from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
+from registry.core.scalars import to_hex
+from registry.core.times import format_utc
+from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
+from registry.ledger.base import Deployment
+from registry.wallets.keywallet import KeyWallet
+from tests.support.builders import NOW, SUBJECT
+from tests.support.fake_ledger import RELAY
+from tests.support.stage import EMAILS, PURCHASES, Stage
+
+
+def message_of(evidence: Evidence) -> Any:
+    return evidence.statement.message
+
+
+def paying(party: Party) -> Party:
+    """The same party, paying for its own transactions."""
+    assert isinstance(party.wallet, KeyWallet)
+    return replace(party, sender=party.wallet)
+
+
+class TestRevoking:
+    def test_in_private(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        revoke(stage.alice, done)
+        grant = message_of(done)
+        assert stage.ledger.calls[1:] == [("revoke", RELAY)]
+        secret = to_hex(revocation_secret(stage.alice.seed, grant.salt))
+        assert stage.ledger.arguments[-1] == (secret, tag_of(stage.alice.address, grant.salt))
+        assert stage.alice.address.lower()[2:] not in str(stage.ledger.arguments).lower()
+        assert stage.holds(done) == "Revoked"
+
+    def test_another_account_of_hers_may_pay_and_send(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        other = KeyWallet(b"\x33" * 32)
+        revoke(replace(stage.alice, sender=other), done)
+        assert stage.ledger.calls[-1] == ("revoke", other.address)
+        assert stage.holds(done) == "Revoked"
+
+    def test_only_that_one(self, stage: Stage) -> None:
+        one, other = stage.granted().evidence, stage.granted().evidence
+        revoke(stage.alice, one)
+        assert [stage.holds(each) for each in (one, other)] == ["Revoked", "VerifiedGrant"]
+
+    def test_again_is_no_harm(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        first = revoke(stage.alice, done)
+        stage.pass_time(100)
+        revoke(stage.alice, done)
+        policy = stage.network.policy(controllers=None)
+        with pytest.raises(Revoked, match=format_utc(first.time)):
+            verify(stage.network, done, policy)
+
+    def test_with_another_seed(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        with pytest.raises(InvalidInput, match="did not make the lock") as caught:
+            revoke(replace(stage.alice, seed=bytes(32)), done)
+        assert "--open" in caught.value.advice
+        assert len(stage.ledger.calls) == 1
+        assert stage.holds(done) == "VerifiedGrant"
+
+    def test_openly_by_the_relay(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        grant = message_of(done)
+        # Without the seed: a grant whose lock somebody else made can still be ended.
+        revoke_openly(replace(stage.alice, seed=bytes(32)), done)
+        assert stage.ledger.calls[-1] == ("revokeOpenlyFor", RELAY)
+        assert stage.ledger.arguments[-1][:3] == (stage.alice.address, grant.revocation, salt_hash(grant.salt))
+        assert stage.holds(done) == "Revoked"
+
+    def test_openly_as_the_sender(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        revoke_openly(paying(stage.alice), done)
+        assert stage.ledger.calls[-1] == ("revokeOpenly", stage.alice.address)
+        assert stage.holds(done) == "Revoked"
+
+    def test_openly_with_another_payer(self, stage: Stage) -> None:
+        done, other = stage.granted().evidence, KeyWallet(b"\x33" * 32)
+        revoke_openly(replace(stage.alice, sender=other), done)
+        assert stage.ledger.calls[-1] == ("revokeOpenlyFor", other.address)
+        assert stage.holds(done) == "Revoked"
+
+    def test_openly_only_ones_own(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        for stranger in (stage.brand, stage.party("bob")):
+            with pytest.raises(InvalidInput, match=f"is of {stage.alice.address}"):
+                revoke_openly(stranger, done)
+            with pytest.raises(InvalidInput, match="did not make the lock"):
+                revoke(stranger, done)
+        assert len(stage.ledger.calls) == 1
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly])
+    def test_on_another_registry(self, stage: Stage, end: Callable[[Party, Evidence], Any]) -> None:
+        done = stage.granted().evidence
+        stage.ledger._deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
+        for party in (stage.alice, paying(stage.alice)):
+            with pytest.raises(InvalidInput, match="another chain or registry") as caught:
+                end(party, done)
+            assert "configuration" in caught.value.advice
+        # The secret would have ended nothing there, and let anyone end it here.
+        assert len(stage.ledger.calls) == 1
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly])
+    def test_what_is_no_grant(self, stage: Stage, end: Callable[[Party, Evidence], Any]) -> None:
+        for evidence in (parse_evidence(stage.request()), refuse(stage.alice, stage.request()).evidence):
+            with pytest.raises(InvalidInput, match="not a Grant"):
+                end(stage.alice, evidence)
+
+    def test_before_it_was_anchored(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        stage.ledger.reorg(1)
+        assert stage.holds(done) == "NotAnchored"
+        revoke(stage.alice, done)
+        assert done.anchor
+        stage.ledger.transact("anchor", done.anchor.root, done.anchor.root)
+        assert stage.holds(done) == "Revoked"
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly])
+    def test_a_chain_that_is_down(self, stage: Stage, end: Callable[[Party, Evidence], Any]) -> None:
+        done = stage.granted().evidence
+        stage.ledger.down = True
+        with pytest.raises(LedgerUnavailable):
+            end(stage.alice, done)
+
+    def test_a_wallet_that_says_no(self, stage: Stage) -> None:
+        class Refusing:
+            address = stage.alice.address
+
+            def sign_typed_data(self, _typed_data: Any) -> bytes:
+                raise Rejected("the person said no")
+
+        done = stage.granted().evidence
+        alice = replace(stage.alice, wallet=Refusing())
+        for act in (lambda: revoke_openly(alice, done), lambda: revoke_all(alice), lambda: retire(alice)):
+            with pytest.raises(Rejected):
+                act()
+        # In private no wallet is needed at all.
+        revoke(alice, done)
+        assert stage.holds(done) == "Revoked"
+
+
+class TestRevokingEverything:
+    def test_by_the_relay(self, stage: Stage) -> None:
+        grants = [stage.granted().evidence for _ in range(3)]
+        revoke_all(stage.alice)
+        assert stage.ledger.calls[-1] == ("revokeAllFor", RELAY)
+        assert [stage.holds(one) for one in grants] == ["Revoked"] * 3
+
+    def test_as_the_sender(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        revoke_all(paying(stage.alice))
+        assert stage.ledger.calls[-1] == ("revokeAll", stage.alice.address)
+        assert stage.holds(done) == "Revoked"
+
+    def test_nobody_elses(self, stage: Stage) -> None:
+        bobs = grant(stage.party("bob"), stage.request()).evidence
+        revoke_all(stage.alice)
+        assert stage.holds(bobs) == "VerifiedGrant"
+
+    def test_what_comes_after_holds(self, stage: Stage) -> None:
+        revoke_all(stage.alice)
+        done = stage.granted().evidence
+        assert stage.holds(done) == "VerifiedGrant"
+        revoke_all(paying(stage.alice))
+        assert stage.holds(done) == "Revoked"
+        assert stage.holds(stage.granted().evidence) == "VerifiedGrant"
+
+    def test_what_was_dated_ahead_ends_too(self, stage: Stage) -> None:
+        stage.clock.now = NOW + 800
+        done = stage.granted().evidence
+        stage.clock.now = NOW
+        revoke_all(stage.alice)
+        assert stage.holds(done) == "Revoked"
+
+    def test_a_brand_withdraws_its_requests(self, stage: Stage) -> None:
+        raw = stage.request()
+        revoke_all(stage.brand)
+        with pytest.raises(Revoked, match="controller withdrew"):
+            grant(stage.alice, raw)
+
+    def test_a_refusal_stays(self, stage: Stage) -> None:
+        refusal = refuse(stage.alice, stage.request()).evidence
+        revoke_all(stage.alice)
+        assert stage.holds(refusal) == "VerifiedStatement"
+
+
+class TestRetiring:
+    @pytest.mark.parametrize("own", [True, False])
+    def test_for_ever(self, stage: Stage, own: bool) -> None:
+        done, raw = stage.granted().evidence, stage.request()
+        retire(paying(stage.alice) if own else stage.alice)
+        expected = ("retire", stage.alice.address) if own else ("retireFor", RELAY)
+        assert stage.ledger.calls[-1] == expected
+        assert stage.holds(done) == "Revoked"
+        with pytest.raises(InvalidInput, match="retired"):
+            grant(stage.alice, raw)
+
+    def test_with_another_account_life_goes_on(self, stage: Stage) -> None:
+        retire(stage.alice)
+        alice = replace(stage.alice, wallet=KeyWallet(b"\x44" * 32))
+        assert stage.holds(grant(alice, stage.request()).evidence) == "VerifiedGrant"
+
+
+class TestRenewing:
+    def test_all_or_some_categories(self, stage: Stage) -> None:
+        stage.keep(b"bought")
+        stage.keep(b"mail", EMAILS)
+        assert renew_streams(stage.alice, [PURCHASES]) == [PURCHASES]
+        assert renew_streams(stage.alice) == [EMAILS]
+        assert renew_streams(stage.alice) == []
+
+
+class TestChecking:
+    def test_bytes_and_evidence_alike(self, stage: Stage) -> None:
+        done, policy = stage.granted().evidence, stage.network.policy(controllers=None)
+        assert verify(stage.network, write_evidence(done), policy) == verify(stage.network, done, policy)
+
+    def test_at_a_time_in_the_past(self, stage: Stage) -> None:
+        stage.pass_time(10)
+        done = stage.granted().evidence
+        anchored = stage.ledger.head().time
+        stage.pass_time(100)
+        revoked = revoke(stage.alice, done).time
+        stage.pass_time(100)
+        stage.ledger.mine()
+        policy = stage.network.policy(controllers=None)
+        for at in (anchored, revoked - 1):
+            assert verify(stage.network, done, policy, at=at).now == at
+        for at in (revoked, stage.clock(), stage.clock() + 1000):
+            with pytest.raises(Revoked):
+                verify(stage.network, done, policy, at=at)
+        for at, error in ((anchored - 1, NotAnchored), (NOW - 50, NotAnchored)):
+            with pytest.raises(error):
+                verify(stage.network, done, policy, at=at)
+
+    def test_under_confirmations(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        policy = stage.network.policy(controllers=None, confirmations=2)
+        with pytest.raises(NotAnchored, match="2 confirmations"):
+            verify(stage.network, done, policy)
+        stage.ledger.mine(count=2)
+        assert verify(stage.network, done, policy)
+        stage.ledger.reorg(3)
+        with pytest.raises(NotAnchored):
+            verify(stage.network, done, policy)
+
+    @pytest.mark.parametrize("trouble", ["down", "slow", "other_chain"])
+    def test_what_could_not_be_read_is_no_no(self, stage: Stage, trouble: str) -> None:
+        done = stage.granted().evidence
+        setattr(stage.ledger, trouble, True)
+        with pytest.raises(LedgerUnavailable) as caught:
+            verify(stage.network, done, stage.network.policy(controllers=None))
+        assert not isinstance(caught.value, NotConsented)
+        with pytest.raises(LedgerUnavailable):
+            verify_many(stage.network, [done])
+
+    def test_a_chain_that_hides_its_newest_blocks(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        stage.pass_time(120)
+        revoke(stage.alice, done)
+        stage.ledger.stale = 60
+        policy = stage.network.policy(controllers=None, max_facts_age=60)
+        with pytest.raises(LedgerUnavailable, match="old"):
+            verify(stage.network, done, policy)
+
+    def test_a_request_that_is_dated_ahead(self, stage: Stage) -> None:
+        stage.clock.now = NOW + 2000
+        asked = parse_evidence(stage.request())
+        stage.clock.now = NOW
+        with pytest.raises(NotYetValid):
+            verify(stage.network, asked, stage.network.policy(controllers=None))
+
+
+class TestSurveys:
+    def test_each_has_its_own_answer_by_one_reading(self, stage: Stage) -> None:
+        good, ended = stage.granted().evidence, stage.granted().evidence
+        revoke(stage.alice, ended)
+        refusal, asked = refuse(stage.alice, stage.request()).evidence, parse_evidence(stage.request())
+        reads = []
+        whole = stage.ledger.facts
+        stage.ledger.facts = lambda *args, **how: reads.append(1) or whole(*args, **how)  # type: ignore[method-assign]
+        found = verify_many(stage.network, [good, ended, refusal, asked])
+        assert [type(one) for one in found] == [VerifiedGrant, Revoked, VerifiedStatement, VerifiedStatement]
+        assert reads == [1]
+
+    def test_of_nothing(self, stage: Stage) -> None:
+        assert verify_many(stage.network, []) == []
+
+    def test_evidence_of_another_registry_is_a_no_of_its_own(self, stage: Stage) -> None:
+        good = stage.granted().evidence
+        stage.ledger._deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
+        (found,) = verify_many(stage.network, [good])
+        assert type(found).__name__ == "WrongDomain"

@@ -1,0 +1,57 @@
+"""What one seed gives, and that its parts tell nothing of each other."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.core.age.recipients import identity_from_seed, recipient_of
+from registry.core.age.stream import open_bytes, seal_bytes
+from registry.core.crypto.revocation import revocation_secret
+from registry.core.crypto.seeds import owner_identity, vault_key
+from tests.support.builders import SEED, word
+
+seeds = st.binary(min_size=32, max_size=32)
+
+
+def derived(seed: bytes, info: bytes) -> bytes:
+    """RFC 5869 without a salt, which stands for 32 zero bytes."""
+    return hmac.digest(hmac.digest(bytes(32), seed, hashlib.sha256), info + b"\x01", hashlib.sha256)
+
+
+@settings(max_examples=20)
+@given(seeds)
+def test_both_are_derived_as_fixed(seed: bytes) -> None:
+    assert vault_key(seed).private_bytes_raw() == derived(seed, b"ConsentRegistry/1/vault")
+    assert owner_identity(seed) == identity_from_seed(derived(seed, b"ConsentRegistry/1/owner"))
+
+
+@settings(max_examples=20)
+@given(seeds, seeds)
+def test_other_seeds_give_other_keys(one: bytes, other: bytes) -> None:
+    assert (owner_identity(one) == owner_identity(other)) == (one == other)
+    assert (vault_key(one).private_bytes_raw() == vault_key(other).private_bytes_raw()) == (one == other)
+
+
+def test_the_owner_opens_what_is_sealed_to_them() -> None:
+    identity = owner_identity(SEED)
+    assert recipient_of(identity).startswith("age1pq1")
+    assert open_bytes(seal_bytes(b"mine", [recipient_of(identity)]), [identity]) == b"mine"
+
+
+def test_the_vault_key_signs() -> None:
+    key = vault_key(SEED)
+    key.public_key().verify(key.sign(b"text"), b"text")
+
+
+def test_no_two_uses_share_a_key() -> None:
+    secrets = {
+        SEED,
+        vault_key(SEED).private_bytes_raw(),
+        revocation_secret(SEED, word(0)),
+        revocation_secret(SEED, word(1)),
+    }
+    assert len(secrets) == 4

@@ -1,0 +1,61 @@
+"""The whole story on the parts that are installed by default: a real chain in this process and a SQLite file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from registry.client.accept import accept, open_data
+from registry.client.grant import grant, refuse
+from registry.client.network import Network, Party
+from registry.client.request import publish_notice, request
+from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
+from registry.client.verify import verify, verify_many
+from registry.core.errors import InvalidInput, Revoked
+from registry.core.evidence.file import write_evidence
+from registry.ledger.embedded import EmbeddedLedger
+from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.vault import Vault
+from registry.wallets.keywallet import KeyWallet
+from registry.wallets.relay import relay_key
+from tests.support.builders import notice_bytes, notice_document
+
+
+def party(folder: Path, network: Network, name: str) -> Party:
+    seed = name.encode().rjust(32, b"\x02")
+    return Party(network, KeyWallet(name.encode().rjust(32, b"\x01")), Vault(folder / name, seed, network.store), seed)
+
+
+def test_from_the_notice_to_the_end(tmp_path: Path) -> None:
+    with SqliteBlocks(tmp_path / "blocks.sqlite") as store:
+        network = Network(EmbeddedLedger(tmp_path / "network", relay_key), store)
+        alice, brand = party(tmp_path, network, "alice"), party(tmp_path, network, "brand")
+        controller = notice_document()["controller"] | {
+            "account": brand.address,
+            "recipient": brand.vault.recipient,
+        }
+        notice = notice_bytes(controller=controller)
+        publish_notice(network, notice)
+        alice.vault.add(io.BytesIO(b"bought"), category="pd:Purchase", name="n", media_type="text/csv", now=1)
+
+        asked = write_evidence(request(brand, notice))
+        grants = [accept(brand, write_evidence(grant(alice, asked).evidence)).evidence for _ in range(3)]
+        refusal = refuse(alice, asked).evidence
+        policy = network.policy(controllers=frozenset({brand.address}), data=frozenset({"pd:Purchase"}), accepted=True)
+        assert [verify(network, one, policy).acceptance for one in grants] == ["verified"] * 3
+        (opened,) = open_data(brand, write_evidence(grants[0]), tmp_path / "out")
+        assert opened.path.read_bytes() == b"bought"
+
+        revoke(alice, grants[0])
+        revoke_openly(alice, grants[1])
+        names = [type(one).__name__ for one in verify_many(network, [*grants, refusal])]
+        assert names == ["Revoked", "Revoked", "VerifiedGrant", "VerifiedStatement"]
+        assert renew_streams(alice) == ["pd:Purchase"]
+        revoke_all(alice)
+        with pytest.raises(Revoked):
+            verify(network, grants[2], policy)
+        retire(alice)
+        with pytest.raises(InvalidInput, match="retired"):
+            grant(alice, asked)

@@ -1,0 +1,170 @@
+"""An HTTP server that speaks JSON-RPC as well, or as badly, as a test wants."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from registry.core.facts import FactQuery, SignatureQuery
+from registry.core.scalars import to_hex
+from registry.ledger.abi import REVOKED_ALL
+from registry.ledger.artifacts import PRAGUE, _deployed
+from registry.ledger.base import Deployment
+from registry.ledger.contract_addresses import domain_call, domain_word
+from registry.ledger.rpc import RpcLedger
+
+REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+VERIFIER = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
+DEPLOYMENT = Deployment(31_337, REGISTRY, VERIFIER, 2)
+ROOT = "0x" + "ab" * 32
+ZERO = "0x" + "00" * 32
+NOBODY = "0x" + "00" * 20
+QUESTION = FactQuery(ROOT, NOBODY)
+SIGNED = SignatureQuery(REGISTRY, bytes(32), b"x")
+HEAD = 100
+CODE = "0x" + _deployed("ConsentRegistry", PRAGUE).hex()
+ASKED_DOMAIN = domain_call(REGISTRY).params[0]
+DOMAIN = to_hex(domain_word(31_337, REGISTRY))
+Answers = Callable[[str, list[Any]], Any]
+
+
+class Refused(Exception):
+    """Raised by an answer function: the node's own error."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.error = {"code": code, "message": message, **({} if data is None else {"data": data})}
+
+
+class Status(Exception):
+    """Raised by an answer function: an HTTP status, without a body, instead of an answer."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def block(number: int) -> dict[str, str]:
+    """Blocks are ten seconds apart, the first at 1,000."""
+    return {"number": hex(number), "hash": "0x" + f"{number:064x}", "timestamp": hex(1_000 + 10 * number)}
+
+
+def log(subject: str, until: int) -> dict[str, Any]:
+    """A RevokedAll event of the subject with this address, or this word."""
+    return {"topics": [REVOKED_ALL, "0x" + subject[2:].lower().rjust(64, "0")], "data": "0x" + f"{until:064x}"}
+
+
+def healthy(method: str, params: list[Any]) -> Any:
+    """A node on which everything was anchored at 1,500 and cut off at 1,600, whose contracts accept every signature."""
+    if method == "eth_chainId":
+        return "0x7a69"
+    if method == "eth_getCode":
+        return CODE
+    if method == "eth_getBlockByNumber":
+        return block(HEAD if params[0] == "latest" else int(params[0], 16))
+    if params[:1] == [ASKED_DOMAIN]:
+        return DOMAIN
+    if method == "eth_call":
+        if "to" not in params[0]:
+            return "0x" + f"{1:064x}"
+        return "0x" + f"{1_500:064x}" + "00" * 32 + f"{1_600:064x}"
+    if method == "eth_getLogs":
+        first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
+        return [log(word, 1_600) for word in params[0]["topics"][1] if first <= 60 <= last]
+    raise Refused(-32601, f"the method {method} does not exist")
+
+
+def but(**changes: Any) -> Answers:
+    """A healthy node, but for some methods: values, errors or functions of the parameters. The registry's domain
+    stays its own."""
+
+    def answer(method: str, params: list[Any]) -> Any:
+        if method not in changes or params[:1] == [ASKED_DOMAIN]:
+            return healthy(method, params)
+        change = changes[method]
+        if isinstance(change, Exception):
+            raise change
+        return change(params) if callable(change) else change
+
+    return answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Who asked may have had enough of the answer.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class FakeNode:
+    """An HTTP server on a free port. ``raw`` replaces what it writes after having read the request; ``tls`` makes it
+    one for HTTPS."""
+
+    def __init__(
+        self,
+        answers: Answers = healthy,
+        *,
+        batches: bool = True,
+        raw: Any = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.requests: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                node.requests.append(asked)
+                node.headers.append({"path": self.path, **dict(self.headers)})
+                if raw is not None:
+                    raw(self)
+                    return
+                status, body = 200, b""
+                try:
+                    body = json.dumps(node._answer(answers, asked, batches)).encode()
+                except Status as instead:
+                    status = instead.code
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _answer(self, answers: Answers, asked: Any, batches: bool) -> Any:
+        if isinstance(asked, list):
+            if not batches:
+                return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches here"}}
+            # Backwards, because nothing promises an order.
+            return [self._one(answers, one) for one in reversed(asked)]
+        return self._one(answers, asked)
+
+    @staticmethod
+    def _one(answers: Answers, asked: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"jsonrpc": "2.0", "id": asked["id"], "result": answers(asked["method"], asked["params"])}
+        except Refused as refused:
+            return {"jsonrpc": "2.0", "id": asked["id"], "error": refused.error}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def ledger_at(url: str, **options: Any) -> RpcLedger:
+    return RpcLedger(url, DEPLOYMENT, **{"timeout": 2.0, **options})

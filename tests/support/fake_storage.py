@@ -1,0 +1,67 @@
+"""A block store in memory, with a switch for each way in which a real one fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from registry.core.errors import StorageDown, StorageFull, StorageUnavailable
+from registry.core.ipld.cid import Block, digest_of_cid
+from registry.storage.base import StoreStat, accepted, checked
+
+
+@dataclass
+class MemoryBlocks:
+    """A BlockStore. The switches may be set at any time.
+
+    ``down``: nothing answers. ``delay``: seconds before each answer. ``lies``: reads return other bytes. ``loses``:
+    what is put is gone afterwards. ``capacity``: bytes after which it is full (None: never).
+    """
+
+    down: bool = False
+    delay: float = 0.0
+    lies: bool = False
+    loses: bool = False
+    capacity: int | None = None
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+
+    def put(self, blocks: Iterable[Block]) -> None:
+        self._answer()
+        new = {accepted(block): block.data for block in blocks}
+        after = sum(map(len, (self.kept | new).values()))
+        if self.capacity is not None and after > self.capacity:
+            raise StorageFull("The block store is full.", "Free some space, then try again.")
+        if not self.loses:
+            self.kept |= new
+
+    def get(self, cid: str) -> bytes:
+        digest = digest_of_cid(cid)
+        self._answer()
+        if digest not in self.kept:
+            raise StorageUnavailable(f"The block store does not hold {cid}.")
+        data = self.kept[digest]
+        return checked(cid, data[::-1] + b"!" if self.lies else data)
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        return self.get
+
+    def has(self, cid: str) -> bool:
+        digest = digest_of_cid(cid)
+        self._answer()
+        return digest in self.kept
+
+    def delete(self, cids: Iterable[str]) -> None:
+        digests = [digest_of_cid(cid) for cid in cids]
+        self._answer()
+        for digest in digests:
+            self.kept.pop(digest, None)
+
+    def stat(self) -> StoreStat:
+        self._answer()
+        return StoreStat(len(self.kept), sum(map(len, self.kept.values())))
+
+    def _answer(self) -> None:
+        time.sleep(self.delay)
+        if self.down:
+            raise StorageDown("The block store does not answer.")

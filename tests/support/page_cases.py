@@ -1,0 +1,69 @@
+"""Evidence of every kind, and a notice that tries everything, for the tests of the page."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+from registry.core.evidence.file import Evidence, with_acceptance, write_evidence
+from registry.present.evidence_html import evidence_page
+from tests.support.builders import (
+    acceptance_message,
+    evidence_of,
+    grant_message,
+    notice_bytes,
+    notice_document,
+    refusal_message,
+    request_message,
+    word,
+)
+
+GRANT = evidence_of(grant_message(content=word(99), supersedes=word(5), request=word(6)))
+ACCEPTANCE = evidence_of(acceptance_message(GRANT))
+CASES = {
+    "grant": GRANT,
+    "accepted": with_acceptance(GRANT, ACCEPTANCE),
+    "request": evidence_of(request_message()),
+    "refusal": evidence_of(refusal_message()),
+    "acceptance": ACCEPTANCE,
+}
+MARKUP = '</p></bdi><script>alert(1)</script><img src=x onerror=\'alert(2)\'>" onclick="alert(3)" & &amp; <style>*'
+
+
+def page(evidence: Evidence, language: str = "en") -> str:
+    return evidence_page(evidence, write_evidence(evidence), language).decode()
+
+
+def branded(said: str, language: str = "en") -> Evidence:
+    """A grant to a brand that says this wherever it may say something; it may hold no brace."""
+    document = notice_document()
+    words = dict.fromkeys(document["text"]["en"], said)
+    words["Grant"] = f"{said} {{controller}} {{data}} {{purposes}} {{expires}}"
+    words["Refusal"] = f"{said} {{controller}} {{purposes}}"
+    text: Any = words | {"labels": dict.fromkeys(document["text"]["en"]["labels"], said)}
+    controller = document["controller"] | {"name": said, "contact": said}
+    notice = notice_bytes(controller=controller, text={language: text}, more={said: said})
+    return evidence_of(grant_message(notice, language), notice=notice)
+
+
+class Seen(HTMLParser):
+    """The elements with their attributes, and the text, as a browser takes them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data

@@ -1,0 +1,9 @@
+"""Where the tests' data lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+VECTORS = ROOT / "tests" / "vectors"

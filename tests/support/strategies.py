@@ -1,0 +1,90 @@
+"""Random statements, domains and notices for Hypothesis: everything that the types allow, nothing else."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from hypothesis import strategies as st
+
+from registry.core.scalars import MAX_DURATION, MAX_SAFE_INTEGER, checksum, to_hex
+from registry.core.statements.messages import (
+    Acceptance,
+    Domain,
+    Grant,
+    Message,
+    Refusal,
+    Request,
+    Retire,
+    Revoke,
+    RevokeAll,
+)
+
+words = st.binary(min_size=32, max_size=32).map(to_hex)
+addresses = st.binary(min_size=20, max_size=20).map(checksum)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+terms = st.from_regex(r"[a-z][a-z0-9-]{0,8}:[A-Za-z0-9][A-Za-z0-9._~-]{0,8}", fullmatch=True) | st.from_regex(
+    r"https://[a-z]{1,8}\.example/[A-Za-z0-9/#?=&~-]{0,9}", fullmatch=True
+)
+term_lists = st.lists(terms, min_size=1, max_size=4, unique=True).map(sorted).map(tuple)
+times = st.integers(1, MAX_SAFE_INTEGER - MAX_DURATION)
+domains = st.builds(Domain, texts, texts, st.integers(0, MAX_SAFE_INTEGER), addresses)
+
+
+@st.composite
+def _windows(draw: st.DrawFn) -> dict[str, int]:
+    issued, duration = draw(times), draw(st.integers(1, MAX_DURATION))
+    begins = issued - 10 + draw(st.integers(0, duration + 9))
+    return {"issued_at": issued, "not_before": max(begins, 0), "expires_at": issued + duration}
+
+
+@st.composite
+def _grants(draw: st.DrawFn) -> Grant:
+    members: dict[str, Any] = draw(_windows())
+    for name in ("request", "notice", "content", "supersedes", "revocation", "salt"):
+        members[name] = draw(words)
+    return Grant(
+        statement=draw(texts),
+        subject=draw(addresses),
+        controller=draw(addresses),
+        purposes=draw(term_lists),
+        data=draw(term_lists),
+        terms=draw(terms),
+        **members,
+    )
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> Request:
+    window = draw(_windows())
+    return Request(
+        controller=draw(addresses),
+        notice=draw(words),
+        purposes=draw(term_lists),
+        data=draw(term_lists),
+        terms=draw(terms),
+        issued_at=window["issued_at"],
+        expires_at=window["expires_at"],
+        salt=draw(words),
+    )
+
+
+grants = _grants()
+requests = _requests()
+refusals = st.builds(Refusal, texts, addresses, addresses, words, term_lists, words, times, words)
+acceptances = st.builds(Acceptance, words, addresses, times, words)
+anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances
+messages: st.SearchStrategy[Message] = (
+    anchored_or_asked
+    | st.builds(Revoke, addresses, words)
+    | st.builds(RevokeAll, addresses, st.integers(0, MAX_SAFE_INTEGER))
+    | st.builds(Retire, addresses)
+)
+
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# What a notice may hold between its placeholders, braces left out.
+plain = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=_BIDI + "{}"), min_size=1, max_size=24)
+    .map(lambda text: unicodedata.normalize("NFC", text))
+    .filter(bool)
+)
