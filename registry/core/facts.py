@@ -11,6 +11,8 @@ from typing import NamedTuple
 from registry.core.crypto.revocation import handle_for
 
 ZERO = "0x" + "00" * 32
+# Blocks below the head: the deepest at which an anchor may be asked for.
+MAX_DEPTH = 1_000_000
 
 
 class FactQuery(NamedTuple):

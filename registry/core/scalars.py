@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from binascii import hexlify, unhexlify
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct as Layout
 from typing import Annotated
@@ -193,3 +194,13 @@ def check_term(value: str, name: str) -> str:
     if not is_term(value):
         raise Malformed(f"{name}: {value[:80]!r} is neither a compact IRI nor an https:// one")
     return value
+
+
+def format_utc(time: int | None) -> str:
+    """A unix time in UTC, to the second; "never" for None."""
+    if time is None:
+        return "never"
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return f"{time} s after 1970"

@@ -1,37 +1,69 @@
-"""HTML in which whatever is not markup of ours is escaped: nothing that a brand wrote can become markup."""
+"""Pages from the Jinja2 templates in registry/data/pages. Only template text and `Markup` can become markup.
+
+A page has three files there: ``NAME.html``, ``NAME.css`` and ``NAME.json`` (its words by language).
+"""
 
 from __future__ import annotations
 
-import html
+import base64
+import json
+from functools import lru_cache, partial
+from hashlib import sha256
+from importlib.resources import files
 from string import Template
+from typing import Any
 
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from registry.core.errors import InvalidInput
+from registry.core.scalars import format_utc
 from registry.present.text import visible
 
 
-class Html(str):
-    """Markup: the only text that goes into a page as it is."""
+def render_page(name: str, language: str, values: dict[str, Any]) -> bytes:
+    """Render the page ``name`` with our words in ``language``: UTF-8 HTML.
 
-    __slots__ = ()
-
-
-def escaped(text: str) -> Html:
-    """The text as it is shown: markup and quotes escaped, control and bidirectional characters spelled out."""
-    return text if isinstance(text, Html) else Html(html.escape(visible(text)))
-
-
-def tag(name: str, *inside: str, **attributes: str | None) -> Html:
-    """One element; an attribute that is None is left out. ``class_`` is ``class``, ``aria_label`` ``aria-label``."""
-    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
-    written = {key: escaped(value) for key, value in given.items() if value is not None}
-    start = "".join([name, *(f' {key}="{value}"' for key, value in written.items())])
-    return Html(f"<{start}>{joined(*inside)}</{name}>")
-
-
-def joined(*pieces: str) -> Html:
-    """One after the other."""
-    return Html("".join(map(escaped, pieces)))
+    The Content-Security-Policy names the style by its hash and allows nothing else: no script, font, image or request.
+    Raises ``InvalidInput`` for a language that the page is not written in.
+    """
+    words: dict[str, dict[str, str]] = json.loads(_read(f"{name}.json"))
+    if language not in words:
+        raise InvalidInput(f"this page is not written in {language!r}", f"Choose one of {', '.join(words)}.")
+    style = _read(f"{name}.css")
+    frame = {
+        "language": language,
+        "style": Markup(style),  # noqa: S704 - our own file
+        "style_hash": base64.b64encode(sha256(style.encode()).digest()).decode(),
+        "say": partial(_say, words[language]),
+    }
+    return _environment().get_template(f"{name}.html").render(values | frame).encode()
 
 
-def filled(words: str, **values: str) -> Html:
-    """Words of ours whose ``$name`` are replaced; what is put in is not looked at again."""
-    return Html(Template(escaped(words)).substitute({name: escaped(value) for name, value in values.items()}))
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FunctionLoader(_read),
+        finalize=_escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["utc"] = format_utc
+    return environment
+
+
+def _escaped(value: object) -> Markup:
+    """Escape markup and spell out control and bidirectional characters, unless the value is markup already."""
+    return value if isinstance(value, Markup) else escape(visible(str(value)))
+
+
+def _say(words: dict[str, str], key: str, **values: object) -> Markup:
+    """Our words for ``key``, each ``$name`` replaced by its value; values are not searched for names again."""
+    text = Template(_escaped(words[key])).substitute({name: _escaped(value) for name, value in values.items()})
+    return Markup(text)  # noqa: S704 - words and values are escaped
+
+
+def _read(file: str) -> str:
+    return (files("registry") / "data" / "pages" / file).read_text("utf-8")

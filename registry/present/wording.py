@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from registry.core.times import format_utc
+from registry.core.scalars import format_utc
 from registry.present.text import YES, Line, table
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""Evidence of every kind, and a notice that tries everything, for the tests of the page."""
+"""Evidence of every kind and a hostile notice, for the tests of the evidence page."""
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -35,7 +36,7 @@ def page(evidence: Evidence, language: str = "en") -> str:
 
 
 def branded(said: str, language: str = "en") -> Evidence:
-    """A grant to a brand that says this wherever it may say something; it may hold no brace."""
+    """A grant to a brand whose every free text is ``said``, which must hold no brace."""
     document = notice_document()
     words = dict.fromkeys(document["text"]["en"], said)
     words["Grant"] = f"{said} {{controller}} {{data}} {{purposes}} {{expires}}"
@@ -46,8 +47,13 @@ def branded(said: str, language: str = "en") -> Evidence:
     return evidence_of(grant_message(notice, language), notice=notice)
 
 
+def checks(page: str) -> list[tuple[str, str]]:
+    """(heading, state) of each proof on an English page."""
+    return re.findall(r'<h3>([^<]+) <span class="state">\(([^)]+)\)</span></h3>', page)
+
+
 class Seen(HTMLParser):
-    """The elements with their attributes, and the text, as a browser takes them."""
+    """A page's elements with their attributes, and its text, as a browser reads them."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

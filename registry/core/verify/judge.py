@@ -27,9 +27,8 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
 from registry.core.facts import ZERO, AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.notices.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, to_hex
+from registry.core.scalars import CLOCK_SKEW, format_utc, to_hex
 from registry.core.statements.messages import Acceptance, Grant, Request
-from registry.core.times import format_utc
 from registry.core.verify.policy import Policy
 
 # What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").

@@ -1,4 +1,4 @@
-"""``evidence show --html``: what the page says, and that nothing a brand wrote is ever more than text."""
+"""The evidence page: what it says, and that everything a brand wrote stays text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import unicodedata
 from hashlib import sha256
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -21,23 +20,17 @@ from registry.core.errors import InvalidInput
 from registry.core.evidence.file import quoted, write_evidence
 from registry.core.notices.document import notice_digest
 from registry.core.scalars import to_hex
-from registry.present.html_layout import Sheet
 from tests.support.builders import account, evidence_of, grant_message, notice_bytes, word
-from tests.support.consent_world import Consent
-from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, branded, page
+from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, branded, checks, page
+from tests.support.paths import ROOT
 
-WORDS = json.loads((Path(__file__).parents[2] / "registry" / "data" / "pages" / "evidence.json").read_bytes())
+WORDS = json.loads((ROOT / "registry" / "data" / "pages" / "evidence.json").read_bytes())
 EVERY = [(name, language) for name in CASES for language in WORDS]
 _TEXT = "h1 h2 h3 p ul li dl dt dd div span bdi strong code pre blockquote details summary"
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "aside"}
 ELEMENTS |= set(_TEXT.split())
 ATTRIBUTES = {"class", "lang", "dir", "aria-hidden"}
 OF_META = {"charset", "http-equiv", "content", "name"}
-
-
-def checks(said: str) -> list[tuple[str, str]]:
-    """(heading, state) of each proof on an English page."""
-    return re.findall(r'<h3>([^<]+) <span class="state">\(([^)]+)\)</span></h3>', said)
 
 
 @pytest.mark.parametrize(("name", "language"), EVERY)
@@ -59,7 +52,7 @@ def test_both_languages_have_the_same_words() -> None:
 
 @pytest.mark.parametrize(("name", "language"), EVERY)
 def test_nothing_is_asked_of_anybody(name: str, language: str) -> None:
-    """No element that loads, runs, sends or leads anywhere; the policy of the page allows its own style alone."""
+    """No element loads, runs, sends or links anything; the page's policy allows only its own style."""
     said = page(CASES[name], language)
     for element, attributes in Seen(said).elements:
         assert element in ELEMENTS and {key for key, _ in attributes} <= (OF_META if element == "meta" else ATTRIBUTES)
@@ -125,7 +118,7 @@ def test_the_hints_are_claims() -> None:
 
 def test_the_sentence_is_in_the_language_it_was_signed_in() -> None:
     french = page(evidence_of(grant_message(language="fr")))
-    assert re.search(r'<blockquote lang="fr"><p dir="auto">J&#x27;autorise ', french)
+    assert re.search(r'<blockquote lang="fr"><p dir="auto">J&#39;autorise ', french)
     assert "The same in “en”" in french
     assert '<blockquote lang="en">' in page(GRANT, "fr")
     unknown = page(evidence_of(grant_message(statement="I allow everything.")))
@@ -142,7 +135,7 @@ PIECES = ["<b ", "</p>", "<!--", "<", ">", "&", "&lt;", '"', "'", " onclick=", "
 
 
 def texts(**but: Any) -> st.SearchStrategy[str]:
-    """Any text, rich in what is markup."""
+    """Any text, with many pieces of markup in it."""
     pieces = st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"], **but)
     return st.lists(pieces, max_size=30).map("".join)
 
@@ -170,7 +163,7 @@ def test_control_and_bidirectional_characters_are_spelled_out() -> None:
 
 def test_a_language_that_it_is_not_written_in() -> None:
     with pytest.raises(InvalidInput, match="not written in 'de'"):
-        Sheet("evidence", "de")
+        page(GRANT, "de")
 
 
 def test_the_notices_fingerprint_and_address_are_there() -> None:
@@ -178,36 +171,3 @@ def test_the_notices_fingerprint_and_address_are_there() -> None:
     assert notice_digest(notice_bytes()) in said and "bafkrei" in said
     assert "Notice, CID" not in page(ACCEPTANCE)
     assert "Replaces" in said and "Replaces" not in page(evidence_of(grant_message(supersedes=word(0))))
-
-
-class TestTheCommand:
-    def test_a_page_is_written(self, accepted: Consent, tmp_path: Path) -> None:
-        out = tmp_path / "grant.html"
-        answer = accepted("evidence", "show", accepted.grant, "--html", out)
-        assert answer.code == 0 and answer.err == "" and "`consent verify` says whether it holds" in answer.out
-        shown = out.read_text("utf-8")
-        assert all(state in ("computed from the file", "ask the chain") for _, state in checks(shown))
-        assert len(checks(shown)) == 6 and 'lang="en"' in shown
-
-    def test_in_french_by_its_digest_for_programs(self, granted: Consent, tmp_path: Path) -> None:
-        out = tmp_path / "grant.html"
-        line = ("evidence", "show", granted.grant.stem[:12], "--html", out, "--language", "fr")
-        assert granted.json(*line) == {"file": str(out), "bytes": out.stat().st_size}
-        assert '<html lang="fr">' in out.read_text("utf-8")
-
-    def test_it_replaces_nothing(self, granted: Consent, tmp_path: Path) -> None:
-        out = tmp_path / "mine.html"
-        out.write_text("mine")
-        answer = granted("evidence", "show", granted.grant, "--html", out)
-        assert answer.code == 2 and "exists already" in answer.err and out.read_text() == "mine"
-
-    @pytest.mark.parametrize("options", [["--language", "de"], ["--language", ""]])
-    def test_a_language_that_we_do_not_speak(self, granted: Consent, tmp_path: Path, options: list[str]) -> None:
-        out = tmp_path / "grant.html"
-        answer = granted("evidence", "show", granted.grant, "--html", out, *options)
-        assert answer.code == 2 and "en, fr" in answer.err and not out.exists()
-
-    def test_a_file_that_is_no_evidence(self, granted: Consent, tmp_path: Path) -> None:
-        wrong, out = tmp_path / "wrong.json", tmp_path / "page.html"
-        wrong.write_text("{}")
-        assert granted("evidence", "show", wrong, "--html", out).code == 1 and not out.exists()
