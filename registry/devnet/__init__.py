@@ -1,1 +1,1 @@
-"""A whole local network for developers: the programs it is made of, and one that starts and watches them."""
+"""Runs a whole local network for developers: starts the programs, watches them and ends them."""

@@ -1,10 +1,9 @@
-"""A whole local network in one folder: anvil and Kubo started, contracts deployed, accounts funded, watched, ended.
+"""Runs a local network in one folder: starts anvil and Kubo, deploys, funds accounts, saves the chain, ends both.
 
-The chain is saved here and not by anvil's own ``--state``, which writes its file anew every second, in place: a devnet
-killed in that moment would have lost everything. Here each file appears whole or not at all, and only when there is
-a new block. Where the devnet alone is killed, the kernel ends anvil in order, and anvil's last word holds the rest.
-What a kill of anvil itself can cost is what was mined since: half a second's blocks, with thousands of anchors some
-seconds'.
+The devnet saves the chain itself. anvil's own ``--state`` rewrites its file in place every second, so a kill at that
+moment would lose everything. Here each file appears whole or not at all, and only after a new block. If only the devnet
+is killed, the kernel ends anvil in order, and anvil dumps the newest blocks at its exit. If anvil is killed, the blocks
+since the last save are lost: half a second's, or some seconds' once there are thousands of anchors.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from registry.client.network_config import open_network, write_settings
+from registry.client.network_config import open_network
+from registry.config.network_file import write_settings
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.devnet import kubo
 from registry.devnet.folders import LOGS, Folder, Running
 from registry.devnet.logs import shorten
-from registry.devnet.processes import Child, ChildEnded, know, wait_until
+from registry.devnet.processes import Child, ChildEnded, process_identity, wait_until
 from registry.devnet.programs import find_program
 from registry.devnet.watching import Event, Watcher
 from registry.fs.files import replace_file
@@ -36,32 +36,32 @@ from registry.storage.base import BlockStore
 
 RPC_PORT, IPFS_PORT = 8545, 5001
 CHAIN_ID = 31_337
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 PINS_SECONDS = 3.0
 READY_SECONDS = 60.0
 ACCOUNTS = ("dev1", "dev2", "dev3")
-# Play money, from nowhere.
+# Play money.
 RELAY_ETHER, ACCOUNT_ETHER = 1_000_000, 10_000
-# So many blocks' states can be read below the newest one, as on a full node that is no archive.
+# States of this many blocks below the newest can be read, as on a full node that is no archive.
 OLD_STATES = 16
-# A chain that takes long to save is saved less often: a fifth of the time at most goes into it.
-_REST = 4
-# How anvil says that it cannot take the chain that was kept.
+# After a save, wait this many times as long as it took: at most a fifth of the time goes into saving.
+_SAVE_PAUSE = 4
+# In anvil's message that it cannot read the saved chain.
 _UNREADABLE = re.compile(r"load[- ](init )?state", re.IGNORECASE)
 _LISTENING = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)\n", re.MULTILINE)
 
 
 class Ports(NamedTuple):
-    """Of 127.0.0.1; 0 stands for any free one."""
+    """Ports of 127.0.0.1; 0 takes any free one."""
 
     rpc: int = RPC_PORT
     ipfs: int = IPFS_PORT
 
 
 class Stop:
-    """Notes that the devnet is to end: Ctrl-C, SIGTERM, or that its terminal has gone.
+    """Sets ``asked`` when the devnet has to end: on Ctrl-C, on SIGTERM, or when its terminal has gone.
 
-    A flag and no exception, so that nothing is interrupted halfway; ``asked`` is looked at between steps.
+    It is a flag and not an exception, so that no step is interrupted halfway.
     """
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ class Stop:
 
     def __enter__(self) -> Stop:
         for number in filter(None, (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))):
-            # Under nohup the end of the terminal is none of our concern.
+            # If the parent ignores a signal (nohup ignores SIGHUP), leave it ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,31 +80,31 @@ class Stop:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """``KeyboardInterrupt`` where the devnet is to end."""
+        """Raise ``KeyboardInterrupt`` if the devnet has to end."""
         if self.asked:
             raise KeyboardInterrupt
 
-    def _note(self, *_: object) -> None:
+    def _request(self, *_: object) -> None:
         self.asked = True
 
 
 class Devnet:
-    """A devnet that runs: ``running`` says where, ``turn`` watches it."""
+    """A running devnet: ``running`` is its record, ``poll`` watches and saves it."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.running = Running(know("devnet", os.getpid()), int(time.time()))
+        self.running = Running(process_identity("devnet", os.getpid()), int(time.time()))
         self._children: dict[str, Child] = {}
         self._anvil: Anvil | None = None
         self._watcher: Watcher | None = None
-        self._saved = ""
+        self._saved_tip = ""
         self._next_save = 0.0
-        self._complained = False
+        self._save_failed = False
         folder.write(self.running)
 
     @property
     def watcher(self) -> Watcher:
-        """What has been counted so far."""
+        """The watcher, with its counts."""
         assert self._watcher is not None
         return self._watcher
 
@@ -114,28 +114,27 @@ class Devnet:
         if not (self.folder.repo / "config").exists():
             kubo.make_repo(ipfs, self.folder.repo)
         kubo.configure(self.folder.repo, ports.ipfs)
-        self.folder.take_last_word()
+        self.folder.adopt_exit_dump()
         load = ["--load-state", self.folder.state] if self.folder.state.exists() else []
         options = ["--host", "127.0.0.1", "--port", str(ports.rpc), "--chain-id", str(CHAIN_ID)]
-        # With the old states also in its last word: whoever waits for confirmations reads below the newest block.
-        kept = ["--prune-history", str(OLD_STATES), "--preserve-historical-states", "--dump-state"]
-        # For both: it tells whoever finds one of these processes which devnet it belongs to.
-        environment = kubo.environment(self.folder.repo)
-        self._child("anvil", [anvil, *options, "--accounts", "0", *kept, self.folder.last_word, *load], environment)
-        self._child("kubo", [ipfs, *kubo.DAEMON], environment)
+        # The exit dump needs the old states too: verifying with confirmations reads below the newest block.
+        dump = ["--prune-history", str(OLD_STATES), "--preserve-historical-states", "--dump-state"]
+        self._start("anvil", [anvil, *options, "--accounts", "0", *dump, self.folder.exit_dump, *load])
+        self._start("kubo", [ipfs, *kubo.DAEMON])
 
-    def _child(self, name: str, command: list[Any], environment: dict[str, str]) -> None:
-        child = Child(name, command, self.folder.log(name), environment)
+    def _start(self, name: str, command: list[Any]) -> None:
+        # anvil gets Kubo's variables too: they show which devnet a process belongs to.
+        child = Child(name, command, self.folder.log(name), kubo.environment(self.folder.repo))
         self._children[name] = child
-        self._note(children=(*self.running.children, child.known))
+        self._record(children=(*self.running.children, child.identity))
 
     def prepare(self, stop: Stop) -> None:
-        """Wait until both programs answer, then deploy, fund and say so in the folder.
+        """Wait until both programs answer, deploy, fund the accounts, and record that the devnet is ready.
 
-        ``ChildEnded`` where one of them ends, ``KeyboardInterrupt`` where the devnet is to end.
+        ``ChildEnded`` if one of them ends, ``KeyboardInterrupt`` if the devnet has to end.
         """
-        rpc = self._wait("anvil", _anvil_port, stop)
-        api, gateway = self._wait("kubo", kubo.ports_in, stop)
+        rpc = self._wait_for("anvil", _anvil_port, stop)
+        api, gateway = self._wait_for("kubo", kubo.ports_in, stop)
         url, ipfs = f"http://127.0.0.1:{rpc}", f"/ip4/127.0.0.1/tcp/{api}"
         self._anvil = Anvil(url)
         write_settings(self.folder.network, rpc_url=url, ipfs=ipfs)
@@ -143,39 +142,39 @@ class Devnet:
         stop.check()
         deployment = self._deploy(url, relay)
         network = open_network(self.folder.network)
-        network.ledger.head()  # checks what stands at the registry's address
+        network.ledger.head()  # checks the code at the registry's address
         network.store.stat()
         self._watcher = Watcher(self._anvil, deployment, quick_store(ipfs))
         self._watcher.count()
         stop.check()
-        self._note(ready=True, rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
+        self._record(ready=True, rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
 
-    def _wait(self, name: str, found: Callable[[str], Any], stop: Stop) -> Any:
+    def _wait_for(self, name: str, ports_in: Callable[[str], Any], stop: Stop) -> Any:
         child = self._children[name]
 
-        def there() -> bool:
+        def listens() -> bool:
             stop.check()
-            self._check()
-            return found(child.said()) is not None
+            self._check_children()
+            return ports_in(child.output()) is not None
 
-        if not wait_until(there, READY_SECONDS):
+        if not wait_until(listens, READY_SECONDS):
             error = LedgerUnavailable if name == "anvil" else StorageUnavailable
             raise error(f"{name} did not start within {READY_SECONDS:.0f} s", f"Look into {self.folder.log(name)}.")
-        return found(child.said())
+        return ports_in(child.output())
 
     def _fund(self, anvil: Anvil) -> tuple[dict[str, str], Sender]:
         from registry.wallets import keyfiles, keystore
         from registry.wallets.keywallet import KeyWallet
         from registry.wallets.relay import relay_key
 
-        there = {key.name: key.address for key in keyfiles.list_keys(self.folder.accounts)}
-        for name in (name for name in ACCOUNTS if name not in there):
-            there[name] = keyfiles.new_key(self.folder.accounts, name, "", cost=keystore.LIGHT)
+        accounts = {key.name: key.address for key in keyfiles.list_keys(self.folder.accounts)}
+        for name in (name for name in ACCOUNTS if name not in accounts):
+            accounts[name] = keyfiles.new_key(self.folder.accounts, name, "", cost=keystore.LIGHT)
         relay = KeyWallet(relay_key(self.folder.network / "relay.json"))
         anvil.fund(relay.address, RELAY_ETHER * ETHER)
-        for address in there.values():
+        for address in accounts.values():
             anvil.fund(address, ACCOUNT_ETHER * ETHER)
-        return {"relay": relay.address, **there}, relay
+        return {"relay": relay.address, **accounts}, relay
 
     def _deploy(self, url: str, payer: Sender) -> Deployment:
         from registry.ledger.deploy import deploy
@@ -184,42 +183,44 @@ class Devnet:
         if file.exists() and self.folder.state.exists():
             return read_deployment(file)
         deployment = deploy(url, payer)
-        # In this order: whoever finds the file finds the contracts too, whatever is killed when.
+        # Save the chain first: after a kill, the file must never name contracts that are not there.
         self.save()
         write_deployment(file, deployment)
         return deployment
 
-    def turn(self) -> list[Event]:
-        """What is new; the chain is saved if it has grown. ``ChildEnded`` where a program runs no more."""
-        self._check()
-        found = self.watcher.look()
+    def poll(self) -> list[Event]:
+        """Return what is new, and save the chain if it has grown. ``ChildEnded`` if a program has ended."""
+        self._check_children()
+        events = self.watcher.poll()
         tip = self.watcher.tip
-        if tip is not None and tip.hash != self._saved and time.monotonic() >= self._next_save:
-            found += self._save_or_complain(tip.hash)
+        if tip is not None and tip.hash != self._saved_tip and time.monotonic() >= self._next_save:
+            events += self._save_or_report(tip.hash)
         for name in LOGS:
             shorten(self.folder.log(name))
-        return found
+        return events
 
-    def _save_or_complain(self, tip: str) -> list[Event]:
+    def _save_or_report(self, tip: str) -> list[Event]:
         began = time.monotonic()
+        events: list[Event] = []
         try:
             self.save()
         except ConsentError as error:
-            news = [] if self._complained else [Event("unsaved", int(time.time()), {"why": str(error)})]
-            self._complained = True
+            if not self._save_failed:  # report it once
+                events.append(Event("unsaved", int(time.time()), {"why": str(error)}))
+            self._save_failed = True
         else:
-            news, self._complained, self._saved = [], False, tip
+            self._save_failed, self._saved_tip = False, tip
         ended = time.monotonic()
-        self._next_save = ended + _REST * (ended - began)
-        return news
+        self._next_save = ended + _SAVE_PAUSE * (ended - began)
+        return events
 
     def save(self) -> None:
-        """Write the chain as it is now, whole or not at all. LedgerUnavailable where anvil does not give it."""
+        """Write the current chain, whole or not at all. ``LedgerUnavailable`` if anvil does not return it."""
         if self._anvil is not None:
             replace_file(self.folder.state, self._anvil.state())
 
     def end(self) -> None:
-        """End both programs, and keep the chain as it is now; LedgerUnavailable where that is not to be had."""
+        """Save the chain and end both programs; ``LedgerUnavailable`` if the newest blocks could not be saved."""
         unsaved: ConsentError | None = None
         try:
             self.save()
@@ -229,32 +230,32 @@ class Devnet:
             for child in self._children.values():
                 child.end()
         if unsaved is not None:
-            self.folder.take_last_word()
-            if self._watcher and self._watcher.tip and self.folder.newest() < self._watcher.tip.number:
+            self.folder.adopt_exit_dump()
+            if self._watcher and self._watcher.tip and self.folder.newest_block() < self._watcher.tip.number:
                 raise unsaved
 
-    def _check(self) -> None:
+    def _check_children(self) -> None:
         for child in self._children.values():
             try:
                 child.check()
             except ChildEnded as error:
-                if _UNREADABLE.search(child.said()):
+                if _UNREADABLE.search(child.output()):
                     error.advice = (
                         f"anvil cannot read {self.folder.state}: put a copy of it there; without one, "
                         "`consent devnet --fresh` forgets the chain, the blocks and the accounts."
                     )
                 raise
 
-    def _note(self, **changed: Any) -> None:
+    def _record(self, **changed: Any) -> None:
         self.running = msgspec.structs.replace(self.running, **changed)
         self.folder.write(self.running)
 
 
 @contextmanager
 def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> Iterator[Devnet]:  # noqa: B008
-    """A devnet in this folder, launched and not yet prepared; saved and ended when the block ends, however it does.
+    """Launch a devnet in this folder, for the caller to prepare; save and end it when the block ends.
 
-    ``InvalidInput`` where a program is missing, a port is taken or a devnet runs in the folder already.
+    ``InvalidInput`` if a program is missing, a port is taken, or a devnet runs in the folder already.
     """
     anvil, ipfs = find_program("anvil").path, find_program("kubo").path
     with folder.held(fresh=fresh):
@@ -263,7 +264,7 @@ def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> 
             devnet.launch(anvil, ipfs, ports)
             yield devnet
         except BaseException:
-            # What was mined before is worth keeping; why it ends is what has to be told.
+            # Save what was mined before, but report only why the devnet ends.
             with suppress(ConsentError):
                 devnet.end()
             raise
@@ -272,15 +273,15 @@ def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> 
 
 
 def quick_store(ipfs: str) -> BlockStore:
-    """The Kubo at this multiaddr, for who watches and also listens for Ctrl-C: the network's own store waits long."""
+    """Return the Kubo at this multiaddr with a short time limit, so that Ctrl-C is noticed while it is watched."""
     from registry.storage.kubo import KuboBlocks
 
     return KuboBlocks(ipfs, seconds=PINS_SECONDS)
 
 
-def _anvil_port(said: str) -> int | None:
-    found = _LISTENING.search(said)
-    return int(found[1]) if found else None
+def _anvil_port(log: str) -> int | None:
+    match = _LISTENING.search(log)
+    return int(match[1]) if match else None
 
 
 def _require_free(ports: Ports) -> None:

@@ -1,4 +1,4 @@
-"""A Kubo node that tells the world nothing: its own repository, loopback only, offline, no peers, no announcements."""
+"""A private Kubo node: its own repository, on loopback only, offline, without peers and announcements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,18 +13,19 @@ from typing import Any
 
 from registry.core.errors import StorageUnavailable
 from registry.fs.files import replace_file
+from registry.fs.processes import run
 
 INIT_SECONDS = 60
 DAEMON = ("daemon", "--offline")
 _READY = re.compile(r"(RPC API|Gateway) server listening on /ip4/127\.0\.0\.1/tcp/(\d+)")
-# DESIGN section 6: personal ciphertext is not announced. "auto" values would ask a server of Kubo's makers.
+# DESIGN section 6: personal ciphertext is not announced. An "auto" value would ask a server of Kubo's makers.
 _PRIVATE: dict[str, dict[str, Any]] = {
     "Addresses": {"Swarm": []},
     "AutoConf": {"Enabled": False},
     "AutoTLS": {"Enabled": False},
     "Discovery": {"MDNS": {"Enabled": False}},
     "DNS": {"Resolvers": {}},
-    # Blocks come by the thousand: in batches of 128, a new repository syncs its 1,024 folders for each of them.
+    # Clients add thousands of blocks. In Kubo's batches of 128, a new repository syncs its 1,024 folders per batch.
     "Import": {"BatchMaxNodes": 16384},
     "Ipns": {"DelegatedPublishers": []},
     "Provide": {"Enabled": False},
@@ -34,35 +34,24 @@ _PRIVATE: dict[str, dict[str, Any]] = {
 
 
 def environment(repo: Path) -> dict[str, str]:
-    """What every ``ipfs`` for this repository runs in."""
+    """Return the environment variables for every ``ipfs`` of this repository."""
     return {**os.environ, "IPFS_PATH": str(repo), "IPFS_TELEMETRY": "off"}
 
 
 def make_repo(ipfs: Path, repo: Path) -> None:
-    """A new, empty repository, whole or not at all; ``StorageUnavailable`` where ``ipfs`` cannot make it."""
+    """Make a new, empty repository, whole or not at all; ``StorageUnavailable`` if ``ipfs`` cannot."""
     with tempfile.TemporaryDirectory(dir=repo.parent, prefix=f".{repo.name}.") as work:
         made = Path(work) / "repo"
-        try:
-            subprocess.run(  # noqa: S603 - the program that was looked for
-                [ipfs, "init", "--empty-repo"],
-                env=environment(made),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=INIT_SECONDS,
-                start_new_session=True,
-                check=True,
-            )
-        except subprocess.SubprocessError as error:
-            why = " ".join(str(error.stderr).split()[-30:]) if isinstance(error, subprocess.CalledProcessError) else ""
-            message = f"ipfs makes no repository: {why or 'it takes too long'}"
-            raise StorageUnavailable(message, "Check the folder and the disk.") from None
+        done = run([ipfs, "init", "--empty-repo"], INIT_SECONDS, environment=environment(made))
+        if done is None or done.code != 0:
+            why = " ".join(done.errors.split()[-30:]) if done else "it does not start, or takes too long"
+            raise StorageUnavailable(f"ipfs makes no repository: {why}", "Check the folder and the disk.")
         shutil.rmtree(repo, ignore_errors=True)
         made.replace(repo)
 
 
 def configure(repo: Path, api: int, gateway: int = 0, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-    """Private as above, on these ports of 127.0.0.1 (0 for any); ``settings`` are sections that go before."""
+    """Make the node private, on these ports of 127.0.0.1 (0 for any); the sections of ``settings`` take precedence."""
     file = repo / "config"
     config = json.loads(file.read_bytes())
     config["Bootstrap"] = []
@@ -73,6 +62,6 @@ def configure(repo: Path, api: int, gateway: int = 0, settings: Mapping[str, Map
 
 
 def ports_in(log: str) -> tuple[int, int] | None:
-    """The ports of the RPC and of the gateway that a ready daemon names in its log; None before it is ready."""
+    """Return the ports of the RPC and the gateway that a ready daemon logged; None before it is ready."""
     ports = {name: int(port) for name, port in _READY.findall(log)}
     return (ports["RPC API"], ports["Gateway"]) if "Daemon is ready" in log and len(ports) == 2 else None

@@ -1,4 +1,4 @@
-"""Log files of programs that write on and on: kept short, and read from their end."""
+"""Keeps the logs of programs that write without end short, and reads their last lines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _NOISE = frozenset(name.encode() for name in ROUTINE)
 
 
 def shorten(log: Path, limit: int = MAX_LOG_BYTES) -> None:
-    """Keep the end of a log that has grown over ``limit`` bytes, without what watching the devnet adds to it.
+    """Keep the end of a log that has grown over ``limit`` bytes, without the lines that watching the devnet adds.
 
-    In place, because the program that writes it keeps it open for appending.
+    The file changes in place, because the program that writes it keeps it open for appending.
     """
     if not log.exists() or log.stat().st_size <= limit:
         return
@@ -28,24 +28,24 @@ def shorten(log: Path, limit: int = MAX_LOG_BYTES) -> None:
 
 
 class Tail:
-    """The end of a log: its last ``count`` lines at first, then what is new."""
+    """Reads the end of a log: its last ``count`` lines at first, then each new line."""
 
     def __init__(self, log: Path, count: int) -> None:
         self._log, self._count = log, count
-        self._at: int | None = None
+        self._position: int | None = None
 
     def new(self) -> list[str]:
-        """Whole lines that were not read yet; none while there is no file. Empty ones and noise are left out."""
+        """Return the whole lines that were not read yet, without empty ones and noise; none if there is no file."""
         if not self._log.exists():
             return []
         with self._log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            first = self._at is None
-            # Shorter than it was: it was shortened, and what is kept was read before.
-            file.seek(max(size - MAX_LOG_BYTES, 0) if self._at is None else min(self._at, size))
+            first = self._position is None
+            # After `shorten` the file ends before our position. What it keeps was read before.
+            file.seek(max(size - MAX_LOG_BYTES, 0) if self._position is None else min(self._position, size))
             lines = file.read().splitlines(keepends=True)
             if lines and not lines[-1].endswith(b"\n"):
                 file.seek(-len(lines.pop()), os.SEEK_CUR)
-            self._at = file.tell()
-        told = [line.rstrip() for line in lines if line.strip() and line.strip() not in _NOISE]
-        return [line.decode(errors="replace") for line in (told[-self._count :] if first else told)]
+            self._position = file.tell()
+        useful = [line.rstrip() for line in lines if line.strip() and line.strip() not in _NOISE]
+        return [line.decode(errors="replace") for line in (useful[-self._count :] if first else useful)]

@@ -1,7 +1,7 @@
-"""Child processes that never outlive their use: started apart from the terminal, recorded, ended for certain.
+"""Starts child processes apart from the terminal, records what identifies them, and ends them for certain.
 
-A process id alone proves nothing, because systems use ids again: together with when the process started and its
-command line it does. So what a killed devnet left behind can be ended without touching anybody else's process.
+Systems reuse process ids, so an id alone proves nothing. The id, the start time and the command line together do.
+So the next devnet can end what a killed one left behind, and never another user's process.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ import msgspec
 
 from registry.core.errors import CouldNotCheck
 from registry.devnet.logs import Tail
+from registry.fs.processes import run
 
 END_SECONDS = 10.0
 PAUSE = 0.05
 LAST_LINES = 12
+_LOAD_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A process as it can be recognised later; ``proof`` is empty where the system tells nothing."""
+class ProcessIdentity(msgspec.Struct, frozen=True):
+    """Recognises a process later; ``proof`` is empty if the system says nothing about the process."""
 
     name: str
     pid: int
@@ -40,95 +42,115 @@ class ChildEnded(CouldNotCheck):
 
     def __init__(self, name: str, code: int, log: Path) -> None:
         how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-        super().__init__(
-            f"{name} has ended by itself ({how})",
-            f"Start it again; all that it said is in {log}.",
-        )
+        super().__init__(f"{name} has ended by itself ({how})", f"Start it again. Its whole output is in {log}.")
         self.lines = Tail(log, LAST_LINES).new()
 
 
 class Child:
-    """A program that runs in a session of its own, so that Ctrl-C reaches only whoever ends it in order."""
+    """A program in a session of its own, so that Ctrl-C reaches only this process, which then ends the child in order.
 
-    def __init__(self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
+    Its output is appended to ``log``. On Linux the kernel ends it when this process ends, unless it ``outlives_us``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        outlives_us: bool = False,
+    ) -> None:
         self._name, self._log = name, log
-        self.mark = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as output:
+        self._log_start = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - a program that was looked for, with our own arguments
                 command,
-                env=dict(environment),
+                env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=sink,
+                stderr=sink,
                 start_new_session=True,
-                preexec_fn=_ending_with_its_parent(),
+                preexec_fn=None if outlives_us else _end_with_parent(),
             )
-        self.known = know(name, self._process.pid)
+        self.identity = process_identity(name, self._process.pid)
 
-    def said(self) -> str:
-        """What it wrote into its log since it started."""
+    def output(self) -> str:
+        """Return what it has written into its log since it started."""
         with self._log.open("rb") as file:
-            file.seek(self.mark)
+            file.seek(self._log_start)
             return file.read().decode(errors="replace")
 
+    def is_running(self) -> bool:
+        """Tell whether it still runs."""
+        return self._process.poll() is None
+
     def check(self) -> None:
-        """``ChildEnded`` unless it runs."""
+        """Raise ``ChildEnded`` unless it runs."""
         if (code := self._process.poll()) is not None:
             raise ChildEnded(self._name, code, self._log)
 
-    def end(self) -> None:
-        """Ends it in order, and by force where that takes more than END_SECONDS; no error if it has ended."""
-        if self._process.poll() is not None:
-            return
-        self._process.send_signal(getattr(signal, "SIGCONT", signal.SIGTERM))
-        self._process.terminate()
+    def end(self, seconds: float = END_SECONDS) -> int:
+        """End it in order, or by force after ``seconds``; return its exit code, negative for a signal."""
+        if self.is_running():
+            # A stopped process would never see SIGTERM.
+            self._process.send_signal(getattr(signal, "SIGCONT", signal.SIGTERM))
+            self._process.terminate()
         try:
-            self._process.wait(END_SECONDS)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(END_SECONDS)
+            return self._process.wait(END_SECONDS)
 
 
-def _ending_with_its_parent() -> Callable[[], None] | None:
-    """On Linux: have the kernel end the child when this process ends, however that happens."""
+def start_detached(command: Sequence[str | Path], log: Path) -> Child:
+    """Start a devnet that outlives this process and its terminal."""
+    return Child("devnet", command, log, outlives_us=True)
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Return what makes the kernel end the child when this process ends, however that happens; Linux only."""
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
 
-    def ask() -> None:
+    def request_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended in the meantime
+        if os.getppid() != parent:  # it ended before the request
             os._exit(1)
 
-    return ask
+    return request_signal
 
 
-def know(name: str, pid: int) -> Known:
-    """A running process, as it can be recognised later."""
-    return Known(name, pid, _proof(pid))
+def process_identity(name: str, pid: int) -> ProcessIdentity:
+    """Identify a running process."""
+    # The kernel releases the parent while it still loads the program, and shows no command line until it has. An
+    # identity without one would match nothing later.
+    wait_until(lambda: not _proof(pid).endswith(" "), _LOAD_SECONDS)
+    return ProcessIdentity(name, pid, _proof(pid))
 
 
-def is_alive(known: Known) -> bool:
-    """Does this very process run? False where that cannot be proved."""
-    return known.proof != "" and _proof(known.pid) == known.proof
+def is_alive(identity: ProcessIdentity) -> bool:
+    """Tell whether this very process runs; False if that cannot be proved."""
+    return identity.proof != "" and _proof(identity.pid) == identity.proof
 
 
-def end_process(known: Known, seconds: float = END_SECONDS) -> bool:
-    """Ends a process that is nobody's child any more, by force after ``seconds``; False where it was gone."""
-    if not is_alive(known):
+def end_process(identity: ProcessIdentity, seconds: float = END_SECONDS) -> bool:
+    """End a process that is not our child, by force after ``seconds``; return False if it was gone already."""
+    if not is_alive(identity):
         return False
     for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.kill(known.pid, number)
-        if number != signal.SIGCONT and wait_until(lambda: not is_alive(known), seconds):
+            os.kill(identity.pid, number)
+        if number != signal.SIGCONT and wait_until(lambda: not is_alive(identity), seconds):
             break
     return True
 
 
-def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Looks again and again, for so many seconds at most; whether it came to hold."""
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Poll until the condition holds, at most for ``seconds``; return whether it does."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(PAUSE)
@@ -136,25 +158,15 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def _proof(pid: int) -> str:
-    """When the process started, and its command line; empty for one that has ended."""
+    """Return when the process started, and its command line; nothing for one that has ended."""
     folder = Path("/proc") / str(pid)
     try:
-        # Behind the name, which may hold anything: the state first, the start as the twentieth.
+        # The name in parentheses may hold anything. After it, the state is the first field and the start the 20th.
         fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
         command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         return "" if fields[0] in "ZX" else f"{fields[19]} {command}"
     except (OSError, IndexError):
-        return "" if Path("/proc/self").exists() else _proof_by_ps(pid)
-
-
-def _proof_by_ps(pid: int) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - the system's own program
-            ["ps", "-o", "lstart=,args=", "-p", str(pid)],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=END_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return " ".join(done.stdout.split())
+        if Path("/proc/self").exists():
+            return ""
+    done = run(["ps", "-o", "lstart=,args=", "-p", str(pid)], END_SECONDS)
+    return " ".join(done.output.split()) if done else ""

@@ -1,9 +1,10 @@
-"""What happens on a devnet, by looking again and again: blocks, what the registry logged, blocks pinned by Kubo."""
+"""Polls a devnet for events: new blocks, the registry's logs, and the blocks that Kubo pins."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from registry.core.errors import LedgerUnavailable, StorageUnavailable
@@ -11,15 +12,15 @@ from registry.ledger.anvil import Anvil, Logged
 from registry.ledger.base import Deployment, Head
 from registry.storage.base import BlockStore, StoreStat
 
-# Kubo lists all of its pins for a count.
+# Counting makes Kubo list all of its pins, so it is asked less often than anvil.
 PINS_SECONDS = 2.0
 
 
 class Event(NamedTuple):
-    """Something that has happened: its ``kind``, when (unix seconds), and what there is to say, for JSON.
+    """An event: its ``kind``, its time (unix seconds), and its members for JSON.
 
     "blocks" (first, last), "anchor", "revocation" and "revoke-all" (block, subject, transaction), "pins" (blocks,
-    bytes), "reorganised" (block), "silent" (which, why).
+    bytes), "reorganised" (block), "silent" (which, why), "unsaved" (why).
     """
 
     kind: str
@@ -28,7 +29,7 @@ class Event(NamedTuple):
 
 
 class Watcher:
-    """Looks at a chain and at a store; `count` first."""
+    """Polls a chain and a store; call `count` first."""
 
     def __init__(self, anvil: Anvil, deployment: Deployment, store: BlockStore) -> None:
         self._anvil, self._deployment, self._store = anvil, deployment, store
@@ -39,26 +40,26 @@ class Watcher:
         self._silent: set[str] = set()
 
     def count(self) -> None:
-        """Count what there is. LedgerUnavailable, StorageUnavailable."""
+        """Count everything from the registry's first block. ``LedgerUnavailable`` or ``StorageUnavailable``."""
         self._count_all(self._anvil.tip())
         self.pins = self._store.stat()
 
-    def look(self) -> list[Event]:
-        """What is new since the last look. A node that does not answer is a happening too."""
-        return [*self._asked("anvil", self._look_at_chain), *self._asked("kubo", self._look_at_pins)]
+    def poll(self) -> list[Event]:
+        """Return what is new since the last poll. A node that does not answer is an event too."""
+        return [*self._ask("anvil", self._poll_chain), *self._ask("kubo", self._poll_pins)]
 
-    def _asked(self, name: str, look: Any) -> list[Event]:
-        """Silence is said once, and again when there was an answer in the meantime."""
+    def _ask(self, name: str, poll: Callable[[], list[Event]]) -> list[Event]:
+        """Report a silent node once, and again only after it has answered."""
         try:
-            found: list[Event] = look()
+            events = poll()
         except (LedgerUnavailable, StorageUnavailable) as error:
-            new = name not in self._silent
+            is_new = name not in self._silent
             self._silent.add(name)
-            return [Event("silent", int(time.time()), {"which": name, "why": str(error)})] if new else []
+            return [Event("silent", int(time.time()), {"which": name, "why": str(error)})] if is_new else []
         self._silent.discard(name)
-        return found
+        return events
 
-    def _look_at_chain(self) -> list[Event]:
+    def _poll_chain(self) -> list[Event]:
         tip = self._anvil.tip()
         assert self.tip is not None, "count() comes first"
         if tip.hash == self.tip.hash:
@@ -70,21 +71,18 @@ class Watcher:
         logged = self._anvil.logged(self._deployment, first, tip.number)
         self.tip = tip
         self.counts.update(each.kind for each in logged)
-        return [Event("blocks", tip.time, {"first": first, "last": tip.number}), *_told(logged, tip)]
+        # They were mined since the last poll, a moment ago: the time of the newest block serves for all.
+        news = [Event(log.kind, tip.time, dict(zip(Logged._fields[1:], log[1:], strict=True))) for log in logged]
+        return [Event("blocks", tip.time, {"first": first, "last": tip.number}), *news]
 
     def _count_all(self, tip: Head) -> None:
         logged = self._anvil.logged(self._deployment, self._deployment.block, tip.number)
         self.tip, self.counts = tip, Counter(each.kind for each in logged)
 
-    def _look_at_pins(self) -> list[Event]:
+    def _poll_pins(self) -> list[Event]:
         if time.monotonic() < self._next_pins:
             return []
         self._next_pins = time.monotonic() + PINS_SECONDS
         before, pins = self.pins, self._store.stat()
         self.pins = pins
         return [] if pins == before else [Event("pins", int(time.time()), {"blocks": pins.blocks, "bytes": pins.bytes})]
-
-
-def _told(logged: list[Logged], tip: Head) -> list[Event]:
-    # They were mined since the last look, a moment ago.
-    return [Event(one.kind, tip.time, {k: v for k, v in one._asdict().items() if k != "kind"}) for one in logged]

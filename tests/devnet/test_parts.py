@@ -18,7 +18,15 @@ from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.devnet.folders import Folder, Running
 from registry.devnet.logs import Tail, shorten
-from registry.devnet.processes import Child, ChildEnded, Known, end_process, is_alive, know, wait_until
+from registry.devnet.processes import (
+    Child,
+    ChildEnded,
+    ProcessIdentity,
+    end_process,
+    is_alive,
+    process_identity,
+    wait_until,
+)
 from registry.devnet.watching import Event, Watcher
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment
@@ -39,8 +47,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, s
     log = tmp_path_factory.mktemp("anvil") / "anvil.log"
     child = Child("anvil", [tool("anvil"), "--port", "0", "--accounts", "0", "--prune-history", "8"], log, os.environ)
     try:
-        assert wait_until(lambda: "Listening on 127.0.0.1:" in child.said(), PATIENCE)
-        yield child, f"http://127.0.0.1:{child.said().rpartition(':')[2].split()[0]}"
+        assert wait_until(lambda: "Listening on 127.0.0.1:" in child.output(), PATIENCE)
+        yield child, f"http://127.0.0.1:{child.output().rpartition(':')[2].split()[0]}"
     finally:
         child.end()
 
@@ -70,11 +78,11 @@ def watcher(url: str, deployment: Deployment, tmp_path: Path) -> Watcher:
 
 def test_what_the_registry_logs_is_told_and_counted(watcher: Watcher, ledger: RpcLedger) -> None:
     before = dict(watcher.counts)
-    assert watcher.look() == []
+    assert watcher.poll() == []
     anchored = ledger.transact("anchor", ROOT, "0x" + "00" * 32)
     ledger.transact("revoke", "0x" + "11" * 32, "0x" + "22" * 32)
     ledger.transact("revokeAll")
-    blocks, anchor, revocation, all_ = watcher.look()
+    blocks, anchor, revocation, all_ = watcher.poll()
     assert blocks.more == {"first": anchored.block, "last": anchored.block + 2}
     told = {"block": anchored.block, "subject": ROOT, "transaction": anchored.transaction}
     assert (anchor.kind, anchor.more) == ("anchor", told)
@@ -85,31 +93,31 @@ def test_what_the_registry_logs_is_told_and_counted(watcher: Watcher, ledger: Rp
         "revocation": 1,
         "revoke-all": 1,
     }
-    assert watcher.look() == []
+    assert watcher.poll() == []
 
 
 def test_a_reorganisation_is_told_and_counted_anew(watcher: Watcher, ledger: RpcLedger) -> None:
     ledger.transact("anchor", ROOT, "0x" + "00" * 32)
-    watcher.look()
+    watcher.poll()
     before = watcher.counts["anchor"]
     watcher._anvil._answer("anvil_reorg", 1, [])
-    (told,) = watcher.look()
+    (told,) = watcher.poll()
     assert told.kind == "reorganised" and watcher.counts["anchor"] == before - 1
     # Longer than before, but without what it held.
     ledger.transact("anchor", ROOT, "0x" + "00" * 32)
-    watcher.look()
+    watcher.poll()
     watcher._anvil._answer("anvil_reorg", 1, [])
     watcher._anvil._answer("anvil_mine", "0x3")
-    assert [one.kind for one in watcher.look()] == ["reorganised"]
+    assert [one.kind for one in watcher.poll()] == ["reorganised"]
 
 
 def test_pins_are_told_when_they_change(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.devnet.watching.PINS_SECONDS", 0.0)
-    watcher.look()
+    watcher.poll()
     watcher._store.put([Block(cid_of_block(b"a block"), b"a block")])
-    (told,) = watcher.look()
+    (told,) = watcher.poll()
     assert (told.kind, told.more) == ("pins", {"blocks": 1, "bytes": 7})
-    assert watcher.look() == []
+    assert watcher.poll() == []
 
 
 def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment, tmp_path: Path) -> None:
@@ -118,16 +126,16 @@ def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment
     watcher.count()
     watcher._anvil = Anvil(url, 1.0)
     for _ in range(2):
-        os.kill(child.known.pid, signal.SIGSTOP)
+        os.kill(child.identity.pid, signal.SIGSTOP)
         try:
             news: list[Event] = []
-            assert wait_until(lambda: news.extend(watcher.look()) or news != [], PATIENCE)  # noqa: B023
+            assert wait_until(lambda: news.extend(watcher.poll()) or news != [], PATIENCE)  # noqa: B023
             (told,) = news
             assert told.kind == "silent" and told.more["which"] == "anvil" and "no answer" in told.more["why"]
-            assert watcher.look() == []
+            assert watcher.poll() == []
         finally:
-            os.kill(child.known.pid, signal.SIGCONT)
-        assert wait_until(lambda: watcher.look() == [] and not watcher._silent, PATIENCE)
+            os.kill(child.identity.pid, signal.SIGCONT)
+        assert wait_until(lambda: watcher.poll() == [] and not watcher._silent, PATIENCE)
 
 
 def test_the_state_is_one_that_anvil_takes(url: str, ledger: RpcLedger, tmp_path: Path) -> None:
@@ -139,8 +147,8 @@ def test_the_state_is_one_that_anvil_takes(url: str, ledger: RpcLedger, tmp_path
     command = [tool("anvil"), "--port", "0", "--accounts", "0", "--prune-history", "8", "--load-state", file]
     child = Child("anvil", command, tmp_path / "log", os.environ)
     try:
-        assert wait_until(lambda: "Listening on 127.0.0.1:" in child.said(), PATIENCE)
-        other = Anvil(f"http://127.0.0.1:{child.said().rpartition(':')[2].split()[0]}")
+        assert wait_until(lambda: "Listening on 127.0.0.1:" in child.output(), PATIENCE)
+        other = Anvil(f"http://127.0.0.1:{child.output().rpartition(':')[2].split()[0]}")
         assert other.tip().hash == tip.hash and other.balance(WALLET.address) == anvil.balance(WALLET.address)
         assert other.logged(ledger.deployment, 0, tip.number) == anvil.logged(ledger.deployment, 0, tip.number) != []
     finally:
@@ -177,10 +185,10 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_what_a_killed_devnet_left_behind_is_ended(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     folder = Folder(tmp_path / "devnet")
-    child = know("anvil", sleeper.pid)
+    child = process_identity("anvil", sleeper.pid)
     assert is_alive(child) and child.proof.endswith("sleep 600")
     folder.claim()
-    folder.write(Running(Known("devnet", 1, "gone"), 0, (child,)))
+    folder.write(Running(ProcessIdentity("devnet", 1, "gone"), 0, (child,)))
     with folder.held():
         assert sleeper.wait(PATIENCE) == -15
     assert not is_alive(child) and folder.read() is None
@@ -189,17 +197,19 @@ def test_what_a_killed_devnet_left_behind_is_ended(tmp_path: Path, sleeper: subp
 def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     folder = Folder(tmp_path / "devnet")
     folder.claim()
-    real = know("anvil", sleeper.pid)
+    real = process_identity("anvil", sleeper.pid)
     start, _, command = real.proof.partition(" ")
     for proof in ("", f"{int(start) - 1} {command}", f"{start} {command}0"):
-        folder.write(Running(Known("devnet", sleeper.pid, proof), 0, (Known("anvil", sleeper.pid, proof),)))
+        folder.write(
+            Running(ProcessIdentity("devnet", sleeper.pid, proof), 0, (ProcessIdentity("anvil", sleeper.pid, proof),))
+        )
         assert folder.stop() is False
     with folder.held():
         pass
     assert sleeper.poll() is None
 
 
-@pytest.mark.parametrize("left", [None, Running(Known("devnet", 1, "gone"), 0)], ids=["new", "after a kill"])
+@pytest.mark.parametrize("left", [None, Running(ProcessIdentity("devnet", 1, "gone"), 0)], ids=["new", "after a kill"])
 def test_one_that_starts_is_stopped_once_it_says_who_it_is(
     tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, left: Running | None
 ) -> None:
@@ -211,13 +221,13 @@ def test_one_that_starts_is_stopped_once_it_says_who_it_is(
                 folder.write(left)
             stopped = pool.submit(folder.stop)
             assert not wait_until(stopped.done, 1.0)
-            folder.write(Running(know("devnet", sleeper.pid), 0))
+            folder.write(Running(process_identity("devnet", sleeper.pid), 0))
             assert sleeper.wait(PATIENCE) == -15
         assert stopped.result(PATIENCE)
 
 
 def test_one_that_never_says_who_it_is_cannot_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.devnet.folders.NAMED_SECONDS", 0.1)
+    monkeypatch.setattr("registry.devnet.folders.STARTING_SECONDS", 0.1)
     folder = Folder(tmp_path / "devnet")
     with folder.held(), pytest.raises(CouldNotCheck, match="did not end"):
         folder.stop()
@@ -227,7 +237,7 @@ def test_one_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
     process = subprocess.Popen(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"], stdout=-1)
     assert process.stdout is not None and process.stdout.readline() == b"ready\n"
     process.stdout.close()
-    assert end_process(know("sh", process.pid), 0.3)
+    assert end_process(process_identity("sh", process.pid), 0.3)
     assert process.wait(PATIENCE) == -9
 
 
@@ -235,10 +245,10 @@ def test_a_child_says_how_it_ended(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("of an earlier run\n")
     child = Child("anvil", ["sh", "-c", "echo why; exit 7"], log, os.environ)
-    assert wait_until(lambda: child._process.poll() is not None, PATIENCE)
+    assert wait_until(lambda: not child.is_running(), PATIENCE)
     with pytest.raises(ChildEnded, match="exit code 7") as caught:
         child.check()
-    assert child.said() == "why\n" and caught.value.lines[-1] == "why"
+    assert child.output() == "why\n" and caught.value.lines[-1] == "why"
     child.end()
 
 
@@ -268,7 +278,7 @@ def test_who_only_looks_is_no_devnet(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_one_that_was_killed_does_not_run_while_another_ends_what_it_left(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "devnet")
     with folder.held():
-        folder.write(Running(Known("devnet", 1, "gone"), 0, ready=True))
+        folder.write(Running(ProcessIdentity("devnet", 1, "gone"), 0, ready=True))
         assert folder.is_held() and folder.running() is None
         status = consent(tmp_path, "devnet", "status", "--dir", folder.path)
         assert status.returncode == 1 and "no devnet runs" in status.stdout
@@ -277,7 +287,7 @@ def test_one_that_was_killed_does_not_run_while_another_ends_what_it_left(tmp_pa
 def test_where_the_system_tells_nothing_of_processes_who_is_named_runs(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "devnet")
     with folder.held():
-        folder.write(Running(Known("devnet", 1, ""), 0))
+        folder.write(Running(ProcessIdentity("devnet", 1, ""), 0))
         assert folder.running() == folder.read() is not None
 
 
@@ -285,7 +295,7 @@ def test_nobody_waits_to_see_one_that_runs(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 2 * PATIENCE)
     folder = Folder(tmp_path / "devnet")
     with folder.held(), ThreadPoolExecutor(1) as pool:
-        folder.write(Running(know("devnet", os.getpid()), 0))
+        folder.write(Running(process_identity("devnet", os.getpid()), 0))
         assert pool.submit(folder.running).result(PATIENCE) == folder.read()
 
 
