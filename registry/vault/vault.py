@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import sealed_pieces
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
+from registry.core.crypto.revocation import revocation_secret
 from registry.core.crypto.seeds import owner_identity, vault_key
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
@@ -41,7 +42,7 @@ class Vault:
     """The vault in a directory, opened with its seed (32 bytes)."""
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore) -> None:
-        self._directory, self._store = directory, store
+        self._directory, self._seed, self._store = directory, seed, store
         self._identity, self._key = owner_identity(seed), vault_key(seed)
 
     @property
@@ -58,6 +59,10 @@ class Vault:
     def key(self) -> Ed25519PrivateKey:
         """The key that signs heads and capsules."""
         return self._key
+
+    def revocation_secret(self, salt: str) -> bytes:
+        """Return the 32-byte secret that ends the grant with this salt (0x hex)."""
+        return revocation_secret(self._seed, salt)
 
     def index(self) -> Index:
         """Everything that is in the vault now."""
