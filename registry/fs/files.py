@@ -1,8 +1,7 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and that survive a power cut."""
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import stat
@@ -12,40 +11,20 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 from registry.core.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from filelock import FileLock
-
+from registry.fs.locks import file_lock
 
 _MADE, _LOCK = "made", "making.lock"
 
 
-class Pieces(io.RawIOBase):
-    """Pieces of bytes as one source, each taken in whole before the next is asked for."""
-
-    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
-        self._pieces, self._rest = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and (piece := next(self._pieces, None)) is not None:
-            self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
-
-
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A sink whose bytes become the file ``path`` (mode 0600) when the block ends well, durably and at once.
+    """Yield a sink whose bytes become the file ``path`` (mode 0600), durably and at once, when the block ends well.
 
-    When it ends in an error, nothing is left behind and an older file stays as it was: so a sealed file whose end
-    is missing never leaves half a plaintext. OSError where the folder cannot be written to.
+    If the block raises, nothing is left behind and an older file stays: a sealed file whose end is missing never
+    leaves half a plaintext. ``OSError`` if the folder cannot be written to.
     """
     with _appearing(Path(path), Path.replace) as sink:
         yield sink
@@ -53,8 +32,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def creating(path: Path) -> Iterator[BinaryIO]:
-    """As `replacing`, but never over another file: FileExistsError where the name is taken, or was in the meantime."""
-    # A hard link fails where the name is taken, so two at once cannot replace one another.
+    """Do as `replacing`, but raise ``FileExistsError`` if the name is taken, or was taken in the meantime."""
+    # A hard link fails if the name is taken, so two processes at once cannot replace each other's file.
     with _appearing(path, os.link) as sink:
         yield sink
 
@@ -69,13 +48,13 @@ def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Itera
             os.fsync(sink.fileno())
         give_name(Path(name), target)
     finally:
-        # Once it was renamed, its first name is gone.
+        # A rename has already taken the temporary name away; a link has not.
         Path(name).unlink(missing_ok=True)
     _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    # The new name is durable only with its folder; Windows neither needs nor allows it.
+    # A new name is durable only once its folder is synced. Windows neither needs nor allows this.
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -84,8 +63,33 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, and make its folder (mode 0700) if it is missing.
+
+    ``InvalidInput`` if it cannot be written.
+    """
+    try:
+        make_folder(path.parent)
+        with replacing(path) as sink:
+            sink.write(content)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}", "Check the path and the disk.") from None
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return the file's bytes, or ``limit`` + 1 of them, so that a parser can refuse a longer file.
+
+    ``InvalidInput`` if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Check the path.") from None
+
+
 def make_folder(folder: Path) -> None:
-    """The folder (mode 0700) and those above it, durably: what is written into it is lost with its name."""
+    """Make the folder (mode 0700) and its missing parents, durably: losing its name would lose its files."""
     new = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in new:
@@ -94,52 +98,26 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def making_folder(folder: Path) -> Iterator[Path]:
-    """A folder whose name becomes ``folder`` (mode 0700) when the block ends well, durably and at once.
+    """Yield a hidden folder that becomes ``folder`` (mode 0700), durably and at once, when the block ends well.
 
-    When it ends in an error, nothing is left behind; when the process is killed, the next that makes this folder
-    removes what is left. ``InvalidInput`` where others have taken the name meanwhile.
+    If the block raises, nothing is left behind. If the process is killed, the next call for this folder removes the
+    leftovers. ``InvalidInput`` if the name has been taken meanwhile.
     """
     remove_left(folder)
     make_folder(folder.parent)
     hidden = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True)
-    # Held before there is anything to remove, and until there is nothing any more.
-    with hidden as work, _lock_of(Path(work)):
+    # Lock before `made` exists, and until it is gone: `remove_left` in another process must see it locked throughout.
+    with hidden as work, file_lock(Path(work) / _LOCK, 0):
         made = Path(work) / _MADE
         made.mkdir(mode=0o700)
         try:
             yield made
-            _place(made, folder)
+            _rename_folder(made, folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
 
-def remove_left(folder: Path) -> None:
-    """Remove the content that killed processes left of ``folder``; never what one that lives makes, or is another's."""
-    for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
-        # Where the lock is taken, one lives; what cannot be locked or seen is another user's.
-        with suppress(OSError):
-            _remove_unless_held(work)
-
-
-def _remove_unless_held(work: Path) -> None:
-    # In a folder that all write to, others may have put a link or files of theirs there under such a name.
-    found = work.lstat()
-    if not stat.S_ISDIR(found.st_mode) or (os.name == "posix" and found.st_uid != os.geteuid()):
-        return
-    if not ((work / _LOCK).is_file() and (work / _MADE).is_dir()):
-        return
-    with _lock_of(work).acquire(blocking=False):
-        shutil.rmtree(work / _MADE, ignore_errors=True)
-    shutil.rmtree(work, ignore_errors=True)
-
-
-def _lock_of(work: Path) -> FileLock:
-    from filelock import FileLock  # not needed to verify
-
-    return FileLock(work / _LOCK)
-
-
-def _place(made: Path, folder: Path) -> None:
+def _rename_folder(made: Path, folder: Path) -> None:
     try:
         made.replace(folder)
     except OSError:
@@ -149,14 +127,21 @@ def _place(made: Path, folder: Path) -> None:
     _sync_folder(folder.parent)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all, making its folder (mode 0700) where there is none.
+def remove_left(folder: Path) -> None:
+    """Remove what killed processes left of ``folder``, but nothing of a live process or of another user."""
+    for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
+        # A taken lock belongs to a live process. A folder that cannot be read or locked is another user's.
+        with suppress(OSError):
+            _remove_unless_locked(work)
 
-    ``InvalidInput`` where it cannot be written.
-    """
-    try:
-        make_folder(path.parent)
-        with replacing(path) as sink:
-            sink.write(content)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}", "Check the path and the disk.") from None
+
+def _remove_unless_locked(work: Path) -> None:
+    # In a shared folder such as /tmp, others may have put a link or files of theirs under such a name.
+    info = work.lstat()
+    if not stat.S_ISDIR(info.st_mode) or (os.name == "posix" and info.st_uid != os.geteuid()):
+        return
+    if not ((work / _LOCK).is_file() and (work / _MADE).is_dir()):
+        return
+    with file_lock(work / _LOCK, 0):
+        shutil.rmtree(work / _MADE, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
