@@ -1,5 +1,5 @@
 """``python -m registry`` is ``consent``."""
 
-from registry.cli import main
+from registry.cli.main import main
 
 main()

@@ -66,7 +66,7 @@ def test_every_command_in_the_readme_exists_with_its_options() -> None:
         words = re.split(r" (?:2>|\|\|) ", line)[0].split()
         command: Any = program()
         while words and words[0] in getattr(command, "commands", ()):
-            command = command.commands[words.pop(0)]
+            command = command.get_command(None, words.pop(0))
         known = {name for parameter in command.params for name in parameter.opts}
         assert not getattr(command, "commands", ()), line
         assert {word for word in words if word.startswith("-")} <= known, line

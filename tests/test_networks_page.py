@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from registry.client.network_config import NAMES, settings_of
+from registry.config.network_file import NAMES, settings_of
 from registry.ledger.artifacts import EVM_VERSIONS
 from registry.ledger.base import read_deployment
 from registry.ledger.contract_addresses import DEPLOYER, DEPLOYER_CODE

@@ -1,24 +1,77 @@
-"""The application: one typer app, how a command is registered in it, and the options that all commands share."""
+"""The application: how a command is registered, which commands there are, and how they load when they are needed."""
 
 from __future__ import annotations
 
 import inspect
 import sys
 from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from registry.cli.context import Session
+from registry.cli.context import Context
+from registry.cli.options import COMMON, DEFAULTS, SHARED
 from registry.cli.ui.help import PANELS, Command, Group
 from registry.cli.ui.output import Output
 from registry.core.errors import InvalidInput
 
 START, PEOPLE, BRANDS, ANYBODY, YOURS = PANELS
 
+# Each command and group in the order of the help page: its panel, and the first paragraph of its help. Its module is
+# `registry.cli.commands.NAME`, with _ for -; only the module of the command that is run is loaded.
+COMMANDS = {
+    "demo": (START, "Play the whole story: a person grants, a brand verifies, the person revokes."),
+    "init": (START, "Make a home: a vault seed, which gives each brand an account of its own."),
+    "devnet": (START, "Run a whole network on this machine: anvil, Kubo, contracts, accounts with play money."),
+    "doctor": (START, "Show what is installed and reachable, and what to do about the rest."),
+    "deploy": (START, "Put the contracts on a chain, and write the folder of its network."),
+    "vault": (PEOPLE, "Your own data, sealed file by file before it leaves this machine."),
+    "grant": (PEOPLE, "Say yes: to all that was asked, or to less."),
+    "refuse": (PEOPLE, "Say no, and be able to prove that you did."),
+    "revoke": (PEOPLE, "End one grant, at once."),
+    "revoke-all": (PEOPLE, "Use the kill-switch: end everything that your accounts issued until now."),
+    "retire": (PEOPLE, "For a stolen key: this one account is never believed again."),
+    "sign": (PEOPLE, "Sign one statement that is in a file."),
+    "notice": (BRANDS, "What people are shown before they sign."),
+    "request": (BRANDS, "Ask for consent."),
+    "accept": (BRANDS, "Counter-sign a grant to this brand."),
+    "open": (BRANDS, "Open the data that a grant hands over."),
+    "verify": (ANYBODY, "Check whether it holds."),
+    "evidence": (ANYBODY, "Evidence files: what they say, and their one encoding."),
+    "signer": (ANYBODY, "Show who signed this."),
+    "keys": (YOURS, "The accounts of your seed, one for each brand; and key files, for brands."),
+    "status": (YOURS, "Show every consent that is kept here, and whether it holds now."),
+    "wallets": (YOURS, "Show what can sign here, and how --wallet names it."),
+    "backup": (YOURS, "Seal the whole home into one file."),
+    "restore": (YOURS, "Bring a home back from a backup."),
+    "recover": (YOURS, "Make a home again from its 24 words."),
+}
+
+
+class LazyGroup(Group):
+    """The group of all commands: it lists them from `COMMANDS`, and loads the one that is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            import_module(f"registry.cli.commands.{cmd_name.replace('-', '_')}")
+            self.commands = {**self.commands, **typer.main.get_group(app).commands}
+        return super().get_command(ctx, cmd_name)
+
+    def overview(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the names and summaries of all commands by panel."""
+        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
+        for name, (panel, summary) in COMMANDS.items():
+            panels[panel].append((name, summary))
+        return panels
+
+
 app = typer.Typer(
     name="consent",
-    cls=Group,
+    cls=LazyGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,110 +79,76 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_EVERYWHERE = "Everywhere"
 
-
-def _common(*names: str, **more: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=_EVERYWHERE, show_default=False, **more)
-
-
-_COMMON: dict[str, Any] = {
-    "home": Annotated[str | None, _common("--home", metavar="FOLDER", help="Yours alone (CONSENT_HOME).")],
-    "network": Annotated[
-        str | None, _common("--network", metavar="FOLDER", help="Shared by all parties here (CONSENT_NETWORK).")
-    ],
-    "rpc_url": Annotated[
-        str | None, _common("--rpc-url", metavar="URL", help="An Ethereum node, not the embedded chain.")
-    ],
-    "ipfs": Annotated[str | None, _common("--ipfs", metavar="ADDRESS", help="A Kubo node, not the embedded store.")],
-    "passphrase_fd": Annotated[
-        int | None, _common("--passphrase-fd", metavar="N", min=0, help="Read the passphrase from descriptor N.")
-    ],
-    "json": Annotated[bool, _common("--json", help="Print JSON lines.")],
-    "verbose": Annotated[int, _common("--verbose", "-v", count=True, help="Say more, on stderr.")],
-}
-_DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0}
-# Options of some commands that are settings too.
-_FLAGS = ("key", "wallets", "contract", "sender", "depth")
-STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
-
-Key = Annotated[
-    str | None, typer.Option("--key", metavar="ACCOUNT", help="Sign with this key file: its name or address.")
-]
-Sender = Annotated[
-    str | None,
-    typer.Option("--sender", metavar="ACCOUNT", help="Who pays, not the relay: self, or a wallet or key file."),
-]
-Depth = Annotated[
-    int | None,
-    typer.Option("--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."),
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing.")]
-
-
-def group(name: str, help: str, panel: str, example: str) -> typer.Typer:
-    """A command with commands of its own."""
-    child = typer.Typer(cls=Group, help=help, rich_markup_mode=None, epilog=example)
-    app.add_typer(child, name=name, rich_help_panel=panel, no_args_is_help=True)
+def group(name: str, example: str) -> typer.Typer:
+    """Register a command with commands of its own."""
+    child = typer.Typer(cls=Group, help=COMMANDS[name][1], rich_markup_mode=None, epilog=example)
+    app.add_typer(child, name=name, no_args_is_help=True)
     return child
 
 
 def command(
-    owner: typer.Typer, name: str, example: str, *, panel: str | None = None, without: Collection[str] = ()
+    owner: typer.Typer, name: str, example: str, *, options: Collection[str] = (), without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: its first parameter is the `Session`; the common options are added to the others."""
+    """Register a command. Its first parameter is the `Context`; common and shared options join its others.
+
+    ``options`` names members of `registry.cli.options.SHARED`; ``without`` names common options to leave out.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        taken = [n for n in _COMMON if n not in without]
-        owner.command(name, cls=Command, epilog=example, rich_help_panel=panel)(_with_common(function, taken))
+        owner.command(name, cls=Command, epilog=example)(_with_options(function, options, without))
         return function
 
     return register
 
 
 def open_group(
-    name: str, panel: str, example: str, *, without: Collection[str] = ()
+    name: str, example: str, *, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], typer.Typer]:
-    """As `group`, but it does something by itself: the function is called first, whichever command is named."""
+    """Register a group that also does something by itself: the function runs first, whichever command is named."""
 
     def register(function: Callable[..., None]) -> typer.Typer:
         child = typer.Typer(cls=Group, rich_markup_mode=None, epilog=example, subcommand_metavar="[COMMAND]")
-        taken = [n for n in _COMMON if n not in without]
-        child.callback(invoke_without_command=True)(_with_common(function, taken))
-        app.add_typer(child, name=name, rich_help_panel=panel)
+        child.callback(invoke_without_command=True)(_with_options(function, (), without))
+        app.add_typer(child, name=name)
         return child
 
     return register
 
 
-def _with_common(function: Callable[..., None], names: Sequence[str]) -> Callable[..., None]:
+def _with_options(function: Callable[..., None], options: Collection[str], without: Collection[str]) -> Any:
+    added = {name: SHARED[name] for name in options} | {n: kind for n, kind in COMMON.items() if n not in without}
     hints = get_type_hints(function, include_extras=True)
     own = list(inspect.signature(function).parameters.values())[1:]
 
     def run_command(**values: Any) -> None:
-        common = {name: values.pop(name) for name in names}
-        flags = common | {k: v for k, v in values.items() if k in _FLAGS}
-        session = Session(Output(common["json"], common["verbose"]), flags)
+        flags = {name: values[name] for name in added}
+        context = Context(Output(flags["json"], flags["verbose"]), flags)
         try:
-            with session.ending:
-                function(session, **{p.name: values[p.name] for p in own})
+            with context.closing:
+                function(context, **{p.name: values[p.name] for p in own})
         except BaseException as error:
-            # What else there is to know, as what was left behind: here, because typer keeps an interruption to itself.
+            # Print notes here, because typer keeps an interruption to itself.
             for note in getattr(error, "__notes__", ()):
-                session.out.note(note)
+                context.out.note(note)
             raise
-        # Here, where it can still be reported, and not when the interpreter ends.
+        # A full disk or closed pipe can still be reported here; when the interpreter ends it cannot.
         sys.stdout.flush()
 
-    parameters = [p.replace(annotation=hints[p.name], kind=p.KEYWORD_ONLY) for p in own]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=_COMMON[name])
-        for name in names
-    ]
-    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run_command.__annotations__ = {p.name: p.annotation for p in parameters}
+    run_command.__signature__ = inspect.Signature(_parameters(own, hints, added))  # type: ignore[attr-defined]
+    run_command.__annotations__ = {p.name: p.annotation for p in run_command.__signature__.parameters.values()}  # type: ignore[attr-defined]
     run_command.__doc__ = function.__doc__
     return run_command
+
+
+def _parameters(
+    own: Sequence[inspect.Parameter], hints: dict[str, Any], added: dict[str, Any]
+) -> list[inspect.Parameter]:
+    parameters = [p.replace(annotation=hints[p.name], kind=p.KEYWORD_ONLY) for p in own]
+    return parameters + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=kind)
+        for name, kind in added.items()
+    ]
 
 
 @app.callback(invoke_without_command=True)

@@ -1,14 +1,16 @@
-"""Run one command line: the one place where errors become words and exit codes."""
+"""Run one command line. Errors become words and exit codes here, and nowhere else."""
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,25 +21,31 @@ from registry.cli.ui.output import Output
 from registry.core.errors import ConsentError
 from registry.present.text import NO as RED
 
-# What a person who gave another path would not have met.
+# Errors that another path would not cause.
 _MISPLACED = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 _PATH_TROUBLE = frozenset((*_MISPLACED, errno.EACCES, errno.EPERM, errno.EROFS))
 
 
+def main() -> None:
+    """Run the command line of this process; the entry point of ``consent``."""
+    sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
+    sys.exit(_flushed(run_process(sys.argv[1:])))
+
+
 def run_process(arguments: Sequence[str]) -> int:
-    """`run`, where SIGTERM interrupts as Ctrl-C does: killed at once, it would leave what it has half opened."""
-    told = False
+    """Do as `run` does, with SIGTERM as an interruption: killed at once, it would leave half-opened data."""
+    interrupted = False
 
     def end(*_: object) -> None:
-        nonlocal told
-        told = True
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
-    # Who has it ignored goes on doing so.
+    # If the parent ignores SIGTERM, leave it ignored.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, end)
     code = run(arguments)
-    return TERMINATED if told and code == INTERRUPTED else code
+    return TERMINATED if interrupted and code == INTERRUPTED else code
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.exceptions.Abort):
         code = INTERRUPTED
     except SystemExit:
-        # typer ends so where whoever read our output has left, with the code that means "no" here.
+        # typer exits so when the reader of our output has gone, with the code that means "no" here.
         return UNKNOWN
     except Exception as error:
         return _explained(out, error, arguments)
@@ -89,7 +97,7 @@ def _say(out: Output, name: str, message: str, advice: str, code: int) -> int:
 
 
 def _unexpected(out: Output, error: Exception, arguments: Sequence[str]) -> int:
-    # Its text may quote anything, so it is shown only to who asks for it.
+    # The message may quote anything, so show it only with -v.
     advice = "Run it again with -v, and report what it shows."
     code = _say(out, type(error).__name__, "unexpected: neither yes nor no", advice, UNKNOWN)
     if any(re.fullmatch(r"--verbose|-v+", argument) for argument in arguments):
@@ -99,21 +107,25 @@ def _unexpected(out: Output, error: Exception, arguments: Sequence[str]) -> int:
 
 @cache
 def program() -> Callable[..., Any]:
-    """The whole command line, built once."""
-    from registry.cli import (  # noqa: F401
-        answers,
-        available,
-        demo,
-        deploying,
-        devnet,
-        doctor,
-        endings,
-        homes,
-        judging,
-        keys,
-        notices,
-        signing,
-        vaults,
-    )
-
+    """Return the whole command line, built once; a command's module loads when it is run."""
     return typer.main.get_command(app)
+
+
+def _usable(stream: Any) -> Any:
+    """Return a stream that takes any text: a closed one discards it, a narrow encoding escapes it."""
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _flushed(code: int) -> int:
+    """Return the exit code, or 3 where the output did not get through: an unread answer is not an answer."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Otherwise the interpreter tries again at its end, and exits with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return UNKNOWN
+    return code

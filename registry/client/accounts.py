@@ -1,18 +1,17 @@
-"""Which account of the seed signs: one for each controller, so that two of them cannot compare addresses."""
+"""The accounts of a seed: one for each controller, so that two controllers cannot compare addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
-from registry.core.crypto.revocation import lock_of, revocation_secret
+from registry.core.crypto.revocation import lock_of
 from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.facts import ZERO, FactQuery
-from registry.core.scalars import MAX_SAFE_INTEGER, unhex
+from registry.core.scalars import unhex
 from registry.core.statements.messages import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
@@ -20,7 +19,7 @@ from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
 
 
-class Known(NamedTuple):
+class SeedAccount(NamedTuple):
     """An account that was given to a controller: its number, its address, that controller's address."""
 
     number: int
@@ -28,11 +27,11 @@ class Known(NamedTuple):
     controller: str
 
 
-class _ForOne:
-    """An account for one controller: it signs nothing that names another, and is noted before its first use.
+class _BrandAccount:
+    """An account for one controller. It refuses a statement that names another controller.
 
-    So a person who says no uses up no number, and of two processes that took the same one for different
-    controllers, one signs and the other is told.
+    The vault notes the account just before its first signature. So a person who says no uses up no number, and if
+    two processes choose the same number for different controllers, only one of them signs.
     """
 
     def __init__(self, wallet: KeyWallet, vault: Vault, number: int, controller: str) -> None:
@@ -55,32 +54,31 @@ class _ForOne:
 
 
 def account_for(network: Network, seed: bytes, vault: Vault, controller: str) -> Wallet:
-    """The account that signs towards this controller: the one that it knows, or a new one; new too where that
-    one was retired."""
+    """Return the account that this controller knows, or a new one if there is none or it was retired."""
     number = vault.number_for(controller)
     wallet = derived.account(seed, number)
-    if number != vault.next_number() and _is_retired(network, wallet.address):
+    if number != vault.next_number() and network.is_retired(wallet.address):
         number = vault.next_number()
         wallet = derived.account(seed, number)
-    return _ForOne(wallet, vault, number, controller)
+    return _BrandAccount(wallet, vault, number, controller)
 
 
-def known_accounts(seed: bytes, vault: Vault) -> list[Known]:
-    """All accounts that controllers know, in the order of their numbers."""
+def known_accounts(seed: bytes, vault: Vault) -> list[SeedAccount]:
+    """Return all accounts that controllers know, in the order of their numbers."""
     places = [(account.number, account.controller) for account in vault.index().accounts]
-    return [Known(number, derived.account(seed, number).address, controller) for number, controller in places]
+    return [SeedAccount(number, derived.account(seed, number).address, controller) for number, controller in places]
 
 
 def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) -> KeyWallet | None:
-    """The account of the seed that signed this grant or refusal, if one did; ``now`` in unix seconds.
+    """Return the account of the seed that signed this grant or refusal, or None.
 
-    Where the map does not have it, as after a recovery from words alone, the likely numbers are tried and what is
-    found is noted: the statement's signature proves which controller knows it. None for ``now`` tries none.
+    After a recovery from words alone the vault's map is empty. Then the likely numbers until ``now`` (unix seconds)
+    are tried, and a hit is noted: the signature proves which controller knows the account. None tries no number.
     """
     number = number_of(seed, vault, evidence.author, now)
     if number is None:
         return None
-    # A file that nobody signed notes nothing: with it one brand could get the account of another.
+    # Note nothing for an unsigned file: a brand could obtain another brand's account with it.
     if recover_address(evidence.digest, evidence.signature_bytes) == unhex(evidence.author):
         with suppress(StorageUnavailable):
             vault.claim(number, evidence.statement.message.controller)
@@ -88,9 +86,9 @@ def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) ->
 
 
 def number_of(seed: bytes, vault: Vault, address: str, now: int | None) -> int | None:
-    """The number of the account with this address: by the map, else by trying the likely ones until ``now``.
+    """Return the number of the account with this address: from the map, or by trying likely ones until ``now``.
 
-    It needs no store: whoever wants to end something must not wait for one.
+    It works without a store, because an ending must not wait for one.
     """
     with suppress(StorageUnavailable):
         for known in known_accounts(seed, vault):
@@ -99,8 +97,8 @@ def number_of(seed: bytes, vault: Vault, address: str, now: int | None) -> int |
     return None if now is None else derived.find(seed, address, derived.likely_numbers(now))
 
 
-def chosen_accounts(accounts: list[Known], named: str | None) -> list[Known]:
-    """Those that are named by their own address or by that of their controller; all of them where none is named."""
+def chosen_accounts(accounts: list[SeedAccount], named: str | None) -> list[SeedAccount]:
+    """Return the accounts with this address, their own or their controller's; all of them for None."""
     if named is None:
         return accounts
     found = [known for known in accounts if named.lower() in (known.address.lower(), known.controller.lower())]
@@ -110,12 +108,18 @@ def chosen_accounts(accounts: list[Known], named: str | None) -> list[Known]:
     return found
 
 
-def granting_accounts(seed: bytes, kept: Iterable[Evidence]) -> set[str]:
-    """Who signed those of these grants that this seed can end: its own accounts, and the person's other wallets."""
-    grants = [e.statement.message for e in kept if isinstance(e.statement.message, Grant)]
-    return {grant.subject for grant in grants if lock_of(revocation_secret(seed, grant.salt)) == grant.revocation}
+def granting_accounts(vault: Vault, kept: EvidenceStore) -> set[str]:
+    """Return the accounts, of the seed or of other wallets, that signed kept grants which this vault can end."""
+    grants = [e.statement.message for e in kept.all() if isinstance(e.statement.message, Grant)]
+    return {g.subject for g in grants if lock_of(vault.revocation_secret(g.salt)) == g.revocation}
 
 
-def _is_retired(network: Network, address: str) -> bool:
-    question = FactQuery(ZERO, address)
-    return network.ledger.facts([question]).anchors[question].cutoff > MAX_SAFE_INTEGER
+def brand_names(kept: EvidenceStore) -> dict[str, str]:
+    """Return the names that brands give themselves in kept notices, by their accounts."""
+    return {entry.controller: entry.brand for entry in kept.entries().values() if entry.brand}
+
+
+def brands_that_know(kept: EvidenceStore, account: str, besides: str) -> list[str]:
+    """Return the names of the other brands that have a statement signed by this account."""
+    entries = [entry for entry in kept.entries().values() if entry.author == account]
+    return sorted({entry.brand or entry.controller for entry in entries if entry.controller != besides})

@@ -1,6 +1,6 @@
-"""One sealed file of a whole home: keys, seed, evidence, and every block of its vault.
+"""Back up a whole home into one sealed file: keys, seed, evidence, and every block of its vault.
 
-A tar archive inside an age file with a passphrase, so that a person can always leave:
+The file is a tar archive inside an age file with a passphrase, so that a person can always leave:
 ``age -d FILE | tar -x`` needs none of our software.
 """
 
@@ -40,7 +40,7 @@ _BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")
 
 
 class Saved(NamedTuple):
-    """What a backup holds: home files, vault blocks, and its own size in bytes."""
+    """How much a backup holds: home files, vault blocks, and its own size in bytes."""
 
     files: int
     blocks: int
@@ -63,7 +63,7 @@ def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase:
 
 
 def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved:
-    """Restore a backup into a home that does not exist yet, and its blocks into the store; all of it or nothing."""
+    """Restore a backup: its files into a new home, its blocks into the store, all of it or nothing."""
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
     try:
@@ -73,12 +73,12 @@ def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved
     with source, making_folder(home.path) as made:
         with tempfile.TemporaryFile(dir=home.path.parent) as plain:
             open_sealed(source, plain, [Passphrase(passphrase)])
-            # Twice through it: what is no backup leaves nothing behind, not even a block.
+            # Check every member before storing any block, so that a damaged backup leaves nothing behind.
             files, blocks = _read_files(plain, made)
             if not Home(made).exists:
                 raise DamagedSeal("the backup holds no home (seed.json is missing)")
             store.put(_read_blocks(plain))
-        # What was given to brands since the backup is not known here, and must not be given again.
+        # The backup does not know which accounts were used since, so none of these numbers may be used again.
         set_floor(Home(made).vault, first_number(system_clock()))
     return Saved(files, blocks, file.stat().st_size)
 
@@ -102,7 +102,7 @@ def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore
 
 
 def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Block]]:
-    """The index with its own name and its own blocks, which the next change of the vault erases."""
+    """Read the index, its CID and its blocks at one instant: the next change of the vault erases those blocks."""
     for _ in range(MAX_READS):
         roots, index = vault.roots(), vault.index()
         try:
@@ -113,7 +113,7 @@ def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Bl
         else:
             if vault.roots() == roots:
                 return roots, index, blocks
-    raise StorageUnavailable("the vault changes all the time", "Try again once nothing else changes it.")
+    raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
 
 def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
@@ -121,14 +121,14 @@ def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
         yield Block(stream.head, store.get(stream.head))
         for record in stream.records:
             yield from blocks_of(record.cid, store.get)
-    for _, evidence in home.kept():
+    for evidence in home.evidence.all():
         message = evidence.statement.message
         if isinstance(message, Grant) and message.content != ZERO_WORD:
             yield from _capsule(cid_from_digest(unhex(message.content)), store)
 
 
 def _capsule(cid: str, store: BlockStore) -> Iterator[Block]:
-    # A brand's home keeps evidence of capsules that the person may have erased since: those are gone, rightly.
+    # The person may have erased a capsule since; then the backup rightly lacks it.
     if store.has(cid):
         yield Block(cid, store.get(cid))
 
@@ -140,7 +140,7 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _read_files(plain: IO[bytes], home: Path) -> tuple[int, int]:
-    """Check every member and write those of the home; how many files and blocks there are."""
+    """Check every member and write the home's files; return how many files and blocks there are."""
     files = blocks = 0
     for name, data in _members(plain):
         if found := _BLOCK.fullmatch(name):
@@ -172,14 +172,14 @@ def _check_block(cid: str, data: bytes) -> None:
     try:
         check_block(cid, data)
     except (BlockMismatch, InvalidInput) as error:
-        raise DamagedSeal(f"a block in the backup is not what it is named: {error}") from None
+        raise DamagedSeal(f"a block in the backup does not match its name: {error}") from None
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    # Only names that a backup writes: nothing lands outside the home, no link is followed.
+    # Accept only the names that `back_up` writes, so that nothing lands outside the home and no link is followed.
     is_block = _BLOCK.fullmatch(member.name) is not None
     if not member.isfile() or not (is_block or _FILES.fullmatch(member.name)):
-        raise DamagedSeal(f"the backup holds {member.name[:80]!r}, which no backup holds")
+        raise DamagedSeal(f"the backup holds {member.name[:80]!r}, which does not belong in one")
     if member.size > (MAX_BLOCK_BYTES if is_block else MAX_HOME_FILE):
         raise DamagedSeal(f"{member.name[:80]!r} in the backup is too large")
     file = archive.extractfile(member)

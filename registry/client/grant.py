@@ -1,4 +1,4 @@
-"""The person's side of the beginning: read a request, decide, sign, anchor."""
+"""The person's answer to a request: read it, decide, sign, anchor."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import msgspec
 
-from registry.client.network import Party
-from registry.client.revoke import opening_of
-from registry.client.sign import Anchored, anchor, fresh_salt, sign
-from registry.client.verify import verify
+from registry.client.party import Party, Person
+from registry.client.revoke import Ending, end_in_private, opening_of
+from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign
+from registry.client.verify import read, verify
 from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
-from registry.core.crypto.revocation import lock_of, revocation_secret
+from registry.core.crypto.revocation import lock_of
 from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
-from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.notices.document import Notice
 from registry.core.notices.rendering import DAY, fits, render
@@ -28,7 +28,7 @@ from registry.present.vocabulary import check_known
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is about to be signed, checked and in words, with what will be handed over."""
+    """A checked answer that is about to be signed, in words, with the sealed capsule that it hands over."""
 
     request: Evidence
     notice: Notice
@@ -42,7 +42,7 @@ class Proposal:
         return str(self.request.notice).encode()
 
     def summary(self, payer: str = "") -> SigningSummary:
-        """What a wallet's page shows; ``payer`` is the address that pays, empty for the network's relay."""
+        """Return what a wallet's page shows; ``payer`` is the paying address, empty for the network's relay."""
         return summary_of_answer(self.message, self.notice, self.language, self.capsule, payer)
 
 
@@ -51,8 +51,8 @@ _Answer = TypeVar("_Answer", Grant, Refusal)
 
 
 def grant(
-    party: Party,
-    request: bytes,
+    person: Person,
+    request: Evidence | bytes,
     *,
     purposes: Collection[str] | None = None,
     data: Collection[str] | None = None,
@@ -61,19 +61,22 @@ def grant(
     supersedes: Evidence | None = None,
     confirm: Confirm | None = None,
 ) -> Anchored:
-    """Answer a request with yes: all that it asks, or less. ``confirm`` sees the proposal before the wallet does.
+    """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
-    The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The grant
-    that this one ``supersedes`` is ended by the caller, in the same step (`registry.client.revoke.revoke`).
+    The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The evidence is
+    kept, and then the grant that this one ``supersedes`` is ended.
     """
     proposal = propose(
-        party, request, purposes=purposes, data=data, days=days, language=language, supersedes=supersedes
+        person, request, purposes=purposes, data=data, days=days, language=language, supersedes=supersedes
     )
-    return sign_and_anchor(party, proposal, confirm)
+    done = sign_and_anchor(person, proposal, confirm)
+    return done if supersedes is None else done._replace(superseded=_end_superseded(person, supersedes, done.kept))
 
 
-def refuse(party: Party, request: bytes, *, language: str | None = None, confirm: Confirm | None = None) -> Anchored:
-    """Answer a request with no, provably."""
+def refuse(
+    party: Party, request: Evidence | bytes, *, language: str | None = None, confirm: Confirm | None = None
+) -> Anchored:
+    """Answer a request with no, provably, and keep the evidence."""
     asked, message, notice, language = _read(party, request, language)
     refusal = Refusal(
         statement="",
@@ -89,8 +92,8 @@ def refuse(party: Party, request: bytes, *, language: str | None = None, confirm
 
 
 def propose(
-    party: Party,
-    request: bytes,
+    person: Person,
+    request: Evidence | bytes,
     *,
     purposes: Collection[str] | None = None,
     data: Collection[str] | None = None,
@@ -98,12 +101,12 @@ def propose(
     language: str | None = None,
     supersedes: Evidence | None = None,
 ) -> Proposal:
-    """Check the request and the choice, and put the grant into words; nothing is signed or stored."""
-    asked, message, notice, language = _read(party, request, language)
-    issued_at, salt = party.network.date_for(party.address), fresh_salt()
+    """Check the request and the choice, and put the grant into words. Nothing is signed or stored."""
+    asked, message, notice, language = _read(person, request, language)
+    issued_at, salt = person.network.date_for(person.address), fresh_salt()
     draft = Grant(
         statement="",
-        subject=party.address,
+        subject=person.address,
         controller=message.controller,
         request=to_hex(asked.digest),
         purposes=_chosen("purpose", purposes, message.purposes),
@@ -111,44 +114,51 @@ def propose(
         terms=message.terms,
         notice=message.notice,
         content=ZERO_WORD,
-        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, party, message.controller),
+        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, person, message.controller),
         issued_at=issued_at,
         not_before=issued_at,
         expires_at=issued_at + _duration(notice, days),
-        revocation=lock_of(revocation_secret(party.seed, salt)),
+        revocation=lock_of(person.vault.revocation_secret(salt)),
         salt=salt,
     )
-    capsule = _capsule(party, notice, draft)
+    capsule = _capsule(person, notice, draft)
     if capsule is not None:
         draft = msgspec.structs.replace(draft, content=to_hex(sha256(capsule).digest()))
     return Proposal(asked, notice, language, _worded(notice, language, draft), capsule)
 
 
 def sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None = None) -> Anchored:
-    """Sign what was proposed, store its capsule, anchor it."""
+    """Sign a proposal, store its capsule, anchor it, and keep its evidence."""
     if confirm is not None and not confirm(proposal):
         raise Rejected("you said no")
     signature = sign(party, proposal.message)
     blocks = _blocks(proposal)
     party.network.store.put(blocks)
     try:
-        return anchor(party, proposal.message, signature, proposal.notice_bytes)
+        done = anchor(party, proposal.message, signature, proposal.notice_bytes)
     except BaseException as error:
-        _take_back(party, blocks, error)
+        _rollback(party, blocks, error)
         raise
+    return keep(party, done)
 
 
-def _take_back(party: Party, blocks: list[Block], error: BaseException) -> None:
-    """Also where the grant may be anchored by now: without its evidence nobody can show it, and nothing is released."""
+def _rollback(party: Party, blocks: list[Block], error: BaseException) -> None:
+    """Delete the capsule, even where the grant may be anchored: without its evidence, nobody can show that grant."""
     try:
         party.network.store.delete([block.cid for block in blocks])
     except CouldNotCheck as left:
-        # The person has to see why nothing was granted, not what was left over from it.
-        error.add_note(f"Its capsule is stored still, sealed to the brand alone: {left}")
+        # The person needs the reason why nothing was granted, more than the news of a leftover.
+        error.add_note(f"Its capsule is still stored, sealed to the brand alone: {left}")
 
 
-def _read(party: Party, raw: bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:
-    asked = parse_evidence(raw)
+def _end_superseded(person: Person, old: Evidence, kept: str) -> Ending:
+    digest = to_hex(old.digest)
+    with noting(f"The new grant stands ({kept}), but the one before it may stand too: `consent revoke {digest}`."):
+        return Ending(end_in_private(person, old))
+
+
+def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:
+    asked = read(file)
     message = asked.statement.message
     if not isinstance(message, Request):
         raise InvalidInput(f"this is a {asked.kind}, not a Request", "Give the file that the brand sent you.")
@@ -173,7 +183,7 @@ def _chosen(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -
     if chosen is None:
         return asked
     if not chosen:
-        raise InvalidInput(f"no {what} is chosen", "Choose one at least, or refuse the request.")
+        raise InvalidInput(f"no {what} is chosen", "Choose at least one, or refuse the request.")
     foreign = sorted(set(chosen).difference(asked))
     if foreign:
         raise InvalidInput(f"the {what} {foreign[0]} was not asked for", f"Choose among {', '.join(asked)}.")
@@ -186,22 +196,22 @@ def _duration(notice: Notice, days: int | None) -> int:
     return (notice.max_days if days is None else days) * DAY
 
 
-def _superseded(old: Evidence, party: Party, controller: str) -> str:
+def _superseded(old: Evidence, person: Person, controller: str) -> str:
     message = old.statement.message
-    if not isinstance(message, Grant) or (message.subject, message.controller) != (party.address, controller):
+    if not isinstance(message, Grant) or (message.subject, message.controller) != (person.address, controller):
         raise InvalidInput(
             "only an earlier grant of yours to the same controller can be superseded",
             "Revoke the other one with `consent revoke`.",
         )
-    opening_of(party, old)  # what could not be ended afterwards is refused before anything is signed
+    opening_of(person, old)  # refuse before signing a grant whose predecessor could not be ended
     return to_hex(old.digest)
 
 
-def _capsule(party: Party, notice: Notice, draft: Grant) -> bytes | None:
-    streams = party.vault.keys_for(draft.data)
+def _capsule(person: Person, notice: Notice, draft: Grant) -> bytes | None:
+    streams = person.vault.keys_for(draft.data)
     if not streams:
         return None
-    key = party.vault.key
+    key = person.vault.key
     capsule = Capsule(draft.subject, draft.controller, draft.revocation, public_key_of(key), streams)
     return seal_capsule(signed(capsule, key), notice.controller.recipient)
 

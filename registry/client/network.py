@@ -1,11 +1,11 @@
-"""Who acts, and where: a party with its wallet and vault, on a network of a ledger and a content store."""
+"""A network: the ledger and the content store that parties share."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
@@ -14,26 +14,28 @@ from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER
 from registry.core.statements.messages import Domain, domain_of
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
-from registry.ledger.base import Ledger, Payer
+from registry.ledger.base import Ledger
 from registry.storage.base import BlockStore
-from registry.wallets.base import Wallet
-
-if TYPE_CHECKING:
-    from registry.vault.vault import Vault
 
 
 def system_clock() -> int:
-    """Unix seconds."""
+    """Return the machine's time in unix seconds."""
     return int(time.time())
 
 
 @dataclass(frozen=True)
 class Network:
-    """What parties share: a ledger and a content store. ``clock`` gives unix seconds."""
+    """A ledger and a content store. ``clock`` gives unix seconds.
+
+    The last three members bound every policy of this network: blocks above an anchor, and seconds (`Policy`).
+    """
 
     ledger: Ledger
     store: BlockStore
     clock: Callable[[], int] = system_clock
+    confirmations: int = 0
+    max_backdate: int | None = None
+    max_facts_age: int | None = None
 
     @property
     def domain(self) -> Domain:
@@ -41,48 +43,39 @@ class Network:
         return domain_of(self.ledger.deployment.chain_id, self.ledger.deployment.registry)
 
     def policy(self, **asked: Any) -> Policy:
-        """A `Policy` for this network's chain and registry; ``controllers`` must be stated, None for "not asked"."""
-        return Policy(chain_id=self.domain.chain_id, registry=self.domain.verifying_contract, **asked)
+        """Return a `Policy` for this chain and registry, with the network's bounds where ``asked`` names none.
+
+        ``controllers`` must be stated; None stands for "not asked".
+        """
+        bounds = {name: getattr(self, name) for name in ("confirmations", "max_backdate", "max_facts_age")}
+        given = {name: value for name, value in asked.items() if name not in bounds or value is not None}
+        domain = self.domain
+        return Policy(chain_id=domain.chain_id, registry=domain.verifying_contract, **bounds | given)
 
     def read(self, evidence: Evidence, *, depth: int = 0, at: int | None = None) -> Facts:
-        """The facts that decide this evidence, for the present or for a time ``at`` in the past."""
+        """Read the facts that decide this evidence, for the present or for a time ``at`` (unix seconds)."""
         anchors, signatures = fact_queries(evidence)
         return self.ledger.facts(anchors, signatures, depth=depth, as_of=at)
 
-    def date_for(self, author: str) -> int:
-        """When a statement of this author says it was issued: max(own clock, head's time, cutoff + 1).
+    def is_retired(self, account: str) -> bool:
+        """Tell whether this account was retired for ever."""
+        return self._cutoff(account)[1] > MAX_SAFE_INTEGER
 
-        ``InvalidInput`` for a retired address; ``LedgerUnavailable`` where that would lie over 15 minutes ahead.
+    def date_for(self, author: str) -> int:
+        """Return the date of a new statement by this author: max(own clock, head's time, cutoff + 1).
+
+        ``InvalidInput`` for a retired address; ``LedgerUnavailable`` if that date is over 15 minutes ahead.
         """
-        question = FactQuery(ZERO, author)
-        facts = self.ledger.facts([question])
-        cutoff = facts.anchors[question].cutoff
+        facts, cutoff = self._cutoff(author)
         if cutoff > MAX_SAFE_INTEGER:
-            raise InvalidInput(
-                f"{author} was retired for ever", "Use another account; this one is never believed again."
-            )
+            advice = "Use another account: no statement of this one will ever be believed."
+            raise InvalidInput(f"{author} was retired for ever", advice)
         date = max(facts.present, cutoff + 1)
         if date > self.clock() + CLOCK_SKEW:
             raise LedgerUnavailable("the chain's clock runs more than 15 minutes ahead of this machine's")
         return date
 
-
-@dataclass(frozen=True)
-class Party:
-    """One person or brand. ``sender`` pays for transactions; None is the network's own relay."""
-
-    network: Network
-    wallet: Wallet
-    vault: Vault
-    seed: bytes = field(repr=False)
-    sender: Payer | None = None
-
-    @property
-    def address(self) -> str:
-        """The account that signs, checksummed."""
-        return self.wallet.address
-
-    @property
-    def pays_itself(self) -> bool:
-        """Does the account that signs pay too, and so need no signature beside its transaction?"""
-        return self.sender is not None and self.sender.address == self.address
+    def _cutoff(self, account: str) -> tuple[Facts, int]:
+        query = FactQuery(ZERO, account)
+        facts = self.ledger.facts([query])
+        return facts, facts.anchors[query].cutoff

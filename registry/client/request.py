@@ -1,23 +1,45 @@
-"""The brand's side of the beginning: publish a notice, ask for consent."""
+"""How a brand begins: write a notice, publish it, ask for consent."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from typing import Any
 
-from registry.client.network import Network, Party
+from registry.client.network import Network
+from registry.client.party import Party
 from registry.client.sign import fresh_salt, sign_evidence
+from registry.core import codec
 from registry.core.age.recipients import parse_recipient
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_of_block
-from registry.core.notices.document import Notice, notice_digest, parse_notice
+from registry.core.notices.document import MAX_NOTICE, Notice, notice_digest, parse_notice
 from registry.core.notices.rendering import DAY, fits
 from registry.core.statements.messages import Request
 from registry.present.vocabulary import check_known
 
+MAX_DAYS = 3650
+
+
+def parse_draft(raw: bytes) -> dict[str, Any]:
+    """Return a draft notice from JSON in any layout; ``Malformed`` where it is not one object."""
+    document = json.loads(codec.canonical(raw, MAX_NOTICE))
+    if not isinstance(document, dict) or not isinstance(document.get("controller", {}), dict):
+        raise Malformed("the draft is not a notice", "A notice is a JSON object; see docs/formats.md.")
+    return document
+
+
+def fill_notice(draft: dict[str, Any], account: str, recipient: str) -> bytes:
+    """Return the canonical notice of a draft with the brand's account and recipient; see `check_notice` for errors."""
+    controller = draft.get("controller", {}) | {"account": account, "recipient": recipient}
+    raw = codec.dump(draft | {"controller": controller})
+    check_notice(raw)
+    return raw
+
 
 def check_notice(raw: bytes) -> Notice:
-    """The notice, if a brand can work with it: well formed, known terms, a recipient that can be sealed to."""
+    """Return the notice if wallets accept it: well formed, known terms, a recipient that can be sealed to."""
     notice = parse_notice(raw)
     for scope in notice.scopes:
         check_known(scope.purposes, "purpose")
@@ -28,7 +50,7 @@ def check_notice(raw: bytes) -> Notice:
 
 
 def publish_notice(network: Network, raw: bytes) -> str:
-    """Store a checked notice; its CID. Notices are public."""
+    """Check a notice, store it, and return its CID. Notices are public."""
     check_notice(raw)
     cid = cid_of_block(raw)
     network.store.put([Block(cid, raw)])
@@ -43,12 +65,12 @@ def request(
     data: Collection[str] | None = None,
     days: int = 30,
 ) -> Evidence:
-    """A signed Request for all of the notice's first scope, or for what is named; it can be answered for ``days``."""
+    """Sign and keep a Request for the notice's first scope, or for the named part of it, open for ``days``."""
     parsed = check_notice(notice)
     if parsed.controller.account != party.address:
         raise InvalidInput("the notice names another account as controller", "Sign with the account in the notice.")
-    if not 1 <= days <= 3650:
-        raise InvalidInput(f"a request cannot stay open for {days} days", "Choose 1 to 3650 days.")
+    if not 1 <= days <= MAX_DAYS:
+        raise InvalidInput(f"a request cannot stay open for {days} days", f"Choose 1 to {MAX_DAYS} days.")
     issued_at = party.network.date_for(party.address)
     message = Request(
         controller=party.address,
@@ -61,12 +83,14 @@ def request(
         salt=fresh_salt(),
     )
     fits(parsed, message.notice, message)
-    return sign_evidence(party, message, notice)
+    evidence = sign_evidence(party, message, notice)
+    party.evidence.keep(evidence)
+    return evidence
 
 
 def _asked(named: Collection[str] | None, every: tuple[str, ...]) -> tuple[str, ...]:
     if named is None:
         return every
     if not named:
-        raise InvalidInput("a request for nothing makes no sense", "Name a purpose and a datum at least, or neither.")
+        raise InvalidInput("the request asks for nothing", "Name at least one purpose and one datum, or neither.")
     return tuple(sorted(set(named)))

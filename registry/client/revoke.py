@@ -1,18 +1,19 @@
-"""How a person ends what they allowed: in private, openly, all at once, or an address for ever.
+"""How a person ends consent: one grant in private or openly, everything at once, or an address for ever.
 
-Nobody can stop any of them, and none needs a brand's or a notary's help. The private way shows nobody anything;
-the others show the address, and whoever calls them says so first.
+Nobody can stop any of these, and none needs the help of a brand or a notary. The private way shows no address. The
+others show it on chain, and the caller tells the person so first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import NamedTuple
 
-from registry.client.network import Network, Party
-from registry.client.sign import is_signed_by, sign
-from registry.core.crypto.revocation import handle_for, lock_of, revocation_secret, salt_hash, tag_of
-from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.client.party import Party, Person
+from registry.client.sign import is_signed_by, noting, sign
+from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
+from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.facts import ZERO, FactQuery
 from registry.core.scalars import CLOCK_SKEW, to_hex
@@ -20,48 +21,123 @@ from registry.core.statements.messages import Grant, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
 
-def revoke(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> Receipt:
-    """End one grant in private, by revealing its secret; the network's relay sends it, and learns nothing.
+class Ending(NamedTuple):
+    """An ending on chain: its receipt, and the vault's categories that got new stream keys.
 
-    Here and below ``kept`` are the digests under which the person keeps what they signed (`check_subject`).
+    ``not_renewed`` is the error that kept the vault from renewing keys: the consent has ended all the same.
     """
-    return _ended(party, evidence, _transact(party, "revoke", *opening_of(party, evidence, kept)))
+
+    receipt: Receipt
+    renewed: tuple[str, ...] = ()
+    not_renewed: ConsentError | None = None
 
 
-def opening_of(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> tuple[str, str]:
-    """What `revoke` reveals: the secret and the tag; ``InvalidInput`` where it would not end this grant."""
+class Endings(NamedTuple):
+    """What became of `revoke_all_of`: who ended with which receipt, who failed and why, and the renewed categories."""
+
+    ended: list[tuple[Person, Receipt]]
+    failed: list[tuple[Person, ConsentError]]
+    renewed: tuple[str, ...] = ()
+    not_renewed: ConsentError | None = None
+
+
+def revoke(person: Person, evidence: Evidence) -> Ending:
+    """End one grant in private, by revealing its secret, and renew the stream keys that it handed out.
+
+    The network's relay sends the secret and learns nothing from it.
+    """
+    return _renewed(person, end_in_private(person, evidence), _data(evidence))
+
+
+def end_in_private(person: Person, evidence: Evidence) -> Receipt:
+    """Do as `revoke` does, but leave the stream keys as they are: another grant to the same brand uses them."""
+    return _ended(person, evidence, _transact(person, "revoke", *opening_of(person, evidence)))
+
+
+def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
+    """Return the secret and the tag that `revoke` reveals; ``InvalidInput`` where they would not end this grant."""
     grant = _grant(evidence)
-    secret = revocation_secret(party.seed, grant.salt)
+    secret = person.vault.revocation_secret(grant.salt)
     if lock_of(secret) != grant.revocation:
         raise InvalidInput(
             "this vault's seed did not make the lock of that grant",
             "If the grant names your address, end it openly: `consent revoke --open`.",
         )
-    check_subject(party, evidence, kept)
+    check_subject(person, evidence)
     return to_hex(secret), tag_of(grant.subject, grant.salt)
 
 
-def revoke_openly(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> Receipt:
-    """End one grant with the subject's own key, whoever made its lock. The address is seen."""
-    check_subject(party, evidence, kept)
+def revoke_openly(person: Person, evidence: Evidence) -> Ending:
+    """End one grant with the subject's own key, whoever made its lock. The chain shows the address."""
+    check_subject(person, evidence)
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
+    if person.pays_itself:
+        receipt = _transact(person, "revokeOpenly", *lock)
+    else:
+        message = Revoke(person.address, handle_for(grant.subject, grant.revocation, grant.salt))
+        receipt = _transact(person, "revokeOpenlyFor", person.address, *lock, to_hex(sign(person, message)))
+    return _renewed(person, _ended(person, evidence, receipt), _data(evidence))
+
+
+def revoke_all(party: Party) -> Ending:
+    """Use the kill-switch: end everything that this address issued until now. The chain shows the address."""
+    return _renewed(party, _revoke_all(party), None)
+
+
+def revoke_all_of(
+    people: Sequence[Person], working: Callable[[Person], AbstractContextManager[None]] = lambda _: nullcontext()
+) -> Endings:
+    """Use the kill-switch for several accounts of one person; one that fails does not stop the others.
+
+    ``working`` surrounds the work for each account. An interruption tells which accounts have ended by then.
+    """
+    endings = Endings([], [])
+    for person in people:
+        try:
+            with working(person):
+                endings.ended.append((person, _revoke_all(person)))
+        except ConsentError as error:
+            endings.failed.append((person, error))
+        except BaseException as error:
+            for done, _ in endings.ended:
+                error.add_note(f"All revoked: {done.address}")
+            error.add_note(f"Not known to have ended: {person.address}. Run it again for this account and the rest.")
+            raise
+    if not endings.ended:
+        return endings
+    last = _renewed(*endings.ended[0], None)
+    return endings._replace(renewed=last.renewed, not_renewed=last.not_renewed)
+
+
+def retire(party: Party) -> Ending:
+    """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
     if party.pays_itself:
-        return _ended(party, evidence, _transact(party, "revokeOpenly", *lock))
-    signature = sign(party, Revoke(party.address, handle_for(grant.subject, grant.revocation, grant.salt)))
-    return _ended(party, evidence, _transact(party, "revokeOpenlyFor", party.address, *lock, to_hex(signature)))
+        receipt = _transact(party, "retire")
+    else:
+        receipt = _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
+    return _renewed(party, receipt, None)
 
 
-def revoke_all(party: Party) -> Receipt:
-    """The kill-switch: end everything this address issued until now. The address is seen."""
+def renew_streams(person: Person, categories: Collection[str] | None = None) -> list[str]:
+    """Renew the stream keys of these categories (None for all), so that old keys open nothing that is written later.
+
+    Return the categories that held records, and so have new keys.
+    """
+    if categories is None:
+        categories = {stream.category for stream in person.vault.index().streams}
+    return person.vault.renew(categories)
+
+
+def _revoke_all(party: Party) -> Receipt:
     if party.pays_itself:
         return _transact(party, "revokeAll")
     head = party.network.ledger.head().time
-    # No later than now: until then anybody could send it again, and end what was granted since.
+    # Sign for no later than now: until then anybody could send it again, and end what was granted since.
     until = max(party.network.clock(), head)
     if until > head + CLOCK_SKEW:
-        # Right where the chain has long made no block. Where the clock is wrong the contract refuses, and the
-        # latest that it takes must do: a wrong clock stops nobody.
+        # The chain may have made no block for long, or this machine's clock may be wrong. In the second case the
+        # contract refuses, and the latest time that it takes must do: a wrong clock stops nobody.
         signed = _signed_until(party, until)
         with suppress(InvalidInput):
             return _transact(party, "revokeAllFor", *signed)
@@ -69,22 +145,19 @@ def revoke_all(party: Party) -> Receipt:
     return _transact(party, "revokeAllFor", *_signed_until(party, until))
 
 
-def retire(party: Party) -> Receipt:
-    """For a stolen key: this address is never believed again. It is seen, and there is no way back."""
-    if party.pays_itself:
-        return _transact(party, "retire")
-    return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
-
-
-def renew_streams(party: Party, categories: Collection[str] | None = None) -> list[str]:
-    """After an ending: new keys for these categories (all by default), so that old ones open nothing later."""
-    if categories is None:
-        categories = {stream.category for stream in party.vault.index().streams}
-    return party.vault.renew(categories)
-
-
 def _signed_until(party: Party, until: int) -> tuple[str, int, str]:
     return party.address, until, to_hex(sign(party, RevokeAll(party.address, until)))
+
+
+def _renewed(party: Party, receipt: Receipt, categories: Collection[str] | None) -> Ending:
+    """Renew a person's stream keys after an ending, which holds even where that fails."""
+    if not isinstance(party, Person):
+        return Ending(receipt)
+    try:
+        with noting("The consent has ended, but the vault's keys may not be renewed."):
+            return Ending(receipt, tuple(renew_streams(party, categories)))
+    except ConsentError as error:
+        return Ending(receipt, not_renewed=error)
 
 
 def _grant(evidence: Evidence) -> Grant:
@@ -94,23 +167,29 @@ def _grant(evidence: Evidence) -> Grant:
     return message
 
 
-def check_subject(party: Party, evidence: Evidence, kept: Collection[str] = ()) -> None:
-    """``InvalidInput`` unless this account signed this very grant on this network: before anybody is warned or asked.
+def _data(evidence: Evidence) -> set[str]:
+    return set(_grant(evidence).data)
 
-    A handle comes from three members of the grant. Were one of them altered in the file, another handle would be
-    marked, and the grant would live on while its subject believes it ended.
 
-    A contract account may no longer accept what it once signed, because its owners changed, and nobody else can tell
-    that from an altered file. So a grant whose digest is one of those ``kept`` counts as signed: the digest covers
+def check_subject(party: Party, evidence: Evidence) -> None:
+    """``InvalidInput`` unless this account signed this very grant on this network.
+
+    A handle comes from three members of the grant. If one of them were altered in the file, the chain would mark
+    another handle, and the grant would live on while its subject believes it ended.
+
+    The owners of a contract account may have changed, so that it no longer accepts what it once signed. Nobody else
+    can tell that from an altered file. So a grant that the party keeps counts as signed, because its digest covers
     the whole statement. Without a copy of one's own, `revoke_all` still ends the grant.
     """
     grant = _grant(evidence)
     if grant.subject != party.address:
-        raise InvalidInput(
-            f"the grant is of {grant.subject}, not of {party.address}", "Choose the account that granted it."
-        )
-    _check_domain(party.network, evidence)
-    if to_hex(evidence.digest) in kept:
+        advice = "Choose the account that granted it."
+        raise InvalidInput(f"the grant is of {grant.subject}, not of {party.address}", advice)
+    if evidence.statement.domain != party.network.domain:
+        # The secret, revealed on another chain, would end nothing there and let anyone end the grant where it lives.
+        advice = "Revoke it with that network's configuration."
+        raise InvalidInput("the grant belongs to another chain or registry than the configured one", advice)
+    if to_hex(evidence.digest) in party.evidence.digests():
         return
     if not is_signed_by(party.network, grant.subject, evidence.digest, evidence.signature_bytes):
         raise InvalidInput(
@@ -120,20 +199,11 @@ def check_subject(party: Party, evidence: Evidence, kept: Collection[str] = ()) 
         )
 
 
-def _check_domain(network: Network, evidence: Evidence) -> None:
-    # Revealing the secret on another chain would end nothing there, and let anyone end the grant where it lives.
-    if evidence.statement.domain != network.domain:
-        raise InvalidInput(
-            "the grant lives on another chain or registry than the configured one",
-            "Revoke it with that network's configuration.",
-        )
-
-
 def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
-    """The receipt, once the chain itself says that the grant has ended: a receipt alone is somebody's word."""
+    """Return the receipt once the chain shows the grant as ended. A receipt alone is only a node's word."""
     grant = _grant(evidence)
-    question = FactQuery(ZERO, grant.subject, grant.revocation, grant.salt)
-    if not party.network.ledger.facts([question]).anchors[question].revoked_at:
+    query = FactQuery(ZERO, grant.subject, grant.revocation, grant.salt)
+    if not party.network.ledger.facts([query]).anchors[query].revoked_at:
         raise LedgerUnavailable(
             f"{receipt.transaction} was sent, but the chain does not show the grant as ended",
             "Verify the grant, and revoke it again if it still holds; that does no harm.",

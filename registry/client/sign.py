@@ -1,82 +1,136 @@
-"""Sign a statement, anchor its commitment, and have evidence."""
+"""Sign a statement, anchor its commitment, and make evidence of both."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
-from registry.client.network import Network, Party
+from registry.client.network import Network
+from registry.client.party import Party
 from registry.core.crypto.signatures import recover_address
-from registry.core.errors import Rejected
-from registry.core.evidence.file import STATEMENTS, Anchor, Evidence, quoted
+from registry.core.errors import InvalidInput, Rejected
+from registry.core.evidence.file import STATEMENTS, Evidence, quoted
 from registry.core.facts import SignatureQuery
-from registry.core.merkle import build_tree, commitment, manifest_digest
-from registry.core.scalars import MAX_SIGNATURE, to_hex, unhex
-from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request
+from registry.core.merkle import commitment
+from registry.core.scalars import CLOCK_SKEW, MAX_SIGNATURE, format_utc, to_hex, unhex
+from registry.core.statements.messages import Acceptance, Domain, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest, typed_data
 from registry.core.verify.judge import advice_on
 from registry.ledger.base import Receipt
+from registry.present.vocabulary import check_known
+from registry.wallets.base import Wallet
+
+if TYPE_CHECKING:
+    from registry.client.revoke import Ending
 
 
 class Anchored(NamedTuple):
-    """Evidence, and the receipt of the transaction that anchored it."""
+    """Evidence, the receipt of its anchor, where it is kept, and the ending of the grant that it replaced, if any."""
 
     evidence: Evidence
     receipt: Receipt
+    kept: str = ""
+    superseded: Ending | None = None
 
 
 def fresh_salt() -> str:
-    """32 random bytes, 0x hex: nothing that is anchored can be guessed."""
+    """Return 32 random bytes as 0x hex. With it, nothing that is anchored can be guessed."""
     return to_hex(secrets.token_bytes(32))
 
 
-def sign(party: Party, message: Message) -> bytes:
-    """The wallet's signature of this message; ``Rejected`` where it is another account's.
+@contextmanager
+def noting(done: str) -> Iterator[None]:
+    """Add what is already done to any error or interruption from inside, so that the person learns of it."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(done)
+        raise
 
-    A contract account's is put to the contract: ``LedgerUnavailable`` where the chain cannot be asked.
+
+def check_signable(message: Message, now: int) -> None:
+    """``InvalidInput`` for unknown terms, or a date more than 15 minutes after ``now`` (unix seconds)."""
+    dated = _date_of(message)
+    if dated > now + CLOCK_SKEW:
+        name = "issuedAt" if hasattr(message, "issued_at") else "issuedUntil"
+        raise InvalidInput(f"{name} is in the future ({format_utc(dated)})", "Ask for a statement with today's date.")
+    check_known(getattr(message, "purposes", ()), "purpose")
+    check_known(getattr(message, "data", ()), "data")
+    check_known([message.terms] if hasattr(message, "terms") else [], "agreement")
+
+
+def sign(party: Party, message: Message) -> bytes:
+    """Return the wallet's signature of this message.
+
+    ``InvalidInput`` where `check_signable` refuses it; ``Rejected`` where another account signed. The contract of a
+    contract account is asked: ``LedgerUnavailable`` where the chain cannot be read.
     """
-    domain = party.network.domain
+    network = party.network
+    now = network.clock()
+    if _date_of(message) > now + CLOCK_SKEW:
+        # The kill-switch follows the chain where this machine's clock is behind it.
+        now = max(now, network.ledger.head().time)
+    check_signable(message, now)
+    domain = network.domain
     signature = party.wallet.sign_typed_data(typed_data(domain, message))
-    if not is_signed_by(party.network, party.address, digest(domain, message), signature):
+    if not is_signed_by(network, party.address, digest(domain, message), signature):
         advice = advice_on(signature) or "Choose that account in the wallet; a contract account needs its owners' keys."
         raise Rejected(f"the wallet's signature is not that of {party.address}", advice)
     return signature
 
 
+def sign_alone(wallet: Wallet, domain: Domain, message: Message, now: int, network: Network | None = None) -> bytes:
+    """Return the wallet's signature of one statement; nothing is anchored, sent or kept.
+
+    ``InvalidInput`` where `check_signable` refuses it at ``now``. With a ``network`` the contract of a contract
+    account is asked at once: ``Rejected`` where it does not accept its owners' signature.
+    """
+    check_signable(message, now)
+    signature = wallet.sign_typed_data(typed_data(domain, message))
+    if network is not None and not is_signed_by(network, wallet.address, digest(domain, message), signature):
+        why = f"the contract at {wallet.address} does not accept its owners' signature"
+        raise Rejected(why, "Find out who its owners are.")
+    return signature
+
+
 def is_signed_by(network: Network, account: str, hashed: bytes, signature: bytes) -> bool:
-    """Did this account sign the 32 bytes ``hashed``, as the chain sees it now: by its key, or else by its code?"""
+    """Tell whether this account signed the 32 bytes ``hashed``, by its key or by its contract as it is now."""
     if recover_address(hashed, signature) == unhex(account):
         return True
     if not 1 <= len(signature) <= MAX_SIGNATURE:
         return False
-    question = SignatureQuery(account, hashed, signature)
-    return network.ledger.facts([], [question]).signatures[question]
+    query = SignatureQuery(account, hashed, signature)
+    return network.ledger.facts([], [query]).signatures[query]
 
 
 def sign_evidence(party: Party, message: Request, notice: bytes) -> Evidence:
-    """A signed Request with its notice; requests are not anchored."""
+    """Return a signed Request with its notice. Requests are not anchored."""
     return _evidence(party, message, sign(party, message), quoted_notice=quoted(notice))
 
 
 def anchor(
     party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
 ) -> Anchored:
-    """Put the commitment on chain as a batch of one; anyone may do it, so the network's relay does."""
+    """Put the commitment on chain, and return the evidence."""
     own = commitment(digest(party.network.domain, message), signature)
-    tree = build_tree([own])
-    receipt = party.network.ledger.transact(
-        "anchor", to_hex(tree.root), to_hex(manifest_digest([own])), sender=party.sender
-    )
-    proved = Anchor(
-        root=to_hex(tree.root),
-        proof=tuple(map(to_hex, tree.proof(own))),
-        transaction=receipt.transaction,
-        block=receipt.block,
-    )
+    proved = party.anchorer.submit(own).wait()
     own_notice = UNSET if notice is None else quoted(notice)
-    return Anchored(_evidence(party, message, signature, quoted_notice=own_notice, anchor=proved), receipt)
+    evidence = _evidence(party, message, signature, quoted_notice=own_notice, anchor=proved.anchor)
+    return Anchored(evidence, proved.receipt)
+
+
+def keep(party: Party, done: Anchored) -> Anchored:
+    """Keep the evidence in the party's store; an error tells that it is already anchored."""
+    with noting("It is anchored. If `consent status` does not list it, its evidence is lost: do it again."):
+        return done._replace(kept=party.evidence.keep(done.evidence))
+
+
+def _date_of(message: Message) -> int:
+    return getattr(message, "issued_at", getattr(message, "issued_until", 0))
 
 
 def _evidence(party: Party, message: Message, signature: bytes, **parts: Any) -> Evidence:

@@ -1,4 +1,4 @@
-"""Read the facts, then judge: evidence against the chain that the configuration names."""
+"""Read the facts from the configured chain, then judge evidence by them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ def verify(
     at: int | None = None,
     grant: Evidence | None = None,
 ) -> VerifiedStatement:
-    """What `registry.core.verify.judge.verify` says of this evidence now, or ``at`` another time (unix seconds).
+    """Return the judgement of `registry.core.verify.judge` now, or ``at`` another time (unix seconds).
 
-    Raises the ``NotConsented`` subclass that says why not, ``LedgerUnavailable`` where it could not be checked.
+    Raises the ``NotConsented`` subclass that tells why not, or ``LedgerUnavailable`` if it could not be checked.
     """
     if policy.domain != network.domain:
-        # Another registry's facts would be judged as if they were the policy's: revoked there, valid here.
+        # A grant that is revoked in the policy's registry may look valid in this one.
         raise LedgerUnavailable("the policy asks about another chain or registry than the network's")
-    if isinstance(evidence, bytes):
-        evidence = parse_evidence(evidence)
+    evidence = read(evidence)
     facts = network.read(evidence, depth=policy.confirmations, at=at)
     return judge(evidence, facts, policy, facts.present if at is None else at, grant=grant)
 
 
+def read(evidence: Evidence | bytes) -> Evidence:
+    """Return evidence that may still be a file's bytes; ``Malformed`` where these are none."""
+    return parse_evidence(evidence) if isinstance(evidence, bytes) else evidence
+
+
 def verify_many(network: Network, files: Iterable[Evidence]) -> list[VerifiedStatement | NotConsented]:
-    """Judge many pieces of evidence by one reading of the chain: for each the judgement, or why not.
+    """Judge many pieces of evidence with one reading of the chain; a refusal stands in its place of the list.
 
-    Nothing is asked but whether they hold; ``LedgerUnavailable`` where the chain cannot be read.
+    The policy asks only for the network's bounds. ``LedgerUnavailable`` where the chain cannot be read.
     """
-    every = list(files)
-    asked = [fact_queries(evidence) for evidence in every]
-    anchors = [question for part, _ in asked for question in part]
-    signatures = [question for _, part in asked for question in part]
-    facts = network.ledger.facts(anchors, signatures)
-    policy = network.policy(controllers=None)
+    every, policy = list(files), network.policy(controllers=None)
+    queries = [fact_queries(evidence) for evidence in every]
+    anchors = [query for part, _ in queries for query in part]
+    signatures = [query for _, part in queries for query in part]
+    facts = network.ledger.facts(anchors, signatures, depth=policy.confirmations)
 
-    def one(evidence: Evidence) -> VerifiedStatement | NotConsented:
+    def judged(evidence: Evidence) -> VerifiedStatement | NotConsented:
         try:
             return judge(evidence, facts, policy, facts.present)
         except NotConsented as no:
             return no
 
-    return [one(evidence) for evidence in every]
+    return [judged(evidence) for evidence in every]

@@ -1,7 +1,7 @@
-"""The whole story on real parts, step by step: what ``consent demo`` tells.
+"""The scenario of ``consent demo``, step by step on real parts.
 
-Each step does its work through the same functions that the other commands call, and returns what there is to
-tell: lines for people, figures for programs. Nothing is replayed and no figure is written down beforehand.
+Each step calls the functions that the other commands call, and returns rows for people and figures for programs.
+Nothing is replayed, and no figure is written down beforehand.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import msgspec
 from registry.client.accept import accept, open_data
 from registry.client.grant import grant
 from registry.client.home import Home
-from registry.client.network import Network, Party
+from registry.client.network import Network
+from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
-from registry.client.revoke import renew_streams, revoke
+from registry.client.revoke import revoke
 from registry.client.sign import anchor, sign
 from registry.client.verify import verify
 from registry.core import codec
@@ -39,7 +40,7 @@ PURPOSE, OTHER_PURPOSE, DATUM = "dpv:Personalisation", "dpv:DirectMarketing", "p
 
 
 class Told(NamedTuple):
-    """What a step tells: (name, value) rows for people, figures for programs."""
+    """The result of a step: (name, value) rows for people, figures for programs."""
 
     rows: list[tuple[str, Any]]
     figures: dict[str, Any]
@@ -47,29 +48,16 @@ class Told(NamedTuple):
 
 @dataclass
 class Story:
-    """Three parties on one network, and what has happened so far."""
+    """Three parties on one network, and what has happened so far. The first steps fill the members."""
 
     folder: Path
     network: Network
-    parties: dict[str, Party] = field(default_factory=dict)
+    alice: Person = field(init=False)
+    brand: Brand = field(init=False)
+    stranger: Brand = field(init=False)
     notice: bytes = b""
     request: bytes = b""
     file: Path = Path()
-
-    @property
-    def alice(self) -> Party:
-        """The person."""
-        return self.parties["alice"]
-
-    @property
-    def brand(self) -> Party:
-        """Maison Aurelle."""
-        return self.parties["aurelle"]
-
-    @property
-    def stranger(self) -> Party:
-        """Nobody's friend."""
-        return self.parties["stranger"]
 
     @property
     def evidence(self) -> Evidence:
@@ -84,21 +72,20 @@ class Story:
         return message
 
     def policy(self, purpose: str = PURPOSE) -> Policy:
-        """What the brand asks before it uses the data."""
+        """Return what the brand asks before it uses the data."""
         asked = {"purposes": frozenset({purpose}), "data": frozenset({DATUM})}
         return self.network.policy(controllers=frozenset({self.brand.address}), **asked)
 
 
 def make_parties(story: Story) -> Told:
     """Three homes: seeds and vaults, a key file for the brand and the stranger; Alice gets an account for the brand."""
-    for name in ("aurelle", "stranger"):
-        home = Home(story.folder / name)
-        home.create("")
-        story.parties[name] = home.party(story.network, "main", "")
-    home = Home(story.folder / "alice")
-    home.create("", key=None)
-    story.parties["alice"] = home.person(story.network, story.brand.address, "")
-    addresses = {name: story.parties[name].address for name in ("alice", "aurelle", "stranger")}
+    home = {name: Home(story.folder / name) for name in ("alice", "aurelle", "stranger")}
+    home["aurelle"].create("")
+    home["stranger"].create("")
+    home["alice"].create("", key=None)
+    story.brand, story.stranger = home["aurelle"].brand(story.network, ""), home["stranger"].brand(story.network, "")
+    story.alice = home["alice"].person(story.network, story.brand.address, "")
+    addresses = {"alice": story.alice.address, "aurelle": story.brand.address, "stranger": story.stranger.address}
     rows = [(name.capitalize(), address) for name, address in addresses.items()]
     rows[0] = ("Alice", f"{story.alice.address}, for Aurelle alone")
     domain = story.network.domain
@@ -126,7 +113,7 @@ def seal_data(story: Story) -> Told:
 def ask(story: Story) -> Told:
     """The brand publishes its notice and signs a request."""
     draft = msgspec.json.decode((files("registry") / "data" / "demo_notice.json").read_bytes())
-    draft["controller"] |= {"account": story.brand.address, "recipient": story.brand.vault.recipient}
+    draft["controller"] |= {"account": story.brand.address, "recipient": story.brand.recipient}
     story.notice = codec.dump(draft)
     cid = publish_notice(story.network, story.notice)
     evidence = request(story.brand, story.notice, purposes=[PURPOSE], data=[DATUM])
@@ -140,7 +127,7 @@ def ask(story: Story) -> Told:
 def give(story: Story) -> Told:
     """Alice reads the request and signs the grant; its commitment is anchored."""
     done = grant(story.alice, story.request, days=90)
-    story.file = Home(story.folder / "alice").keep(done.evidence)
+    story.file = Path(done.kept)
     message = story.grant
     figures: dict[str, Any] = {
         "digest": to_hex(done.evidence.digest),
@@ -151,7 +138,7 @@ def give(story: Story) -> Told:
     }
     rows = [
         ("She signs", f"“{message.statement}”"),
-        ("Anchored", f"{_gas(done.receipt)}: one hash that tells nobody anything"),
+        ("Anchored", f"{_gas(done.receipt)}: one salted hash that reveals nothing"),
         ("Evidence", f"{figures['evidenceBytes']:,} bytes, {story.file.name[:14]}....json"),
         ("Capsule", figures["capsule"]),
     ]
@@ -171,7 +158,6 @@ def counter_sign(story: Story) -> Told:
     """The brand counter-signs: both hold the same bytes."""
     done = accept(story.brand, story.file.read_bytes())
     story.file.write_bytes(write_evidence(done.evidence))
-    Home(story.folder / "aurelle").keep(done.evidence)
     size = story.file.stat().st_size
     rows = [("Anchored", _gas(done.receipt)), ("Evidence", f"{size:,} bytes, the same on both sides")]
     return Told(rows, {"gas": done.receipt.gas_used, "evidenceBytes": size})
@@ -185,7 +171,7 @@ def open_it(story: Story) -> Told:
         raise ConsentError("what was opened is not what was sealed", "Please report this.")
     digest = sha256(opened[0].path.read_bytes()).hexdigest()
     sealed = story.network.store.get(cid_from_digest(unhex(story.grant.content)))
-    refused = _refusal(lambda: open_capsule(sealed, story.stranger.vault.identity, story.grant), NotARecipient)
+    refused = _refusal(lambda: open_capsule(sealed, story.stranger.identity, story.grant), NotARecipient)
     rows = [
         ("Brand", f"{opened[0].path.name}, {opened[0].size:,} bytes, the same as Alice's (SHA-256 {digest[:12]}...)"),
         ("Stranger", f"{refused}: the capsule is sealed to other keys"),
@@ -211,11 +197,10 @@ def attempt(story: Story) -> Told:
 
 def end(story: Story) -> Told:
     """Alice reveals the secret of this grant; the very next verification says no."""
-    receipt = revoke(story.alice, story.evidence)
-    renew_streams(story.alice, {DATUM})
+    receipt = revoke(story.alice, story.evidence).receipt
     now = story.network.clock()
     reason = _no(story, story.evidence, story.policy(), now)
-    rows = [("Sent", f"{_gas(receipt)}, by the relay: her address is nowhere on the chain"), ("Brand asks", reason)]
+    rows = [("Sent", f"{_gas(receipt)}, by the relay: the chain does not show her address"), ("Brand asks", reason)]
     return Told(rows, {"gas": receipt.gas_used, "status": reason})
 
 
@@ -234,7 +219,7 @@ def _no(story: Story, evidence: Evidence, policy: Policy, at: int) -> str:
 
 
 def _refusal(act: Callable[[], object], expected: type[ConsentError]) -> str:
-    """The name of the error with which ``act`` is refused; that it is not refused ends the story."""
+    """Return the name of the error that ``act`` raises; an act that is not refused ends the story."""
     try:
         act()
     except expected as error:
@@ -247,7 +232,7 @@ def _gas(receipt: Receipt) -> str:
 
 
 class Step(NamedTuple):
-    """One step: its name for ``--until``, its title, what it does, and what to type after it."""
+    """One step: its name for ``--until``, its title, its function, and the command to type after it."""
 
     name: str
     title: str

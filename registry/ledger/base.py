@@ -15,12 +15,11 @@ from msgspec import Meta, Struct
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.core.facts import FactQuery, Facts, SignatureQuery
+from registry.core.facts import MAX_DEPTH, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import MAX_SAFE_INTEGER, Address, UInt64, check_address
 from registry.fs.files import replace_file
 
 MAX_DEPLOYMENT_BYTES = 4_096
-MAX_DEPTH = 1_000_000
 
 
 class Receipt(NamedTuple):
@@ -31,6 +30,33 @@ class Receipt(NamedTuple):
     time: int
     gas_used: int
     sender: str
+
+
+class Pending(Protocol):
+    """A transaction that was sent."""
+
+    @property
+    def transaction(self) -> str:
+        """Its 0x hash. A replacement for higher fees, made while waiting, has another one."""
+
+    def wait(self) -> Receipt:
+        """Wait until it is in a block, and deep enough; a second call returns the same receipt.
+
+        ``InvalidInput`` where the contract refused it; ``LedgerUnavailable`` where that is not known in time.
+        """
+
+
+class Settled(NamedTuple):
+    """A `Pending` that is in a block already."""
+
+    receipt: Receipt
+
+    @property
+    def transaction(self) -> str:
+        return self.receipt.transaction
+
+    def wait(self) -> Receipt:
+        return self.receipt
 
 
 class Head(NamedTuple):
@@ -111,13 +137,24 @@ class Ledger(Protocol):
         ``LedgerUnavailable`` where anything could not be read, old state included.
         """
 
-    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
-        """Call a writing function of the contract and wait until it is in a block.
+    def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
+        """Send a transaction that calls a writing function of the contract, and return without waiting for a block.
 
         Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the
         ledger's own relay pays, where it has one. ``InvalidInput`` where the contract refuses or the arguments
-        make no call; every function is idempotent, so what ended in ``LedgerUnavailable`` may be sent again.
+        make no call. Every function is idempotent, so a call that ended in ``LedgerUnavailable`` may be sent again.
         """
+
+    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
+        """Do as `submit` does, and wait until the transaction is in a block."""
+
+
+class Transacting:
+    """The one implementation of `Ledger.transact`."""
+
+    def transact(self: Ledger, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
+        """Send a transaction and wait for it; see `Ledger.submit` for arguments and errors."""
+        return self.submit(function, *args, sender=sender).wait()
 
 
 def check_depth(depth: int, as_of: int | None) -> None:

@@ -169,13 +169,14 @@ class _Job(NamedTuple):
         return stands(self.node, self.plan.chain_id, contract, address, registry, self.plan.evm)
 
     def _create(self, contract: str, *constructor: str) -> Sent:
-        from registry.ledger.transactions import send
+        from registry.ledger.transactions import Submission
         from registry.ledger.tx_tracker import Limits
 
         if self.sender is None or self.sender.address != self.plan.payer:
             raise InvalidInput(f"{contract} has to be created, and {self.plan.payer} is not here to pay", "Name it.")
         to, data = _creation(self.plan, contract, *constructor)
-        return send(self.node, self.plan.chain_id, self.sender, to, data, Limits(*self.limits), self.progress)
+        limits = Limits(*self.limits)
+        return Submission(self.node, self.plan.chain_id, self.sender, to, data, limits, self.progress).wait()
 
 
 def _creation(plan: Plan, contract: str, *constructor: str) -> tuple[str | None, bytes]:

@@ -4,9 +4,8 @@
 - ``relay.json`` is the account that sends for whoever names no other. Gas costs nothing on this chain.
 - ``lock`` is held during every operation: several processes may use one directory.
 
-One operation is one SQLite transaction: a crash leaves the chain as it was before it. The clock is the
-machine's: a block is dated by it, and at least a second after the last one. Reading makes no block: whoever judges
-takes the later of the head's time and the clock's for now.
+One operation is one SQLite transaction, so a crash leaves the chain as it was before. Blocks are dated by the machine's
+clock, each at least a second after the last one. Reading makes no block.
 """
 
 from __future__ import annotations
@@ -29,8 +28,11 @@ from registry.ledger.base import (
     Deployment,
     Head,
     Payer,
+    Pending,
     Receipt,
     Sender,
+    Settled,
+    Transacting,
     check_depth,
     parse_deployment,
     read_deployment,
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 30.0
 
 
-class EmbeddedLedger:
-    """The ledger of one directory; made on first use, in about a second.
+class EmbeddedLedger(Transacting):
+    """The ledger of one directory, made on first use in about a second.
 
     ``relay_key`` gives the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.relay`).
     """
@@ -59,10 +61,8 @@ class EmbeddedLedger:
         clock: Callable[[], int] | None = None,
         lock_seconds: float = LOCK_SECONDS,
     ):
-        self._network, self._relay_key = network, relay_key
-        self._clock = clock or _now
-        self._lock_seconds = lock_seconds
-        self._threads = threading.Lock()
+        self._network, self._relay_key, self._clock = network, relay_key, clock or _now
+        self._lock_seconds, self._threads = lock_seconds, threading.Lock()
         self._deployment = self._find() or self._create()
 
     @property
@@ -98,7 +98,7 @@ class EmbeddedLedger:
                 signatures={question: reader.accepts(question) for question in signatures},
             )
 
-    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
+    def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         data = abi.encode(function, args)
         with self._session() as evm:
             raw = self._signed(evm, data, sender)
@@ -108,8 +108,8 @@ class EmbeddedLedger:
             if not mined.answer.ok:
                 # Leaving by an exception rolls the block back: what is refused costs nothing here.
                 raise abi.refusal(mined.answer.data)
-        head = mined.head
-        return Receipt(to_hex(mined.transaction), head.number, head.time, mined.gas_used, checksum(mined.sender))
+        hash_, head, payer = to_hex(mined.transaction), mined.head, checksum(mined.sender)
+        return Settled(Receipt(hash_, head.number, head.time, mined.gas_used, payer))
 
     def _signed(self, evm: Evm, data: bytes, sender: Payer | None) -> bytes:
         from registry.ledger import evm_engine

@@ -9,19 +9,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import to_hex
 from registry.ledger import abi
 from registry.ledger.artifacts import is_code_of
-from registry.ledger.base import Deployment, Head, Payer, Receipt, Sender, check_depth
+from registry.ledger.base import Deployment, Head, Payer, Pending, Receipt, Sender, Transacting, check_depth
 from registry.ledger.blocks import block_call, chain_id_in, head_in
 from registry.ledger.contract_addresses import REGISTRY, code_call, domain_call, domain_word
 from registry.ledger.history import cutoffs_until, last_block_until
 from registry.ledger.tx_tracker import REPLACE_SECONDS, Limits
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
+
+if TYPE_CHECKING:
+    from registry.ledger.transactions import Sent, Submission
 
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
@@ -52,7 +55,22 @@ class _Answers(NamedTuple):
     signatures: dict[SignatureQuery, bool]
 
 
-class RpcLedger:
+class _Pending(NamedTuple):
+    """A call of the registry that was sent."""
+
+    ledger: RpcLedger
+    function: str
+    sent: Submission
+
+    @property
+    def transaction(self) -> str:
+        return self.sent.transaction
+
+    def wait(self) -> Receipt:
+        return self.ledger.receipt_of(self.function, self.sent.wait())
+
+
+class RpcLedger(Transacting):
     """The registry of ``deployment`` as the node at ``url`` shows it (http, https, or ipc:PATH for its socket).
 
     ``timeout`` (seconds) bounds each request, ``receipt_seconds`` the wait for a block, ``max_fee`` (wei) what a
@@ -112,28 +130,35 @@ class RpcLedger:
                     raise unread.why from None
             time.sleep(_PAUSE)
 
-    def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
+    def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         data = abi.encode(function, args)
         payer = sender or self._relay
         if payer is None:
             advice = "Name the account that pays, or configure a relay."
             raise InvalidInput("no account was named that pays for the transaction", advice)
-        # Every time: a chain that was begun anew has no code there, and would take the money for nothing.
+        # Check the code each time: a chain that was begun anew has none, and would take the money for nothing.
         self._head(with_code=True)
         from registry import lazy_py_ecc
 
         lazy_py_ecc.eth_account()  # before web3, which would load all of it
-        from registry.ledger.transactions import send
+        from registry.ledger.transactions import Submission
 
         registry, chain_id = self._deployment.registry, self._deployment.chain_id
-        sent = send(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending)
-        if registry.lower() not in sent.heard_by:
+        sent = Submission(self._node, chain_id, payer, registry, data, self._limits, self._progress, self._sending)
+        return _Pending(self, function, sent)
+
+    def receipt_of(self, function: str, sent: Sent) -> Receipt:
+        """Return the receipt of a call, if the registry took it."""
+        if self._deployment.registry.lower() not in sent.log_addresses:
             self._check_heard(function, sent.receipt)
         return sent.receipt
 
     def _check_heard(self, function: str, receipt: Receipt) -> None:
-        """Nobody hears a call where there is no code, and none fails: what was followed onto a chain that was begun
-        anew is sent there again, for nothing. An anchor is always logged; revoking what is revoked is not."""
+        """``LedgerUnavailable`` unless the registry ran.
+
+        A call to an address without code succeeds silently, and a chain that was begun anew while we waited has none
+        there. So require the registry's log of an anchor. A repeated revocation logs nothing.
+        """
         if function == "anchor":
             where = f"transaction {receipt.transaction} is in block {receipt.block:,}"
             advice = "See whether the chain was begun anew; where the registry stands, send it again."

@@ -89,11 +89,23 @@ class TxTracker:
         # For the message when time runs out: where it is, whether the node answers, why it is not sent for more.
         self._state, self._away, self._why, self._advice = "is in no block", "", "", ""
 
+    @property
+    def hash(self) -> str:
+        """The 0x hash of the newest version."""
+        return self._versions[-1].hash
+
+    @property
+    def tx(self) -> dict[str, Any]:
+        """The newest version, with JSON-RPC's names."""
+        return self._versions[-1].tx
+
     def wait(self) -> Mined | None:
         """Where it is, or None if another transaction has taken its number; ``LedgerUnavailable`` if time runs out.
 
         Who interrupts the waiting is told of what was sent.
         """
+        # The limits count from here: the caller may come long after the transaction was sent, or for a second time.
+        self._news = self._due = time.monotonic()
         try:
             return self._found()
         except KeyboardInterrupt as error:
@@ -163,7 +175,7 @@ class TxTracker:
                 return True
             self._send_again(newest, seen)
         elif self._is_passed_by(seen.head):
-            self._send_dearer(newest, seen.head)
+            self._bump_fees(newest, seen.head)
         return False
 
     def _is_passed_by(self, head: Head) -> bool:
@@ -175,16 +187,16 @@ class TxTracker:
     def _send_again(self, version: SignedTx, seen: _Seen) -> None:
         """The same bytes, unless no block takes them now: nothing can happen twice, whatever became of the first."""
         if fee_of(version.tx) < seen.base_fee:
-            self._send_dearer(version, seen.head)
+            self._bump_fees(version, seen.head)
         elif isinstance(refused := self._put(version), NodeError):
             self._why = f"sent again, it was refused: {refused.message}"
 
-    def _send_dearer(self, version: SignedTx, head: Head) -> None:
+    def _bump_fees(self, version: SignedTx, head: Head) -> None:
         self._sent, self._sent_at = time.monotonic(), head.number
         if not self._may_ask or self._replace is None:
             return
         try:
-            dearer = self._replace(version)
+            bumped = self._replace(version)
         except LedgerUnavailable:
             raise
         except InvalidInput as error:
@@ -196,9 +208,9 @@ class TxTracker:
             self._why = f"the wallet did not sign it anew: {reason}"
             return
         # Kept also where the answer does not arrive: it may be with the node.
-        self._versions.append(dearer)
-        if isinstance(refused := self._put(dearer), NodeError):
-            self._versions.remove(dearer)
+        self._versions.append(bumped)
+        if isinstance(refused := self._put(bumped), NodeError):
+            self._versions.remove(bumped)
             self._why = f"sent anew for higher fees, it was refused: {refused.message}"
 
     def _put(self, version: SignedTx) -> Any:

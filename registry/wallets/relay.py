@@ -7,7 +7,9 @@ the account.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +17,9 @@ from registry.core import codec
 from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.fs.files import replace_file
 from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, open_secret, random_key, seal_secret
+
+if TYPE_CHECKING:
+    from registry.wallets.keywallet import KeyWallet
 
 _NOTE = "Play money only: this network's relay, sealed with an empty passphrase."
 _decoder = msgspec.json.Decoder()
@@ -32,3 +37,25 @@ def relay_key(path: Path) -> bytes:
     except (OSError, ConsentError) as error:
         advice = f"Move {path.name} out of the network's directory; a new relay is made, and nothing is lost."
         raise LedgerUnavailable(f"the relay's key file is damaged ({type(error).__name__})", advice) from None
+
+
+class Relay:
+    """The play-money account in a network's ``relay.json``, a `Sender`; opened when it first pays."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def address(self) -> str:
+        """Checksummed. ``LedgerUnavailable`` where the file is damaged."""
+        return self._wallet.address
+
+    def sign_transaction(self, tx: dict[str, Any]) -> bytes:
+        """The signed transaction as it goes to the node."""
+        return self._wallet.sign_transaction(tx)
+
+    @cached_property
+    def _wallet(self) -> KeyWallet:
+        from registry.wallets.keywallet import KeyWallet
+
+        return KeyWallet(relay_key(self._path))

@@ -40,7 +40,7 @@ SPOILT: dict[str, Spoil] = {
     "oversized": padded,
     "binary": lambda raw: bytes(range(256)) * 8,
     "zeros": lambda raw: bytes(4096),
-    "not UTF-8": lambda raw: raw.replace(b"Maison", b"Mais\xff\xfe", 1),
+    "not valid UTF-8": lambda raw: raw.replace(b"Maison", b"Mais\xff\xfe", 1),
     "a byte order mark": lambda raw: b"\xef\xbb\xbf" + raw,
     "UTF-16": lambda raw: raw.decode().encode("utf-16"),
     "a duplicate member": lambda raw: raw[:-1] + b"," + raw[1:],

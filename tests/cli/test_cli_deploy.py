@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from registry.client.home import Home
-from registry.client.network_config import read_settings, write_settings
+from registry.config.network_file import read_settings, write_settings
 from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import unhex
 from registry.core.statements.messages import members

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry.client.network_config import write_settings
+from registry.config.network_file import write_settings
 from registry.devnet import programs
 from registry.ledger.base import read_deployment
 from tests.support.consent_world import Answer, Consent, files_in
@@ -144,7 +144,7 @@ def test_an_old_head_is_told_where_it_matters(real: Consent) -> None:
 def test_a_store_that_announces_is_a_warning(real: Consent, tmp_path: Path) -> None:
     with running(settings={"Provide": {"Enabled": True}, "Routing": {"Type": "autoclient"}}) as node:
         write_settings(real.folder / "network", ipfs=node.address)
-        assert "tells the public network" in problems(checks(real))["store"]
+        assert "announces its blocks to the public network" in problems(checks(real))["store"]
 
 
 def test_no_secret_is_shown(real: Consent, chain: str) -> None:

@@ -17,7 +17,8 @@ from registry.cli.ui.help import PANELS
 def pages() -> Iterator[tuple[str, ...]]:
     root: Any = program()
     yield ()
-    for name, command in root.commands.items():
+    for name in root.list_commands(None):
+        command = root.get_command(None, name)
         yield (name,)
         yield from ((name, inner) for inner in getattr(command, "commands", {}))
 

@@ -31,7 +31,7 @@ def is_interrupted(answer: Answer) -> bool:
 def test_before_the_grant_that_was_replaced_has_ended(granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
     old = granted.grant
     # The first anchors the new grant, the second would end the old one.
-    monkeypatch.setattr(EmbeddedLedger, "transact", interrupting(EmbeddedLedger.transact, 2))
+    monkeypatch.setattr(EmbeddedLedger, "submit", interrupting(EmbeddedLedger.submit, 2))
     answer = granted("grant", granted.folder / "request.json", "--yes", "--supersedes", old)
     monkeypatch.undo()
     assert is_interrupted(answer) and granted.grant != old
@@ -44,14 +44,14 @@ def test_before_the_grant_that_was_replaced_has_ended(granted: Consent, monkeypa
 def test_before_the_keys_are_renewed(granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Vault, "renew", interrupted)
     answer = granted("revoke", granted.grant)
-    assert is_interrupted(answer) and "It has ended, but the vault's keys may not be renewed." in answer.err
+    assert is_interrupted(answer) and "The consent has ended, but the vault's keys may not be renewed." in answer.err
     assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
 
 def test_before_the_last_account(granted: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
     granted.json("grant", another_brand(granted), "--yes")
     first, second = (account["address"] for account in accounts(granted))
-    monkeypatch.setattr(revoke, "revoke_all", interrupting(revoke.revoke_all, 2))
+    monkeypatch.setattr(revoke, "_revoke_all", interrupting(revoke._revoke_all, 2))
     answer = granted("revoke-all", "--yes")
     assert is_interrupted(answer)
     assert f"All revoked: {first}\nNot known to have ended: {second}. Run it again" in answer.err
@@ -62,4 +62,4 @@ def test_before_the_evidence_is_kept(asked: Consent, command: str) -> None:
     (asked.folder / "alice" / "evidence").write_text("in the way")
     answer = asked(command, asked.folder / "request.json", "--yes")
     assert answer.code == 2 and "cannot be written" in answer.err
-    assert "It was anchored. If `consent status` does not list it, nobody can show it: do it again." in answer.err
+    assert "It is anchored. If `consent status` does not list it, its evidence is lost: do it again." in answer.err

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from registry.client.network_config import read_settings, write_settings
+from registry.config.network_file import read_settings, write_settings
 from registry.core.ipld.cid import cid_of_block
 from registry.ledger.base import read_deployment
 from registry.net.json_rpc import Call, Node

@@ -215,4 +215,4 @@ def test_what_was_left_behind_is_said(
 
     monkeypatch.setattr(grant, "anchor", failing)
     answer = asked("grant", asked.folder / "request.json", "--yes")
-    assert answer.code == code and "Its capsule is stored still" in answer.err
+    assert answer.code == code and "Its capsule is still stored" in answer.err

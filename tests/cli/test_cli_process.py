@@ -107,7 +107,7 @@ def test_two_commands_at_once_both_succeed(asked: Consent) -> None:
 _TOLD_TO_END = """
 import os, signal, sys
 from registry.client import accepting
-from registry.cli import main
+from registry.cli.main import main
 
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
 opening = accepting._open_record

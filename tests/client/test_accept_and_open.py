@@ -77,7 +77,7 @@ class TestAccepting:
 
     def test_by_another_brand(self, stage: Stage) -> None:
         file = write_evidence(stage.granted().evidence)
-        for stranger in (stage.party("other brand"), stage.alice):
+        for stranger in (stage.another_brand("other brand"), stage.alice):
             with pytest.raises(WrongController, match=stage.brand.address):
                 accept(stranger, file)
         assert len(stage.ledger.calls) == 1
@@ -172,11 +172,11 @@ class TestOpening:
 
     def test_not_for_me(self, stage: Stage, tmp_path: Path) -> None:
         file = handed_over(stage)
-        for stranger in (stage.party("other brand"), stage.alice):
+        for stranger in (stage.another_brand("other brand"), stage.alice):
             with pytest.raises(WrongController):
                 open_data(stranger, file, tmp_path / "out")
         # The same account with another vault: somebody moved the key but not the seed.
-        moved = stage.party("other brand", wallet=stage.brand.wallet)
+        moved = stage.another_brand("other brand", wallet=stage.brand.wallet)
         with pytest.raises(NotARecipient):
             open_data(moved, file, tmp_path / "out")
         assert not (tmp_path / "out").exists()
@@ -269,14 +269,14 @@ class TestHostileVaults:
         proposal = propose(stage.alice, stage.request())
         assert proposal.capsule is not None
         assert isinstance(proposal.message, Grant)
-        capsule = open_capsule(proposal.capsule, stage.brand.vault.identity, proposal.message)
+        capsule = open_capsule(proposal.capsule, stage.brand.identity, proposal.message)
         sealed = change(capsule)
         stage.store.put([Block(cid_of_block(sealed), sealed)])
         message = msgspec.structs.replace(proposal.message, content=to_hex(sha256(sealed).digest()))
         return write_evidence(sign_and_anchor(stage.alice, replace(proposal, message=message, capsule=sealed)).evidence)
 
     def seal(self, stage: Stage, capsule: Capsule, by: Any = None) -> bytes:
-        return seal_capsule(signed(capsule, by or stage.alice.vault.key), stage.brand.vault.recipient)
+        return seal_capsule(signed(capsule, by or stage.alice.vault.key), stage.brand.recipient)
 
     @pytest.mark.parametrize("name", ["subject", "controller", "lock"])
     def test_a_capsule_for_somebody_else(self, stage: Stage, tmp_path: Path, name: str) -> None:
@@ -288,14 +288,14 @@ class TestHostileVaults:
 
     def test_another_vaults_capsule_in_place_of_ones_own(self, stage: Stage, tmp_path: Path) -> None:
         stage.keep(b"bought")
-        bob = stage.party("bob")
+        bob = stage.person("bob")
         file = self.granted_with(stage, lambda c: self.seal(stage, c, by=bob.vault.key))
         with pytest.raises(WrongCapsule, match="not signed"):
             open_data(stage.brand, file, tmp_path / "out")
 
     def test_another_vaults_streams_under_ones_own_name(self, stage: Stage, tmp_path: Path) -> None:
         stage.keep(b"bought")
-        bob = stage.party("bob")
+        bob = stage.person("bob")
         bob.vault.add(io.BytesIO(b"bob's"), category=PURCHASES, name="n", media_type="text/csv", now=NOW)
         stolen = bob.vault.keys_for([PURCHASES])
         file = self.granted_with(stage, lambda c: self.seal(stage, msgspec.structs.replace(c, streams=stolen)))

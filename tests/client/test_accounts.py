@@ -10,7 +10,7 @@ import pytest
 
 from registry.client.accounts import account_for, author_of, chosen_accounts, known_accounts
 from registry.client.grant import grant, refuse
-from registry.client.network import Party
+from registry.client.party import Person
 from registry.client.revoke import retire, revoke
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected, StorageUnavailable
 from registry.core.evidence.file import Evidence
@@ -29,14 +29,14 @@ def vault(tmp_path: Path, stage: Stage) -> Vault:
     return Vault(tmp_path / "vault", SEED, stage.store)
 
 
-def person(stage: Stage, vault: Vault, controller: str | None = None) -> Party:
+def person(stage: Stage, vault: Vault, controller: str | None = None) -> Person:
     wallet = account_for(stage.network, SEED, vault, controller or stage.brand.address)
-    return Party(stage.network, wallet, vault, SEED)
+    return stage.person_with(wallet, vault)
 
 
 def another_brand(stage: Stage, name: str = "bazaar") -> bytes:
     """A request of some other brand, which is the stage's from now on."""
-    stage.brand = stage.party(name)
+    stage.brand = stage.another_brand(name)
     return stage.request()
 
 
@@ -99,7 +99,7 @@ def test_the_account_for_one_brand_answers_no_other(stage: Stage, vault: Vault) 
     for mine in (party, person(stage, vault)):
         with pytest.raises(InvalidInput, match="alone"):
             grant(mine, another_brand(stage))
-        stage.brand = stage.party("brand")
+        stage.brand = stage.another_brand("brand")
     assert len(known_accounts(SEED, vault)) == 1
 
 
@@ -140,7 +140,7 @@ class TestAfterALoss:
         bare = Vault(tmp_path / "bare", SEED, stage.store)
         wallet = author_of(SEED, bare, done, NOW)
         assert wallet is not None and wallet.address == subject(done) == derived.account(SEED, 1).address
-        revoke(Party(stage.network, wallet, bare, SEED), done)
+        revoke(stage.person_with(wallet, bare), done)
         assert stage.holds(done) == "Revoked"
         # And it is known again: the same brand gets the same account.
         assert [known.number for known in known_accounts(SEED, bare)] == [1]
@@ -155,7 +155,7 @@ class TestAfterALoss:
     def test_a_file_that_nobody_signed_binds_no_account(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
         # One brand passes another's copy of the address on: its own grant would then be signed by that account.
         done = granted(stage, vault)
-        forger = stage.party("forger").address
+        forger = stage.person("forger").address
         message = msgspec.structs.replace(done.statement.message, controller=forger)
         forged = msgspec.structs.replace(done, statement=msgspec.structs.replace(done.statement, message=message))
         bare = Vault(tmp_path / "bare", SEED, stage.store)
@@ -167,7 +167,7 @@ class TestAfterALoss:
         stage.store.down = True
         wallet = author_of(SEED, vault, done, NOW)
         assert wallet is not None
-        revoke(Party(stage.network, wallet, vault, SEED), done)
+        revoke(stage.person_with(wallet, vault), done)
         assert stage.holds(done) == "Revoked"
 
 
@@ -181,4 +181,4 @@ class TestChoosing:
         for name in (known[1].address, known[1].controller, known[1].address.lower()):
             assert chosen_accounts(known, name) == [known[1]]
         with pytest.raises(InvalidInput, match="neither"):
-            chosen_accounts(known, stage.party("nobody").address)
+            chosen_accounts(known, stage.person("nobody").address)

@@ -13,6 +13,7 @@ from eth_abi import encode
 from eth_account import Account
 
 from registry.client.accept import accept
+from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
 from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
 from registry.client.verify import verify, verify_many
@@ -103,12 +104,14 @@ class TestSafes:
         assert isinstance(verify(stage.network, evidence, policy, at=before), VerifiedGrant)
 
         # Nobody can tell the file from an altered one by the chain alone; the person's own copy can be ended.
-        party = stage.signing_as(SafeWallet(safe, [ADA]))
+        nothing_kept = EvidenceFolder(stage.folder / "elsewhere")
+        party = stage.signing_as(SafeWallet(safe, [ADA]), evidence=nothing_kept)
         for end in (revoke, revoke_openly):
             with pytest.raises(InvalidInput, match="owners of a contract account changed") as caught:
                 end(party, evidence)
             assert "digest" in caught.value.advice and "revoke-all" in caught.value.advice
-        revoke(party, evidence, kept=[to_hex(evidence.digest)])
+        party.evidence.keep(evidence)
+        revoke(party, evidence)
         stage.accounts.add(safe, BOB.address)
         assert stage.holds(evidence) == "Revoked"
 
@@ -116,7 +119,7 @@ class TestSafes:
         safe = stage.accounts.safe(*EVERYBODY)
         evidence = granted(stage, SafeWallet(safe, [BOB]))
         stage.accounts.remove(safe, BOB.address)
-        revoke_openly(stage.signing_as(SafeWallet(safe, [CYD])), evidence, kept=[to_hex(evidence.digest)])
+        revoke_openly(stage.signing_as(SafeWallet(safe, [CYD])), evidence)
         stage.accounts.add(safe, BOB.address)
         assert stage.holds(evidence) == "Revoked"
 
@@ -128,7 +131,7 @@ class TestSafes:
         altered = msgspec.structs.replace(one, statement=msgspec.structs.replace(one.statement, message=message))
         party = stage.signing_as(SafeWallet(safe, [ADA]))
         with pytest.raises(InvalidInput, match="altered"):
-            revoke(party, parse_evidence(write_evidence(altered)), kept=[to_hex(one.digest), to_hex(other.digest)])
+            revoke(party, parse_evidence(write_evidence(altered)))
         assert [stage.holds(each) for each in (one, other)] == ["VerifiedGrant"] * 2
 
     def test_a_threshold_that_rose_after_signing(self, stage: RealStage) -> None:

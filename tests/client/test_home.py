@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from registry.client.grant import grant, refuse
-from registry.client.home import MAX_CONFIG, Home, read_bounded
+from registry.client.home import Home
+from registry.config.configuration import MAX_CONFIG_BYTES, read_config
 from registry.core.errors import InvalidInput, Malformed, NotARecipient, WrongPassphrase
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
+from registry.fs.files import read_bounded
 from registry.wallets import keyfiles, keystore
 from registry.wallets.derived import TRIED
 from tests.support.builders import evidence_of, grant_message, word
@@ -40,14 +42,14 @@ class TestCreating:
 
     def test_a_key_of_another_name_is_the_one_that_signs(self, home: Home) -> None:
         home.create("", "shop")
-        assert home.config() == {"key": "shop"} and home.account("shop").path.exists()
+        assert read_config(home.path) == {"key": "shop"} and home.account("shop").path.exists()
 
     def test_a_persons_home_needs_no_key_file(self, home: Home, stage: Stage) -> None:
         assert home.create("", None) is None
         assert files_in(home.path) == ["seed.json"]
         party = home.person(stage.network, stage.brand.address, "")
         assert stage.holds(grant(party, stage.request()).evidence) == "VerifiedGrant"
-        other = home.person(stage.network, stage.party("other").address, "")
+        other = home.person(stage.network, stage.person("other").address, "")
         assert other.address != party.address == home.person(stage.network, stage.brand.address, "").address
 
     def test_nobody_else_may_read_it(self, home: Home) -> None:
@@ -91,7 +93,7 @@ class TestRecovering:
             again.recover(home.seed(""), "", more)
             known = again.person(stage.network, stage.brand.address, "")
             assert (known.address == person.address) is (more is not None)
-            assert again.person(stage.network, stage.party("new").address, "").vault.next_number() >= TRIED
+            assert again.person(stage.network, stage.person("new").address, "").vault.next_number() >= TRIED
 
     def test_another_seeds_index_makes_nothing(self, home: Home, stage: Stage, tmp_path: Path) -> None:
         stage.keep(b"hers")
@@ -111,7 +113,7 @@ class TestRecovering:
 class TestReading:
     def test_the_wrong_passphrase(self, home: Home, stage: Stage) -> None:
         home.create("right")
-        for act in (lambda: home.seed("wrong"), lambda: home.party(stage.network, "main", "wrong")):
+        for act in (lambda: home.seed("wrong"), lambda: home.brand(stage.network, "wrong", "main")):
             with pytest.raises(WrongPassphrase) as caught:
                 act()
             assert "right" not in str(caught.value)
@@ -120,8 +122,8 @@ class TestReading:
         with pytest.raises(InvalidInput, match="no home") as caught:
             home.seed("")
         assert "consent init" in caught.value.advice
-        assert home.config() == {}
-        assert list(home.kept()) == []
+        assert read_config(home.path) == {}
+        assert list(home.evidence.all()) == []
         with pytest.raises(InvalidInput, match="no account"):
             home.account("main")
 
@@ -133,45 +135,46 @@ class TestReading:
             home.seed("")
         assert "backup" in caught.value.advice
 
-    @pytest.mark.parametrize("raw", [b"key = ", b"\xff", b"a" * (MAX_CONFIG + 1)])
+    @pytest.mark.parametrize("raw", [b"key = ", b"\xff", b"a" * (MAX_CONFIG_BYTES + 1)])
     def test_a_damaged_configuration(self, home: Home, raw: bytes) -> None:
         home.create("")
         (home.path / "config.toml").write_bytes(raw)
         with pytest.raises(InvalidInput, match=r"config\.toml"):
-            home.config()
+            read_config(home.path)
 
     def test_a_party_acts_with_it(self, home: Home, stage: Stage) -> None:
         address = home.create("")
-        party = home.party(stage.network, "main", "")
+        party = stage.person_of(home)
         assert party.address == address
         assert stage.holds(grant(party, stage.request()).evidence) == "VerifiedGrant"
-        assert home.party(stage.network, address, "").vault.recipient == party.vault.recipient
+        assert home.brand(stage.network, "", address).recipient == party.vault.recipient
 
     def test_a_party_shows_no_secret(self, home: Home, stage: Stage) -> None:
         home.create("")
-        party = home.party(stage.network, "main", "")
+        party = stage.person_of(home)
         shown = repr(party)
         assert party.address in shown
-        assert party.seed.hex() not in shown
-        assert repr(party.seed) not in shown
+        seed = home.seed("")
+        assert seed.hex() not in shown
+        assert repr(seed) not in shown
         assert "AGE-SECRET-KEY" not in shown
 
     def test_other_accounts(self, home: Home, stage: Stage) -> None:
         home.create("")
         second = keyfiles.new_key(home.keys, "second", "", cost=keystore.LIGHT)
-        assert home.party(stage.network, "second", "").address == second
+        assert home.brand(stage.network, "", "second").address == second
         with pytest.raises(InvalidInput, match="no key"):
-            home.party(stage.network, "third", "")
+            home.brand(stage.network, "", "third")
 
 
 class TestKeeping:
     def test_each_kind_in_its_folder(self, home: Home, stage: Stage) -> None:
         asked = parse_evidence(stage.request())
         for evidence, folder in ((asked, "requests"), (stage.granted().evidence, "evidence")):
-            path = home.keep(evidence)
+            path = Path(home.evidence.keep(evidence))
             assert path == home.path / folder / f"{to_hex(evidence.digest)}.json"
             assert path.read_bytes() == write_evidence(evidence)
-        assert len(files_in(home.path)) == 4
+        assert len(files_in(home.path)) == 6  # three folders, two files and the cache
 
     def test_the_oldest_first(self, home: Home, stage: Stage) -> None:
         made = []
@@ -180,30 +183,30 @@ class TestKeeping:
             stage.pass_time(10)
         made.append(refuse(stage.alice, stage.request()).evidence)
         for evidence in (made[2], made[0], made[4], made[3], made[1]):
-            home.keep(evidence)
-        assert [evidence for _, evidence in home.kept()] == made
+            home.evidence.keep(evidence)
+        assert list(home.evidence.all()) == made
 
     def test_a_completed_file_replaces_the_other(self, home: Home, stage: Stage) -> None:
         from registry.client.accept import accept
 
         done = stage.granted().evidence
-        home.keep(done)
+        home.evidence.keep(done)
         completed = accept(stage.brand, write_evidence(done)).evidence
-        home.keep(completed)
-        assert [evidence for _, evidence in home.kept()] == [completed]
+        home.evidence.keep(completed)
+        assert list(home.evidence.all()) == [completed]
 
     def test_other_files_are_left_alone(self, home: Home, stage: Stage) -> None:
-        path = home.keep(stage.granted().evidence)
+        path = Path(home.evidence.keep(stage.granted().evidence))
         (path.parent / "notes.txt").write_text("mine")
         (path.parent / f".{path.name}.part").write_text("{")
-        assert len(list(home.kept())) == 1
+        assert len(list(home.evidence.all())) == 1
 
     @pytest.mark.parametrize("raw", [b"", b"{}", b"\n"])
     def test_a_damaged_file_is_named_and_nobodys_consent_is_denied(self, home: Home, stage: Stage, raw: bytes) -> None:
-        path = home.keep(stage.granted().evidence)
+        path = Path(home.evidence.keep(stage.granted().evidence))
         path.write_bytes(raw)
         with pytest.raises(InvalidInput, match=path.name) as caught:
-            list(home.kept())
+            list(home.evidence.all())
         assert not isinstance(caught.value, Malformed)
         assert "backup" in caught.value.advice
 
@@ -211,7 +214,7 @@ class TestKeeping:
         home.path.mkdir()
         (home.path / "evidence").write_text("a file in the way")
         with pytest.raises(InvalidInput, match="cannot be written"):
-            home.keep(stage.granted().evidence)
+            home.evidence.keep(stage.granted().evidence)
 
 
 class TestFinding:
@@ -222,7 +225,7 @@ class TestFinding:
 
     def kept(self, home: Home) -> tuple[str, bytes]:
         evidence: Evidence = evidence_of(grant_message())
-        home.keep(evidence)
+        home.evidence.keep(evidence)
         return to_hex(evidence.digest), write_evidence(evidence)
 
     @pytest.mark.parametrize("length", [8, 20, 66])
@@ -243,7 +246,7 @@ class TestFinding:
 
     def test_one_beginning_of_two(self, home: Home) -> None:
         self.named(home, "0xabcdef01", "0xabcdef02", "0xabcdee00")
-        with pytest.raises(InvalidInput, match="begins 2 digests") as caught:
+        with pytest.raises(InvalidInput, match="2 digests begin") as caught:
             home.find("0xabcdef")
         assert "more of its digits" in caught.value.advice
         assert home.find("0xabcdef02") == b"0xabcdef02"
@@ -272,21 +275,19 @@ class TestFinding:
 
 def test_two_homes_tell_the_whole_story(tmp_path: Path, stage: Stage) -> None:
     from registry.client.accept import accept, open_data
-    from registry.client.revoke import renew_streams, revoke
+    from registry.client.revoke import revoke
 
     homes: dict[str, Any] = {name: Home(tmp_path / name) for name in ("person", "shop")}
     for one in homes.values():
         one.create("")
-    stage.alice, stage.brand = (homes[name].party(stage.network, "main", "") for name in ("person", "shop"))
+    stage.alice, stage.brand = stage.person_of(homes["person"]), homes["shop"].brand(stage.network, "")
     stage.keep(b"date,amount\n")
     asked = stage.request()
     done = grant(stage.alice, asked, days=30)
-    file = homes["person"].keep(done.evidence)
-    homes["shop"].keep(accept(stage.brand, file.read_bytes()).evidence)
+    accept(stage.brand, Path(done.kept).read_bytes())
     opened = open_data(stage.brand, homes["shop"].find(to_hex(done.evidence.digest)[:10]), tmp_path / "out")
     assert [one.path.read_bytes() for one in opened] == [b"date,amount\n"]
-    revoke(stage.alice, done.evidence)
-    assert renew_streams(stage.alice) == ["pd:Purchase"]
-    (kept,) = [evidence for _, evidence in homes["shop"].kept()]
+    assert revoke(stage.alice, done.evidence).renewed == ("pd:Purchase",)
+    (kept,) = homes["shop"].evidence.all()
     assert kept.acceptance is not msgspec.UNSET
     assert stage.holds(kept) == "Revoked"

@@ -12,17 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.client import network_config
-from registry.client.network_config import (
-    MAX_CREDENTIALS_BYTES,
-    MAX_SETTINGS_BYTES,
-    NAMES,
-    Settings,
-    open_network,
-    read_credentials,
-    read_settings,
-    settings_of,
-    write_settings,
-)
+from registry.client.network_config import open_network
+from registry.config.credentials import MAX_CREDENTIALS_BYTES, read_credentials
+from registry.config.network_file import MAX_SETTINGS_BYTES, NAMES, Settings, read_settings, settings_of, write_settings
 from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.ledger.base import Deployment, write_deployment

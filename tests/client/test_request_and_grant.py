@@ -147,7 +147,7 @@ class TestGrants:
         assert message.request == to_hex(parse_evidence(raw).digest)
         assert (message.issued_at, message.not_before, message.expires_at) == (NOW, NOW, NOW + 365 * DAY)
         assert (message.content, message.supersedes) == (ZERO_WORD, ZERO_WORD)
-        assert message.revocation == lock_of(revocation_secret(stage.alice.seed, message.salt))
+        assert message.revocation == lock_of(revocation_secret(stage.seed("alice"), message.salt))
         assert message.statement.startswith(
             "I allow Maison Aurelle (aurelle.example) to use my email address and purch"
         )
@@ -234,20 +234,22 @@ class TestGrants:
 
 class TestSuperseding:
     def test_an_earlier_grant_to_the_same_brand(self, stage: Stage) -> None:
+        """The same call ends the old grant, once the new one is anchored and kept."""
         old = stage.granted().evidence
-        new = stage.granted(supersedes=old, data=[PURCHASES]).evidence
-        assert message_of(new).supersedes == to_hex(old.digest)
-        # The caller ends the old one, in the same step.
-        assert [stage.holds(one) for one in (old, new)] == ["VerifiedGrant", "VerifiedGrant"]
+        done = stage.granted(supersedes=old, data=[PURCHASES])
+        assert message_of(done.evidence).supersedes == to_hex(old.digest)
+        assert [stage.holds(one) for one in (old, done.evidence)] == ["Revoked", "VerifiedGrant"]
+        assert done.superseded is not None and [call for call, _ in stage.ledger.calls[-2:]] == ["anchor", "revoke"]
+        assert stage.alice.evidence.find(to_hex(done.evidence.digest)) == write_evidence(done.evidence)
 
     def test_not_another_persons(self, stage: Stage) -> None:
-        old = grant(stage.party("bob"), stage.request()).evidence
+        old = grant(stage.person("bob"), stage.request()).evidence
         with pytest.raises(InvalidInput, match="superseded"):
             stage.granted(supersedes=old)
 
     def test_not_one_to_another_brand(self, stage: Stage) -> None:
         old = stage.granted().evidence
-        stage.brand = stage.party("other brand")
+        stage.brand = stage.another_brand("other brand")
         with pytest.raises(InvalidInput, match="superseded"):
             stage.granted(supersedes=old)
 
@@ -290,6 +292,7 @@ class TestRequestsThatAreNotAnswered:
         notice = stage.notice(text=texts, scopes=[{"purposes": [unknown], "data": [PURCHASES]}])
         with monkeypatch.context() as patch:
             patch.setattr("registry.client.request.check_known", lambda terms, kind: None)
+            patch.setattr("registry.client.sign.check_known", lambda terms, kind: None)
             asked = request(stage.brand, notice)
         # Verifying is not signing: evidence outlives vocabularies.
         assert verify(stage.network, asked, stage.network.policy(controllers=None))
@@ -390,7 +393,7 @@ class TestCapsules:
         stage.keep(b"bought")
         message = message_of(stage.granted().evidence)
         sealed = next(data for data in stage.store.kept.values() if sha256(data).digest() == unhex(message.content))
-        capsule = open_capsule(sealed, stage.brand.vault.identity, message)
+        capsule = open_capsule(sealed, stage.brand.identity, message)
         assert [key.category for key in capsule.streams] == [PURCHASES]
 
     def test_only_what_was_granted_is_in_it(self, stage: Stage) -> None:
@@ -399,7 +402,7 @@ class TestCapsules:
         proposal = propose(stage.alice, stage.request(), data=[EMAILS])
         assert proposal.capsule is not None
         assert isinstance(proposal.message, Grant)
-        capsule = open_capsule(proposal.capsule, stage.brand.vault.identity, proposal.message)
+        capsule = open_capsule(proposal.capsule, stage.brand.identity, proposal.message)
         assert [key.category for key in capsule.streams] == [EMAILS]
 
     def test_without_stored_data_there_is_none(self, stage: Stage) -> None:
@@ -531,7 +534,7 @@ class TestDates:
     def test_only_the_authors_cutoff_is_asked(self, stage: Stage) -> None:
         from registry.client.revoke import retire
 
-        retire(stage.party("bob"))
+        retire(stage.person("bob"))
         assert self.dated(stage) >= NOW
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from registry.client.grant import grant, refuse
-from registry.client.network import Party
+from registry.client.party import Party
 from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
 from registry.client.verify import verify, verify_many
 from registry.core.crypto.revocation import revocation_secret, salt_hash, tag_of
@@ -23,10 +23,10 @@ from registry.core.errors import (
     Revoked,
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
-from registry.core.scalars import to_hex
-from registry.core.times import format_utc
+from registry.core.scalars import format_utc, to_hex
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from registry.ledger.base import Deployment
+from registry.vault.vault import Vault
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import NOW, SUBJECT
 from tests.support.fake_ledger import RELAY
@@ -49,7 +49,7 @@ class TestRevoking:
         revoke(stage.alice, done)
         grant = message_of(done)
         assert stage.ledger.calls[1:] == [("revoke", RELAY)]
-        secret = to_hex(revocation_secret(stage.alice.seed, grant.salt))
+        secret = to_hex(revocation_secret(stage.seed("alice"), grant.salt))
         assert stage.ledger.arguments[-1] == (secret, tag_of(stage.alice.address, grant.salt))
         assert stage.alice.address.lower()[2:] not in str(stage.ledger.arguments).lower()
         assert stage.holds(done) == "Revoked"
@@ -72,13 +72,13 @@ class TestRevoking:
         stage.pass_time(100)
         revoke(stage.alice, done)
         policy = stage.network.policy(controllers=None)
-        with pytest.raises(Revoked, match=format_utc(first.time)):
+        with pytest.raises(Revoked, match=format_utc(first.receipt.time)):
             verify(stage.network, done, policy)
 
     def test_with_another_seed(self, stage: Stage) -> None:
         done = stage.granted().evidence
         with pytest.raises(InvalidInput, match="did not make the lock") as caught:
-            revoke(replace(stage.alice, seed=bytes(32)), done)
+            revoke(stage.person_with(stage.alice.wallet, Vault(stage.folder / "other", bytes(32), stage.store)), done)
         assert "--open" in caught.value.advice
         assert len(stage.ledger.calls) == 1
         assert stage.holds(done) == "VerifiedGrant"
@@ -87,7 +87,9 @@ class TestRevoking:
         done = stage.granted().evidence
         grant = message_of(done)
         # Without the seed: a grant whose lock somebody else made can still be ended.
-        revoke_openly(replace(stage.alice, seed=bytes(32)), done)
+        revoke_openly(
+            stage.person_with(stage.alice.wallet, Vault(stage.folder / "other", bytes(32), stage.store)), done
+        )
         assert stage.ledger.calls[-1] == ("revokeOpenlyFor", RELAY)
         assert stage.ledger.arguments[-1][:3] == (stage.alice.address, grant.revocation, salt_hash(grant.salt))
         assert stage.holds(done) == "Revoked"
@@ -106,11 +108,11 @@ class TestRevoking:
 
     def test_openly_only_ones_own(self, stage: Stage) -> None:
         done = stage.granted().evidence
-        for stranger in (stage.brand, stage.party("bob")):
-            with pytest.raises(InvalidInput, match=f"is of {stage.alice.address}"):
-                revoke_openly(stranger, done)
-            with pytest.raises(InvalidInput, match="did not make the lock"):
-                revoke(stranger, done)
+        bob = stage.person("bob")
+        with pytest.raises(InvalidInput, match=f"is of {stage.alice.address}"):
+            revoke_openly(bob, done)
+        with pytest.raises(InvalidInput, match="did not make the lock"):
+            revoke(bob, done)
         assert len(stage.ledger.calls) == 1
 
     @pytest.mark.parametrize("end", [revoke, revoke_openly])
@@ -177,7 +179,7 @@ class TestRevokingEverything:
         assert stage.holds(done) == "Revoked"
 
     def test_nobody_elses(self, stage: Stage) -> None:
-        bobs = grant(stage.party("bob"), stage.request()).evidence
+        bobs = grant(stage.person("bob"), stage.request()).evidence
         revoke_all(stage.alice)
         assert stage.holds(bobs) == "VerifiedGrant"
 
@@ -244,7 +246,7 @@ class TestChecking:
         done = stage.granted().evidence
         anchored = stage.ledger.head().time
         stage.pass_time(100)
-        revoked = revoke(stage.alice, done).time
+        revoked = revoke(stage.alice, done).receipt.time
         stage.pass_time(100)
         stage.ledger.mine()
         policy = stage.network.policy(controllers=None)

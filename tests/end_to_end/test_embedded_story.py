@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.client.accept import accept, open_data
+from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant, refuse
-from registry.client.network import Network, Party
+from registry.client.network import Network
+from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
-from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
+from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
 from registry.client.verify import verify, verify_many
 from registry.core.errors import InvalidInput, Revoked
 from registry.core.evidence.file import write_evidence
@@ -23,18 +26,26 @@ from registry.wallets.relay import relay_key
 from tests.support.builders import notice_bytes, notice_document
 
 
-def party(folder: Path, network: Network, name: str) -> Party:
-    seed = name.encode().rjust(32, b"\x02")
-    return Party(network, KeyWallet(name.encode().rjust(32, b"\x01")), Vault(folder / name, seed, network.store), seed)
+def members(folder: Path, network: Network, name: str) -> dict[str, Any]:
+    wallet = KeyWallet(name.encode().rjust(32, b"\x01"))
+    return {"network": network, "wallet": wallet, "evidence": EvidenceFolder(folder / name)}
+
+
+def parties(folder: Path, network: Network) -> tuple[Person, Brand]:
+    alice, brand = (Vault(folder / name / "vault", name.encode().rjust(32), network.store) for name in ("alice", "b"))
+    return (
+        Person(vault=alice, **members(folder, network, "alice")),
+        Brand(identity=brand.identity, **members(folder, network, "brand")),
+    )
 
 
 def test_from_the_notice_to_the_end(tmp_path: Path) -> None:
     with SqliteBlocks(tmp_path / "blocks.sqlite") as store:
         network = Network(EmbeddedLedger(tmp_path / "network", relay_key), store)
-        alice, brand = party(tmp_path, network, "alice"), party(tmp_path, network, "brand")
+        alice, brand = parties(tmp_path, network)
         controller = notice_document()["controller"] | {
             "account": brand.address,
-            "recipient": brand.vault.recipient,
+            "recipient": brand.recipient,
         }
         notice = notice_bytes(controller=controller)
         publish_notice(network, notice)
@@ -48,11 +59,10 @@ def test_from_the_notice_to_the_end(tmp_path: Path) -> None:
         (opened,) = open_data(brand, write_evidence(grants[0]), tmp_path / "out")
         assert opened.path.read_bytes() == b"bought"
 
-        revoke(alice, grants[0])
+        assert revoke(alice, grants[0]).renewed == ("pd:Purchase",)
         revoke_openly(alice, grants[1])
         names = [type(one).__name__ for one in verify_many(network, [*grants, refusal])]
         assert names == ["Revoked", "Revoked", "VerifiedGrant", "VerifiedStatement"]
-        assert renew_streams(alice) == ["pd:Purchase"]
         revoke_all(alice)
         with pytest.raises(Revoked):
             verify(network, grants[2], policy)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.network_config import write_settings
+from registry.config.network_file import write_settings
 from registry.net.json_rpc import Call
 from registry.net.json_rpc import Node as Endpoint
 from tests.support.kubo_node import Node, running

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.cli.context import Session
-from registry.cli.ui.output import Output
-from registry.client.network_config import MAX_SHARED_FEE_GWEI, read_settings
+from registry.config.configuration import Configuration
+from registry.config.network_file import MAX_SHARED_FEE_GWEI, read_settings
 from registry.ledger.rpc import DEFAULT_MAX_FEE
 
 
@@ -19,7 +18,7 @@ def test_it_can_only_lower_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "network").mkdir()
     file = tmp_path / "network" / "network.toml"
-    session = Session(Output(), {"network": str(file.parent), "home": str(tmp_path / "home")})
+    session = Configuration({"network": str(file.parent), "home": str(tmp_path / "home")})
     file.write_text(f"max_fee_gwei = {named}\n")
     assert session.settings.max_fee_gwei == MAX_SHARED_FEE_GWEI == DEFAULT_MAX_FEE / 10**9
     file.write_text("max_fee_gwei = 20.5\n")
@@ -28,5 +27,5 @@ def test_it_can_only_lower_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
 
 def test_whoever_pays_can_raise_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSENT_MAX_FEE_GWEI", "6000")
-    session = Session(Output(), {"network": str(tmp_path / "network"), "home": str(tmp_path / "home")})
+    session = Configuration({"network": str(tmp_path / "network"), "home": str(tmp_path / "home")})
     assert session.settings.max_fee_gwei == 6000

@@ -51,7 +51,7 @@ def a_home(folder: Path) -> None:
 def a_backup(folder: Path) -> None:
     home, stage = Home(folder / "alice"), Stage.of(folder / "parties")
     home.create("")
-    back_up(home, home.party(stage.network, "main", "").vault, stage.store, folder / "new" / "b.age", "a phrase")
+    back_up(home, home.open_vault(stage.network, ""), stage.store, folder / "new" / "b.age", "a phrase")
 
 
 def a_restored_home(folder: Path) -> None:

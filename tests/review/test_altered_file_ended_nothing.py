@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from registry.client.grant import grant
-from registry.client.network import Party
+from registry.client.party import Person
 from registry.client.revoke import revoke, revoke_openly
 from registry.client.sign import sign
 from registry.core.errors import InvalidInput
@@ -35,7 +35,7 @@ def altered(evidence: Evidence, **changes: Any) -> Evidence:
 
 
 @pytest.mark.parametrize("end", [revoke, revoke_openly])
-def test_what_she_did_not_sign_is_not_ended(stage: Stage, end: Callable[[Party, Evidence], Any]) -> None:
+def test_what_she_did_not_sign_is_not_ended(stage: Stage, end: Callable[[Person, Evidence], Any]) -> None:
     real, other = stage.granted().evidence, stage.granted().evidence
     lock = {name: getattr(other.statement.message, name) for name in ("salt", "revocation")}
     sent = len(stage.ledger.calls)

@@ -22,7 +22,7 @@ def test_what_comes_back_is_a_whole_vault(tmp_path: Path, monkeypatch: pytest.Mo
     stage = Stage.of(tmp_path / "parties")
     home = Home(tmp_path / "alice")
     home.create("")
-    stage.alice = home.party(stage.network, "main", "")
+    stage.alice = stage.person_of(home)
     stage.keep(b"before")
     read = 0
 
@@ -35,7 +35,7 @@ def test_what_comes_back_is_a_whole_vault(tmp_path: Path, monkeypatch: pytest.Mo
                 stage.keep(b"meanwhile")
             return found
 
-    back_up(home, Busy(home.path / "vault", stage.alice.seed, stage.store), stage.store, tmp_path / "b.age", "a phrase")
+    back_up(home, Busy(home.path / "vault", home.seed(""), stage.store), stage.store, tmp_path / "b.age", "a phrase")
     store, again = MemoryBlocks(), Home(tmp_path / "again")
     restore(tmp_path / "b.age", again, store, "a phrase")
     restored = Vault(again.path / "vault", again.seed(""), store)

@@ -36,7 +36,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder, self.stage, self.home = folder, Stage.of(folder / "parties"), Home(folder / "alice")
         self.home.create("")
-        self.stage.alice = self.home.party(self.stage.network, "main", "")
+        self.stage.alice = self.stage.person_of(self.home)
         self.add()
 
     def add(self) -> None:

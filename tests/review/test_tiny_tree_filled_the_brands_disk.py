@@ -41,7 +41,7 @@ def test_it_is_refused_at_the_first_leaf_that_does_not_follow(tmp_path: Path, mo
         def keys_for(self, _categories: object) -> tuple[StreamKey, ...]:
             return (StreamKey(PURCHASES, 1, identity, cid_of_block(sealed)),)
 
-    alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.alice.seed, stage.store))
+    alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.seed("alice"), stage.store))
     done = grant(alice, stage.request()).evidence
     fetched: list[str] = []
     get = stage.store.get

@@ -21,7 +21,7 @@ from tests.support.stage import Stage, files_in
 def restoring(tmp_path: Path) -> Callable[[], object]:
     home, stage = Home(tmp_path / "alice"), Stage.of(tmp_path / "parties")
     home.create("")
-    back_up(home, home.party(stage.network, "main", "").vault, stage.store, tmp_path / "b.age", "a phrase")
+    back_up(home, home.open_vault(stage.network, ""), stage.store, tmp_path / "b.age", "a phrase")
     return lambda: restore(tmp_path / "b.age", Home(tmp_path / "new"), MemoryBlocks(), "a phrase")
 
 

@@ -29,5 +29,5 @@ def test_everything_ends_whatever_the_machines_clock_says(tmp_path: Path, own: i
 def test_on_a_chain_that_made_no_block_for_an_hour_it_ends_what_was_signed_until_now(tmp_path: Path) -> None:
     stage = Stage.of(tmp_path)
     stage.pass_time(HOUR)
-    cutoff = revoke_all(stage.alice).time
+    cutoff = revoke_all(stage.alice).receipt.time
     assert stage.network.date_for(stage.alice.address) == cutoff + 1 == stage.clock() + 1

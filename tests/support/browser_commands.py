@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.client.home import Home
-from registry.client.network_config import write_settings
+from registry.config.network_file import write_settings
 from registry.ledger.base import Deployment, write_deployment
 from registry.net.json_rpc import Call, Node
 from registry.wallets.keywallet import KeyWallet

@@ -17,7 +17,7 @@ from registry.core.scalars import CLOCK_SKEW, checksum, to_hex
 from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll, domain_of
 from registry.core.statements.typed_data import digest
 from registry.ledger import abi
-from registry.ledger.base import Deployment, Head, Receipt, Sender, check_depth
+from registry.ledger.base import Deployment, Head, Pending, Receipt, Sender, Settled, Transacting, check_depth
 
 RETIRED = 2**64 - 1
 RELAY = checksum(bytes.fromhex("5e1a" * 10))
@@ -39,7 +39,7 @@ class Block(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class MemoryLedger:
+class MemoryLedger(Transacting):
     """A whole `Ledger` in memory. Each transaction makes a block, at least a second after the last.
 
     Switches: ``down``, ``slow`` and ``other_chain`` make everything `LedgerUnavailable`; ``stale`` (seconds) keeps
@@ -108,7 +108,7 @@ class MemoryLedger:
             signatures={q: self._accepts(q, moment) for q in signatures},
         )
 
-    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+    def submit(self, function: str, *args: Any, sender: Sender | None = None) -> Pending:
         values = abi.arguments(function, args)
         self._reach()
         payer = RELAY if sender is None else self._signer(sender)
@@ -116,7 +116,7 @@ class MemoryLedger:
         block = self.mine(tuple(self._changes(function, values, payer, now)))
         data = abi.encode(function, args)
         transaction = to_hex(keccak256(data + block.number.to_bytes(8, "big")))
-        return Receipt(transaction, block.number, block.time, 21_000 + 16 * len(data), payer)
+        return Settled(Receipt(transaction, block.number, block.time, 21_000 + 16 * len(data), payer))
 
     def _signer(self, sender: Sender) -> str:
         tx = {"to": self._deployment.registry, "value": 0, "gas": 1, "gasPrice": 0, "nonce": 0, "chainId": 31_337}

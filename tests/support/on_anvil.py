@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from registry.client.network import Network, Party, system_clock
+from registry.client.network import Network, system_clock
+from registry.client.party import Person
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Grant, members
@@ -29,11 +30,11 @@ class RealStage(Stage):
     def on(cls, folder: Path, node: tuple[str, Deployment]) -> RealStage:
         levers = AnvilLevers(*node)
         network = Network(levers.ledger, MemoryBlocks())
-        alice, brand = cls._party(folder, network, "alice"), cls._party(folder, network, "brand")
+        alice, brand = cls._person(folder, network, "alice"), cls._brand(folder, network, "brand")
         parts: Any = (system_clock, system_clock, levers.ledger, network.store, network, alice, brand)
         return cls(folder, *parts, levers, Accounts(levers))
 
-    def signing_as(self, wallet: Any, **changes: Any) -> Party:
+    def signing_as(self, wallet: Any, **changes: Any) -> Person:
         """Alice with another wallet."""
         return replace(self.alice, wallet=wallet, **changes)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.client.home import Home
-from registry.client.network_config import write_settings
+from registry.config.network_file import write_settings
 from registry.ledger.base import write_deployment
 from registry.ledger.deploy import deploy
 from registry.net.json_rpc import Call, Node

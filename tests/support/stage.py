@@ -7,14 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
-from registry.client.network import Network, Party
+from registry.client.home import Home
+from registry.client.network import Network
+from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.sign import Anchored
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.facts import Facts
-from registry.ledger.base import Receipt, Sender
+from registry.ledger.base import Pending, Sender
 from registry.vault.vault import Vault
+from registry.wallets import keyfiles
+from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import NOW, notice_bytes, notice_document
 from tests.support.fake_ledger import MemoryLedger
@@ -46,13 +51,13 @@ class Ledger(MemoryLedger):
     def facts(self, *asked: Any, **how: Any) -> Facts:
         return super().facts(*asked, **how)._replace(clock=self.reader())
 
-    def transact(self, function: str, *args: Any, sender: Sender | None = None) -> Receipt:
+    def submit(self, function: str, *args: Any, sender: Sender | None = None) -> Pending:
         if self.refuses_writing is not None:
             raise self.refuses_writing
-        receipt = super().transact(function, *args, sender=sender)
-        self.calls.append((function, receipt.sender))
+        pending = super().submit(function, *args, sender=sender)
+        self.calls.append((function, pending.wait().sender))
         self.arguments.append(args)
-        return receipt
+        return pending
 
 
 @dataclass
@@ -65,8 +70,8 @@ class Stage:
     ledger: Ledger
     store: MemoryBlocks
     network: Network
-    alice: Party
-    brand: Party
+    alice: Person
+    brand: Brand
 
     @classmethod
     def of(cls, folder: Path) -> Stage:
@@ -75,24 +80,53 @@ class Stage:
         ledger, store = Ledger(chain_clock, clock), MemoryBlocks()
         network = Network(ledger, store, clock)
         chain_clock.now = NOW
-        alice, brand = cls._party(folder, network, "alice"), cls._party(folder, network, "brand")
+        alice, brand = cls._person(folder, network, "alice"), cls._brand(folder, network, "brand")
         return cls(folder, clock, chain_clock, ledger, store, network, alice, brand)
 
     @staticmethod
-    def _party(folder: Path, network: Network, name: str) -> Party:
-        seed = name.encode().rjust(32, b"\x02")
-        return Party(
-            network, KeyWallet(name.encode().rjust(32, b"\x01")), Vault(folder / name, seed, network.store), seed
-        )
+    def _members(folder: Path, network: Network, name: str) -> dict[str, Any]:
+        wallet = KeyWallet(name.encode().rjust(32, b"\x01"))
+        return {"network": network, "wallet": wallet, "evidence": EvidenceFolder(folder / name / "kept")}
 
-    def party(self, name: str, **changes: Any) -> Party:
-        """One more party."""
-        return replace(self._party(self.folder, self.network, name), **changes)
+    @staticmethod
+    def _vault(folder: Path, network: Network, name: str) -> Vault:
+        return Vault(folder / name, Stage.seed(name), network.store)
+
+    @classmethod
+    def _person(cls, folder: Path, network: Network, name: str) -> Person:
+        return Person(vault=cls._vault(folder, network, name), **cls._members(folder, network, name))
+
+    @classmethod
+    def _brand(cls, folder: Path, network: Network, name: str) -> Brand:
+        identity = cls._vault(folder, network, name).identity
+        return Brand(identity=identity, **cls._members(folder, network, name))
+
+    @staticmethod
+    def seed(name: str) -> bytes:
+        """The seed of a party's vault."""
+        return name.encode().rjust(32, b"\x02")
+
+    def person(self, name: str, **changes: Any) -> Person:
+        """One more person."""
+        return replace(self._person(self.folder, self.network, name), **changes)
+
+    def person_with(self, wallet: Wallet, vault: Vault) -> Person:
+        """A person with this wallet and this vault."""
+        return replace(self.alice, wallet=wallet, vault=vault)
+
+    def person_of(self, home: Home) -> Person:
+        """The person of a home, who signs with its key file under an empty passphrase."""
+        vault = home.open_vault(self.network, "")
+        return replace(self.person_with(keyfiles.open_key(home.keys, "main", ""), vault), evidence=home.evidence)
+
+    def another_brand(self, name: str, **changes: Any) -> Brand:
+        """One more brand."""
+        return replace(self._brand(self.folder, self.network, name), **changes)
 
     def notice(self, **changes: Any) -> bytes:
         """The brand's notice: the builders' one, with the brand's account and recipient."""
         controller = notice_document()["controller"]
-        controller |= {"account": self.brand.address, "recipient": self.brand.vault.recipient}
+        controller |= {"account": self.brand.address, "recipient": self.brand.recipient}
         return notice_bytes(**{"controller": controller} | changes)
 
     def request(self, **chosen: Any) -> bytes:

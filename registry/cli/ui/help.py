@@ -1,4 +1,4 @@
-"""Help pages: what a command is for, what it takes, an example. Plain text in three colours, without loading rich."""
+"""Help pages: purpose, arguments, options and an example. Plain text in three colours, without loading rich."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ MAX_WIDTH = 100
 _GAP = 2
 _MAX_COLUMN = 26
 PANELS = ("Start here", "For people", "For brands", "For anybody", "Yours")
-# As a newcomer needs them; what is not named here keeps its place behind them.
-_ORDER = (
-    *("demo", "init", "devnet", "doctor", "deploy", "vault", "grant", "refuse", "revoke", "revoke-all", "retire"),
-    *("notice", "request", "accept", "open", "verify", "evidence"),
-)
 
 
 class Command(TyperCommand):
-    """A command whose help page is ours."""
+    """A command with a help page of this module."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Usage, purpose, arguments, options, example."""
@@ -47,13 +42,13 @@ def _head(command: Any, ctx: Any) -> Iterator[str]:
         yield from _wrapped(" ".join(paragraph.split()))
 
 
-def _commands(group: TyperGroup, ctx: Any) -> Iterator[str]:
-    panels: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(group.list_commands(ctx), key=lambda n: _ORDER.index(n) if n in _ORDER else len(_ORDER)):
-        found: Any = group.get_command(ctx, name)
-        about = " ".join((found.help or "").split("\n\n")[0].split())
-        panels.setdefault(getattr(found, "rich_help_panel", None) or "Commands", []).append((name, about))
-    yield from _sections(panels)
+def _commands(group: Any, ctx: Any) -> Iterator[str]:
+    if hasattr(group, "overview"):
+        yield from _sections(group.overview())
+        return
+    found = [(name, group.get_command(ctx, name).help or "") for name in group.list_commands(ctx)]
+    rows = [(name, " ".join(help.split("\n\n")[0].split())) for name, help in found]
+    yield from _sections({"Commands": rows})
 
 
 def _parameters(command: Any, ctx: Any) -> Iterator[str]:
@@ -111,5 +106,5 @@ def _wrapped(text: str, indent: int = 0) -> list[str]:
 
 
 def _style(text: str, **style: Any) -> str:
-    # typer takes the escape sequences out where nobody sees colours; NO_COLOR it does not know.
+    # typer removes colours where the output is no terminal, but it does not know NO_COLOR.
     return text if os.environ.get("NO_COLOR") else typer.style(text, **style)

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.context import Session, ask_secret
-from registry.cli.ui.descriptors import first_line, write_line
+from registry.cli.context import Context
+from registry.cli.ui.prompts import ask_secret, first_line, write_line
 from registry.core.errors import InvalidInput
 
 ROUNDS = 5
@@ -45,7 +45,7 @@ def write_words(seed: bytes, descriptor: int) -> None:
     write_line(descriptor, " ".join(words_of(seed)), "--words-fd")
 
 
-def show_words(session: Session, seed: bytes) -> None:
+def show_words(ctx: Context, seed: bytes) -> None:
     """Show the words at the terminal until the person has some of them right, from paper."""
     from registry.wallets.mnemonic import words_of
 
@@ -53,10 +53,10 @@ def show_words(session: Session, seed: bytes) -> None:
     for _ in range(ROUNDS):
         _display(words)
         if _checked_back(words):
-            session.out.note("That is right. Keep the paper where nobody else reads it.")
+            ctx.out.note("That is right. Keep the paper where nobody else reads it.")
             return
-        session.out.note("That is not what was shown. Here they are once more.")
-    session.out.note(f"Not checked: {_SHOWN_AGAIN}")
+        ctx.out.note("That is not what was shown. Here they are once more.")
+    ctx.out.note(f"Not checked: {_SHOWN_AGAIN}")
 
 
 def _display(words: Sequence[str]) -> None:
@@ -82,12 +82,12 @@ def _checked_back(words: Sequence[str]) -> bool:
     return answers == [words[place] for place in places]
 
 
-def read_words(session: Session, descriptor: int | None) -> bytes:
+def read_words(ctx: Context, descriptor: int | None) -> bytes:
     """The seed of the words from a descriptor, or asked for without echo until they fit."""
     from registry.wallets.mnemonic import seed_of, split_words
 
     if descriptor is not None:
-        if descriptor == session.flags.get("passphrase_fd"):
+        if descriptor == ctx.flags.get("passphrase_fd"):
             raise InvalidInput("one descriptor cannot give the words and the passphrase", "Use two of them.")
         return seed_of(split_words(_text(descriptor)))
     if not at_terminal():
@@ -95,21 +95,21 @@ def read_words(session: Session, descriptor: int | None) -> bytes:
     for left in reversed(range(ROUNDS)):
         try:
             words = list(split_words(ask_secret("The 24 words, with spaces between: ")))
-            _put_right(session, words)
+            _put_right(ctx, words)
             return seed_of(words)
         except InvalidInput as error:
             if not left:
                 raise
-            session.out.note(f"{error}. {error.advice}")
+            ctx.out.note(f"{error}. {error.advice}")
     raise AssertionError  # the last round returns or raises
 
 
-def _put_right(session: Session, words: list[str]) -> None:
+def _put_right(ctx: Context, words: list[str]) -> None:
     """Ask again for each word that is not in the list; the nearest is shown to who sits there, and to nobody else."""
     from registry.wallets.mnemonic import WORDS, nearest_word, unknown_words
 
     for place in unknown_words(words) if len(words) == WORDS else ():
-        session.out.note(f"Word {place} is not in the list.")
+        ctx.out.note(f"Word {place} is not in the list.")
         near = nearest_word(words[place - 1])
         words[place - 1] = ask_secret(f"Word {place} again (Enter for {near}): ").strip().lower() or near
 

@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import Proposal, grant, refuse
-from registry.client.network import Network, Party
+from registry.client.network import Network
+from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.revoke import retire, revoke_all, revoke_openly
 from registry.client.verify import verify
@@ -52,16 +53,19 @@ class World:
     def __init__(self, folder: Path, url: str, deployment: Deployment) -> None:
         self.levers = AnvilLevers(url, deployment)
         self.network = Network(self.levers.ledger, MemoryBlocks())
-        seed = b"\x07" * 32
-        self.brand = Party(self.network, self.levers.wallet(), Vault(folder / "brand", seed, self.network.store), seed)
-        self.seed, self.vault = b"\x08" * 32, Vault(folder / "alice", b"\x08" * 32, self.network.store)
+        self.folder, self.vault = folder, Vault(folder / "alice", b"\x08" * 32, self.network.store)
+        identity = Vault(folder / "brand", b"\x07" * 32, self.network.store).identity
+        kept = EvidenceFolder(folder / "brand")
+        self.brand = Brand(network=self.network, wallet=self.levers.wallet(), evidence=kept, identity=identity)
 
-    def person(self, wallet: BrowserWallet, **changes: Any) -> Party:
-        return replace(Party(self.network, wallet, self.vault, self.seed), **changes)
+    def person(self, wallet: BrowserWallet, **changes: Any) -> Person:
+        kept = EvidenceFolder(self.folder / "alice")
+        members = {"network": self.network, "wallet": wallet, "evidence": kept, "vault": self.vault}
+        return Person(**members | changes)
 
     def request(self) -> bytes:
         controller = notice_document()["controller"]
-        controller |= {"account": self.brand.address, "recipient": self.brand.vault.recipient}
+        controller |= {"account": self.brand.address, "recipient": self.brand.recipient}
         notice = notice_bytes(controller=controller)
         publish_notice(self.network, notice)
         return write_evidence(request(self.brand, notice))

@@ -5,37 +5,37 @@ from __future__ import annotations
 import socket
 import webbrowser
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from registry.cli.app import YOURS, app, command
-from registry.cli.context import Session
+from registry.cli.app import app, command
+from registry.cli.context import Context
 from registry.core.errors import ConsentError
 from registry.present.text import Line, table
+from registry.wallets import keyfiles
+from registry.wallets.keyfiles import KeyInfo
+from registry.wallets.rpc import accounts
 
-if TYPE_CHECKING:
-    from registry.wallets.keyfiles import KeyInfo
-
-# Where Frame answers; nothing is asked there, because its owner would be asked whether we may.
+# Frame listens here. Ask it nothing: Frame would ask its owner for permission.
 _FRAME = ("127.0.0.1", 1248)
 _KNOCK_SECONDS = 0.5
 _NODE_SECONDS = 5.0
 
 
 class _Choice(NamedTuple):
-    """What stands after ``--wallet``, which accounts it has, and what to know about it."""
+    """A value of ``--wallet``, its accounts, and a remark."""
 
     wallet: str
     accounts: tuple[str, ...]
     about: str
 
 
-@command(app, "wallets", "consent wallets", panel=YOURS)
-def wallets(session: Session) -> None:
-    """What can sign here, and how --wallet names it."""
-    with session.out.working("looking for wallets"):
-        found = list(_choices(session))
+@command(app, "wallets", "consent wallets")
+def wallets(ctx: Context) -> None:
+    """Show what can sign here, and how --wallet names it."""
+    with ctx.working("looking for wallets"):
+        found = list(_choices(ctx))
     document = {"wallets": [choice._asdict() for choice in found]}
-    session.out.result(document, [*_lines(found), "", *_MORE])
+    ctx.out.result(document, [*_lines(found), "", *_MORE])
 
 
 _MORE = (
@@ -52,17 +52,15 @@ def _lines(found: list[_Choice]) -> list[Line]:
     return table(rows)
 
 
-def _choices(session: Session) -> Iterator[_Choice]:
-    from registry.wallets import keyfiles
-
-    if session.home.exists:
+def _choices(ctx: Context) -> Iterator[_Choice]:
+    if ctx.home.exists:
         yield _Choice("seed", (), "an account of its own for each brand; nothing has to be named")
-    for key in keyfiles.list_keys(session.home.keys):
+    for key in keyfiles.list_keys(ctx.home.keys):
         yield _key_file(key)
-    yield _Choice("browser", (), _browser(session.settings.rpc_url))
-    if url := session.settings.rpc_url:
+    yield _Choice("browser", (), _browser(ctx.configuration.settings.rpc_url))
+    if url := ctx.configuration.settings.rpc_url:
         yield from _node(url)
-    if _answers(_FRAME):
+    if _listens(_FRAME):
         yield _Choice("rpc:http://{}:{}".format(*_FRAME), (), "something answers where Frame does")
 
 
@@ -81,9 +79,7 @@ def _browser(url: str | None) -> str:
 
 
 def _node(url: str) -> Iterator[_Choice]:
-    """The accounts that the configured node holds, if it holds any: most do not, and some will not say."""
-    from registry.wallets.rpc import accounts
-
+    """Yield the configured node's own accounts. Most nodes hold none, and some refuse to tell."""
     try:
         held = tuple(accounts(url, seconds=_NODE_SECONDS))
     except ConsentError as error:
@@ -93,7 +89,7 @@ def _node(url: str) -> Iterator[_Choice]:
         yield _Choice("rpc", held, "the configured node's own; rpc:#ADDRESS names one of them")
 
 
-def _answers(place: tuple[str, int]) -> bool:
+def _listens(place: tuple[str, int]) -> bool:
     with socket.socket() as knock:
         knock.settimeout(_KNOCK_SECONDS)
         return knock.connect_ex(place) == 0

@@ -8,55 +8,48 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.app import PEOPLE, command, group
-from registry.cli.context import Session
+from registry.cli.app import command, group
+from registry.cli.context import Context
+from registry.cli.ui.progress import CountedStore, Rate, open_counted
 from registry.core.errors import InvalidInput
-from registry.core.times import format_utc
+from registry.core.scalars import format_utc
 from registry.present.text import table
+from registry.present.vocabulary import check_known
 from registry.present.wording import terms
 
-vault = group(
-    "vault",
-    "Your own data, sealed file by file before it leaves this machine.",
-    PEOPLE,
-    "consent vault add purchases.csv --category pd:Purchase",
-)
-
-
+vault = group("vault", "consent vault add purchases.csv --category pd:Purchase")
 SHORT = 16  # of a CID's 59 characters: the first seven are the same in all of them
 
 
 @command(vault, "add", "consent vault add purchases.csv --category pd:Purchase")
 def add(
-    session: Session,
+    ctx: Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file.")],
     category: Annotated[str, typer.Option(metavar="IRI", help="What kind of personal data it is, as pd:Purchase.")],
 ) -> None:
     """Seal a file as one record of a category."""
-    from registry.cli.ui.progress import Rate, open_counted
-    from registry.present.vocabulary import check_known
-
     check_known([category], "data")
     try:
         size = file.stat().st_size
-        body = open_counted(file, Rate(session.out, f"sealing {file.name}", size))
+        body = open_counted(file, Rate(ctx.out, f"sealing {file.name}", size))
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
     media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     with body:
-        opened = session.vault(Rate(session.out, f"storing {file.name}", size))
-        with session.out.working(f"sealing {file.name}"):
-            now = session.network.clock()
+        told = Rate(ctx.out, f"storing {file.name}", size)
+        opened = ctx.session.vault(CountedStore(ctx.network.store, told))
+        with ctx.working(f"sealing {file.name}"):
+            now = ctx.network.clock()
             record = opened.add(body, category=category, name=file.name, media_type=media_type, now=now)
     document = {"cid": record.cid, "category": category, "bytes": record.size, "mediaType": media_type}
     rows = [("Sealed", f"{record.name}, {record.size:,} bytes"), ("Category", terms([category])), ("CID", record.cid)]
-    session.out.result(document, table(rows))
+    ctx.out.result(document, table(rows))
 
 
 @command(vault, "list", "consent vault list")
-def list_(session: Session) -> None:
-    """Every record, by category; and the CID of the index, which with the seed's words restores all of it."""
-    opened = session.vault()
+def list_(ctx: Context) -> None:
+    """List every record by category, and the CID of the index: with the seed's words it restores all of them."""
+    opened = ctx.session.vault()
     index, roots = opened.index(), opened.roots()
     records = [(stream, record) for stream in index.streams for record in stream.records]
     document = {
@@ -79,20 +72,20 @@ def list_(session: Session) -> None:
         for s, r in records
     ]
     lines = lines or ["The vault is empty: `consent vault add FILE --category IRI` fills it."]
-    session.out.result(document, lines)
+    ctx.out.result(document, lines)
     for root in roots:
-        session.out.note(f"Index {root}: with the words of the seed it restores all of this.")
+        ctx.out.note(f"Index {root}: with the words of the seed it restores all of this.")
 
 
 @command(vault, "show", "consent vault show bafkrei...")
 def show(
-    session: Session,
+    ctx: Context,
     cid: Annotated[str, typer.Argument(metavar="CID", help="The record's CID, or the beginning of it.")],
 ) -> None:
-    """One record: what it is, and where it lies."""
-    found = [(s, r) for s in session.vault().index().streams for r in s.records if r.cid.startswith(cid)]
+    """Show one record: what it is, and where it lies."""
+    found = [(s, r) for s in ctx.session.vault().index().streams for r in s.records if r.cid.startswith(cid)]
     if len(found) != 1:
-        message = f"{len(found)} records begin so" if found else "no record has a CID that begins so"
+        message = f"{len(found)} CIDs begin so" if found else "no record has a CID that begins so"
         raise InvalidInput(message, "See `consent vault list`.")
     stream, record = found[0]
     document = {
@@ -115,4 +108,4 @@ def show(
         ("CID", record.cid),
         ("Stream", f"epoch {stream.epoch}, head {stream.head}"),
     ]
-    session.out.result(document, table(rows))
+    ctx.out.result(document, table(rows))

@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at, one question after the other; a part that does not answer is said in its own words."""
+"""Health checks: what is installed, configured and reachable. The command ``doctor`` and services show them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.cli.context import Session
-from registry.cli.exit_codes import USAGE, exit_code
-from registry.core.errors import ConsentError, InvalidInput
+from registry.client.session import Session
+from registry.core.errors import ConsentError, CouldNotCheck
 
 if TYPE_CHECKING:
     from registry.storage.kubo import KuboBlocks
 
 OK, MISSING, PROBLEM = "ok", "missing", "problem"
+WRONG, UNREACHABLE = 2, 3
 SECONDS = 5.0
 FULL = 0.95
 _OLDEST, _NEWEST = (3, 11), (3, 14)
@@ -29,7 +29,10 @@ _PARTS = {
 
 
 class Check(NamedTuple):
-    """One answer. ``code`` is the exit code that it calls for: 0 also where something optional is missing."""
+    """One answer. ``code`` is 0, 2 (the configuration is wrong) or 3 (something cannot be reached).
+
+    It is 0 also where an optional part is missing.
+    """
 
     name: str
     state: str
@@ -42,11 +45,12 @@ Checker = Callable[[Session], Iterator[Check]]
 
 
 def answers(session: Session, name: str, checker: Checker) -> Iterator[Check]:
-    """The checker's answers; an error of this package is the last of them."""
+    """Yield the checker's answers; an error of this package becomes the last of them."""
     try:
         yield from checker(session)
     except ConsentError as error:
-        yield Check(name, PROBLEM, str(error), error.advice, exit_code(error))
+        code = UNREACHABLE if isinstance(error, CouldNotCheck) else WRONG
+        yield Check(name, PROBLEM, str(error), error.advice, code)
 
 
 def _package(_: Session) -> Iterator[Check]:
@@ -54,7 +58,7 @@ def _package(_: Session) -> Iterator[Check]:
 
     supported = _OLDEST <= sys.version_info[:2] < _NEWEST
     state, advice = (OK, "") if supported else (PROBLEM, "Use Python 3.11, 3.12 or 3.13.")
-    yield Check("Python", state, platform.python_version(), advice, 0 if supported else USAGE)
+    yield Check("Python", state, platform.python_version(), advice, 0 if supported else WRONG)
     yield Check("consent-registry", OK, version("consent-registry"))
     for name, (extra, without) in _PARTS.items():
         try:
@@ -64,42 +68,44 @@ def _package(_: Session) -> Iterator[Check]:
 
 
 def _home(session: Session) -> Iterator[Check]:
+    from registry.config.configuration import read_config
     from registry.wallets.keyfiles import list_keys
 
     home = session.home
     if not home.exists:
         yield Check("home", MISSING, f"none at {home.path}", "Only signing needs one: `consent init` makes it.")
         return
-    home.config()
+    read_config(home.path)
     count = len(list_keys(home.keys))
     yield Check("home", OK, f"{home.path}, {count} key file{'' if count == 1 else 's'}")
-    readable = [path for path in (home.path, home.path / "seed.json", *home.keys.glob("*")) if _others_may(path)]
+    readable = [path for path in (home.path, home.path / "seed.json", *home.keys.glob("*")) if _is_open_to_others(path)]
     if readable:
-        advice = f"Take the rights away: chmod -R go-rwx {home.path}."
-        yield Check("home", PROBLEM, f"others may look into {readable[0]}", advice, USAGE)
+        advice = f"Run: chmod -R go-rwx {home.path}."
+        yield Check("home", PROBLEM, f"other users may read {readable[0]}", advice, WRONG)
 
 
-def _others_may(path: Path) -> bool:
+def _is_open_to_others(path: Path) -> bool:
     return os.name == "posix" and path.stat().st_mode & 0o077 != 0
 
 
 def _network(session: Session) -> Iterator[Check]:
-    from registry.client.network_config import NAMES, read_credentials
+    from registry.config.credentials import read_credentials
+    from registry.config.network_file import NAMES
 
-    folder = session.network_path
-    named = session.source("network")
+    configuration = session.configuration
+    folder, named = configuration.network_path, configuration.source("network")
     there = "" if folder.exists() else ", not made yet"
     yield Check("network", OK, f"{folder}{f' (from {named})' if named else ''}{there}")
     for name in NAMES:
-        if source := session.source(name):
-            yield Check(name, OK, f"{_shown(name, getattr(session.settings, name))} (from {source})")
-    if session.credentials is not None:
-        (kind,) = read_credentials(session.credentials)
-        yield Check("credentials", OK, f"{kind}, in {session.credentials}")
+        if source := configuration.source(name):
+            yield Check(name, OK, f"{_shown(name, getattr(configuration.settings, name))} (from {source})")
+    if configuration.credentials is not None:
+        (kind,) = read_credentials(configuration.credentials)
+        yield Check("credentials", OK, f"{kind}, in {configuration.credentials}")
 
 
 def _shown(name: str, value: object) -> str:
-    """A setting without what may be a key: of URLs only the host."""
+    """Return a setting in words; of a URL only the host, because the rest may hold a key."""
     from registry.ledger.node_info import name_of
 
     if isinstance(value, tuple):
@@ -113,11 +119,11 @@ def _ledger(session: Session) -> Iterator[Check]:
     from registry.ledger.deploy import check_deployment
     from registry.ledger.node_info import probe
 
-    if (url := session.settings.rpc_url) is not None:
+    if (url := session.configuration.settings.rpc_url) is not None:
         found = probe(url, timeout=SECONDS)
         yield Check("node", OK, f"{found.client}, chain {found.chain_id}, at {found.name}")
-    elif not (session.network_path / "deployment.json").exists():
-        yield Check("ledger", OK, "the embedded chain, which the first command makes")
+    elif not (session.configuration.network_path / "deployment.json").exists():
+        yield Check("ledger", OK, "the embedded chain; the first command makes it")
         return
     ledger = session.network.ledger
     head = ledger.head()
@@ -126,14 +132,14 @@ def _ledger(session: Session) -> Iterator[Check]:
     domain = session.network.domain
     age = max(0, int(time.time()) - head.time)
     detail = f"registry {domain.verifying_contract} on chain {domain.chain_id}, block {head.number}, {_ago(age)}"
-    limit = session.settings.max_facts_age
+    limit = session.configuration.settings.max_facts_age
     if limit is not None and age > limit:
         yield Check(
             "ledger",
             PROBLEM,
             f"{detail}: older than max_facts_age",
-            "See whether the node is in step with its chain.",
-            3,
+            "Check whether the node follows its chain.",
+            UNREACHABLE,
         )
     else:
         yield Check("ledger", OK, detail)
@@ -142,12 +148,12 @@ def _ledger(session: Session) -> Iterator[Check]:
 
 
 def _payer(session: Session) -> Check:
-    if name := session.words("sender"):
-        return Check("payer", OK, f"{name} (from {session.source('sender')})")
-    if (session.network_path / "relay.json").exists():
+    if name := session.configuration.text("sender"):
+        return Check("payer", OK, f"{name} (from {session.configuration.source('sender')})")
+    if (session.configuration.network_path / "relay.json").exists():
         return Check("payer", OK, "the network's relay, with play money")
     return Check(
-        "payer", MISSING, "nobody is named to pay for transactions", "Verifying needs none; else use --sender."
+        "payer", MISSING, "no account is named to pay for transactions", "Name one with --sender; verifying needs none."
     )
 
 
@@ -162,13 +168,13 @@ def _store(session: Session) -> Iterator[Check]:
     from registry.client.network_config import open_kubo
     from registry.storage.sqlite_store import SqliteBlocks
 
-    if (address := session.settings.ipfs) is not None:
-        with open_kubo(address, session.credentials, SECONDS) as node:
+    if (address := session.configuration.settings.ipfs) is not None:
+        with open_kubo(address, session.configuration.credentials, SECONDS) as node:
             yield from _kubo(node)
         return
-    file = session.network_path / "blocks.sqlite"
+    file = session.configuration.network_path / "blocks.sqlite"
     if not file.exists():
-        yield Check("store", OK, "a file of blocks, which the first command that stores anything makes")
+        yield Check("store", OK, "a file of blocks; the first command that stores anything makes it")
         return
     with SqliteBlocks(file, SECONDS) as store:
         stat = store.stat()
@@ -179,16 +185,18 @@ def _kubo(node: KuboBlocks) -> Iterator[Check]:
     kubo, usage = node.about()
     detail = f"Kubo {kubo}, {usage.used:,} of {usage.limit:,} bytes"
     if usage.used > FULL * usage.limit:
-        yield Check("store", PROBLEM, f"{detail}: nearly full", "Raise Datastore.StorageMax, or collect.", 3)
+        yield Check(
+            "store", PROBLEM, f"{detail}: nearly full", "Raise Datastore.StorageMax, or collect garbage.", UNREACHABLE
+        )
     else:
         yield Check("store", OK, detail)
     if node.announces():
-        advice = "Set Provide.Enabled to false, or run it with --offline: sealed data is not for everybody's eyes."
-        yield Check("store", PROBLEM, "it tells the public network what it holds, unless it runs --offline", advice)
+        advice = "Set Provide.Enabled to false, or run it with --offline: it announces sealed data to everybody."
+        yield Check("store", PROBLEM, "it announces its blocks to the public network, unless it runs --offline", advice)
 
 
 def _gateways(session: Session) -> Iterator[Check]:
-    for address in session.settings.gateways:
+    for address in session.configuration.settings.gateways:
         yield from answers(session, "gateway", lambda _, address=address: _gateway(address))  # type: ignore[misc]
 
 
@@ -199,17 +207,6 @@ def _gateway(address: str) -> Iterator[Check]:
     yield Check("gateway", OK, _shown("gateways", address))
 
 
-def _programs(_: Session) -> Iterator[Check]:
-    from registry.devnet.programs import PROGRAMS, find_program
-
-    for name, program in PROGRAMS.items():
-        try:
-            found = find_program(name)
-            yield Check(name, OK, f"{found.version} ({found.source}), for {program.use}")
-        except InvalidInput as error:
-            yield Check(name, MISSING, f"{error}; for {program.use}", error.advice)
-
-
 CHECKS: dict[str, Checker] = {
     "package": _package,
     "home": _home,
@@ -217,5 +214,4 @@ CHECKS: dict[str, Checker] = {
     "ledger": _ledger,
     "store": _store,
     "gateways": _gateways,
-    "programs": _programs,
 }

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from registry.cli.app import STANDS_ALONE, START, app, command
-from registry.cli.context import Session
+from registry.cli.app import app, command
+from registry.cli.context import Context
+from registry.cli.options import STANDS_ALONE
 from registry.core.errors import InvalidInput
 from registry.present.text import Line, table
 
@@ -36,9 +37,9 @@ class Place(NamedTuple):
 _ACTORS = {"parties": "alice", "sealed": "alice", "asked": "alice", "attempted": "alice"}
 
 
-@command(app, "demo", "consent demo --until granted", panel=START, without=STANDS_ALONE)
+@command(app, "demo", "consent demo --until granted", without=STANDS_ALONE)
 def demo(
-    session: Session,
+    ctx: Context,
     until: Annotated[
         str | None, typer.Option(metavar="STEP", help="Stop after this step and leave everything in place.")
     ] = None,
@@ -67,16 +68,16 @@ def demo(
         temporary = None if stays else stack.enter_context(tempfile.TemporaryDirectory(prefix="consent-demo-"))
         folder = Path(temporary or stays).absolute()  # type: ignore[arg-type]
         _refuse_full(folder)
-        place = stack.enter_context(_place(session, folder, network))
+        place = stack.enter_context(_place(ctx, folder, network))
         story = Story(folder, place.network)
         started = time.perf_counter()
         for number, step in enumerate(STEPS, 1):
-            _play(session, story, number, step)
+            _play(ctx, story, number, step)
             if step.name == until:
                 break
             if place.is_over():
                 raise KeyboardInterrupt
-        _end(session, story, step, time.perf_counter() - started, place if stays else None)
+        _end(ctx, story, step, time.perf_counter() - started, place if stays else None)
 
 
 def _refuse_full(folder: Path) -> None:
@@ -85,9 +86,9 @@ def _refuse_full(folder: Path) -> None:
 
 
 @contextmanager
-def _place(session: Session, folder: Path, named: str | None) -> Iterator[Place]:
+def _place(ctx: Context, folder: Path, named: str | None) -> Iterator[Place]:
     if named is None:
-        yield _embedded(session, folder / "network")
+        yield _embedded(ctx, folder / "network")
     elif named != "devnet":
         yield _shared(Path(named).expanduser().absolute())
     else:
@@ -97,18 +98,18 @@ def _place(session: Session, folder: Path, named: str | None) -> Iterator[Place]
         if (there := found.running()) and there.ready:
             yield _shared(found.network)
         else:
-            with _own_devnet(session, folder / "devnet") as place:
+            with _own_devnet(ctx, folder / "devnet") as place:
                 yield place
 
 
-def _embedded(session: Session, path: Path) -> Place:
+def _embedded(ctx: Context, path: Path) -> Place:
     from registry.client.network import Network
     from registry.ledger.embedded import EmbeddedLedger
     from registry.storage.sqlite_store import SqliteBlocks
     from registry.wallets.relay import relay_key
 
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with session.out.working("making a chain"):
+    with ctx.working("making a chain"):
         ledger = EmbeddedLedger(path, relay_key)
     return Place(Network(ledger, SqliteBlocks(path / "blocks.sqlite")), path)
 
@@ -123,44 +124,42 @@ def _shared(path: Path) -> Place:
 
 
 @contextmanager
-def _own_devnet(session: Session, path: Path) -> Iterator[Place]:
+def _own_devnet(ctx: Context, path: Path) -> Iterator[Place]:
     """For as long as the story takes; on any free ports, because nobody else has to find it."""
-    from registry.cli.devnet import running
+    from registry.cli.commands.devnet import running
     from registry.client.network_config import open_network
     from registry.devnet.devnet import Ports, Stop
     from registry.devnet.folders import Folder
 
     folder = Folder(path)
-    with Stop() as stop, running(session, folder, Ports(0, 0), stop):
+    with Stop() as stop, running(ctx, folder, Ports(0, 0), stop):
         line = f"consent devnet --dir {shlex.quote(str(path))} --detach"
         yield Place(open_network(folder.network), folder.network, lambda: stop.asked, line)
 
 
-def _play(session: Session, story: Story, number: int, step: Step) -> None:
+def _play(ctx: Context, story: Story, number: int, step: Step) -> None:
     started = time.perf_counter()
-    with session.out.working(step.title):
+    with ctx.working(step.title):
         told = step.act(story)
     elapsed = time.perf_counter() - started
-    if session.out.as_json:
-        session.out.json_line({"step": step.name, "seconds": round(elapsed, 3)} | told.figures)
+    if ctx.out.as_json:
+        ctx.out.json_line({"step": step.name, "seconds": round(elapsed, 3)} | told.figures)
         return
-    session.out.line(f"{number:>2}  {step.title}  ({elapsed:.1f} s)", style="bold")
+    ctx.out.line(f"{number:>2}  {step.title}  ({elapsed:.1f} s)", style="bold")
     for line in table(told.rows, indent=4):
-        session.out.line(line)
+        ctx.out.line(line)
 
 
-def _end(session: Session, story: Story, step: Step, elapsed: float, place: Place | None) -> None:
+def _end(ctx: Context, story: Story, step: Step, elapsed: float, place: Place | None) -> None:
     """``place`` is where it goes on; None where nothing stays."""
-    if session.out.as_json:
-        session.out.json_line(
-            {"step": "end", "seconds": round(elapsed, 3), "dir": str(story.folder) if place else None}
-        )
+    if ctx.out.as_json:
+        ctx.out.json_line({"step": "end", "seconds": round(elapsed, 3), "dir": str(story.folder) if place else None})
         return
-    session.out.line()
-    session.out.line(f"Done in {elapsed:.1f} s.")
+    ctx.out.line()
+    ctx.out.line(f"Done in {elapsed:.1f} s.")
     if place is not None:
         for line in _next(story, step, place):
-            session.out.line(line)
+            ctx.out.line(line)
 
 
 def _next(story: Story, step: Step, place: Place) -> list[Line]:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from registry.cli.app import STANDS_ALONE, START, command, open_group
-from registry.cli.context import Session
+from registry.cli.app import command, open_group
+from registry.cli.context import Context
 from registry.cli.exit_codes import NO, UNKNOWN
+from registry.cli.options import STANDS_ALONE
+from registry.cli.ui.live import counted, viewing
+from registry.client.network_config import open_network
 from registry.core.errors import InvalidInput
-from registry.core.times import format_utc
+from registry.core.scalars import format_utc
+from registry.devnet.devnet import IPFS_PORT, POLL_SECONDS, RPC_PORT, Devnet, Ports, Stop, quick_store, starting
+from registry.devnet.folders import LOGS, Folder, Running, default_folder
+from registry.devnet.logs import Tail
+from registry.devnet.processes import Child, ChildEnded, start_detached, wait_until
+from registry.devnet.watching import Watcher
+from registry.ledger.anvil import ETHER, Anvil
+from registry.ledger.base import read_deployment
 from registry.present.text import YES, Line, Row, table
-
-if TYPE_CHECKING:
-    from registry.devnet.devnet import Devnet, Ports, Stop
-    from registry.devnet.folders import Folder, Running
 
 DETACHED_SECONDS = 120.0
 FOLLOW_SECONDS = 0.25
@@ -41,9 +45,9 @@ def _port(name: str, help: str) -> Any:
     return typer.Option(name, metavar="N", min=0, max=MAX_PORT, help=help, show_default=False)
 
 
-@open_group("devnet", START, "consent devnet --fresh", without=STANDS_ALONE)
+@open_group("devnet", "consent devnet --fresh", without=STANDS_ALONE)
 def devnet(
-    session: Session,
+    ctx: Context,
     context: typer.Context,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget its chain, blocks and accounts first; homes stay.")
@@ -60,61 +64,48 @@ def devnet(
     revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
-        if fresh or detach or directory or rpc_port is not None or ipfs_port is not None or session.out.as_json:
+        if fresh or detach or directory or rpc_port is not None or ipfs_port is not None or ctx.out.as_json:
             raise InvalidInput("options stand after the command", f"Write `consent devnet {name} ...`.")
         return
-    from registry.devnet.devnet import IPFS_PORT, RPC_PORT, Ports, Stop
-
     folder = _folder(directory)
     ports = Ports(RPC_PORT if rpc_port is None else rpc_port, IPFS_PORT if ipfs_port is None else ipfs_port)
     if detach:
-        _detach(session, folder, ports, fresh)
+        _detach(ctx, folder, ports, fresh)
         return
-    with Stop() as stop, running(session, folder, ports, stop, fresh=fresh) as net:
-        _report(session, folder, net.running)
-        _watch(session, net, stop)
-    session.out.result({"event": "ended"}, [_ENDED])
+    with Stop() as stop, running(ctx, folder, ports, stop, fresh=fresh) as net:
+        _report(ctx, folder, net.running)
+        _watch(ctx, net, stop)
+    ctx.out.result({"event": "ended"}, [_ENDED])
 
 
 def _folder(directory: Path | None) -> Folder:
-    from registry.devnet.folders import Folder, default_folder
-
     return default_folder() if directory is None else Folder(directory.expanduser().absolute())
 
 
 @contextmanager
-def running(session: Session, folder: Folder, ports: Ports, stop: Stop, *, fresh: bool = False) -> Iterator[Devnet]:
+def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bool = False) -> Iterator[Devnet]:
     """A devnet that is ready, ended with the block; a program that ends by itself is heard."""
-    from registry.devnet.devnet import starting
-    from registry.devnet.processes import ChildEnded
-
     try:
         # Nothing moves on the terminal before the programs are launched: a spinner is a thread, and forking with
         # threads is unsafe.
         with starting(folder, ports, fresh=fresh) as net:
-            with session.out.working("starting anvil and Kubo"):
+            with ctx.working("starting anvil and Kubo"):
                 net.prepare(stop)
             yield net
     except ChildEnded as error:
         for line in error.lines:
-            session.out.note(f"  {line}")
+            ctx.out.note(f"  {line}")
         raise
 
 
-def _watch(session: Session, net: Devnet, stop: Stop) -> None:
-    from registry.cli.ui.live import viewing
-    from registry.devnet.devnet import LOOK_SECONDS
-
-    with viewing(session.out) as view:
+def _watch(ctx: Context, net: Devnet, stop: Stop) -> None:
+    with viewing(ctx.out) as view:
         while not stop.asked:
-            view.show(net.turn(), net.watcher)
-            time.sleep(LOOK_SECONDS)
+            view.show(net.poll(), net.watcher)
+            time.sleep(POLL_SECONDS)
 
 
-def _report(session: Session, folder: Folder, found: Running) -> None:
-    from registry.ledger.anvil import ETHER, Anvil
-    from registry.ledger.base import read_deployment
-
+def _report(ctx: Context, folder: Folder, found: Running) -> None:
     anvil, deployment = Anvil(found.rpc_url), read_deployment(folder.network / "deployment.json")
     balances = {name: anvil.balance(address) for name, address in found.accounts.items()}
     lines = _to_paste(folder)
@@ -140,7 +131,7 @@ def _report(session: Session, folder: Folder, found: Running) -> None:
     shown += [f"Accounts, all with play money (keystores with an empty passphrase, in {folder.accounts}):"]
     shown += [*table(money, indent=2), "The relay pays for whoever names no account.", ""]
     shown += ["In another terminal:", *(Line(f"  {line}", len(line) + 2) for line in lines), ""]
-    session.out.result(document, shown)
+    ctx.out.result(document, shown)
 
 
 def _places(folder: Folder, found: Running) -> dict[str, Any]:
@@ -153,51 +144,45 @@ def _to_paste(folder: Folder) -> list[str]:
     return [export, "consent init", 'consent demo --network "$CONSENT_NETWORK"']
 
 
-def _detach(session: Session, folder: Folder, ports: Ports, fresh: bool) -> None:
+def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     """The same command in a process of its own, apart from this terminal; waits until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
     line += ["--rpc-port", str(ports.rpc), "--ipfs-port", str(ports.ipfs)]
-    line += [*(["--fresh"] if fresh else []), *(["--json"] if session.out.as_json else [])]
+    line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
     folder.claim()
-    with folder.log("devnet").open("a+b") as log:
-        began = log.seek(0, os.SEEK_END)
-        process = subprocess.Popen(  # noqa: S603 - this very program
-            line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            with session.out.working("starting anvil and Kubo"):
-                found = _ready(folder, process)
-        finally:
-            if not folder.is_ready(process.pid):
-                process.terminate()
-        if found is not None:
-            _report(session, folder, found)
-            return
-        code = process.wait(DETACHED_SECONDS)
-        log.seek(began)
-        _relay(session, log.read().decode(errors="replace"))
+    child = start_detached(line, folder.log("devnet"))
+    found, code = None, 0
+    try:
+        with ctx.working("starting anvil and Kubo"):
+            found = _ready(folder, child)
+    finally:
+        if found is None:
+            code = child.end(DETACHED_SECONDS)
+    if found is not None:
+        _report(ctx, folder, found)
+        return
+    _relay(ctx, child.output())
     raise typer.Exit(code if code > 0 else UNKNOWN)
 
 
-def _ready(folder: Folder, process: subprocess.Popen[bytes]) -> Running | None:
+def _ready(folder: Folder, child: Child) -> Running | None:
     """The devnet of this process, once it is ready; None where the process ends before."""
-    from registry.devnet.processes import wait_until
+    pid = child.identity.pid
+    wait_until(lambda: not child.is_running() or folder.is_ready(pid), DETACHED_SECONDS)
+    return folder.read() if folder.is_ready(pid) else None
 
-    wait_until(lambda: process.poll() is not None or folder.is_ready(process.pid), DETACHED_SECONDS)
-    return folder.read() if folder.is_ready(process.pid) else None
 
-
-def _relay(session: Session, said: str) -> None:
+def _relay(ctx: Context, said: str) -> None:
     """What the other process said, in its words: JSON to stdout, the rest to stderr."""
     for line in said.splitlines():
-        if session.out.as_json and line.startswith("{"):
+        if ctx.out.as_json and line.startswith("{"):
             sys.stdout.write(f"{line}\n")
         else:
-            session.out.note(line)
+            ctx.out.note(line)
 
 
 @command(devnet, "status", "consent devnet status", without=STANDS_ALONE)
-def status(session: Session, directory: Dir = None) -> None:
+def status(ctx: Context, directory: Dir = None) -> None:
     """Is it running? Where, and what is on it.
 
     Exit code 0 where it runs, 1 where it does not, 3 where it runs and does not answer.
@@ -206,22 +191,16 @@ def status(session: Session, directory: Dir = None) -> None:
     found = folder.running()
     if found is None or not found.ready:
         state = "no devnet runs" if found is None else "a devnet starts"
-        session.out.result({"running": False, "folder": str(folder.path)}, [f"{state} in {folder.path}"])
+        ctx.out.result({"running": False, "folder": str(folder.path)}, [f"{state} in {folder.path}"])
         raise typer.Exit(NO)
-    _show_status(session, folder, found)
+    _show_status(ctx, folder, found)
 
 
-def _show_status(session: Session, folder: Folder, found: Running) -> None:
-    from registry.cli.ui.live import counted
-    from registry.client.network_config import open_network
-    from registry.devnet.devnet import quick_store
-    from registry.devnet.watching import Watcher
-    from registry.ledger.anvil import Anvil
-
+def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
     network = open_network(folder.network)
     # Not the network's own store, which waits for half a minute.
     watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
-    with session.out.working("asking anvil and Kubo"):
+    with ctx.working("asking anvil and Kubo"):
         watcher.count()
     assert watcher.tip is not None
     document = {
@@ -239,29 +218,26 @@ def _show_status(session: Session, folder: Folder, found: Running) -> None:
     rows += [("Ethereum", found.rpc_url), ("IPFS", f"{found.ipfs}, gateway {found.gateway}")]
     rows += [("Folder", folder.path), *((name.capitalize(), number) for name, number in counted(watcher))]
     rows += [("Bytes", f"{watcher.pins.bytes:,}")]
-    session.out.result(document, table(rows))
+    ctx.out.result(document, table(rows))
 
 
 @command(devnet, "stop", "consent devnet stop", without=STANDS_ALONE)
-def stop(session: Session, directory: Dir = None) -> None:
+def stop(ctx: Context, directory: Dir = None) -> None:
     """End it, and wait until it has ended; what is on it stays."""
     folder = _folder(directory)
-    with session.out.working("ending the devnet"):
+    with ctx.working("ending the devnet"):
         was_running = folder.stop()
     words = _ENDED if was_running else f"No devnet runs in {folder.path}."
-    session.out.result({"stopped": was_running, "folder": str(folder.path)}, [words])
+    ctx.out.result({"stopped": was_running, "folder": str(folder.path)}, [words])
 
 
 @command(devnet, "logs", "consent devnet logs --follow", without=STANDS_ALONE)
 def logs(
-    session: Session,
+    ctx: Context,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
     directory: Dir = None,
 ) -> None:
     """The last that anvil, Kubo and a detached devnet said."""
-    from registry.devnet.folders import LOGS
-    from registry.devnet.logs import Tail
-
     folder = _folder(directory)
     if not any(folder.log(name).exists() for name in LOGS):
         raise InvalidInput(f"no devnet has run in {folder.path}", "Start one with `consent devnet`.")
@@ -269,7 +245,7 @@ def logs(
     while True:
         for name, tail in tails.items():
             for line in tail.new():
-                session.out.result({"log": name, "line": line}, [Line(f"{name:<6} | {line}", 9)])
+                ctx.out.result({"log": name, "line": line}, [Line(f"{name:<6} | {line}", 9)])
         sys.stdout.flush()
         if not follow:
             return

@@ -1,0 +1,35 @@
+"""``backup``: seal the whole home into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import app, command
+from registry.cli.context import Context
+from registry.client.backup import back_up
+from registry.core.errors import InvalidInput
+from registry.present.text import table
+
+
+@command(app, "backup", "consent backup ~/alice.age")
+def backup(
+    ctx: Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sealed file to write; it must not exist yet.")],
+) -> None:
+    """Seal the whole home into one file.
+
+    Keys, seed, evidence and the vault's blocks, as an age file under a passphrase: age and tar open it too.
+    """
+    if file.exists():
+        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
+    vault = ctx.session.vault()
+    phrase = ctx.new_passphrase()
+    with ctx.working("sealing the backup"):
+        saved = back_up(ctx.home, vault, ctx.network.store, file, phrase)
+    document = {"file": str(file), "files": saved.files, "blocks": saved.blocks, "bytes": saved.size}
+    rows = [("Backup", file), ("Holds", f"{saved.files} files and {saved.blocks} blocks"), ("Bytes", f"{saved.size:,}")]
+    advice = f"It opens with `consent restore`, and where this program is not, with `age -d {file} | tar -x`."
+    ctx.out.result(document, [*table(rows), "", advice])

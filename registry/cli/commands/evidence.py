@@ -1,0 +1,73 @@
+"""``evidence``: what a file says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import command, group
+from registry.cli.context import Context
+from registry.cli.ui.choices import EvidenceFile
+from registry.core.errors import InvalidInput
+from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
+from registry.fs.files import replace_file
+from registry.present.text import Line, table
+from registry.present.wording import evidence_rows
+
+evidence = group("evidence", "consent evidence show grant.json")
+_SHOWN = "This is what the file says; `consent verify` says whether it holds."
+
+
+@command(evidence, "show", "consent evidence show grant.json\nconsent evidence show grant.json --html grant.html")
+def show(
+    ctx: Context,
+    file: EvidenceFile,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to read and print; it must not exist yet.")
+    ] = None,
+    language: Annotated[str, typer.Option(metavar="TAG", help="The page's own words: en or fr.")] = "en",
+) -> None:
+    """Show what a file says, in words.
+
+    Nothing of it is checked against the chain: that is `consent verify`.
+    """
+    raw = ctx.home.find(file)
+    found = parse_evidence(raw)
+    if html is not None:
+        _write_page(ctx, found, raw, html, language)
+        return
+    lines: list[str | Line] = [*table(evidence_rows(found)), "", _SHOWN]
+    ctx.out.result(json.loads(raw), lines)
+
+
+def _write_page(ctx: Context, found: Evidence, raw: bytes, file: Path, language: str) -> None:
+    from registry.present.evidence_html import evidence_page
+
+    if file.exists():
+        raise InvalidInput(f"{file} exists already", "Name a new file; a page never replaces another.")
+    page = evidence_page(found, raw, language)
+    replace_file(file, page)
+    ctx.out.result({"file": str(file), "bytes": len(page)}, [f"{file}  {len(page):,} bytes", _SHOWN])
+
+
+@command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json")
+def canonical(
+    ctx: Context,
+    file: EvidenceFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; standard output by default.")
+    ] = None,
+) -> None:
+    """Bring a re-formatted file back to its one encoding (RFC 8785).
+
+    White space and order are corrected; a changed value stays changed, and its signature stays wrong.
+    """
+    raw = canonical_evidence(ctx.home.find(file))
+    if out is None:
+        typer.echo(raw, nl=False)
+        return
+    replace_file(out, raw)
+    ctx.out.result({"file": str(out), "bytes": len(raw)}, [f"{out}  {len(raw):,} bytes"])

@@ -1,0 +1,56 @@
+"""``init``: make a home."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import app, command
+from registry.cli.context import Context
+from registry.cli.ui.mnemonic import WriteTo, at_terminal, show_words, write_words
+from registry.core.age.recipients import recipient_of
+from registry.core.crypto.seeds import owner_identity
+from registry.core.errors import InvalidInput
+from registry.present.text import table
+
+
+@command(app, "init", "consent init --home ~/alice")
+def init(
+    ctx: Context,
+    brand: Annotated[
+        bool, typer.Option("--brand", help="For a brand, or who pays: make a key file, main, too.")
+    ] = False,
+    later: Annotated[bool, typer.Option("--later", help="Do not show the 24 words now.")] = False,
+    words_fd: WriteTo = None,
+) -> None:
+    """Make a home: a vault seed, which gives each brand an account of its own.
+
+    It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
+    them are asked back. Tells what to back up.
+    """
+    home = ctx.home
+    if home.exists:
+        raise InvalidInput(f"{home.path} is a home already", "Choose another folder with --home.")
+    phrase = ctx.new_passphrase()
+    with ctx.working("sealing the new seed"):
+        address = home.create(phrase, "main" if brand else None)
+        seed = home.seed(phrase)
+        recipient = recipient_of(owner_identity(seed))
+    network = ctx.configuration.network_path
+    document = {"home": str(home.path), "network": str(network), "address": address, "recipient": recipient}
+    rows = [("Home", home.path), ("Network", network), ("Account", address or "one for each brand, from the seed")]
+    rows.append(("Recipient", f"{recipient[:28]}... ({len(recipient):,} characters; --json shows all)"))
+    ctx.out.result(document, [*table(rows), "", *_WHAT_TO_KEEP])
+    if words_fd is not None:
+        write_words(seed, words_fd)
+    elif at_terminal() and not later:
+        show_words(ctx, seed)
+
+
+_WHAT_TO_KEEP = (
+    "Back up this folder and remember its passphrase: without both, or the 24 words of its seed, nobody can open the "
+    "vault, sign as these accounts or revoke in private, and nobody can reset them.",
+    "`consent backup FILE` makes one sealed file of it; `consent keys words` shows the words, `consent recover` takes "
+    "them.",
+)

@@ -1,0 +1,114 @@
+"""``keys``: the accounts of the seed, which brands know, and the key files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from registry.cli.app import command, group
+from registry.cli.context import Context
+from registry.cli.ui.mnemonic import WriteTo, at_terminal, show_words, write_words
+from registry.cli.ui.prompts import ask_secret
+from registry.client.accounts import SeedAccount, brand_names, known_accounts
+from registry.core.errors import InvalidInput
+from registry.present.text import table
+from registry.wallets import keyfiles
+
+keys = group("keys", "consent keys list")
+MAX_LINE = 200
+_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name here.")]
+
+
+@command(keys, "new", "consent keys new shop")
+def new(ctx: Context, name: Name) -> None:
+    """Make a new account.
+
+    In a sealed file of its own (keystore, version 3).
+    """
+    _refuse_taken(ctx, name)
+    phrase = ctx.new_passphrase()
+    with ctx.working("sealing the new key"):
+        address = keyfiles.new_key(ctx.home.keys, name, phrase)
+    ctx.out.result({"name": name, "address": address}, [f"{address}  {name}"])
+
+
+@command(keys, "import", "consent keys import shop < key.hex")
+def import_(ctx: Context, name: Name) -> None:
+    """Bring in a private key.
+
+    64 hex digits: asked for without echo, or read from standard input, and never from the command line.
+    """
+    _refuse_taken(ctx, name)
+    key = _private_key(ctx)
+    address = keyfiles.import_key(ctx.home.keys, name, key, ctx.new_passphrase())
+    ctx.out.result({"name": name, "address": address}, [f"{address}  {name}"])
+
+
+def _private_key(ctx: Context) -> bytes:
+    if sys.stdin.isatty():
+        raw = ask_secret("Private key (hex): ")
+    elif ctx.flags["passphrase_fd"] == 0:
+        raise InvalidInput("standard input cannot give the key and the passphrase", "Use --passphrase-fd 3 3< FILE.")
+    else:
+        raw = sys.stdin.readline(MAX_LINE).strip()
+    if _KEY.fullmatch(raw) is None:
+        raise InvalidInput("that is not a private key", "Give 64 hex digits.")
+    return bytes.fromhex(raw.removeprefix("0x"))
+
+
+def _refuse_taken(ctx: Context, name: str) -> None:
+    """Refuse a taken name before asking for a passphrase."""
+    if any(key.name == name for key in keyfiles.list_keys(ctx.home.keys)):
+        raise InvalidInput(f"there is an account {name!r} already", "Choose another name; keys are never overwritten.")
+
+
+@command(keys, "list", "consent keys list")
+def list_(ctx: Context) -> None:
+    """List which brand knows which account; then the key files.
+
+    Key files are listed without opening any; the accounts of the seed need the passphrase, once there are some.
+    """
+    known = _known(ctx)
+    names = brand_names(ctx.home.evidence) if known else {}
+    found = keyfiles.list_keys(ctx.home.keys)
+    document = {
+        "accounts": [one._asdict() | {"name": names.get(one.controller)} for one in known],
+        "keys": [{"name": key.name, "address": key.address, "path": str(key.path)} for key in found],
+    }
+    lines = [
+        f"{one.address}  account {one.number}, known to {names.get(one.controller, 'the brand')} ({one.controller})"
+        for one in known
+    ]
+    lines += [f"{key.address}  {key.name}" for key in found]
+    ctx.out.result(document, lines or ["no accounts here yet: each brand gets one when you answer it"])
+
+
+def _known(ctx: Context) -> list[SeedAccount]:
+    # Without an index the vault holds nothing, so do not ask for a passphrase.
+    if not (ctx.home.vault / "index").exists():
+        return []
+    return known_accounts(ctx.session.seed, ctx.session.vault())
+
+
+@command(keys, "words", "consent keys words")
+def words(ctx: Context, words_fd: WriteTo = None) -> None:
+    """Show the 24 words of the seed, only at a terminal; some of them are asked back."""
+    if words_fd is None and not at_terminal():
+        raise InvalidInput("the words are shown only at a terminal", "Use one, or name a descriptor with --words-fd N.")
+    if words_fd is not None:
+        write_words(ctx.session.seed, words_fd)
+    else:
+        show_words(ctx, ctx.session.seed)
+
+
+@command(keys, "show", "consent keys show main")
+def show(ctx: Context, name: Name = "main") -> None:
+    """Show one key file: its account's address, its file, and its name as a DID (did:pkh)."""
+    key = ctx.home.account(name)
+    did = f"did:pkh:eip155:{ctx.network.domain.chain_id}:{key.address}"
+    document = {"name": key.name, "address": key.address, "did": did, "path": str(key.path)}
+    ctx.out.result(document, table([("Account", key.address), ("Name", key.name), ("DID", did), ("File", key.path)]))

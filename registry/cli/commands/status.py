@@ -1,0 +1,73 @@
+"""``status``: every consent that is kept here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.cli.app import app, command
+from registry.cli.context import Context
+from registry.client.verify import verify_many
+from registry.core.errors import NotConsented
+from registry.core.evidence.file import Evidence
+from registry.core.scalars import format_utc, to_hex
+from registry.core.verify.judge import VerifiedStatement
+from registry.present.text import NAME, Line, table
+
+
+@command(app, "status", "consent status")
+def status(ctx: Context) -> None:
+    """Show every consent that is kept here, and whether it holds now."""
+
+    kept = list(ctx.home.evidence.all())
+    network = ctx.network
+    with ctx.working("reading the chain"):
+        head = network.ledger.head()
+        judged = verify_many(network, kept)
+    document = {
+        "home": str(ctx.home.path),
+        "network": str(ctx.configuration.network_path),
+        "chainId": ctx.network.domain.chain_id,
+        "registry": ctx.network.domain.verifying_contract,
+        "block": head.number,
+        "evidence": [_state_json(e, answer) for e, answer in zip(kept, judged, strict=True)],
+    }
+    rows = [
+        ("Home", ctx.home.path),
+        ("Network", ctx.configuration.network_path),
+        ("Registry", f"{document['registry']} on chain {document['chainId']}"),
+        ("Head", f"block {head.number}, {format_utc(head.time)}"),
+    ]
+    lines: list[str | Line] = [*table(rows), ""]
+    lines += [_state_line(e, answer) for e, answer in zip(kept, judged, strict=True)] or [
+        "No consent is kept here yet."
+    ]
+    ctx.out.result(document, lines)
+
+
+def _state_json(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> dict[str, Any]:
+    state = type(answer).__name__ if isinstance(answer, NotConsented) else "Valid"
+    message: Any = evidence.statement.message
+    return {
+        "digest": to_hex(evidence.digest),
+        "kind": evidence.kind,
+        "controller": message.controller,
+        "purposes": list(message.purposes),
+        "state": state,
+        "expiresAt": getattr(message, "expires_at", None),
+        "accepted": None if isinstance(answer, NotConsented) else answer.acceptance == "verified",
+    }
+
+
+def _state_line(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> Line:
+    message: Any = evidence.statement.message
+    who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
+    digest = f"{to_hex(evidence.digest)[:14]}  "
+    return Line(f"{digest}{evidence.kind} to {who}: {_state(message, answer)}", len(digest), NAME)
+
+
+def _state(message: Any, answer: VerifiedStatement | NotConsented) -> str:
+    if isinstance(answer, NotConsented):
+        return f"{type(answer).__name__}: {answer}"
+    until = f", until {format_utc(message.expires_at)}" if hasattr(message, "expires_at") else ""
+    accepted = ", accepted" if answer.acceptance == "verified" else ""
+    return f"holds{until}{accepted}"

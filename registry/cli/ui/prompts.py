@@ -1,0 +1,76 @@
+"""Prompts: yes or no, secrets without echo, and secrets through file descriptors.
+
+A descriptor shows a secret in neither a list of processes nor a shell's history.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from registry.core.errors import InvalidInput
+
+MAX_ANSWER = 80
+MAX_SECRET = 4096
+
+
+def first_line(descriptor: int, what: str, option: str) -> bytes:
+    """Read the bytes up to the first line end; a pipe may give them piece by piece."""
+    line = b""
+    try:
+        while b"\n" not in line and len(line) <= MAX_SECRET and (piece := os.read(descriptor, MAX_SECRET)):
+            line += piece
+    except (OSError, OverflowError) as error:
+        advice = f"Open it in the shell, as in `consent ... {option} 3 3< FILE`."
+        raise InvalidInput(f"file descriptor {descriptor} cannot be read: {_why(error)}", advice) from None
+    line = line.split(b"\n", 1)[0].removesuffix(b"\r")
+    if len(line) > MAX_SECRET:
+        raise InvalidInput(f"{what} has at most {MAX_SECRET:,} bytes", "Use a shorter one.")
+    return line
+
+
+def write_line(descriptor: int, line: str, option: str) -> None:
+    """Write one line of ASCII."""
+    try:
+        with os.fdopen(os.dup(descriptor), "w", encoding="ascii") as file:
+            file.write(line + "\n")
+    except (OSError, OverflowError) as error:
+        advice = f"Open it in the shell, as in `consent ... {option} 3 3> FILE`."
+        raise InvalidInput(f"file descriptor {descriptor} cannot be written: {_why(error)}", advice) from None
+
+
+def _why(error: Exception) -> str:
+    return error.strerror or "it is closed" if isinstance(error, OSError) else "no such descriptor"
+
+
+def ask_yes(question: str) -> bool:
+    """Ask at the terminal, on stderr, because stdout holds results alone. Only y or yes is yes.
+
+    ``InvalidInput`` where there is no terminal; an interruption where the input ends.
+    """
+    if not sys.stdin.isatty():
+        raise InvalidInput("there is no terminal to ask at", "Run it in a terminal, or add --yes.")
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline(MAX_ANSWER)
+    if not answer:
+        raise KeyboardInterrupt
+    return answer.strip().lower() in ("y", "yes")
+
+
+def ask_secret(prompt: str) -> str:
+    """Ask at the terminal without echo; ``InvalidInput`` where there is none."""
+    if not sys.stdin.isatty():
+        raise InvalidInput("a passphrase is needed, and there is no terminal to ask at", "Use --passphrase-fd N.")
+    import getpass
+
+    return getpass.getpass(prompt, stream=sys.stderr)
+
+
+def passphrase_from(descriptor: int) -> str:
+    """Read a passphrase, one line of UTF-8, from a file descriptor."""
+    line = first_line(descriptor, "a passphrase", "--passphrase-fd")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("the passphrase is not valid UTF-8", "Type it as text, in a UTF-8 locale.") from None

@@ -1,0 +1,116 @@
+"""Where a party keeps its evidence: a protocol, and the folder that implements it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from registry.core.errors import InvalidInput, Malformed
+from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
+from registry.core.scalars import to_hex
+from registry.fs.files import read_bounded, replace_file
+
+_DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
+_MAX_INDEX = 64 * 1024 * 1024
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What a store knows of one piece of evidence without reading it: addresses, the brand's name, unix seconds."""
+
+    kind: str
+    author: str
+    controller: str
+    brand: str
+    issued_at: int
+
+
+class EvidenceStore(Protocol):
+    """The evidence of one party, by digest. A store keeps each file whole or not at all."""
+
+    def keep(self, evidence: Evidence) -> str:
+        """Store evidence durably under its digest, over an older file; return where it lies, in words."""
+
+    def entries(self) -> dict[str, Entry]:
+        """Return all but requests, oldest first, by their digests (0x hex)."""
+
+    def digests(self) -> frozenset[str]:
+        """Return the digests of all but requests (0x hex), without reading a file."""
+
+    def all(self) -> Iterator[Evidence]:
+        """Read all but requests, oldest first."""
+
+    def find(self, digest: str) -> bytes:
+        """Return the file whose digest begins so (0x and six hex digits at least); ``InvalidInput`` unless one does."""
+
+
+class EvidenceFolder(NamedTuple):
+    """A store in a folder: ``evidence/<digest>.json`` and ``requests/<digest>.json``.
+
+    ``cache/evidence.json`` repeats what `entries` gives, so that a list need not read every file. It is only a cache:
+    a file that the index lacks is read, and reading writes nothing.
+    """
+
+    path: Path
+
+    def keep(self, evidence: Evidence) -> str:
+        folder = "requests" if evidence.kind == "Request" else "evidence"
+        path = self.path / folder / f"{to_hex(evidence.digest)}.json"
+        replace_file(path, write_evidence(evidence))
+        if folder == "evidence":
+            replace_file(self._index, msgspec.json.encode(self.entries()))
+        return str(path)
+
+    def entries(self) -> dict[str, Entry]:
+        indexed = self._indexed()
+        found = {path.stem: indexed.get(path.stem) or _entry(_read_own(path)) for path in self._files()}
+        return dict(sorted(found.items(), key=lambda item: (item[1].issued_at, item[0])))
+
+    def digests(self) -> frozenset[str]:
+        return frozenset(path.stem for path in self._files())
+
+    def all(self) -> Iterator[Evidence]:
+        found = [(path.name, _read_own(path)) for path in self._files()]
+        yield from (e for _, e in sorted(found, key=lambda pair: (pair[1].statement.message.issued_at, pair[0])))
+
+    def find(self, digest: str) -> bytes:
+        if _DIGEST.fullmatch(digest) is None:
+            raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and six hex digits at least.")
+        found = sorted((self.path / "evidence").glob(f"{digest}*.json"))
+        if not found:
+            raise InvalidInput(f"no evidence {digest} is kept in {self.path}", "List what is kept: `consent status`.")
+        if len(found) > 1:
+            raise InvalidInput(f"{len(found)} digests begin with {digest}", "Write more of its digits.")
+        return read_bounded(found[0], MAX_EVIDENCE)
+
+    @property
+    def _index(self) -> Path:
+        return self.path / "cache" / "evidence.json"
+
+    def _files(self) -> list[Path]:
+        return list((self.path / "evidence").glob("0x*.json"))
+
+    def _indexed(self) -> dict[str, Entry]:
+        if not self._index.exists():
+            return {}
+        try:
+            return msgspec.json.decode(read_bounded(self._index, _MAX_INDEX), type=dict[str, Entry])
+        except msgspec.DecodeError:
+            return {}
+
+
+def _entry(evidence: Evidence) -> Entry:
+    message, notice = evidence.statement.message, evidence.parsed_notice
+    brand = "" if notice is None else notice.controller.name
+    return Entry(evidence.kind, evidence.author, message.controller, brand, message.issued_at)
+
+
+def _read_own(path: Path) -> Evidence:
+    try:
+        return parse_evidence(read_bounded(path, MAX_EVIDENCE))
+    except Malformed as error:
+        # No consent is judged here: one of the party's own files is damaged, and they need to know which.
+        raise InvalidInput(f"{path} is damaged: {error}", "Restore it from a backup, or move it away.") from None

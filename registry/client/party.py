@@ -1,0 +1,68 @@
+"""The parties: a person with a vault, and a brand with a key for what people send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from registry.client.anchor import Anchorer, OwnAnchorer
+from registry.client.evidence_store import EvidenceStore
+from registry.client.network import Network
+from registry.core.age.recipients import recipient_of
+from registry.ledger.base import Payer
+from registry.wallets.base import Wallet
+
+if TYPE_CHECKING:
+    from registry.vault.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """One account that acts on a network.
+
+    ``evidence`` keeps what it signs. ``sender`` pays for transactions; None is the network's own relay.
+    """
+
+    network: Network
+    wallet: Wallet
+    evidence: EvidenceStore
+    sender: Payer | None = None
+
+    @property
+    def address(self) -> str:
+        """The account that signs, checksummed."""
+        return self.wallet.address
+
+    @property
+    def pays_itself(self) -> bool:
+        """True where the account that signs also pays, and so needs no signature beside its transaction."""
+        return self.sender is not None and self.sender.address == self.address
+
+    @property
+    def payer(self) -> str:
+        """The address that pays openly; empty where the network's relay pays."""
+        return "" if self.sender is None else self.sender.address
+
+    @property
+    def anchorer(self) -> Anchorer:
+        """Puts this party's commitments on chain."""
+        return OwnAnchorer(self.network.ledger, self.sender)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person(Party):
+    """A person: the subject of grants. The vault holds their records, and makes the secrets that end a grant."""
+
+    vault: Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brand(Party):
+    """A brand: the controller. ``identity`` is the secret age identity that opens capsules."""
+
+    identity: str = field(repr=False)
+
+    @property
+    def recipient(self) -> str:
+        """The age recipient for a notice: people seal their data to it."""
+        return recipient_of(self.identity)

@@ -1,0 +1,275 @@
+"""One party at work: a home, its configuration, and the network, each opened when it is first needed.
+
+A session decides which account signs, which wallet that is, and who pays. The command line makes one for each run; a
+service can make one for its own home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from registry.client.home import Home
+from registry.client.wallets import Wallets
+from registry.config.configuration import Configuration
+from registry.core.errors import InvalidInput, StorageUnavailable
+
+if TYPE_CHECKING:
+    from registry.client.accounts import SeedAccount
+    from registry.client.network import Network
+    from registry.client.party import Brand, Person
+    from registry.core.evidence.file import Evidence
+    from registry.storage.base import BlockStore
+    from registry.vault.vault import Vault
+    from registry.wallets.base import Wallet
+
+T = TypeVar("T")
+_NO_NODE = "Leave --confirmations out, or name a node with --rpc-url."
+
+
+class Attendant(Protocol):
+    """The edge that a person sits at: it asks for passphrases and shows what happens."""
+
+    def unlock(self, opener: Callable[[str], T]) -> T:
+        """Return what ``opener`` makes of the passphrase; ``WrongPassphrase`` where none opens it."""
+
+    def tell(self, line: str) -> None:
+        """Show a remark."""
+
+    def tell_on_page(self, line: str) -> None:
+        """Show a line while a browser's page waits for the person."""
+
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """Surround work that takes its time."""
+
+    def waiting(self, transaction: str, seconds: float) -> None:
+        """Hear that a transaction has been waited for so many seconds."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A home on a network. Browser pages that it opens close with ``closing``."""
+
+    configuration: Configuration
+    attendant: Attendant = field(repr=False)
+    closing: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    @cached_property
+    def home(self) -> Home:
+        """The party's folder."""
+        return Home(self.configuration.home_path)
+
+    @cached_property
+    def network(self) -> Network:
+        """The ledger and the store that the configuration names."""
+        from registry.client.network_config import open_network
+
+        configuration = self.configuration
+        if configuration.settings.rpc_url is None:
+            self._make_folder()
+        with self.attendant.working("opening the network"):
+            return open_network(
+                configuration.network_path,
+                configuration.settings,
+                credentials=configuration.credentials,
+                progress=self.attendant.waiting,
+                **configuration.bounds,
+            )
+
+    def bare_network(self, registry: str) -> Network:
+        """Open the registry at this address on the configured node, without a folder and for reading alone."""
+        from registry.client.network_config import bare_network
+
+        rpc_url = self.configuration.settings.rpc_url
+        if rpc_url is None:
+            raise InvalidInput("--registry names a contract, and no node to ask is named", "Add --rpc-url URL.")
+        return bare_network(rpc_url, registry, **self.configuration.bounds)
+
+    def _make_folder(self) -> None:
+        if self.configuration.flags.get("depth"):
+            raise InvalidInput("the embedded chain makes no blocks by itself to wait for", _NO_NODE)
+        folder = self.configuration.network_path
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            advice = "Choose a folder that you may write to."
+            raise InvalidInput(f"{folder} cannot be made: {error.strerror}", advice) from None
+
+    @property
+    def place(self) -> str | None:
+        """Where a signature would count, in words; None on the embedded chain, which is this machine's own."""
+        url = self.configuration.settings.rpc_url
+        if url is None:
+            return None
+        from registry.ledger.node_info import name_of
+
+        domain, named = self.network.domain, self.configuration.source("rpc_url")
+        return (
+            f"On chain {domain.chain_id}, registry {domain.verifying_contract}, through {name_of(url)} "
+            f"(named by {named}; network {self.configuration.network_path})."
+        )
+
+    @cached_property
+    def seed(self) -> bytes:
+        """The home's seed, 32 bytes. The passphrase is asked for the first time."""
+        return self.attendant.unlock(self.home.seed)
+
+    def vault(self, store: BlockStore | None = None) -> Vault:
+        """Open the home's vault, in the network's store or in another view of it."""
+        from registry.vault.vault import Vault
+
+        # The store opens first: an error of the network is told before a passphrase is asked for.
+        return Vault(self.home.vault, store=store or self.network.store, seed=self.seed)
+
+    @cached_property
+    def wallets(self) -> Wallets:
+        """The wallets that the configuration names."""
+        return Wallets(
+            configuration=self.configuration,
+            home=self.home,
+            unlock=self.attendant.unlock,
+            chain_id=lambda: self.network.domain.chain_id,
+            tell=self.attendant.tell_on_page,
+            closing=self.closing,
+        )
+
+    def brand(self, account: str | None = None) -> Brand:
+        """Open the brand, with the named wallet or the home's key file; ``account`` is the wanted signer, if known."""
+        return self._brand(self.wallets.chosen(account) or self.wallets.key_file())
+
+    def reading_brand(self, controller: str) -> Brand:
+        """Open a brand that signs and pays nothing: with its key file's address, or as ``controller`` without one."""
+        from registry.wallets import keyfiles
+        from registry.wallets.base import AbsentWallet
+
+        own = keyfiles.list_keys(self.home.keys)
+        address = self.home.account(self.wallets.key_name).address if own else controller
+        return self._brand(AbsentWallet(address), pays=False)
+
+    def _brand(self, wallet: Wallet, pays: bool = True) -> Brand:
+        from registry.client.party import Brand
+
+        return Brand(identity=self.vault().identity, **self._members(wallet, pays))
+
+    def person(self, wallet: Wallet) -> Person:
+        """Return the home's person with this wallet, and the payer of ``--sender``."""
+        from registry.client.party import Person
+
+        return Person(vault=self.vault(), **self._members(wallet))
+
+    def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
+        sender = self.wallets.payer(wallet) if pays else None
+        return {"network": self.network, "wallet": wallet, "evidence": self.home.evidence, "sender": sender}
+
+    def person_for(self, request: Evidence, old: Evidence | None = None) -> Person:
+        """Return the person who answers a request.
+
+        They sign with the account that signed ``old``, the grant that is superseded; or with the wallet that was
+        named; or with the account of the seed for this brand alone.
+        """
+        from registry.client.accounts import account_for
+
+        if old is not None:
+            return self.person_of(old)
+        if self.wallets.are_named:
+            return self.person(self.wallets.chosen() or self.wallets.key_file())
+        vault = self.vault()
+        return self.person(account_for(self.network, self.seed, vault, request.statement.message.controller))
+
+    def person_of(self, evidence: Evidence, signs: bool = True) -> Person:
+        """Return the person with the account that signed this grant.
+
+        That is an account of the seed, a key file of this home, or the wallet that was named. Without ``signs`` an
+        account of none of these will do, because no signature is needed.
+        """
+        from registry.core.scalars import to_hex
+        from registry.wallets.base import AbsentWallet
+
+        if evidence.kind != "Grant":
+            raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are ended or superseded.")
+        needed, author = signs or self.wallets.pays_itself, evidence.author
+        if self.wallets.are_named:
+            wallet = self.wallets.chosen(author) or self.wallets.key_file() if needed else AbsentWallet(author)
+            return self.person(wallet)
+        # Our own evidence is in the account map. Only foreign files need the derivation search.
+        searched = needed or to_hex(evidence.digest) not in self.home.evidence.digests()
+        own = self._own_wallet(evidence, self.network.clock() if searched else None)
+        if own is None and needed:
+            advice = "Use the home that granted it, or name the wallet that did with --wallet."
+            raise InvalidInput(f"the grant is of {author}, which is no account of this home", advice)
+        return self.person(own or AbsentWallet(author))
+
+    def _own_wallet(self, evidence: Evidence, now: int | None) -> Wallet | None:
+        from registry.client.accounts import author_of
+        from registry.wallets import keyfiles
+
+        if any(key.address == evidence.author for key in keyfiles.list_keys(self.home.keys)):
+            return self.wallets.key_file(evidence.author)
+        vault = self.vault()
+        with self.attendant.working("looking for the account that signed it"):
+            return author_of(self.seed, vault, evidence, now)
+
+    def people(self, account: str | None) -> list[tuple[Person, str | None]]:
+        """Return the person with each account that is to be ended, and the controller that knows it.
+
+        These are all accounts of the seed that brands know, or the one that ``account`` names, or the wallet that was
+        named. The controller is None for a wallet, and where the vault cannot be read. Accounts that are left out are
+        told to the person, who may believe that they are meant too.
+        """
+        from registry.wallets.derived import account as derived
+
+        if self.wallets.are_named and account is None:
+            person = self.person(self.wallets.chosen() or self.wallets.key_file())
+            self._tell_left_out([person.address], self._seed_accounts())
+            return [(person, None)]
+        if account is not None:
+            self.wallets.refuse_named()
+        known = self._known(account)
+        if account is None:
+            self._tell_left_out([each.address for each in known])
+        first = self.person(derived(self.seed, known[0].number))
+        people = []
+        for each in known:
+            wallet = derived(self.seed, each.number)
+            sender = wallet if self.wallets.pays_itself else first.sender
+            people.append((replace(first, wallet=wallet, sender=sender), each.controller or None))
+        return people
+
+    def _known(self, account: str | None) -> list[SeedAccount]:
+        from registry.client.accounts import SeedAccount, chosen_accounts, known_accounts, number_of
+
+        vault = self.vault()
+        try:
+            known = chosen_accounts(known_accounts(self.seed, vault), account)
+        except StorageUnavailable as error:
+            # The kill-switch must not wait for a store.
+            number = None if account is None else number_of(self.seed, vault, account, self.network.clock())
+            if account is None or number is None:
+                advice = "Try again, or name one account by its address with --account: that needs no store."
+                raise StorageUnavailable(f"the list of accounts cannot be read: {error}", advice) from None
+            return [SeedAccount(number, account, "")]
+        if not known:
+            self._tell_left_out(())
+            raise InvalidInput("no account of this seed has signed anything yet", "Name other wallets with --wallet.")
+        return known
+
+    def _tell_left_out(self, meant: Collection[str], seed: Collection[str] = ()) -> None:
+        from registry.client.accounts import granting_accounts
+        from registry.wallets import keyfiles
+
+        names = {key.address: f"key:{key.name}" for key in keyfiles.list_keys(self.home.keys)}
+        names |= dict.fromkeys(seed, "seed")
+        granted = granting_accounts(self.vault(), self.home.evidence)
+        if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(meant)}):
+            self.attendant.tell(f"Not included; name each of these with --wallet: {', '.join(others)}.")
+
+    def _seed_accounts(self) -> list[str]:
+        """Return the accounts of the seed that brands know; none where the store cannot be read."""
+        from registry.client.accounts import known_accounts
+
+        with suppress(StorageUnavailable):
+            return [each.address for each in known_accounts(self.seed, self.vault())]
+        return []

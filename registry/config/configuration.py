@@ -1,0 +1,141 @@
+"""One party's configuration: flags, then ``CONSENT_*`` variables, then ``config.toml``, then ``network.toml``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from registry.config.network_file import NAMES, Settings, read_settings, settings_of
+from registry.core.errors import InvalidInput
+from registry.fs.files import read_bounded
+
+MAX_CONFIG_BYTES = 64 * 1024
+# The bounds that a policy takes from the configuration where the caller names none.
+POLICY_BOUNDS = ("confirmations", "max_backdate", "max_facts_age")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Where each setting comes from. ``flags`` go first; a flag that is None was not given.
+
+    No value is printed by ``repr``, because a URL may hold an access key.
+    """
+
+    flags: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """Return the setting, or the default where no place names it."""
+        return next((value for value, _ in self._named(name)), default)
+
+    def source(self, name: str) -> str:
+        """Return the place that names the setting, such as ``CONSENT_IPFS``; empty where none does."""
+        return next((place for _, place in self._named(name)), "")
+
+    def _named(self, name: str) -> Iterator[tuple[Any, str]]:
+        if (flag := self.flags.get(name)) is not None:
+            yield flag, f"--{name.replace('_', '-')}"
+        if text := self.environment.get(f"CONSENT_{name.upper()}"):
+            yield text, f"CONSENT_{name.upper()}"
+        if name in self._config:
+            yield self._config[name], "config.toml"
+        # The network's folder cannot name its own place.
+        if name != "network" and name in self._shared:
+            yield self._shared[name], "network.toml"
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        """Return a setting that must be text; ``InvalidInput`` where it is not."""
+        value = self.value(name, default)
+        if value is not None and not isinstance(value, str):
+            raise InvalidInput(f"{name} in config.toml is not text", f'Write it in quotes: {name} = "...".')
+        return value
+
+    def whole_number(self, name: str) -> int | None:
+        """Return a setting that must be a number from 0 on; ``InvalidInput`` where it is not."""
+        value = self.value(name)
+        if value is None:
+            return None
+        try:
+            number = -1 if isinstance(value, bool) else int(value)
+        except (TypeError, ValueError):
+            number = -1
+        if number < 0:
+            raise InvalidInput(f"{name} is {value!r}, not a number from 0 on", "Correct the configuration.")
+        return number
+
+    @cached_property
+    def network_path(self) -> Path:
+        """``CONSENT_NETWORK``: the folder that the parties on this machine share."""
+        chosen = self.text("network")
+        return _absolute(chosen) if chosen else default_network()
+
+    @cached_property
+    def home_path(self) -> Path:
+        """``CONSENT_HOME``: this party's folder. By default ``home`` beside the network's folder."""
+        if chosen := self.flags.get("home") or self.environment.get("CONSENT_HOME"):
+            return _absolute(chosen)
+        # `network_path` would read config.toml, which lies in the home.
+        network = self.flags.get("network") or self.environment.get("CONSENT_NETWORK")
+        return (_absolute(network) if network else default_network()).parent / "home"
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return read_config(self.home_path)
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        return read_settings(self.network_path)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the ledger and the store are made of. A command's own ``--confirmations`` (``depth``) goes first."""
+        values = {name: self.value(name) for name in NAMES}
+        if (depth := self.flags.get("depth")) is not None:
+            values["confirmations"] = depth
+        # `read_settings` has checked network.toml, so a wrong value stands in another place.
+        places = dict.fromkeys(place for name in NAMES if (place := self.source(name)) != "network.toml")
+        return settings_of(values, " or ".join(filter(None, places)) or "network.toml")
+
+    @cached_property
+    def bounds(self) -> dict[str, int | None]:
+        """The configured bounds of a policy: ``confirmations``, ``max_backdate`` and ``max_facts_age``."""
+        return {name: self.whole_number(name) for name in POLICY_BOUNDS}
+
+    @property
+    def credentials(self) -> Path | None:
+        """The file ``ipfs_credentials``, relative to the home; None where no IPFS node or no file is named."""
+        file = self.text("ipfs_credentials")
+        if not file or self.settings.ipfs is None:
+            return None
+        if self.source("ipfs") == "network.toml":
+            # The credentials would go to a node that somebody else chose.
+            advice = "Name the node in config.toml too (ipfs = ...), if your credentials are for it."
+            raise InvalidInput("credentials go only to an IPFS node that you named yourself", advice)
+        return self.home_path / Path(file).expanduser()
+
+
+def read_config(home: Path) -> dict[str, Any]:
+    """Read the home's ``config.toml``: empty where there is none, ``InvalidInput`` where it is not TOML."""
+    file = home / "config.toml"
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(read_bounded(file, MAX_CONFIG_BYTES).decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"{file}: {error}", "Correct the file, or remove it.") from None
+
+
+def default_network() -> Path:
+    """Return the network folder below the user's data folder."""
+    from platformdirs import user_data_path
+
+    return user_data_path("consent-registry") / "network"
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()

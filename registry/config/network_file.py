@@ -1,0 +1,97 @@
+"""``network.toml``: which chain and content store the parties of a network share.
+
+Anybody who can write this file chooses a chain and a store, and nothing else. Accounts and credentials stand in a
+party's own ``config.toml``.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from registry.core.errors import InvalidInput
+from registry.core.facts import MAX_DEPTH
+from registry.fs.files import replace_file
+
+SETTINGS_FILE = "network.toml"
+MAX_SETTINGS_BYTES = 64 * 1024
+MAX_GATEWAYS = 16
+# A shared folder may lower the fee that a party's own account pays for a unit of gas, and never raise it.
+MAX_SHARED_FEE_GWEI = 500
+_Text = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^[!-~]([ -~]*[!-~])?\Z")]
+_Count = Annotated[int, Meta(ge=0, le=MAX_DEPTH)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of ``network.toml``. None and empty stand for the embedded default.
+
+    ``rpc_url`` is http, https or IPC. ``ipfs`` is the multiaddr or URL of a Kubo node. ``gateways`` are URLs that are
+    read where the store lacks a block. ``confirmations`` counts blocks above a transaction. ``max_fee_gwei`` bounds
+    one unit of gas. ``max_facts_age`` is the largest age of the newest block, in seconds, when something is judged.
+    """
+
+    rpc_url: _Text | None = None
+    ipfs: _Text | None = None
+    gateways: Annotated[tuple[_Text, ...], Meta(max_length=MAX_GATEWAYS)] = ()
+    confirmations: _Count | None = None
+    max_fee_gwei: Annotated[float, Meta(gt=0, le=1e9)] | None = None
+    max_facts_age: Annotated[int, Meta(ge=0)] | None = None
+
+    def __repr__(self) -> str:
+        # An access key may stand in a URL.
+        return f"Settings({', '.join(name for name in NAMES if getattr(self, name))})"
+
+
+NAMES = Settings.__struct_fields__
+
+
+def settings_of(values: Mapping[str, Any], where: str) -> Settings:
+    """Return the settings with these values. Text is read as a number, or as URLs with spaces between them.
+
+    ``where`` names the place to correct. ``InvalidInput`` quotes no value, because a URL may hold a key.
+    """
+    named = {name: value for name, value in values.items() if value is not None}
+    if isinstance(gateways := named.get("gateways"), str):
+        named["gateways"] = gateways.split()
+    try:
+        return msgspec.convert(named, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{where}: {error}", f"Correct {where}.") from None
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Read the folder's ``network.toml``: its members by name, none where there is no file.
+
+    ``InvalidInput`` if the file cannot be read, or holds anything but `Settings`.
+    """
+    file = folder / SETTINGS_FILE
+    try:
+        with file.open("rb") as source:
+            raw = source.read(MAX_SETTINGS_BYTES + 1)
+        found = tomllib.loads(raw.decode())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the folder of the network.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        # The parser's message names a line and a column, and quotes nothing.
+        why = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not TOML"
+        raise InvalidInput(f"{file}: {why}", "Correct the file, or remove it.") from None
+    if len(raw) > MAX_SETTINGS_BYTES:
+        raise InvalidInput(f"{file} has more than {MAX_SETTINGS_BYTES:,} bytes", "Correct the file, or remove it.")
+    fee = settings_of(found, str(file)).max_fee_gwei
+    return found if fee is None else found | {"max_fee_gwei": min(fee, MAX_SHARED_FEE_GWEI)}
+
+
+def write_settings(folder: Path, **values: Any) -> None:
+    """Set these members of ``network.toml``, or remove those that are None. The others stay."""
+    merged = {name: value for name, value in (read_settings(folder) | values).items() if value is not None}
+    settings_of(merged, SETTINGS_FILE)
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in merged.items()]
+    replace_file(folder / SETTINGS_FILE, "".join(lines).encode())
