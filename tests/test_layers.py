@@ -1,33 +1,27 @@
-"""DESIGN section 7, held: imports point downwards, adapters keep their libraries to themselves, files stay small."""
+"""The rules of docs/architecture.md: imports point downwards, adapters keep their libraries, files stay small."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from scripts.imports import (
+    HEIGHT,
+    ROOT,
+    files,
+    imports_in,
+    imports_of,
+    may_import,
+    modules,
+    name_of,
+    package_of,
+    tree_of,
+)
+
 MAX_LINES_OF_A_FILE = 300
 MAX_LINES_OF_A_FUNCTION = 40
 
-# From the bottom to the top (DESIGN section 7). Packages of one layer import nothing of each other.
-LAYERS = (
-    ("core",),
-    ("present",),
-    ("fs", "lazy_py_ecc"),
-    ("net", "config", "db", "http"),
-    ("ledger", "storage", "wallets"),
-    ("vault", "notary"),
-    ("client",),
-    ("brand", "market", "insights", "bridges"),
-    ("devnet", "demo"),
-    ("cli", "web"),
-)
-HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 # The notary is blind: it never sees a statement, directly or through others.
 UNSEEN_BY_THE_NOTARY = (
     "registry.core.statements",
@@ -53,6 +47,7 @@ ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},
+    "subprocess": {"fs", "devnet"},
     "fastapi": {"http", "notary", "brand", "market", "web"},
     "uvicorn": {"http", "web"},
 }
@@ -65,75 +60,6 @@ ALLOWED_IN_CORE = {
 
 
 FOR_TYPES_ONLY = {"typing_extensions"}
-
-
-class Import(NamedTuple):
-    """One imported module; ``eager`` unless it is inside a function or only for the type checker."""
-
-    module: str
-    line: int
-    eager: bool
-
-
-def files(folder: str) -> list[Path]:
-    return sorted(path for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts)
-
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-@lru_cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), str(path))
-
-
-@lru_cache
-def modules() -> dict[str, Path]:
-    return {name_of(path): path for path in files("registry")}
-
-
-def imports_of(path: Path) -> list[Import]:
-    return list(_imports(tree_of(path), True, name_of(path), path.name == "__init__.py"))
-
-
-def _imports(node: ast.AST, eager: bool, inside: str, is_package: bool) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
-        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_type_checking(child)
-        if isinstance(child, ast.Import):
-            yield from (Import(alias.name, child.lineno, eager) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            base = _base(child, inside, is_package)
-            for alias in child.names:
-                full = f"{base}.{alias.name}"
-                yield Import(full if full in modules() else base, child.lineno, eager)
-        else:
-            yield from _imports(child, eager and not later, inside, is_package)
-
-
-def _is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def _base(node: ast.ImportFrom, inside: str, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = inside.split(".")
-    kept = parts[: len(parts) - node.level + is_package]
-    return ".".join([*kept, *([node.module] if node.module else [])])
-
-
-def package_of(module: str) -> str:
-    """``core`` of ``registry.core.codec``; nothing for what is no package of ours."""
-    parts = module.split(".")
-    return parts[1] if parts[0] == "registry" and len(parts) > 1 else ""
-
-
-def may_import(importer: str, imported: str) -> bool:
-    """May one module of ours import another?"""
-    mine, other = package_of(importer), package_of(imported)
-    return mine == other or HEIGHT[other] < HEIGHT[mine]
 
 
 def is_private(module: str) -> bool:
@@ -205,7 +131,7 @@ def test_every_package_has_a_layer() -> None:
         assert list((ROOT / "registry" / folder).rglob("*.py")) == []
 
 
-def test_no_module_imports_itself_around_a_corner() -> None:
+def test_there_are_no_import_cycles() -> None:
     eager = {name: {one.module for one in imports_of(path) if one.eager} for name, path in modules().items()}
     done: set[str] = set()
 
@@ -292,7 +218,7 @@ class TestTheseRules:
     def test_imports_of_every_form_are_seen(self) -> None:
         lines = ("import a.b", "from registry.core import codec", "def f():", "    from c import d")
         source = "\n".join((*lines, "if TYPE_CHECKING:", "    import e"))
-        found = list(_imports(ast.parse(source), True, "registry.cli.app", False))
+        found = list(imports_in(ast.parse(source), True, "registry.cli.app", False))
         assert [(one.module, one.eager) for one in found] == [
             ("a.b", True),
             ("registry.core.codec", True),
@@ -301,5 +227,5 @@ class TestTheseRules:
         ]
 
     def test_relative_imports_are_seen(self) -> None:
-        found = _imports(ast.parse("from . import codec\nfrom ..client import home"), True, "registry.core.x", False)
+        found = imports_in(ast.parse("from . import codec\nfrom ..client import home"), True, "registry.core.x", False)
         assert [one.module for one in found] == ["registry.core.codec", "registry.client.home"]
