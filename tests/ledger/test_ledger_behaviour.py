@@ -273,6 +273,28 @@ def test_threads_send_at_the_same_time(levers: Levers) -> None:
     assert len({receipt.transaction for receipt in receipts}) == 6
 
 
+def test_a_submitted_call_gives_its_receipt_when_it_is_waited_for(levers: Levers) -> None:
+    root = word()
+    pending = levers.ledger.submit("anchor", root, word())
+    receipt = pending.wait()
+    assert (receipt.transaction, pending.wait()) == (pending.transaction, receipt)
+    assert read(levers.ledger, root=root).anchored_at == receipt.time
+
+
+def test_two_calls_submitted_before_the_first_wait_both_arrive(levers: Levers) -> None:
+    roots, payer = [word(), word()], levers.wallet()
+    sent = [levers.ledger.submit("anchor", root, word(), sender=payer) for root in roots]
+    assert sent[0].transaction != sent[1].transaction
+    # The later one first: each is waited for by itself.
+    times = [pending.wait().time for pending in reversed(sent)]
+    assert [read(levers.ledger, root=root).anchored_at for root in reversed(roots)] == times
+
+
+def test_a_call_that_the_contract_refuses_is_not_sent(levers: Levers) -> None:
+    with pytest.raises(InvalidInput, match="root of zero"):
+        levers.ledger.submit("anchor", ZERO, word())
+
+
 def test_a_wallet_that_signs_as_somebody_else_sends_nothing(levers: Levers) -> None:
     claimed, real = levers.wallet(), levers.wallet()
 

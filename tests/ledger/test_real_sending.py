@@ -232,7 +232,7 @@ _WORK = """
 import sys
 from pathlib import Path
 from registry.ledger.base import read_deployment
-from registry.ledger import _transactions
+from registry.ledger import transactions
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
 print("ready", flush=True)

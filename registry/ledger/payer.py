@@ -1,0 +1,207 @@
+"""The account that pays for transactions, through web3.py: gas and fees are estimated, and fees are capped.
+
+web3's own errors do not leave this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from web3 import Web3
+from web3.exceptions import Web3Exception
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse, TxParams
+
+from registry.core.crypto.keccak import keccak256
+from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.scalars import to_hex
+from registry.lazy_py_ecc import eth_account
+from registry.ledger import abi
+from registry.ledger.base import Payer, Sender
+from registry.ledger.blocks import quantity
+from registry.ledger.tx_tracker import SignedTx, fee_of
+from registry.net.json_rpc import Call, Node, NodeError
+
+# A contract's state may change between the estimate and the block.
+_GAS_MARGIN_PERCENT = 20
+# What nodes say when the number (nonce) is used. A node behind a load balancer may not show the transaction yet.
+_TAKEN = ("nonce too low", "replacement transaction underpriced")
+
+_WALLET = "Check which account the wallet holds; nothing was sent."
+
+
+class _Refused(Exception):
+    def __init__(self, error: NodeError) -> None:
+        self.error = error
+
+
+class _Provider(JSONBaseProvider):
+    global_ccip_read_enabled = False
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(cache_allowed_requests=True)
+        self._node = node
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        return self.make_batch_request([(method, params)])[0]
+
+    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        answers = self._node.ask_all([Call(method, params) for method, params in requests])
+        for answer in answers:
+            if isinstance(answer, NodeError):
+                raise _Refused(answer)
+        return [{"jsonrpc": "2.0", "id": i, "result": answer} for i, answer in enumerate(answers)]
+
+
+@contextmanager
+def plain_errors(node: Node) -> Iterator[None]:
+    """Turn web3's errors into ours: ``InvalidInput`` where the contract refuses, else ``LedgerUnavailable``."""
+    try:
+        yield
+    except _Refused as refused:
+        if refused.error.reverted:
+            raise abi.refusal(refused.error.data) from None
+        raise node.unavailable(f"it refused: {refused.error.message}") from None
+    except (Web3Exception, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise node.unavailable(f"its answer makes no sense ({type(error).__name__})") from None
+
+
+class PayingAccount:
+    """The account that pays, on one chain, with at most ``max_fee`` wei for a unit of gas."""
+
+    def __init__(self, node: Node, chain_id: int, sender: Payer, max_fee: int) -> None:
+        self._node, self._chain_id, self._sender, self._max_fee = node, chain_id, sender, max_fee
+        self._web3 = Web3(_Provider(node), middleware=[])
+
+    def prepared(self, to: str | None, data: bytes) -> dict[str, Any]:
+        """A transaction that only has to be signed; ``InvalidInput`` where the account cannot pay for it."""
+        tx: dict[str, Any] = {"data": to_hex(data), "value": 0} | ({} if to is None else {"to": to})
+        account, eth = Web3.to_checksum_address(self._sender.address), self._web3.eth
+        plain: TxParams = {**tx, "from": account}  # type: ignore[typeddict-item]  # a TypedDict with the same names
+        with plain_errors(self._node), self._web3.batch_requests() as batch:
+            batch.add(eth.get_block("latest"))
+            batch.add(eth.estimate_gas(plain))
+            batch.add(eth.get_transaction_count(account, "pending"))
+            batch.add(eth.get_balance(account))
+            block, estimate, nonce, balance = batch.execute()
+            gas = _number(estimate) * (100 + _GAS_MARGIN_PERCENT) // 100
+            number, has = _number(nonce), _number(balance, 2**256)
+            base = block.get("baseFeePerGas")
+        tx |= {"chainId": self._chain_id, "nonce": number, "gas": gas, **self._fees(base)}
+        self._check_funds(tx, has)
+        return tx
+
+    def check_handed_over(self, hash_: str, tx: dict[str, Any]) -> None:
+        """``LedgerUnavailable`` unless the wallet sent what it was asked to send."""
+        shown = self._node.ask(Call("eth_getTransactionByHash", (hash_,)))
+        if not isinstance(shown, dict):
+            raise self._node.unavailable(f"it does not show {hash_}, which is in a block")
+        if _act(shown) != _act({**tx, "from": self._sender.address, "input": tx["data"]}):
+            advice = "Look at it in the wallet; verify what was to be done, and do it again if it was not."
+            raise LedgerUnavailable(f"{hash_} is not the transaction that the wallet was asked to send", advice)
+
+    def signed(self, tx: dict[str, Any]) -> SignedTx:
+        """Have the account sign it; ``InvalidInput`` where another account did."""
+        assert isinstance(self._sender, Sender)
+        raw = self._sender.sign_transaction(tx)
+        _check_signer(raw, self._sender.address)
+        return SignedTx(to_hex(keccak256(raw)), raw, tx)
+
+    def bump_fees(self, version: SignedTx) -> SignedTx:
+        """The same for what the chain costs now, and more than before; ``InvalidInput`` where that is too much."""
+        with plain_errors(self._node):
+            base = self._web3.eth.get_block("latest").get("baseFeePerGas")
+        fees = self._fees(base)
+        for name in fees.keys() & {"gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"}:
+            # Nodes take a replacement from 10 % more on, of the fee and of the tip.
+            fees[name] = max(fees[name], -(-version.tx[name] * 9 // 8))
+        if (fee := fee_of(fees)) > self._max_fee:
+            message = (
+                f"in its place one for {fee / 1e9:,.2f} gwei could be sent, but the limit is {self._max_fee / 1e9:,.2f}"
+            )
+            raise InvalidInput(message, "Raise the limit and send it again, or wait; it may still be taken up.")
+        return self.signed(version.tx | fees)
+
+    def refused(self, version: SignedTx) -> str | None:
+        """Hand it to the node. None where it has it, or may have it; else why its number is not to be had.
+
+        ``InvalidInput`` where the account cannot pay, ``LedgerUnavailable`` for any other refusal.
+        """
+        try:
+            self._web3.eth.send_raw_transaction(version.raw)
+        except LedgerUnavailable:
+            return None  # nobody knows whether it arrived: who follows it sends the same bytes again
+        except _Refused as refused:
+            return self._judged(version, refused.error)
+        except (Web3Exception, ValueError, TypeError):
+            return None  # it answered, if oddly
+        return None
+
+    def _judged(self, version: SignedTx, error: NodeError) -> str | None:
+        account, said = Web3.to_checksum_address(self._sender.address), error.message.lower()
+        counts = [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
+        known, *used = self._node.ask_all([Call("eth_getTransactionByHash", (version.hash,)), *counts])
+        if isinstance(known, dict) or "already known" in said or "already imported" in said:
+            return None
+        if max(quantity(self._node, number) for number in used) > version.tx["nonce"] or any(w in said for w in _TAKEN):
+            return error.message
+        with plain_errors(self._node):
+            self._check_funds(version.tx, _number(self._web3.eth.get_balance(account), 2**256))
+        if "insufficient funds" in said:
+            message = "the account cannot pay for the transaction beside what it has already sent"
+            raise InvalidInput(message, "Wait until that is in a block, or send the account some more.")
+        raise self._node.unavailable(f"it refused: {error.message}")
+
+    def _fees(self, base: Any) -> dict[str, Any]:
+        """EIP-1559 fees with room for the base fee to double; a gas price where the chain has no base fee."""
+        with plain_errors(self._node):
+            if base is None:
+                price = _number(self._web3.eth.gas_price)
+                _check_fee(price, self._max_fee)
+                return {"gasPrice": price}
+            tip = _number(self._web3.eth.max_priority_fee)
+            _check_fee(_number(base) + tip, self._max_fee)
+        return {"type": 2, "maxFeePerGas": min(2 * base + tip, self._max_fee), "maxPriorityFeePerGas": tip}
+
+    def _check_funds(self, tx: dict[str, Any], balance: int) -> None:
+        cost = tx["gas"] * fee_of(tx)
+        if balance < cost:
+            has, needs, missing = (_coins(amount) for amount in (balance, cost, cost - balance))
+            raise InvalidInput(
+                f"{self._sender.address} cannot pay for the transaction: it has {has}, and up to {needs} is needed",
+                f"Send it at least {missing} of the chain's currency.",
+            )
+
+
+def _number(value: Any, limit: int = 2**63) -> int:
+    # web3 formats what it knows and passes the rest on.
+    if type(value) is not int or not 0 <= value < limit:
+        raise TypeError("not a number")
+    return value
+
+
+def _act(tx: dict[str, Any]) -> list[str]:
+    """Who does what, as every node spells it but for the case."""
+    return [str(tx.get(name)).lower() for name in ("from", "to", "input")]
+
+
+def _coins(wei: int) -> str:
+    """Wei in the chain's whole coins, to the last digit."""
+    return f"{wei // 10**18:,}.{wei % 10**18:018d}".rstrip("0").rstrip(".")
+
+
+def _check_fee(needed: int, limit: int) -> None:
+    if needed > limit:
+        message = f"gas costs {needed / 1e9:,.2f} gwei now, and the limit is {limit / 1e9:,.2f}"
+        raise InvalidInput(message, "Wait until the chain is quieter, or raise the limit.")
+
+
+def _check_signer(raw: bytes, address: str) -> None:
+    try:
+        signer = eth_account().Account.recover_transaction(raw)
+    except Exception as error:  # an external wallet may return anything, and eth-account has no common error
+        raise InvalidInput(f"the wallet returned no transaction ({type(error).__name__})", _WALLET) from None
+    if signer != address:
+        raise InvalidInput("the wallet signed as somebody else", _WALLET)
