@@ -28,7 +28,8 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term
-from registry.fs.files import Pieces, replace_file
+from registry.fs.files import replace_file
+from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
 
@@ -86,7 +87,7 @@ class Vault:
         with self._change() as index:
             stream = index.newest(category) or self._write_head(None, category, 1, ())
             start = body.tell()
-            pieces = Pieces(sealed_pieces(body, [recipient_of(stream.identity)]))
+            pieces = PieceReader(sealed_pieces(body, [recipient_of(stream.identity)]))
             cid = self._keep(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
             record = Record(cid, FILE_SCHEMA, media_type, name, body.tell() - start, now)
             self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))

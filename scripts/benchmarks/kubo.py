@@ -23,7 +23,7 @@ from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.devnet.kubo import DAEMON, configure, environment, make_repo, ports_in
 from registry.devnet.programs import find_program
-from registry.fs.files import Pieces
+from registry.fs.streams import PieceReader
 from registry.storage.kubo import KuboBlocks
 from registry.storage.pinsets import shelf_of
 from registry.vault.vault import Vault
@@ -87,7 +87,7 @@ def get(store: KuboBlocks, record: tuple[str, str], target: Path) -> None:
     """Open it on its way out of the store."""
     cid, identity = record
     with target.open("wb") as sink:
-        open_sealed(BufferedReader(Pieces(read_file(cid, store.reader(cid))), LEAF_BYTES), sink, [identity])
+        open_sealed(BufferedReader(PieceReader(read_file(cid, store.reader(cid))), LEAF_BYTES), sink, [identity])
 
 
 def _of_blocks(node: _Node, store: KuboBlocks, folder: Path) -> Iterator[Figure]:

@@ -16,7 +16,7 @@ import pytest
 from registry.core.errors import StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import MAX_BLOCK_BYTES
 from registry.core.ipld.unixfs import file_blocks
-from registry.fs.files import Pieces
+from registry.fs.streams import PieceReader
 from registry.storage import kubo_rpc, kubo_transport
 from registry.storage.kubo import KuboBlocks
 from registry.storage.kubo_transport import CHUNK_BYTES
@@ -163,7 +163,7 @@ sys.stdin.readline()
     ids=["put", "read", "get"],
 )
 def test_an_interruption_waits_for_no_node(own: Node, before: str, hangs: str) -> None:
-    file = list(file_blocks(Pieces(noise(PART_BYTES, n).data for n in range(4))))
+    file = list(file_blocks(PieceReader(noise(PART_BYTES, n).data for n in range(4))))
     with KuboBlocks(own.address) as store:
         store.put(file)
     command = [sys.executable, "-c", SCRIPT.format(before=before, hangs=hangs), own.address, file[-1].cid]

@@ -10,7 +10,7 @@ import pytest
 
 from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
-from registry.fs.files import Pieces
+from registry.fs.streams import PieceReader
 from registry.storage.errors import refused
 from registry.storage.prefetch import PART_BYTES, Ahead
 
@@ -82,5 +82,5 @@ def test_pieces_are_one_source() -> None:
     def reused() -> list[memoryview]:
         return [memoryview(buffer)[:size] for size in (5, 0, 3)]
 
-    assert Pieces(iter([b"", b"one", b"", memoryview(b"two")])).read() == b"onetwo"
-    assert io.BufferedReader(Pieces(iter(reused())), 4).read() == bytes(8)
+    assert PieceReader(iter([b"", b"one", b"", memoryview(b"two")])).read() == b"onetwo"
+    assert io.BufferedReader(PieceReader(iter(reused())), 4).read() == bytes(8)
