@@ -1,0 +1,94 @@
+"""A party's evidence, in a folder: whole files by digest, and a cache of what a list needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.client.accept import accept
+from registry.client.accounts import brand_names, brands_that_know
+from registry.client.evidence_store import EvidenceFolder
+from registry.client.grant import grant, refuse
+from registry.core.errors import InvalidInput
+from registry.core.evidence.file import write_evidence
+from registry.core.scalars import to_hex
+from tests.support.stage import Stage
+
+
+def cache(kept: EvidenceFolder) -> Path:
+    return kept.path / "cache" / "evidence.json"
+
+
+@pytest.fixture
+def kept(stage: Stage, tmp_path: Path) -> EvidenceFolder:
+    store = EvidenceFolder(tmp_path / "mine")
+    store.keep(stage.granted().evidence)
+    stage.pass_time(10)
+    store.keep(refuse(stage.alice, stage.request()).evidence)
+    return store
+
+
+def test_every_use_case_keeps_what_was_signed(stage: Stage) -> None:
+    """A server gets the same guarantee as the command line: what was anchored is not lost."""
+    asked = stage.request()
+    done, refusal = grant(stage.alice, asked), refuse(stage.alice, asked)
+    completed = accept(stage.brand, done.evidence)
+    for party, result in ((stage.alice, done), (stage.alice, refusal), (stage.brand, completed)):
+        digest = to_hex(result.evidence.digest)
+        assert party.evidence.find(digest) == write_evidence(result.evidence)
+        assert Path(result.kept).read_bytes() == write_evidence(result.evidence)
+    (request,) = (stage.folder / "brand" / "kept" / "requests").iterdir()
+    assert request.read_bytes() == asked
+
+
+def test_the_list_reads_no_file(kept: EvidenceFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = kept.entries()
+    assert [entry.kind for entry in entries.values()] == ["Grant", "Refusal"]
+    monkeypatch.setattr("registry.client.evidence_store.parse_evidence", None)
+    assert kept.entries() == entries and kept.digests() == set(entries)
+
+
+@pytest.mark.parametrize("damage", ["missing", "not json", "other json", "less"])
+def test_the_cache_can_be_lost(kept: EvidenceFolder, damage: str) -> None:
+    entries = kept.entries()
+    contents = {"not json": b"{", "other json": b"[1]", "less": b"{}"}
+    if damage == "missing":
+        cache(kept).unlink()
+    else:
+        cache(kept).write_bytes(contents[damage])
+    before = cache(kept).read_bytes() if cache(kept).exists() else None
+    assert kept.entries() == entries
+    assert (cache(kept).read_bytes() if cache(kept).exists() else None) == before  # reading writes nothing
+
+
+def test_a_file_that_went_is_not_listed(kept: EvidenceFolder) -> None:
+    first, second = kept.entries()
+    (kept.path / "evidence" / f"{first}.json").unlink()
+    assert list(kept.entries()) == [second]
+
+
+def test_a_damaged_file_is_named_and_does_not_hide_the_others(kept: EvidenceFolder) -> None:
+    """An ending asks only for digests, so one damaged file must not keep a person from ending a grant."""
+    (kept.path / "evidence" / f"0x{'ab' * 32}.json").write_bytes(b"{")
+    assert len(kept.digests()) == 3
+    with pytest.raises(InvalidInput, match=f"0x{'ab' * 32}.json is damaged"):
+        list(kept.all())
+
+
+@pytest.mark.parametrize("digest", ["0x12", "grant.json", "0xZZZZZZ", ""])
+def test_what_is_no_digest(kept: EvidenceFolder, digest: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a digest"):
+        kept.find(digest)
+
+
+def test_brands_by_their_names(stage: Stage) -> None:
+    grant(stage.alice, stage.request())
+    first = stage.brand.address
+    stage.brand = stage.another_brand("bazaar")
+    grant(stage.alice, stage.request())
+    names = brand_names(stage.alice.evidence)
+    assert set(names) == {first, stage.brand.address}
+    others = brands_that_know(stage.alice.evidence, stage.alice.address, stage.brand.address)
+    assert others == [names[first]]
+    assert brands_that_know(stage.alice.evidence, stage.brand.address, first) == []
