@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors descriptors pictures docs lock
+.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors descriptors pictures docs architecture lock
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## The whole story: a person grants, a brand verifies, the person revokes
 	@$(BIN)/consent demo
@@ -45,6 +45,9 @@ vectors: $(STAMP) ## Make tests/vectors anew, with implementations other than ou
 
 docs: $(STAMP) ## Run the README's commands and write their output into it
 	$(BIN)/python scripts/readme.py --write
+
+architecture: $(STAMP) ## Draw docs/architecture.svg from the imports in the code
+	$(BIN)/python scripts/architecture.py
 
 descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
 	$(BIN)/python scripts/make_descriptors.py
