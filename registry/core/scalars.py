@@ -23,7 +23,7 @@ MAX_SIGNATURE = 8_192
 MAX_SAFE_INTEGER = 2**53 - 1
 CLOCK_SKEW = 15 * 60
 MAX_DURATION = 315_360_000
-# Characters: what is longer is not kept in a cache, or strangers' files would fill the memory.
+# Characters. A longer scope is not cached, so that hostile files cannot fill the memory.
 MAX_CACHED = 1_024
 MAX_TERM = 64
 ZERO_WORD = "0x" + "00" * 32
@@ -179,14 +179,6 @@ def _hash_list(values: tuple[str, ...]) -> bytes:
 def hash_text(value: str) -> bytes:
     """keccak256 of its UTF-8, which is how EIP-712 encodes a string."""
     return keccak256(value.encode())
-
-
-def hash_sentence(value: str) -> bytes:
-    """The same, kept: everybody whose grant ends on one day signs the same sentence of a notice."""
-    return hash_text(value) if len(value) > MAX_CACHED else _kept_hash(value)
-
-
-_kept_hash = lru_cache(maxsize=1024)(hash_text)
 
 
 def check_term(value: str, name: str) -> str:

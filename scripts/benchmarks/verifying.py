@@ -1,8 +1,7 @@
 """Verifying evidence whose facts are known, against what coincurve alone needs to recover the same signatures.
 
-Five hundred people grant to four brands, for a year each. All that is unique to a file is so here: subject, times,
-salt, signature and proof. Shared, and so met in caches as it is in use, is what brands repeat: notice, controller,
-lists of terms, and the sentence, which all sign whose grants end on one day: each was met before.
+Five hundred people grant to four brands, for a year each. Each file has its own subject, times, salt, signature and
+proof. The brands repeat their notice, their account and their terms, so these are found in caches, as in real use.
 """
 
 from __future__ import annotations

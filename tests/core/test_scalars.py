@@ -18,8 +18,6 @@ from registry.core.scalars import (
     check_term,
     check_terms,
     checksum,
-    hash_sentence,
-    hash_text,
     is_term,
     read_hex,
     read_scope,
@@ -127,14 +125,6 @@ def test_a_scope_is_kept_where_it_is_small(length: int, kept: int) -> None:
     scalars._kept_scope.cache_clear()
     assert read_scope(scope) == read_scope(scope) == scalars._read_scope(scope)
     assert scalars._kept_scope.cache_info().currsize == kept
-
-
-@pytest.mark.parametrize(("length", "kept"), [(0, 1), (MAX_CACHED, 1), (MAX_CACHED + 1, 0)])
-def test_the_hash_of_a_sentence_is_kept_where_it_is_short(length: int, kept: int) -> None:
-    sentence = "é" * length
-    scalars._kept_hash.cache_clear()
-    assert hash_sentence(sentence) == hash_sentence(sentence) == hash_text(sentence)
-    assert scalars._kept_hash.cache_info().currsize == kept
 
 
 def test_the_third_of_a_scope_is_a_term() -> None:

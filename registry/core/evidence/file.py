@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import force_setattr
 
 from registry.core import codec
 from registry.core.crypto.revocation import handle_of_words
 from registry.core.errors import Malformed
-from registry.core.kept import kept
 from registry.core.merkle import MAX_PROOF, commitment, root_from
 from registry.core.notices.document import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex, unhex
 from registry.core.statements.messages import Acceptance, Domain, Grant, Refusal, Request
 from registry.core.statements.typed_data import digest
 
@@ -61,16 +62,6 @@ STATEMENTS: dict[type[Any], type[Any]] = {
     Acceptance: AcceptanceStatement,
 }
 
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
-    Stated = TypeVar("Stated", bound=AnyStatement, default=AnyStatement)
-else:  # before Python 3.13 a default is for type checkers only
-    from typing import TypeVar
-
-    Stated = TypeVar("Stated", bound=AnyStatement)
-
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
 
@@ -84,13 +75,15 @@ class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     block: UInt64
 
     def __post_init__(self) -> None:
-        self.__dict__["words"] = self._read()
+        force_setattr(self, "words", self._read())  # eagerly: see statements.messages
+
+    @cached_property
+    def words(self) -> tuple[bytes, ...]:
+        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
+        return self._read()
 
     def _read(self) -> tuple[bytes, ...]:
-        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
         return read_words((self.transaction, self.root, *self.proof))
-
-    words = kept(_read)
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,14 +97,14 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
         read_hex(self.signature, "signature")
 
 
-class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True, dict=True):
+class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One statement, its signature, its anchor, its notice, and the acceptance where there is one.
 
     The notice stays as it lies in the file, a JSON string (made by `quoted`): thousands of files hold the same, and
     its own spelling is checked once for all of them.
     """
 
-    statement: Stated
+    statement: AnyStatement
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
@@ -124,26 +117,26 @@ class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True,
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
         if (type(self.statement.message), absent) not in _COMPLETE:
             _refuse_members(self.kind, absent)
-        known = self.__dict__
-        known["signature_bytes"] = self._read()
-        known["digest"] = self._hash()
+        read_hex(self.signature, "signature")
+        force_setattr(self, "digest", self._hash())  # eagerly: see statements.messages
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
 
     def __hash__(self) -> int:
         return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
 
+    @cached_property
+    def digest(self) -> bytes:
+        """The statement's EIP-712 signing hash, 32 bytes. It also names the file."""
+        return self._hash()
+
     def _hash(self) -> bytes:
-        """The statement's EIP-712 signing hash, 32 bytes: what the file is named by, and what every use begins with."""
         return digest(self.statement.domain, self.statement.message)
 
-    digest = kept(_hash)
-
-    def _read(self) -> bytes:
-        """The exact bytes of the signature, 1 to 8,192 of them."""
-        return read_hex(self.signature, "signature")
-
-    signature_bytes = kept(_read)
+    @property
+    def signature_bytes(self) -> bytes:
+        """The signature, 1 to 8,192 bytes."""
+        return unhex(self.signature)
 
     @property
     def kind(self) -> str:
@@ -159,8 +152,7 @@ class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True,
     @property
     def author_bytes(self) -> bytes:
         """The 20 bytes of that address."""
-        _, accounts, _ = self.statement.message.read
-        return accounts[0]
+        return self.statement.message.read.addresses[0]
 
     @property
     def notice(self) -> str | UnsetType:
@@ -172,15 +164,14 @@ class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True,
         """The notice beside the statement, if its kind has one; parsed once for each text."""
         return None if self.notice_and_digest is None else self.notice_and_digest[0]
 
-    def _notice(self) -> tuple[Notice, str] | None:
-        """The notice, and the SHA-256 of its document."""
+    @cached_property
+    def notice_and_digest(self) -> tuple[Notice, str] | None:
+        """The notice and the SHA-256 of its document; ``Malformed`` where the notice is."""
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
         assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
         return read_notice(self.quoted_notice, message.notice)
-
-    notice_and_digest = kept(_notice)
 
     @property
     def handle(self) -> str | None:
@@ -188,16 +179,11 @@ class Evidence(Struct, Generic[Stated], frozen=True, forbid_unknown_fields=True,
         message = self.statement.message
         if not isinstance(message, Grant):
             return None
-        (*_, revocation, salt), (subject, _), _ = message.read
-        return to_hex(handle_of_words(subject, revocation, salt))
+        *_, revocation, salt = message.read.words
+        return to_hex(handle_of_words(self.author_bytes, revocation, salt))
 
 
 _decoder = msgspec.json.Decoder(Evidence)
-
-# Its kind stands last in a statement: looking for it first, msgspec reads the statement twice. How a file of the
-# commonest kind ends tells beforehand.
-_grant_decoder = msgspec.json.Decoder(Evidence[GrantStatement])
-_GRANT_END = b'"primaryType":"Grant"},"type":"ConsentEvidence","version":1}'
 
 # kind: (required members, allowed besides)
 _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -211,9 +197,8 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 
 def parse_evidence(raw: bytes) -> Evidence:
     """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
-    decoder = _grant_decoder if raw.endswith(_GRANT_END) else _decoder
-    evidence = codec.decode(raw, decoder, MAX_EVIDENCE)
-    vars(evidence)["notice_and_digest"] = evidence._notice()  # which is malformed where the notice is
+    evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
+    _ = evidence.notice_and_digest  # refuse a malformed notice here, not later
     return evidence
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.errors import Malformed
-from registry.core.scalars import hash_sentence, hash_text, read_address
+from registry.core.scalars import hash_text, read_address
 from registry.core.statements.messages import (
     DOMAIN_FIELDS,
     MESSAGES,
@@ -88,7 +88,7 @@ def struct_hash(message: Message) -> bytes:
     """``hashStruct`` of EIP-712: keccak256(typeHash || encodeData), 32 bytes."""
     words, accounts, texts = message.read
     if isinstance(message, (Grant, Refusal)):
-        texts = (hash_sentence(message.statement), *texts)
+        texts = (hash_text(message.statement), *texts)
     return _PLANS[type(message)].hash(astuple(message), words, accounts, texts)
 
 

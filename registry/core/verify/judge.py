@@ -15,9 +15,8 @@ The first step that fails names the error. Facts that are missing, stale or of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from msgspec import UNSET
 
@@ -80,7 +79,7 @@ def fact_queries(evidence: Evidence) -> tuple[list[FactQuery], list[SignatureQue
     """What to read from the chain before this evidence can be judged: one entry for each anchor in the file."""
     parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
     unclear = [part for part in parts if recover_address(part.digest, part.signature_bytes) != part.author_bytes]
-    return [_question(part) for part in parts], [_signature_question(part) for part in unclear]
+    return [_fact_query(part) for part in parts], [_signature_query(part) for part in unclear]
 
 
 def advice_on(signature: bytes) -> str | None:
@@ -108,9 +107,13 @@ def judge(
     acceptance = _acceptance(evidence, facts, policy, now)
     kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
     verified = object.__new__(kind)
-    known = verified.__dict__  # straight into it: a frozen class has no cheaper way
-    known["evidence"], known["policy"], known["now"] = evidence, policy, now
-    known["anchored_at"], known["block"], known["acceptance"] = anchored_at, facts.block_number, acceptance
+    put = object.__setattr__  # the class is frozen, and its constructor refuses everybody else
+    put(verified, "evidence", evidence)
+    put(verified, "policy", policy)
+    put(verified, "now", now)
+    put(verified, "anchored_at", anchored_at)
+    put(verified, "block", facts.block_number)
+    put(verified, "acceptance", acceptance)
     return verified
 
 
@@ -134,7 +137,7 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
         raise errors.BadMandate("it was signed by a delegate, and mandates are not judged by this version")
     if recover_address(evidence.digest, evidence.signature_bytes) == evidence.author_bytes:
         return
-    accepted = facts.signatures.get(_signature_question(evidence))
+    accepted = facts.signatures.get(_signature_query(evidence))
     if accepted is None:
         raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
     if not accepted:
@@ -142,7 +145,7 @@ def _signed(evidence: Evidence, facts: Facts) -> None:
         raise errors.BadSignature(f"the signature is not that of {evidence.author}", advice)
 
 
-def _signature_question(evidence: Evidence) -> SignatureQuery:
+def _signature_query(evidence: Evidence) -> SignatureQuery:
     return SignatureQuery(evidence.author, evidence.digest, evidence.signature_bytes)
 
 
@@ -260,23 +263,17 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
         raise LedgerUnavailable("the facts were read for another time than the one that is asked about")
 
 
-def _question(evidence: Evidence) -> FactQuery:
-    return FactQuery(*_asked(evidence))
-
-
-def _asked(evidence: Evidence) -> tuple[str, str, str | None, str | None]:
-    """The question's members: a plain tuple finds its answer too, and is made faster."""
+def _fact_query(evidence: Evidence) -> FactQuery:
     root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
     message = evidence.statement.message
     if isinstance(message, Grant):
-        return root, message.subject, message.revocation, message.salt
-    return root, evidence.author, None, None
+        return FactQuery(root, message.subject, message.revocation, message.salt)
+    return FactQuery(root, evidence.author)
 
 
 def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
     """The chain's answer as it was at ``now``: what happened later had not happened."""
-    known: Mapping[Any, AnchorFacts] = facts.anchors
-    answer = known.get(_asked(evidence))
+    answer = facts.anchors.get(_fact_query(evidence))
     if answer is None:
         raise LedgerUnavailable("the chain was not asked about this anchor")
     if facts.as_of is None:

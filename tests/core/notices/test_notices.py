@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.core import codec
 from registry.core.errors import Malformed
+from registry.core.evidence.file import quoted
 from registry.core.notices.document import (
     MAX_NOTICE,
     Notice,
     languages,
     notice_digest,
     parse_notice,
+    read_notice,
     sentences,
     terms_of,
 )
 from tests.support import strategies
-from tests.support.builders import notice_bytes, notice_document
+from tests.support.builders import grant_message, notice_bytes, notice_document
 
 RAW = notice_bytes()
 # Integers have 53 bits at most; a whole double may be larger, and RFC 8785 writes it without a point.
@@ -135,3 +139,20 @@ def test_notices_do_not_change() -> None:
 def test_a_cut_notice_is_malformed(length: int) -> None:
     assert read(RAW[:length]) is None
     assert read(RAW[-length:]) is None
+
+
+def test_a_cached_notice_is_found_only_by_its_own_digest() -> None:
+    """Both files name the first notice, and one holds another. Each yields what it holds, in any order."""
+    first, other = notice_bytes(), notice_bytes(maxDays=7)
+    named = grant_message(first)
+    for text in (first, other, first, other, first):
+        notice, its_digest = read_notice(quoted(text), named.notice)
+        assert (notice.max_days, its_digest) == (json.loads(text)["maxDays"], notice_digest(text))
+
+
+def test_a_cached_notice_does_not_refer_to_its_file() -> None:
+    file = bytearray(codec.encode(notice_bytes(maxDays=8).decode()))
+    digest = notice_digest(notice_bytes(maxDays=8))
+    found = read_notice(msgspec.Raw(memoryview(file)), digest)
+    file[:] = b" " * len(file)
+    assert read_notice(quoted(notice_bytes(maxDays=8)), digest) == found
