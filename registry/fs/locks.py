@@ -1,19 +1,16 @@
-"""Locks between processes, kept by the system: they end with the process that holds them."""
+"""Locks between processes. The operating system releases them when their process ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 
-@contextmanager
-def file_lock(path: Path, seconds: float) -> Iterator[None]:
-    """Hold the exclusive lock on the file ``path`` (mode 0600, made if missing) while the block runs.
+def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
+    """Lock the file ``path`` (mode 0600, made if missing) now; the result releases it at the end of a ``with``.
 
-    Wait at most ``seconds`` for it, then raise ``TimeoutError``; ``OSError`` if the file cannot be opened.
+    ``TimeoutError`` if others hold it for ``seconds``; ``OSError`` if the file cannot be opened.
     """
     from filelock import FileLock  # imported here: verifying needs no lock
 
-    with FileLock(path, timeout=seconds, mode=0o600):
-        yield
+    return FileLock(path, mode=0o600).acquire(timeout=seconds)

@@ -1,6 +1,6 @@
-"""The vault's index: every stream, its key, its head and its records, and which controller knows which account.
+"""The vault's index: every stream with its key, head and records, and which controller knows which account.
 
-Sealed to the owner; restores the vault.
+It is sealed to the owner, and with the seed it restores the whole vault.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MAX_INDEX = 64 * 1024 * 1024
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One record as its owner knows it: ``name`` stays in the index and is never handed over.
+    """One record as its owner knows it. ``name`` stays in the index and is never handed over.
 
-    ``size`` is the body's, in bytes; ``added_at`` in unix seconds.
+    ``size`` is the length of the body in bytes, ``added_at`` is in unix seconds.
     """
 
     cid: str
@@ -38,12 +38,12 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
     @property
     def reference(self) -> RecordRef:
-        """What a stream's head says of it."""
+        """The reference that a stream's head holds."""
         return RecordRef(self.cid, self.schema, self.media_type)
 
 
 class Stream(Struct, frozen=True, forbid_unknown_fields=True):
-    """One category in one epoch, with the key that only this stream has."""
+    """One category in one epoch, with a key of its own."""
 
     category: str
     epoch: Annotated[int, Meta(ge=1)]
@@ -59,17 +59,17 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
         return f"Stream({self.category!r}, epoch {self.epoch}, {len(self.records)} records)"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # msgspec's own would show the identity.
+        # msgspec's default would show the identity.
         return [("category", self.category), ("epoch", self.epoch), ("records", len(self.records))]
 
     @property
     def key(self) -> StreamKey:
-        """What a capsule hands over of it."""
+        """The part that a capsule hands over."""
         return StreamKey(self.category, self.epoch, self.identity, self.head)
 
 
 class Account(Struct, frozen=True, forbid_unknown_fields=True):
-    """An account of the seed by its number, and the one controller that knows it."""
+    """The number of an account of the seed, and the one controller that knows this account."""
 
     number: Annotated[int, Meta(ge=0, lt=2**31)]
     controller: Address
@@ -79,7 +79,7 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=2):
-    """All streams, oldest epochs first, and all accounts in the order of their numbers."""
+    """All streams, oldest epochs first, and all accounts in ascending order of their numbers."""
 
     streams: tuple[Stream, ...] = ()
     accounts: tuple[Account, ...] = ()
@@ -88,16 +88,16 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version"
     def __post_init__(self) -> None:
         numbers = [account.number for account in self.accounts]
         if numbers != sorted(set(numbers)):
-            raise Malformed("accounts must be in the order of their numbers, each of them once")
+            raise Malformed("accounts must be in ascending order of their numbers, without duplicates")
 
     def newest(self, category: str) -> Stream | None:
-        """The stream of the category's newest epoch, if there is one."""
-        found = [stream for stream in self.streams if stream.category == category]
-        return max(found, key=lambda stream: stream.epoch, default=None)
+        """Return the category's stream of the newest epoch, if there is one."""
+        streams = (stream for stream in self.streams if stream.category == category)
+        return max(streams, key=lambda stream: stream.epoch, default=None)
 
 
 class _FirstIndex(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=1):
-    """As it was before accounts came from the seed: read for ever, written no more."""
+    """The first version, without accounts. It is still read, and no longer written."""
 
     streams: tuple[Stream, ...]
     type: Literal["VaultIndex"] = "VaultIndex"
@@ -107,7 +107,7 @@ _decoder: msgspec.json.Decoder[Index | _FirstIndex] = msgspec.json.Decoder(Index
 
 
 def seal_index(index: Index, recipient: str) -> list[Block]:
-    """The blocks of the sealed index, the root last."""
+    """Seal the index and return its blocks, the root last. ``InvalidInput`` if it is larger than MAX_INDEX bytes."""
     sealed = seal_bytes(codec.encode(index), [recipient])
     if len(sealed) > MAX_INDEX:
         raise InvalidInput(f"the vault's index would be larger than {MAX_INDEX:,} bytes", "Use another home for more.")
@@ -115,7 +115,10 @@ def seal_index(index: Index, recipient: str) -> list[Block]:
 
 
 def open_index(cid: str, store: BlockStore, identity: str) -> Index:
-    """The index at this CID, opened with the owner's identity."""
+    """Read the index at this CID and open it with the owner's identity.
+
+    ``StorageUnavailable`` if it cannot be read, ``SealedDataError`` if it cannot be opened.
+    """
     sealed = bytearray()
     for piece in read_file(cid, store.get):
         sealed += piece
@@ -124,5 +127,5 @@ def open_index(cid: str, store: BlockStore, identity: str) -> Index:
     try:
         found = codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
     except Malformed as error:
-        raise DamagedSeal(f"the vault's index is not one: {error}") from None
+        raise DamagedSeal(f"the vault's index is malformed: {error}") from None
     return found if isinstance(found, Index) else Index(found.streams)

@@ -1,9 +1,11 @@
-"""A person's vault: records sealed each to its stream, streams listed in an index that only the owner opens.
+"""A person's vault: each record is sealed to its stream, and only the owner can open the index of the streams.
 
-One file on disk, ``index``, names the newest index by its CID; everything else is blocks in the store. A change
-stores all its blocks first and moves that name last, so a crash leaves the vault as it was before. A second file,
-``old``, names the blocks of indexes that are not the newest and that the store has yet to erase. A vault that came
-back from words or a backup has a third, ``floor``: the numbers of accounts below it may all be in use.
+The records, heads and indexes are blocks in the store. Three files on disk go with them:
+
+- ``index`` holds the CID of the newest index. A change stores its blocks first and replaces this file last, so a
+  crash leaves the vault as it was.
+- ``old`` lists the blocks of replaced indexes that the store has yet to erase.
+- ``floor`` exists after a restore: all account numbers below it may be in use.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from typing import BinaryIO
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from filelock import FileLock, Timeout
 
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import sealed_pieces
@@ -28,7 +29,8 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term
-from registry.fs.files import replace_file
+from registry.fs.files import make_folder, read_bounded, replace_file
+from registry.fs.locks import file_lock
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
@@ -36,11 +38,13 @@ from registry.vault.index import Account, Index, Record, Stream, open_index, sea
 FILE_SCHEMA = "consent-file/1"
 LOCK_SECONDS = 60
 MAX_FLOOR_FILE = 16
+# Reads of an index that other processes replace meanwhile.
+MAX_READS = 5
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
 class Vault:
-    """The vault in a directory, opened with its seed (32 bytes)."""
+    """The vault in a directory. ``seed`` (32 bytes) opens it; many threads and processes may use one directory."""
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore) -> None:
         self._directory, self._seed, self._store = directory, seed, store
@@ -48,12 +52,12 @@ class Vault:
 
     @property
     def recipient(self) -> str:
-        """The owner's age recipient: what others seal to, so that only this vault's seed opens it."""
+        """The owner's age recipient: only this vault's seed opens what others seal to it."""
         return recipient_of(self._identity)
 
     @property
     def identity(self) -> str:
-        """The owner's age identity: secret, for opening what was sealed to `recipient`."""
+        """The owner's age identity (secret), which opens what was sealed to `recipient`."""
         return self._identity
 
     @property
@@ -66,42 +70,46 @@ class Vault:
         return revocation_secret(self._seed, salt)
 
     def index(self) -> Index:
-        """Everything that is in the vault now."""
-        roots = self.roots()
-        try:
-            return open_index(roots[0], self._store, self._identity) if roots else Index()
-        except StorageUnavailable:
-            # A change since has replaced it and erased the old one.
-            if self.roots() == roots:
-                raise
-        return self.index()
+        """Read the newest index. ``StorageUnavailable`` if others replace it MAX_READS times meanwhile."""
+        for _ in range(MAX_READS):
+            roots = self.roots()
+            try:
+                return open_index(roots[0], self._store, self._identity) if roots else Index()
+            except StorageUnavailable:
+                # Another process may have replaced and erased this index since its name was read.
+                if self.roots() == roots:
+                    raise
+        raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
     def roots(self) -> list[str]:
-        """The CID of the newest index, if there is one: with the seed it restores the whole vault."""
-        name = self._directory / "index"
-        return [_name(_text(name).strip(), name)] if name.exists() else []
+        """Return the CID of the newest index, if there is one. With the seed, it restores the whole vault."""
+        file = self._directory / "index"
+        return [_check_cid(_read_text(file).strip(), file)] if file.exists() else []
 
     def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
-        """Seal a file of any size as one record of this category; durable when it returns."""
+        """Seal a file of any size as one record of this category, durably.
+
+        ``now`` is in unix seconds. ``Malformed`` for an invalid category, ``OSError`` if ``body`` cannot be read.
+        """
         check_term(category, "category")
         with self._change() as index:
             stream = index.newest(category) or self._write_head(None, category, 1, ())
             start = body.tell()
             pieces = PieceReader(sealed_pieces(body, [recipient_of(stream.identity)]))
-            cid = self._keep(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
+            cid = self._store_file(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
             record = Record(cid, FILE_SCHEMA, media_type, name, body.tell() - start, now)
             self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))
         return record
 
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
-        """What opens all streams of these categories, old epochs too; nothing for those that hold no records."""
+        """Return the keys of all streams with records in these categories, old epochs included."""
         streams = [s for s in self.index().streams if s.category in categories and s.records]
         return tuple(stream.key for stream in streams)
 
     def renew(self, categories: Collection[str]) -> list[str]:
-        """Start a new epoch of each stream that holds records, so that the keys handed out open nothing later.
+        """Start a new epoch of each stream that holds records: keys handed out before open nothing added later.
 
-        Returns the categories that were renewed.
+        Return the categories that were renewed.
         """
         renewed = []
         with self._change() as index:
@@ -114,21 +122,21 @@ class Vault:
         return [stream.category for stream in renewed]
 
     def number_for(self, controller: str) -> int:
-        """The number of the account that this controller knows, the newest of several; else `next_number`."""
+        """Return the number of the newest account that this controller knows, or `next_number` if it knows none."""
         known = [account.number for account in self.index().accounts if account.controller == controller]
         return known[-1] if known else self.next_number()
 
     def next_number(self) -> int:
-        """The number of an account that nobody knows yet."""
+        """Return the number of the first account that no controller can know."""
         return max(self._floor(), *(account.number + 1 for account in self.index().accounts), 0)
 
     def claim(self, number: int, controller: str) -> None:
-        """Note, durably and for ever, that this controller knows the account of this number, or is about to.
+        """Record durably, and for ever, that this controller knows the account or will know it soon.
 
-        ``StorageUnavailable`` where it is another controller's, which another process has noted just before.
+        ``StorageUnavailable`` if another process has just given the account to another controller.
         """
         if Account(number, controller) in self.index().accounts:
-            return  # without waiting for whoever changes the vault just now
+            return  # nothing to change, so do not wait for the lock
         with self._change() as index:
             known = {account.number: account for account in index.accounts}
             if known.setdefault(number, Account(number, controller)).controller != controller:
@@ -142,22 +150,20 @@ class Vault:
         file = self._directory / "floor"
         if not file.exists():
             return 0
-        with file.open("rb") as source:
-            text = source.read(MAX_FLOOR_FILE).strip()
+        text = read_bounded(file, MAX_FLOOR_FILE).strip()
         if _NUMBER.fullmatch(text) is None:
             raise InvalidInput("the vault's floor holds no number", "Restore the home from a backup.")
         return int(text)
 
     @contextmanager
     def _change(self) -> Iterator[Index]:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(self._directory / "lock")
+        make_folder(self._directory)
         try:
-            held = lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
+            lock = file_lock(self._directory / "lock", LOCK_SECONDS)
+        except TimeoutError:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS} seconds") from None
-        with held:
-            self._erase()
+        with lock:
+            self._erase_old()
             yield self.index()
 
     def _write_head(self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]) -> Stream:
@@ -165,78 +171,73 @@ class Vault:
         number, previous = (old.number + 1, old.head) if old else (1, None)
         references = tuple(record.reference for record in records)
         head = signed(StreamHead(category, epoch, number, previous, references), self._key)
-        block = _block(seal_head(head, recipient_of(identity)))
+        sealed = seal_head(head, recipient_of(identity))
+        block = Block(cid_of_block(sealed), sealed)
         self._store.put([block])
         return Stream(category, epoch, identity, block.cid, number, records)
 
     def _save(self, index: Index) -> None:
         blocks = list(seal_index(index, self.recipient))
-        # Each holds every stream's key: what is shredded later must not live on in one of before, or in one that was
-        # cut short before it had its name.
-        listed = self._old() | self._current() | {block.cid for block in blocks}
-        replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(listed)).encode())
-        cid = self._keep(blocks)
-        set_index(self._directory, cid)
-        self._erase()
+        # Every index holds the keys of all streams. List this one too: if the process dies before the new index gets
+        # its name, the next change erases it, so that no erased key lives on in it.
+        names = self._old_blocks() | self._index_blocks() | {block.cid for block in blocks}
+        replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(names)).encode())
+        set_index(self._directory, self._store_file(blocks))
+        self._erase_old()
 
-    def _erase(self) -> None:
-        """Erase the indexes of before. What the store does not erase now, the next change has it erase: the change
-        that is made is made all the same."""
-        if not self._old():
+    def _erase_old(self) -> None:
+        if not (old := self._old_blocks()):
             return
+        # The change itself is done. If the store cannot erase now, the next change tries again.
         with suppress(StorageUnavailable):
-            self._store.delete(self._old() - self._current())
+            self._store.delete(old - self._index_blocks())
             (self._directory / "old").unlink()
 
-    def _old(self) -> set[str]:
+    def _old_blocks(self) -> set[str]:
         file = self._directory / "old"
-        return {_name(name, file) for name in _text(file).split()} if file.exists() else set()
+        return {_check_cid(name, file) for name in _read_text(file).split()} if file.exists() else set()
 
-    def _current(self) -> set[str]:
+    def _index_blocks(self) -> set[str]:
         return {block.cid for root in self.roots() for block in blocks_of(root, self._store.get)}
 
-    def _keep(self, blocks: Iterable[Block]) -> str:
-        """Store the blocks of one file in one commit; its CID is that of the last one, the root."""
-        last = ""
+    def _store_file(self, blocks: Iterable[Block]) -> str:
+        """Store the blocks of one file in one commit and return the CID of the last one, the root."""
+        root = ""
 
-        def watched() -> Iterator[Block]:
-            nonlocal last
+        def noting_the_root() -> Iterator[Block]:
+            nonlocal root
             for block in blocks:
-                last = block.cid
+                root = block.cid
                 yield block
 
-        self._store.put(watched())
-        return last
+        self._store.put(noting_the_root())
+        return root
 
 
 def set_floor(directory: Path, number: int) -> None:
-    """No account below this number is given to a new controller by the vault in this directory."""
+    """Make the vault in this directory give no account below this number to a new controller."""
     replace_file(directory / "floor", b"%d\n" % number)
 
 
 def set_index(directory: Path, cid: str) -> None:
-    """The vault in this directory is what this index says."""
+    """Make this index the newest of the vault in this directory."""
     replace_file(directory / "index", cid.encode() + b"\n")
 
 
 def _with(index: Index, *changed: Stream) -> Index:
-    places = {(stream.category, stream.epoch) for stream in changed}
-    others = (stream for stream in index.streams if (stream.category, stream.epoch) not in places)
+    replaced = {(stream.category, stream.epoch) for stream in changed}
+    others = (stream for stream in index.streams if (stream.category, stream.epoch) not in replaced)
     return msgspec.structs.replace(index, streams=(*others, *changed))
 
 
-def _block(data: bytes) -> Block:
-    return Block(cid_of_block(data), data)
-
-
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     return path.read_text(encoding="ascii", errors="replace")
 
 
-def _name(text: str, path: Path) -> str:
+def _check_cid(text: str, path: Path) -> str:
     try:
         digest_of_cid(text)
     except InvalidInput:
-        what = f"the vault's {path.name} holds no content identifier"
-        raise InvalidInput(what, "Restore the home from a backup.") from None
+        message = f"the vault's {path.name} holds no content identifier"
+        raise InvalidInput(message, "Restore the home from a backup.") from None
     return text

@@ -445,6 +445,27 @@ class TestAtOnce:
         assert vault.roots() == before
         add(vault, b"three")
 
+    @pytest.mark.parametrize("changes", [1, module.MAX_READS - 1, module.MAX_READS])
+    def test_an_index_that_is_replaced_while_it_is_read(
+        self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch, changes: int
+    ) -> None:
+        """Each read finds its index erased by another process; a vault that never rests is reported, not awaited."""
+        add(vault, b"0")
+        get, left, other = store.get, changes, Vault(vault._directory, SEED, MemoryBlocks(kept=store.kept))
+
+        def overtaken(cid: str) -> bytes:
+            nonlocal left
+            if left:
+                left -= 1
+                add(other, b"%d" % left)
+            return get(cid)
+
+        monkeypatch.setattr(store, "get", overtaken)
+        if changes == module.MAX_READS:
+            with pytest.raises(StorageUnavailable, match="keeps changing"):
+                vault.index()
+        assert len(vault.index().streams[0].records) == changes + 1
+
 
 class TestIndex:
     def test_its_cid_and_the_seed_restore_everything(self, vault: Vault, store: MemoryBlocks, tmp_path: Path) -> None:

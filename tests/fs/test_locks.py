@@ -1,0 +1,31 @@
+"""One lock between processes, for everything that takes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.fs.locks import file_lock
+
+
+def test_a_lock_is_held_once_and_released_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with file_lock(path, 0):
+        assert path.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(TimeoutError):
+            file_lock(path, 0.01)
+    with file_lock(path, 0):
+        pass
+
+
+def test_an_error_in_the_block_releases_it(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError, match="of the block"), file_lock(tmp_path / "lock", 0):
+        raise TimeoutError("of the block")
+    with file_lock(tmp_path / "lock", 0):
+        pass
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="missing"):
+        file_lock(tmp_path / "missing" / "lock", 0)
