@@ -13,13 +13,22 @@ from hypothesis import strategies as st
 
 from registry.client import network_config
 from registry.client.network_config import open_network
+from registry.config.configuration import Configuration
 from registry.config.credentials import MAX_CREDENTIALS_BYTES, read_credentials
-from registry.config.network_file import MAX_SETTINGS_BYTES, NAMES, Settings, read_settings, settings_of, write_settings
+from registry.config.network_file import (
+    MAX_SETTINGS_BYTES,
+    MAX_SHARED_FEE_GWEI,
+    NAMES,
+    Settings,
+    read_settings,
+    settings_of,
+    write_settings,
+)
 from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.ledger.base import Deployment, write_deployment
 from registry.ledger.embedded import EmbeddedLedger
-from registry.ledger.rpc import RpcLedger
+from registry.ledger.rpc import DEFAULT_MAX_FEE, RpcLedger
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.wallets.keywallet import KeyWallet
@@ -110,6 +119,22 @@ def test_variables_are_text(folder: Path) -> None:
     assert settings_of(said, "the settings") == Settings(
         gateways=("http://a", "http://b"), confirmations=3, max_fee_gwei=2.5
     )
+
+
+@pytest.mark.parametrize("named", ["1e9", '"501"', "501"])
+def test_a_networks_folder_only_lowers_the_fee_limit(tmp_path: Path, named: str) -> None:
+    """A shared folder could once raise the limit to 1,000,000,000 gwei, and a node could empty the payer's account."""
+    file = tmp_path / "network.toml"
+    configuration = Configuration({"network": str(tmp_path), "home": str(tmp_path / "home")}, {})
+    file.write_text(f"max_fee_gwei = {named}\n")
+    assert configuration.settings.max_fee_gwei == MAX_SHARED_FEE_GWEI == DEFAULT_MAX_FEE / 10**9
+    file.write_text("max_fee_gwei = 20.5\n")
+    assert read_settings(tmp_path) == {"max_fee_gwei": 20.5}
+
+
+def test_the_payer_may_raise_the_fee_limit(tmp_path: Path) -> None:
+    folders = {"network": str(tmp_path / "network"), "home": str(tmp_path / "home")}
+    assert Configuration(folders, {"CONSENT_MAX_FEE_GWEI": "6000"}).settings.max_fee_gwei == 6000
 
 
 def test_no_key_shows(folder: Path) -> None:

@@ -32,6 +32,8 @@ from tests.support.builders import NOW, SUBJECT
 from tests.support.fake_ledger import RELAY
 from tests.support.stage import EMAILS, PURCHASES, Stage
 
+HOUR = 3600
+
 
 def message_of(evidence: Evidence) -> Any:
     return evidence.statement.message
@@ -197,6 +199,22 @@ class TestRevokingEverything:
         stage.clock.now = NOW
         revoke_all(stage.alice)
         assert stage.holds(done) == "Revoked"
+
+    @pytest.mark.parametrize(("own", "chain"), [(HOUR, 0), (0, HOUR)])
+    def test_with_a_wrong_clock(self, stage: Stage, own: int, chain: int) -> None:
+        """With a clock an hour off, the relay once refused: we refused a slow clock, the contract a fast one."""
+        grants = [stage.granted().evidence for _ in range(2)]
+        stage.clock.now += own
+        stage.chain_clock.now += chain
+        stage.ledger.mine()
+        revoke_all(stage.alice)
+        assert [stage.holds(each) for each in grants] == ["Revoked"] * 2
+
+    def test_on_a_chain_without_a_block_for_an_hour(self, stage: Stage) -> None:
+        """The cutoff is the present time, although the newest block is an hour old."""
+        stage.pass_time(HOUR)
+        cutoff = revoke_all(stage.alice).receipt.time
+        assert stage.network.date_for(stage.alice.address) == cutoff + 1 == stage.clock() + 1
 
     def test_a_brand_withdraws_its_requests(self, stage: Stage) -> None:
         raw = stage.request()

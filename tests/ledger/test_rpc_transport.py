@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +151,37 @@ def test_a_nodes_message_is_shortened_and_plain(serve: Callable[..., FakeNode]) 
     with pytest.raises(LedgerUnavailable) as caught:
         ledger_at(serve(but(eth_call=Refused(-32000, "\x1b[31m" + "x" * 5_000))).url).facts([QUESTION])
     assert "\x1b" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+_NESTED = """
+import eth.chains.base  # raises the recursion limit
+from registry.core.errors import LedgerUnavailable
+from tests.support.fake_node import FakeNode, ledger_at
+
+def raw(handler):
+    body = b'{"jsonrpc":"2.0","id":0,"result":' + b"[" * 1_000_000
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+node = FakeNode(raw=raw)
+try:
+    ledger_at(node.url, timeout=30.0).head()
+except LedgerUnavailable as error:
+    print(error)
+finally:
+    node.close()
+"""
+
+
+def test_deeply_nested_json_does_not_end_the_process() -> None:
+    """A node that answered with a hundred thousand brackets once crashed the process.
+
+    py-evm and web3 raise the recursion limit past what the C stack holds, so the depth is checked before decoding.
+    A child process runs this, because a failure would end the test run too.
+    """
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", _NESTED], cwd=root, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is not JSON-RPC" in done.stdout

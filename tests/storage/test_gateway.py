@@ -27,6 +27,8 @@ from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.addresses import Address
 from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
 from registry.storage.kubo import KuboBlocks
+from registry.storage.layered import LayeredBlocks
+from tests.support.fake_storage import MemoryBlocks
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.kubo_calls import refused
 from tests.support.kubo_node import Node
@@ -160,8 +162,8 @@ def test_more_than_a_block() -> None:
         (403, StorageUnavailable, "refuses", 1),
         (429, StorageLimited, "over its limit", 3),
         (500, StorageUnavailable, "status 500", 3),
-        (502, StorageDown, "is away", 3),
-        (503, StorageLimited, "no time", 3),
+        (502, StorageDown, "is down", 3),
+        (503, StorageLimited, "overloaded", 3),
         (504, StorageSlow, "in time", 1),
         (204, StorageUnavailable, "status 204", 1),
     ],
@@ -243,6 +245,16 @@ def test_redirects_to_nowhere(to: str) -> None:
     assert "hunter2" not in f"{error} {error.advice}"
 
 
+@pytest.mark.parametrize("to", ["/caf\xe9", "?\xe9", "http://\xe9/"])
+def test_after_a_redirect_that_is_not_ascii_the_next_gateway_is_asked(to: str) -> None:
+    """Such a redirect once raised Python's own UnicodeError, and no other gateway was asked."""
+    with answering(lambda asked: redirect(to)) as hostile, answering(lambda asked: GOOD) as honest:
+        error = refused(lambda: GatewayBlocks(hostile.url, seconds=5).get(ONE.cid))
+        assert "redirects to no address" in str(error)
+        gateways = [GatewayBlocks(each.url, seconds=5) for each in (hostile, honest)]
+        assert LayeredBlocks(MemoryBlocks, gateways).get(ONE.cid) == DATA
+
+
 def test_redirects_without_an_end() -> None:
     with answering(lambda asked: redirect("/again")) as served:
         assert "redirects more than" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid)))
@@ -259,8 +271,15 @@ def test_many_threads_share_one(proxy: Proxy) -> None:
     assert answers == [DATA] * 8
 
 
-@pytest.mark.parametrize("address", ["", "gateway.example", "https://user:hunter2@gateway.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "gateway.example", "https://user:hunter2@gateway.example"),
+        *("http://a..b", f"http://{'x' * 64}.example", "/dns/a..b/tcp/80", "http://a/\xe9"),
+    ],
+)
 def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
+    """A host with an empty label once raised Python's own UnicodeError."""
+    with pytest.raises(InvalidInput, match="neither a multiaddr nor") as caught:
         GatewayBlocks(address)
     assert "hunter2" not in f"{caught.value} {caught.value.advice}"

@@ -1,7 +1,4 @@
-"""A network folder from somebody else held a relay.json of brackets: a traceback instead of "could not check".
-
-Only where nothing had raised the interpreter's recursion limit yet, hence a process of its own.
-"""
+"""The relay's key file: a damaged one is an error of ours."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = """
 import sys
 from pathlib import Path
@@ -26,8 +22,13 @@ except LedgerUnavailable as error:
 
 
 @pytest.mark.parametrize("content", [b"[" * 16_000, b'{"crypto":' + b"[" * 5_000 + b"]" * 5_000 + b"}"])
-def test_it_is_a_damaged_file(tmp_path: Path, content: bytes) -> None:
+def test_a_deeply_nested_file_is_damaged(tmp_path: Path, content: bytes) -> None:
+    """A stranger's network folder with such a ``relay.json`` once ended in a traceback.
+
+    It happened only under the interpreter's own recursion limit, hence the child process.
+    """
     (tmp_path / "relay.json").write_bytes(content)
     command = [sys.executable, "-c", _PROGRAM, str(tmp_path / "relay.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "") and "damaged" in done.stdout
