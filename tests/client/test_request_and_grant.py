@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -541,3 +542,12 @@ class TestDates:
 def test_the_ledger_of_the_stage_is_the_shared_fake(stage: Stage) -> None:
     assert isinstance(stage.ledger, Ledger)
     assert stage.network.read(stage.granted().evidence).anchors.keys() != {ZERO}
+
+
+@pytest.mark.parametrize("chosen", [{"purposes": []}, {"data": ()}])
+def test_a_request_for_nothing_is_refused(tmp_path: Path, chosen: dict[str, Any]) -> None:
+    """A brand that asked for an empty list once signed a request for everything in its notice."""
+    stage = Stage.of(tmp_path)
+    with pytest.raises(InvalidInput, match="for nothing"):
+        stage.request(**chosen)
+    assert parse_evidence(stage.request()).kind == "Request"

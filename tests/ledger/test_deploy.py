@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import FactQuery
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, SHANGHAI, creation_code, is_code_of
 from registry.ledger.base import Deployment
-from registry.ledger.contract_addresses import DEPLOYER, DEPLOYER_CODE, SALT, block_of
+from registry.ledger.contract_addresses import DEPLOYER, DEPLOYER_CODE, SALT, block_of, domain_word
 from registry.ledger.contract_addresses import _create as created_by
 from registry.ledger.deploy import addresses, check_deployment, deploy, survey
 from registry.ledger.rpc import RpcLedger
@@ -390,3 +391,25 @@ def test_a_busy_node_does_not_decide_how_it_is_done(serve: Serve) -> None:
     for said in ("invalid opcode: MCOPY", "invalid opcode: opcode 0x5e not defined", "EVM error NotActivated"):
         assert survey(serve(called(said)).url, PAYER.address).evm == SHANGHAI
     assert survey(serve(called("too many requests")).url, PAYER.address, evm=SHANGHAI).evm == SHANGHAI
+
+
+def test_a_verifier_for_another_domain_is_refused() -> None:
+    """A verifier that named our registry but judged by another domain once passed for ours.
+
+    Its deployer sets a contract's immutable values freely, so each of them must be compared.
+    """
+    process, url = start_anvil()
+    try:
+        deployment, ask = deploy(url, PAYER), asker(url)
+        check_deployment(url, deployment)
+        good = bytes.fromhex(ask("eth_getCode", deployment.verifier, "latest")[2:])
+        domain = domain_word(deployment.chain_id, deployment.registry)
+        assert good.count(domain) == 1
+        other = good.replace(domain, os.urandom(32))
+        assert is_code_of("ConsentVerifier", other)
+        ask("anvil_setCode", deployment.verifier, "0x" + other.hex())
+        for check in (lambda: check_deployment(url, deployment), lambda: deploy(url, PAYER)):
+            with pytest.raises(LedgerUnavailable, match="is not our ConsentVerifier"):
+                check()
+    finally:
+        stop(process)

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from registry.core.age import bech32
 from registry.core.age.recipients import Passphrase, generate_identity, recipient_of
 from registry.core.age.stream import open_bytes, seal_bytes
+from tests.support.nodejs import run_node
 from tests.support.paths import ROOT
 
 MODULES = ROOT / "scripts" / "node"
-NODE = Path(sys.executable).parent / "node"
 SIZES = [0, 1, 1000, 65535, 65536, 65537, 131072, 131073]
 X25519 = bech32.encode("AGE-SECRET-KEY-", bytes(range(32)))
 
 
 def ask(cases: list[dict[str, object]]) -> list[str]:
-    """Runs the cases in one Node process. Needs `npm ci` in scripts/node."""
-    script = ROOT / "tests" / "node" / "age_interop.mjs"
-    request = json.dumps({"cases": cases})
-    done = subprocess.run(
-        [NODE, script, MODULES], input=request, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    answers: list[str] = json.loads(done.stdout)
+    """Run the cases in one Node process."""
+    answers: list[str] = json.loads(run_node("age_interop.mjs", MODULES, stdin=json.dumps({"cases": cases})))
     return answers
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.errors import Malformed
-from registry.core.statements.messages import Domain, Message, kind_of
+from registry.core.scalars import check_terms
+from registry.core.statements.messages import Domain, Message, Request, kind_of
 from registry.core.statements.typed_data import (
     digest,
     domain_separator,
@@ -22,7 +23,8 @@ from registry.core.statements.typed_data import (
     typed_data,
 )
 from tests.support import strategies
-from tests.support.builders import DOMAIN, grant_message
+from tests.support.builders import CONTROLLER, DOMAIN, grant_message, word
+from tests.support.memory import memory_stays_below
 
 
 @settings(max_examples=150)
@@ -117,3 +119,13 @@ def test_members_missing_unknown_or_of_another_type() -> None:
     del document["message"]["salt"]
     with pytest.raises(Malformed):
         parse_typed_data(document)
+
+
+def test_large_lists_of_terms_are_not_cached() -> None:
+    """Every list of terms once stayed in a cache, whatever its size: a hostile file could hold 4 MiB of memory."""
+    check_terms(("a:0",), "purposes")
+    with memory_stays_below(4 * 1024 * 1024):
+        for number in range(8):
+            terms = tuple(f"a:{number}-{i:05}" for i in range(20_000))
+            struct_hash(Request(CONTROLLER, word(1), terms, terms, "a:" + "x" * 500_000, 1, 2, word(2)))
+        del terms

@@ -1,7 +1,4 @@
-"""A policy that asked about one registry was judged by the facts of another: revoked there, valid here.
-
-Facts name their chain but not their registry, so the client holds the policy to the network before it reads them.
-"""
+"""Verifying through the client: which chain and registry may answer."""
 
 from __future__ import annotations
 
@@ -17,7 +14,11 @@ from registry.ledger.base import Deployment
 from tests.support.stage import Stage
 
 
-def test_it_could_not_be_checked(tmp_path: Path) -> None:
+def test_another_registry_cannot_answer(tmp_path: Path) -> None:
+    """A grant revoked in one registry was once judged valid by the facts of another.
+
+    Facts name their chain but not their registry, so the client compares policy and network before it reads them.
+    """
     here, there = Stage.of(tmp_path / "here"), Stage.of(tmp_path / "there")
     done = here.granted().evidence
     there.ledger._deployment = Deployment(31_337, checksum(b"\xaa" * 20), checksum(b"\xab" * 20), 1)
