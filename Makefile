@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast tools bench lint format clean artifacts vectors descriptors pictures docs architecture lock
+.PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors descriptors pictures docs architecture lock
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test: $(STAMP) lint tools ## Everything: Python, Solidity, Node, the package, th
 
 test-fast: $(STAMP) ## What takes under a minute: fewer random examples, none of the slow ones
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
+
+soak: $(STAMP) tools ## Whole campaigns where `make test` takes samples: every fault, many random examples (hours)
+	CONSENT_SOAK=1 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 3000
 
 tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age, geth (about 6 minutes, once; needs Go)
 	@-$(BIN)/python scripts/tools.py

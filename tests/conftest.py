@@ -17,10 +17,11 @@ pytest_plugins = ["tests.support.node_fixtures"]
 _QUIET = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=100, **_QUIET)
 settings.register_profile("few", max_examples=20, **_QUIET)
+settings.register_profile("soak", max_examples=1000, **_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A developer's own settings must not reach the tests.
-_OURS = ("CONSENT_PICTURES", "CONSENT_REQUIRE_ALL")
+_OURS = ("CONSENT_PICTURES", "CONSENT_REQUIRE_ALL", "CONSENT_SOAK")
 for _name in [name for name in os.environ if name.startswith("CONSENT_") and name not in _OURS]:
     del os.environ[_name]
 

@@ -1,7 +1,7 @@
-"""Exit codes, and what stands for an error in JSON.
+"""Exit codes, and errors as JSON.
 
 0 yes; 1 no, malformed evidence included; 2 usage, unreadable path, wrong passphrase; 3 could not check, any
-unexpected exception included; 130 interrupted; 143 told to end (SIGTERM).
+unexpected exception included; 130 interrupted; 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ NO, USAGE, UNKNOWN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
 def exit_code(error: ConsentError) -> int:
-    """The exit code that stands for this error."""
+    """Return the exit code for this error."""
     if isinstance(error, CouldNotCheck):
         return UNKNOWN
     return USAGE if isinstance(error, InvalidInput | WrongPassphrase) else NO
 
 
 def error_document(name: str, message: str, advice: str, code: int) -> dict[str, Any]:
-    """What ``--json`` prints for every error."""
+    """Return the document that ``--json`` prints for an error."""
     return {"error": name, "message": message, "advice": advice, "exit": code}

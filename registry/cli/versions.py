@@ -1,4 +1,4 @@
-"""What ``consent --version`` says: the package, the contracts, the formats."""
+"""The output of ``consent --version``: package, contracts and formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FORMATS = ["ConsentEvidence 1", "consent-notice/1", "Capsule 1", "StreamHead 1"
 
 
 def versions() -> dict[str, Any]:
-    """The package, the contracts as they were built, and the formats that are read and written."""
+    """Return the package, the contracts as they were built, and the formats that are read and written."""
     artifact = json.loads((files("registry") / "artifacts" / "ConsentRegistry.json").read_bytes())
     compiler = artifact["compiler"]
     contracts = {"name": "ConsentRegistry", "version": "1", "solc": compiler["version"]}
@@ -20,7 +20,7 @@ def versions() -> dict[str, Any]:
 
 
 def version_lines() -> list[str]:
-    """The same in one line each."""
+    """Return the same as lines."""
     found = versions()
     built = found["contracts"]
     sources = built["sources"].removeprefix("0x")[:12]

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import Chain, Person
+from tests.support.soak import examples
 
 ROOTS = [keccak(text=f"root {i}") for i in range(3)]
 SECRETS = [keccak(text=f"secret {i}") for i in range(2)]
@@ -143,5 +144,10 @@ def test_the_registry_behaves_like_plain_dictionaries(session_chain: Chain) -> N
     checks = list(HealthCheck)  # the EVM is slower than Hypothesis likes
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=checks),
+        settings=settings(
+            max_examples=examples(8, 60),
+            stateful_step_count=examples(15, 50),
+            deadline=None,
+            suppress_health_check=checks,
+        ),
     )

@@ -20,11 +20,12 @@ from registry.core.statements.messages import Grant, members
 from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import fact_queries, judge
 from tests.support.builders import CHAIN_ID, SUBJECT, account, anchored, evidence_of, grant_message, policy, word
+from tests.support.soak import examples
 from tests.support.vector_drafts import FAULTS, NOTICE, Draft, Fault, drafts
 from tests.support.vectors import NAMES
 from tests.support.vectors_on_chain import ChainEvidence, ChainFacts, answering, contracts
 
-EXAMPLES = 40
+EXAMPLES = examples(20, 400)
 
 
 def _build(draft: Draft) -> Evidence:

@@ -21,7 +21,7 @@ def backup(
 ) -> None:
     """Seal the whole home into one file.
 
-    Keys, seed, evidence and the vault's blocks, as an age file under a passphrase: age and tar open it too.
+    It holds keys, seed, evidence and the vault's blocks, as an age file under a passphrase: age and tar open it too.
     """
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
@@ -31,5 +31,5 @@ def backup(
         saved = back_up(ctx.home, vault, ctx.network.store, file, phrase)
     document = {"file": str(file), "files": saved.files, "blocks": saved.blocks, "bytes": saved.size}
     rows = [("Backup", file), ("Holds", f"{saved.files} files and {saved.blocks} blocks"), ("Bytes", f"{saved.size:,}")]
-    advice = f"It opens with `consent restore`, and where this program is not, with `age -d {file} | tar -x`."
+    advice = f"It opens with `consent restore`, or without this program with `age -d {file} | tar -x`."
     ctx.out.result(document, [*table(rows), "", advice])

@@ -1,4 +1,4 @@
-"""``demo``: the whole story in one command."""
+"""``demo``: play the whole story."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where the story happens: a network and its folder; ``is_over`` once it was asked to end; ``again`` is what has
-    to be typed first to go on there later."""
+    """A network and its folder. ``is_over`` tells that the demo was asked to end; ``again`` is the command that starts
+    the network again later."""
 
     network: Network
     path: Path
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     again: str = ""
 
 
-# Who acts next, after each step.
+# The party that acts next, after each step.
 _ACTORS = {"parties": "alice", "sealed": "alice", "asked": "alice", "attempted": "alice"}
 
 
@@ -45,18 +45,18 @@ def demo(
     ] = None,
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", metavar="FOLDER", help="Where to play it; ./consent-demo by default with --until."),
+        typer.Option("--dir", metavar="FOLDER", help="Its folder; with --until ./consent-demo by default."),
     ] = None,
     network: Annotated[
         str | None,
         typer.Option("--network", metavar="devnet|FOLDER", help="On anvil and Kubo, or on the network of a folder."),
     ] = None,
 ) -> None:
-    """The whole story: a person grants, a brand verifies, the person revokes.
+    """Play the whole story: a person grants, a brand verifies, the person revokes.
 
-    On a real chain, in this process; nothing has to be installed or started. With --network devnet, on the devnet
-    that runs, or on one that is started for it. The steps are parties, sealed, asked, granted, verified, accepted,
-    opened, attempted, revoked and checked.
+    It runs on a real chain in this process; nothing has to be installed or started. With --network devnet it runs on
+    the devnet that runs already, or on one that it starts. The steps are parties, sealed, asked, granted, verified,
+    accepted, opened, attempted, revoked and checked.
     """
     from registry.demo.scenario import STEPS, Story
 
@@ -125,7 +125,7 @@ def _shared(path: Path) -> Place:
 
 @contextmanager
 def _own_devnet(ctx: Context, path: Path) -> Iterator[Place]:
-    """For as long as the story takes; on any free ports, because nobody else has to find it."""
+    """Run a devnet on free ports for as long as the demo takes."""
     from registry.cli.commands.devnet import running
     from registry.client.network_config import open_network
     from registry.devnet.devnet import Ports, Stop
@@ -151,7 +151,7 @@ def _play(ctx: Context, story: Story, number: int, step: Step) -> None:
 
 
 def _end(ctx: Context, story: Story, step: Step, elapsed: float, place: Place | None) -> None:
-    """``place`` is where it goes on; None where nothing stays."""
+    """Print the end; ``place`` is where the story can go on, None if nothing stays."""
     if ctx.out.as_json:
         ctx.out.json_line({"step": "end", "seconds": round(elapsed, 3), "dir": str(story.folder) if place else None})
         return
@@ -171,6 +171,6 @@ def _next(story: Story, step: Step, place: Place) -> list[Line]:
         f"  export CONSENT_NETWORK={network} CONSENT_HOME={quoted['dir']}/{actor}",
         f"  consent {step.next.format(**quoted)}",
     )
-    # Hanging at their ends: what is to be copied is not wrapped.
+    # A hang at the line's end keeps it whole, so that it can be copied.
     whole = [Line(text, len(text)) for text in commands]
-    return [Line("Everything is left in place, under empty passphrases. To go on by hand:"), *whole]
+    return [Line("Everything stays in place, under empty passphrases. To go on by hand:"), *whole]

@@ -1,4 +1,4 @@
-"""``devnet``: a whole local network in one command, and what there is to ask about it."""
+"""``devnet``: run a whole local network, and ask about it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ DETACHED_SECONDS = 120.0
 FOLLOW_SECONDS = 0.25
 MAX_PORT = 65_535
 LINES = 40
-_ENDED = "The devnet has ended; what is on it stays."
+_ENDED = "The devnet has ended; its data stays."
 
 Dir = Annotated[
     Path | None,
-    typer.Option("--dir", metavar="FOLDER", help="Where it keeps all it has; in your data folder by default."),
+    typer.Option("--dir", metavar="FOLDER", help="Its folder; below your data folder by default."),
 ]
 
 
@@ -50,18 +50,18 @@ def devnet(
     ctx: Context,
     context: typer.Context,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget its chain, blocks and accounts first; homes stay.")
+        bool, typer.Option("--fresh", help="Delete its chain, blocks and accounts first; homes stay.")
     ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Come back when it is ready, and leave it running.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")] = False,
     directory: Dir = None,
     rpc_port: Annotated[int | None, _port("--rpc-port", "anvil's port, 8545 by default; 0 takes a free one.")] = None,
     ipfs_port: Annotated[int | None, _port("--ipfs-port", "Kubo's port, 5001 by default; 0 takes a free one.")] = None,
 ) -> None:
     """Run a whole network on this machine: anvil, Kubo, contracts, accounts with play money.
 
-    Reachable from this machine alone, but by everything on it: anvil also answers any web page that is open here, which
-    may rewrite the chain. So it is for play money. What is on it stays for the next time. It shows blocks, anchors,
-    revocations and pins as they come, until Ctrl-C ends it.
+    Only this machine reaches it, but every program here does: anvil also answers any web page that is open here, and
+    such a page may rewrite the chain. So it is for play money. Its data stays for the next run. It shows blocks,
+    anchors, revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
         if fresh or detach or directory or rpc_port is not None or ipfs_port is not None or ctx.out.as_json:
@@ -84,10 +84,9 @@ def _folder(directory: Path | None) -> Folder:
 
 @contextmanager
 def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bool = False) -> Iterator[Devnet]:
-    """A devnet that is ready, ended with the block; a program that ends by itself is heard."""
+    """Run a devnet for as long as the block lasts; show the log of a program that ends by itself."""
     try:
-        # Nothing moves on the terminal before the programs are launched: a spinner is a thread, and forking with
-        # threads is unsafe.
+        # Show no spinner before the programs are launched: it is a thread, and forking with threads is unsafe.
         with starting(folder, ports, fresh=fresh) as net:
             with ctx.working("starting anvil and Kubo"):
                 net.prepare(stop)
@@ -129,7 +128,7 @@ def _report(ctx: Context, folder: Folder, found: Running) -> None:
     money = [(name, f"{address}  {balances[name] / ETHER:,.0f} ether") for name, address in found.accounts.items()]
     shown: list[str | Line] = [Line("The devnet is ready.", style=YES), *table(rows, indent=2), ""]
     shown += [f"Accounts, all with play money (keystores with an empty passphrase, in {folder.accounts}):"]
-    shown += [*table(money, indent=2), "The relay pays for whoever names no account.", ""]
+    shown += [*table(money, indent=2), "The relay pays for everybody who names no account.", ""]
     shown += ["In another terminal:", *(Line(f"  {line}", len(line) + 2) for line in lines), ""]
     ctx.out.result(document, shown)
 
@@ -145,7 +144,7 @@ def _to_paste(folder: Folder) -> list[str]:
 
 
 def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
-    """The same command in a process of its own, apart from this terminal; waits until it is ready."""
+    """Run the same command in a process apart from this terminal, and wait until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
     line += ["--rpc-port", str(ports.rpc), "--ipfs-port", str(ports.ipfs)]
     line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
@@ -166,14 +165,14 @@ def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
 
 
 def _ready(folder: Folder, child: Child) -> Running | None:
-    """The devnet of this process, once it is ready; None where the process ends before."""
+    """Return the devnet of this process once it is ready; None if the process ends before."""
     pid = child.identity.pid
     wait_until(lambda: not child.is_running() or folder.is_ready(pid), DETACHED_SECONDS)
     return folder.read() if folder.is_ready(pid) else None
 
 
 def _relay(ctx: Context, said: str) -> None:
-    """What the other process said, in its words: JSON to stdout, the rest to stderr."""
+    """Print the output of the other process: JSON to stdout, the rest to stderr."""
     for line in said.splitlines():
         if ctx.out.as_json and line.startswith("{"):
             sys.stdout.write(f"{line}\n")
@@ -183,14 +182,14 @@ def _relay(ctx: Context, said: str) -> None:
 
 @command(devnet, "status", "consent devnet status", without=STANDS_ALONE)
 def status(ctx: Context, directory: Dir = None) -> None:
-    """Is it running? Where, and what is on it.
+    """Show whether it runs, where, and what is on it.
 
-    Exit code 0 where it runs, 1 where it does not, 3 where it runs and does not answer.
+    Exit code 0 if it runs, 1 if it does not, 3 if it runs and does not answer.
     """
     folder = _folder(directory)
     found = folder.running()
     if found is None or not found.ready:
-        state = "no devnet runs" if found is None else "a devnet starts"
+        state = "no devnet runs" if found is None else "a devnet is starting"
         ctx.out.result({"running": False, "folder": str(folder.path)}, [f"{state} in {folder.path}"])
         raise typer.Exit(NO)
     _show_status(ctx, folder, found)
@@ -198,7 +197,7 @@ def status(ctx: Context, directory: Dir = None) -> None:
 
 def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
     network = open_network(folder.network)
-    # Not the network's own store, which waits for half a minute.
+    # The network's own store would wait for half a minute.
     watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
     with ctx.working("asking anvil and Kubo"):
         watcher.count()
@@ -223,7 +222,7 @@ def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
 
 @command(devnet, "stop", "consent devnet stop", without=STANDS_ALONE)
 def stop(ctx: Context, directory: Dir = None) -> None:
-    """End it, and wait until it has ended; what is on it stays."""
+    """End it, and wait until it has ended; its data stays."""
     folder = _folder(directory)
     with ctx.working("ending the devnet"):
         was_running = folder.stop()
@@ -234,10 +233,10 @@ def stop(ctx: Context, directory: Dir = None) -> None:
 @command(devnet, "logs", "consent devnet logs --follow", without=STANDS_ALONE)
 def logs(
     ctx: Context,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines, until Ctrl-C.")] = False,
     directory: Dir = None,
 ) -> None:
-    """The last that anvil, Kubo and a detached devnet said."""
+    """Show the last log lines of anvil, Kubo and a detached devnet."""
     folder = _folder(directory)
     if not any(folder.log(name).exists() for name in LOGS):
         raise InvalidInput(f"no devnet has run in {folder.path}", "Start one with `consent devnet`.")

@@ -49,8 +49,8 @@ def init(
 
 
 _WHAT_TO_KEEP = (
-    "Back up this folder and remember its passphrase: without both, or the 24 words of its seed, nobody can open the "
-    "vault, sign as these accounts or revoke in private, and nobody can reset them.",
-    "`consent backup FILE` makes one sealed file of it; `consent keys words` shows the words, `consent recover` takes "
-    "them.",
+    "Back up this folder and remember its passphrase. Without both, or without the 24 words of its seed, nobody can "
+    "open the vault, sign as these accounts or revoke in private, and nobody can reset them.",
+    "`consent backup FILE` makes one sealed file of it. `consent keys words` shows the words, and `consent recover` "
+    "takes them.",
 )

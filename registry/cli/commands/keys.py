@@ -40,7 +40,7 @@ def new(ctx: Context, name: Name) -> None:
 def import_(ctx: Context, name: Name) -> None:
     """Bring in a private key.
 
-    64 hex digits: asked for without echo, or read from standard input, and never from the command line.
+    64 hex digits, asked for without echo or read from standard input, and never from the command line.
     """
     _refuse_taken(ctx, name)
     key = _private_key(ctx)
@@ -70,7 +70,7 @@ def _refuse_taken(ctx: Context, name: str) -> None:
 def list_(ctx: Context) -> None:
     """List which brand knows which account; then the key files.
 
-    Key files are listed without opening any; the accounts of the seed need the passphrase, once there are some.
+    Listing key files opens none of them. The accounts of the seed need the passphrase, once there are some.
     """
     known = _known(ctx)
     names = brand_names(ctx.home.evidence) if known else {}

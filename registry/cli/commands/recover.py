@@ -26,8 +26,8 @@ def recover(
 ) -> None:
     """Make a home again from its 24 words.
 
-    They are asked for without echo, then a new passphrase, twice. The accounts are back at once: an evidence file
-    that a brand sends you is enough to revoke it. Without --index the vault begins empty.
+    It asks for them without echo, then twice for a new passphrase. The accounts are back at once: an evidence file that
+    a brand sends you is enough to revoke it. Without --index the vault begins empty.
     """
     home = ctx.home
     if home.exists:

@@ -21,7 +21,7 @@ def restore(
 ) -> None:
     """Bring a home back from a backup.
 
-    Into a folder that does not exist yet; all of it or nothing.
+    The folder must not exist yet. All of the home comes back, or nothing.
     """
 
     def opener(phrase: str) -> use_case.Saved:

@@ -1,4 +1,4 @@
-"""``vault``: what the person keeps, sealed."""
+"""``vault``: the person's own data, sealed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from registry.present.vocabulary import check_known
 from registry.present.wording import terms
 
 vault = group("vault", "consent vault add purchases.csv --category pd:Purchase")
-SHORT = 16  # of a CID's 59 characters: the first seven are the same in all of them
+SHORT = 16  # characters of a CID's 59; the first seven are the same in all
 
 
 @command(vault, "add", "consent vault add purchases.csv --category pd:Purchase")

@@ -1,4 +1,4 @@
-"""What happens on a devnet, as it happens: a view that stays in place on a terminal, else lines, or JSON lines."""
+"""A devnet's events as they come: in place on a terminal, else as lines, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _HANG = 10 + _KIND_WIDTH
 
 
 class View(Protocol):
-    """Where happenings are shown."""
+    """Shows events."""
 
     def show(self, news: Sequence[Event], watcher: Watcher) -> None:
-        """Show what is new, and how much there is by now."""
+        """Show new events, and how much there is by now."""
 
 
 def details(one: Event) -> str:
-    """What there is to say about it, on one line."""
+    """Return the details of an event on one line."""
     more = one.more
     if one.kind == "blocks":
         return f"{more['first']:,}" if more["first"] == more["last"] else f"{more['first']:,} to {more['last']:,}"
@@ -46,12 +46,12 @@ def details(one: Event) -> str:
 
 
 def clock(seconds: int) -> str:
-    """The time of day here."""
+    """Return the local time of day."""
     return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def counted(watcher: Watcher) -> list[tuple[str, str]]:
-    """How much there is: (name, number) of blocks, anchors, revocations and pinned blocks."""
+    """Return (name, number) of blocks, anchors, revocations and pinned blocks."""
     counts = watcher.counts
     return [
         ("block", f"{watcher.tip.number:,}" if watcher.tip else "-"),
@@ -64,7 +64,7 @@ def counted(watcher: Watcher) -> list[tuple[str, str]]:
 
 @contextmanager
 def viewing(out: Output) -> Iterator[View]:
-    """The view that suits where the output goes."""
+    """Choose the view that suits the output."""
     if out.as_json:
         yield _Json(out)
     elif not sys.stdout.isatty():
@@ -98,7 +98,7 @@ class _Lines:
 
 
 class _Screen:
-    """Drawn anew only when there is something new: nothing moves on a devnet that rests."""
+    """Redraws only for new events, so that nothing moves on an idle devnet."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -121,11 +121,11 @@ class _Screen:
         for one in self._events:
             page.append(f"{clock(one.time)}  ").append(f"{one.kind:<{_KIND_WIDTH}}", NAME)
             page.append(f"{visible(_short(one))}\n")
-        return page.append("\nCtrl-C ends it; what is on it stays.", "dim")
+        return page.append("\nCtrl-C ends it; its data stays.", "dim")
 
 
 def _short(one: Event) -> str:
-    """As `details`, with the ends of a long hash alone."""
+    """Do as `details` does, with only the two ends of a long hash."""
     text = details(one)
     subject = str(one.more.get("subject", ""))
     return text.replace(subject, f"{subject[:12]}...{subject[-8:]}") if len(subject) > 42 else text

@@ -1,6 +1,6 @@
 """The 24 words at a terminal: shown where nothing keeps them, checked back, and taken in again without echo.
 
-They go to nothing but a terminal or a descriptor that was named for them: not to stdout, a log, or an exception.
+They go only to a terminal or to a descriptor that was named for them, never to stdout, a log or an exception.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from registry.core.errors import InvalidInput
 ROUNDS = 5
 ASKED_BACK = 3
 COLUMNS = 4
-# A terminal's other screen: what was on it is in no scroll-back afterwards.
+# The terminal's alternate screen: its content is not in the scroll-back afterwards.
 _OPEN, _CLOSE = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
 _SHOWN_AGAIN = "`consent keys words` shows them again."
 
@@ -34,26 +34,26 @@ ReadFrom = Annotated[
 
 
 def at_terminal() -> bool:
-    """Is somebody there to read and to answer?"""
+    """Tell whether a person can read and answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def write_words(seed: bytes, descriptor: int) -> None:
-    """The words, in one line, to a descriptor that the shell has opened."""
+    """Write the words in one line to a descriptor that the shell has opened."""
     from registry.wallets.mnemonic import words_of
 
     write_line(descriptor, " ".join(words_of(seed)), "--words-fd")
 
 
 def show_words(ctx: Context, seed: bytes) -> None:
-    """Show the words at the terminal until the person has some of them right, from paper."""
+    """Show the words at the terminal until the person types some of them right, from paper."""
     from registry.wallets.mnemonic import words_of
 
     words = words_of(seed)
     for _ in range(ROUNDS):
         _display(words)
         if _checked_back(words):
-            ctx.out.note("That is right. Keep the paper where nobody else reads it.")
+            ctx.out.note("That is right. Keep the paper where nobody else can read it.")
             return
         ctx.out.note("That is not what was shown. Here they are once more.")
     ctx.out.note(f"Not checked: {_SHOWN_AGAIN}")
@@ -66,8 +66,10 @@ def _display(words: Sequence[str]) -> None:
         rows = -(-len(words) // COLUMNS)
         cells = [f"{place:>2} {word:<10}" for place, word in enumerate(words, 1)]
         lines = ["".join(cells[row::rows]).rstrip() for row in range(rows)]
-        text = "\n".join(("Write these words on paper, in their order. They are the seed:", "", *lines))
-        sys.stderr.write(f"{text}\n\nWho reads them has your accounts and your vault.\nEnter when you have them: ")
+        text = "\n".join(("Write these words on paper, in this order. They are the seed:", "", *lines))
+        sys.stderr.write(
+            f"{text}\n\nAnybody who reads them has your accounts and your vault.\nEnter when you have them: "
+        )
         sys.stderr.flush()
         if not sys.stdin.readline():
             raise KeyboardInterrupt
@@ -83,7 +85,7 @@ def _checked_back(words: Sequence[str]) -> bool:
 
 
 def read_words(ctx: Context, descriptor: int | None) -> bytes:
-    """The seed of the words from a descriptor, or asked for without echo until they fit."""
+    """Return the seed of the words, from a descriptor or asked for without echo until they fit."""
     from registry.wallets.mnemonic import seed_of, split_words
 
     if descriptor is not None:
@@ -105,7 +107,7 @@ def read_words(ctx: Context, descriptor: int | None) -> bytes:
 
 
 def _put_right(ctx: Context, words: list[str]) -> None:
-    """Ask again for each word that is not in the list; the nearest is shown to who sits there, and to nobody else."""
+    """Ask again for each word that is not in the list; show the nearest word only at the terminal."""
     from registry.wallets.mnemonic import WORDS, nearest_word, unknown_words
 
     for place in unknown_words(words) if len(words) == WORDS else ():

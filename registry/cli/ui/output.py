@@ -1,7 +1,7 @@
 """Printing: results to stdout, everything else to stderr; words for people, JSON lines for programs.
 
-On a terminal lines are wrapped at spaces, under the column that they belong to; elsewhere a line is a line, so
-that ``grep`` and ``cut`` work.
+On a terminal lines wrap at spaces, under the column that they belong to. Elsewhere a line stays one line, so that
+``grep`` and ``cut`` work.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-MIN_ROOM = 20  # a column narrower than this is harder to read than a line that runs over
+MIN_ROOM = 20  # a narrower column is harder to read than a line that runs over
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a command's words go."""
+    """Where a command prints."""
 
     as_json: bool = False
     verbosity: int = 0
@@ -40,7 +40,7 @@ class Output:
         return Console(stderr=True, highlight=False)
 
     def result(self, document: dict[str, Any], lines: Iterable[str | Line]) -> None:
-        """One result: the document with ``--json``, the lines without (plain text, no mark-up)."""
+        """Print one result: the document with ``--json``, else the lines (plain text, no mark-up)."""
         if self.as_json:
             self.json_line(document)
             return
@@ -48,33 +48,33 @@ class Output:
             self.line(line)
 
     def json_line(self, document: dict[str, Any]) -> None:
-        """One JSON object on one line of stdout."""
+        """Print one JSON object on one line of stdout."""
         text = json.dumps(document, ensure_ascii=False)
-        # JSON escapes U+0000 to U+001F only; a terminal obeys more than those.
+        # JSON escapes only U+0000 to U+001F, but terminals obey more control characters.
         sys.stdout.write("".join(c if is_shown(c) else json.dumps(c)[1:-1] for c in text) + "\n")
         sys.stdout.flush()
 
     def line(self, line: str | Line = "", style: str = "") -> None:
-        """One line of a result. What a brand wrote is printed, never obeyed: control characters are shown."""
+        """Print one line of a result, with control characters spelled out: a terminal must not obey a brand's words."""
         _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stdout)
 
     def note(self, line: str | Line, style: str = "") -> None:
-        """A remark for people, to stderr."""
+        """Print a remark for people to stderr."""
         _print(line if isinstance(line, Line) else Line(line, 0, style), sys.stderr)
 
     def log(self, text: str) -> None:
-        """Shown with ``-v``, to stderr."""
+        """Print to stderr, only with ``-v``."""
         if self.verbosity:
             self.note(text)
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """While something takes its time: a spinner on a terminal, a line with ``-v``."""
+        """Show a spinner on a terminal while the block runs, or a line with ``-v``."""
         self.log(f"{what} ...")
         if self.as_json or self.verbosity or not sys.stderr.isatty():
             yield
             return
-        from rich.text import Text  # as it stands: a file's name may look like mark-up
+        from rich.text import Text  # a file's name may look like mark-up
 
         with self._errors.status(Text(visible(what))) as spinner:
             self._spinners.append(spinner)
@@ -84,7 +84,7 @@ class Output:
                 self._spinners.pop()
 
     def progress(self, text: str) -> None:
-        """How far the work is: in place of the spinner's words, a line with ``-v``; the same twice is said once."""
+        """Show how far the work is, in place of the spinner's words or as a line with ``-v``; never twice the same."""
         if self._progress == [text]:
             return
         self._progress[:] = [text]
@@ -96,7 +96,7 @@ class Output:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While a person reads and answers: no spinner moves."""
+        """Stop the spinner while a person reads and answers."""
         for spinner in reversed(self._spinners):
             spinner.stop()
         try:
@@ -107,7 +107,7 @@ class Output:
 
 
 def wrap(text: str, width: int, hang: int = 0) -> list[str]:
-    """The text in lines of ``width`` cells, broken at spaces alone: an address or a path stays whole, to be copied."""
+    """Break text at spaces into lines of ``width`` cells; an address or a path stays whole, so it can be copied."""
     from rich.cells import cell_len
 
     hang = max(hang, len(text) - len(text.lstrip(" ")))

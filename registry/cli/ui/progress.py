@@ -1,4 +1,4 @@
-"""How far a large file is, and how fast: bytes counted as they are read and as they are stored."""
+"""Progress on large files: bytes are counted as they are read and as they are stored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from registry.core.ipld.cid import Block
 from registry.storage.base import BlockStore
 
 SECONDS = 0.2
-SECONDS_OF_LINES = 2.0  # with -v, where every word stays on the screen
+SECONDS_OF_LINES = 2.0  # with -v, every line stays on the screen
 _MEGA = 1_000_000
 
 
 class Rate:
-    """Says "WHAT: 12 of 500 MB, 85 MB/s" now and then, as it is told of more bytes; ``total`` in bytes, 0 unknown."""
+    """Shows "WHAT: 12 of 500 MB, 85 MB/s" now and then, as bytes arrive; ``total`` in bytes, 0 if unknown."""
 
     def __init__(self, out: Output, what: str, total: int) -> None:
         self._out, self._what, self._total = out, what, total
@@ -37,7 +37,7 @@ class Rate:
 
 
 def open_counted(file: Path, told: Callable[[int], None]) -> BinaryIO:
-    """The file for reading, each byte told as it is read."""
+    """Open the file for reading; ``told`` gets the number of bytes of each read."""
     return io.BufferedReader(_Counted(file, told))
 
 
@@ -53,7 +53,7 @@ class _Counted(io.FileIO):
 
 
 class CountedStore:
-    """A BlockStore, each byte told as it is put."""
+    """A BlockStore that reports the bytes of each put."""
 
     def __init__(self, store: BlockStore, told: Callable[[int], None]) -> None:
         self._store, self._told = store, told
