@@ -13,12 +13,25 @@ import msgspec
 import pytest
 
 from registry.client.accept import Opened, accept, open_data
-from registry.client.grant import propose, refuse, sign_and_anchor
+from registry.client.grant import grant, propose, refuse, sign_and_anchor
 from registry.client.revoke import renew_streams, revoke
 from registry.client.verify import verify
-from registry.core.capsules import Capsule, open_capsule, public_key_of, seal_capsule, signed
+from registry.core.age.recipients import generate_identity, recipient_of
+from registry.core.age.stream import seal_bytes
+from registry.core.capsules import (
+    Capsule,
+    RecordRef,
+    StreamHead,
+    StreamKey,
+    open_capsule,
+    public_key_of,
+    seal_capsule,
+    seal_head,
+    signed,
+)
 from registry.core.errors import (
     BlockMismatch,
+    DamagedSeal,
     InvalidInput,
     LedgerUnavailable,
     Malformed,
@@ -32,8 +45,10 @@ from registry.core.errors import (
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.ipld.cid import Block, cid_from_digest, cid_of_block, digest_of_cid
+from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks
 from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
+from registry.vault.vault import Vault
 from tests.support.builders import NOW, notice_document
 from tests.support.stage import EMAILS, PURCHASES, Stage, files_in
 
@@ -319,6 +334,33 @@ class TestHostileVaults:
         with pytest.raises(SealedDataError):
             open_data(stage.brand, self.granted_with(stage, swap), tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+    def test_a_small_tree_that_repeats_a_block_a_million_times(
+        self, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Four blocks that name each other made a record of a tebibyte, and the brand fetched all of it before
+        opening any. A record is opened while it is fetched, so the first wrong chunk ends it."""
+        identity = generate_identity()
+        # The leaf is valid once: only its second use shows what the tree is.
+        leaf = seal_bytes(bytes(2 * LEAF_BYTES), [recipient_of(identity)])[:LEAF_BYTES]
+        blocks = list(file_blocks(io.BytesIO(leaf * 174)))
+        reference = RecordRef(blocks[-1].cid, "consent-file/1", "text/csv")
+        head = signed(StreamHead(PURCHASES, 1, 1, None, (reference,)), stage.alice.vault.key)
+        sealed = seal_head(head, recipient_of(identity))
+        stage.store.put([*blocks, Block(cid_of_block(sealed), sealed)])
+
+        class Hostile(Vault):
+            def keys_for(self, _categories: object) -> tuple[StreamKey, ...]:
+                return (StreamKey(PURCHASES, 1, identity, cid_of_block(sealed)),)
+
+        alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.seed("alice"), stage.store))
+        done = grant(alice, stage.request()).evidence
+        fetched, get = list[str](), stage.store.get
+        monkeypatch.setattr(stage.store, "get", lambda cid: fetched.append(cid) or get(cid))
+        with pytest.raises(DamagedSeal):
+            open_data(stage.brand, write_evidence(done), tmp_path / "opened")
+        assert fetched.count(cid_of_block(leaf)) <= 3
+        assert not any("opened" in name for name in files_in(tmp_path))
 
     @pytest.mark.parametrize("raw", [b"", b"age-encryption.org/v1\n", b"{}", b"\x00" * 1000])
     def test_rubbish(self, stage: Stage, tmp_path: Path, raw: bytes) -> None:

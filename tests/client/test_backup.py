@@ -12,7 +12,7 @@ import pytest
 
 from registry.client import backup
 from registry.client.accept import open_data
-from registry.client.backup import back_up, restore
+from registry.client.backup import MAX_READS, Saved, back_up, restore
 from registry.client.grant import grant
 from registry.client.home import Home
 from registry.client.network import Network
@@ -30,6 +30,7 @@ from registry.core.errors import (
 from registry.core.evidence.file import write_evidence
 from registry.core.ipld.cid import cid_of_block
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.index import Index
 from registry.vault.vault import Vault
 from registry.wallets import keystore
 from tests.support.fake_storage import MemoryBlocks
@@ -349,3 +350,85 @@ class TestTargets:
         assert stage.store.kept == before
         vault = again.open_vault(stage.network, "")
         assert vault.keys_for([PURCHASES]) == stage.alice.vault.keys_for([PURCHASES])
+
+
+class MeanwhileBlocks(MemoryBlocks):
+    """A store in which each read first runs the next of ``events``, while there are any."""
+
+    def __init__(self, store: MemoryBlocks, *events: Callable[[], object]) -> None:
+        super().__init__(kept=store.kept)
+        self.events = list(events)
+
+    def get(self, cid: str) -> bytes:
+        if self.events:
+            self.events.pop()()
+        return super().get(cid)
+
+
+class TestChangingVault:
+    """A vault that changed during its backup: the backup named one index and held the blocks of another, or the
+    replaced index was missing, which read like a loss."""
+
+    @pytest.fixture
+    def home(self, tmp_path: Path, stage: Stage) -> Home:
+        """Alice's home with one record in its vault."""
+        home = Home(tmp_path / "alice")
+        home.create("")
+        stage.alice = stage.person_of(home)
+        stage.keep(b"bought")
+        return home
+
+    def back_up(self, home: Home, stage: Stage, *events: Callable[[], object]) -> Saved:
+        file = home.path.parent / "b.age"
+        return back_up(home, stage.alice.vault, MeanwhileBlocks(stage.store, *events), file, PHRASE)
+
+    def restored(self, home: Home) -> tuple[Vault, int]:
+        """The restored vault, and the number of its records, which are all readable."""
+        store, again = MemoryBlocks(), Home(home.path.parent / "again")
+        restore(home.path.parent / "b.age", again, store, PHRASE)
+        vault = Vault(again.vault, again.seed(""), store)
+        (stream,) = vault.index().streams
+        assert stream.category == PURCHASES
+        return vault, sum(store.get(record.cid) != b"" for record in stream.records)
+
+    @pytest.mark.parametrize("changes", [1, MAX_READS - 1])
+    def test_while_the_index_is_read(self, home: Home, stage: Stage, changes: int) -> None:
+        self.back_up(home, stage, *[lambda: stage.keep(b"bought")] * changes)
+        assert self.restored(home)[1] == 1 + changes
+
+    def test_between_reading_the_index_and_its_blocks(self, home: Home, stage: Stage) -> None:
+        changes = [lambda: stage.keep(b"meanwhile")]
+
+        class Busy(Vault):
+            def index(self) -> Index:
+                index = super().index()
+                if changes:
+                    changes.pop()()
+                return index
+
+        vault = Busy(home.vault, home.seed(""), stage.store)
+        back_up(home, vault, stage.store, home.path.parent / "b.age", PHRASE)
+        restored, records = self.restored(home)
+        restored.add(io.BytesIO(b"after"), category=PURCHASES, name="c", media_type="text/csv", now=1)
+        assert len(restored.index().streams[0].records) == records + 1
+
+    def test_while_the_files_are_read(self, home: Home, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = Path.read_bytes
+
+        def busy(self: Path) -> bytes:
+            if self.name == "seed.json":
+                stage.keep(b"bought")
+            return read(self)
+
+        monkeypatch.setattr(Path, "read_bytes", busy)
+        self.back_up(home, stage)
+        assert self.restored(home)[1] == 1
+
+    def test_a_vault_that_never_rests(self, home: Home, stage: Stage) -> None:
+        with pytest.raises(StorageUnavailable, match="keeps changing") as caught:
+            self.back_up(home, stage, *[lambda: stage.keep(b"bought")] * MAX_READS)
+        assert "Try again" in caught.value.advice and not (home.path.parent / "b.age").exists()
+
+    def test_a_lost_index_is_reported_as_lost(self, home: Home, stage: Stage) -> None:
+        with pytest.raises(StorageUnavailable, match="does not hold"):
+            self.back_up(home, stage, lambda: stage.store.delete(stage.alice.vault.roots()))

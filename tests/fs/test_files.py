@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_sealed, seal_bytes
-from registry.core.errors import DamagedSeal
-from registry.fs.files import replace_file, replacing
+from registry.core.errors import DamagedSeal, InvalidInput
+from registry.fs.files import making_folder, read_bounded, remove_left, replace_file, replacing
+from tests.support.killed import killed_while_making
+from tests.support.stage import files_in
 
 IDENTITY = identity_from_seed(bytes(range(32)))
 
@@ -50,3 +53,48 @@ def test_interrupted_while_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="missing"), replacing(tmp_path / "missing" / "out"):
         pass
+
+
+def test_a_bounded_read_shows_that_there_is_more(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_bounded(tmp_path / "file", 5) == read_bounded(tmp_path / "file", 4) == b"12345"
+    assert read_bounded(tmp_path / "file", 2) == b"123"
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_bounded(tmp_path / "missing", 2)
+
+
+class TestLeftovers:
+    """What a killed process left of a folder is removed; nothing of a live process or of somebody else is."""
+
+    def test_a_killed_process_leaves_data_that_is_removed(self, tmp_path: Path) -> None:
+        killed_while_making(tmp_path / "out")
+        with making_folder(tmp_path / "out") as made:
+            (made / "whole").write_text("bought")
+        assert files_in(tmp_path) == ["out", "out/whole"]
+
+    def test_a_folder_in_the_making_stays(self, tmp_path: Path) -> None:
+        with making_folder(tmp_path / "out") as made:
+            (made / "half").write_text("bought")
+            remove_left(tmp_path / "out")
+            assert (made / "half").exists()
+        assert files_in(tmp_path) == ["out", "out/half"]
+
+    def test_a_similar_name_stays(self, tmp_path: Path) -> None:
+        left = killed_while_making(tmp_path / "out.csv")
+        theirs = tmp_path / ".out.12345678" / "made"
+        theirs.mkdir(parents=True)
+        remove_left(tmp_path / "out")
+        assert left.exists() and theirs.exists()
+
+    def test_the_folder_of_another_user_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        left = killed_while_making(tmp_path / "out")
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        remove_left(tmp_path / "out")
+        assert left.exists()
+
+    def test_the_target_of_a_link_stays(self, tmp_path: Path) -> None:
+        left = killed_while_making(tmp_path / "out")
+        elsewhere = left.parents[1].rename(tmp_path / "elsewhere")
+        (tmp_path / ".out.12345678").symlink_to(elsewhere)
+        remove_left(tmp_path / "out")
+        assert (elsewhere / "made" / left.name).exists()

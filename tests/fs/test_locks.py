@@ -24,8 +24,3 @@ def test_an_error_in_the_block_releases_it(tmp_path: Path) -> None:
         raise TimeoutError("of the block")
     with file_lock(tmp_path / "lock", 0):
         pass
-
-
-def test_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="missing"):
-        file_lock(tmp_path / "missing" / "lock", 0)
