@@ -11,23 +11,22 @@ import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import FactQuery
-from registry.ledger import tx_tracker
 from registry.ledger.abi import MAX_OPENINGS
 from registry.ledger.base import Deployment
-from registry.ledger.rpc import RECEIPT_SECONDS, RpcLedger
+from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
 from tests.support.fake_node import (
     HEAD,
     NOBODY,
-    REGISTRY,
+    RECEIPT,
     ROOT,
     ZERO,
-    Answers,
     FakeNode,
     Refused,
     block,
     but,
     ledger_at,
+    sending,
 )
 from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, running_geth
 
@@ -65,38 +64,10 @@ def test_numbers_that_cannot_be_are_no_answer(serve: Callable[..., FakeNode], me
     huge = "0x" + "f" * digits
     newest = block(HEAD) if method == "eth_gasPrice" else {**block(HEAD), "baseFeePerGas": "0x7"}
     changes = {"eth_getBlockByNumber": {**newest, method: huge}} if method == "baseFeePerGas" else {method: huge}
-    node = serve(_sending(**{"eth_getBlockByNumber": newest, **changes}))
+    node = serve(sending(**{"eth_getBlockByNumber": newest, **changes}))
     with pytest.raises(LedgerUnavailable, match="makes no sense"):
         ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
     assert "eth_sendRawTransaction" not in json.dumps(node.requests)
-
-
-def _sending(**changes: Any) -> Answers:
-    return but(
-        **{
-            "eth_estimateGas": "0xb000",
-            "eth_getTransactionCount": "0x1",
-            "eth_maxPriorityFeePerGas": "0x1",
-            "eth_gasPrice": "0x3",
-            "eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": "0x7"},
-            "eth_getBalance": hex(10**18),
-            "eth_getTransactionByHash": {},
-            "eth_sendRawTransaction": ROOT,
-            "eth_getTransactionReceipt": _RECEIPT,
-            **changes,
-        }
-    )
-
-
-_RECEIPT = {
-    "blockHash": block(HEAD)["hash"],
-    "blockNumber": hex(HEAD),
-    "transactionHash": ROOT,
-    "gasUsed": "0xafff",
-    "status": "0x1",
-    "logs": [{"address": REGISTRY.lower()}],
-    "from": KeyWallet(ANVIL_KEY).address.lower(),
-}
 
 
 _UNKNOWN = {"eth_getTransactionByHash": None}
@@ -109,7 +80,7 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
         {"eth_getBlockByNumber": block(HEAD)},
         {"eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": None}},
     ):
-        node = serve(_sending(**changes))
+        node = serve(sending(**changes))
         receipt = ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
         assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address)
         # Chain and code; gas, number and money; the tip; the transaction; its receipt.
@@ -119,21 +90,21 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "0x0"}}, InvalidInput, "refused transaction 0x"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "status": "0x0"}}, InvalidInput, "refused transaction 0x"),
         ({"eth_getTransactionReceipt": {}}, LedgerUnavailable, "was sent, but .* something else than a number"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "status": "x"}}, LedgerUnavailable, "else than a number"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "from": 7}}, LedgerUnavailable, "makes no sense"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": None}}, LedgerUnavailable, "makes no sense"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": [5]}}, LedgerUnavailable, "makes no sense"),
-        ({"eth_getTransactionReceipt": {**_RECEIPT, "logs": []}}, LedgerUnavailable, "did not take it"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "status": "x"}}, LedgerUnavailable, "else than a number"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "from": 7}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "logs": None}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "logs": [5]}}, LedgerUnavailable, "makes no sense"),
+        ({"eth_getTransactionReceipt": {**RECEIPT, "logs": []}}, LedgerUnavailable, "did not take it"),
         (
-            {"eth_getTransactionReceipt": {**_RECEIPT, "logs": [{"address": NOBODY}]}},
+            {"eth_getTransactionReceipt": {**RECEIPT, "logs": [{"address": NOBODY}]}},
             LedgerUnavailable,
             "did not take it",
         ),
         ({"eth_getTransactionReceipt": []}, LedgerUnavailable, "was sent, but .* no receipt"),
         (
-            {"eth_getTransactionReceipt": {**_RECEIPT, "blockHash": ZERO}},
+            {"eth_getTransactionReceipt": {**RECEIPT, "blockHash": ZERO}},
             LedgerUnavailable,
             "was sent, but was in block 100, which has left the chain",
         ),
@@ -151,63 +122,9 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
 def test_what_goes_wrong_after_sending(
     serve: Callable[..., FakeNode], changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    ledger = ledger_at(serve(_sending(**changes)).url, relay=KeyWallet(ANVIL_KEY), receipt_seconds=0.2)
+    ledger = ledger_at(serve(sending(**changes)).url, relay=KeyWallet(ANVIL_KEY), receipt_seconds=0.2)
     with pytest.raises(error, match=words):
         ledger.transact("anchor", ROOT, ROOT)
-
-
-class Clock:
-    """Nothing takes time but waiting, and what a test lets take some."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(tx_tracker, "time", made)
-    return made
-
-
-@pytest.mark.parametrize("place", ["before the look", "in the look"])
-@pytest.mark.parametrize("answer", [None, Refused(-32000, "busy")], ids=["no block", "no answer"])
-def test_a_computer_that_slept_looks_once_more(
-    serve: Callable[..., FakeNode], clock: Clock, place: str, answer: Any
-) -> None:
-    looks: list[Any] = []
-
-    def sleeping(where: str) -> None:
-        if where == place and len(looks) == 1:
-            clock.now += 2 * RECEIPT_SECONDS
-
-    def look(_: list[Any]) -> Any:
-        sleeping("in the look")
-        looks.append([None, answer, _RECEIPT][len(looks)])
-        if isinstance(looks[-1], Refused):
-            raise looks[-1]
-        return looks[-1]
-
-    node = serve(_sending(eth_getTransactionReceipt=look))
-    ledger = ledger_at(
-        node.url, relay=KeyWallet(ANVIL_KEY), timeout=20, progress=lambda *_: sleeping("before the look")
-    )
-    assert ledger.transact("anchor", ROOT, ROOT).block == HEAD and len(looks) == 3
-
-
-def test_nobody_looks_more_than_once_more(serve: Callable[..., FakeNode], clock: Clock) -> None:
-    def late(_: list[Any]) -> None:
-        clock.now += 2 * RECEIPT_SECONDS
-
-    node = serve(_sending(eth_getTransactionReceipt=late))
-    with pytest.raises(LedgerUnavailable, match="is in no block after"):
-        ledger_at(node.url, relay=KeyWallet(ANVIL_KEY), timeout=20).transact("anchor", ROOT, ROOT)
-    assert json.dumps(node.requests).count("eth_getTransactionReceipt") == 2
 
 
 def test_without_a_relay_somebody_must_pay(anvil: tuple[str, Deployment]) -> None:
@@ -251,7 +168,7 @@ def test_the_wait_for_a_block_is_bounded_and_told(anvil: tuple[str, Deployment])
     ledger = RpcLedger(
         *anvil,
         relay=KeyWallet(ANVIL_KEY),
-        receipt_seconds=3.0,
+        receipt_seconds=0.5,
         progress=lambda transaction, seconds: heard.append((transaction, seconds)),
     )
     levers = AnvilLevers(*anvil)

@@ -17,6 +17,8 @@ from registry.ledger.artifacts import PRAGUE, _deployed
 from registry.ledger.base import Deployment
 from registry.ledger.contract_addresses import domain_call, domain_word
 from registry.ledger.rpc import RpcLedger
+from registry.wallets.keywallet import KeyWallet
+from tests.support.levers import ANVIL_KEY
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 VERIFIER = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
@@ -30,6 +32,7 @@ HEAD = 100
 CODE = "0x" + _deployed("ConsentRegistry", PRAGUE).hex()
 ASKED_DOMAIN = domain_call(REGISTRY).params[0]
 DOMAIN = to_hex(domain_word(31_337, REGISTRY))
+PAYER = KeyWallet(ANVIL_KEY)
 Answers = Callable[[str, list[Any]], Any]
 
 
@@ -92,6 +95,35 @@ def but(**changes: Any) -> Answers:
         return change(params) if callable(change) else change
 
     return answer
+
+
+RECEIPT = {
+    "blockHash": block(HEAD)["hash"],
+    "blockNumber": hex(HEAD),
+    "transactionHash": ROOT,
+    "gasUsed": "0xafff",
+    "status": "0x1",
+    "logs": [{"address": REGISTRY.lower()}],
+    "from": PAYER.address.lower(),
+}
+
+
+def sending(**changes: Any) -> Answers:
+    """A healthy node that takes transactions and shows RECEIPT for each, but for some methods."""
+    return but(
+        **{
+            "eth_estimateGas": "0xb000",
+            "eth_getTransactionCount": "0x1",
+            "eth_maxPriorityFeePerGas": "0x1",
+            "eth_gasPrice": "0x3",
+            "eth_getBlockByNumber": {**block(HEAD), "baseFeePerGas": "0x7"},
+            "eth_getBalance": hex(10**18),
+            "eth_getTransactionByHash": {},
+            "eth_sendRawTransaction": ROOT,
+            "eth_getTransactionReceipt": RECEIPT,
+            **changes,
+        }
+    )
 
 
 class _Server(ThreadingHTTPServer):
