@@ -1,1 +1,1 @@
-"""Adapters to the keys that people sign with. Only this package holds account keys."""
+"""Wallets: key files, browsers, JSON-RPC and contract accounts. Only this package holds account keys."""

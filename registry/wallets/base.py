@@ -1,4 +1,4 @@
-"""What the other layers ask of a wallet, and what every wallet asks of a statement and of a signature."""
+"""The protocols of a wallet, and the checks of statements and signatures that all wallets share."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from registry.core.scalars import read_address
 from registry.core.statements.messages import Domain, domain_of
 from registry.core.statements.typed_data import digest, parse_typed_data
 
-_ADVICE = "Use another wallet for other things than consent."
+_ADVICE = "Use another wallet for anything but consent."
 
 
 @runtime_checkable
 class Wallet(Protocol):
-    """Signs statements as one address: a key file here, a browser's wallet or a hardware one elsewhere."""
+    """Signs statements as one address: from a key file, in a browser, or on a hardware device."""
 
     @property
     def address(self) -> str:
-        """Checksummed."""
+        """The checksummed address."""
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """Sign EIP-712 JSON (types, primaryType, domain, message) as this address.
 
-        65 bytes r || s || v with v 27 or 28 from a plain account; a contract account's signature may be longer.
-        ``Rejected`` where the person says no.
+        A plain account returns 65 bytes r || s || v with v 27 or 28. A contract account's signature may be longer.
+        ``Rejected`` if the person says no.
         """
 
 
 @runtime_checkable
 class Owner(Wallet, Protocol):
-    """A wallet of a plain account, which may be one of those that a Safe belongs to."""
+    """A wallet of a plain account, which may be one of a Safe's owners."""
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
-        """Sign this statement for the Safe at the checksummed address ``safe``, as one of its owners: 65 bytes.
+        """Sign this statement for the Safe at the checksummed address ``safe``, as one of its owners; return 65 bytes.
 
-        What is signed is the Safe's own message, 32 bytes that tell a reader nothing. So the wallet is given the
-        statement, makes that message from it, and shows the statement's words: nobody gets a blind signature.
+        The signed message is the Safe's own and holds only the digest. So the wallet takes the statement, makes the
+        message from it, and shows the statement: the owner never signs blindly.
         """
 
 
 class AbsentWallet:
-    """An account whose wallet is not at hand: enough for what needs its address alone, as ending in private does."""
+    """An account whose wallet is not at hand, for work that needs only its address, like a private ending."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -51,12 +51,12 @@ class AbsentWallet:
         return self._address
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """``InvalidInput``: nobody is there who could sign."""
+        """Raise ``InvalidInput``: there is no wallet to sign with."""
         raise InvalidInput(f"the wallet of {self._address} is not at hand", "Name it, and try again.")
 
 
 def checked_statement(typed_data: dict[str, Any]) -> tuple[Domain, bytes]:
-    """The domain and the digest of one of this registry's statements; ``InvalidInput`` for anybody else's types."""
+    """Return the domain and the digest of a statement of this registry; ``InvalidInput`` for any other types."""
     try:
         domain, message = parse_typed_data(typed_data)
     except Malformed as error:
@@ -67,11 +67,11 @@ def checked_statement(typed_data: dict[str, Any]) -> tuple[Domain, bytes]:
 
 
 def checked_signature(signature: bytes, signed: bytes, address: str) -> bytes:
-    """A plain account's signature of the digest ``signed`` as the chain takes it, whoever says that it is one.
+    """Return a plain account's signature of the digest ``signed`` as the chain takes it; ``Rejected`` if it is none.
 
-    65 bytes, low s, v 27 or 28 (0 and 1 mean the same, and become that). ``Rejected`` says what is wrong.
+    That is 65 bytes, with a low s (EIP-2), and v 27 or 28; a v of 0 or 1 becomes 27 or 28.
     """
-    # Not needed to list or to open keys, and slow to load.
+    # Slow to load, and not needed to list or open keys.
     from registry.core.crypto.signatures import HALF_ORDER, recover_address
     from registry.core.verify.judge import advice_on
 

@@ -1,18 +1,16 @@
-"""The wallet in a person's browser: one page on 127.0.0.1 asks it, and its answer is checked here.
+"""Signs with the wallet in a person's browser: a page on 127.0.0.1 asks it, and its answer is checked here.
 
-The page (``page/``) finds the wallets of the browser (EIP-6963, else EIP-1193's ``window.ethereum``), asks one for
-its account, shows in words what is asked, and hands the wallet exactly the JSON that was made here. No key, and no
-request to anywhere else, comes into it. Each page takes one answer, then its server is gone.
+The page (``page/``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for its
+account. It shows the request in words, and hands the wallet exactly the JSON that was made here. It never sees a key,
+and sends nothing to any other server. Each page takes one answer, then its server closes.
 """
 
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -22,6 +20,7 @@ from msgspec.structs import replace
 from registry.core.crypto.signatures import HALF_ORDER, recover_address
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
 from registry.core.scalars import check_address, checksum, unhex
+from registry.fs.processes import run
 from registry.present.summary import SigningSummary, summary_of_call, summary_of_typed_data
 from registry.wallets.base import checked_statement
 from registry.wallets.page_protocol import Page
@@ -30,19 +29,18 @@ from registry.wallets.safe import safe_digest, safe_message
 
 SECONDS = 600.0
 
-_NOTHING = "Nothing was signed."
 _AGAIN = "Nothing was signed; run the command again."
-_UNUSABLE = "See in the wallet what became of it, and run the command again, perhaps with another one."
+_UNUSABLE = "Check in the wallet what happened, and run the command again, perhaps with another wallet."
 _MAYBE = "the wallet may have sent the transaction"
-_SEE = "See in the wallet whether it was sent; sending it again does no harm."
+_SEE = "Check in the wallet whether it was sent; sending it again does no harm."
 _MAYBE_SENT = f"{_MAYBE[0].upper()}{_MAYBE[1:]}. {_SEE}"
-# How a session can end without a signature. The page has a text of its own for each.
+# How a session can end without a signature: the error, its message and its advice. The page has its own text for each.
 _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
-    "said-no": (Rejected, "you said no", _NOTHING),
-    "rejected": (Rejected, "you said no in the wallet", _NOTHING),
+    "said-no": (Rejected, "you said no", "Nothing was signed."),
+    "rejected": (Rejected, "you said no in the wallet", "Nothing was signed."),
     "nothing": (Rejected, "the wallet returned nothing", _UNUSABLE),
     "garbage": (Rejected, "the wallet's answer makes no sense", _UNUSABLE),
-    "length": (Rejected, "the wallet's signature has not the 65 bytes of a plain account's", _UNUSABLE),
+    "length": (Rejected, "the wallet's signature is not the 65 bytes of a plain account's", _UNUSABLE),
     "high-s": (Rejected, "the wallet's signature has a high s, which no chain accepts (EIP-2)", _UNUSABLE),
     "foreign": (
         Rejected,
@@ -70,32 +68,27 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
 
 
 def open_browser(url: str) -> None:
-    """Open it in whatever browser there is, or in none: the URL was printed.
+    """Open the URL in the person's browser; do nothing if there is none, because the URL was printed.
 
-    In a process of its own, because browsers write to the terminal and text browsers take it over. It is told the
-    URL where no other user can read it; the browser's own command line is public on Linux (see `_peers`).
+    A process of its own opens it: browsers write to the terminal, and text browsers take it over. That process reads
+    the URL from its standard input, because other users can read command lines (`peer_uid` guards the browser's).
     """
     command = [sys.executable, "-I", "-c", "import webbrowser; webbrowser.open(input())"]
-    silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
-
-    def run() -> None:
-        with suppress(OSError):
-            subprocess.run(command, input=url.encode(), **silent, start_new_session=True, check=False)  # noqa: S603
-
-    threading.Thread(target=run, daemon=True).start()
+    options = {"stdin": url, "capture": False}
+    threading.Thread(target=run, args=(command, SECONDS), kwargs=options, daemon=True).start()
 
 
 class BrowserWallet:
-    """The wallet that a person chooses on a page in their browser; for a network's ``chain_id``.
+    """The wallet that a person chooses on a page in their browser, for the network with this ``chain_id``.
 
-    ``note`` is told what a terminal should show: the page's URL, and what goes wrong on the page. ``account`` is the
-    checksummed address where it is known already. ``rpc_url`` is offered to a wallet that does not know the chain,
-    unless it holds what only its owner should know. ``seconds`` is the time limit of each page. Used with ``with``,
-    the page is told when something else ends the work.
+    ``note`` shows a line on the terminal: the page's URL, and each problem on the page. ``account`` is the checksummed
+    address, if it is known already. ``rpc_url`` is offered to a wallet that does not know the chain, unless it looks as
+    if it holds a secret. ``seconds`` is the time limit of each page. As a context manager, the wallet tells its page
+    when an error ends the work.
 
-    ``Rejected`` where the person says no or the wallet's answer is not the account's signature; ``InvalidInput``
-    where the wallet cannot be used as it is; ``CouldNotCheck`` where nobody answers, ``LedgerUnavailable`` where by
-    then a transaction may have been sent.
+    ``Rejected`` if the person says no, or if the answer is not the account's signature. ``InvalidInput`` if the wallet
+    cannot be used as it is. ``CouldNotCheck`` if nobody answers, and ``LedgerUnavailable`` if by then a transaction may
+    have been sent.
     """
 
     def __init__(
@@ -111,87 +104,87 @@ class BrowserWallet:
         self._chain = {"id": chain_id, "rpc": rpc_url if rpc_url and _is_public(rpc_url) else None}
         self._note, self._opener, self._seconds = note, opener, seconds
         self._address = None if account is None else check_address(account)
-        self._words: SigningSummary | None = None
+        self._summary: SigningSummary | None = None
         self._open: tuple[Page, PageServer] | None = None
 
     @property
     def address(self) -> str:
-        """The account that the person chose; asks for it, once, where none was named."""
+        """The account that the person chose; the page asks for it once, unless one was named."""
         if self._address is None:
-            account = self._said()
+            account = self._answer()
             if not isinstance(account, str) or re.fullmatch(r"0x[0-9a-fA-F]{40}", account) is None:
                 self._fail("garbage")
             self._address = checksum(unhex(account))
         return self._address
 
-    def show(self, words: SigningSummary) -> None:
-        """What the person reads on the page before the next thing is signed, or before the very same is sent."""
-        self._words = words
+    def show(self, summary: SigningSummary) -> None:
+        """Set what the page shows before the next signature, or before this same act is sent."""
+        self._summary = summary
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """Have exactly this signed: 65 bytes r || s || v, which are the account's own (checked here).
+        """Have exactly this signed; return 65 bytes r || s || v, checked to be the account's own signature.
 
-        A v of 0 or 1, as some hardware gives it, comes back as 27 or 28: evidence has one spelling for it.
+        Some hardware returns a v of 0 or 1. It becomes 27 or 28, the only encoding in evidence.
         """
         message: dict[str, Any] = typed_data.get("message", {})
         author = str(message.get("subject") or message.get("controller") or self.address)
         return self._signed(typed_data, typed_data, checked_statement(typed_data)[1], author)
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
-        """The same over a Safe's message, which is made here from this statement; the page shows the statement."""
+        """Have the Safe's message of this statement signed; the page shows the statement. Return 65 bytes."""
         domain, digest = checked_statement(typed_data)
         wrapped = domain.chain_id, safe, digest
         return self._signed(typed_data, safe_message(*wrapped), safe_digest(*wrapped), safe)
 
     def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes, whose: str) -> bytes:
         address, exact = self.address, msgspec.json.encode(document).decode()
-        shown, self._words = self._words or summary_of_typed_data(statement), None
-        words = replace(shown, whose="" if whose == address else whose)
-        answer = self._ask(words, "eth_signTypedData_v4", [address, exact])
+        shown, self._summary = self._summary or summary_of_typed_data(statement), None
+        summary = replace(shown, whose="" if whose == address else whose)
+        answer = self._ask(summary, "eth_signTypedData_v4", [address, exact])
         raw = _bytes(answer)
-        trouble = _trouble(answer, raw) or ("" if recover_address(digest, raw) == unhex(address) else "foreign")
-        if trouble:
-            self._fail(trouble)
+        problem = _problem(answer, raw) or ("" if recover_address(digest, raw) == unhex(address) else "foreign")
+        if problem:
+            self._fail(problem)
         self.close("signed")
         return raw
 
     def send_transaction(self, tx: dict[str, Any]) -> str:
-        """Have the wallet send what the account pays for itself; the transaction's 0x hash.
+        """Have the wallet send a transaction that the account pays for; return its 0x hash.
 
-        ``tx`` has JSON-RPC's names, numbers as integers. The nonce and the fees are the wallet's own business.
-        Once the wallet was asked, it may have sent it, unless it says clearly that it did not: ``LedgerUnavailable``.
+        ``tx`` has JSON-RPC's names, with numbers as integers. The wallet sets the nonce and the fees.
+        ``LedgerUnavailable`` if the wallet was asked and does not clearly say that it sent nothing.
         """
-        words = summary_of_call(str(tx.get("data", "")))
-        # What was to be shown may be what somebody else signs, and this account only pays for.
-        if self._words is not None and self._words.act == words.act and not words.whose:
-            words = self._words
-        self._words = None
+        summary = summary_of_call(str(tx.get("data", "")))
+        # The summary from `show` may be for another signer, whose transaction this account only pays for.
+        if self._summary is not None and self._summary.act == summary.act and not summary.whose:
+            summary = self._summary
+        self._summary = None
         plain = {name: tx[name] for name in ("to", "data", "value", "gas", "chainId") if name in tx}
         call = {name: hex(value) if isinstance(value, int) else value for name, value in plain.items()}
-        answer = self._ask(words, "eth_sendTransaction", [{"from": self.address, **call}])
+        answer = self._ask(summary, "eth_sendTransaction", [{"from": self.address, **call}])
         if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", answer) is None:
             self._fail("nothing" if answer in (None, "", "0x") else "garbage", maybe_sent=True)
         self.close("sent", sent=answer.lower())
         return answer.lower()
 
     def close(self, code: str = "stopped", detail: str = "", sent: str = "") -> bool:
-        """End the page, if one is open; it says how. May the wallet have sent something that nobody knows of?
+        """End the page, if one is open, and show how it ended; return whether the wallet may have sent a transaction.
 
-        ``sent`` is what it sent for sure. Who interrupts the farewell is told of both all the same.
+        ``sent`` is the hash of a transaction that it did send. If Ctrl-C interrupts the farewell, either is noted.
         """
         if self._open is None:
             return False
         (page, server), self._open = self._open, None
-        maybe = page.end(code, detail)
+        maybe_sent = page.end(code, detail)
         try:
             page.farewell()
         except BaseException:
-            if sent or maybe:
+            if sent or maybe_sent:
                 self._note(f"The wallet sent transaction {sent}." if sent else _MAYBE_SENT)
             raise
         finally:
             server.close()
-        return maybe
+        return maybe_sent
 
     def __enter__(self) -> BrowserWallet:
         return self
@@ -204,26 +197,26 @@ class BrowserWallet:
         if self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail):
             self._note(_MAYBE_SENT)
 
-    def _ask(self, words: SigningSummary, method: str, params: list[Any]) -> Any:
-        question = {"words": msgspec.to_builtins(words), "method": method, "params": params}
-        return self._said(stage="question", account=self.address, question=question)
+    def _ask(self, summary: SigningSummary, method: str, params: list[Any]) -> Any:
+        question = {"words": msgspec.to_builtins(summary), "method": method, "params": params}
+        return self._answer(stage="question", account=self.address, question=question)
 
-    def _said(self, **state: Any) -> Any:
-        """What the page says after it was shown this; the error that stands for it where it gives up."""
+    def _answer(self, **state: Any) -> Any:
+        """Show this on the page and return its answer; raise the error of the code with which it stops."""
         try:
             page = self._page(state)
-            while (said := page.wait()).event == "problem":
-                _, message, advice = _ENDINGS[_code(said.value)]
-                self._note(f"On the page: {message}. {advice}")
+            while (message := page.wait()).event == "problem":
+                _, problem, advice = _ENDINGS[_code(message.value)]
+                self._note(f"On the page: {problem}. {advice}")
         except BaseException as error:
             self._close_after(error)
             raise
-        if said.event == "stop":
-            self._fail(_code(said.value))
-        return said.value
+        if message.event == "stop":
+            self._fail(_code(message.value))
+        return message.value
 
     def _page(self, state: dict[str, Any]) -> Page:
-        """The page that is open, or a new one, with this state."""
+        """Return the open page, or a new one, with this state."""
         if self._open is not None:
             self._open[0].put(**state)
             return self._open[0]
@@ -246,15 +239,15 @@ def _code(value: Any) -> str:
 
 
 def _bytes(answer: Any) -> bytes:
-    """The bytes of a 0x string in either case, with v as it is written in evidence; b"" for everything else."""
+    """Decode a 0x string in either case, with v as 27 or 28; return b"" for anything else."""
     if not isinstance(answer, str) or re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", answer) is None:
         return b""
     raw = unhex(answer)
     return raw[:64] + bytes([raw[64] + 27]) if len(raw) == 65 and raw[64] < 2 else raw
 
 
-def _trouble(answer: Any, raw: bytes) -> str:
-    """Why these bytes are no plain signature, if they are none."""
+def _problem(answer: Any, raw: bytes) -> str:
+    """Return the code of what is wrong with a plain account's signature; "" if nothing is."""
     if answer in (None, "", "0x"):
         return "nothing"
     if not raw:
@@ -267,7 +260,7 @@ def _trouble(answer: Any, raw: bytes) -> str:
 
 
 def _is_public(url: str) -> bool:
-    """Does the URL hold nothing that looks like a password or a provider's key? A wallet would keep it."""
+    """Tell whether the URL holds nothing that looks like a password or a provider's key, which a wallet would keep."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Accounts that are contracts (ERC-1271): others sign, and the contract says on the chain whether that is enough.
+"""Signs as a contract account (ERC-1271): its owners sign, and the contract judges their signatures on the chain.
 
-Which kind a contract is only the chain can tell, so `contract_wallet` asks it. Nothing follows from a wrong guess:
-every signature is put to the contract itself before it is used (`registry.client.sign.sign`).
+Only the chain knows which kind a contract is, so `contract_wallet` asks a node. A wrong answer does no harm: the
+contract itself checks every signature before it is used (`registry.client.sign.sign`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from registry.wallets.safe import SafeWallet
 
 READ_SECONDS = 10.0
 MAX_OWNERS = 100
-# EIP-7702: the code of an account that has a key of its own, and lets a contract act for it.
+# EIP-7702: the code of an account that has its own key and lets a contract act for it.
 _DELEGATED = bytes.fromhex("ef0100")
 _QUESTIONS = ("VERSION()", "getThreshold()", "getOwners()")
-# The first version whose messages are signed in a domain with the chain's id.
+# The first version whose EIP-712 domain has the chain's id.
 _OLDEST = (1, 3, 0)
 
 
 class ContractWallet:
-    """Signs as the contract at a checksummed address that judges its ``owner``'s plain signature of the statement."""
+    """Signs as the contract at a checksummed address, which accepts its ``owner``'s plain signature of a statement."""
 
     def __init__(self, address: str, owner: Wallet) -> None:
         self._address, self.owners = address, (owner,)
@@ -36,7 +36,7 @@ class ContractWallet:
         return self._address
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """The owner's signature of this very statement."""
+        """Return the owner's signature of this same statement."""
         return self.owners[0].sign_typed_data(typed_data)
 
 
@@ -47,10 +47,11 @@ class _Safe(NamedTuple):
 
 
 def contract_wallet(url: str, address: str, owners: Sequence[Owner], *, seconds: float = READ_SECONDS) -> Wallet:
-    """The account of the contract at the checksummed ``address``, for which some of ``owners`` sign.
+    """Return the wallet of the contract at the checksummed ``address``, for which ``owners`` sign.
 
-    The node at ``url`` says what it is: of a Safe, as many sign as have to, the first ones named; of any other
-    contract there is one owner. ``InvalidInput`` says who is missing, ``LedgerUnavailable`` that the node did not say.
+    The node at ``url`` tells whether it is a Safe. For a Safe, the first owners named sign, as many as its threshold.
+    Any other contract has one owner. ``InvalidInput`` if owners are missing or wrong; ``LedgerUnavailable`` if the node
+    does not answer.
     """
     node = Node(url, seconds)
     code, *answers = node.ask_all([Call("eth_getCode", (address, "latest")), *(_call(address, q) for q in _QUESTIONS)])
@@ -81,40 +82,31 @@ def _check_code(node: Node, address: str, answer: Any) -> None:
 
 
 def _returned(node: Node, answer: Any) -> bytes:
-    """What a contract answered, nothing where it refused; the node's own failure tells nothing about the contract."""
+    """Return the contract's answer, nothing if it reverted. The node's own failure says nothing about the contract."""
     if isinstance(answer, NodeError):
         if answer.reverted:
             return b""
         raise node.unavailable(f"it refused: {answer.message}")
     if (raw := hex_bytes(answer)) is None:
-        raise node.unavailable("its answer makes no sense")
+        raise node.unavailable("its answer is not a hex string")
     return raw
 
 
 def _safe(version: bytes, threshold: bytes, owners: bytes) -> _Safe | None:
-    """The Safe that answers so, None where no Safe does (its ABI: a string, a number, a list of addresses)."""
-    numbers = tuple(int(part) for part in _text(version).split(".") if part.isdecimal())
+    """Return the Safe with these ABI-encoded answers (string, number, array of addresses); None if it is none."""
+    text = version[64 : 64 + min(int.from_bytes(version[32:64], "big"), 32)].decode("ascii", "replace")
+    numbers = tuple(int(part) for part in text.split(".") if part.isdecimal())
     listed = [owners[at : at + 32] for at in range(64, len(owners), 32)]
     if len(numbers) != 3 or len(threshold) != 32 or not 0 < len(listed) <= MAX_OWNERS:
         return None
-    if owners[:64] != _word(32) + _word(len(listed)) or any(
-        word[:12] != bytes(12) or len(word) != 32 for word in listed
-    ):
+    head = (32).to_bytes(32, "big") + len(listed).to_bytes(32, "big")
+    if owners[:64] != head or any(word[:12] != bytes(12) or len(word) != 32 for word in listed):
         return None
     return _Safe(numbers, int.from_bytes(threshold, "big"), tuple(checksum(word[12:]) for word in listed))
 
 
-def _text(raw: bytes) -> str:
-    size = int.from_bytes(raw[32:64], "big")
-    return raw[64 : 64 + min(size, 32)].decode("ascii", "replace")
-
-
-def _word(number: int) -> bytes:
-    return number.to_bytes(32, "big")
-
-
 def _enough(safe: _Safe, address: str, named: Sequence[Owner]) -> Sequence[Owner]:
-    """As many owners as the Safe asks for, or who is missing."""
+    """Return as many owners as the Safe's threshold; ``InvalidInput`` if some are missing."""
     if safe.version < _OLDEST:
         have, oldest = (".".join(map(str, version)) for version in (safe.version, _OLDEST))
         raise InvalidInput(f"the Safe at {address} is of version {have}", f"Move it to version {oldest} or newer.")
@@ -123,7 +115,7 @@ def _enough(safe: _Safe, address: str, named: Sequence[Owner]) -> Sequence[Owner
         advice = f"Its owners are {', '.join(safe.owners)}."
         raise InvalidInput(f"{', '.join(strangers)} does not own the Safe at {address}", advice)
     if len(named) < safe.threshold:
-        others = [owner for owner in safe.owners if owner not in {one.address for one in named}]
+        others = [owner for owner in safe.owners if owner not in {each.address for each in named}]
         raise InvalidInput(
             f"{safe.threshold} owners have to sign for the Safe at {address}, and {len(named)} of them are named",
             f"Name {safe.threshold - len(named)} more of {', '.join(others)}.",

@@ -1,6 +1,6 @@
-"""The accounts of a vault seed, m/44'/60'/n'/0/0 (BIP-32 and BIP-44, from BIP-39's 24 words): one for each controller.
+"""Derives a vault seed's accounts, one for each controller: m/44'/60'/n'/0/0 (BIP-32, BIP-44, BIP-39's 24 words).
 
-Whoever knows one of them, or all but one, can tell neither the others nor that they belong together.
+The derivation is hardened. Knowing some of these accounts neither reveals the others nor links them.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from registry.wallets.keywallet import KeyWallet, address_of
 from registry.wallets.mnemonic import words_of
 
 NUMBERS = 2**31
-# Nobody signs towards more controllers before losing the map of their accounts.
+# No home has more controllers than this before its map of accounts is lost.
 TRIED = 1_000
 _DAY = 86_400
-_BEGINNING = 1_767_225_600  # 2026-01-01: no seed is older
+_FIRST_DAY = 1_767_225_600  # 2026-01-01: no seed is older
 
 
 def account(seed: bytes, number: int) -> KeyWallet:
-    """The account of this number, 0 to 2**31 - 1."""
+    """Return the account with this number, 0 to 2**31 - 1."""
     return KeyWallet(_key(_root(seed), number))
 
 
 def find(seed: bytes, address: str, numbers: Iterable[int]) -> int | None:
-    """The first of these numbers whose account has this checksummed address."""
+    """Return the first of these numbers whose account has this checksummed address; None if there is none."""
     root = _root(seed)
     return next((number for number in numbers if address_of(_key(root, number)) == address), None)
 
 
 def first_number(now: int) -> int:
-    """The first number for new controllers in a home that came back at ``now`` (unix seconds), from words or a backup.
+    """Return the first number for new controllers in a home that was restored at ``now`` (unix seconds).
 
-    What was given after its map was last seen is unknown there, and must not be given again: so the numbers go on
-    above all that a first home gives, and a day further each day. Those of two losses meet only where more than one
-    controller a day was new between them.
+    The restored home does not know the numbers given after its backup, and must not give them again. So its numbers
+    start above all that a first home gives, and one higher for each day that passes. The numbers of two restored homes
+    overlap only if more than one new controller a day came between them.
     """
-    return TRIED + max(0, now - _BEGINNING) // _DAY
+    return TRIED + max(0, now - _FIRST_DAY) // _DAY
 
 
 def likely_numbers(now: int) -> range:
-    """All numbers that the homes of one seed can have given until ``now``, lost ones too."""
+    """Return all numbers that the homes of one seed can have given until ``now``, lost homes included."""
     return range(first_number(now) + TRIED)
 
 

@@ -1,4 +1,4 @@
-"""Keys in files: one keystore a key, ``NAME.json``, mode 0600 in a directory of mode 0700."""
+"""Keeps keys in files: one keystore for each key, ``NAME.json``, mode 0600 in a directory of mode 0700."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
 
 
 class KeyInfo(NamedTuple):
-    """What a key file says to anybody: no secret is read for it. ``address`` is checksummed."""
+    """The public part of a key file, read without its secret; ``address`` is checksummed."""
 
     name: str
     address: str
@@ -28,7 +28,7 @@ class KeyInfo(NamedTuple):
 
 
 def new_key(directory: Path, name: str, passphrase: str, *, cost: int = STANDARD) -> str:
-    """Make a key, seal it into ``directory/NAME.json`` and return its address. ``InvalidInput`` if there is one."""
+    """Seal a new key into ``directory/NAME.json`` and return its address. ``InvalidInput`` if the name is taken."""
     return import_key(directory, name, random_key(), passphrase, cost=cost)
 
 
@@ -43,7 +43,7 @@ def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost:
 
 
 def list_keys(directory: Path) -> list[KeyInfo]:
-    """Every key in the directory, by name; ``InvalidInput`` names a file that is no keystore."""
+    """Return every key in the directory, by name; ``InvalidInput`` names a file that is not a keystore."""
     if not directory.is_dir():
         return []
     paths = sorted(path for path in directory.glob("*.json") if _NAME.fullmatch(path.stem))
@@ -53,7 +53,7 @@ def list_keys(directory: Path) -> list[KeyInfo]:
 
 
 def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWallet:
-    """Unseal a key, named by its file's name or its address. ``WrongPassphrase``, or ``InvalidInput``."""
+    """Unseal a key by its file's name or its address. ``WrongPassphrase``, or ``InvalidInput``."""
     path = _find(directory, name_or_address)
     document = _read(path)
     wallet = KeyWallet(open_secret(document, passphrase))
@@ -69,7 +69,7 @@ def _find(directory: Path, name_or_address: str) -> Path:
     for info in list_keys(directory):
         if info.address.lower() == wanted:
             return info.path
-    raise InvalidInput(f"there is no key for {name_or_address}", "List the keys to see which there are.")
+    raise InvalidInput(f"there is no key for {name_or_address}", "List them with `consent keys list`.")
 
 
 def _path(directory: Path, name: str) -> Path:
@@ -87,9 +87,8 @@ def _read(path: Path) -> dict[str, Any]:
         advice = f"See `consent keys list`, or make it: `consent keys new {path.stem}`."
         raise InvalidInput(f"there is no key {path.stem!r}", advice) from None
     except OSError as error:
-        raise InvalidInput(
-            f"{path.name} cannot be read: {error.strerror}", "Check the file's owner and mode."
-        ) from None
+        advice = "Check the file's owner and mode."
+        raise InvalidInput(f"{path.name} cannot be read: {error.strerror}", advice) from None
     try:
         if len(raw) > MAX_KEYSTORE_BYTES:
             raise ValueError
@@ -99,10 +98,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _address_in(document: dict[str, Any], path: Path) -> str:
-    found = _ADDRESS.fullmatch(address) if isinstance(address := document.get("address"), str) else None
-    if found is None:
+    match = _ADDRESS.fullmatch(address) if isinstance(address := document.get("address"), str) else None
+    if match is None:
         raise InvalidInput(f"{path.name} is not a key's file", "Restore it from a backup, or move it away.")
-    return checksum(bytes.fromhex(found[1]))
+    return checksum(bytes.fromhex(match[1]))
 
 
 def _refuse_existing(path: Path) -> None:
@@ -111,7 +110,7 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _write_new(path: Path, document: dict[str, Any]) -> None:
-    """All of the file or nothing, and never over another one; its address is told only when no power cut undoes it."""
+    """Write the file whole or not at all, never over another one, and durably before its address is used."""
     try:
         make_folder(path.parent)
         with creating(path) as file:

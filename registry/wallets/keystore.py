@@ -1,8 +1,8 @@
-"""A 32-byte secret under a passphrase: Ethereum's Web3 Secret Storage, version 3, through eth-account.
+"""Seals a 32-byte secret with a passphrase: Ethereum's Web3 Secret Storage, version 3, through eth-account.
 
-`seal_secret` leaves out ``address``, so that a vault seed's file does not say which account the same bytes would
-be. What somebody else may have written is bounded here, before the library does the work it asks for.
-eth-account takes its time to load, so it loads with the first key.
+`seal_secret` leaves out ``address``, so that a vault seed's file does not reveal the account of the same bytes.
+A keystore names the work of its own key derivation, so that work is bounded before the library does it.
+eth-account is slow to load, so it loads with the first key.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from registry.core.errors import InvalidInput, WrongPassphrase
 from registry.lazy_py_ecc import eth_account
 
 SECRET_BYTES = 32
-# secp256k1's; a key lies between zero and it (SEC 2, section 2.4.1).
+# The order n of secp256k1; a key is between 1 and n - 1 (SEC 2, section 2.4.1).
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAX_KEYSTORE_BYTES = 16_384
 MAX_PASSPHRASE_BYTES = 4_096
-# A keystore names its own cost, and somebody else may have written it: a gibibyte and a minute are enough.
+# A stranger's keystore may ask for a gibibyte and a minute, no more.
 MAX_SCRYPT_BYTES = 2**30
 MAX_SCRYPT_WORK = 2**24
 MAX_ITERATIONS = 10_000_000
 
-# scrypt's N (RFC 7914) with r = 8 and p = 1. LIGHT is for what an empty passphrase seals: no work protects that.
+# scrypt's N (RFC 7914), with r = 8 and p = 1. LIGHT is for an empty passphrase, which no work can protect.
 STANDARD = 262_144
 LIGHT = 1_024
 
@@ -72,16 +72,16 @@ class _Keystore(msgspec.Struct):
 
 
 def random_key() -> bytes:
-    """A new secp256k1 key, 32 bytes from the system's random source."""
+    """Return a new secp256k1 key, 32 bytes from the system's random source."""
     while not 0 < int.from_bytes(key := os.urandom(SECRET_BYTES), "big") < CURVE_ORDER:
         continue
     return key
 
 
 def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[str, Any]:
-    """Keystore JSON, without an address, that holds these 32 bytes; ``cost`` is scrypt's N."""
+    """Return keystore JSON, without an address, that holds these 32 bytes; ``cost`` is scrypt's N."""
     if len(secret) != SECRET_BYTES:
-        raise InvalidInput(f"a secret has {SECRET_BYTES} bytes", "Seal exactly those.")
+        raise InvalidInput(f"a secret has {SECRET_BYTES} bytes", f"Pass exactly {SECRET_BYTES} bytes.")
     document: dict[str, Any] = dict(
         eth_account().Account.encrypt(secret, _checked_passphrase(passphrase), "scrypt", cost)
     )
@@ -90,18 +90,18 @@ def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[st
 
 
 def open_secret(document: Any, passphrase: str) -> bytes:
-    """The 32 bytes in keystore JSON. ``WrongPassphrase``, or ``InvalidInput`` where it is no keystore of version 3."""
+    """Return the 32 bytes in keystore JSON. ``WrongPassphrase``; ``InvalidInput`` if it is no version 3 keystore."""
     keystore = _checked(document)
     checked = _checked_passphrase(passphrase)
     try:
         return bytes(eth_account().Account.decrypt(keystore, checked))
     except ValueError:
-        # Everything but the MAC was checked before.
+        # Only the MAC can still be wrong: the rest was checked before.
         raise WrongPassphrase("the passphrase does not open it") from None
 
 
 def _checked(document: Any) -> dict[str, Any]:
-    """The members that were checked and no others: the library reads "N" as "n" and lets the last of them count."""
+    """Return only the members that were checked: the library would read "N" as "n", and take the last of them."""
     keystore = _converted(document, _Keystore)
     if keystore.version != 3:
         raise InvalidInput(f"a keystore of version {keystore.version} is not supported", "Export it as version 3.")
@@ -119,7 +119,7 @@ def _check_scrypt(parameters: dict[str, Any]) -> _ScryptParameters:
     if 128 * p.n * p.r > MAX_SCRYPT_BYTES or p.n * p.r * p.p > MAX_SCRYPT_WORK:
         raise InvalidInput("the keystore asks for more memory or time than any wallet does", _ADVICE)
     if p.n < 2 or p.n & (p.n - 1) or p.dklen != 32:
-        raise InvalidInput("the keystore's scrypt parameters make no sense", _ADVICE)
+        raise InvalidInput("the keystore's scrypt parameters are invalid", _ADVICE)
     return p
 
 
@@ -128,7 +128,7 @@ def _check_pbkdf2(parameters: dict[str, Any]) -> _Pbkdf2Parameters:
     if p.c > MAX_ITERATIONS:
         raise InvalidInput("the keystore asks for more time than any wallet does", _ADVICE)
     if p.prf != "hmac-sha256" or p.dklen != 32:
-        raise InvalidInput("the keystore's PBKDF2 parameters make no sense", _ADVICE)
+        raise InvalidInput("the keystore's PBKDF2 parameters are invalid", _ADVICE)
     return p
 
 
@@ -143,7 +143,7 @@ def _checked_passphrase(text: str) -> str:
     try:
         raw = text.encode()
     except UnicodeEncodeError:
-        raise InvalidInput("the passphrase holds what is no character", "Type it again.") from None
+        raise InvalidInput("the passphrase is not valid UTF-8", "Type it again.") from None
     if len(raw) > MAX_PASSPHRASE_BYTES:
         raise InvalidInput(f"a passphrase has at most {MAX_PASSPHRASE_BYTES:,} bytes", "Use a shorter one.")
     return text

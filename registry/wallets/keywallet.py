@@ -1,4 +1,4 @@
-"""An account whose key is in this process's memory, for as long as the object lives."""
+"""A wallet that holds its account's key in this process's memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from registry.wallets.safe import safe_digest
 
 
 def address_of(key: bytes) -> str:
-    """The checksummed address of a 32-byte secp256k1 key; ``InvalidInput`` where it is none."""
+    """Return the checksummed address of a 32-byte secp256k1 key; ``InvalidInput`` if it is not one."""
     if len(key) != 32 or not 0 < int.from_bytes(key, "big") < CURVE_ORDER:
-        raise InvalidInput(
-            "that is no secp256k1 key", "A key has 32 bytes, is not zero and lies below the curve's order."
-        )
+        raise InvalidInput("not a secp256k1 key", "A key has 32 bytes, is not zero and is below the curve's order.")
     return str(eth_account().Account.from_key(key).address)
 
 
 class KeyWallet:
-    """Signs this registry's statements and transactions, nothing else; never shows its key."""
+    """Signs this registry's statements and transactions, and nothing else; never shows its key."""
 
     __slots__ = ("_address", "_key")
 
@@ -37,14 +35,14 @@ class KeyWallet:
         return f"KeyWallet({self._address})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a wallet with its key is neither copied nor stored")
+        raise TypeError("a wallet that holds its key cannot be copied or pickled")
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """65 bytes r || s || v over the EIP-712 digest (RFC 6979); ``InvalidInput`` for anybody else's types."""
+        """Return 65 bytes r || s || v over the EIP-712 digest (RFC 6979); ``InvalidInput`` for any other types."""
         return self._signed(checked_statement(typed_data)[1])
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
-        """The same over a Safe's message, which is made here from one of this registry's statements."""
+        """Sign the Safe's message of this statement; return 65 bytes."""
         domain, signed = checked_statement(typed_data)
         return self._signed(safe_digest(domain.chain_id, safe, signed))
 
@@ -52,8 +50,8 @@ class KeyWallet:
         return bytes(eth_account().Account.unsafe_sign_hash(digest, self._key).signature)
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
-        """The signed bytes of a transaction given with JSON-RPC's names; ``InvalidInput`` where it is none."""
+        """Return the signed bytes of a transaction with JSON-RPC's names; ``InvalidInput`` if it is not one."""
         try:
             return bytes(eth_account().Account.sign_transaction(tx, self._key).raw_transaction)
         except (TypeError, ValueError, KeyError) as error:
-            raise InvalidInput(f"that is no transaction ({type(error).__name__})", "Check its members.") from None
+            raise InvalidInput(f"not a transaction ({type(error).__name__})", "Check its members.") from None

@@ -1,8 +1,8 @@
-"""The HTTP around a `Page`: three files that anybody may read, and a few questions that only its owner may ask.
+"""Serves a `Page` over HTTP: three public files, and requests that only the page's owner may make.
 
-Other pages in the same browser can reach a server on 127.0.0.1 as well, so whatever is asked here must be asked of
-this very address (``Host``: a name that was made to resolve here is another one) and, where it is more than reading
-the files, by this very page (``Origin``, ``Sec-Fetch-Site``, and its token or key in a header).
+Other pages in the same browser can reach a server on 127.0.0.1 too. So ``Host`` must be this very address, which
+refuses names that were made to resolve here. Every request but those for the files must also come from this very page:
+``Origin``, ``Sec-Fetch-Site``, and the token or key in a header.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_OURS = (None, "same-origin", "none")
-# Nothing that is nested: depth is what makes a decoder's stack overflow.
+_OUR_SITES = (None, "same-origin", "none")
+# No nesting, because depth can overflow a decoder's stack.
 _decoder: Any = msgspec.json.Decoder(str | int | None)
 
 
 class PageServer:
-    """Serves one page on 127.0.0.1, on a port that is free, until it is closed."""
+    """Serves one page on a free port of 127.0.0.1 until it is closed."""
 
     def __init__(self, page: Page) -> None:
         self._server = _Server(page)
@@ -51,7 +51,7 @@ class PageServer:
         self.url = f"{self._server.origin}/#{page.token}"
 
     def close(self) -> None:
-        """Stop listening: the port is refused when this returns."""
+        """Stop listening; when this returns, the port refuses connections."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -59,7 +59,7 @@ class PageServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Where it means that somebody else may take the port over.
+    # On some systems, reuse lets another process take the port over.
     allow_reuse_address = False
 
     def __init__(self, page: Page) -> None:
@@ -67,13 +67,13 @@ class _Server(ThreadingHTTPServer):
         self.page = page
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the name service who 127.0.0.1 is, which can take seconds.
+        # HTTPServer's own looks up the name of 127.0.0.1, which can take seconds.
         socketserver.TCPServer.server_bind(self)
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.origin = f"http://{self.host}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page may leave in the middle of an answer. Nothing is written: what was asked stays out of logs."""
+        """Ignore pages that leave in the middle of an answer, and keep requests out of logs."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,8 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?", 1)[0]
-        # A link to the page may be followed from anywhere; what belongs to it is loaded by itself alone.
-        if not self._is_asked_here() or (path != "/" and not self._is_asked_by_us()):
+        # A link to the page may be followed from anywhere. Only the page itself loads its other files.
+        if not self._is_to_us() or (path != "/" and not self._is_from_us()):
             return self.send_error(403)
         if path not in _FILES:
             return self.send_error(404)
@@ -91,36 +91,36 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, kind, _file(name))
 
     def do_POST(self) -> None:
-        ours = self.headers.get("Origin") == self.server.origin and self._is_asked_by_us()
-        if not ours or not self._is_asked_here():
+        is_ours = self.headers.get("Origin") == self.server.origin and self._is_from_us()
+        if not is_ours or not self._is_to_us():
             return self.send_error(403)
         try:
-            told = self._body()
+            body = self._body()
         except ValueError:
             return self.send_error(400)
         if self.path == "/claim":
             return self._claim()
         if not self.server.page.owns(self.headers.get("Consent-Key", "")):
             return self.send_error(403)
-        return self._told(told)
+        return self._dispatch(body)
 
     def _claim(self) -> None:
         user = user_of(self.client_address, self.connection.getsockname())
         if user == GONE:
-            return self.send_error(403)  # nobody is there to take the key, and nobody knows who was
+            return self.send_error(403)  # the socket is closed, so its user is unknown
         key = self.server.page.claim(self.headers.get("Consent-Token", ""), is_strangers(user))
         if not key:
             return self.send_error(403 if key is None else 409)
         return self._json({"key": key})
 
-    def _told(self, told: str | int | None) -> None:
+    def _dispatch(self, body: str | int | None) -> None:
         page, event = self.server.page, self.path[1:]
-        if event == "state" and type(told) is int:
-            return self._state(page, told)
+        if event == "state" and type(body) is int:
+            return self._state(page, body)
         if event in ("account", "answer", "problem", "stop"):
-            return self._json({}) if page.say(event, told) else self.send_error(409)
-        if event == "asked" and told in (1, -1):
-            return self._json({}) if page.ask(int(told)) else self.send_error(409)
+            return self._json({}) if page.say(event, body) else self.send_error(409)
+        if event == "asked" and body in (1, -1):
+            return self._json({}) if page.ask(int(body)) else self.send_error(409)
         act: Callable[[], Any] | None = {"leave": page.leave, "more": page.extend, "elsewhere": page.hand_on}.get(event)
         return self.send_error(404) if act is None else self._json({"token": act()})
 
@@ -130,19 +130,19 @@ class _Handler(BaseHTTPRequestHandler):
         if state["stage"] == "done":
             page.take_leave()
 
-    def _is_asked_here(self) -> bool:
+    def _is_to_us(self) -> bool:
         return self.headers.get_all("Host") == [self.server.host]
 
-    def _is_asked_by_us(self) -> bool:
-        return self.headers.get("Sec-Fetch-Site") in _OURS
+    def _is_from_us(self) -> bool:
+        return self.headers.get("Sec-Fetch-Site") in _OUR_SITES
 
     def _body(self) -> str | int | None:
-        """What the page says; ValueError (msgspec's errors are some) where it is not JSON of a bounded size."""
+        """Return the request's JSON; ValueError (msgspec's errors are some) if it is invalid or too long."""
         length = int(self.headers.get("Content-Length", ""))
         if self.headers.get("Content-Type") != "application/json" or not 0 < length <= MAX_BODY:
             raise ValueError
-        said: str | int | None = _decoder.decode(self.rfile.read(length))
-        return said
+        body: str | int | None = _decoder.decode(self.rfile.read(length))
+        return body
 
     def _json(self, document: dict[str, Any]) -> None:
         self._answer(200, "application/json", msgspec.json.encode(document))
@@ -156,14 +156,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """No text of the request comes back."""
+        """Answer without a body: the standard one would repeat the request."""
         self._answer(int(code), "text/plain; charset=utf-8", b"")
 
     def version_string(self) -> str:
         return "consent"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Whose program is at the other end of a connection inside this computer.
+"""Tells which user of this computer is at the other end of a local connection.
 
-The link to a page stands on its browser's command line, where all users of a computer can read it. Linux tells
-everybody which user a connection belongs to, so a link that somebody else has read is of no use to them.
+The link to a page is on the browser's command line, where all users can read it. Linux says which user a connection
+belongs to, so the server can refuse another user who has read the link.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-# Programs that do not say which family they want connect over IPv6 to addresses of IPv4.
+# A program may reach an IPv4 address through an IPv6 socket, so both tables count.
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-
-
 GONE = -1
 
 
 def is_strangers(user: int | None) -> bool:
-    """Is this another user, who is not root? Where the system does not say who it is: no.
+    """Tell whether this is another user than ours and root; False if the system does not say who it is.
 
-    What root serves is for whoever has the link: with sudo, the browser is another user's.
+    If we are root, nobody is a stranger: with sudo, the browser belongs to another user.
     """
     return os.name == "posix" and os.getuid() != 0 and user not in (os.getuid(), 0, None)
 
 
 def user_of(client: tuple[str, int], server: tuple[str, int]) -> int | None:
-    """The id of the user whose socket the client's end is, ``GONE`` if it was closed; None where nothing says it."""
-    ends = [_written(*client), _written(*server)]
+    """Return the id of the user who owns the client's socket, ``GONE`` if it is closed, None if it is unknown."""
+    ends = [_table_entry(*client), _table_entry(*server)]
     for table in TABLES:
         with suppress(OSError):
             for line in table.read_text("ascii").splitlines():
@@ -39,6 +37,6 @@ def user_of(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     return None
 
 
-def _written(host: str, port: int) -> str:
-    """An address as the tables have it: the 32 bits in this computer's order of bytes."""
+def _table_entry(host: str, port: int) -> str:
+    """Format an address as in the tables: its 32 bits in this computer's byte order."""
     return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"

@@ -1,8 +1,7 @@
-"""A play-money network's own account: it pays for whoever has none.
+"""The relay: a play-money network's own account, which pays for people without one.
 
-Its key lies in ``relay.json`` in the network's folder, a keystore with an empty passphrase and hardly any key
-derivation, because it protects nothing: gas costs nothing on an embedded chain or a devnet, and no other chain knows
-the account.
+Its key is in ``relay.json`` in the network's folder, a keystore with an empty passphrase and little key derivation. It
+protects nothing: gas costs nothing on an embedded chain or a devnet, and no other chain knows the account.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _decoder = msgspec.json.Decoder()
 
 
 def relay_key(path: Path) -> bytes:
-    """The relay's 32-byte key, made at first use. ``LedgerUnavailable`` where the file is no relay's."""
+    """Return the relay's 32-byte key, made at first use. ``LedgerUnavailable`` if the file is damaged."""
     if not path.exists():
         document = seal_secret(random_key(), "", LIGHT) | {"note": _NOTE}
         replace_file(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
@@ -47,11 +46,11 @@ class Relay:
 
     @property
     def address(self) -> str:
-        """Checksummed. ``LedgerUnavailable`` where the file is damaged."""
+        """The checksummed address. ``LedgerUnavailable`` if the file is damaged."""
         return self._wallet.address
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
-        """The signed transaction as it goes to the node."""
+        """Return the signed bytes of a transaction."""
         return self._wallet.sign_transaction(tx)
 
     @cached_property

@@ -1,6 +1,6 @@
-"""Wallets that answer JSON-RPC at a URL: nodes that hold accounts, Frame, bridges to hardware wallets.
+"""Signs with wallets that answer JSON-RPC at a URL: nodes that hold accounts, Frame, bridges to hardware wallets.
 
-EIP-1193 names their errors, EIP-712 the method that signs. What they answer is believed as far as it can be checked.
+Their errors are those of EIP-1193, and EIP-712 defines the method that signs. Each signature is checked here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 from registry.wallets.base import checked_signature, checked_statement
 from registry.wallets.safe import safe_digest, safe_message
 
-# A person has to look, unlock a device and press a button.
+# The person has to read, unlock a device and press a button.
 SECONDS = 180.0
 MAX_ACCOUNTS = 1_000
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
@@ -22,31 +22,31 @@ _SAID_NO, _UNAUTHORIZED, _UNKNOWN_METHODS = 4001, 4100, (4200, -32601)
 
 
 def accounts(url: str, *, seconds: float = SECONDS) -> list[str]:
-    """The checksummed addresses of the accounts that the wallet at ``url`` shares; ``Rejected`` where it does not."""
+    """Return the checksummed accounts that the wallet at ``url`` shares; ``Rejected`` if it does not list them."""
     node = Node(url, seconds)
-    found = _ask(node, "eth_accounts")
-    if not isinstance(found, list) or len(found) > MAX_ACCOUNTS or not all(map(_is_address, found)):
+    answer = _ask(node, "eth_accounts")
+    if not isinstance(answer, list) or len(answer) > MAX_ACCOUNTS or not all(map(_is_address, answer)):
         raise Rejected(f"what answers at {node.name} lists no accounts", "Check the URL of the wallet.")
-    return [checksum(bytes.fromhex(address[2:])) for address in found]
+    return [checksum(bytes.fromhex(address[2:])) for address in answer]
 
 
 def open_wallet(url: str, account: str | None = None, *, seconds: float = SECONDS) -> RpcWallet:
-    """The wallet's account of this address, by default its only one; ``InvalidInput`` where that is none.
+    """Return the wallet's account with this address, by default its only one; ``InvalidInput`` if there is none.
 
     ``seconds`` bounds each request, and so how long the person may take.
     """
     shared = accounts(url, seconds=seconds)
     if not shared:
-        raise Rejected("the wallet shares no account", "Unlock it, and let this program see an account.")
-    chosen = shared if account is None else [one for one in shared if one.lower() == account.lower()]
+        raise Rejected("the wallet shares no account", "Unlock it, and let this program use an account.")
+    chosen = shared if account is None else [each for each in shared if each.lower() == account.lower()]
     if len(chosen) != 1:
-        what = "the wallet has several accounts" if account is None else f"the wallet has no account {account[:50]}"
-        raise InvalidInput(what, f"Name one of {', '.join(shared)}.")
+        problem = "the wallet has several accounts" if account is None else f"the wallet has no account {account[:50]}"
+        raise InvalidInput(problem, f"Name one of {', '.join(shared)}.")
     return RpcWallet(url, chosen[0], seconds=seconds)
 
 
 class RpcWallet:
-    """One account of a wallet behind a URL. It pays for transactions too, which it sends by itself."""
+    """One account of a wallet at a URL; it can also pay for transactions, which it sends itself."""
 
     def __init__(self, url: str, address: str, *, seconds: float = SECONDS) -> None:
         self._node, self._address = Node(url, seconds), address
@@ -59,11 +59,11 @@ class RpcWallet:
         return f"RpcWallet({self._address}, {self._node.name})"
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """65 bytes r || s || v, checked here; ``Rejected`` says why there are none."""
+        """Return 65 bytes r || s || v, checked here; ``Rejected`` says what went wrong."""
         return self._signed(typed_data, checked_statement(typed_data)[1])
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
-        """The same over a Safe's message, which is made here from one of this registry's statements."""
+        """Sign the Safe's message of this statement; return 65 bytes."""
         domain, digest = checked_statement(typed_data)
         wrapped = domain.chain_id, safe, digest
         return self._signed(safe_message(*wrapped), safe_digest(*wrapped))
@@ -75,9 +75,9 @@ class RpcWallet:
         return checked_signature(answer, digest, self._address)
 
     def send_transaction(self, tx: dict[str, Any]) -> str:
-        """Have the wallet sign and send it: the transaction's 0x hash. ``tx`` has JSON-RPC's names and integers.
+        """Have the wallet sign and send a transaction with JSON-RPC's names and integers; return its 0x hash.
 
-        ``Rejected`` where the person says no; ``LedgerUnavailable`` where nobody knows whether it was sent.
+        ``Rejected`` if the person says no; ``LedgerUnavailable`` if it is unknown whether it was sent.
         """
         chain = _number(_ask(self._node, "eth_chainId"))
         if chain != tx["chainId"]:
@@ -118,7 +118,7 @@ def _refusal(node: Node, method: str, error: NodeError) -> Rejected | InvalidInp
 
 
 def _unclear(why: str) -> LedgerUnavailable:
-    advice = "See in the wallet whether it was sent; sending it again does no harm."
+    advice = "Check in the wallet whether it was sent; sending it again does no harm."
     return LedgerUnavailable(f"the wallet at {why}; it may have sent the transaction", advice)
 
 

@@ -1,7 +1,7 @@
-"""Safe: a contract account that its owners sign for together (safe-smart-account 1.4.1).
+"""Signs as a Safe, a contract account with several owners (safe-smart-account 1.4.1).
 
-Its CompatibilityFallbackHandler answers ERC-1271: the owners sign ``SafeMessage(bytes message)`` in the Safe's own
-EIP-712 domain, where the message is abi.encode(digest), the digest's 32 bytes. Its signature is theirs, 65 bytes
+Its CompatibilityFallbackHandler answers ERC-1271. The owners sign ``SafeMessage(bytes message)`` in the Safe's own
+EIP-712 domain; the message is abi.encode(digest), the digest's 32 bytes. The Safe's signature is the owners', 65 bytes
 each, in the order of their addresses ("Safe.checkNSignatures").
 """
 
@@ -21,13 +21,13 @@ _MESSAGE_TYPE = keccak256(b"SafeMessage(bytes message)")
 
 
 def safe_digest(chain_id: int, safe: str, digest: bytes) -> bytes:
-    """What the owners of a Safe sign, 32 bytes, where the Safe is to have signed the 32 bytes of ``digest``."""
+    """Return the 32 bytes that a Safe's owners sign, so that the Safe has signed the 32 bytes of ``digest``."""
     domain = keccak256(_DOMAIN_TYPE + chain_id.to_bytes(32, "big") + bytes(12) + read_address(safe))
     return keccak256(b"\x19\x01" + domain + keccak256(_MESSAGE_TYPE + keccak256(digest)))
 
 
 def safe_message(chain_id: int, safe: str, digest: bytes) -> dict[str, Any]:
-    """The same as the EIP-712 JSON that ``eth_signTypedData_v4`` takes."""
+    """Return the EIP-712 JSON, for ``eth_signTypedData_v4``, whose digest is `safe_digest`."""
     return {
         "types": {
             "EIP712Domain": [{"name": name, "type": kind} for name, kind in _DOMAIN_FIELDS],
@@ -40,20 +40,20 @@ def safe_message(chain_id: int, safe: str, digest: bytes) -> dict[str, Any]:
 
 
 class SafeWallet:
-    """Signs as the Safe at a checksummed address, by all of these owners: as many as its threshold asks for."""
+    """Signs as the Safe at a checksummed address with all of these owners, as many as its threshold."""
 
     def __init__(self, address: str, owners: Sequence[Owner]) -> None:
         self._address = address
         self.owners = tuple(sorted(owners, key=lambda owner: read_address(owner.address)))
         if not owners or len({owner.address for owner in owners}) < len(owners):
-            raise InvalidInput("a Safe is signed for by different owners, one at least", "Name each of them once.")
+            raise InvalidInput("a Safe needs different owners, at least one", "Name each of them once.")
 
     @property
     def address(self) -> str:
         return self._address
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """65 bytes for each owner, in the order of their addresses; ``Rejected`` as soon as one of them says no."""
+        """Return 65 bytes for each owner, in the order of their addresses; ``Rejected`` if one of them says no."""
         domain, digest = checked_statement(typed_data)
         signed = safe_digest(domain.chain_id, self._address, digest)
         return b"".join(

@@ -1,5 +1,5 @@
 "use strict";
-// What comes from a brand or a wallet gets into the page as text (textContent, append), never as markup.
+// Text from a brand or a wallet enters the page as text (textContent, append), never as markup.
 // Each text is in English, then in French.
 
 const LANGUAGES = { en: "English", fr: "Français" };
@@ -138,11 +138,11 @@ const button = (content, click, look) => h("button", { type: "button", class: lo
 const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
 const named = (words) => words.name || (words.account && short(words.account)) || t("someone");
 
-// What the person sees
+// Views
 
 function draw(focus = true) {
   const heading = () => $("view").querySelector("h1");
-  // What is drawn anew under somebody's eyes keeps the focus where they were.
+  // A redraw keeps the person's focus where it was.
   focus ||= document.activeElement === heading();
   document.documentElement.lang = language;
   const { view, actions = [] } = shown();
@@ -220,7 +220,7 @@ function questionView() {
   };
 }
 
-// What the brand wrote, marked as the language that it is in.
+// The brand's text, marked with its language.
 const theirs = (words, tag, text) => h(tag, { lang: words.language, dir: "auto" }, text);
 const ENDINGS = ["Revoke", "RevokeAll", "Retire"];
 
@@ -310,7 +310,7 @@ async function begin() {
     try {
       store.owner = key = (await post("claim", null, { "Consent-Token": token })).key;
     } catch (status) {
-      // Somebody has it: perhaps this very tab, which was sent to the same link again.
+      // It is claimed, perhaps by this tab, which followed the same link again.
       if (!key) return finish({ code: { 403: "tokenless", 409: "taken" }[status] ?? "gone" });
     }
   }
@@ -324,7 +324,7 @@ async function follow() {
       state = await post("state", ui.state?.number ?? 0);
       failed = 0;
     } catch (status) {
-      // A page that is being reloaded fails here too, and must not say goodbye; a computer that wakes up tries again.
+      // A page that reloads fails here too and must not end; a computer that wakes up tries again.
       await new Promise((go) => setTimeout(go, 500));
       if (typeof status === "number") return finish({ code: "tokenless" });
       if (++failed > 4) return finish({ code: "gone" });
@@ -355,9 +355,9 @@ function finish(end) {
   draw();
 }
 
-// If it fails, the next state tells more than the error.
+// If it fails, the next state says more than the error.
 const say = (...what) => post(...what).catch(() => {});
-// A problem is heard before the end.
+// Report the problem before the end.
 async function giveUp() {
   await ui.told;
   return say("stop", ui.note?.problem ? ui.note.name : "said-no");
@@ -387,7 +387,7 @@ function trouble(error) {
   ui.told = say("problem", code);
 }
 
-// One thing with the wallet at a time; what was asked before something changed is no longer waited for.
+// One request to the wallet at a time. After a change, an older one is no longer awaited.
 async function ask(work) {
   if (ui.waiting) return;
   const turn = ++ui.turn;
@@ -432,7 +432,7 @@ async function onChain() {
 }
 
 function connect(wallet) {
-  // Another one may be chosen while the first does not answer.
+  // The person may choose another wallet while one does not answer.
   ui.waiting = false;
   ui.wallet = wallet;
   ask(async (current) => {
@@ -478,7 +478,7 @@ function sign() {
     if (!current()) return;
     const { method, params } = ui.state.question;
     const sends = method === SEND;
-    // From here on it may be sent, whatever ends the page, unless the wallet says clearly that it was not.
+    // From here the wallet may send, however the page ends, unless it clearly says that it did not.
     if (sends) await post("asked", 1);
     const answer = await request(method, params).catch(async (error) => {
       if (sends && ["rejected", "unsupported"].includes(troubleOf(error).code)) await say("asked", -1);
@@ -488,7 +488,7 @@ function sign() {
   });
 }
 
-// Which wallets there are: EIP-6963, or the one at window.ethereum (EIP-1193)
+// Finding wallets: EIP-6963, else window.ethereum (EIP-1193)
 
 function announced(event) {
   const { info, provider } = event.detail ?? {};
@@ -507,7 +507,7 @@ function look() {
 }
 
 window.addEventListener("eip6963:announceProvider", announced);
-// The same tab was given another link.
+// The tab followed another link.
 window.addEventListener("hashchange", () => location.reload());
 window.addEventListener("pagehide", () => ui.end || !key || say("leave"));
 $("more").addEventListener("click", () => say("more"));

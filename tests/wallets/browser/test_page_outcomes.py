@@ -452,7 +452,7 @@ class TestThePage:
             sitting.page.reload()
             sitting.connect()
         assert sitting.terminal.wallet._open is not None
-        assert sitting.terminal.wallet._open[0]._left_at is None  # it is known to be there again
+        assert sitting.terminal.wallet._open[0]._closed_at is None  # it is known to be there again
         sitting.click("Sign with")
         sitting.signed()
 
@@ -571,7 +571,7 @@ class TestWhatMayHaveBeenSent:
         error = sitting.ends("It may have been sent", text)
         sitting.page.get_by_text("Sending it again does no harm.").wait_for()
         assert isinstance(error, LedgerUnavailable) and MAYBE in str(error) and exit_code(error) == 3
-        assert "See in the wallet" in error.advice
+        assert "Check in the wallet" in error.advice
 
     def waits(self, sitting: Sitting, stub: Stub) -> Sitting:
         stub.answers["eth_sendTransaction"] = NEVER
