@@ -1,4 +1,4 @@
-"""Where a node is and with what it is asked, from the forms in which people write it."""
+"""Parses the addresses and holds the credentials of nodes and gateways."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from registry.core.errors import InvalidInput
 
 _MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/\s]+)/tcp/(\d{1,5})(?:/(http|https))?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ADVICE = "Give it as /ip4/127.0.0.1/tcp/5001 or as https://host:5001, without a user or a password in it."
+_ADVICE = "Give it as /ip4/127.0.0.1/tcp/5001 or as https://host:5001, without a user or a password."
 
 
 class Credentials:
-    """A basic pair or a bearer token. Neither shows in a repr."""
+    """A basic pair or a bearer token; neither shows in a repr."""
 
     def __init__(self, basic: tuple[str, str] | None = None, bearer: str | None = None) -> None:
         if basic is not None and bearer is not None:
-            raise InvalidInput("A node is asked with one kind of credentials.", "Give either basic or bearer.")
-        # http.client would put a line break into the headers, or name the value in its error.
+            raise InvalidInput("basic and bearer credentials cannot be combined", "Give one of them.")
+        # http.client would send a line break as part of the headers, or quote the secret in its error.
         if any(not part.isprintable() for part in (*(basic or ()), bearer or "")):
-            raise InvalidInput("Credentials hold no control characters.", "Check for a line break at their end.")
+            raise InvalidInput("credentials cannot contain control characters", "Remove a line break at their end.")
         self.basic = basic
         self.bearer = bearer
 
@@ -30,7 +30,7 @@ class Credentials:
 
 
 class Address(NamedTuple):
-    """A host, its port, whether by TLS, and the path before "api/v0" (no slash at either end)."""
+    """A host, its port, whether it speaks TLS, and the path before "api/v0" without slashes at its ends."""
 
     host: str
     port: int
@@ -39,25 +39,25 @@ class Address(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As messages name it: without the path, in which a key may stand."""
+        """The URL for messages, without the path, which may contain a key."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http{'s' * self.secure}://{host}:{self.port}"
 
     @property
     def multiaddr(self) -> str:
-        """Without the path."""
+        """The multiaddr, without the path."""
         kind = "ip6" if ":" in self.host else "dns"
         return f"/{kind}/{self.host}/tcp/{self.port}/http{'s' * self.secure}"
 
 
 def parse_address(text: str) -> Address:
-    """The address of a multiaddr (/ip4/127.0.0.1/tcp/5001, with /http or /https) or of an http(s) URL.
+    """Parse a multiaddr (/ip4/127.0.0.1/tcp/5001, optionally with /http or /https) or an http(s) URL.
 
-    InvalidInput for every other, and for one with a user, a password, a query or a fragment in it.
+    InvalidInput for anything else, and for a user, a password, a query or a fragment in it.
     """
     try:
         address = _from_multiaddr(text) if text.startswith("/") else _from_url(urlsplit(text))
-        # What no request can name: http.client would say so with an error of its own.
+        # http.client would raise errors of its own for these.
         address.host.encode("idna")
         address.path.encode("ascii")
     except ValueError:
@@ -73,13 +73,13 @@ def _from_multiaddr(text: str) -> Address:
 
 
 def _from_url(parts: SplitResult) -> Address:
-    odd = parts.username is not None or parts.password is not None or parts.query or parts.fragment
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or odd or parts.port == 0:
+    extras = parts.username is not None or parts.password is not None or parts.query or parts.fragment
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or extras or parts.port == 0:
         raise _invalid()
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     return Address(parts.hostname, port, parts.scheme == "https", parts.path.strip("/"))
 
 
 def _invalid() -> InvalidInput:
-    # Not quoted: it may hold a password.
-    return InvalidInput("The address is neither a multiaddr nor an http(s) URL of a host.", _ADVICE)
+    # The address is not quoted, because it may contain a password.
+    return InvalidInput("the address is neither a multiaddr nor an http(s) URL of a host", _ADVICE)

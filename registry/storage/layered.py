@@ -1,7 +1,7 @@
-"""A store that is opened when it is first used, with gateways to read from what it lacks.
+"""A store that is opened on first use, backed by gateways for reading what it lacks.
 
-Only reading goes on to the gateways, and only for what the store says that it does not hold: a store that is away is
-reported, because asking a gateway tells it who wants what. Nothing is ever written to one.
+A gateway is asked only for a block that the store says it does not hold: asking reveals who wants it. If the store
+cannot be asked, that is an error. Nothing is written to a gateway.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from registry.storage.gateway import GatewayBlocks
 
 
 class LayeredBlocks:
-    """A BlockStore: what ``opener`` opens, before ``gateways``, which are asked in their order."""
+    """A BlockStore: the store that ``open_store`` returns, then ``gateways`` in their order."""
 
-    def __init__(self, opener: Callable[[], BlockStore], gateways: Sequence[GatewayBlocks] = ()) -> None:
-        self._opener, self._gateways = opener, tuple(gateways)
+    def __init__(self, open_store: Callable[[], BlockStore], gateways: Sequence[GatewayBlocks] = ()) -> None:
+        self._open_store, self._gateways = open_store, tuple(gateways)
         self._lock = threading.Lock()
         self._opened: BlockStore | None = None
 
@@ -28,7 +28,7 @@ class LayeredBlocks:
         """The store itself."""
         with self._lock:
             if self._opened is None:
-                self._opened = self._opener()
+                self._opened = self._open_store()
             return self._opened
 
     def put(self, blocks: Iterable[Block]) -> None:
@@ -38,8 +38,8 @@ class LayeredBlocks:
         return self._read(self.store.get, cid)
 
     def reader(self, root: str) -> Callable[[str], bytes]:
-        own = self.store.reader(root)
-        return lambda cid: self._read(own, cid)
+        get = self.store.reader(root)
+        return lambda cid: self._read(get, cid)
 
     def has(self, cid: str) -> bool:
         return self.store.has(cid)
@@ -50,23 +50,19 @@ class LayeredBlocks:
     def stat(self) -> StoreStat:
         return self.store.stat()
 
-    def _read(self, own: Callable[[str], bytes], cid: str) -> bytes:
+    def _read(self, get: Callable[[str], bytes], cid: str) -> bytes:
         try:
-            return own(cid)
+            return get(cid)
         except BlockMismatch:
             raise
         except StorageUnavailable as error:
             if not self._gateways or self.store.has(cid):
                 raise
-            lacking = error
-        return self._from_gateways(cid, lacking)
-
-    def _from_gateways(self, cid: str, lacking: StorageUnavailable) -> bytes:
-        failed = [lacking]
+            failures = [error]
         for gateway in self._gateways:
             try:
                 return gateway.get(cid)
             except StorageUnavailable as error:
-                failed.append(error)
-        # Of the kind of the last, whose advice it is.
-        raise type(failed[-1])(" ".join(map(str, failed)), failed[-1].advice)
+                failures.append(error)
+        # The last error gives the class and the advice.
+        raise type(failures[-1])("; ".join(map(str, failures)), failures[-1].advice)

@@ -1,4 +1,4 @@
-"""Work beside the caller's own that nobody who leaves has to wait for."""
+"""Runs a call in a thread that ends with the process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def begun(call: Callable[[], _T]) -> Future[_T]:
-    """What becomes of ``call`` in a thread of its own.
+def spawn(call: Callable[[], _T]) -> Future[_T]:
+    """Start ``call`` in a daemon thread and return its future.
 
-    A pool would be waited for at the latest when the process ends: with a node that hangs, an interruption would take
-    as long as the node may. So this may only be what does no harm when it ends in its middle, or goes on for a while.
+    A thread pool is joined when the process ends, so Ctrl-C would wait for a node that hangs. The call may therefore
+    be cut off in the middle, and must do no harm then.
     """
     future: Future[_T] = Future()
 

@@ -17,20 +17,20 @@ from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
 from registry.storage.base import StoreStat, accepted, checked
 
-# A longer `put` is committed in parts of this size: bounds memory and the write-ahead log.
+# A longer `put` is committed in parts of this size, which bounds memory and the write-ahead log.
 MAX_COMMIT_BYTES = 64 << 20
 BUSY_SECONDS = 30.0
-# Erased rows give their space back when they are this many bytes and more than what is kept.
+# Erased rows give their space back when they take this many bytes, and more than the kept ones.
 COMPACT_BYTES = 16 << 20
 
 _APPLICATION_ID = 0x43524231  # "CRB1"
-_PAGE_BYTES = 32768  # a dozen sealed records a page; 4,096 would leave a third of each page empty
+_PAGE_BYTES = 32768  # holds a dozen sealed records; pages of 4,096 would stay a third empty
 _MODE = 0o600
 _PAUSE = 0.01
 _SCHEMA = (
     """CREATE TABLE blocks (id INTEGER PRIMARY KEY, live INTEGER NOT NULL, digest BLOB NOT NULL,
                             size INTEGER NOT NULL, data BLOB NOT NULL)""",
-    # With the sizes in the indexes, neither `stat` nor `delete` reads the data's pages to add them up.
+    # The sizes are in the indexes, so neither `stat` nor `delete` reads the pages of the data.
     "CREATE UNIQUE INDEX live_blocks ON blocks (digest, size) WHERE live = 1",
     "CREATE INDEX erased_blocks ON blocks (size) WHERE live = 0",
     f"PRAGMA application_id = {_APPLICATION_ID}",
@@ -42,11 +42,11 @@ _PUT = """INSERT INTO blocks (live, digest, size, data) VALUES (1, ?, ?, ?)
 _GET = "SELECT CAST(data AS BLOB) FROM blocks WHERE live = 1 AND digest = ?"
 _HAS = "SELECT 1 FROM blocks WHERE live = 1 AND digest = ?"
 _STAT = "SELECT count(*), coalesce(sum(size), 0) FROM blocks WHERE live = 1"
-# Rows are zeroed where they lie and never removed one by one: removing makes SQLite move the neighbours between
-# pages, and `secure_delete` does not clear the place that a moved row leaves.
+# Rows are zeroed in place, not deleted: a DELETE makes SQLite move the neighbours between pages, and `secure_delete`
+# does not clear the place that a moved row leaves.
 _ERASE = """UPDATE blocks SET live = 0, digest = zeroblob(32), data = zeroblob(length(data))
             WHERE live = 1 AND digest = ?"""
-# Copied in order into a new table: whole pages are cleared when the old one is dropped.
+# The kept rows are copied into a new table; dropping the old one clears whole pages.
 _REBUILD = (
     "DROP INDEX live_blocks",
     "DROP INDEX erased_blocks",
@@ -57,14 +57,14 @@ _REBUILD = (
     "DROP TABLE erased",
 )
 _ERASED = "SELECT coalesce(sum(size), 0) FROM blocks WHERE live = 0"
-_TROUBLE = {
+_MESSAGES = {
     sqlite3.SQLITE_FULL: ("its disk is full", "Free some space, then try again."),
-    sqlite3.SQLITE_NOTADB: ("the file is no block store", "Give the path of a block store, or of a new file."),
+    sqlite3.SQLITE_NOTADB: ("the file is not a block store", "Give the path of a block store or of a new file."),
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", "Restore it from a backup; blocks can be put again."),
-    sqlite3.SQLITE_READONLY: ("the file is read-only", "Make the file and its folder writable for this account."),
-    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Try again when the other process is done."),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this account's rights to its folder."),
-    sqlite3.SQLITE_IOERR: ("its disk does not work", "Check the disk, then try again."),
+    sqlite3.SQLITE_READONLY: ("the file is read-only", "Make the file and its folder writable for this user."),
+    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Try again when that process is done."),
+    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this user's rights to its folder."),
+    sqlite3.SQLITE_IOERR: ("its disk failed", "Check the disk, then try again."),
 }
 _KINDS = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_BUSY: StorageSlow}
 
@@ -73,8 +73,8 @@ class SqliteBlocks:
     """A BlockStore in the file ``path``, made if missing, with mode 0600; its folder must exist.
 
     Many processes may use one file, and many threads one instance; open it after a fork, not before.
-    ``busy_seconds`` bounds the wait for another writer. Erased blocks are overwritten in the file and its log (of
-    their digests, copies may linger in an index page); what the file system or the disk keeps below is out of reach.
+    ``busy_seconds`` bounds the wait for another writer. Erased blocks are overwritten in the file and its log. Copies
+    of their digests may stay in an index page, and copies of their bytes wherever the file system or disk keeps some.
     """
 
     def __init__(self, path: str | os.PathLike[str], busy_seconds: float = BUSY_SECONDS) -> None:
@@ -89,16 +89,16 @@ class SqliteBlocks:
                 db.executemany(_PUT, rows)
 
     def get(self, cid: str) -> bytes:
-        row = self._one(_GET, (digest_of_cid(cid),))
+        row = self._fetch_one(_GET, (digest_of_cid(cid),))
         if row is None:
-            raise StorageUnavailable(f"The block store {self._path} does not hold {cid}.")
+            raise StorageUnavailable(f"the block store {self._path} does not hold {cid}")
         return checked(cid, row[0])
 
     def reader(self, root: str) -> Callable[[str], bytes]:
         return self.get
 
     def has(self, cid: str) -> bool:
-        return self._one(_HAS, (digest_of_cid(cid),)) is not None
+        return self._fetch_one(_HAS, (digest_of_cid(cid),)) is not None
 
     def delete(self, cids: Iterable[str]) -> None:
         digests = [(digest_of_cid(cid),) for cid in cids]
@@ -108,10 +108,10 @@ class SqliteBlocks:
         self._empty_log()
 
     def stat(self) -> StoreStat:
-        return StoreStat(*self._one(_STAT) or (0, 0))
+        return StoreStat(*self._fetch_one(_STAT) or (0, 0))
 
     def close(self) -> None:
-        """Closes the file; every later call is StorageUnavailable. May be called twice."""
+        """Close the file; every later call is StorageUnavailable. May be called twice."""
         with self._lock:
             self._db.close()
 
@@ -124,24 +124,24 @@ class SqliteBlocks:
         self.close()
 
     def _open(self, busy_seconds: float) -> sqlite3.Connection:
-        # SQLite gives its log the mode of the file: made here, both are the owner's alone from the first byte on.
+        # SQLite gives its log the mode of the file, so creating the file here makes both private from the first byte.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, _MODE))
         db = sqlite3.connect(self._path, busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
-            _keep_log(db, busy_seconds)
+            _write_ahead(db, busy_seconds)
         except BaseException:
             db.close()
             raise
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        # The page size counts only for a file that is still empty, and only before the journal's mode.
+        # SQLite takes a page size only while the file is empty, and only before the journal mode is set.
         db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         with _transaction(db):
             if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 self._create(db)
-        _restrict(self._path)
+        _make_private(self._path)
         for setting in ("synchronous = FULL", "secure_delete = ON"):
             db.execute(f"PRAGMA {setting}").fetchall()
 
@@ -151,7 +151,7 @@ class SqliteBlocks:
         for statement in _SCHEMA:
             db.execute(statement)
 
-    def _one(self, query: str, values: tuple[bytes, ...] = ()) -> tuple[Any, ...] | None:
+    def _fetch_one(self, query: str, values: tuple[bytes, ...] = ()) -> tuple[Any, ...] | None:
         with self._lock, self._translated():
             row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
         return row
@@ -162,26 +162,26 @@ class SqliteBlocks:
             yield self._db
 
     def _compact(self) -> None:
-        erased, kept = self._one(_ERASED) or (0,), self.stat().bytes
+        erased, kept = self._fetch_one(_ERASED) or (0,), self.stat().bytes
         if erased[0] < max(COMPACT_BYTES, kept):
             return
         with self._writing() as db:
             for statement in _REBUILD:
                 db.execute(statement)
         try:
-            self._one("VACUUM")
+            self._fetch_one("VACUUM")
         except StorageUnavailable:
-            # Only the file's length is at stake: the pages are free, zeroed and used again all the same.
+            # The file merely stays long: its free pages are zeroed and will be reused.
             return
 
     def _empty_log(self) -> None:
-        # Older versions of the pages, with the erased bytes, lie in the log until it is cut to nothing.
+        # The log keeps older versions of the pages, with the erased bytes, until it is truncated.
         with self._lock, self._translated():
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
             raise StorageUnavailable(
-                f"The blocks are deleted, but {self._path}'s log still holds them: another process is reading.",
-                "Delete them again when the other process is done.",
+                f"the blocks are deleted, but the log of {self._path} still holds them: another process is reading",
+                "Delete them again when that process is done.",
             )
 
     @contextmanager
@@ -194,12 +194,12 @@ class SqliteBlocks:
             raise self._unavailable(sqlite3.SQLITE_CANTOPEN) from error
 
     def _unavailable(self, code: int, reason: str = "") -> StorageUnavailable:
-        why, advice = _TROUBLE.get(code, (reason, None))
-        return _KINDS.get(code, StorageUnavailable)(f"The block store {self._path} cannot be used: {why}.", advice)
+        why, advice = _MESSAGES.get(code, (reason, None))
+        return _KINDS.get(code, StorageUnavailable)(f"the block store {self._path} cannot be used: {why}", advice)
 
 
-def _keep_log(db: sqlite3.Connection, busy_seconds: float) -> None:
-    """Write ahead from now on. SQLite itself does not wait for another process that changes to it just now."""
+def _write_ahead(db: sqlite3.Connection, busy_seconds: float) -> None:
+    """Switch to write-ahead logging. SQLite itself does not wait for another process that is switching."""
     deadline = time.monotonic() + busy_seconds
     while True:
         try:
@@ -218,22 +218,22 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        # A full disk has SQLite roll back by itself.
+        # On a full disk, SQLite has rolled back by itself.
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
 
 
-def _restrict(path: Path) -> None:
+def _make_private(path: Path) -> None:
     for each in (path, *path.parent.glob(f"{glob.escape(path.name)}-[sw]*")):
-        # The log goes with the last process that has it open, at any moment.
+        # The last process that closes the file removes its log, which may happen at any moment.
         with suppress(FileNotFoundError):
             if (mode := each.stat().st_mode) & 0o077:
                 each.chmod(mode & _MODE)
 
 
 def _commits(blocks: Iterable[Block]) -> Iterator[list[tuple[bytes, int, bytes]]]:
-    """Rows by the commit. Collected first: the caller's iterator may be slow, and a writer locks others out."""
+    """Yield the rows of each commit. They are collected first: a slow iterator must not lock other writers out."""
     rows: list[tuple[bytes, int, bytes]] = []
     size = 0
     for block in blocks:

@@ -25,7 +25,7 @@ from registry.devnet.kubo import DAEMON, configure, environment, make_repo, port
 from registry.devnet.programs import find_program
 from registry.fs.streams import PieceReader
 from registry.storage.kubo import KuboBlocks
-from registry.storage.pinsets import shelf_of
+from registry.storage.pinsets import make_pinset
 from registry.vault.vault import Vault
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.memory import ROOT, peak_megabytes
@@ -170,8 +170,8 @@ def _archive(blocks: list[Block]) -> bytes:
     """The same work for the node as from our client: all are pinned by what lists them."""
     pairs = [(RAW + digest_of_cid(cid), data) for cid, data in blocks]
     halves = (pairs[: BLOCKS // 2], pairs[BLOCKS // 2 :])
-    shelves = [shelf_of({cid[len(RAW) :]: len(data) for cid, data in half}) for half in halves]
-    return b"".join(car_parts([each.cid for each in shelves], [*pairs, *((each.cid, each.data) for each in shelves)]))
+    pinsets = [make_pinset({cid[len(RAW) :]: len(data) for cid, data in half}) for half in halves]
+    return b"".join(car_parts([each.cid for each in pinsets], [*pairs, *((each.cid, each.data) for each in pinsets)]))
 
 
 def _files(folder: Path, count: int = 1000) -> float:

@@ -44,15 +44,15 @@ def error_answer(words: str) -> Answer:
         (Answer(404, b"404 page not found"), StorageUnavailable, "does not know the request"),
         (Answer(413), StorageLimited, "of that size"),
         (Answer(429), StorageLimited, "over its limit"),
-        (Answer(502), StorageDown, "is away"),
-        (Answer(503), StorageLimited, "no time now"),
+        (Answer(502), StorageDown, "is down"),
+        (Answer(503), StorageLimited, "overloaded"),
         (Answer(504), StorageSlow, "in time"),
         (Answer(500, b"oops"), StorageUnavailable, "status 500"),
-        (Answer(307, headers=(("Location", "http://127.0.0.1:1/"),)), StorageUnavailable, "elsewhere"),
+        (Answer(307, headers=(("Location", "http://127.0.0.1:1/"),)), StorageUnavailable, "redirects"),
         (error_answer("write /blocks: no space left on device"), StorageFull, "is full"),
         (error_answer("something\nnew \x1b[31m"), StorageRefused, "refused: something new  [31m"),
-        (Answer(200, b"<html>hello</html>"), StorageUnavailable, "no IPFS node"),
-        (Answer(200, b"[1, 2"), StorageUnavailable, "no IPFS node"),
+        (Answer(200, b"<html>hello</html>"), StorageUnavailable, "like an IPFS node"),
+        (Answer(200, b"[1, 2"), StorageUnavailable, "like an IPFS node"),
     ],
 )
 def test_what_stands_before_a_node_says_no(answer: Answer, kind: type[StorageUnavailable], words: str) -> None:
@@ -80,7 +80,7 @@ def test_an_answer_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubo_transport, "MAX_ANSWER_BYTES", 1 << 20)
     endless = Answer(body=b"[" + b"1," * 50_000, repeat=10_000, length=1 << 30)
     with answering(saying(endless)) as served, KuboBlocks(served.url) as store:
-        assert "at more length" in str(refused(lambda: store.announces()))
+        assert "longer answer" in str(refused(lambda: store.announces()))
 
 
 def test_a_block_without_an_end() -> None:

@@ -15,7 +15,7 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, varint
 from registry.storage.addresses import Address, Credentials, parse_address
 from registry.storage.errors import MAX_QUOTE, quoted, refused
 from registry.storage.kubo import KuboBlocks
-from registry.storage.pinsets import MAX_ENTRIES, is_shelf, parse_shelf, shelf_of, text_of
+from registry.storage.pinsets import MAX_ENTRIES, cid_text, make_pinset, may_be_pinset, parse_pinset
 
 DIGESTS = st.binary(min_size=32, max_size=32)
 ENTRIES = st.dictionaries(DIGESTS, st.integers(0, MAX_BLOCK_BYTES), min_size=1, max_size=40)
@@ -23,42 +23,42 @@ ENTRIES = st.dictionaries(DIGESTS, st.integers(0, MAX_BLOCK_BYTES), min_size=1, 
 
 @given(ENTRIES)
 def test_a_shelf_is_read_back(entries: dict[bytes, int]) -> None:
-    shelf = shelf_of(entries)
-    assert parse_shelf(shelf.data) == shelf
+    shelf = make_pinset(entries)
+    assert parse_pinset(shelf.data) == shelf
     assert shelf.entries == entries
-    assert shelf_of(dict(reversed(entries.items()))) == shelf
+    assert make_pinset(dict(reversed(entries.items()))) == shelf
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 23, 24, 63, 64, 255, 256, 16383, MAX_ENTRIES])
 def test_shelves_of_every_length_of_head(count: int) -> None:
-    shelf = shelf_of({hashlib.sha256(b"%d" % n).digest(): n for n in range(min(count, MAX_ENTRIES))})
-    assert parse_shelf(shelf.data) == shelf
+    shelf = make_pinset({hashlib.sha256(b"%d" % n).digest(): n for n in range(min(count, MAX_ENTRIES))})
+    assert parse_pinset(shelf.data) == shelf
     assert len(shelf.data) < MAX_BLOCK_BYTES
-    assert is_shelf(text_of(shelf.cid))
+    assert may_be_pinset(cid_text(shelf.cid))
 
 
 @given(ENTRIES, st.data())
 def test_no_other_encoding_is_a_shelf(entries: dict[bytes, int], data: st.DataObject) -> None:
-    good = shelf_of(entries).data
+    good = make_pinset(entries).data
     at = data.draw(st.integers(0, len(good) - 1))
     changed = bytearray(good)
     changed[at] ^= data.draw(st.integers(1, 255))
     for bad in (good[:at], good + b"\0", bytes(changed)):
-        found = parse_shelf(bad)
+        found = parse_pinset(bad)
         assert found is None or (found.data == bad and found.entries != entries)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xa0", bytes(100), shelf_of({}).data])
+@pytest.mark.parametrize("data", [b"", b"\xa0", bytes(100), make_pinset({}).data])
 def test_what_is_no_shelf(data: bytes) -> None:
-    assert parse_shelf(data) is None
+    assert parse_pinset(data) is None
 
 
 def test_a_shelf_out_of_order_is_none() -> None:
-    good = shelf_of({bytes([n]) * 32: 1 for n in (1, 2)}).data
+    good = make_pinset({bytes([n]) * 32: 1 for n in (1, 2)}).data
     links = [bytes([n]) * 32 for n in (1, 2)]
     swapped = good.replace(links[0], b"?" * 32).replace(links[1], links[0]).replace(b"?" * 32, links[1])
-    assert parse_shelf(good) is not None
-    assert parse_shelf(swapped) is None
+    assert parse_pinset(good) is not None
+    assert parse_pinset(swapped) is None
 
 
 def test_the_bytes_of_a_small_archive() -> None:

@@ -102,17 +102,14 @@ def test_what_is_put_survives_collection_and_what_is_unpinned_does_not(kubo: Nod
     assert kubo.run("cat", cid) == data
 
 
-def test_pinning_what_others_put(kubo: Node, store: KuboBlocks) -> None:
+def test_unpinning_what_others_pinned(kubo: Node, store: KuboBlocks) -> None:
     data = random.Random(2).randbytes(600_000)
-    cid = kubo.run("add", "--cid-version=1", "--pin=false", "--quieter", stdin=data).decode().strip()
-    store.pin(cid)
+    cid = kubo.run("add", "--cid-version=1", "--quieter", stdin=data).decode().strip()
     store.collect()
     assert b"".join(read_file(cid, store.get)) == data
     store.unpin([cid])
     store.collect()
     assert not store.has(cid)
-    with pytest.raises(StorageUnavailable):
-        store.pin(cid)
 
 
 def test_what_somebody_else_pins_is_not_erased_behind_their_back(kubo: Node, store: KuboBlocks) -> None:
@@ -149,13 +146,13 @@ def test_erased_bytes_are_in_no_file_of_the_repository(kubo: Node, store: KuboBl
 
 
 def test_shelves_are_put_together(kubo: Node, store: KuboBlocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_SHELVES", 5)
+    monkeypatch.setattr(module, "MAX_PINSETS", 5)
     made = numbered(8)
     for each in made:
         store.put([each])
-    assert len(store._shelves()) == 8
+    assert len(store._pinsets()) == 8
     store.delete([made[0].cid])
-    assert len(store._shelves()) == 1
+    assert len(store._pinsets()) == 1
     store.collect()
     assert [store.get(each.cid) for each in made[1:]] == [each.data for each in made[1:]]
 
@@ -270,7 +267,7 @@ def test_more_blocks_than_a_shelf_holds(store: KuboBlocks) -> None:
     made = numbered(MAX_ENTRIES + 100)
     store.put(made)
     # Two requests, not one for each: what each brought is listed on a shelf of its own.
-    assert sorted(len(shelf.entries) for shelf in store._shelves()) == [100, MAX_ENTRIES]
+    assert sorted(len(shelf.entries) for shelf in store._pinsets()) == [100, MAX_ENTRIES]
     assert store.stat() == (len(made), 1024 * len(made))
     store.delete(each.cid for each in made[50:])
     assert store.stat() == (50, 1024 * 50)

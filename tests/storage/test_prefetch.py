@@ -12,7 +12,7 @@ from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
 from registry.fs.streams import PieceReader
 from registry.storage.errors import refused
-from registry.storage.prefetch import PART_BYTES, Ahead
+from registry.storage.prefetch import PART_BYTES, PrefetchingReader
 
 DATA = random.Random(1).randbytes(2 * PART_BYTES + 3 * LEAF_BYTES + 5)
 BLOCKS = {block.cid: block.data for block in file_blocks(io.BytesIO(DATA))}
@@ -41,7 +41,7 @@ def test_leaves_come_by_the_part(length: int) -> None:
         asked.append(cid)
         return blocks[cid]
 
-    ahead = Ahead(lambda at: DATA[:length][at : at + PART_BYTES], get)
+    ahead = PrefetchingReader(lambda at: DATA[:length][at : at + PART_BYTES], get)
     assert b"".join(read_file(root, ahead)) == DATA[:length]
     assert not any(cid.startswith("bafkrei") for cid in asked)
 
@@ -53,12 +53,13 @@ def test_a_part_that_is_wrong_is_made_good_by_single_blocks(name: str, turn: int
         right = DATA[at : at + PART_BYTES]
         return LIES[name](right) if at // PART_BYTES == turn else right
 
-    assert b"".join(read_file(ROOT, Ahead(part, BLOCKS.__getitem__))) == DATA
+    assert b"".join(read_file(ROOT, PrefetchingReader(part, BLOCKS.__getitem__))) == DATA
 
 
 def test_what_is_nowhere_right_is_an_error() -> None:
+    reader = PrefetchingReader(lambda at: bytes(PART_BYTES), lambda cid: BLOCKS[cid] if cid == ROOT else b"?")
     with pytest.raises(BlockMismatch):
-        list(read_file(ROOT, Ahead(lambda at: bytes(PART_BYTES), lambda cid: BLOCKS[cid] if cid == ROOT else b"?")))
+        list(read_file(ROOT, reader))
 
 
 def test_a_node_that_is_away_is_not_asked_leaf_by_leaf() -> None:
@@ -72,7 +73,7 @@ def test_a_node_that_is_away_is_not_asked_leaf_by_leaf() -> None:
         return BLOCKS[cid]
 
     with pytest.raises(StorageUnavailable, match="away"):
-        list(read_file(ROOT, Ahead(part, get)))
+        list(read_file(ROOT, PrefetchingReader(part, get)))
     assert asked == [ROOT]
 
 

@@ -159,13 +159,13 @@ def test_many_processes_open_and_write_one_new_file(path: Path) -> None:
 @pytest.fixture
 def other(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another process, which begins to write just before a store changes the new file to writing ahead."""
-    restrict = module._restrict
+    make_private = module._make_private
 
     def in_between(given: Path) -> None:
-        restrict(given)
+        make_private(given)
         connection.execute("BEGIN IMMEDIATE")
 
-    monkeypatch.setattr(module, "_restrict", in_between)
+    monkeypatch.setattr(module, "_make_private", in_between)
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
         yield connection
 
@@ -182,7 +182,7 @@ def test_the_log_goes_while_a_store_is_opened(path: Path, monkeypatch: pytest.Mo
         return found
 
     monkeypatch.setattr(Path, "glob", then_closed)
-    module._restrict(path)
+    module._make_private(path)
 
 
 def test_opening_waits_for_another_that_begins_the_same_file(
@@ -276,7 +276,7 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
     for each in (text, other):
         each.chmod(0o640)
         before = each.read_bytes()
-        with pytest.raises(StorageUnavailable, match="no block store"):
+        with pytest.raises(StorageUnavailable, match="not a block store"):
             SqliteBlocks(each)
         assert each.read_bytes() == before
         assert each.stat().st_mode & 0o777 == 0o640

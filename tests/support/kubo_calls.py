@@ -36,7 +36,6 @@ CALLS: dict[str, Callable[[KuboBlocks], object]] = {
     "has": lambda store: store.has(ONE.cid),
     "delete": lambda store: store.delete([ONE.cid]),
     "stat": lambda store: store.stat(),
-    "pin": lambda store: store.pin(ONE.cid),
     "unpin": lambda store: store.unpin([ONE.cid]),
     "collect": lambda store: store.collect(),
     "put of a file": lambda store: store.put(FILE),
@@ -81,5 +80,5 @@ def stopped(node: Node) -> Iterator[None]:
 def hurried(address: str, seconds: float) -> Iterator[KuboBlocks]:
     """A store with little time, which knows the node's version: on a busy machine its first call could fail already."""
     with KuboBlocks(address, seconds=seconds) as store:
-        store._node._checked = True
+        store._node._version_checked = True
         yield store
