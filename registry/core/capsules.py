@@ -1,6 +1,6 @@
-"""Capsules and stream heads: what a grant hands over, and what a stream holds (DESIGN section 6).
+"""Capsules (the keys that a grant hands over) and stream heads (the records of a stream); DESIGN section 6.
 
-age does not say who sealed a file, so both are signed by the vault's Ed25519 key over the RFC 8785 bytes of the
+age does not authenticate the sender. The vault's Ed25519 key therefore signs both, over the RFC 8785 bytes of the
 object without its signature.
 """
 
@@ -28,7 +28,7 @@ _UNSIGNED = "0x" + "00" * 64
 
 
 class RecordRef(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One sealed record: where it lies, what schema its body follows, its media type (RFC 6838)."""
+    """One sealed record: its CID, the schema of its body, and its media type (RFC 6838)."""
 
     cid: str
     schema: str
@@ -39,7 +39,7 @@ class RecordRef(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
 
 
 class StreamHead(Struct, frozen=True, forbid_unknown_fields=True):
-    """The records of one stream (a category in an epoch) as they stand at this number."""
+    """The records of one stream (a category in an epoch) at version ``number``."""
 
     stream: str
     epoch: Annotated[int, Meta(ge=1)]
@@ -53,11 +53,11 @@ class StreamHead(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         check_term(self.stream, "stream")
         if (self.number == 1) != (self.previous is None):
-            raise Malformed("a head has a previous one, unless it is number 1")
+            raise Malformed("only a head of number 1 has no previous one")
 
 
 class StreamKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """What opens one stream: its age identity and the newest head."""
+    """The key to one stream: its age identity and its newest head."""
 
     category: str
     epoch: UInt64
@@ -72,12 +72,12 @@ class StreamKey(Struct, frozen=True, forbid_unknown_fields=True):
         return f"StreamKey(category={self.category!r}, epoch={self.epoch}, head={self.head!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # msgspec's own would show the identity.
+        # msgspec's default would show the identity.
         return [("category", self.category), ("epoch", self.epoch), ("head", self.head)]
 
 
 class Capsule(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What a grant hands over: whom it is for, the keys, and the vault's public key."""
+    """The stream keys that a grant hands over, with its subject and controller and the vault's public key."""
 
     subject: Address
     controller: Address
@@ -105,12 +105,12 @@ def public_key_of(key: Ed25519PrivateKey) -> str:
 
 
 def signed(document: _Signed, key: Ed25519PrivateKey) -> _Signed:
-    """The same document with the vault key's signature in it."""
+    """Return the document with the vault key's signature in it."""
     return msgspec.structs.replace(document, signature=to_hex(key.sign(_signable(document))))
 
 
 def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
-    """One raw block of at most 256 KiB, sealed to the recipient in the controller's notice."""
+    """Seal a capsule to the recipient in the controller's notice: one raw block of at most 256 KiB."""
     sealed = seal_bytes(codec.encode(capsule), [recipient])
     if len(sealed) > MAX_CAPSULE:
         raise InvalidInput("the capsule is larger than 256 KiB", "Grant fewer categories at a time.")
@@ -118,10 +118,10 @@ def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
 
 
 def open_capsule(sealed: bytes, identity: str, grant: Grant) -> Capsule:
-    """The capsule, if it opens with this age identity and was made for this very grant.
+    """Open a capsule with this age identity and check that it was made for this grant.
 
-    Raises ``NotARecipient`` for a stranger's identity, ``DamagedSeal`` for altered bytes, ``WrongCapsule`` where
-    it belongs to another subject, controller or grant.
+    Raises ``NotARecipient`` for another identity, ``DamagedSeal`` for altered bytes, and ``WrongCapsule`` if it was
+    made for another subject, controller or grant.
     """
     capsule = _parse(open_bytes(sealed, [identity]), _capsules, MAX_CAPSULE)
     for name, wanted in (("subject", grant.subject), ("controller", grant.controller), ("lock", grant.revocation)):
@@ -132,12 +132,12 @@ def open_capsule(sealed: bytes, identity: str, grant: Grant) -> Capsule:
 
 
 def seal_head(head: StreamHead, recipient: str) -> bytes:
-    """The head as it is stored: sealed to its stream."""
+    """Seal a head to its stream, as it is stored."""
     return seal_bytes(codec.encode(head), [recipient])
 
 
 def open_head(sealed: bytes, key: StreamKey, vault_key: str) -> StreamHead:
-    """The head of this stream, if the vault signed it; ``WrongCapsule`` if it is another stream's."""
+    """Open a head and check that the vault signed it for this stream; otherwise ``WrongCapsule``."""
     head = _parse(open_bytes(sealed, [key.identity]), _heads, MAX_HEAD)
     if (head.stream, head.epoch) != (key.category, key.epoch):
         raise WrongCapsule(f"the head belongs to {head.stream}, epoch {head.epoch}")
@@ -163,5 +163,5 @@ def _parse(raw: bytes, decoder: msgspec.json.Decoder[_Signed], limit: int) -> _S
     try:
         return codec.decode(raw, decoder, limit)
     except (InvalidInput, Malformed) as error:
-        # It opened, so its maker wrote it so: not a "no" about consent.
+        # It decrypted, so its sealer wrote it this way: not an answer about consent.
         raise DamagedSeal(f"what was sealed is not what it should be: {error}") from None

@@ -1,9 +1,9 @@
-"""Strict JSON: one encoding of each value, everything else is ``Malformed``.
+"""Strict JSON: each value has one encoding, and every other one is ``Malformed``.
 
-A document of fixed shape is decoded into frozen structs that forbid unknown members, encoded again with sorted
-keys, and compared: that one comparison refuses white space, duplicate keys, second escapes, ``1e3`` and ``1.0``.
-Without floats and with ASCII member names msgspec's sorted encoding *is* RFC 8785. What may hold anything (a
-notice's ``more``) goes through the ``rfc8785`` package.
+A document of fixed shape is decoded into frozen structs that forbid unknown members. It is then encoded again with
+sorted keys and compared, which refuses white space, duplicate keys, second escapes, ``1e3`` and ``1.0``. Without
+floats and with ASCII member names, msgspec's sorted encoding equals RFC 8785. Free-form members (a notice's ``more``)
+go through the ``rfc8785`` package.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 def encode(value: Any) -> bytes:
-    """RFC 8785 bytes of a struct of ours: ASCII member names, no floats."""
+    """Encode one of our structs (ASCII member names, no floats) as RFC 8785 bytes."""
     return _encoder.encode(value)
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
-    """The struct that ``raw`` is the one encoding of. ``Malformed`` says what is wrong; ``limit`` is in bytes."""
+    """Decode the struct whose one encoding is ``raw``, at most ``limit`` bytes. ``Malformed`` says what is wrong."""
     value = loads(raw, decoder, limit)
     if _encoder.encode(value) != raw:
         raise Malformed("this JSON is not in its one canonical form (RFC 8785: sorted keys, no white space)")
@@ -39,7 +39,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 
 def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
-    """Like `decode`, without the comparison: for a caller that compares by other means."""
+    """Decode like `decode`, but leave the comparison to the caller."""
     _check_size(raw, limit)
     try:
         return decoder.decode(raw)
@@ -48,7 +48,10 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 
 def canonical(raw: bytes, limit: int) -> bytes:
-    """RFC 8785 bytes of any JSON text; duplicate keys, NaN and integers that no double holds are ``Malformed``."""
+    """Rewrite any JSON text as RFC 8785 bytes.
+
+    Duplicate keys, NaN and integers that do not fit a double are ``Malformed``.
+    """
     _check_size(raw, limit)
     try:
         return dump(_read(raw.decode()))
@@ -57,7 +60,7 @@ def canonical(raw: bytes, limit: int) -> bytes:
 
 
 def dump(value: Any) -> bytes:
-    """RFC 8785 bytes of plain Python values; what JSON cannot say is ``Malformed``."""
+    """Encode plain Python values as RFC 8785 bytes; values that JSON cannot express are ``Malformed``."""
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
@@ -67,18 +70,17 @@ def dump(value: Any) -> bytes:
 def _check_size(raw: bytes, limit: int) -> None:
     if len(raw) > limit:
         raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
-    # Do more arrays and objects begin here than may lie in each other? Replaced, not counted: putting one byte in place
-    # of another leaps from hit to hit, a count looks at each byte.
+    # Only many opening brackets can nest too deeply. Replacing them is faster than counting: it jumps from hit to hit.
     many_brackets = b"{" in raw.replace(b"[", b"{", MAX_NESTING + 1).replace(b"{", b" ", MAX_NESTING)
     if many_brackets and _nesting(raw) > MAX_NESTING:
         raise Malformed(f"it is nested more than {MAX_NESTING} deep")
 
 
 def _nesting(raw: bytes) -> int:
-    """How deep arrays and objects lie in each other; it stops counting above ``MAX_NESTING``.
+    """The nesting depth of arrays and objects; counting stops above ``MAX_NESTING``.
 
-    The interpreter's recursion limit is no bound: libraries for the EVM raise it past what the C stack holds, and
-    a few tens of thousands of brackets would then end the process.
+    The interpreter's recursion limit is no bound: EVM libraries raise it past what the C stack holds, and some tens
+    of thousands of brackets would then crash the process.
     """
     depth = deepest = 0
     for token in _STRUCTURE.finditer(raw):
@@ -102,8 +104,8 @@ def _read(text: str) -> Any:
 
 
 def _number(digits: str) -> int | float:
-    # RFC 8785 writes the double 1e20 with 21 digits and no point: it is a number, not an integer of ours.
-    # What is not spelled as a double's shortest form stays an integer, and is refused as too large.
+    # RFC 8785 writes the double 1e20 as 21 digits without a point. Any other spelling stays an integer, which is
+    # then refused as too large.
     if len(digits) in range(16, 24) and (double := float(digits)).is_integer() and abs(double) >= 2**53:
         return double if rfc8785.dumps(double) == digits.encode() else int(digits)
     return int(digits)

@@ -1,19 +1,19 @@
 """Every error that this package raises on purpose, each with one sentence of advice.
 
-Four families, never one under another, because their answers differ:
+There are four families. None is a subclass of another, because callers answer each differently:
 
-- ``NotConsented``: the evidence was judged, and the answer is no. One subclass for each name of DESIGN
+- ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of DESIGN
   section 4, in the order of Solidity's ``Status``.
-- ``CouldNotCheck``: nobody was asked, or nobody answered. Neither yes nor no.
-- ``SealedDataError``: bytes that cannot be opened, because they are damaged or are not for this reader.
-- ``InvalidInput``: what the caller asked for makes no sense; nothing was done.
+- ``CouldNotCheck``: the chain or the store was not asked or did not answer. Neither yes nor no.
+- ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
+- ``InvalidInput``: the request makes no sense. Nothing was done.
 """
 
 from __future__ import annotations
 
 
 class ConsentError(Exception):
-    """Base of all; ``advice`` says in one sentence what to do now. Messages never hold secrets."""
+    """Base of all. ``advice`` says in one sentence what to do now. Messages never hold secrets."""
 
     advice = ""
 
@@ -24,7 +24,7 @@ class ConsentError(Exception):
 
 
 class NotConsented(ConsentError):
-    """Judged, and the answer is no."""
+    """The evidence was judged, and the answer is no."""
 
 
 class Malformed(NotConsented):
@@ -37,8 +37,8 @@ class WrongDomain(NotConsented):
 
 class BadSignature(NotConsented):
     advice = (
-        "Do not rely on it: somebody else signed it, it was altered, or the contract that is the author no longer "
-        "accepts it (its owners changed)."
+        "Do not rely on it: somebody else signed it, it was altered, or the author is a contract that no longer "
+        "accepts it because its owners changed."
     )
 
 
@@ -51,7 +51,7 @@ class NotIncluded(NotConsented):
 
 
 class NotAnchored(NotConsented):
-    advice = "Wait for the anchoring transaction (or for more confirmations), then verify again."
+    advice = "Wait for the anchoring transaction or for more confirmations, then verify again."
 
 
 class PostDated(NotConsented):
@@ -99,7 +99,7 @@ class NotAccepted(NotConsented):
 
 
 class CouldNotCheck(ConsentError):
-    """Neither yes nor no: what would decide it could not be read."""
+    """Neither yes nor no: the facts that decide it could not be read."""
 
 
 class LedgerUnavailable(CouldNotCheck):
@@ -107,19 +107,19 @@ class LedgerUnavailable(CouldNotCheck):
 
 
 class StorageUnavailable(CouldNotCheck):
-    """The base of what goes wrong with a content store; itself where none of its subclasses says it better."""
+    """A content store failed. Raised itself where no subclass describes the failure better."""
 
     advice = "Check that the content store is reachable and holds the data, then try again."
 
 
 class StorageDown(StorageUnavailable):
-    """Nobody answers at its address, or only a proxy that says so."""
+    """Nothing answers at its address, or only a proxy that reports the store as down."""
 
     advice = "Start it, or correct its address."
 
 
 class StorageSlow(StorageUnavailable):
-    """It did not answer, or did not end its answer, within the time that it was given."""
+    """It did not finish its answer within the time allowed."""
 
     advice = "Try again when it is less busy, or allow it more time."
 
@@ -131,7 +131,7 @@ class StorageFull(StorageUnavailable):
 
 
 class StorageLimited(StorageUnavailable):
-    """It answers, but takes no more requests for now, or none so large."""
+    """It answers, but accepts no more requests for now, or none this large."""
 
     advice = "Ask less often, or wait until its limit is renewed."
 
@@ -143,13 +143,13 @@ class StorageCut(StorageUnavailable):
 
 
 class StorageTooOld(StorageUnavailable):
-    """A node of a version that lacks what is needed."""
+    """The node's version lacks a feature that is needed."""
 
     advice = "Update it."
 
 
 class StorageRefused(StorageUnavailable):
-    """It answered, and said no, in these ``words``."""
+    """It refused the request; ``words`` is its own message."""
 
     advice = "Look at its log, then try again."
 
@@ -159,9 +159,9 @@ class StorageRefused(StorageUnavailable):
 
 
 class BlockMismatch(StorageUnavailable):
-    """The store answered with bytes that do not hash to the identifier asked for."""
+    """The store returned bytes that do not hash to the requested identifier."""
 
-    advice = "The store returned other bytes than were asked for; try another source, and do not trust this one."
+    advice = "The store returned the wrong bytes; try another source, and do not trust this one."
 
 
 class SealedDataError(ConsentError):
@@ -173,11 +173,11 @@ class DamagedSeal(SealedDataError):
 
 
 class NotARecipient(SealedDataError):
-    advice = "It is sealed to other keys than yours; use the identity it was made for."
+    advice = "It is sealed to other keys than yours; use the identity that it was sealed to."
 
 
 class WrongCapsule(SealedDataError):
-    """A capsule that opens, but was made for another subject, controller or grant."""
+    """The capsule opens, but was made for another subject, controller or grant."""
 
     advice = "It does not belong to this grant; ask the person for the right one."
 
@@ -187,12 +187,12 @@ class WrongPassphrase(SealedDataError):
 
 
 class InvalidInput(ConsentError):
-    """The request itself cannot be carried out as it stands; nothing was done."""
+    """The request cannot be carried out as it stands; nothing was done."""
 
     advice = "Correct it and try again; nothing was done."
 
 
 class Rejected(ConsentError):
-    """The person, or the wallet for them, said no to signing."""
+    """The person, or their wallet, declined to sign."""
 
     advice = "Nothing was signed."

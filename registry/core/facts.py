@@ -1,6 +1,6 @@
-"""What the verifier wants to know of a chain, and what the chain answered: plain values, no I/O.
+"""The verifier's queries to a chain and the chain's answers: plain values, no I/O.
 
-Facts are read first, then judged (DESIGN section 4); whoever reads them decides nothing.
+Facts are read first and judged afterwards (DESIGN section 4). The reader decides nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import NamedTuple
 from registry.core.crypto.revocation import handle_for
 
 ZERO = "0x" + "00" * 32
-# Blocks below the head: the deepest at which an anchor may be asked for.
+# In blocks below the head: the largest depth at which an anchor may be read.
 MAX_DEPTH = 1_000_000
 
 
 class FactQuery(NamedTuple):
-    """One anchor to ask for: ``facts(root, handle, subject)`` of the contract. Hex strings; root zero where unused.
+    """One call of the contract's ``facts(root, handle, subject)``: hex strings, a zero root where there is none.
 
-    It holds what the handle is made of (``lock`` is the grant's ``revocation``), both None for what cannot be
-    revoked. Whoever asks the chain works the handle out; whoever has the answer finds it without those three hashes.
+    ``lock`` (the grant's ``revocation``) and ``salt`` make the handle; both are None for statements that cannot be
+    revoked. Only the reader of the chain computes the handle. Looking an answer up needs none of its three hashes.
     """
 
     root: str
@@ -29,12 +29,12 @@ class FactQuery(NamedTuple):
 
     @property
     def handle(self) -> str:
-        """What the contract marks when it is revoked; zero for what cannot be."""
+        """The handle that the contract marks as revoked; zero for a statement that cannot be revoked."""
         return ZERO if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
 
 
 class SignatureQuery(NamedTuple):
-    """Does the contract at ``signer`` accept this signature of this digest (ERC-1271)?"""
+    """Asks whether the contract at ``signer`` accepts this signature of this digest (ERC-1271)."""
 
     signer: str
     digest: bytes
@@ -50,11 +50,11 @@ class AnchorFacts(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Everything read from one chain for one verification.
+    """Everything read from one chain for one verification; times are unix seconds.
 
-    ``clock`` is the reader's own clock when it asked; ``depth`` how many blocks below the head ``anchored_at``
-    was read; ``as_of`` the past instant (unix seconds) for which cutoffs and ERC-1271 answers were read, None
-    for the present. ``signatures`` holds an answer for each question that was asked.
+    ``clock`` is the reader's own clock at the time of asking. ``depth`` is the number of blocks below the head at
+    which ``anchored_at`` was read. ``as_of`` is the past time for which cutoffs and ERC-1271 answers were read, None
+    for the present. ``signatures`` holds the answer to each `SignatureQuery` that was asked.
     """
 
     chain_id: int

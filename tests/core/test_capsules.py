@@ -260,7 +260,7 @@ class TestHeads:
 
     @pytest.mark.parametrize(("number", "previous"), [(1, HEAD_CID), (2, None)])
     def test_only_the_first_has_no_previous(self, number: int, previous: str | None) -> None:
-        with pytest.raises(Malformed, match="number 1"):
+        with pytest.raises(Malformed, match="only a head of number 1"):
             head(number=number, previous=previous)
 
 

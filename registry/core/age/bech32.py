@@ -16,7 +16,7 @@ _RFC4648 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _VALUES = bytes(range(32))
 _CHECKSUM_LENGTH = 6
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-# The generator's five rows summed beforehand: one look-up a character instead of five conditions.
+# The XOR of the generator's rows for each 5-bit value: one look-up for each character instead of five conditions.
 _ROWS = tuple(
     (row >> 0 & 1) * _GENERATOR[0]
     ^ (row >> 1 & 1) * _GENERATOR[1]
@@ -28,7 +28,7 @@ _ROWS = tuple(
 
 
 def encode(prefix: str, data: bytes) -> str:
-    """The Bech32 string of ``data`` (any number of bytes) under ``prefix``, in the prefix's case."""
+    """Encode ``data`` (any number of bytes) as Bech32 under ``prefix``, in the prefix's case."""
     values = base64.b32encode(data).rstrip(b"=").translate(bytes.maketrans(_RFC4648, _VALUES))
     check = _polymod(_expanded(prefix) + values + bytes(_CHECKSUM_LENGTH)) ^ 1
     tail = bytes(check >> 5 * (5 - i) & 31 for i in range(_CHECKSUM_LENGTH))
@@ -37,20 +37,20 @@ def encode(prefix: str, data: bytes) -> str:
 
 
 def decode(prefix: str, text: str, length: int) -> bytes:
-    """The ``length`` bytes in ``text``, whose human-readable part and case are exactly those of ``prefix``.
+    """Decode ``length`` bytes from ``text``, whose human-readable part and case must be those of ``prefix``.
 
-    Raises InvalidInput for anything else: another prefix, mixed case, a wrong checksum or length, padding bits
-    that are not zero. The message never repeats ``text``, which may be a secret key.
+    Raises InvalidInput for another prefix, mixed case, a wrong checksum or length, and padding bits that are not
+    zero. The message never repeats ``text``, which may be a secret key.
     """
-    # Longer than any string of that many bytes: refused before work is spent on it.
+    # Refuse a string that is too long for so many bytes before spending work on it.
     longest = len(prefix) + 1 + (length * 8 + 4) // 5 + _CHECKSUM_LENGTH
     if len(text) > longest or not text.isascii() or text != _cased(prefix, text):
-        raise InvalidInput("Not a Bech32 string of the expected length and case.", _ADVICE)
+        raise InvalidInput("not a Bech32 string of the expected length and case", _ADVICE)
     if not text.startswith(prefix + "1"):
-        raise InvalidInput(f"Not a Bech32 string that begins with {prefix}1.", _ADVICE)
+        raise InvalidInput(f"not a Bech32 string that begins with {prefix}1", _ADVICE)
     data = _checked(prefix, text[len(prefix) + 1 :].lower().encode())
     if len(data) != length:
-        raise InvalidInput(f"Not a Bech32 string of {length} bytes.", _ADVICE)
+        raise InvalidInput(f"not a Bech32 string of {length} bytes", _ADVICE)
     return data
 
 
@@ -59,10 +59,10 @@ _ADVICE = "Copy the whole key again, without changing anything in it."
 
 def _checked(prefix: str, body: bytes) -> bytes:
     if len(body) < _CHECKSUM_LENGTH or body.translate(None, _ALPHABET):
-        raise InvalidInput("A Bech32 string holds other characters than it may.", _ADVICE)
+        raise InvalidInput("a Bech32 string holds a character that is not allowed", _ADVICE)
     values = body.translate(bytes.maketrans(_ALPHABET, _VALUES))
     if _polymod(_expanded(prefix) + values) != 1:
-        raise InvalidInput("A Bech32 string has a wrong checksum.", _ADVICE)
+        raise InvalidInput("a Bech32 string has a wrong checksum", _ADVICE)
     return _regrouped(values[:-_CHECKSUM_LENGTH])
 
 
@@ -71,9 +71,9 @@ def _regrouped(values: bytes) -> bytes:
     try:
         data = base64.b32decode(text + b"=" * (-len(text) % 8))
     except _Base64Error:
-        raise InvalidInput("A Bech32 string does not hold whole bytes.", _ADVICE) from None
+        raise InvalidInput("a Bech32 string does not hold whole bytes", _ADVICE) from None
     if base64.b32encode(data).rstrip(b"=") != text:
-        raise InvalidInput("A Bech32 string's padding is not zero.", _ADVICE)
+        raise InvalidInput("a Bech32 string's padding is not zero", _ADVICE)
     return data
 
 

@@ -1,7 +1,7 @@
-"""Who can open a sealed file: age v1's post-quantum, X25519 and passphrase recipients (c2sp.org/age).
+"""Recipients and identities of age v1: post-quantum, X25519 and passphrase (c2sp.org/age).
 
-Primitives come from ``cryptography``; here is only how each kind wraps a 16-byte file key into a stanza.
-Identities are values: nothing here stores, logs or prints one.
+This module wraps a 16-byte file key into each kind's stanza; the primitives come from ``cryptography``. Nothing here
+stores, logs or prints an identity.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from registry.core.errors import DamagedSeal, InvalidInput
 
 FILE_KEY_LENGTH = 16
 WORK_FACTOR = 18
-# 2^20 needs 1 GiB and some seconds; a stranger's file must not be able to ask for more.
+# 2^20 needs 1 GiB and some seconds. A hostile file must not cause more.
 MAX_WORK_FACTOR = 20
 MAX_PASSPHRASE_BYTES = 4096
 
@@ -48,7 +48,7 @@ _DECIMAL = re.compile(r"[1-9][0-9]?")
 
 
 class Recipient(Protocol):
-    """Wraps a file key; only recipients of one ``kind`` share a file."""
+    """Wraps a file key. All recipients of a file are of one ``kind``."""
 
     kind: ClassVar[str]
 
@@ -56,7 +56,7 @@ class Recipient(Protocol):
 
 
 class Identity(Protocol):
-    """Unwraps a file key; None where the stanza is another's, DamagedSeal where it is of this kind but malformed."""
+    """Unwraps a file key: None for another recipient's stanza, DamagedSeal for a malformed one of this kind."""
 
     def unwrap(self, stanza: Stanza) -> bytes | None: ...
 
@@ -86,7 +86,7 @@ class _HybridIdentity:
         try:
             return _SUITE.decrypt(enc + stanza.body, self.key, info=_HYBRID_INFO)
         except InvalidTag:
-            # HPKE hides why; an all-zero shared secret is a malformed header, not somebody else's stanza.
+            # HPKE does not say why. An all-zero shared secret means a malformed header, not another recipient.
             _exchange(self.x25519, enc[-_SHARE_LENGTH:])
             return None
 
@@ -121,10 +121,10 @@ class _X25519Identity:
 
 @dataclass(frozen=True, slots=True)
 class Passphrase:
-    """A passphrase, which both seals and opens; alone in its file (c2sp.org/age, "The scrypt recipient type").
+    """A passphrase that seals and opens, the only recipient of its file (c2sp.org/age, "The scrypt recipient type").
 
-    ``work_factor``: base-two logarithm of scrypt's N when sealing, 1 to MAX_WORK_FACTOR; 18 takes 256 MiB and
-    about a second. The text's UTF-8 bytes count as they are: no normalisation, so that ``age -d`` agrees.
+    ``work_factor`` is the base-two logarithm of scrypt's N when sealing, 1 to MAX_WORK_FACTOR; 18 takes 256 MiB and
+    about a second. The text's UTF-8 bytes are used without normalisation, so that ``age -d`` agrees.
     """
 
     kind: ClassVar[str] = _SCRYPT
@@ -133,7 +133,7 @@ class Passphrase:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.text.encode()) <= MAX_PASSPHRASE_BYTES:
-            raise InvalidInput("A passphrase has 1 to 4,096 bytes.", "Choose another passphrase.")
+            raise InvalidInput("a passphrase has 1 to 4,096 bytes", "Choose another passphrase.")
         if not 1 <= self.work_factor <= MAX_WORK_FACTOR:
             raise InvalidInput("scrypt's work factor is out of range.", f"Take one from 1 to {MAX_WORK_FACTOR}.")
 
@@ -147,7 +147,7 @@ class Passphrase:
             return None
         salt = _argument(stanza, 3, _SALT_LENGTH)
         if not _DECIMAL.fullmatch(stanza.args[2]) or int(stanza.args[2]) > MAX_WORK_FACTOR:
-            raise DamagedSeal("The header asks for a malformed or too high scrypt work factor.")
+            raise DamagedSeal("the header asks for a malformed or too high scrypt work factor")
         return _unwrapped(self._key(salt, int(stanza.args[2])), stanza.body)
 
     def _key(self, salt: bytes, work_factor: int) -> bytes:
@@ -155,14 +155,14 @@ class Passphrase:
 
 
 def generate_identity() -> str:
-    """A new post-quantum identity, ``AGE-SECRET-KEY-PQ-1...``: a secret, to be kept by the caller."""
+    """Generate a post-quantum identity, ``AGE-SECRET-KEY-PQ-1...``: a secret that the caller must keep."""
     return identity_from_seed(secrets.token_bytes(_SEED_LENGTH))
 
 
 def identity_from_seed(seed: bytes) -> str:
     """The post-quantum identity whose X-Wing seed is ``seed`` (32 secret, uniformly random bytes)."""
     if len(seed) != _SEED_LENGTH:
-        raise InvalidInput("An identity's seed has 32 bytes.", "Derive it with HKDF-SHA256.")
+        raise InvalidInput("an identity's seed has 32 bytes", "Derive it with HKDF-SHA256.")
     return bech32.encode(_HYBRID_IDENTITY, seed)
 
 
@@ -178,7 +178,7 @@ def recipient_of(identity: str) -> str:
 
 @lru_cache(maxsize=256)
 def parse_recipient(text: str) -> Recipient:
-    """The recipient that ``text`` (``age1pq1...`` or ``age1...``) names; InvalidInput if it names none."""
+    """Parse a recipient string, ``age1pq1...`` or ``age1...``. Raises InvalidInput if it is none."""
     if not text.startswith(_HYBRID_RECIPIENT + "1"):
         raw = bech32.decode(_X25519_RECIPIENT, text, _SHARE_LENGTH)
         return _X25519Recipient(X25519PublicKey.from_public_bytes(raw))
@@ -186,15 +186,15 @@ def parse_recipient(text: str) -> Recipient:
     try:
         mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC_LENGTH])
     except ValueError:
-        raise InvalidInput("A recipient holds no valid ML-KEM-768 key.", "Ask its owner for it again.") from None
+        raise InvalidInput("the recipient holds no valid ML-KEM-768 key", "Ask its owner for it again.") from None
     x25519 = X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC_LENGTH:])
     return _HybridRecipient(hpke.MLKEM768X25519PublicKey(mlkem, x25519))
 
 
 def parse_identity(text: str) -> Identity:
-    """The identity in ``text``, ready to open many files (expanding it takes 0.2 ms); InvalidInput if it is none.
+    """Parse an identity string, which takes 0.2 ms and serves many files. Raises InvalidInput if it is none.
 
-    Deliberately not cached: a secret lives as long as the caller keeps it.
+    Not cached on purpose: a secret lives only as long as the caller keeps it.
     """
     if text.startswith(_HYBRID_IDENTITY):
         mlkem, x25519 = _hybrid_keys(text)
@@ -215,12 +215,12 @@ def _x25519_private(identity: str) -> X25519PrivateKey:
 
 
 def _argument(stanza: Stanza, count: int, length: int) -> bytes:
-    # The body's length comes first: it is what stops a partitioning oracle (c2sp.org/age).
+    # Check the body's length first: this prevents a partitioning oracle attack (c2sp.org/age).
     if len(stanza.args) != count or len(stanza.body) != _WRAPPED_LENGTH:
-        raise DamagedSeal("The header has a stanza of the wrong shape.")
+        raise DamagedSeal("the header has a stanza of the wrong shape")
     value = decode64(stanza.args[1])
     if len(value) != length:
-        raise DamagedSeal("The header has a stanza argument of the wrong length.")
+        raise DamagedSeal("the header has a stanza argument of the wrong length")
     return value
 
 
@@ -228,7 +228,7 @@ def _exchange(key: X25519PrivateKey, share: bytes) -> bytes:
     try:
         return key.exchange(X25519PublicKey.from_public_bytes(share))
     except ValueError:
-        raise DamagedSeal("The header holds a low-order X25519 share.") from None
+        raise DamagedSeal("the header holds a low-order X25519 share") from None
 
 
 def _x25519_key(secret: bytes, share: bytes, recipient: bytes) -> bytes:
@@ -248,5 +248,5 @@ def _unwrapped(key: bytes, body: bytes) -> bytes | None:
 
 def _low_order() -> InvalidInput:
     return InvalidInput(
-        "A recipient's X25519 key is of low order.", "Ask its owner for another; never seal to this one."
+        "the recipient's X25519 key is of low order", "Ask its owner for another; never seal to this one."
     )

@@ -1,10 +1,10 @@
-"""The age v1 file format, binary form (c2sp.org/age): what is sealed here, ``age -d`` opens, and the reverse.
+"""The binary age v1 file format (c2sp.org/age), interoperable with the ``age`` program in both directions.
 
     header   version line, one stanza for each recipient, MAC     -> recipients.py wraps the file key
     nonce    16 bytes
     payload  64 KiB chunks, each ChaCha20-Poly1305 (STREAM)
 
-age does not say who sealed: what must be authentic is signed before it is sealed.
+age does not authenticate the sender: sign whatever must be authentic before sealing it.
 """
 
 from __future__ import annotations
@@ -39,46 +39,46 @@ _Chunks = Iterator[tuple[memoryview, bool]]
 
 
 def seal(source: BinaryIO | bytes, sink: BinaryIO, recipients: Iterable[str | Recipient]) -> None:
-    """Seals all of ``source`` (a file from where it stands, or bytes) into ``sink``, in constant memory.
+    """Seal all of ``source`` (bytes, or a file from its current position) into ``sink``, in constant memory.
 
-    ``recipients``: 1 to MAX_RECIPIENTS, all ``age1pq1...`` or all ``age1...``, or one Passphrase; InvalidInput
-    otherwise, before anything is written. The sink must not keep the buffers it is given: they are reused.
+    ``recipients``: 1 to MAX_RECIPIENTS, all ``age1pq1...`` or all ``age1...``, or one Passphrase. Otherwise it raises
+    InvalidInput before anything is written. The sink must not keep the buffers that it receives: they are reused.
     """
     for piece in sealed_pieces(source, recipients):
         _write(sink, piece)
 
 
 def sealed_pieces(source: BinaryIO | bytes, recipients: Iterable[str | Recipient]) -> Iterator[memoryview]:
-    """The sealed file in pieces of at most 64 KiB and 16 bytes, for who takes it as it is made; else as ``seal``.
+    """Seal like ``seal``, but yield the file in pieces of at most 64 KiB and 16 bytes.
 
-    A piece must be used before the next is asked for: their buffer is one.
+    All pieces share one buffer: use each before taking the next.
     """
     header, cipher = _begin(recipients)
     return _encrypt(header, cipher, _slices(source, _CHUNK) if isinstance(source, bytes) else _chunks(source, _CHUNK))
 
 
 def open_sealed(source: BinaryIO, sink: BinaryIO, identities: Iterable[str | Identity]) -> None:
-    """Opens the sealed file that is all the rest of ``source`` into ``sink``, in constant memory.
+    """Open the sealed file that is the rest of ``source`` into ``sink``, in constant memory.
 
-    ``identities``: age identity strings, results of ``parse_identity``, or Passphrases; each is tried.
-    Raises DamagedSeal, NotARecipient, WrongPassphrase; InvalidInput for what is no identity.
+    ``identities``: age identity strings, results of ``parse_identity``, or Passphrases; each is tried. Raises
+    DamagedSeal, NotARecipient or WrongPassphrase, and InvalidInput for a malformed identity.
 
-    Every byte that reaches ``sink`` is authentic, but **a cut or altered end is known only at the end**: until
-    this returns, the sink holds a part that must not be used. Write to a temporary file and rename it after
-    this returned (``registry.fs.files.replacing`` does so), or use ``open_bytes``.
+    Every byte that reaches ``sink`` is authentic, but **a cut or altered end is detected only at the end**. Until this
+    returns, the sink holds a part that must not be used. Write to a temporary file and rename it afterwards
+    (``registry.fs.files.replacing`` does so), or use ``open_bytes``.
     """
     _decrypt(_resume(source, identities), _chunks(source, _CHUNK + _TAG), sink)
 
 
 def seal_bytes(plaintext: bytes, recipients: Iterable[str | Recipient]) -> bytes:
-    """``seal`` in memory; the same errors."""
+    """Seal in memory, with the errors of ``seal``."""
     sink = io.BytesIO()
     seal(plaintext, sink, recipients)
     return sink.getvalue()
 
 
 def open_bytes(sealed: bytes, identities: Iterable[str | Identity]) -> bytes:
-    """``open_sealed`` in memory; the same errors, and on an error nothing is released."""
+    """Open in memory, with the errors of ``open_sealed``; on an error nothing is released."""
     source, sink = io.BytesIO(sealed), io.BytesIO()
     cipher = _resume(source, identities)
     _decrypt(cipher, _slices(sealed, _CHUNK + _TAG, source.tell()), sink)
@@ -98,10 +98,10 @@ def _resume(source: BinaryIO, identities: Iterable[str | Identity]) -> ChaCha20P
     header = read_header(source)
     file_key = _file_key(header.stanzas, tried)
     if not hmac.compare_digest(header.mac, _mac(file_key, header.signed)):
-        raise DamagedSeal("The header's MAC does not match.")
+        raise DamagedSeal("the header's MAC does not match")
     nonce = bytearray(_NONCE_LENGTH)
     if _fill(source, memoryview(nonce)) != _NONCE_LENGTH:
-        raise DamagedSeal("The header is not followed by a whole nonce.")
+        raise DamagedSeal("the header is not followed by a whole nonce")
     return ChaCha20Poly1305(_derive(file_key, b"payload", bytes(nonce)))
 
 
@@ -109,18 +109,18 @@ def _compatible(recipients: Iterable[str | Recipient]) -> list[Recipient]:
     chosen = [parse_recipient(each) if isinstance(each, str) else each for each in recipients]
     kinds = {each.kind for each in chosen}
     if not 1 <= len(chosen) <= MAX_RECIPIENTS:
-        raise InvalidInput(f"A file is sealed to 1 to {MAX_RECIPIENTS} recipients.", "Name the recipients.")
+        raise InvalidInput(f"a file needs 1 to {MAX_RECIPIENTS} recipients", "Name the recipients.")
     if len(kinds) > 1:
-        raise InvalidInput("Recipients of different kinds are never mixed in one file.", "Seal a file for each kind.")
+        raise InvalidInput("one file cannot mix recipients of different kinds", "Seal a file for each kind.")
     if Passphrase.kind in kinds and len(chosen) > 1:
-        raise InvalidInput("A passphrase stands alone in its file.", "Seal a file for each passphrase.")
+        raise InvalidInput("a passphrase must be the only recipient of its file", "Seal a file for each passphrase.")
     return chosen
 
 
 def _file_key(stanzas: list[Stanza], identities: Sequence[Identity]) -> bytes:
     by_passphrase = any(each.args[0] == Passphrase.kind for each in stanzas)
     if by_passphrase and len(stanzas) > 1:
-        raise DamagedSeal("The header has a passphrase's stanza that is not alone.")
+        raise DamagedSeal("the header has a passphrase stanza beside others")
     for identity in identities:
         for stanza in stanzas:
             if (file_key := identity.unwrap(stanza)) is not None:
@@ -130,10 +130,10 @@ def _file_key(stanzas: list[Stanza], identities: Sequence[Identity]) -> bytes:
 
 def _no_match(by_passphrase: bool, passphrase_given: bool) -> SealedDataError:
     if not by_passphrase:
-        return NotARecipient("None of the identities opens this file.")
+        return NotARecipient("none of the identities opens this file")
     if not passphrase_given:
-        return NotARecipient("The file is sealed with a passphrase.", "Give the passphrase it was sealed with.")
-    return WrongPassphrase("The passphrase does not open this file.")
+        return NotARecipient("the file is sealed with a passphrase", "Give the passphrase that it was sealed with.")
+    return WrongPassphrase("the passphrase does not open this file")
 
 
 def _derive(file_key: bytes, info: bytes, salt: bytes | None = None) -> bytes:
@@ -158,15 +158,15 @@ def _decrypt(cipher: ChaCha20Poly1305, chunks: _Chunks, sink: BinaryIO) -> None:
     for number, (chunk, last) in enumerate(chunks):
         plain = out[: max(len(chunk) - _TAG, 0)]
         if len(chunk) < _TAG or (number and not plain):
-            raise DamagedSeal("The payload is cut off.")
+            raise DamagedSeal("the payload is cut off")
         if _opens(cipher, _nonce(number, last), chunk, plain):
             _write(sink, plain)
             continue
-        # Authentic all the same if only its place is wrong: said so, as the official vectors want it.
+        # A chunk that is authentic but in the wrong place is still released: the official vectors require it.
         if len(plain) == _CHUNK and _opens(cipher, _nonce(number, not last), chunk, plain):
             _write(sink, plain)
-            raise DamagedSeal("The payload ends early." if last else "The payload goes on after its end.")
-        raise DamagedSeal(f"The payload is altered or cut off in its chunk {number}.")
+            raise DamagedSeal("the payload ends early" if last else "the payload continues after its end")
+        raise DamagedSeal(f"the payload is altered or cut off in chunk {number}")
 
 
 def _opens(cipher: ChaCha20Poly1305, nonce: bytes, chunk: memoryview, plain: memoryview) -> bool:
@@ -182,14 +182,14 @@ def _nonce(number: int, last: bool) -> bytes:
 
 
 def _slices(data: bytes, size: int, start: int = 0) -> _Chunks:
-    """`_chunks` of what is in memory already: nothing is copied."""
+    """Chunk bytes like `_chunks`, without copying."""
     rest = memoryview(data)[start:]
     for at in range(0, len(rest) or 1, size):
         yield rest[at : at + size], at + size >= len(rest)
 
 
 def _chunks(source: BinaryIO, size: int) -> _Chunks:
-    """Each chunk with "is it the last?", known by reading one byte ahead; the one buffer is reused."""
+    """Yield (chunk, is it the last?), reading one byte ahead. All chunks share one buffer."""
     buffer = memoryview(bytearray(size + 1))
     have = _fill(source, buffer)
     while have > size:
@@ -200,7 +200,7 @@ def _chunks(source: BinaryIO, size: int) -> _Chunks:
 
 
 def _fill(source: BinaryIO, buffer: memoryview) -> int:
-    # Until it is full or the source ends: sockets and pipes give less at a time.
+    # Loop until full or at the end: sockets and pipes return less at a time.
     have = 0
     while have < len(buffer) and (got := _read_into(source, buffer[have:])):
         have += got
@@ -208,7 +208,7 @@ def _fill(source: BinaryIO, buffer: memoryview) -> int:
 
 
 def _read_into(source: BinaryIO, buffer: memoryview) -> int:
-    # Not every BinaryIO has readinto, and without it each chunk is copied once more.
+    # readinto saves one copy of each chunk, but not every BinaryIO has it.
     if hasattr(source, "readinto"):
         got: int | None = source.readinto(buffer)
     elif data := source.read(len(buffer)):
@@ -216,12 +216,12 @@ def _read_into(source: BinaryIO, buffer: memoryview) -> int:
     else:
         got = None if data is None else 0
     if got is None:
-        raise InvalidInput("The source has nothing to read yet.", "Give one that waits for its data.")
+        raise InvalidInput("the source has no data yet", "Give one that waits for its data.")
     return got
 
 
 def _write(sink: BinaryIO, data: memoryview) -> None:
     while (taken := sink.write(data)) != len(data):
         if not taken:
-            raise InvalidInput("The sink takes nothing.", "Give one that waits until it can be written to.")
+            raise InvalidInput("the sink accepts no data", "Give one that waits until it can be written to.")
         data = data[taken:]

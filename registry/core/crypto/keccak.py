@@ -1,4 +1,4 @@
-"""Keccak-256 as Ethereum uses it: from safe-pysha3 where that is installed, else from pycryptodome."""
+"""Keccak-256 as Ethereum uses it: from safe-pysha3 if it is installed, else from pycryptodome."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["fresh_state", "keccak256"]
 
 
 class State(Protocol):
-    """What absorbs bytes and gives their hash."""
+    """A running hash."""
 
     def update(self, data: bytes, /) -> object:
-        """Absorb these."""
+        """Add bytes."""
 
     def digest(self) -> bytes:
-        """The 32 bytes of the hash."""
+        """The hash of all bytes added, 32 bytes."""
 
 
 def _portable() -> Callable[[], State]:
@@ -29,7 +29,7 @@ def _fastest() -> Callable[[], State]:
         from sha3 import keccak_256
     except ImportError:
         return _portable()
-    copy: Callable[[], State] = keccak_256().copy  # a copy of an empty state costs less than a new one
+    copy: Callable[[], State] = keccak_256().copy  # copying an empty state is faster than making one
     return copy
 
 

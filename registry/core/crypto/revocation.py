@@ -1,6 +1,6 @@
-"""One lock, two keys: what ends a grant (DESIGN sections 2 and 3).
+"""Locks, tags and handles: the hashes by which a grant is revoked (DESIGN sections 2 and 3).
 
-Whoever knows the *secret* opens the *lock* in private; the subject's own address opens it too, openly.
+The holder of the *secret* opens a grant's *lock* privately. The subject's own address can revoke openly without it.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ def revocation_secret(seed: bytes, salt: str) -> bytes:
 
 
 def lock_of(secret: bytes) -> str:
-    """The lock that this 32-byte secret opens; it stands in the grant as ``revocation``."""
+    """The lock that this 32-byte secret opens: the grant's ``revocation``."""
     return to_hex(keccak256(secret))
 
 
 def salt_hash(salt: str) -> str:
-    """keccak256(abi.encode(salt)): it lets the subject revoke openly without publishing the salt."""
+    """keccak256(abi.encode(salt)): the subject can revoke openly with it and keep the salt secret."""
     return to_hex(keccak256(unhex(salt)))
 
 
 def tag_of(subject: str, salt: str) -> str:
-    """keccak256(abi.encode(subject, saltHash)): ties the lock to its subject and tells nobody who that is."""
+    """keccak256(abi.encode(subject, saltHash)): binds the lock to its subject without revealing the subject."""
     return to_hex(_tag(read_address(subject), unhex(salt)))
 
 
 def handle_of(lock: str, tag: str) -> str:
-    """keccak256(abi.encode(lock, tag)): what the contract marks as revoked."""
+    """keccak256(abi.encode(lock, tag)): the value that the contract marks as revoked."""
     return to_hex(keccak256(unhex(lock) + unhex(tag)))
 
 
 def handle_for(subject: str, revocation: str, salt: str) -> str:
-    """The handle of a grant, from the three of its members that make it."""
+    """The handle of a grant with these members."""
     return to_hex(handle_of_words(read_address(subject), unhex(revocation), unhex(salt)))
 
 
 def handle_of_words(subject: bytes, revocation: bytes, salt: bytes) -> bytes:
-    """The same from their bytes, as bytes."""
+    """The same, from bytes and as bytes."""
     return keccak256(revocation + _tag(subject, salt))
 
 

@@ -1,4 +1,4 @@
-"""What one vault seed (32 random bytes) gives: the owner's identity and the vault's signing key (DESIGN section 6)."""
+"""Keys derived from a vault seed (32 random bytes): the owner's identity and the signing key (DESIGN section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes CAR archives, the form in which a node takes thousands of blocks in one request (CARv1 specification)."""
+"""Writes CAR archives, which carry thousands of blocks to a node in one request (CARv1 specification)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HEADER = b"\xa2\x65roots%s\x67version\x01"
 
 
 def car_parts(roots: Iterable[bytes], blocks: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """The archive of ``blocks`` (pairs of a binary CID and its bytes), in parts to send one after another.
+    """Yield the archive of ``blocks`` (pairs of binary CID and bytes) in parts to send one after another.
 
-    ``roots`` are binary CIDs of 36 bytes; they need not be among the blocks.
+    ``roots`` are binary CIDs of 36 bytes, which need not be among the blocks.
     """
     links = [LINK + root for root in roots]
     header = _HEADER % (cbor_head(ARRAY, len(links)) + b"".join(links))
@@ -29,7 +29,7 @@ def car_parts(roots: Iterable[bytes], blocks: Iterable[tuple[bytes, bytes]]) -> 
 
 
 def cbor_head(major: int, number: int) -> bytes:
-    """The shortest head of a CBOR item (RFC 8949, section 3): ``number`` is its value or its length, below 2**32."""
+    """The shortest head of a CBOR item (RFC 8949, section 3); ``number`` is its value or length, below 2**32."""
     if number < 24:
         return bytes([major << 5 | number])
     width = next(each for each in (1, 2, 4) if number < 1 << 8 * each)

@@ -1,4 +1,4 @@
-"""Content identifiers, computed here and checked on every read: no node or gateway is trusted (DESIGN section 6).
+"""Content identifiers, computed here and checked on every read; no node or gateway is trusted (DESIGN section 6).
 
 A CIDv1 is version 1, a codec, and a multihash (sha2-256), in lower-case base32 (multiformats CID, section "CIDv1").
 """
@@ -17,20 +17,21 @@ RAW, DAG_PB = 0x55, 0x70
 _DIGEST_LENGTH = 32
 PREFIXES = {codec: bytes((1, codec, 0x12, _DIGEST_LENGTH)) for codec in (RAW, DAG_PB)}
 BINARY_LENGTH = 4 + _DIGEST_LENGTH
-# Those four bytes are the six letters after "b" and two zero bits; digest and two more zero bits fill 52 letters.
+# The four prefix bytes make the six letters after "b" and two more bits, which are zero. With two zero bits at the
+# end, the digest then fills 52 letters.
 _STARTS = {RAW: "bafkrei", DAG_PB: "bafybei"}
 _CODECS = {start: codec for codec, start in _STARTS.items()}
 _CID = re.compile(r"(bafkrei|bafybei)([a-h][a-z2-7]{50}[aeimquy4])")
 _PAD_BITS = 2
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _TO_INT_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
-# Two letters at a time: a third of the time that base64.b32encode takes.
+# Two letters at a time takes a third of the time of base64.b32encode.
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _PLACES = range(250, -1, -10)
 
 
 class Block(NamedTuple):
-    """Bytes under their name: ``cid`` is the CIDv1 of ``data`` (at most MAX_BLOCK_BYTES)."""
+    """A block: ``cid`` is the CIDv1 of ``data`` (at most MAX_BLOCK_BYTES)."""
 
     cid: str
     data: bytes
@@ -41,10 +42,10 @@ _last: tuple[bytes, bytes] = (b"", hashlib.sha256().digest())
 
 
 def sha256_of(data: bytes) -> bytes:
-    """SHA-256, worked out once where the same object is asked about twice in a row: bytes do not change.
+    """SHA-256 of ``data``; asking about the same object twice in a row hashes it once.
 
-    Who makes a block names it and a store checks that name; a store checks what it read, and who reads it does again.
-    Each holds by itself, and hashing is most of what sealing and opening a large file takes.
+    The maker of a block hashes it to name it, and the store hashes it again to check. A read is checked twice likewise.
+    Without this memo, sealing into a store takes a third longer and reading from one twice as long.
     """
     global _last
     known, digest = _last
@@ -64,7 +65,7 @@ def cid_of_block(data: bytes) -> str:
 def cid_from_digest(sha256: bytes) -> str:
     """The CIDv1 (raw codec) of the block whose SHA-256 is given (32 bytes)."""
     if len(sha256) != _DIGEST_LENGTH:
-        raise InvalidInput("A SHA-256 digest has 32 bytes.", "Give the digest itself, not its hex.")
+        raise InvalidInput("a SHA-256 digest has 32 bytes", "Give the digest itself, not its hex.")
     return text_of_cid(PREFIXES[RAW] + sha256)
 
 
@@ -74,22 +75,23 @@ def digest_of_cid(cid: str) -> bytes:
 
 
 def is_leaf(cid: str) -> bool:
-    """Whether a block of a file is a leaf, which holds content, and no node of its tree."""
+    """Whether this block of a file is a leaf, which holds content, rather than a node of its tree."""
     return cid.startswith(_STARTS[RAW])
 
 
 def check_block(cid: str, data: bytes) -> bytes:
-    """The SHA-256 of ``data``. Raises BlockMismatch unless that is what ``cid`` names, InvalidInput if ``cid`` is no
-    such identifier.
+    """Return the SHA-256 of ``data`` if ``cid`` names it.
+
+    Raises BlockMismatch if it does not, and InvalidInput if ``cid`` is not an identifier of ours.
     """
     digest = digest_of_cid(cid)
     if len(data) > MAX_BLOCK_BYTES or sha256_of(data) != digest:
-        raise BlockMismatch(f"The bytes given for {cid} are not those that it names.")
+        raise BlockMismatch(f"the bytes given for {cid} do not match it")
     return digest
 
 
 def varint(value: int) -> bytes:
-    """The unsigned varint (multiformats) of ``value``, least significant group first."""
+    """Encode ``value`` as an unsigned varint (multiformats), least significant group first."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -106,10 +108,10 @@ def text_of_cid(binary: bytes) -> str:
 
 def binary_cid(cid: str) -> bytes:
     """The 36 bytes of a CID's text; ``InvalidInput`` for every other or second encoding."""
-    # The pattern admits exactly one spelling of each identifier, so that nothing need be encoded again to compare.
+    # The pattern admits one spelling of each identifier, so there is no need to encode again and compare.
     if not (found := _CID.fullmatch(cid)):
         raise InvalidInput(
-            "Not a CIDv1 of a raw or dag-pb block under SHA-256.", "Use the form bafkrei... or bafybei..."
+            "not a CIDv1 of a raw or dag-pb block under SHA-256", "Use the form bafkrei... or bafybei..."
         )
     bits = int(found[2].translate(_TO_INT_DIGITS), 32) >> _PAD_BITS
     return PREFIXES[_CODECS[found[1]]] + bits.to_bytes(_DIGEST_LENGTH)

@@ -1,7 +1,7 @@
 """Files as trees of blocks, every block checked on every read (DESIGN section 6).
 
-Files are trees exactly as ``ipfs add --cid-version=1`` builds them: raw leaves of 256 KiB under balanced dag-pb
-nodes of at most 174 links (UnixFS specification; DAG-PB specification). One tree is accepted for each file.
+Trees are exactly those of ``ipfs add --cid-version=1``: raw leaves of 256 KiB under balanced dag-pb nodes of at most
+174 links (UnixFS specification; DAG-PB specification). Each file has one accepted tree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from registry.core.ipld.cid import (
 
 LEAF_BYTES = 256 * 1024
 LINKS_PER_NODE = 174
-# A tree's own size is declared by its root: what it may ask a reader to fetch stays under this.
+# A root declares its file's size. This bounds what a hostile root can make a reader fetch.
 MAX_FILE_BYTES = 1 << 40
 
 _VARINT = rb"[\x80-\xff]{0,8}[\x00-\x7f]"
@@ -56,9 +56,9 @@ class _Link(NamedTuple):
 
 
 def file_blocks(source: BinaryIO) -> Iterator[Block]:
-    """The blocks of the file that is all the rest of ``source``, children before parents, the root last.
+    """Yield the blocks of the file that is the rest of ``source``: children before parents, the root last.
 
-    Constant memory: one leaf, and at most 174 links of each level.
+    Memory is constant: one leaf, and at most 174 links for each level.
     """
     levels: list[list[_Link]] = [[]]
     for data in _leaves(source):
@@ -66,16 +66,16 @@ def file_blocks(source: BinaryIO) -> Iterator[Block]:
         yield block
         yield from _push(levels, 0, _Link(binary_cid(block.cid), len(data), len(data)))
     for height in range(len(levels)):
-        # A single link with nothing above it is the root itself; otherwise what is left becomes a short node.
+        # A single link with nothing above it is the root itself. Otherwise the remaining links become a short node.
         if levels[height] and (height + 1 < len(levels) or len(levels[height]) > 1):
             yield from _close(levels, height)
 
 
 def read_file(cid: str, get_block: Callable[[str], bytes], max_bytes: int = MAX_FILE_BYTES) -> Iterator[bytes]:
-    """The content of the file ``cid``, in order, a leaf (256 KiB) at a time; every block is checked before its use.
+    """Yield the content of the file ``cid`` in order, one leaf (256 KiB) at a time, checking each block before use.
 
-    ``get_block`` is any source of blocks; its errors pass through. Raises BlockMismatch where it returns other
-    bytes; InvalidInput where ``cid`` names no such tree, or one of more than ``max_bytes``.
+    ``get_block`` is any source of blocks; its errors pass through. Raises BlockMismatch if it returns the wrong bytes,
+    and InvalidInput if ``cid`` names no such tree or one of more than ``max_bytes``.
     """
     data = _fetch(cid, get_block)
     if binary_cid(cid)[1] == RAW:
@@ -88,12 +88,12 @@ def read_file(cid: str, get_block: Callable[[str], bytes], max_bytes: int = MAX_
     if size > max_bytes:
         raise _too_large(max_bytes)
     if size <= LEAF_BYTES:
-        raise _no_file("its root has a node where one leaf is enough")
+        raise _no_file("its root is a node where one leaf is enough")
     yield from _read_node(links, size, _height(size), get_block)
 
 
 def blocks_of(cid: str, get_block: Callable[[str], bytes]) -> Iterator[Block]:
-    """Every block of a file, in the order in which it is read, in constant memory, checked as `read_file` does."""
+    """Yield every block of a file in reading order, in constant memory, checked like `read_file`."""
     seen: list[Block] = []
 
     def get(wanted: str) -> bytes:
@@ -152,19 +152,19 @@ def _link(link: _Link) -> bytes:
 
 
 def _read_node(links: list[_Link], size: int, height: int, get_block: Callable[[str], bytes]) -> Iterator[bytes]:
-    # A file's size decides its tree's whole shape: depth, numbers of links and every leaf's length follow.
+    # The file's size determines the whole shape of its tree: its depth, its links and the length of each leaf.
     if [link.size for link in links] != _shares(size, height):
         raise _no_file("its tree is not the balanced one for its size")
     for link in links:
         data = _fetch(text_of_cid(link.cid), get_block)
         if link.cid[1] != (DAG_PB if height > 1 else RAW):
-            raise _no_file("its tree has a leaf in a node's place, or the reverse")
+            raise _no_file("its tree has a leaf in place of a node, or the reverse")
         if height > 1:
             yield from _read_node(_parse_node(data), link.size, height - 1, get_block)
         elif len(data) == link.size:
             yield data
         else:
-            raise _no_file("one of its leaves has another length than its parent says")
+            raise _no_file("the length of a leaf is not the one that its parent gives")
 
 
 def _height(size: int) -> int:
@@ -181,12 +181,12 @@ def _shares(size: int, height: int) -> list[int]:
 
 def _parse_node(data: bytes) -> list[_Link]:
     if not (found := _NODE.fullmatch(data)):
-        raise _no_file("one of its nodes is not encoded as it must be")
+        raise _no_file("one of its nodes is not in its canonical encoding")
     hashes, sizes = _LINK.findall(found["links"]), _SIZE.findall(found["sizes"])
     links = [_Link(cid, _number(tree), _number(size)) for (cid, tree), size in zip(hashes, sizes, strict=False)]
-    # The pattern reads loosely; this one comparison refuses every second encoding of the same node.
+    # The pattern is loose. This comparison refuses every second encoding of the same node.
     if _node(links) != data:
-        raise _no_file("one of its nodes is not encoded as it must be")
+        raise _no_file("one of its nodes is not in its canonical encoding")
     return links
 
 
@@ -201,8 +201,8 @@ def _fetch(cid: str, get_block: Callable[[str], bytes]) -> bytes:
 
 
 def _no_file(why: str) -> InvalidInput:
-    return InvalidInput(f"The identifier names no file: {why}.", "Ask for one made by `ipfs add --cid-version=1`.")
+    return InvalidInput(f"the identifier names no file: {why}", "Ask for one made by `ipfs add --cid-version=1`.")
 
 
 def _too_large(limit: int) -> InvalidInput:
-    return InvalidInput(f"The file has more than {limit} bytes.", "Raise the limit if you trust its source.")
+    return InvalidInput(f"the file has more than {limit} bytes", "Raise the limit if you trust its source.")

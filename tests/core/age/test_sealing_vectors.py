@@ -47,9 +47,9 @@ def name_of(error: ConsentError) -> str:
     if isinstance(error, NotARecipient | WrongPassphrase):
         return "no match"
     assert isinstance(error, DamagedSeal)
-    if str(error) == "The header's MAC does not match.":
+    if str(error) == "the header's MAC does not match":
         return "HMAC failure"
-    return "header failure" if str(error).startswith("The header ") else "payload failure"
+    return "header failure" if str(error).startswith("the header ") else "payload failure"
 
 
 @pytest.mark.parametrize("name", NAMES)
