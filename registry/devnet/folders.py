@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.devnet.processes import END_SECONDS, ProcessIdentity, end_process, is_alive, wait_until
 from registry.fs.files import replace_file
+from registry.fs.locks import file_lock
 from registry.ledger.anvil import DUMP_SECONDS
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -109,23 +109,22 @@ class Folder:
         devnet runs in the folder, or if it holds something else.
         """
         self.claim()
-        lock = FileLock(self.path / _LOCK)
         try:
-            lock.acquire(timeout=LOOK_SECONDS)
-        except Timeout:
+            lock = file_lock(self.path / _LOCK, LOOK_SECONDS)
+        except TimeoutError:
             raise self._taken() from None
-        try:
-            self.end_orphans()
-            # A devnet that was killed while it cleared the folder left its trash.
-            self._empty_trash()
-            if fresh:
-                self._clear()
-            for folder in (self.state.parent, self.network, self.accounts):
-                folder.mkdir(mode=0o700, exist_ok=True)
-            yield
-        finally:
-            (self.path / "running.json").unlink(missing_ok=True)
-            lock.release()
+        with lock:
+            try:
+                self.end_orphans()
+                # A devnet that was killed while it cleared the folder left its trash.
+                self._empty_trash()
+                if fresh:
+                    self._clear()
+                for folder in (self.state.parent, self.network, self.accounts):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                yield
+            finally:
+                (self.path / "running.json").unlink(missing_ok=True)
 
     def is_held(self) -> bool:
         """Tell whether a devnet runs or starts here."""
@@ -133,9 +132,9 @@ class Folder:
             return False
         try:
             # If the recorded process runs, there is nothing to wait for.
-            with FileLock(self.path / _LOCK).acquire(timeout=0 if self._live_record() else LOOK_SECONDS):
+            with file_lock(self.path / _LOCK, 0 if self._live_record() else LOOK_SECONDS):
                 return False
-        except Timeout:
+        except TimeoutError:
             return True
 
     def write(self, running: Running) -> None:
@@ -193,11 +192,11 @@ class Folder:
         if not (self.path / _LOCK).exists():
             return False
         try:
-            with FileLock(self.path / _LOCK).acquire(timeout=LOOK_SECONDS):
+            with file_lock(self.path / _LOCK, LOOK_SECONDS):
                 ended = bool(self.end_orphans())
                 (self.path / "running.json").unlink(missing_ok=True)
                 return ended
-        except Timeout:
+        except TimeoutError:
             return None
 
     def _clear(self) -> None:

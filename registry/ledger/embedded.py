@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
+from registry.fs.locks import file_lock
 from registry.ledger import abi
 from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
@@ -202,14 +203,12 @@ class EmbeddedLedger(Transacting):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
         # File locks hold between processes; between threads of this one a plain lock is fair and cheap.
         with self._threads:
             try:
-                with FileLock(self._network / "lock", timeout=self._lock_seconds, mode=0o600):
+                with file_lock(self._network / "lock", self._lock_seconds):
                     yield
-            except Timeout:
+            except TimeoutError:
                 raise LedgerUnavailable(
                     f"another process has kept the chain locked for {self._lock_seconds:g} s",
                     "Wait until it ends, then try again.",

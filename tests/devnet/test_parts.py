@@ -325,7 +325,7 @@ def test_a_fresh_start_keeps_homes_and_logs(tmp_path: Path) -> None:
 
 
 _KILLED_WHILE_IT_CLEARS = """
-import os, signal, sys
+import filelock, os, signal, sys
 from pathlib import Path
 from registry.devnet.folders import Folder
 
