@@ -61,6 +61,11 @@ class LazyGroup(Group):
             self.commands = {**self.commands, **typer.main.get_group(app).commands}
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS:
+            self.commands = dict.fromkeys(COMMANDS, self)  # names for typer's "did you mean"; none of them is run
+        return super().resolve_command(ctx, args)
+
     def overview(self) -> dict[str, list[tuple[str, str]]]:
         """Return the names and summaries of all commands by panel."""
         panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}

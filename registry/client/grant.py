@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -50,27 +50,30 @@ Confirm = Callable[[Proposal], bool]
 _Answer = TypeVar("_Answer", Grant, Refusal)
 
 
+class Choice(TypedDict, total=False):
+    """What a person chooses of a request: by default all that it asks, for as long as its notice allows.
+
+    ``days`` is how long the grant lasts, ``language`` one of the notice's, ``supersedes`` the grant to replace.
+    """
+
+    purposes: Collection[str] | None
+    data: Collection[str] | None
+    days: int | None
+    language: str | None
+    supersedes: Evidence | None
+
+
 def grant(
-    person: Person,
-    request: Evidence | bytes,
-    *,
-    purposes: Collection[str] | None = None,
-    data: Collection[str] | None = None,
-    days: int | None = None,
-    language: str | None = None,
-    supersedes: Evidence | None = None,
-    confirm: Confirm | None = None,
+    person: Person, request: Evidence | bytes, *, confirm: Confirm | None = None, **choice: Unpack[Choice]
 ) -> Anchored:
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
     The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The evidence is
     kept, and then the grant that this one ``supersedes`` is ended.
     """
-    proposal = propose(
-        person, request, purposes=purposes, data=data, days=days, language=language, supersedes=supersedes
-    )
-    done = sign_and_anchor(person, proposal, confirm)
-    return done if supersedes is None else done._replace(superseded=_end_superseded(person, supersedes, done.kept))
+    done = sign_and_anchor(person, propose(person, request, **choice), confirm)
+    old = choice.get("supersedes")
+    return done if old is None else done._replace(superseded=_end_superseded(person, old, done.kept))
 
 
 def refuse(
@@ -91,33 +94,25 @@ def refuse(
     return sign_and_anchor(party, Proposal(asked, notice, language, _worded(notice, language, refusal)), confirm)
 
 
-def propose(
-    person: Person,
-    request: Evidence | bytes,
-    *,
-    purposes: Collection[str] | None = None,
-    data: Collection[str] | None = None,
-    days: int | None = None,
-    language: str | None = None,
-    supersedes: Evidence | None = None,
-) -> Proposal:
+def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice]) -> Proposal:
     """Check the request and the choice, and put the grant into words. Nothing is signed or stored."""
-    asked, message, notice, language = _read(person, request, language)
+    asked, message, notice, language = _read(person, request, choice.get("language"))
+    old = choice.get("supersedes")
     issued_at, salt = person.network.date_for(person.address), fresh_salt()
     draft = Grant(
         statement="",
         subject=person.address,
         controller=message.controller,
         request=to_hex(asked.digest),
-        purposes=_chosen("purpose", purposes, message.purposes),
-        data=_chosen("datum", data, message.data),
+        purposes=_chosen("purpose", choice.get("purposes"), message.purposes),
+        data=_chosen("datum", choice.get("data"), message.data),
         terms=message.terms,
         notice=message.notice,
         content=ZERO_WORD,
-        supersedes=ZERO_WORD if supersedes is None else _superseded(supersedes, person, message.controller),
+        supersedes=ZERO_WORD if old is None else _superseded(old, person, message.controller),
         issued_at=issued_at,
         not_before=issued_at,
-        expires_at=issued_at + _duration(notice, days),
+        expires_at=issued_at + _duration(notice, choice.get("days")),
         revocation=lock_of(person.vault.revocation_secret(salt)),
         salt=salt,
     )

@@ -40,9 +40,9 @@ def grant(
     asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
-    choice = {"purposes": purpose, "data": data, "days": days, "language": language, "supersedes": old}
+    choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old)
     with ctx.working("reading the request"):
-        done = use_case.grant(person, asked, **choice, confirm=confirming(ctx, person))  # type: ignore[arg-type]
+        done = use_case.grant(person, asked, confirm=confirming(ctx, person), **choice)
     document, rows = anchored_json(done), anchored_rows(done)
     if done.superseded is not None:
         ended = done.superseded.receipt
