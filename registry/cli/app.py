@@ -62,9 +62,14 @@ class LazyGroup(Group):
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS:
-            self.commands = dict.fromkeys(COMMANDS, self)  # names for typer's "did you mean"; none of them is run
-        return super().resolve_command(ctx, args)
+        if args and args[0] in COMMANDS:
+            return super().resolve_command(ctx, args)
+        # Typer suggests names from `commands`, which holds only the loaded ones.
+        loaded, self.commands = self.commands, dict.fromkeys(COMMANDS, self)
+        try:
+            return super().resolve_command(ctx, args)
+        finally:
+            self.commands = loaded
 
     def overview(self) -> dict[str, list[tuple[str, str]]]:
         """Return the names and summaries of all commands by panel."""
