@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from registry.client.grant import grant, refuse
-from registry.client.party import Party
+from registry.client.party import Party, Person
 from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
+from registry.client.sign import sign
 from registry.client.verify import verify, verify_many
 from registry.core.crypto.revocation import revocation_secret, salt_hash, tag_of
 from registry.core.errors import (
@@ -335,3 +337,61 @@ class TestSurveys:
         stage.ledger._deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
         (found,) = verify_many(stage.network, [good])
         assert type(found).__name__ == "WrongDomain"
+
+
+def altered(evidence: Evidence, **changes: Any) -> Evidence:
+    message = msgspec.structs.replace(evidence.statement.message, **changes)
+    statement = msgspec.structs.replace(evidence.statement, message=message)
+    return parse_evidence(write_evidence(msgspec.structs.replace(evidence, statement=statement)))
+
+
+class TestAlteredFiles:
+    """A brand may hand back a grant with another subject, lock or salt.
+
+    Revoking it once marked another handle and reported success, while the grant lived on.
+    """
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly])
+    def test_nothing_that_she_did_not_sign_is_ended(
+        self, stage: Stage, end: Callable[[Person, Evidence], object]
+    ) -> None:
+        real, other = stage.granted().evidence, stage.granted().evidence
+        lock = {name: getattr(other.statement.message, name) for name in ("salt", "revocation")}
+        sent = len(stage.ledger.calls)
+        for changes in ({"subject": stage.brand.address}, lock, {"expires_at": 1_900_000_000}):
+            with pytest.raises(InvalidInput):
+                end(stage.alice, altered(real, **changes))
+        assert len(stage.ledger.calls) == sent
+        assert [stage.holds(each) for each in (real, other)] == ["VerifiedGrant"] * 2
+        end(stage.alice, real)
+        assert [stage.holds(each) for each in (real, other)] == ["Revoked", "VerifiedGrant"]
+
+    def test_a_copy_that_somebody_else_signed_is_not_ended(self, stage: Stage) -> None:
+        real = stage.granted().evidence
+        theirs = altered(real, subject=stage.brand.address)
+        theirs = msgspec.structs.replace(theirs, signature=to_hex(sign(stage.brand, theirs.statement.message)))
+        with pytest.raises(InvalidInput, match="is of"):
+            revoke(stage.alice, theirs)
+        assert stage.holds(real) == "VerifiedGrant"
+
+    def test_an_altered_file_supersedes_nothing(self, stage: Stage) -> None:
+        real = stage.granted().evidence
+        with pytest.raises(InvalidInput, match="altered"):
+            grant(stage.alice, stage.request(), supersedes=altered(real, expires_at=1_900_000_000))
+
+
+def test_a_locked_wallet_is_asked_once_by_the_kill_switch(stage: Stage) -> None:
+    """On a chain without recent blocks, the wallet's own error was once taken for the contract's refusal of a time."""
+    stage.pass_time(3_600)
+    asked = []
+
+    class Locked:
+        address = stage.alice.address
+
+        def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+            asked.append(typed_data)
+            raise InvalidInput("the wallet is locked", "Open it.")
+
+    with pytest.raises(InvalidInput, match="locked"):
+        revoke_all(replace(stage.alice, wallet=Locked()))
+    assert len(asked) == 1
