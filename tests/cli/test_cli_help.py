@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from registry.cli.app import COMMANDS
 from registry.cli.main import program, run
 from registry.cli.ui.help import PANELS
 
@@ -103,3 +104,11 @@ def test_usage_errors_say_where_help_is(line: list[str], capsys: pytest.CaptureF
     assert run(line) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.startswith("UsageError: ") and "--help`." in captured.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_summary_is_the_beginning_of_the_page(name: str) -> None:
+    """The list of commands is drawn without loading them, so their summaries stand in `COMMANDS` too."""
+    root: Any = program()
+    page = root.get_command(None, name).help
+    assert COMMANDS[name][1] == " ".join(page.split("\n\n")[0].split())
