@@ -30,7 +30,7 @@ from tests.support.tcp_proxy import Proxy
 
 PAYER = KeyWallet(ANVIL_KEY)
 # Long enough for a busy machine to answer, short enough to wait for.
-TIMEOUT = 1.5
+TIMEOUT = 1.0
 MANY = 30
 
 

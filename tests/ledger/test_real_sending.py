@@ -104,7 +104,7 @@ class TestTooCheap:
                 by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(100 * GWEI))
             by_hand.mine(1)
 
-        ledger = RpcLedger(*own, relay=by_hand.wallet(), progress=progress, max_fee=20 * GWEI, receipt_seconds=3.0)
+        ledger = RpcLedger(*own, relay=by_hand.wallet(), progress=progress, max_fee=20 * GWEI, receipt_seconds=1.5)
         with pytest.raises(LedgerUnavailable, match=r"was sent, but .*gas costs .* the limit is") as caught:
             ledger.transact("anchor", word(), word())
         assert set(heard) == {heard[0]} and heard[0] in str(caught.value)
@@ -138,7 +138,7 @@ class TestTooCheap:
             levers.mine(1)
 
         account = Account(wallet := levers.wallet(), once)
-        ledger = RpcLedger(*geth, receipt_seconds=4.0, replace_seconds=0.05, progress=progress)
+        ledger = RpcLedger(*geth, receipt_seconds=2.0, replace_seconds=0.05, progress=progress)
         with pytest.raises(LedgerUnavailable, match=r"was sent, but .*did not sign it anew") as caught:
             ledger.transact("anchor", word(), word(), sender=account)
         assert account.times == 2 and set(heard) == {heard[0]} and heard[0] in str(caught.value)
