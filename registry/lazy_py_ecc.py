@@ -1,7 +1,7 @@
-"""Keeps libraries from loading py-ecc's pairings (over half a second), which no consent ever computes.
+"""Delay loading py-ecc's pairings, which takes over half a second: no consent needs them.
 
-py-evm would load them for seven of Prague's precompiles, and eth-keyfile, which eth-account imports, for keystores
-of version 4. Both stay able to: the first real use loads the real ones.
+py-evm loads them for seven of Prague's precompiles. eth-keyfile, which eth-account imports, loads them for keystores
+of version 4. Both still work: the first real use loads the real modules.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from types import ModuleType
 from typing import Any
 
 _PRECOMPILES = "eth.precompiles.bls12_381"
-# The order of BLS12-381's subgroups, from which eth-keyfile computes a constant as it is imported.
+# The order of BLS12-381's subgroups. eth-keyfile computes a constant from it at import.
 BLS_ORDER = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 
 
 def eth_account() -> Any:
-    """eth-account, loaded without the pairings: the only way in which wallets load it."""
+    """Return the eth_account module, loaded without the pairings. Load it in no other way."""
     if "eth_keyfile" not in sys.modules:
         _load_keyfile()
     import eth_account
@@ -27,7 +27,7 @@ def eth_account() -> Any:
 
 
 def defer() -> None:
-    """Call this before py-evm is imported; afterwards it changes nothing."""
+    """Stand in for py-evm's pairing precompiles. Call this before the import of py-evm; later it does nothing."""
     sys.modules.setdefault(_PRECOMPILES, _Precompiles(_PRECOMPILES))
 
 
@@ -45,7 +45,7 @@ def _real_precompiles() -> ModuleType:
 
 
 class _Signatures:
-    """eth-keyfile's ``bls``, which stays in place of the real one."""
+    """The ``bls`` of eth-keyfile for good; it loads the real one when it is used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -54,7 +54,7 @@ class _Signatures:
 
 
 def _load_keyfile() -> None:
-    """Stand-ins for two modules while eth-keyfile is imported, and not a moment longer: others get the real ones."""
+    """Import eth-keyfile over stand-ins for two modules of py-ecc. Other importers get the real ones afterwards."""
     stand_ins = {
         "py_ecc.bls": _module("py_ecc.bls", G2ProofOfPossession=_Signatures()),
         "py_ecc.bls12_381": _module("py_ecc.bls12_381", curve_order=BLS_ORDER),
@@ -62,7 +62,7 @@ def _load_keyfile() -> None:
     ours = {name: module for name, module in stand_ins.items() if name not in sys.modules}
     sys.modules.update(ours)
     try:
-        # A version that wants more of them than these is loaded as it stands, by whoever imports it next.
+        # A version that needs more than these names is loaded in full by its next importer.
         with suppress(ImportError):
             import_module("eth_keyfile")
     finally:

@@ -1,4 +1,4 @@
-"""The compiled contracts, as they lie in the package: one build for every chain since Prague, one for older ones."""
+"""The compiled contracts in this package: one build for chains since Prague, and one for older chains."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ class _Artifact(msgspec.Struct, rename="camel"):
 
 
 def creation_code(contract: str, *constructor: str, evm: str = PRAGUE) -> bytes:
-    """The bytes whose transaction creates ``contract``; ``constructor`` holds addresses (0x strings)."""
+    """Return the code that creates ``contract``; the constructor's arguments are addresses (0x strings)."""
     code = bytes.fromhex(_artifact(contract, evm).bytecode[2:])
     return code + b"".join(bytes(12) + bytes.fromhex(address[2:]) for address in constructor)
 
 
 def is_code_of(contract: str, code: bytes, *evm: str) -> bool:
-    """Is ``code``, as a chain keeps it, our ConsentRegistry or ConsentVerifier?
+    """Return whether ``code``, from a chain, is our ``contract`` in one of the builds ``evm`` (any by default).
 
-    In one of the builds ``evm``, by default any. What the constructor sets (addresses, the chain's id, the domain
-    separator) is not compared.
+    This ignores the values that the constructor sets: addresses, the chain's id, the domain separator.
     """
-    return any(_masked(code, _artifact(contract, one)) == _deployed(contract, one) for one in evm or EVM_VERSIONS)
+    return any(_masked(code, _artifact(contract, v)) == deployed_code(contract, v) for v in evm or EVM_VERSIONS)
 
 
 def _masked(code: bytes, artifact: _Artifact) -> bytes:
@@ -46,7 +45,8 @@ def _masked(code: bytes, artifact: _Artifact) -> bytes:
     return bytes(masked)
 
 
-def _deployed(contract: str, evm: str) -> bytes:
+def deployed_code(contract: str, evm: str = PRAGUE) -> bytes:
+    """Return the code of ``contract`` on a chain, with zeros for the values that the constructor sets."""
     return bytes.fromhex(_artifact(contract, evm).deployed_bytecode[2:])
 
 

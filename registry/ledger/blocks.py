@@ -1,4 +1,4 @@
-"""A node's blocks, read strictly."""
+"""Strict readers of blocks and numbers in a node's answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _MAX_QUANTITY = 2**63
 
 
 def block_call(block: int | str) -> Call:
-    """Ask for a block's header by number or tag."""
+    """Return the call for a block's header by number or tag."""
     return Call("eth_getBlockByNumber", (hex(block) if isinstance(block, int) else block, False))
 
 
 def head_in(node: Node, answer: Any) -> Head:
-    """Number, hash and time of the block in an answer; ``LedgerUnavailable`` where it holds none."""
+    """Return number, hash and time of the block in an answer; ``LedgerUnavailable`` if it holds no block."""
     if isinstance(answer, NodeError):
         raise node.unavailable(f"it cannot name the block: {answer.message}")
     block = answer if isinstance(answer, dict) else {}
@@ -28,14 +28,14 @@ def head_in(node: Node, answer: Any) -> Head:
 
 
 def chain_id_in(node: Node, answer: Any) -> int:
-    """The chain id in an answer; ``LedgerUnavailable`` where it holds none."""
+    """Return the chain id in an answer; ``LedgerUnavailable`` if it holds none."""
     if isinstance(answer, NodeError):
         raise node.unavailable(f"it does not say which chain it is on: {answer.message}")
     return quantity(node, answer)
 
 
 def quantity(node: Node, value: Any) -> int:
-    """A number as JSON-RPC writes it; ``LedgerUnavailable`` for anything else."""
+    """Return a number in JSON-RPC's form; ``LedgerUnavailable`` for anything else."""
     if not isinstance(value, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,16}", value) is None:
         raise node.unavailable("its answer holds something else than a number")
     number = int(value, 16)

@@ -1,4 +1,4 @@
-"""Where the two contracts are, or will be, and whether what lies there is them."""
+"""The addresses of the two contracts, and the check of the code there."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_co
 from registry.ledger.blocks import block_call, chain_id_in, head_in
 from registry.net.json_rpc import Call, Node, hex_bytes
 
-# Arachnid's deterministic deployment proxy, on most chains by a transaction that nobody's key signed; EIP-7997 makes
-# it part of the protocol.
+# Arachnid's deterministic deployment proxy. It is on most chains, by a transaction that has no private key; EIP-7997
+# makes it part of the protocol.
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 DEPLOYER_CODE = bytes.fromhex(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd"
     "5b8082525050506014600cf3"
 )
 SALT = b"ConsentRegistry/1".ljust(32, b"\0")
-# How far back a payer's plain creations are looked for, where there is no deployer.
+# How many of a payer's last transactions may have created our contracts, on a chain without the deployer.
 LOOK_BACK = 64
 REGISTRY, VERIFIER = "ConsentRegistry", "ConsentVerifier"
 
 
 class Site(NamedTuple):
-    """Where a contract is, or will be if nothing else happens before."""
+    """The address of a contract, or of one to be created next, and whether it ``stands`` there already."""
 
     address: str
     stands: bool
 
 
 def addresses(evm: str = PRAGUE) -> tuple[str, str]:
-    """Registry and verifier, checksummed, as the deployer creates them from this build on every chain."""
+    """Return the checksummed addresses of registry and verifier, the same on every chain with the deployer."""
     registry = _create2(creation_code(REGISTRY, evm=evm))
     return registry, _create2(creation_code(VERIFIER, registry, evm=evm))
 
@@ -46,7 +46,7 @@ def _create2(code: bytes) -> str:
 
 
 def _create(payer: str, nonce: int) -> str:
-    """The address of what an account creates plainly: keccak256(rlp([account, nonce]))[12:]."""
+    """Return the address that an account's CREATE gets: keccak256(rlp([account, nonce]))[12:]."""
     digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     item = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
     body = b"\x94" + unhex(payer) + item
@@ -54,13 +54,13 @@ def _create(payer: str, nonce: int) -> str:
 
 
 def stands(node: Node, chain_id: int, contract: str, address: str, registry: str, *evm: str) -> bool:
-    """Is the contract there, in one of these builds (by default any)?
+    """Return whether the contract is at ``address``, in one of the builds ``evm`` (any by default).
 
-    ``LedgerUnavailable`` where something else is, or the node is on another chain now.
+    ``LedgerUnavailable`` if other code is there, or the node has changed to another chain.
     """
     proofs = [domain_call(address)]
     if contract == VERIFIER:
-        proofs = [_verifier_call(registry, one) for one in evm or EVM_VERSIONS]
+        proofs = [_verifier_call(registry, version) for version in evm or EVM_VERSIONS]
     chain, answer, *shown = node.ask_all([Call("eth_chainId"), code_call(address), *proofs])
     if (found := chain_id_in(node, chain)) != chain_id:
         raise node.unavailable(f"it is on chain {found}, not on {chain_id}")
@@ -72,28 +72,28 @@ def stands(node: Node, chain_id: int, contract: str, address: str, registry: str
     else:
         ours = is_code_of(REGISTRY, code, *evm) and hex_bytes(shown[0]) == domain_word(chain_id, address)
     if not ours:
-        advice = f"Ask another node; if that shows the same, do not use this {contract}."
-        raise LedgerUnavailable(f"{node.name}: what is at {address} is not our {contract}", advice)
+        advice = f"Try another node. If it shows the same code, do not use this {contract}."
+        raise LedgerUnavailable(f"{node.name}: the code at {address} is not our {contract}", advice)
     return True
 
 
 def domain_call(registry: str) -> Call:
-    """Ask for the registry's domain separator."""
+    """Return the call for the registry's domain separator."""
     return Call("eth_call", ({"to": registry, "data": to_hex(selector("domainSeparator()"))}, "latest"))
 
 
 def _verifier_call(registry: str, evm: str) -> Call:
-    """Ask for the code that the verifier's constructor makes on this chain; it is the same at every address."""
+    """Return the call for the code that the verifier's constructor makes on this chain, the same at every address."""
     return Call("eth_call", ({"data": to_hex(creation_code(VERIFIER, registry, evm=evm))}, "latest"))
 
 
 def domain_word(chain_id: int, registry: str) -> bytes:
-    """The domain separator that the registry at this address of this chain has to have."""
+    """Return the domain separator that the registry at this address must have."""
     return domain_separator(domain_of(chain_id, registry))
 
 
 def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:
-    """Where there is no deployer: what the payer created lately, or where its next creations will be."""
+    """Return the contracts that the payer created lately, or its next two addresses, on a chain without deployer."""
     nonce = number(node, node.ask(Call("eth_getTransactionCount", (payer, "pending"))))
     places = [_create(payer, n) for n in range(max(0, nonce - LOOK_BACK), nonce + 2)]
     codes = [code_in(node, answer) for answer in node.ask_all([code_call(place) for place in places])]
@@ -109,10 +109,11 @@ def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Si
 
 
 def block_of(node: Node, registry: str) -> int:
-    """The block in which the registry appeared; 0, the safe answer, where the node keeps no states that old.
+    """Return the block in which the registry appeared; 0 if the node keeps no states that old.
 
-    Logs are read from here on, so too late would hide some. A node without the old state may answer "no code"
-    instead of an error: that is believed only where it still sees the deployer, without which nothing was created.
+    Logs are read from this block, so a late one would hide some, and 0 is safe. A node without the old state may
+    answer "no code" instead of an error. So believe "no code" only if the node shows the deployer there, which was
+    needed to create the registry.
     """
     low, high = 0, head_in(node, node.ask(block_call("latest"))).number
     while low < high:
@@ -128,20 +129,20 @@ def block_of(node: Node, registry: str) -> int:
 
 
 def code_call(address: str, block: str = "latest") -> Call:
-    """Ask for the code at an address."""
+    """Return the call for the code at an address."""
     return Call("eth_getCode", (address, block))
 
 
 def code_in(node: Node, answer: Any) -> bytes:
-    """The code in an answer; ``LedgerUnavailable`` where it holds none, for an error is not the same as no code."""
+    """Return the code in an answer. ``LedgerUnavailable`` for an error, which is not the same as no code."""
     code = hex_bytes(answer)
     if code is None:
-        raise node.unavailable("it does not say what code is where")
+        raise node.unavailable("it does not show the code at an address")
     return code
 
 
 def number(node: Node, answer: Any) -> int:
-    """A quantity of any size: wei need more digits than a block's number."""
+    """Return a number of up to 256 bits, as wei need; ``LedgerUnavailable`` for anything else."""
     if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,64}", answer) is None:
         raise node.unavailable("its answer holds something else than a number")
     return int(answer, 16)

@@ -1,12 +1,12 @@
-"""Puts the two contracts on a chain, under the same addresses on every chain where that can be had.
+"""Deploy the two contracts, at the same addresses on every chain that allows it.
 
-The deployer at `DEPLOYER` takes a salt and creation code, and creates by CREATE2, so that an address follows from the
-code alone: keccak256(0xff || deployer || salt || keccak256(creation code))[12:]. The verifier's code ends with the
-registry's address, so its own follows too. Where a chain has no such deployer the contracts are created plainly, and
-their addresses follow from the payer's account and nonce.
+The deployer at `DEPLOYER` takes a salt and creation code, and creates by CREATE2. So an address follows from the code
+alone: keccak256(0xff || deployer || salt || keccak256(creation code))[12:]. The verifier's code ends with the
+registry's address. On a chain without the deployer the payer creates the contracts, and their addresses follow from
+the payer's address and nonce.
 
-What stands there already is checked, never paid for again: a deployment that was interrupted is completed by running
-it once more. Nobody has any power over the contracts afterwards.
+A contract that exists is checked and not paid for again. Run an interrupted deployment once more to complete it. Nobody
+has any power over the contracts afterwards.
 """
 
 from __future__ import annotations
@@ -42,22 +42,21 @@ if TYPE_CHECKING:
     from registry.ledger.transactions import Sent
     from registry.ledger.tx_tracker import Progress
 
-# A node behind a load balancer may be some blocks behind the one that took the transaction.
+# Behind a load balancer, one node may be some blocks behind the node that took the transaction.
 _APPEARS_SECONDS, _PAUSE = 30.0, 0.25
-# Creation code that returns the number one: after an MCOPY of nothing, all that the newer build needs beyond the
-# older one; and with PUSH0 alone.
+# Creation code that returns the number one. The first uses MCOPY, which only the newer build needs; the second PUSH0.
 _PROBES = {PRAGUE: bytes.fromhex("5f5f5f5e60015f5260205ff3"), SHANGHAI: bytes.fromhex("60015f5260205ff3")}
 _ONE = (1).to_bytes(32, "big")
-# In the words of geth, Besu, Nethermind, reth and anvil; a node that is merely busy says something else.
+# The words of geth, Besu, Nethermind, reth and anvil for an unknown opcode. A busy node says something else.
 _UNKNOWN_OPCODE = re.compile("opcode|instruction|evm|activated", re.IGNORECASE)
 
 
 class Plan(NamedTuple):
-    """What a deployment finds and what it will do. ``gas`` in units, ``price`` and ``balance`` in wei."""
+    """The state of a chain and what `deploy` will do. ``gas`` in units, ``price`` and ``balance`` in wei."""
 
     chain_id: int
     evm: str
-    everywhere: bool  # the addresses are the same on every chain that has the deployer and takes this build
+    everywhere: bool  # whether the addresses are those of every chain with the deployer and this build
     payer: str
     registry: Site
     verifier: Site
@@ -67,15 +66,15 @@ class Plan(NamedTuple):
 
     @property
     def missing(self) -> list[str]:
-        """The contracts that have to be created."""
+        """The names of the contracts to create."""
         return [n for n, site in ((REGISTRY, self.registry), (VERIFIER, self.verifier)) if not site.stands]
 
 
 def survey(url: str, payer: str, *, evm: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> Plan:
-    """What `deploy` would do, without doing it; ``payer`` is a checksummed address.
+    """Return what `deploy` would do; ``payer`` is a checksummed address.
 
-    ``evm`` is the build, one of `EVM_VERSIONS`; by default the newest that the chain runs. ``InvalidInput`` where the
-    chain does not run it, ``LedgerUnavailable`` where the node does not say or something else lies at an address.
+    ``evm`` is the build, one of `EVM_VERSIONS`; by default the newest that the chain runs. ``InvalidInput`` if the
+    chain does not run it. ``LedgerUnavailable`` if the node does not say, or other code is at an address.
     """
     node = Node(url, timeout)
     chain_id, deployer, balance, price = node.ask_all(
@@ -105,14 +104,14 @@ def deploy(
     confirmations: int = 0,
     progress: Progress | None = None,
 ) -> Deployment:
-    """Create what is missing of ConsentRegistry and ConsentVerifier on the chain behind ``url``; ``sender`` pays.
+    """Create ConsentRegistry and ConsentVerifier on the chain behind ``url`` unless they exist; ``sender`` pays.
 
-    ``plan`` is what `survey` found there for the same payer, by default asked for now. ``sender`` may be None where
-    nothing is missing. The other limits are `RpcLedger`'s. ``InvalidInput`` where the account cannot pay.
+    ``plan`` is the result of `survey` for the same payer; by default this makes one. ``sender`` may be None if nothing
+    is missing. The other limits are `RpcLedger`'s. ``InvalidInput`` if the account cannot pay.
     """
     if plan is None:
         if sender is None:
-            raise InvalidInput("no account was named that pays", "Name one.")
+            raise InvalidInput("no account pays for the deployment", "Name an account.")
         plan = survey(url, sender.address, evm=evm, timeout=timeout)
     job = _Job(Node(url, timeout), plan, sender, (max_fee, receipt_seconds, confirmations), progress)
     registry, block = job.place(REGISTRY, plan.registry.address)
@@ -121,12 +120,14 @@ def deploy(
 
 
 def check_deployment(url: str, deployment: Deployment, *, timeout: float = DEFAULT_TIMEOUT) -> None:
-    """``LedgerUnavailable`` unless both contracts of the deployment are on the chain behind ``url``, in one of our
-    builds, made for that chain and for one another."""
+    """Require both contracts of the deployment on the chain behind ``url``, made for that chain and for each other.
+
+    ``LedgerUnavailable`` if one is missing, differs from our builds, or the node does not say.
+    """
     node = Node(url, timeout)
     for contract, address in ((REGISTRY, deployment.registry), (VERIFIER, deployment.verifier)):
         if not stands(node, deployment.chain_id, contract, address, deployment.registry):
-            advice = "Ask a node of the right chain; if the chain itself was begun anew, deploy into another folder."
+            advice = "Use a node of the right chain. If that chain was reset, deploy into another folder."
             raise LedgerUnavailable(f"{node.name}: there is no {contract} at {address}", advice)
 
 
@@ -138,13 +139,13 @@ class _Job(NamedTuple):
     progress: Progress | None
 
     def place(self, contract: str, address: str, *constructor: str) -> tuple[str, int | None]:
-        """Its address, and the block of its creation if that was now."""
+        """Return the contract's address, and the block of its creation if this call created it."""
         if self._stands(contract, address, *constructor):
             return address, None
         try:
             sent = self._create(contract, *constructor)
         except InvalidInput:
-            # Anybody may create it, and somebody may have been quicker.
+            # Anybody may create it, and another program may have been faster.
             if self._stands(contract, address, *constructor):
                 return address, None
             raise
@@ -154,7 +155,7 @@ class _Job(NamedTuple):
         while not self._stands(contract, address, *constructor):
             if time.monotonic() > ends:
                 why = f"transaction {sent.receipt.transaction} succeeded, but nothing is at {address}"
-                advice = "Run it again; if that says the same, this chain creates contracts in a way of its own."
+                advice = "Run it again. If it fails again, this chain computes contract addresses in another way."
                 raise LedgerUnavailable(f"{self.node.name}: {why}", advice)
             time.sleep(_PAUSE)
         return address, sent.receipt.block
@@ -173,7 +174,9 @@ class _Job(NamedTuple):
         from registry.ledger.tx_tracker import Limits
 
         if self.sender is None or self.sender.address != self.plan.payer:
-            raise InvalidInput(f"{contract} has to be created, and {self.plan.payer} is not here to pay", "Name it.")
+            raise InvalidInput(
+                f"{contract} must be created, and {self.plan.payer} is not here to pay", "Name that account."
+            )
         to, data = _creation(self.plan, contract, *constructor)
         limits = Limits(*self.limits)
         return Submission(self.node, self.plan.chain_id, self.sender, to, data, limits, self.progress).wait()
@@ -185,13 +188,13 @@ def _creation(plan: Plan, contract: str, *constructor: str) -> tuple[str | None,
 
 
 def _build(node: Node, wanted: str | None) -> str:
-    """The build that the chain runs: the one wanted, or the newest."""
+    """Return the wanted build, or the newest that the chain runs."""
     if wanted not in (None, *EVM_VERSIONS):
         raise InvalidInput(f"there is no build {wanted!r}", f"Use one of {', '.join(EVM_VERSIONS)}.")
     calls = [Call("eth_call", ({"data": to_hex(code)}, "latest")) for code in _PROBES.values()]
     answers = dict(zip(_PROBES, node.ask_all(calls), strict=True))
     if hex_bytes(answers[SHANGHAI]) != _ONE:
-        advice = "The contracts need a chain with the rules of Shanghai (PUSH0) or later, and a node with eth_call."
+        advice = "The contracts need a chain with Shanghai (PUSH0) or a later fork, and a node with eth_call."
         raise LedgerUnavailable(f"{node.name}: it does not run the simplest code: {_why(answers[SHANGHAI])}", advice)
     if wanted == SHANGHAI or hex_bytes(answers[PRAGUE]) == _ONE:
         return wanted or PRAGUE
@@ -199,7 +202,7 @@ def _build(node: Node, wanted: str | None) -> str:
         advice = f"Try again, or name the build for chains without Cancun: --evm {SHANGHAI}."
         raise LedgerUnavailable(f"{node.name}: it does not say if it knows MCOPY: {_why(answers[PRAGUE])}", advice)
     if wanted == PRAGUE:
-        advice = f"Use the build for such chains (--evm {SHANGHAI}), or let the chain decide."
+        advice = f"Use the build for such chains (--evm {SHANGHAI}), or leave out --evm."
         raise InvalidInput(f"this chain does not run the build {PRAGUE}: it has no MCOPY (Cancun)", advice)
     return SHANGHAI
 
@@ -209,8 +212,10 @@ def _why(answer: Any) -> str:
 
 
 def _gas(node: Node, plan: Plan) -> int:
-    """About what the missing contracts cost; the verifier's constructor asks for the registry, so as long as that is
-    missing too its share is judged by the length of its code."""
+    """Return about the gas that the missing contracts need.
+
+    The verifier's constructor calls the registry. While that is missing too, guess from the length of the code.
+    """
     if not plan.missing:
         return 0
     first = plan.missing[0]

@@ -1,6 +1,6 @@
-"""An EVM in this process (py-evm), its blocks in a SQLite file.
+"""An EVM in this process (py-evm) whose blocks are in a SQLite file.
 
-Nothing but this module touches py-evm, and it is imported only when an embedded chain is used.
+Only this module uses py-evm. Import it only where an embedded chain is used, because that is slow.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from registry.core.errors import InvalidInput
 from registry.ledger.abi import refusal
 from registry.ledger.base import Head
 
-# "cons" in ASCII: a number that no known network uses, so that nothing signed here counts elsewhere.
+# "cons" in ASCII. No known network uses this number, so signatures made here are void elsewhere.
 CHAIN_ID = 0x636F6E73
 GAS_LIMIT = 30_000_000
-# A call of this size takes seconds in Python already; no wallet contract needs a tenth of it.
+# Such a call takes seconds in Python. No wallet contract needs a tenth of this gas.
 CALL_GAS = 10_000_000
-# What py-evm raises over a file that is not the chain it was.
+# py-evm's errors for a damaged chain file.
 DAMAGE = (PyEVMError, MissingTrieNode, RLPException, KeyError)
 NOBODY = Address(bytes(20))
 _PLAY_MONEY = 10**24
 
 
 class Answer(NamedTuple):
-    """What a call returned, or the data that it reverted with."""
+    """The data that a call returned, or reverted with where ``ok`` is false."""
 
     ok: bool
     data: bytes
@@ -56,7 +56,7 @@ class Mined(NamedTuple):
 
 
 class _Store(BaseDB):
-    """py-evm's key-value store over one SQLite table; the caller's transaction frames what belongs together."""
+    """py-evm's key-value store over one SQLite table. The caller's transaction makes its writes atomic."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -87,7 +87,7 @@ class _Chain(MiningChain):
 
 
 def create(connection: sqlite3.Connection, funded: bytes, time: int) -> Evm:
-    """Block 0: nobody but ``funded`` has money, and gas costs nothing (a base fee of zero stays zero)."""
+    """Create a chain. Only ``funded`` has money, and gas costs nothing (a base fee of zero stays zero)."""
     connection.execute("CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
     header: dict[str, Any] = {
         "coinbase": NOBODY,
@@ -107,7 +107,7 @@ def create(connection: sqlite3.Connection, funded: bytes, time: int) -> Evm:
 
 
 class Evm:
-    """The chain as it stands in the connection's transaction; made anew for each operation."""
+    """The chain as the connection's transaction sees it; make a new one for each operation."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._chain = _Chain(AtomicDB(_Store(connection)))
@@ -119,7 +119,7 @@ class Evm:
         return self._chain.get_canonical_block_header_by_number(BlockNumber(number))
 
     def last_until(self, time: int) -> BlockHeaderAPI | None:
-        """The last block whose time is not after ``time``; None before the first one."""
+        """Return the last block at or before ``time`` (unix seconds); None if there is none."""
         low, high = 0, self.head().block_number + 1
         while low < high:
             middle = (low + high) // 2
@@ -133,7 +133,7 @@ class Evm:
         return self._chain.get_vm(at).state.get_code(Address(address))
 
     def call(self, at: BlockHeaderAPI, to: bytes, data: bytes, sender: bytes = NOBODY, gas: int = CALL_GAS) -> Answer:
-        """What a node answers to ``eth_call`` at the block ``at``."""
+        """Run a call at the block ``at``, as a node does for ``eth_call``."""
         vm = self._chain.get_vm(at)
         unsigned = _free_transaction(vm.state.get_nonce(Address(sender)), to, data, gas)
         spoofed: Any = SpoofTransaction(unsigned, from_=Address(sender))
@@ -141,14 +141,14 @@ class Evm:
         return Answer(not computation.is_error, computation.output)
 
     def decode(self, raw: bytes) -> SignedTransactionAPI:
-        """A signed transaction from its bytes; ``InvalidInput`` where it is none or is another chain's."""
+        """Decode a signed transaction. ``InvalidInput`` if it is malformed or signed for another chain."""
         try:
             return self._chain.get_vm().get_transaction_builder().decode(raw)
         except (RLPException, VMError, ValidationError, ValueError, IndexError) as error:
             raise InvalidInput(f"the sender's wallet returned no transaction: {type(error).__name__}") from None
 
     def mine(self, time: int, transaction: SignedTransactionAPI | None = None) -> Mined:
-        """Put the transaction, if any, into a block of that time and make it the head."""
+        """Make a block of that time, with the transaction if there is one, the new head."""
         self._chain.set_header_timestamp(time)
         try:
             result, receipts, computations = self._chain.mine_all([] if transaction is None else [transaction])
@@ -164,7 +164,7 @@ class Evm:
         return Mined(head, transaction.hash, receipts[0].gas_used, transaction.sender, created, answer)
 
     def deploy(self, time: int, key: bytes, code: bytes) -> bytes:
-        """Create a contract from the account behind ``key``; its 20-byte address."""
+        """Create a contract from the account of a 32-byte key; return its 20-byte address."""
         mined = self.mine(time, self.decode(sign(key, self.nonce(account(key)), b"", code)))
         if not mined.answer.ok:
             raise refusal(mined.answer.data)
@@ -172,17 +172,17 @@ class Evm:
 
 
 def head_of(header: BlockHeaderAPI) -> Head:
-    """The head that this header describes."""
+    """Return the number, hash and time of a header."""
     return Head(header.block_number, "0x" + header.hash.hex(), header.timestamp)
 
 
 def account(key: bytes) -> bytes:
-    """The 20-byte address behind a 32-byte key."""
+    """Return the 20-byte address of a 32-byte key."""
     return PrivateKey(key).public_key.to_canonical_address()
 
 
 def sign(key: bytes, nonce: int, to: bytes, data: bytes) -> bytes:
-    """A free transaction of the account behind ``key``, as bytes; empty ``to`` creates a contract."""
+    """Return a signed transaction that pays no gas, as bytes. An empty ``to`` creates a contract."""
     unsigned = _free_transaction(nonce, to, data, GAS_LIMIT)
     return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())
 

@@ -1,4 +1,4 @@
-"""What a chain said at a past instant: the last block until then, the cutoffs logged until then."""
+"""The state of a chain at a past time: the last block until then, and the cutoffs logged until then."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from registry.ledger.contract_addresses import block_of
 from registry.ledger.logs import Logs
 from registry.net.json_rpc import Node, hex_bytes
 
-# So many blocks are looked at in one request: five requests find one among 30 million.
+# Blocks read in one request. Five requests find one block among 30 million.
 _PROBES = 32
-# geth takes 1,000 alternatives in one place of a filter.
+# geth takes 1,000 alternatives for one topic of a filter.
 _SUBJECTS = 500
 
 
 def last_block_until(node: Node, time: int, head: Head) -> Head | None:
-    """The last block whose time is not after ``time`` (unix seconds); None where even the first one is."""
+    """Return the last block at or before ``time`` (unix seconds); None if the chain began later."""
     first = head_in(node, node.ask(block_call(0)))
     if first.time > time:
         return None
@@ -44,27 +44,28 @@ def _blocks(node: Node, numbers: range) -> list[Head]:
 
 
 def cutoffs_until(node: Node, deployment: Deployment, now: dict[str, int], past: int, head: int) -> dict[str, int]:
-    """The cutoffs at block ``past`` of the subjects of ``now``, which has theirs at block ``head``; zeros are absent.
+    """Return the cutoffs at block ``past``, from the cutoffs at block ``head`` in ``now``; zeros are absent.
 
-    Addresses are in lower case. A cutoff only rises, so who has none now had none then. All others have to be explained
-    by the logs, because some nodes leave out those that they no longer keep, without a word: ``LedgerUnavailable``.
+    Both map lower-case addresses to unix seconds. A cutoff only rises, so a subject without one now had none then. The
+    logs must explain every other cutoff, because some nodes silently omit old logs: ``LedgerUnavailable`` if they do
+    not.
     """
     subjects = sorted(subject for subject, cutoff in now.items() if cutoff)
     if not subjects:
         return {}
-    # Zero says that it is not known. To find it takes some dozen requests, to read from the first block on thousands.
+    # Zero means unknown. A search takes some dozen requests; reading logs from the first block takes thousands.
     begins = deployment.block or block_of(node, deployment.registry)
     then = cutoffs_in(node, deployment, subjects, begins, past)
     later = [subject for subject in subjects if then.get(subject) != now[subject]]
     since = cutoffs_in(node, deployment, later, max(begins, past + 1), head)
     if any(max(then.get(subject, 0), since.get(subject, 0)) != now[subject] for subject in later):
-        advice = "Ask a node that keeps all logs since the registry's first block."
-        raise LedgerUnavailable(f"{node.name}: its logs lack what made a cutoff what it is", advice)
+        advice = "Use a node that keeps all logs since the registry's first block."
+        raise LedgerUnavailable(f"{node.name}: its logs do not explain a cutoff", advice)
     return then
 
 
 def cutoffs_in(node: Node, deployment: Deployment, subjects: Sequence[str], first: int, last: int) -> dict[str, int]:
-    """The largest ``RevokedAll`` of each subject in these blocks, by lower-case address; none is absent."""
+    """Return each subject's largest ``RevokedAll`` in these blocks, by lower-case address, if it has one."""
     found: dict[str, int] = {}
     words = ["0x" + "00" * 12 + subject[2:].lower() for subject in subjects]
     for start in range(0, len(words), _SUBJECTS):
@@ -82,7 +83,7 @@ def _entries(node: Node, logs: list[Any]) -> list[tuple[str, int]]:
 
 
 def _entry(log: Any) -> tuple[str, int]:
-    """(subject, issuedUntil) of a RevokedAll event."""
+    """Return (subject, issuedUntil) of a RevokedAll event."""
     topic, data = hex_bytes(log["topics"][1]), hex_bytes(log["data"])
     if log["topics"][0] != REVOKED_ALL or topic is None or data is None or len(topic) != 32 or len(data) != 32:
         raise ValueError("not a RevokedAll event")

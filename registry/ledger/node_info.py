@@ -1,4 +1,4 @@
-"""What a node says of itself, and the deployment at an address that somebody vouches for."""
+"""What a node says about itself, and a deployment from a registry's address alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NONE = "0x" + "00" * 20
 
 
 class Probe(NamedTuple):
-    """A node: its ``name`` without secrets, what ``client`` it says it is, its chain and newest block."""
+    """A node: its ``name`` without secrets, the name of its ``client`` software, its chain and newest block."""
 
     name: str
     client: str
@@ -23,12 +23,12 @@ class Probe(NamedTuple):
 
 
 def name_of(url: str) -> str:
-    """How messages name the node at this URL: without what may be a key. ``InvalidInput`` where it is no URL."""
+    """Return the node's name for messages, without access keys. ``InvalidInput`` if the URL is not one of a node."""
     return Node(url, DEFAULT_TIMEOUT).name
 
 
 def probe(url: str, *, timeout: float = DEFAULT_TIMEOUT) -> Probe:
-    """Ask a node what it is; ``timeout`` in seconds for each request, ``LedgerUnavailable`` where it does not say."""
+    """Ask a node for its `Probe`; ``timeout`` (seconds) bounds each request. ``LedgerUnavailable`` if that fails."""
     node = Node(url, timeout)
     client, chain_id, block = node.ask_all([Call("web3_clientVersion"), Call("eth_chainId"), block_call("latest")])
     name = client[:MAX_CLIENT] if isinstance(client, str) else "unnamed"
@@ -36,10 +36,10 @@ def probe(url: str, *, timeout: float = DEFAULT_TIMEOUT) -> Probe:
 
 
 def deployment_at(url: str, registry: str, *, timeout: float = DEFAULT_TIMEOUT) -> Deployment:
-    """The registry at this checksummed address on the chain behind ``url``, for reading alone: no verifier is named.
+    """Return a deployment for reading the registry at this checksummed address; it names no verifier.
 
-    Its own block is not known, so logs are read from the chain's first. ``LedgerUnavailable`` where the node does
-    not name its chain; what lies at the address is checked by the ledger that reads it.
+    The registry's block is unknown (0). ``LedgerUnavailable`` if the node does not name its chain. The ledger that
+    reads the registry checks the code at the address.
     """
     node = Node(url, timeout)
     return Deployment(chain_id_in(node, node.ask(Call("eth_chainId"))), registry, _NONE, 0)

@@ -195,7 +195,7 @@ def test_other_code_at_an_address_is_refused(chain: Chain, contract: int, kind: 
     chain.ask("anvil_setCode", place, "0x6001" if kind == "other" else "0x" + code.hex())
     sent = chain.sent()
     for attempt in (lambda: deploy(chain.url, PAYER), lambda: check_deployment(chain.url, good)):
-        with pytest.raises(LedgerUnavailable, match=f"what is at {place} is not our") as caught:
+        with pytest.raises(LedgerUnavailable, match=f"the code at {place} is not our") as caught:
             attempt()
         assert caught.value.advice
     assert chain.sent() == sent

@@ -13,7 +13,7 @@ from typing import Any
 from registry.core.facts import FactQuery, SignatureQuery
 from registry.core.scalars import to_hex
 from registry.ledger.abi import REVOKED_ALL
-from registry.ledger.artifacts import PRAGUE, _deployed
+from registry.ledger.artifacts import deployed_code
 from registry.ledger.base import Deployment
 from registry.ledger.contract_addresses import domain_call, domain_word
 from registry.ledger.rpc import RpcLedger
@@ -29,7 +29,7 @@ NOBODY = "0x" + "00" * 20
 QUESTION = FactQuery(ROOT, NOBODY)
 SIGNED = SignatureQuery(REGISTRY, bytes(32), b"x")
 HEAD = 100
-CODE = "0x" + _deployed("ConsentRegistry", PRAGUE).hex()
+CODE = "0x" + deployed_code("ConsentRegistry").hex()
 ASKED_DOMAIN = domain_call(REGISTRY).params[0]
 DOMAIN = to_hex(domain_word(31_337, REGISTRY))
 PAYER = KeyWallet(ANVIL_KEY)
