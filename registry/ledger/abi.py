@@ -1,8 +1,7 @@
-"""The contract's functions as bytes: what is sent to it, what it answers, why it refuses.
+"""The contract's calls, answers and refusals as bytes (Solidity ABI, "Formal Specification of the Encoding").
 
-Written by hand because the few types that occur (DESIGN section 3) need one page, and reading facts must not
-wait a second for a general ABI library to load. Layout: the Solidity ABI specification, "Formal Specification
-of the Encoding".
+This is written by hand: the few types that occur (DESIGN section 3) need one page, and a general ABI library takes a
+second to load.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
 from registry.core.scalars import MAX_SIGNATURE, checksum
 
-# EIP-7825 lets a transaction have 16,777,216 gas. Each opening takes 25,300 by Prague's prices, and 113,300 by those of
-# the fork after Osaka, which make new state dear: with the margin over the estimate, 100 fit both.
+# EIP-7825 allows a transaction 16,777,216 gas. An opening takes 25,300 gas by Prague's prices, and 113,300 by those of
+# the fork after Osaka, where new state costs more. With the margin over the estimate, 100 fit both.
 MAX_OPENINGS = 100
 MAX_REVERT = 4_096
-# For one `signature_probe`, the same everywhere: with a node's own limit a contract could say yes on one and no on
+# The gas of one `signature_probe`. With each node's own limit, a contract could accept on one node and refuse on
 # another. A Safe of ten owners needs a hundredth of it.
 PROBE_GAS = 10_000_000
 ERC1271_YES = keccak256(b"isValidSignature(bytes32,bytes)")[:4] + bytes(28)
@@ -43,9 +42,9 @@ _SIZES = {"bytes32": 32, "address": 20}
 
 
 def arguments(function: str, args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments as plain values: bytes for words, addresses and signatures, int, a tuple of pairs of words.
+    """Return the arguments as plain values: bytes for words, addresses and signatures, int, a tuple of word pairs.
 
-    ``InvalidInput`` where the contract has no such function or a value does not fit its type.
+    ``InvalidInput`` if the contract has no such function, or a value does not fit its type.
     """
     kinds = _FUNCTIONS.get(function)
     if kinds is None:
@@ -56,19 +55,19 @@ def arguments(function: str, args: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def encode(function: str, args: Sequence[Any]) -> bytes:
-    """Call data: the selector, then the arguments."""
+    """Return the call data: the selector, then the arguments."""
     values = arguments(function, args)
     kinds = _FUNCTIONS[function]
     return selector(f"{function}({','.join(kinds)})") + _tuple(kinds, values)
 
 
 def selector(signature: str) -> bytes:
-    """The first four bytes of the hash of a function's or an error's signature."""
+    """Return the first four bytes of the hash of a function's or an error's signature."""
     return keccak256(signature.encode())[:4]
 
 
 def encode_facts(question: FactQuery) -> bytes:
-    """Call data of ``facts(root, handle, subject)``."""
+    """Return the call data of ``facts(root, handle, subject)``."""
     kinds = ("bytes32", "bytes32", "address")
     asked = question.root, question.handle, question.subject
     values = tuple(_value(kind, value, "facts") for kind, value in zip(kinds, asked, strict=True))
@@ -76,19 +75,21 @@ def encode_facts(question: FactQuery) -> bytes:
 
 
 def decode_facts(answer: bytes) -> AnchorFacts:
-    """Three uint64; ``LedgerUnavailable`` where the answer is anything else."""
+    """Decode three uint64; ``LedgerUnavailable`` if the answer is anything else."""
     words = tuple(int.from_bytes(answer[at : at + 32], "big") for at in (0, 32, 64))
     if len(answer) != 96 or max(words) >= 2**64:
-        raise LedgerUnavailable(f"what answers at the registry's address is no ConsentRegistry ({len(answer)} bytes)")
+        raise LedgerUnavailable(
+            f"the contract at the registry's address is not a ConsentRegistry ({len(answer)} bytes)"
+        )
     return AnchorFacts(*words)
 
 
 def signature_probe(question: SignatureQuery) -> bytes:
-    """Creation code that asks the signer for ERC-1271's ``isValidSignature``, and returns 1 for yes, else 0.
+    """Return creation code that calls the signer's ``isValidSignature`` (ERC-1271), and returns 1 for yes, else 0.
 
-    A node that runs it (``eth_call`` without ``to``) answers alike whether the signer said no, failed or burnt all
-    its gas, where clients word the failures of a call of the signer itself each in their own way. Yes is what
-    OpenZeppelin's SignatureChecker takes for it: STATICCALL succeeds, at least a word comes back, it is the magic one.
+    Run it by an ``eth_call`` without ``to``. The answer is then the same whether the signer refuses, fails or burns all
+    its gas; clients report the failure of a direct call each in their own words. Yes means what it means to
+    OpenZeppelin's SignatureChecker: STATICCALL succeeds, and returns at least a word, which is the magic value.
     """
     values = (_value("bytes32", question.digest, "isValidSignature"), question.signature)
     data = ERC1271_YES[:4] + _tuple(("bytes32", "bytes"), values)
@@ -97,14 +98,14 @@ def signature_probe(question: SignatureQuery) -> bytes:
 
 
 def decode_probe(answer: bytes) -> bool:
-    """What `signature_probe` returned; ``LedgerUnavailable`` where that is anything else."""
+    """Decode the answer of `signature_probe`; ``LedgerUnavailable`` if it is neither 0 nor 1."""
     if len(answer) != 32 or int.from_bytes(answer, "big") > 1:
-        raise LedgerUnavailable(f"what the node ran is not what it was asked to run ({len(answer)} bytes)")
+        raise LedgerUnavailable(f"the node did not run the code that it was given ({len(answer)} bytes)")
     return answer[-1] == 1
 
 
 def refusal(data: bytes) -> InvalidInput:
-    """Why the contract refused, from the revert's data, in words."""
+    """Return the error that describes a revert, from its data."""
     kind, rest = data[:4], data[4:MAX_REVERT]
     if kind == _INVALID_SIGNATURE and len(rest) == 32:
         who = checksum(rest[12:])
@@ -113,12 +114,12 @@ def refusal(data: bytes) -> InvalidInput:
         until = int.from_bytes(rest, "big")
         return InvalidInput(
             f"issuedUntil {until} is more than 15 minutes ahead of the chain's clock",
-            "Sign again with the present time; to give the address up for ever, retire it.",
+            "Sign again with the present time. To give the address up for ever, retire it.",
         )
     if kind == _ZERO_ROOT:
         return InvalidInput("a root of zero cannot be anchored", "Anchor the root of a batch.")
     return InvalidInput(
-        f"the contract refused the call ({_reason(kind, rest)})", "Check the arguments; nothing changed."
+        f"the contract refused the call ({_reason(kind, rest)})", "Check the arguments. Nothing changed."
     )
 
 
@@ -162,18 +163,18 @@ def _bytes(value: Any, function: str) -> bytes:
     if isinstance(value, bytes):
         return value
     fits = isinstance(value, str) and re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", value) is not None
-    # The value itself stays out of the message: it may be a secret.
+    # The message does not name the value, which may be a secret.
     _check(fits, f"{function}: bytes or a 0x string is needed")
     return bytes.fromhex(value[2:])
 
 
 def _check(fits: bool, message: str) -> None:
     if not fits:
-        raise InvalidInput(message, "Correct the arguments; nothing was sent.")
+        raise InvalidInput(message, "Correct the arguments. Nothing was sent.")
 
 
 def _tuple(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
-    """Heads, then tails: a dynamic value's head is the offset of its tail."""
+    """Encode heads, then tails. A dynamic value's head is the offset of its tail."""
     head, tail = b"", b""
     for kind, value in zip(kinds, values, strict=True):
         if kind in ("bytes", _OPENINGS):
@@ -194,18 +195,18 @@ def _word(value: bytes | int) -> bytes:
     return value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\0")
 
 
-# 0x5a is the length of all this with the signer's 20 bytes between the halves: there the call data begins.
+# 0x5a is the length of both halves with the signer's 20 bytes between them. The call data begins there.
 _PROBE = (
     bytes.fromhex(
-        "60206020"  # PUSH1 32, PUSH1 32: a word of the answer goes to memory from 32 on, if so much comes back
-        "605a380380605a604039"  # its call data, which follows this code, goes to memory from 64 on
+        "60206020"  # PUSH1 32, PUSH1 32: up to a word of the answer goes to memory from 32 on
+        "605a380380605a604039"  # copies the call data, which follows this code, to memory from 64 on
         "604073"  # PUSH1 64, PUSH20 signer
     ),
     bytes.fromhex("5afa")  # GAS, STATICCALL
     + bytes.fromhex("601f3d1116")  # and RETURNDATASIZE > 31
     + bytes.fromhex("6020517f")
     + ERC1271_YES
-    + bytes.fromhex("1416")  # and the word is the magic one
+    + bytes.fromhex("1416")  # and the word is the magic value
     + bytes.fromhex("60005260206000f3"),  # returned as a word
 )
 _FACTS = selector("facts(bytes32,bytes32,address)")

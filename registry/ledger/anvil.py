@@ -1,6 +1,6 @@
-"""What a devnet asks of its anvil beside the chain itself: money, its whole state, what the registry logged.
+"""A devnet's calls of its anvil: money for accounts, the whole state, the registry's events.
 
-One cheap call (``anvil_nodeInfo``) tells whether there is anything new, so that watching costs a node next to nothing.
+``anvil_nodeInfo`` is a cheap call that shows whether there is a new block.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from registry.ledger.blocks import block_call, head_in
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 SECONDS = 3.0
-# For its whole state, packed and in hexadecimal digits. anvil gives 60 MiB in three seconds.
+# Limits for the whole state, compressed and in hexadecimal digits. anvil sends 60 MiB in three seconds.
 DUMP_SECONDS, MAX_DUMP_BYTES = 20.0, 128 << 20
 MAX_STATE_BYTES = 512 << 20
 ETHER = 10**18
-# What it asks again and again; a log of the node's calls is of more use without it.
+# Methods that a devnet calls again and again. A log of the node's calls leaves them out.
 ROUTINE = ("anvil_nodeInfo", "anvil_dumpState")
 
 _KINDS = {
@@ -32,7 +32,7 @@ _KINDS = {
 
 
 class Logged(NamedTuple):
-    """One event of the registry. ``subject`` is the root, the handle or the address that it is about."""
+    """One event of the registry. ``subject`` is its root, handle or address."""
 
     kind: str
     block: int
@@ -41,7 +41,7 @@ class Logged(NamedTuple):
 
 
 class Anvil:
-    """The node at ``url``; ``seconds`` bounds each request but `state`'s. Every method raises LedgerUnavailable."""
+    """The node at ``url``. ``seconds`` bounds each request but that of `state`. Methods raise LedgerUnavailable."""
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
         self._node = Node(url, seconds)
@@ -49,50 +49,50 @@ class Anvil:
         self._with_old_states = True
 
     def tip(self) -> Head:
-        """The newest block."""
+        """Return the newest block."""
         info = self._answer("anvil_nodeInfo")
         try:
             number, time = (_number(info[name]) for name in ("currentBlockNumber", "currentBlockTimestamp"))
             return Head(number, str(info["currentBlockHash"]), time)
         except (KeyError, TypeError, ValueError):
-            raise self._node.unavailable("it does not say where its chain ends, as anvil would") from None
+            raise self._node.unavailable("it does not show its newest block as anvil does") from None
 
     def has(self, block: Head) -> bool:
-        """Is this block on the chain still?"""
+        """Return whether this block is still on the chain."""
         answer = self._node.ask(block_call(block.number))
         return isinstance(answer, dict) and head_in(self._node, answer).hash == block.hash
 
     def balance(self, address: str) -> int:
-        """In wei."""
+        """Return the account's balance in wei."""
         try:
             return _number(self._answer("eth_getBalance", address, "latest"))
         except (TypeError, ValueError):
             raise self._node.unavailable("its answer holds no balance") from None
 
     def fund(self, address: str, wei: int) -> None:
-        """Sees to it that the account has at least this much, from nowhere."""
+        """Give the account at least this much play money."""
         if self.balance(address) < wei:
             self._answer("anvil_setBalance", address, hex(wei))
 
     def logged(self, deployment: Deployment, first: int, last: int) -> list[Logged]:
-        """What the registry logged in these blocks, in the chain's order."""
+        """Return the registry's events in these blocks, in the chain's order."""
         where = {"address": deployment.registry, "fromBlock": hex(first), "toBlock": hex(last)}
         try:
             found = [_logged(entry) for entry in self._answer("eth_getLogs", where)]
         except (TypeError, KeyError, IndexError, ValueError):
             raise self._node.unavailable("its answer holds no logs") from None
-        return [each for each in found if each is not None]
+        return [event for event in found if event is not None]
 
     def state(self) -> bytes:
-        """The whole chain as JSON, as ``--load-state`` takes it.
+        """Return the whole chain as JSON, for anvil's ``--load-state``.
 
-        With the states of the last blocks, for reading below the newest one, until they are too large for an answer.
+        It includes the states of old blocks, for reads below the newest one, until these are too large for an answer.
         """
-        self.tip()  # a node that is silent is not waited for so long
+        self.tip()  # fails soon if the node is silent; the dump has a longer limit
         try:
             return self._dumped(self._with_old_states)
         except LedgerUnavailable:
-            self.tip()  # silence is no matter of size
+            self.tip()  # fails if the node is silent: the size is not the reason then
             if not self._with_old_states:
                 raise
             self._with_old_states = False
@@ -106,7 +106,7 @@ class Anvil:
         except zlib.error:
             state = b""
         if not state or not reader.eof:
-            raise self._node.unavailable("it did not give its whole state")
+            raise self._node.unavailable("it did not send its whole state")
         return state
 
     def _answer(self, method: str, *params: Any, node: Node | None = None) -> Any:
@@ -121,7 +121,7 @@ def _number(value: Any) -> int:
 
 
 def _logged(entry: Any) -> Logged | None:
-    """None for an event that is none of ours."""
+    """Return the event, or None if it is not one of ours."""
     kind = _KINDS.get(entry["topics"][0])
     if kind is None:
         return None

@@ -1,8 +1,8 @@
-"""A whole chain in one directory, so that nothing has to be installed or started.
+"""A whole chain in one directory: nothing has to be installed or started.
 
-- ``chain.sqlite`` holds the blocks and their state; ``deployment.json`` says where the contracts are.
-- ``relay.json`` is the account that sends for whoever names no other. Gas costs nothing on this chain.
-- ``lock`` is held during every operation: several processes may use one directory.
+- ``chain.sqlite`` holds the blocks and their state, ``deployment.json`` the addresses of the contracts.
+- ``relay.json`` is the account that pays where a caller names no other. Gas costs nothing on this chain.
+- ``lock`` is held during every operation, so several processes may use one directory.
 
 One operation is one SQLite transaction, so a crash leaves the chain as it was before. Blocks are dated by the machine's
 clock, each at least a second after the last one. Reading makes no block.
@@ -51,7 +51,7 @@ LOCK_SECONDS = 30.0
 class EmbeddedLedger(Transacting):
     """The ledger of one directory, made on first use in about a second.
 
-    ``relay_key`` gives the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.relay`).
+    ``relay_key`` returns the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.relay`).
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class EmbeddedLedger(Transacting):
             if sender is not None and checksum(mined.sender) != sender.address:
                 raise InvalidInput("the wallet signed as somebody else", "Check which account the wallet holds.")
             if not mined.answer.ok:
-                # Leaving by an exception rolls the block back: what is refused costs nothing here.
+                # The exception rolls the block back, so a refused call costs nothing here.
                 raise abi.refusal(mined.answer.data)
         hash_, head, payer = to_hex(mined.transaction), mined.head, checksum(mined.sender)
         return Settled(Receipt(hash_, head.number, head.time, mined.gas_used, payer))
@@ -119,8 +119,8 @@ class EmbeddedLedger(Transacting):
             key = self._relay_key(self._network / "relay.json")
             return evm_engine.sign(key, evm.nonce(evm_engine.account(key)), unhex(self._deployment.registry), data)
         if not isinstance(sender, Sender):
-            advice = "Leave it to the network's relay, which pays for everybody here."
-            raise InvalidInput("a wallet that sends by itself does not reach a chain in this process", advice)
+            advice = "Name no account: the network's relay pays for everybody here."
+            raise InvalidInput("a wallet that sends by itself cannot reach a chain in this process", advice)
         return sender.sign_transaction(
             {
                 "type": 2,
@@ -143,7 +143,7 @@ class EmbeddedLedger(Transacting):
         return read_deployment(path) if path.exists() else None
 
     def _create(self) -> Deployment:
-        """Make the chain, or what a crash left unfinished of it; ``deployment.json`` comes last."""
+        """Make the chain, or finish what a crash interrupted; ``deployment.json`` is written last."""
         self._make_directory()
         with self._locked():
             found = self._find()
@@ -179,7 +179,7 @@ class EmbeddedLedger(Transacting):
 
     @contextmanager
     def _session(self) -> Iterator[Evm]:
-        """The chain, checked, alone with it; what was done is kept unless an exception leaves."""
+        """Lock, check and yield the chain. Its changes are kept unless an exception is raised."""
         from registry import lazy_py_ecc
 
         lazy_py_ecc.defer()
@@ -203,7 +203,7 @@ class EmbeddedLedger(Transacting):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # File locks hold between processes; between threads of this one a plain lock is fair and cheap.
+        # File locks work between processes. Between threads of this one a plain lock is fair and cheap.
         with self._threads:
             try:
                 with file_lock(self._network / "lock", self._lock_seconds):
@@ -229,7 +229,7 @@ class EmbeddedLedger(Transacting):
 
 
 class _Reader:
-    """Reads facts at up to three blocks: the head, the one that is deep enough, the one of a past instant."""
+    """A reader of facts at up to three blocks: the head, one deep enough, and the last one at a past time."""
 
     def __init__(
         self, evm: Evm, registry: bytes, head: BlockHeaderAPI, depth: int, as_of: int | None, now: int
@@ -243,24 +243,24 @@ class _Reader:
     def anchor(self, question: FactQuery) -> AnchorFacts:
         latest = self._facts(self.head, question)
         deep = latest if self._deep is self.head else self._facts(self._deep, question)
-        # The contract's cutoff only ever rises, so its value then is the largest RevokedAll logged by then.
+        # The contract's cutoff only rises, so its value at that block is the largest RevokedAll until then.
         past = latest if self._past is self.head else self._facts(self._past, question)
         return AnchorFacts(deep.anchored_at, latest.revoked_at, past.cutoff)
 
     def accepts(self, question: SignatureQuery) -> bool:
-        """ERC-1271: whatever is not the magic word, also a revert or no contract at all, is no."""
+        """Ask by ERC-1271. Everything but the magic value counts as no, also a revert or no contract."""
         if self._past is None:
             return False
         at = self._past
         if self.as_of is None:
-            # Contracts that look at the clock see the present, as in the block that would come next.
+            # Let contracts that read the clock see the present, as in the next block.
             at = at.copy(timestamp=max(self._now, at.timestamp))
         answer = self._evm.call(at, b"", abi.signature_probe(question), gas=abi.PROBE_GAS)
         return abi.decode_probe(answer.data)
 
     def _facts(self, at: BlockHeaderAPI | None, question: FactQuery) -> AnchorFacts:
         if at is None or not self._evm.code(at, self._registry):
-            return AnchorFacts(0, 0, 0)  # before the registry was there, nothing was in it
+            return AnchorFacts(0, 0, 0)  # older than the registry
         answer = self._evm.call(at, self._registry, abi.encode_facts(question))
         if not answer.ok:
             raise LedgerUnavailable("the registry on this chain does not answer")
@@ -278,7 +278,7 @@ def _now() -> int:
 
 
 def _damaged(why: str) -> LedgerUnavailable:
-    advice = "Restore the network's directory from a backup, or name another directory to begin anew."
+    advice = "Restore the network's directory from a backup, or name another directory for a new chain."
     return LedgerUnavailable(f"the chain's file cannot be used: {why}", advice)
 
 
@@ -290,10 +290,10 @@ def _remember(connection: sqlite3.Connection, deployment: Deployment) -> None:
 
 
 def _deployment_in(connection: sqlite3.Connection) -> Deployment | None:
-    """What was deployed before a crash kept ``deployment.json`` from being written."""
+    """Return the deployment in the chain's file: a crash may have come before ``deployment.json``."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deployment'").fetchone() is None:
         return None
     row = connection.execute("SELECT document FROM deployment").fetchone()
     if row is None:
-        raise _damaged("it no longer says where its contracts are")
+        raise _damaged("it does not hold the addresses of its contracts")
     return parse_deployment(bytes(row[0]))
