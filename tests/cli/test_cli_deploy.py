@@ -54,7 +54,7 @@ def sent(url: str) -> int:
 
 def test_without_a_terminal_nothing_is_paid_until_it_is_told_to(operator: Consent, chain: str) -> None:
     refused = deploy(operator, chain, "--json")
-    assert refused.code == 2 and refused.document["message"] == "nobody is there to say yes"
+    assert refused.code == 2 and refused.document["message"] == "there is no terminal to ask at"
     assert sent(chain) == 0 and not (operator.folder / "network").exists()
     done = deploy(operator, chain, "--yes", "--json")
     assert done.code == 0 and done.document == {
@@ -86,7 +86,7 @@ def test_a_folder_that_has_it_already_is_left_as_it_is(operator: Consent, chain:
     write_settings(network, rpc_url=None, confirmations=3)
     before = (network / "deployment.json").read_bytes()
     again = operator("deploy", "--rpc-url", chain, "--json")
-    assert again.code == 0 and again.document["created"] == [] and "nothing to do" in again.err
+    assert again.code == 0 and again.document["created"] == [] and "nothing was done" in again.err
     assert (network / "deployment.json").read_bytes() == before and sent(chain) == 2
     assert read_settings(network) == {"rpc_url": chain, "confirmations": 3}
 
@@ -150,7 +150,7 @@ def test_a_passphrase_opens_the_payer_after_the_yes(operator: Consent, chain: st
 
 def test_a_key_in_the_url_is_pointed_out_and_not_shown(operator: Consent, chain: str) -> None:
     done = deploy(operator, f"{chain}/?key=4f2ac3e1b0d94d7d", "--yes", "-v")
-    assert done.code == 0 and "take a key out" in done.err and "4f2ac3e1b0d94d7d" not in done.err + done.out
+    assert done.code == 0 and "remove a key from it" in done.err and "4f2ac3e1b0d94d7d" not in done.err + done.out
 
 
 def test_without_the_deployer_the_difference_is_said(operator: Consent) -> None:

@@ -52,7 +52,7 @@ def test_the_exit_codes_of_a_process(granted: Consent, line: list[str], code: in
 
 def test_what_nobody_expected_is_not_an_answer(granted: Consent) -> None:
     # A break in the installation: a module that verifying needs cannot be loaded.
-    program = "import sys; sys.modules['registry.client.verify'] = None\nfrom registry.cli import main\nmain()"
+    program = "import sys; sys.modules['registry.client.verify'] = None\nfrom registry.cli.main import main\nmain()"
     line = [sys.executable, "-c", program, "verify", str(granted.grant)]
     for more, traces in ([], False), (["-v"], True), (["--json"], False):
         done = subprocess.run([*line, *more], env=environment(granted), capture_output=True, text=True)
@@ -106,17 +106,17 @@ def test_two_commands_at_once_both_succeed(asked: Consent) -> None:
 
 _TOLD_TO_END = """
 import os, signal, sys
-from registry.client import accepting
+from registry.client import accept
 from registry.cli.main import main
 
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
-opening = accepting._open_record
+opening = accept._open_record
 
 def told(*given):
     opening(*given)
     os.kill(os.getpid(), signal.SIGTERM)
 
-accepting._open_record = told
+accept._open_record = told
 main()
 """
 

@@ -30,8 +30,8 @@ def test_a_request_asks_for_what_the_notice_offers(asked: Consent) -> None:
     message = json.loads(out.read_bytes())["statement"]["message"]
     assert (message["purposes"], message["data"]) == (said["purposes"], said["data"])
     assert message["expiresAt"] - message["issuedAt"] == 7 * 86_400
-    (kept,) = (asked.folder / "aurelle" / "requests").iterdir()
-    assert kept.read_bytes() == out.read_bytes()
+    kept = [file.read_bytes() for file in (asked.folder / "aurelle" / "requests").iterdir()]
+    assert kept.count(out.read_bytes()) == 1
 
 
 def test_the_whole_of_a_request_is_granted_by_default(asked: Consent) -> None:
@@ -142,7 +142,10 @@ def test_an_open_ending_warns_first(granted: Consent, command: tuple[str, ...], 
     line = [str(granted.grant) if word == "GRANT" else word for word in command]
     answer = granted(*line, *sender, typed="n\n")
     assert (
-        answer.code == 1 and f"the address {account} will be seen" in answer.err and "Nothing was sent." in answer.err
+        answer.code == 1
+        and f"the address {account} " in answer.err
+        and "The chain will show" in answer.err
+        and "Nothing was sent." in answer.err
     )
     assert granted("verify", granted.grant).code == 0
     assert granted(*line, *sender).code == 2  # nobody there to ask

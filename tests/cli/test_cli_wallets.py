@@ -213,7 +213,7 @@ class TestWallets:
         assert "--rpc-url" in browser["about"]
         line = ("grant", consent.folder / "request.json", "--wallet", "browser")
         answer = consent(*line)
-        assert answer.code == 2 and "reaches the embedded chain" in answer.err and "consent devnet" in answer.err
+        assert answer.code == 2 and "cannot reach the embedded chain" in answer.err and "consent devnet" in answer.err
 
     def test_without_a_home(self, consent: Consent) -> None:
         assert "seed" not in {one["wallet"] for one in consent.json("wallets", who="nobody")["wallets"]}

@@ -13,7 +13,13 @@ from tests.support.paths import ROOT
 from tests.support.soak import SOAK
 
 # The sample: all that signs, hashes, proves or judges. A soak runs the whole of the core and the client.
-SAMPLE = ("core/statements", "core/evidence/test_proofs.py", "core/crypto/test_revocation.py", "core/test_merkle.py")
+SAMPLE = (
+    "core/statements",
+    "core/evidence/test_proofs.py",
+    "core/crypto/test_revocation.py",
+    "core/test_merkle.py",
+    "core/test_codec.py",
+)
 CAMPAIGN = ("core", "client", "end_to_end/test_vectors_python.py")
 # This one compares the fast backend with the portable one, and needs both.
 NEEDS_BOTH = ROOT / "tests" / "core" / "crypto" / "test_signatures.py"
