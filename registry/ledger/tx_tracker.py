@@ -1,8 +1,8 @@
-"""What becomes of a transaction that was sent: it is followed until enough blocks lie above it.
+"""Follow a transaction that was sent, until enough blocks lie above it.
 
-The node may be away for a while, a reorganisation may take the transaction out of its block, the chain may have
-become too dear for it, or another program may have used the account's number (nonce). Nothing is concluded from the
-words of a node's messages: only what it shows of the chain counts.
+Meanwhile the node may be away, a reorganisation may remove the transaction from its block, the base fee may rise above
+its fees, or another program may use the account's nonce. The words of a node's messages decide nothing; only what the
+node shows of the chain does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from registry.ledger.blocks import block_call, head_in, quantity
 from registry.net.json_rpc import Call, Node, NodeError
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-# A block may have been begun before the transaction reached its maker.
+# A block that was started before the transaction arrived is no sign that its fees are too low.
 _BLOCKS_TO_WAIT = 2
 REPLACE_SECONDS = 30.0
 
@@ -25,8 +25,12 @@ Progress = Callable[[str, float], None]
 
 
 class Limits(NamedTuple):
-    """``fee`` in wei for one unit of gas, base fee and tip together; ``seconds`` for the receipt, and for each block
-    that has to lie above it; ``replace_seconds`` until a transaction that blocks pass by is sent for higher fees."""
+    """The bounds of sending and waiting.
+
+    ``fee``: wei for a unit of gas, base fee and tip together. ``seconds``: for the receipt, and again for each of
+    ``confirmations`` blocks above it. ``replace_seconds``: until a transaction that new blocks leave out gets higher
+    fees.
+    """
 
     fee: int
     seconds: float
@@ -35,7 +39,7 @@ class Limits(NamedTuple):
 
 
 class SignedTx(NamedTuple):
-    """A signed transaction. All versions of one have the same number, so only one can ever be in the chain."""
+    """A signed transaction, with JSON-RPC's names in ``tx``. Replacements share its nonce, so only one can be mined."""
 
     hash: str
     raw: bytes
@@ -43,19 +47,21 @@ class SignedTx(NamedTuple):
 
 
 def fee_of(tx: dict[str, Any]) -> int:
-    """The most that the transaction offers for a unit of gas, in wei; old chains have a price instead."""
+    """Return the highest fee that a transaction offers for a unit of gas, in wei; older chains use a gas price."""
     return int(tx.get("maxFeePerGas", tx.get("gasPrice", 0)))
 
 
 class Mined(NamedTuple):
-    """The version that is in the chain, its receipt as the node gave it, and its block."""
+    """The hash of the version in the chain, its receipt as the node sent it, and its block."""
 
     hash: str
     receipt: dict[str, Any]
     block: Head
 
 
-class _Seen(NamedTuple):
+class _Observation(NamedTuple):
+    """One reading of the chain. ``known`` says whether the node has the newest version."""
+
     version: SignedTx | None
     receipt: dict[str, Any]
     known: bool
@@ -65,9 +71,9 @@ class _Seen(NamedTuple):
 
 
 class TxTracker:
-    """One transaction of ``account``. ``replace`` signs another version with fees that fit the chain of now.
+    """The follower of one transaction of ``account``. ``replace`` signs a new version with present fees.
 
-    Without ``replace`` somebody else sent it, for a number and fees of their own: it is only looked for.
+    Without ``replace``, a wallet sent the transaction with a nonce and fees of its own. Then this only looks for it.
     """
 
     def __init__(
@@ -84,49 +90,49 @@ class TxTracker:
         self._began = self._news = self._sent = self._due = time.monotonic()
         self._sent_at: int | None = None
         self._highest = -1
-        self._odd, self._may_ask = 0, True
+        self._misses, self._may_sign = 0, True
         self._pause = FIRST_PAUSE
-        # For the message when time runs out: where it is, whether the node answers, why it is not sent for more.
+        # For the error message: where the transaction is, the node's failure, why there is no replacement.
         self._state, self._away, self._why, self._advice = "is in no block", "", "", ""
 
     @property
     def hash(self) -> str:
-        """The 0x hash of the newest version."""
+        """Return the 0x hash of the newest version."""
         return self._versions[-1].hash
 
     @property
     def tx(self) -> dict[str, Any]:
-        """The newest version, with JSON-RPC's names."""
+        """Return the newest version, with JSON-RPC's names."""
         return self._versions[-1].tx
 
     def wait(self) -> Mined | None:
-        """Where it is, or None if another transaction has taken its number; ``LedgerUnavailable`` if time runs out.
+        """Wait until it is deep enough; None if another transaction took its nonce.
 
-        Who interrupts the waiting is told of what was sent.
+        ``LedgerUnavailable`` if time runs out. A KeyboardInterrupt gets a note that names the transaction.
         """
-        # The limits count from here: the caller may come long after the transaction was sent, or for a second time.
+        # The limits count from now: a caller may wait long after sending, or for a second time.
         self._news = self._due = time.monotonic()
         try:
-            return self._found()
+            return self._follow()
         except KeyboardInterrupt as error:
             error.add_note(f"Transaction {self._versions[-1].hash} was sent; it may still be taken up.")
             raise
 
-    def _found(self) -> Mined | None:
+    def _follow(self) -> Mined | None:
         while True:
             try:
-                seen, self._away = self._look(), ""
+                seen, self._away = self._observe(), ""
                 if seen.version is not None:
                     if mined := self._deep_enough(seen.version, seen):
                         return mined
                 elif self._is_lost(seen):
                     return None
             except LedgerUnavailable as error:
-                # The node being away changes nothing about the transaction.
+                # The transaction is unaffected by a node that is away.
                 self._away = str(error).removeprefix(f"{self._node.name}: ")
             self._rest()
 
-    def _look(self) -> _Seen:
+    def _observe(self) -> _Observation:
         newest = self._versions[-1]
         asked = [Call("eth_getTransactionReceipt", (version.hash,)) for version in self._versions]
         asked += [Call("eth_getTransactionByHash", (newest.hash,)), block_call("latest")]
@@ -140,52 +146,55 @@ class TxTracker:
         if not isinstance(receipt, dict):
             raise self._node.unavailable("its answer holds no receipt")
         head, base_fee = head_in(self._node, block), quantity(self._node, block.get("baseFeePerGas") or "0x0")
-        return _Seen(version, receipt, known is not None, head, base_fee, quantity(self._node, nonce))
+        return _Observation(version, receipt, known is not None, head, base_fee, quantity(self._node, nonce))
 
-    def _deep_enough(self, version: SignedTx, seen: _Seen) -> Mined | None:
+    def _deep_enough(self, version: SignedTx, seen: _Observation) -> Mined | None:
         number, wanted = quantity(self._node, seen.receipt.get("blockNumber")), self._limits.confirmations
         above = max(0, seen.head.number - number)
-        self._odd, self._why, self._advice = 0, "", ""
+        self._misses, self._why, self._advice = 0, "", ""
         self._state = f"is in block {number:,}, but {above} of {wanted} blocks lie above it"
         if seen.head.number > self._highest:
             self._highest, self._news = seen.head.number, time.monotonic()
         if above < wanted:
             return None
-        block, own = seen.head, seen.receipt.get("blockHash")
-        if block.hash != own:
-            # By number, for by their hashes nodes also show blocks that have left the chain.
+        block, mined_in = seen.head, seen.receipt.get("blockHash")
+        if block.hash != mined_in:
+            # Ask by number: by hash, nodes also show blocks that have left the chain.
             block = head_in(self._node, self._node.ask(block_call(number)))
-        if block.hash != own:
+        if block.hash != mined_in:
             self._state = f"was in block {number:,}, which has left the chain,"
             return None
         return Mined(version.hash, seen.receipt, block)
 
-    def _is_lost(self, seen: _Seen) -> bool:
-        """Another transaction has its number. What the node does not know, or what blocks pass by, is sent again."""
+    def _is_lost(self, seen: _Observation) -> bool:
+        """Return whether another transaction has its nonce.
+
+        If the node does not know the transaction, or new blocks leave it out, send it again.
+        """
         newest = self._versions[-1]
         self._state = "is in no block"
         if self._replace is None:
             return False
         taken = seen.nonce > newest.tx["nonce"]
-        # Twice, because the answers need not be of one instant.
-        self._odd = self._odd + 1 if taken or not seen.known else 0
-        if self._odd >= 2:
-            self._odd = 0
+        # Require it twice, because the answers may be of different moments.
+        self._misses = self._misses + 1 if taken or not seen.known else 0
+        if self._misses >= 2:
+            self._misses = 0
             if taken:
                 return True
             self._send_again(newest, seen)
-        elif self._is_passed_by(seen.head):
+        elif self._is_left_out(seen.head):
             self._bump_fees(newest, seen.head)
         return False
 
-    def _is_passed_by(self, head: Head) -> bool:
+    def _is_left_out(self, head: Head) -> bool:
         if self._sent_at is None:
             self._sent_at = head.number
         late = time.monotonic() - self._sent >= self._limits.replace_seconds
         return late and head.number >= self._sent_at + _BLOCKS_TO_WAIT
 
-    def _send_again(self, version: SignedTx, seen: _Seen) -> None:
-        """The same bytes, unless no block takes them now: nothing can happen twice, whatever became of the first."""
+    def _send_again(self, version: SignedTx, seen: _Observation) -> None:
+        """Send the same bytes, which can be mined only once; bump the fees if they are below the base fee."""
         if fee_of(version.tx) < seen.base_fee:
             self._bump_fees(version, seen.head)
         elif isinstance(refused := self._put(version), NodeError):
@@ -193,7 +202,7 @@ class TxTracker:
 
     def _bump_fees(self, version: SignedTx, head: Head) -> None:
         self._sent, self._sent_at = time.monotonic(), head.number
-        if not self._may_ask or self._replace is None:
+        if not self._may_sign or self._replace is None:
             return
         try:
             bumped = self._replace(version)
@@ -202,12 +211,12 @@ class TxTracker:
         except InvalidInput as error:
             self._why, self._advice = str(error), error.advice
             return
-        except Exception as error:  # a wallet may refuse in any way; what it signed first stays valid
-            self._may_ask = False
+        except Exception as error:  # a wallet may fail in any way, and the first version stays valid
+            self._may_sign = False
             reason = error if isinstance(error, ConsentError) else type(error).__name__
             self._why = f"the wallet did not sign it anew: {reason}"
             return
-        # Kept also where the answer does not arrive: it may be with the node.
+        # Keep it even if the answer gets lost: the node may have it.
         self._versions.append(bumped)
         if isinstance(refused := self._put(bumped), NodeError):
             self._versions.remove(bumped)
@@ -218,7 +227,7 @@ class TxTracker:
 
     def _rest(self) -> None:
         now, hash_ = time.monotonic(), self._versions[-1].hash
-        # By when the last look was due: one that the computer slept through, or before, is not the last.
+        # After a suspend, poll once more before timing out: count to when the last poll was due.
         left = self._limits.seconds - (self._due - self._news)
         if left <= 0:
             why = f"transaction {hash_} was sent, but {self._state} after {self._limits.seconds:g} s"
