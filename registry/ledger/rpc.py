@@ -1,7 +1,7 @@
 """A chain behind a JSON-RPC node: facts in two batches, transactions through web3.py.
 
-The node is not trusted to be the right one: its chain id is read with every head, and the registry's code
-before anything else is believed. (That it tells the truth about its chain is what whoever names it trusts.)
+The node may be the wrong one. So every head is read with the chain's id, and the registry's code is checked first. The
+user who names the node trusts it to tell the truth about its chain.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
 DEFAULT_MAX_FEE = 500 * 10**9
-# The head may leave the chain between two requests, or the next one may reach a node that has not heard of it yet.
+# Between two requests the head may leave the chain, or another node may answer that does not have it yet.
 _ATTEMPTS, _PAUSE = 3, 0.2
-# A hostile contract burns all its gas, up to half a second's worth: so few in a request keep within the time limit.
+# A hostile contract burns all its gas, which takes up to half a second. This many in a request stay in the time limit.
 _PROBES = 8
 
 
 class _Unread(Exception):
-    """A block that the node named itself could not be read. ``why`` is for when that does not change."""
+    """The node could not read a block that it had named. ``why`` is the error to raise if that persists."""
 
     def __init__(self, why: LedgerUnavailable) -> None:
         self.why = why
@@ -73,10 +73,10 @@ class _Pending(NamedTuple):
 class RpcLedger(Transacting):
     """The registry of ``deployment`` as the node at ``url`` shows it (http, https, or ipc:PATH for its socket).
 
-    ``timeout`` (seconds) bounds each request, ``receipt_seconds`` the wait for a block, ``max_fee`` (wei) what a
-    unit of gas may cost. ``relay`` pays where no sender is named. `transact` returns when ``confirmations`` blocks
-    lie above the transaction's own; one that blocks pass by for ``replace_seconds`` is sent anew for higher fees.
-    ``progress(transaction, seconds waited)`` is called all the while.
+    ``timeout`` (seconds) bounds each request, ``receipt_seconds`` the wait for a block, ``max_fee`` (wei) the price of
+    a unit of gas. ``relay`` pays if a caller names no sender. `transact` returns when ``confirmations`` blocks lie
+    above the transaction's own. A transaction that new blocks leave out for ``replace_seconds`` gets higher fees.
+    ``progress(transaction, seconds waited)`` is called while waiting.
     """
 
     def __init__(
@@ -135,8 +135,8 @@ class RpcLedger(Transacting):
         payer = sender or self._relay
         if payer is None:
             advice = "Name the account that pays, or configure a relay."
-            raise InvalidInput("no account was named that pays for the transaction", advice)
-        # Check the code each time: a chain that was begun anew has none, and would take the money for nothing.
+            raise InvalidInput("no account pays for the transaction", advice)
+        # Check the code each time: a chain that was reset has none, and would take the fee for nothing.
         self._head(with_code=True)
         from registry import lazy_py_ecc
 
@@ -156,12 +156,12 @@ class RpcLedger(Transacting):
     def _check_heard(self, function: str, receipt: Receipt) -> None:
         """``LedgerUnavailable`` unless the registry ran.
 
-        A call to an address without code succeeds silently, and a chain that was begun anew while we waited has none
-        there. So require the registry's log of an anchor. A repeated revocation logs nothing.
+        A call to an address without code succeeds silently, and a chain that was reset while we waited has none there.
+        So require the registry's log of an anchor. A repeated revocation logs nothing.
         """
         if function == "anchor":
             where = f"transaction {receipt.transaction} is in block {receipt.block:,}"
-            advice = "See whether the chain was begun anew; where the registry stands, send it again."
+            advice = "Check whether the chain was reset. If the registry exists, send it again."
             raise LedgerUnavailable(f"{self._node.name}: {where}, but the registry did not take it", advice)
         self._head(with_code=True)
 
@@ -178,15 +178,15 @@ class RpcLedger(Transacting):
         return head_in(self._node, block)
 
     def _check(self, answer: Any, domain: Any) -> None:
-        """Our code, and made for this place: with another domain it would take nobody's signatures for revoking."""
+        """Require our code, made for this address: with another domain, it would refuse our signed revocations."""
         code, registry = hex_bytes(answer), self._deployment.registry
         ours = code is not None and is_code_of(REGISTRY, code)
         if code is None or (ours and isinstance(domain, NodeError)):
-            raise self._node.unavailable(f"it does not say what is at {registry}")
+            raise self._node.unavailable(f"it does not show the contract at {registry}")
         if not code:
             raise self._node.unavailable(f"there is no contract at {registry}")
         if not ours or hex_bytes(domain) != domain_word(self._deployment.chain_id, registry):
-            advice = "Compare the deployment file with its origin: what answers at that address is not to be believed."
+            advice = "Compare the deployment file with its origin. Do not trust the contract at that address."
             raise LedgerUnavailable(f"{self._node.name}: the contract at {registry} is not a ConsentRegistry", advice)
         self._is_ours = True
 
@@ -208,15 +208,15 @@ class RpcLedger(Transacting):
         )
 
     def _ask(self, asked: _Asked, head: Head, signed_at: Head | None) -> _Answers:
-        """The facts at the head and where it is deep enough, and the signatures, in one batch unless these are many."""
+        """Read the facts at the head and at the depth, and the signatures, in one batch unless these are many."""
         latest = _at(head)
         deep = latest if asked.depth == 0 else hex(max(head.number - asked.depth, 0))
         signed = None if signed_at is None else _at(signed_at)
         blocks = [latest] if asked.depth == 0 else [latest, deep]
         batch = [self._fact_call(question, block) for block in blocks for question in asked.questions]
-        # Before the chain began there were no contracts, and nobody needs to be asked.
+        # Before the chain began there were no contracts, so there is nothing to ask.
         asks = [] if signed is None else [_signature_call(question, signed) for question in asked.signatures]
-        # A node without the old state may answer as if nothing had been there, which would be a no to every contract.
+        # A node without the old state may answer as if no contract existed then, which would refuse every signature.
         old = signed_at is not None and signed_at != head and signed_at.number >= self._deployment.block
         asks += [Call("eth_getCode", (self._deployment.registry, signed))] if old and asks else []
         answers = self._in_parts([*batch, *asks[:_PROBES]], asks[_PROBES:])
@@ -243,11 +243,11 @@ class RpcLedger(Transacting):
         if raw == b"" and isinstance(block, str):
             if int(block, 16) >= self._deployment.block:
                 raise self._unread(block, "it shows no registry there")
-            return AnchorFacts(0, 0, 0)  # deeper than the registry itself: nothing was anchored then
+            return AnchorFacts(0, 0, 0)  # older than the registry
         return abi.decode_facts(raw)
 
     def _bytes(self, answer: Any, block: Any) -> bytes:
-        """What a call returned. No contract's failure looks like an error here, so an error is the node's own."""
+        """Return the bytes that a call returned. These calls never revert, so an error is the node's own."""
         if isinstance(answer, NodeError):
             raise self._unread(block, answer.message)
         raw = hex_bytes(answer)
@@ -257,7 +257,7 @@ class RpcLedger(Transacting):
 
     def _unread(self, block: Any, why: str) -> _Unread:
         where = block if isinstance(block, str) else block["blockHash"]
-        advice = "Ask a node that keeps the chain's old states (an archive node), or a lesser depth."
+        advice = "Use a node that keeps the chain's old states (an archive node), or a smaller depth."
         return _Unread(LedgerUnavailable(f"{self._node.name}: it cannot read block {where}: {why}", advice))
 
     def _with_old_cutoffs(
@@ -269,7 +269,7 @@ class RpcLedger(Transacting):
 
 
 def _at(block: Head) -> dict[str, str]:
-    """A block by its hash (EIP-1898): if it has left the chain, the node says so."""
+    """Name a block by its hash (EIP-1898), so that the node reports a block that has left the chain."""
     return {"blockHash": block.hash}
 
 

@@ -68,8 +68,8 @@ def test_a_node_without_batches_is_asked_one_by_one(serve: Callable[..., FakeNod
         ({"eth_getCode": "0x"}, "no contract at"),
         ({"eth_getCode": "0x60"}, "not a ConsentRegistry"),
         ({"eth_getCode": CODE + "00"}, "not a ConsentRegistry"),
-        ({"eth_getCode": None}, "does not say what is at"),
-        ({"eth_getCode": Refused(-32000, "no state")}, "does not say what is at"),
+        ({"eth_getCode": None}, "does not show the contract at"),
+        ({"eth_getCode": Refused(-32000, "no state")}, "does not show the contract at"),
         ({"eth_getBlockByNumber": None}, "no block"),
         ({"eth_getBlockByNumber": {"hash": "0x12"}}, "no block"),
         ({"eth_getBlockByNumber": {**block(1), "timestamp": 12}}, "something else than a number"),
@@ -93,7 +93,7 @@ def test_a_node_that_says_the_wrong_thing(serve: Callable[..., FakeNode], change
         ("0x", "not a ConsentRegistry"),
         (ZERO, "not a ConsentRegistry"),
         (None, "not a ConsentRegistry"),
-        (Refused(-32005, "too many requests"), "does not say"),
+        (Refused(-32005, "too many requests"), "does not show the contract"),
     ],
 )
 def test_our_code_with_another_domain_is_not_believed(serve: Callable[..., FakeNode], domain: Any, words: str) -> None:
