@@ -1,4 +1,4 @@
-"""What every block store does, held against the fake and the real one alike."""
+"""The behaviour of every block store, tested on the fake and on the real ones alike."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from tests.support.fake_storage import MemoryBlocks
 from tests.support.kubo_node import Node
 from tests.support.tcp_proxy import Proxy
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 
 class Bench(NamedTuple):
-    """A store with its ways to fail."""
+    """A store, and functions that make it fail."""
 
     store: BlockStore
     corrupt: Callable[[str], object]
@@ -66,13 +68,13 @@ def sqlite_bench(path: Path) -> Bench:
 
 @contextmanager
 def kubo_bench(node: Node) -> Iterator[Bench]:
-    """Through a proxy, so that the node can be away for one test and there for the next; emptied first."""
+    """The store reaches the node through a proxy, which can be closed for one test. The node is emptied first."""
     node.empty()
     with Proxy(node.api) as proxy, KuboBlocks(proxy.address) as store:
 
         def lose(cid: str) -> None:
             node.unpin_all()
-            node.run("repo", "gc", "--quiet")
+            node.collect()
 
         yield Bench(
             store,

@@ -1,18 +1,21 @@
-"""A real Kubo node of the tests' own: its own repository, loopback only, offline, without peers, ended by its pid."""
+"""A real Kubo node for tests: a repository of its own, on loopback only, offline, without peers, ended by its pid."""
 
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from registry.core.ipld.cid import digest_of_cid
 from registry.devnet import kubo
@@ -43,7 +46,7 @@ class Node:
         return self._process.pid
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """What the real `ipfs` answers: through the node while it runs, from the repository else."""
+        """Run the real `ipfs` and return its output. It asks the node if that runs, else it reads the repository."""
         done = subprocess.run(
             [self._ipfs, *arguments], input=stdin, capture_output=True, env=kubo.environment(self.repo), timeout=120
         )
@@ -71,17 +74,17 @@ class Node:
         self.api, self.gateway = ports
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the node, and to nothing else."""
+        """Send a signal to the node's process."""
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Ends it as a power cut would, as far as a process can see."""
+        """End it with SIGKILL, as a power cut would."""
         self.send(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(30)
 
     def stop(self) -> None:
-        """Ends it whatever state it is in; a node that is stopped already is no error."""
+        """End it, whatever state it is in; may be called twice."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -101,30 +104,40 @@ class Node:
         self.stop()
 
     def empty(self) -> None:
-        """As it was when new."""
-        self.run("config", "Datastore.StorageMax", "10GB")
+        """Make it as it was when new."""
+        self._ask("config", "Datastore.StorageMax", "10GB")
         self.unpin_all()
-        self.run("repo", "gc", "--quiet")
+        self.collect()
 
     def unpin_all(self) -> None:
-        """Leaves every block to the next collection, whoever pinned it."""
-        pins = self.run("pin", "ls", "--type=recursive", "--quiet").split()
-        pins += self.run("pin", "ls", "--type=direct", "--quiet").split()
-        if pins:
-            self.run("pin", "rm", stdin=b"\n".join(pins))
+        """Remove all pins, so that the next collection deletes every block."""
+        pins = [pin for kind in ("recursive", "direct") for pin in self._ask("pin/ls", type=kind).get("Keys", {})]
+        for at in range(0, len(pins), 100):
+            self._ask("pin/rm", *pins[at : at + 100])
+
+    def collect(self) -> None:
+        """Delete every block that no pin keeps."""
+        self._ask("repo/gc", quiet="true", silent="true")
+
+    def _ask(self, command: str, *arguments: str, **options: str) -> dict[str, Any]:
+        """Make an RPC call, which takes a hundredth of the time that the program takes to start."""
+        query = urlencode([*(("arg", each) for each in arguments), *options.items()])
+        request = urllib.request.Request(f"http://127.0.0.1:{self.api}/api/v0/{command}?{query}", method="POST")
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
+            return dict(json.loads(answer.read() or b"{}"))
 
     def block_file(self, cid: str) -> Path:
-        """Where the repository keeps the block: under its multihash, in upper-case base32 without padding."""
+        """Return the block's file, named by its multihash in upper-case base32 without padding."""
         name = base64.b32encode(b"\x12\x20" + digest_of_cid(cid)).decode().rstrip("=")
         return next((self.repo / "blocks").glob(f"[!.]*/{name}.data"))
 
     def block_files(self) -> list[Path]:
-        """The files of all blocks in the repository; what it is only writing, in a hidden folder, comes and goes."""
+        """List the files of all blocks in the repository, without those in its hidden folder for unfinished writes."""
         return sorted((self.repo / "blocks").glob("[!.]*/*.data"))
 
 
 @contextmanager
 def running(*options: str, settings: dict[str, dict[str, Any]] | None = None) -> Iterator[Node]:
-    """A new node in a folder of its own, gone afterwards."""
+    """Run a new node in a folder of its own, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="kubo-") as folder, Node(Path(folder), *options, settings=settings) as node:
         yield node
