@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from registry.core.errors import LedgerUnavailable
+from registry.net.endpoint import Busy
+from registry.net.http import TooLarge
 from registry.net.json_rpc import Call, Node, NodeError
-from registry.net.transport import Busy, TooLarge
 
 # Twenty million blocks take this long from a provider that serves 10,000 at once.
 SECONDS = 600.0

@@ -1,4 +1,7 @@
-"""A time limit for all of an attempt, kept by ending its connection."""
+"""One time limit for a whole exchange: when it expires, the connection is shut down.
+
+A socket's own timeout is not enough, because it starts anew with each byte that arrives.
+"""
 
 from __future__ import annotations
 
@@ -13,88 +16,89 @@ from typing import Self
 
 
 class Deadline:
-    """Ends what it is set ``over`` once ``seconds`` are over: a socket's own limit begins anew with each byte."""
+    """Shuts down the attached connection after ``seconds``; use it as a context manager."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.deadline = time.monotonic() + seconds
-        self.struck = False
+        self.ends_at = time.monotonic() + seconds
+        self.expired = False
         self._socket: socket.socket | None = None
 
     @property
-    def is_set(self) -> bool:
+    def is_attached(self) -> bool:
         """Whether there was a connection."""
         return self._socket is not None
 
-    def over(self, connected: socket.socket) -> None:
-        """This is the attempt's connection from now on."""
+    def attach(self, connected: socket.socket) -> None:
+        """Limit this connection from now on; shut it down at once if the time is over."""
         self._socket = connected
-        if self.struck:
-            self._end()
+        if self.expired:
+            self._shut_down()
 
-    def strike(self) -> None:
-        """The time is over."""
-        self.struck = True
-        self._end()
+    def expire(self) -> None:
+        """End the time now."""
+        self.expired = True
+        self._shut_down()
 
     def __enter__(self) -> Self:
-        _clock.add(self)
+        _timer.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _clock.remove(self)
+        _timer.remove(self)
 
-    def _end(self) -> None:
-        # It may have ended by itself in the same moment. Not as TLS would: whoever reads there sees an end, no ruin.
+    def _shut_down(self) -> None:
+        # The peer may have ended it in the same moment. The plain socket is shut down, without TLS's own goodbye: a
+        # thread that reads from it then sees an end and no error.
         with suppress(OSError):
             if self._socket is not None:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-class _Clock:
-    """One thread for all watches: one for each would take longer to begin than most answers take to come."""
+class _Timer:
+    """One thread for all deadlines: to start one for each would take longer than most answers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._watches: set[Deadline] = set()
+        self._deadlines: set[Deadline] = set()
         self._thread: threading.Thread | None = None
         self._wakes = math.inf
 
-    def add(self, watch: Deadline) -> None:
+    def add(self, deadline: Deadline) -> None:
         with self._changed:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, daemon=True)
-                thread.start()  # which fails where there are too many: the next watch tries again
+                thread.start()  # fails where there are too many threads: the next deadline tries again
                 self._thread = thread
-            self._watches.add(watch)
-            if watch.deadline < self._wakes:
+            self._deadlines.add(deadline)
+            if deadline.ends_at < self._wakes:
                 self._changed.notify()
 
-    def remove(self, watch: Deadline) -> None:
+    def remove(self, deadline: Deadline) -> None:
         with self._changed:
-            self._watches.discard(watch)
+            self._deadlines.discard(deadline)
 
     def _run(self) -> None:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for late in [watch for watch in self._watches if watch.deadline <= now]:
-                    self._watches.discard(late)
-                    late.strike()
-                self._wakes = min((watch.deadline for watch in self._watches), default=math.inf)
+                for late in [each for each in self._deadlines if each.ends_at <= now]:
+                    self._deadlines.discard(late)
+                    late.expire()
+                self._wakes = min((each.ends_at for each in self._deadlines), default=math.inf)
                 self._changed.wait(min(self._wakes - now, threading.TIMEOUT_MAX))
 
 
-_clock = _Clock()
+_timer = _Timer()
 
 
-def _new_clock() -> None:
-    global _clock
-    _clock = _Clock()
+def _renew_timer() -> None:
+    global _timer
+    _timer = _Timer()
 
 
-# In the new process no thread keeps the time, and its lock may have been held in the moment of the fork.
+# After a fork the timer's thread does not exist in the child, and its lock may have been held in that moment.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_clock)
+    os.register_at_fork(after_in_child=_renew_timer)

@@ -1,4 +1,4 @@
-"""A node behind its Unix socket, as geth, anvil and others make it."""
+"""A node behind its Unix socket, as geth, anvil and others make it (IPC)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import msgspec
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.net.transport import MAX_ANSWER_BYTES, TooLarge, Unreachable, plain
+from registry.net.http import TooLarge, Unreachable, reason
 
-# What the operating system has room for in a socket's address (104 on macOS), with its end.
+# The operating system's limit of a socket's address is 104 bytes on macOS, its final zero included.
 _MAX_PATH = 103
 _PIECE = 256 * 1024
 
@@ -20,11 +20,11 @@ _anything = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Ipc:
-    """One socket. A connection for each request: what is left of an answer that was cut can reach no other."""
+    """One socket, with a connection for each request: the rest of an answer that was cut reaches no other request."""
 
-    def __init__(self, path: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, path: str, timeout: float, max_bytes: int) -> None:
         self._path = path
-        self._timeout, self._most = timeout, most_bytes
+        self._timeout, self._max_bytes = timeout, max_bytes
         if not hasattr(socket, "AF_UNIX"):
             raise InvalidInput("this system has no Unix sockets", "Give the node's address as http://HOST:PORT.")
         if not path or not self._path.isprintable() or len(os.fsencode(self._path)) > _MAX_PATH:
@@ -33,23 +33,23 @@ class Ipc:
         self.name = f"ipc:{self._path}"
 
     def exchange(self, body: bytes) -> bytes:
-        until = time.monotonic() + self._timeout
+        ends_at = time.monotonic() + self._timeout
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(self._timeout)
                 connection.connect(self._path)
                 connection.sendall(body + b"\n")
-                return _answer(connection, until, self._most)
+                return _read(connection, ends_at, self._max_bytes)
         except TimeoutError:
             raise
         except OSError as error:
-            raise Unreachable(f"not reachable ({plain(error)})") from None
+            raise Unreachable(f"not reachable ({reason(error)})") from None
 
 
-def _answer(connection: socket.socket, until: float, most: int) -> bytes:
+def _read(connection: socket.socket, ends_at: float, max_bytes: int) -> bytes:
     raw = bytearray()
-    while not _whole(raw, most):
-        left = until - time.monotonic()
+    while not _is_whole(raw, max_bytes):
+        left = ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError
         connection.settimeout(left)
@@ -57,19 +57,19 @@ def _answer(connection: socket.socket, until: float, most: int) -> bytes:
         if not piece:
             raise Unreachable("it hung up before its answer was whole")
         raw += piece
-        if len(raw) > most:
-            raise TooLarge(f"its answer has more than {most:,} bytes")
+        if len(raw) > max_bytes:
+            raise TooLarge(f"its answer has more than {max_bytes:,} bytes")
     return bytes(raw)
 
 
-def _whole(raw: bytearray, most: int) -> bool:
-    """A line, as geth and anvil send it; where a node ends no line, nothing but the end of the JSON says it."""
+def _is_whole(raw: bytearray, max_bytes: int) -> bool:
+    """Whether the answer has ended: with a line, or where a node ends no line, with its JSON."""
     if raw.endswith(b"\n"):
         return True
     if not raw.endswith((b"]", b"}")):
         return False
     try:
-        codec.loads(bytes(raw), _anything, most)
+        codec.loads(bytes(raw), _anything, max_bytes)
     except Malformed:
         return False
     return True

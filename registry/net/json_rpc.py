@@ -1,4 +1,4 @@
-"""JSON-RPC with nothing taken on trust: bounded time, bounded size, every answer matched and checked."""
+"""JSON-RPC to a node that is not trusted: time and size are bounded, and every answer is matched and checked."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 
 from registry.core import codec
 from registry.core.errors import LedgerUnavailable, Malformed
-from registry.net.http import Http
-from registry.net.ipc import Ipc
-from registry.net.transport import MAX_ANSWER_BYTES, Busy, TooLarge, Unreachable, Wire
+from registry.net.endpoint import Busy, endpoint_of
+from registry.net.http import TooLarge, Unreachable
 
-# geth takes 1,000 calls in a batch; other nodes fewer, and say so.
+MAX_ANSWER_BYTES = 16 << 20
+# geth takes 1,000 calls in a batch. Other nodes take fewer, and say so.
 MAX_BATCH = 1_000
 # Proxies before a node often stop at 1 MiB.
 MAX_REQUEST_BYTES = 1_000_000
 _MAX_MESSAGE = 200
-# geth's answers to the calls of a batch that took too long, or answered too much, in all.
+# geth's error codes for a batch whose calls took too long, or answered too much, together.
 _TIMED_OUT, _TOO_MUCH = -32002, -32003
 
 
@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
 
 class NodeError(NamedTuple):
-    """The node understood, and says no: an answer, which the caller has to judge."""
+    """An error that the node answered with. The caller decides what it means."""
 
     code: int
     message: str
@@ -39,7 +39,7 @@ class NodeError(NamedTuple):
 
     @property
     def reverted(self) -> bool:
-        """Did a contract refuse? (Code 3 is geth's, taken over by most; some only say it.)"""
+        """Whether a contract refused. Code 3 is geth's, and most nodes took it over; some only say "revert"."""
         return self.code == 3 or bool(self.data) or "revert" in self.message.lower()
 
 
@@ -61,27 +61,27 @@ _decoder = msgspec.json.Decoder(_Answer | list[_Answer])
 class Node:
     """One endpoint: a URL (http or https), or a Unix socket as ``ipc:PATH`` or a path that ends in ``.ipc``.
 
-    Safe for threads: each request has a connection of its own. ``timeout`` (seconds) and ``most_bytes`` of an answer
-    bound each.
+    Safe for threads: each request has a connection of its own, bounded by ``timeout`` (seconds) and ``max_bytes`` of
+    an answer.
     """
 
-    def __init__(self, url: str, timeout: float, most_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._wire = _wire(url, timeout, most_bytes)
-        self.name = self._wire.name
-        self._timeout, self._most_bytes = timeout, most_bytes
-        self._most = MAX_BATCH
-        # So many blocks' logs it gives at once, as far as is known.
+    def __init__(self, url: str, timeout: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._endpoint = endpoint_of(url, timeout, max_bytes)
+        self.name = self._endpoint.name
+        self._timeout, self._max_bytes = timeout, max_bytes
+        self._batch = MAX_BATCH
+        # The most blocks whose logs it is known to give at once.
         self.log_blocks = 2**63
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
 
     def ask(self, call: Call) -> Any:
-        """The result of one call; a `NodeError` is returned like any other answer."""
+        """Return the result of one call; a `NodeError` is returned like any other answer."""
         return self.ask_all([call])[0]
 
     def attempt(self, call: Call) -> Any:
-        """As `ask`, for who can ask for less or later: `TooLarge`, `Busy` and TimeoutError stay what they are."""
+        """Do as `ask` does, but let `TooLarge`, `Busy` and TimeoutError pass: the caller can ask for less, or later."""
         try:
             return self._request([call])[0]
         except Busy:
@@ -90,27 +90,27 @@ class Node:
             raise self.unavailable(str(error)) from None
 
     def ask_all(self, asked: Sequence[Call]) -> list[Any]:
-        """The results, in the order of the calls, in as few requests as the node allows."""
+        """Return the results in the order of the calls, in as few requests as the node allows."""
         results: list[Any] = []
-        most = self._most
-        while part := asked[len(results) : len(results) + most]:
+        size = self._batch
+        while part := asked[len(results) : len(results) + size]:
             try:
                 results += self._request(part)
             except TooLarge as error:
                 if len(part) == 1:
                     raise self.unavailable(str(error)) from None
-                most = len(part) // 2
+                size = len(part) // 2
             except TimeoutError:
                 raise self.unavailable(f"no answer within {self._timeout:g} s") from None
             except Unreachable as error:
                 raise self.unavailable(str(error)) from None
             else:
-                # Only what went well is remembered: a node in trouble is no node that takes small batches.
-                self._most = min(self._most, most)
+                # Remember only a size that worked: a failing node does not show what size it takes.
+                self._batch = min(self._batch, size)
         return results
 
     def unavailable(self, why: str) -> LedgerUnavailable:
-        """What to raise where this node is the reason."""
+        """Return the error that blames this node."""
         return LedgerUnavailable(f"{self.name}: {why}")
 
     def _request(self, asked: Sequence[Call]) -> list[Any]:
@@ -121,9 +121,9 @@ class Node:
         body = msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0])
         if len(body) > MAX_REQUEST_BYTES and len(bodies) > 1:
             raise TooLarge("the request is too large")
-        raw = self._wire.exchange(body)
+        raw = self._endpoint.exchange(body)
         try:
-            answer = codec.loads(raw, _decoder, self._most_bytes)
+            answer = codec.loads(raw, _decoder, self._max_bytes)
         except Malformed:
             raise self.unavailable("its answer is not JSON-RPC") from None
         answers = answer if isinstance(answer, list) else [answer]
@@ -138,14 +138,8 @@ class Node:
         return [_result(by_id[i]) for i in range(count)]
 
 
-def _wire(url: str, timeout: float, most_bytes: int) -> Wire:
-    if url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url):
-        return Ipc(url.removeprefix("ipc:"), timeout, most_bytes)
-    return Http(url, timeout, most_bytes)
-
-
 def _check_room(answers: list[_Answer], count: int) -> None:
-    """`TooLarge` where the node refuses the batch as one: by fewer errors than calls, or by its limits for batches."""
+    """Raise `TooLarge` if the node refuses the whole batch, by fewer errors than calls or by its limits for batches."""
     errors = [answer.error for answer in answers if answer.error is not None]
     if errors and len(answers) < count and len(errors) == len(answers):
         raise TooLarge(f"it refused: {_printable(errors[0].message)}")
@@ -162,14 +156,14 @@ def _result(answer: _Answer) -> Any:
 
 
 def _revert_data(data: Any) -> bytes:
-    # geth puts the hex string itself there, others an object around it.
+    # geth gives the hex string itself, others wrap it in an object.
     if isinstance(data, dict):
         data = data.get("data", data.get("result"))
     return hex_bytes(data) or b""
 
 
 def hex_bytes(value: Any) -> bytes | None:
-    """The bytes of a 0x string, or None where it is none."""
+    """Return the bytes of a 0x string, or None for any other value."""
     if not isinstance(value, str) or re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", value) is None:
         return None
     return bytes.fromhex(value[2:])

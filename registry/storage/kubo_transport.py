@@ -144,11 +144,11 @@ class _Watched:
 
     def connect(self: Any) -> None:
         super().connect()  # type: ignore[misc]
-        _watch.get().over(self.sock)
+        _watch.get().attach(self.sock)
 
     def request(self: Any, *arguments: Any, **options: Any) -> None:
         if self.sock is not None:
-            _watch.get().over(self.sock)
+            _watch.get().attach(self.sock)
         try:
             super().request(*arguments, **options)  # type: ignore[misc]
         except TimeoutError:
@@ -228,9 +228,9 @@ class _Bounded:
             piece = receive()
         except Exception:
             # Ended for being late, a connection looks like one that ended by itself.
-            if self._watch.struck:
+            if self._watch.expired:
                 raise SlowError from None
             raise
-        if not piece and self._watch.struck:
+        if not piece and self._watch.expired:
             raise SlowError
         return piece

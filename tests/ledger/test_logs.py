@@ -14,8 +14,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.facts import FactQuery
 from registry.ledger import logs as module
 from registry.ledger.history import cutoffs_in
-from registry.net.json_rpc import Call, Node
-from registry.net.transport import MAX_ANSWER_BYTES
+from registry.net.json_rpc import MAX_ANSWER_BYTES, Call, Node
 from tests.support.fake_node import (
     DEPLOYMENT,
     QUESTION,

@@ -61,7 +61,7 @@ def test_the_facts_of_many_grants(request: pytest.FixtureRequest, kind: str) -> 
 def test_what_a_node_takes_at_once_is_found_out_once(small_geth: Running) -> None:
     node = Node(small_geth[0], 10)
     assert node.ask_all([Call("eth_chainId")] * 200) == ["0x539"] * 200
-    assert node._most == 50 < MAX_BATCH
+    assert node._batch == 50 < MAX_BATCH
 
 
 @pytest.mark.parametrize("kind", ["anvil", "geth"])

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from registry.core.errors import LedgerUnavailable
-from registry.net.http import Http
+from registry.net import http
+from registry.net.endpoint import HttpEndpoint
+from registry.net.json_rpc import MAX_ANSWER_BYTES
 from tests.support.fake_node import QUESTION, FakeNode, ledger_at
 
 DAY = datetime.timedelta(days=1)
@@ -80,7 +82,7 @@ HERE: x509.GeneralName = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
 
 
 @pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     """The one authority that this machine trusts for now."""
     made = authority("an authority")
     file = tmp_path / "authorities.pem"
@@ -88,7 +90,9 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
     file.write_bytes(certificate(made, made, NOW + 10 * DAY, *may))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    return made
+    http._tls.cache_clear()
+    yield made
+    http._tls.cache_clear()
 
 
 def test_a_node_that_is_who_it_says(serve: Callable[..., FakeNode], trusted: Authority, tmp_path: Path) -> None:
@@ -131,7 +135,7 @@ def test_a_node_that_drips_is_slow_not_away(serve: Callable[..., FakeNode], trus
     node = serve(raw=dripping, tls=serving(tmp_path, trusted, HERE, NOW + DAY))
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        Http(node.url, 1.0).exchange(b"{}")
+        HttpEndpoint(node.url, 1.0, MAX_ANSWER_BYTES).exchange(b"{}")
     assert time.monotonic() - began < 10
 
 
@@ -140,7 +144,7 @@ def test_a_handshake_that_drips_ends_in_time() -> None:
         threading.Thread(target=drip_a_handshake, args=(server,), daemon=True).start()
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            Http(f"https://127.0.0.1:{server.getsockname()[1]}", 1.0).exchange(b"{}")
+            HttpEndpoint(f"https://127.0.0.1:{server.getsockname()[1]}", 1.0, MAX_ANSWER_BYTES).exchange(b"{}")
         assert time.monotonic() - began < 10
 
 

@@ -31,39 +31,39 @@ def took(one: socket.socket) -> float:
 def test_it_ends_the_connection_when_it_is_due(ends: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(0.5) as watch:
         began = time.monotonic()
-        assert not watch.is_set
-        watch.over(ends[0])
-        assert watch.is_set
+        assert not watch.is_attached
+        watch.attach(ends[0])
+        assert watch.is_attached
         assert took(ends[0]) < PATIENCE
-        assert watch.struck and time.monotonic() - began > 0.4
+        assert watch.expired and time.monotonic() - began > 0.4
 
 
 def test_a_connection_made_too_late_is_ended_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(0) as watch:
         deadline = time.monotonic() + PATIENCE
-        while not watch.struck and time.monotonic() < deadline:
+        while not watch.expired and time.monotonic() < deadline:
             time.sleep(0.01)
-        watch.over(ends[0])
+        watch.attach(ends[0])
         assert took(ends[0]) < PATIENCE
 
 
 def test_a_shorter_one_does_not_wait_for_a_longer_one(ends: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(1e300) as long, Deadline(60), Deadline(0.1) as short:
-        long.over(ends[1])
-        short.over(ends[0])
+        long.attach(ends[1])
+        short.attach(ends[0])
         assert took(ends[0]) < PATIENCE
-        assert not long.struck
+        assert not long.expired
 
 
 def test_what_is_over_is_left_alone(ends: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(2) as first:
-        first.over(ends[0])
+        first.attach(ends[0])
     with Deadline(2.2) as second:
-        second.over(socket.socketpair()[0])
+        second.attach(socket.socketpair()[0])
         until = time.monotonic() + PATIENCE
-        while not second.struck and time.monotonic() < until:
+        while not second.expired and time.monotonic() < until:
             time.sleep(0.05)
-        assert second.struck and not first.struck
+        assert second.expired and not first.expired
     ends[0].sendall(b"!")
     assert ends[1].recv(1) == b"!"
 
@@ -75,6 +75,6 @@ def test_it_works_after_a_fork(ends: tuple[socket.socket, socket.socket]) -> Non
         child = os.fork()
         if child == 0:
             with Deadline(0.1) as watch:
-                watch.over(ends[0])
+                watch.attach(ends[0])
                 os._exit(0 if took(ends[0]) < 2 else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
