@@ -1,7 +1,7 @@
-"""What the other layers know of a chain: heads, facts and receipts, behind one protocol.
+"""The protocol of all ledgers: heads, facts, transactions and their receipts.
 
-Whatever stops an answer from being read or believed is ``LedgerUnavailable``: "could not check" is never "no".
-What the contract itself refuses is ``InvalidInput``.
+``LedgerUnavailable`` means "could not check", never "no": an answer could not be read or trusted. ``InvalidInput``
+means that the contract refuses a call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_DEPLOYMENT_BYTES = 4_096
 
 
 class Receipt(NamedTuple):
-    """A transaction that is in a block. ``transaction`` is its 0x hash, ``time`` the block's, in unix seconds."""
+    """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds)."""
 
     transaction: str
     block: int
@@ -37,17 +37,18 @@ class Pending(Protocol):
 
     @property
     def transaction(self) -> str:
-        """Its 0x hash. A replacement for higher fees, made while waiting, has another one."""
+        """The 0x hash. A replacement with higher fees, sent while waiting, has another one."""
 
     def wait(self) -> Receipt:
         """Wait until it is in a block, and deep enough; a second call returns the same receipt.
 
-        ``InvalidInput`` where the contract refused it; ``LedgerUnavailable`` where that is not known in time.
+        ``InvalidInput`` if the contract refused it. ``LedgerUnavailable`` if its end is unknown in time; then another
+        call waits on.
         """
 
 
 class Settled(NamedTuple):
-    """A `Pending` that is in a block already."""
+    """A `Pending` transaction that is already in a block."""
 
     receipt: Receipt
 
@@ -68,7 +69,7 @@ class Head(NamedTuple):
 
 
 class Deployment(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Where the contracts of one network are; ``block`` is the registry's own, from which logs are read."""
+    """The contracts of one network. Logs are read from ``block``, the registry's own; 0 means unknown."""
 
     chain_id: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
     registry: Address
@@ -89,21 +90,21 @@ class Sender(Protocol):
         """Checksummed."""
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
-        """The signed transaction as it goes to the node. ``tx`` has JSON-RPC's names; numbers are integers."""
+        """Return the signed transaction's bytes. ``tx`` has JSON-RPC's names, and numbers as integers."""
 
 
 @runtime_checkable
 class Submitter(Protocol):
-    """A wallet that pays for a transaction and sends it by itself: it shows nobody the signed bytes."""
+    """A wallet that pays for a transaction and sends it by itself, without showing the signed bytes."""
 
     @property
     def address(self) -> str:
         """Checksummed."""
 
     def send_transaction(self, tx: dict[str, Any]) -> str:
-        """Have it sent: its 0x hash. ``tx`` is as for a `Sender`, but for the number (nonce), which the wallet chooses.
+        """Send it and return its 0x hash. ``tx`` is as for a `Sender`, but without nonce, which the wallet chooses.
 
-        ``Rejected`` where the person says no; ``LedgerUnavailable`` where it may have been sent.
+        ``Rejected`` if the person declines; ``LedgerUnavailable`` if it may have been sent.
         """
 
 
@@ -116,10 +117,10 @@ class Ledger(Protocol):
 
     @property
     def deployment(self) -> Deployment:
-        """Which contracts this ledger reads and writes."""
+        """The contracts that this ledger reads and writes."""
 
     def head(self) -> Head:
-        """The newest block. ``LedgerUnavailable`` where it cannot be read or is another chain's."""
+        """Return the newest block. ``LedgerUnavailable`` if it cannot be read or is another chain's."""
 
     def facts(
         self,
@@ -129,24 +130,25 @@ class Ledger(Protocol):
         depth: int = 0,
         as_of: int | None = None,
     ) -> Facts:
-        """Read all of it from one head (DESIGN section 4, "Facts").
+        """Read all answers at one head (DESIGN section 4, "Facts").
 
-        ``anchored_at`` is read ``depth`` blocks below the head, the rest at the head. ``as_of`` (unix seconds)
-        counts only where it lies before the head's time: then the cutoff is the largest that was logged by then
-        and ERC-1271 is asked at the last block up to then; ``Facts.as_of`` says whether that was done.
-        ``LedgerUnavailable`` where anything could not be read, old state included.
+        ``anchored_at`` is read ``depth`` blocks below the head, the rest at the head. ``as_of`` (unix seconds) counts
+        only if it is before the head's time, and ``Facts.as_of`` says whether it did. Then the cutoff is the largest
+        one logged until ``as_of``, and ERC-1271 is asked at the last block until ``as_of``. ``LedgerUnavailable`` if
+        anything could not be read, old state included.
         """
 
     def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         """Send a transaction that calls a writing function of the contract, and return without waiting for a block.
 
-        Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the
-        ledger's own relay pays, where it has one. ``InvalidInput`` where the contract refuses or the arguments
-        make no call. Every function is idempotent, so a call that ended in ``LedgerUnavailable`` may be sent again.
+        Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the ledger's
+        relay pays, if it has one. ``InvalidInput`` if the contract refuses the call now, or the arguments are wrong; a
+        later refusal is raised by `Pending.wait`. Every function is idempotent: repeat a call after
+        ``LedgerUnavailable``.
         """
 
     def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
-        """Do as `submit` does, and wait until the transaction is in a block."""
+        """Submit, and wait until the transaction is in a block."""
 
 
 class Transacting:
@@ -158,7 +160,7 @@ class Transacting:
 
 
 def check_depth(depth: int, as_of: int | None) -> None:
-    """``InvalidInput`` unless ``depth`` and ``as_of`` can mean something."""
+    """Require a possible ``depth`` and ``as_of``; else ``InvalidInput``."""
     if not 0 <= depth <= MAX_DEPTH:
         raise InvalidInput(f"a depth of {depth} blocks makes no sense", f"Use a depth from 0 to {MAX_DEPTH:,}.")
     if as_of is not None and as_of < 0:
@@ -169,7 +171,7 @@ _decoder = msgspec.json.Decoder(Deployment)
 
 
 def parse_deployment(raw: bytes) -> Deployment:
-    """The deployment that this JSON describes: four members, no others; else ``InvalidInput``."""
+    """Return the deployment that this JSON describes, with four members and no others; else ``InvalidInput``."""
     try:
         return codec.loads(raw, _decoder, MAX_DEPLOYMENT_BYTES)
     except Malformed as error:
@@ -177,7 +179,7 @@ def parse_deployment(raw: bytes) -> Deployment:
 
 
 def read_deployment(path: Path) -> Deployment:
-    """Read ``deployment.json``; ``InvalidInput`` where there is none or it is not one."""
+    """Read ``deployment.json``; ``InvalidInput`` if there is none or it is malformed."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_DEPLOYMENT_BYTES + 1)
@@ -188,5 +190,5 @@ def read_deployment(path: Path) -> Deployment:
 
 
 def write_deployment(path: Path, deployment: Deployment) -> None:
-    """Write ``deployment.json`` in one step: a reader sees all of it or nothing."""
+    """Write ``deployment.json`` in one step, so that a reader sees all of it or nothing."""
     replace_file(path, msgspec.json.format(codec.encode(deployment)) + b"\n")

@@ -76,7 +76,7 @@ class PayingAccount:
         self._web3 = Web3(_Provider(node), middleware=[])
 
     def prepared(self, to: str | None, data: bytes) -> dict[str, Any]:
-        """A transaction that only has to be signed; ``InvalidInput`` where the account cannot pay for it."""
+        """Return an unsigned transaction with nonce, gas and fees; ``InvalidInput`` if the account cannot pay it."""
         tx: dict[str, Any] = {"data": to_hex(data), "value": 0} | ({} if to is None else {"to": to})
         account, eth = Web3.to_checksum_address(self._sender.address), self._web3.eth
         plain: TxParams = {**tx, "from": account}  # type: ignore[typeddict-item]  # a TypedDict with the same names
@@ -87,10 +87,10 @@ class PayingAccount:
             batch.add(eth.get_balance(account))
             block, estimate, nonce, balance = batch.execute()
             gas = _number(estimate) * (100 + _GAS_MARGIN_PERCENT) // 100
-            number, has = _number(nonce), _number(balance, 2**256)
-            base = block.get("baseFeePerGas")
-        tx |= {"chainId": self._chain_id, "nonce": number, "gas": gas, **self._fees(base)}
-        self._check_funds(tx, has)
+            tx |= {"chainId": self._chain_id, "nonce": _number(nonce), "gas": gas}
+            funds = _number(balance, 2**256)
+        tx |= self._fees(block.get("baseFeePerGas"))
+        self._check_funds(tx, funds)
         return tx
 
     def check_handed_over(self, hash_: str, tx: dict[str, Any]) -> None:
@@ -98,45 +98,43 @@ class PayingAccount:
         shown = self._node.ask(Call("eth_getTransactionByHash", (hash_,)))
         if not isinstance(shown, dict):
             raise self._node.unavailable(f"it does not show {hash_}, which is in a block")
-        if _act(shown) != _act({**tx, "from": self._sender.address, "input": tx["data"]}):
-            advice = "Look at it in the wallet; verify what was to be done, and do it again if it was not."
+        if _action(shown) != _action({**tx, "from": self._sender.address, "input": tx["data"]}):
+            advice = "Look at it in the wallet. Check whether your request was carried out, and repeat it if not."
             raise LedgerUnavailable(f"{hash_} is not the transaction that the wallet was asked to send", advice)
 
     def signed(self, tx: dict[str, Any]) -> SignedTx:
-        """Have the account sign it; ``InvalidInput`` where another account did."""
+        """Have the account sign; ``InvalidInput`` if another account signed."""
         assert isinstance(self._sender, Sender)
         raw = self._sender.sign_transaction(tx)
         _check_signer(raw, self._sender.address)
         return SignedTx(to_hex(keccak256(raw)), raw, tx)
 
     def bump_fees(self, version: SignedTx) -> SignedTx:
-        """The same for what the chain costs now, and more than before; ``InvalidInput`` where that is too much."""
+        """Sign it again with present fees, higher than before; ``InvalidInput`` if they exceed the limit."""
         with plain_errors(self._node):
             base = self._web3.eth.get_block("latest").get("baseFeePerGas")
         fees = self._fees(base)
         for name in fees.keys() & {"gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"}:
-            # Nodes take a replacement from 10 % more on, of the fee and of the tip.
+            # Nodes take a replacement if its fee and its tip are at least 10 % higher.
             fees[name] = max(fees[name], -(-version.tx[name] * 9 // 8))
         if (fee := fee_of(fees)) > self._max_fee:
-            message = (
-                f"in its place one for {fee / 1e9:,.2f} gwei could be sent, but the limit is {self._max_fee / 1e9:,.2f}"
-            )
-            raise InvalidInput(message, "Raise the limit and send it again, or wait; it may still be taken up.")
+            message = f"a replacement costs {fee / 1e9:,.2f} gwei, but the limit is {self._max_fee / 1e9:,.2f}"
+            raise InvalidInput(message, "Raise the limit and send it again, or wait: it may still be mined.")
         return self.signed(version.tx | fees)
 
     def refused(self, version: SignedTx) -> str | None:
-        """Hand it to the node. None where it has it, or may have it; else why its number is not to be had.
+        """Send it. Return None if the node has it, or may have it; else the node's words for a used nonce.
 
-        ``InvalidInput`` where the account cannot pay, ``LedgerUnavailable`` for any other refusal.
+        ``InvalidInput`` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
         """
         try:
             self._web3.eth.send_raw_transaction(version.raw)
         except LedgerUnavailable:
-            return None  # nobody knows whether it arrived: who follows it sends the same bytes again
+            return None  # it may have arrived; the tracker sends the same bytes again if not
         except _Refused as refused:
             return self._judged(version, refused.error)
         except (Web3Exception, ValueError, TypeError):
-            return None  # it answered, if oddly
+            return None  # an odd answer, but it may have taken the transaction
         return None
 
     def _judged(self, version: SignedTx, error: NodeError) -> str | None:
@@ -151,11 +149,11 @@ class PayingAccount:
             self._check_funds(version.tx, _number(self._web3.eth.get_balance(account), 2**256))
         if "insufficient funds" in said:
             message = "the account cannot pay for the transaction beside what it has already sent"
-            raise InvalidInput(message, "Wait until that is in a block, or send the account some more.")
+            raise InvalidInput(message, "Wait until that is in a block, or send the account more money.")
         raise self._node.unavailable(f"it refused: {error.message}")
 
     def _fees(self, base: Any) -> dict[str, Any]:
-        """EIP-1559 fees with room for the base fee to double; a gas price where the chain has no base fee."""
+        """Return EIP-1559 fees with room for the base fee to double; a gas price if the chain has no base fee."""
         with plain_errors(self._node):
             if base is None:
                 price = _number(self._web3.eth.gas_price)
@@ -176,19 +174,19 @@ class PayingAccount:
 
 
 def _number(value: Any, limit: int = 2**63) -> int:
-    # web3 formats what it knows and passes the rest on.
+    # web3 converts values of the expected form, and passes others on as they are.
     if type(value) is not int or not 0 <= value < limit:
         raise TypeError("not a number")
     return value
 
 
-def _act(tx: dict[str, Any]) -> list[str]:
-    """Who does what, as every node spells it but for the case."""
+def _action(tx: dict[str, Any]) -> list[str]:
+    """Return sender, recipient and data. Nodes differ in the case of the digits."""
     return [str(tx.get(name)).lower() for name in ("from", "to", "input")]
 
 
 def _coins(wei: int) -> str:
-    """Wei in the chain's whole coins, to the last digit."""
+    """Return wei as an amount of the chain's currency, to the last digit."""
     return f"{wei // 10**18:,}.{wei % 10**18:018d}".rstrip("0").rstrip(".")
 
 

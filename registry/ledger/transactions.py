@@ -1,6 +1,6 @@
-"""Sending a transaction, and following it until it is in the chain.
+"""Send a transaction, and wait until it is in a block.
 
-This module is imported with the first transaction: web3 takes a second to load.
+Import this module with the first transaction: web3 takes a second to load.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from registry.ledger.payer import PayingAccount, plain_errors
 from registry.ledger.tx_tracker import FIRST_PAUSE, Limits, Mined, Progress, SignedTx, TxTracker
 from registry.net.json_rpc import Node
 
-# Other programs may send from the same account. Its next number (nonce) is read anew this often.
+# Other programs may send from the same account, so read its next nonce this often.
 _ATTEMPTS = 8
 
 
 class Sent(NamedTuple):
-    """A transaction in a block: its receipt, the contract that it created, and who logged something (lower case)."""
+    """A transaction in a block: its receipt, the contract that it created, the lower-case addresses of its logs."""
 
     receipt: Receipt
     contract: str | None
@@ -32,11 +32,11 @@ class Sent(NamedTuple):
 
 
 class Submission:
-    """One call (``to`` None creates a contract) that is sent when this is made, and followed by `wait`.
+    """One call, sent by the constructor and followed by `wait`; ``to`` None creates a contract.
 
-    ``nonce_lock`` is held from reading the account's number (nonce) until the node has the transaction.
-    ``InvalidInput`` where the contract refuses, the account cannot pay or the fee is over the limit;
-    ``LedgerUnavailable`` names the transaction where it was sent and its end is not known.
+    ``nonce_lock`` is held from reading the account's nonce until the node has the transaction. Both steps raise
+    ``InvalidInput`` if the contract refuses, the account cannot pay or the fee is over the limit. Where a transaction
+    was sent and its end is unknown, ``LedgerUnavailable`` names it.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class Submission:
 
     @property
     def transaction(self) -> str:
-        """The 0x hash of the newest version that was sent."""
+        """Return the 0x hash of the newest version that was sent."""
         return self._tracker.hash
 
     def wait(self) -> Sent:
-        """Wait until it is in a block, as deep as the limits ask; a second call returns the same."""
+        """Wait until it is in a block, as deep as the limits ask; a second call returns the same result."""
         if self._sent is None:
             while (mined := self._tracker.wait()) is None:
-                self._why = "another transaction took the account's number (nonce)"
+                self._why = "another transaction took the account's nonce"
                 self._tracker = self._send()
             if not isinstance(self._sender, Sender):
                 self._payer.check_handed_over(self._tracker.hash, self._tracker.tx)
@@ -85,11 +85,11 @@ class Submission:
                 bump = self._payer.bump_fees
                 return TxTracker(self._node, self._sender.address, first, self._limits, bump, self._progress)
             self._why = refused
-        advice = "Other programs send from the same account all the time; try again, or use another account."
+        advice = "Other programs keep sending from the same account. Try again, or use another account."
         raise LedgerUnavailable(f"{self._node.name}: it refused {_ATTEMPTS} times: {self._why}", advice)
 
     def _hand_over(self) -> TxTracker:
-        """Have the account's own wallet send it. The wallet chooses the number and shows no signed bytes."""
+        """Have the account's wallet send it. The wallet chooses the nonce, and does not show the signed bytes."""
         assert not isinstance(self._sender, Sender)
         tx = self._payer.prepared(self._to, self._data)
         hash_ = self._sender.send_transaction({name: value for name, value in tx.items() if name != "nonce"})
@@ -100,7 +100,7 @@ class Submission:
 def _sent(node: Node, mined: Mined) -> Sent:
     receipt = mined.receipt
     if quantity(node, receipt.get("status")) != 1:
-        advice = "Check the arguments; only its gas was used."
+        advice = "Check the arguments. Only its gas was spent."
         raise InvalidInput(f"the contract refused transaction {mined.hash}", advice)
     created = receipt.get("contractAddress")
     with plain_errors(node):
