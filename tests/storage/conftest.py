@@ -1,4 +1,4 @@
-"""Real IPFS nodes for the tests of this folder, and the way to one."""
+"""Real IPFS nodes for the tests of this folder, and a proxy before one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.tcp_proxy import Proxy
 
 @pytest.fixture(scope="session")
 def kubo() -> Iterator[Node]:
-    """A node that other tests have used: call ``empty`` where that matters, and leave it running."""
+    """A node that other tests have used: call ``empty`` if that matters, and leave it running."""
     with running() as node:
         yield node
 
 
 @pytest.fixture
 def proxy(kubo: Node) -> Iterator[Proxy]:
-    """Before the node, which holds ONE and FILE, and nothing that a collection would find."""
+    """A proxy before the node, which holds ONE and FILE, and nothing that a collection would find."""
     with KuboBlocks(kubo.address) as store:
         store.put([ONE, *FILE])
         store.collect()
@@ -30,14 +30,14 @@ def proxy(kubo: Node) -> Iterator[Proxy]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own() -> Iterator[Node]:
-    """A node to stop and to kill."""
+    """A node to stop and to kill; a test that kills it starts it again."""
     with running() as node:
         yield node
 
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that is away is asked again at once."""
+    """Retries come almost at once."""
     monkeypatch.setattr(kubo_rpc, "PAUSES", (0.01, 0.02))

@@ -1,11 +1,11 @@
-"""The Kubo store when the node, the way to it, or what stands before it fails: each has its own words."""
+"""The errors of the Kubo store when the node or the connection to it fails."""
 
 from __future__ import annotations
 
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -28,6 +28,13 @@ from tests.support.kubo_node import Node, running
 from tests.support.tcp_proxy import Proxy
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -80,7 +87,7 @@ def test_a_connection_that_went_stale_is_not_noticed(proxy: Proxy, name: str) ->
 def test_a_node_that_comes_back_in_time_is_not_noticed(
     kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.1, 2.0))
+    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.1, 0.8))
     with KuboBlocks(proxy.address) as store:
         assert store.has(ONE.cid)
         proxy.target = unused_port()
@@ -91,7 +98,7 @@ def test_a_node_that_comes_back_in_time_is_not_noticed(
 
 
 def garbled(piece: bytes) -> bytes:
-    """Another letter and another sign in a body; headers, and the lengths of chunks, stay as they are."""
+    """Change letters and signs in a body; headers and the lengths of chunks stay as they are."""
     head, end, body = piece.partition(b"\r\n\r\n") if piece.startswith(b"HTTP/") else (b"", b"", piece)
     return head + end + body.translate(bytes.maketrans(b'o"', b"O'"))
 
@@ -115,9 +122,9 @@ MARK = noise(100, 77).data
 
 @pytest.mark.parametrize("times", [1, 1 << 30])
 def test_a_read_of_several_parts_that_are_altered(proxy: Proxy, kubo: Node, times: int) -> None:
-    """Once: the leaf is asked for alone, and right. Every time: nothing is returned that is not the file's."""
+    """If altered once, the leaf is asked for again alone. If altered every time, no altered byte is returned."""
     data = bytearray(b"".join(noise(8 << 20, n).data for n in range(3)))
-    # Many times, because an answer's pieces may end anywhere; in the second part of three.
+    # In the second part of three, and many times, because an answer's pieces may end anywhere.
     middle = (8 << 20) + 5 * LEAF_BYTES
     data[middle : middle + 5000] = MARK * 50
     blocks, altered = list(file_blocks(io.BytesIO(data))), list[int]()
@@ -173,10 +180,8 @@ def test_killed_in_the_middle_of_a_put(own: Node) -> None:
 
     def blocks() -> Iterator[Block]:
         yield from first
-        # The first fill a batch, which is on its way while more are asked for.
-        deadline = time.monotonic() + 30
-        while store.stat().blocks < before + len(first) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        # The first blocks fill a batch, which is on its way while more are asked for.
+        wait_until(lambda: store.stat().blocks >= before + len(first))
         yield from second[:4]
         own.kill()
         yield from second[4:]
@@ -203,13 +208,10 @@ def test_killed_in_the_middle_of_each_call_and_started_again(own: Node) -> None:
         store.put([ONE, *FILE])
         proxy.drop()
         before = proxy.connections
-        # Stopped, it has all requests and answers none.
+        # Stopped, the node receives all requests and answers none.
         freeze(own)
         calls = {name: pool.submit(call, store) for name, call in CALLS.items()}
-        deadline = time.monotonic() + 8
-        while proxy.connections < before + len(CALLS) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert proxy.connections >= before + len(CALLS)
+        wait_until(lambda: proxy.connections >= before + len(CALLS))
         own.kill()
         for name, call in calls.items():
             assert isinstance(call.exception(30), StorageUnavailable), name
@@ -231,14 +233,14 @@ def test_a_full_node_that_collects_by_itself() -> None:
         store.put(kept)
         for n in range(4):
             node.run("block", "put", stdin=noise(500_000, 20 + n).data)
-        deadline = time.monotonic() + 30
-        while len(node.block_files()) > 5 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: len(node.block_files()) <= 5)
         store.put(more)
         with pytest.raises(StorageFull, match="full") as caught:
             store.put(noise(500_000, 30 + n) for n in range(6))
         assert "StorageMax" in caught.value.advice
-        time.sleep(1.5)
+        junk = noise(1000, 40)
+        node.run("block", "put", stdin=junk.data)
+        wait_until(lambda: not store.has(junk.cid))  # so the node has collected since
         assert [store.get(each.cid) for each in kept + more] == [each.data for each in kept + more]
 
 

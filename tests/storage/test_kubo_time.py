@@ -1,4 +1,4 @@
-"""The Kubo store where time runs out: a node that is stopped, a way that delays or drips, a person who has enough."""
+"""Time limits of the Kubo store: a node that is stopped, a slow connection, a person who interrupts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.kubo_node import Node
 from tests.support.tcp_proxy import Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
-# More than the system takes for a connection that nobody reads from.
+# More than the system buffers for a connection that nobody reads from.
 LARGE = [noise(MAX_BLOCK_BYTES, 500 + n) for n in range(12)]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -47,34 +47,34 @@ def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.Monkey
 
 
 def test_a_large_put_to_a_node_that_is_stopped(own: Node) -> None:
-    with hurried(own.address, 1) as store, stopped(own):
+    with hurried(own.address, 0.4) as store, stopped(own):
         blocks = [noise(MAX_BLOCK_BYTES, n) for n in range(8)]
-        assert "within 1 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
+        assert "within 0.4 seconds" in str(refused(lambda: store.put(blocks), StorageSlow))
 
 
-def test_a_narrow_way_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that sends has 4 s: time for what lies between two looks at the line, not for all of it."""
-    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 4.0)
-    proxy.narrow = 0.04
+def test_a_narrow_line_takes_a_batch_of_small_blocks(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 2 s bound each piece of the upload, not the whole of it, which takes longer."""
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 2.0)
+    proxy.narrow = 0.02
     blocks = [noise(16_000, n) for n in range(700)]
     with KuboBlocks(proxy.address) as store:
         store.put(blocks)
         assert store.stat().blocks >= len(blocks)
 
 
-def test_a_way_that_takes_no_more_is_told_by_its_own_limit(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 0.5)
+def test_the_error_names_the_limit_of_a_stuck_upload(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 0.2)
     proxy.narrow = 60
     with KuboBlocks(proxy.address) as store:
-        said = str(refused(lambda: store.put(LARGE), StorageSlow))
-        assert "took no more of the request within 0.5 seconds" in said
+        message = str(refused(lambda: store.put(LARGE), StorageSlow))
+        assert "took no more of the request within 0.2 seconds" in message
 
 
-def test_who_takes_no_connection_is_told_by_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_limit_of_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 0.5)
     with ExitStack() as kept:
         server = kept.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(3):  # more than wait in its queue
+        for _ in range(3):  # more than its queue holds
             waiting = kept.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
@@ -82,17 +82,17 @@ def test_who_takes_no_connection_is_told_by_its_own_limit(monkeypatch: pytest.Mo
         assert "did not answer within 0.5 seconds" in str(refused(store.stat, StorageSlow))
 
 
-def test_a_way_that_stops_once_is_not_noticed(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 2.0)
+def test_a_line_that_stops_once_is_not_noticed(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubo_transport, "CONNECT_SECONDS", 1.0)
     proxy.narrow = 60
-    # Who waits on the first connection goes on waiting.
-    threading.Timer(1.0, setattr, (proxy, "narrow", 0)).start()
+    # The first connection stays stuck in its long pause.
+    threading.Timer(0.3, setattr, (proxy, "narrow", 0)).start()
     with KuboBlocks(proxy.address) as store:
         store.put(LARGE)
         assert all(store.has(each.cid) for each in LARGE)
 
 
-def test_a_batch_is_sent_in_pieces_of_known_length() -> None:
+def test_a_batch_is_sent_in_pieces_and_knows_its_length() -> None:
     for size in (1, 1000, 65_535, CHUNK_BYTES - 1, CHUNK_BYTES):
         parts = [bytes([n % 251]) * size for n in range(max(3, 600_000 // size))]
         body = kubo_transport.Body(parts)
@@ -102,7 +102,7 @@ def test_a_batch_is_sent_in_pieces_of_known_length() -> None:
         assert len(pieces) <= 2 * len(body) // CHUNK_BYTES + 2
 
 
-def test_a_batch_goes_under_its_length() -> None:
+def test_a_batch_is_sent_with_its_length() -> None:
     with answering(lambda asked: Answer(body=b'{"Version":"0.42.0"}')) as server, hurried(server.url, 5) as store:
         with suppress(StorageUnavailable):
             store.put([ONE])
@@ -111,12 +111,13 @@ def test_a_batch_goes_under_its_length() -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_slow_way(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_line(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.1)
     proxy.delay = 0.2
     with hurried(proxy.address, 0.1) as store:
         assert "within 0.1 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
     monkeypatch.undo()
+    proxy.delay = 0.02
     with KuboBlocks(proxy.address, seconds=10) as patient:
         CALLS[name](patient)
 
@@ -175,7 +176,7 @@ def test_an_interruption_waits_for_no_node(own: Node, before: str, hangs: str) -
         with stopped(own):
             process.stdin.write("go\n")
             process.stdin.flush()
-            time.sleep(1)
+            time.sleep(0.5)
             assert process.poll() is None
             process.send_signal(signal.SIGINT)
             started = time.monotonic()
