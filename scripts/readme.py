@@ -1,11 +1,12 @@
-"""Run the commands in the documents and hold their output to what stands there.
+"""Run the commands in the documents and compare their output with the documents.
 
-    python scripts/readme.py            compare; exit 1 and a diff where something differs
+    python scripts/readme.py            compare; print a diff and exit 1 if something differs
     python scripts/readme.py --write    write today's output into the documents
 
-A block that is fenced as ``console`` is a script of ``$ command`` lines, each followed by its output; the blocks of
-one document run in one shell, in a fresh folder. A block fenced as ``python`` that begins with ``# runs`` is executed.
-Hex, CIDs, times and durations differ at every run, so they are masked before comparing.
+A block fenced as ``console`` is a script of ``$ command`` lines, each followed by its output. The blocks of one
+document run in one shell, in a new folder. The comment ``<!-- needs: anvil kubo -->`` above a block names programs; the
+block is left alone if one is not installed. A block fenced as ``python`` that begins with ``# runs`` is executed. Hex,
+CIDs, times, ports and durations differ at every run, so they are masked before the comparison.
 """
 
 from __future__ import annotations
@@ -18,23 +19,33 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from registry.devnet.programs import find
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md",)
+DOCUMENTS = ("README.md", "docs/commands.md", "docs/contracts.md")
 TIMEOUT = 300
 MARK = "@@end@@"
+# A command that fails must not leave a devnet running.
+END_DEVNET = "trap 'test ! -d devnet || consent devnet stop --dir devnet > /dev/null 2>&1' EXIT"
 
 GAS = """\
 <!-- gas -->
-Gas, on the rules of Prague, held by a test: anchor {anchor:,.0f}, whatever the number of consents under it (up to
-32,768); revoke {revoke:,.0f}, in batches of 100 {revokeBatch of 100, each:,.0f} each; kill-switch {revokeAll:,.0f}; the
-whole check as another contract pays for it {check through ConsentVerifier:,.0f}, in a contract that inherits the gate
-{check through an inherited gate:,.0f}.
+| | gas |
+|---|--:|
+| anchor, for 1 to 32,768 consents | {anchor:,.0f} |
+| revoke | {revoke:,.0f} |
+| revoke in a batch of 100, each | {revokeBatch of 100, each:,.0f} |
+| revoke everything (kill-switch) | {revokeAll:,.0f} |
+| check by another contract, through `ConsentVerifier` | {check through ConsentVerifier:,.0f} |
+| check in a contract that inherits `ConsentGate` | {check through an inherited gate:,.0f} |
 <!-- /gas -->"""
 
 _GAS = re.compile(r"<!-- gas -->.*?<!-- /gas -->", re.S)
-_CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+_CONSOLE = re.compile(r"(?:^<!-- needs: ([\w ]+) -->\n)?^```console\n(.*?)^```$", re.M | re.S)
 _PYTHON = re.compile(r"^```python\n(# runs.*?)^```$", re.M | re.S)
 _MASKS = (
     (r"0x[0-9a-fA-F]{6,}(?:\.\.\.)?", "0xHEX"),
@@ -50,15 +61,24 @@ _MASKS = (
     (r"[\d,]+ bytes", "N bytes"),
     (r"block \d+", "block N"),
     (r"Block( +)\d+", r"Block\1N"),
+    (r"(127\.0\.0\.1:|/tcp/|process )\d+", r"\1N"),
 )
 
 
+class Block(NamedTuple):
+    """A console block of a document: its text, its commands, and whether they can run here."""
+
+    text: str
+    commands: list[str]
+    runs: bool
+
+
 def main() -> int:
-    """Check or refresh every document; the exit code."""
+    """Check or refresh every document; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the output into the documents")
     options = parser.parse_args()
-    return max(_document(ROOT / name, options.write) for name in DOCUMENTS)
+    return max([_document(ROOT / name, options.write) for name in DOCUMENTS])
 
 
 def _document(path: Path, write: bool) -> int:
@@ -85,25 +105,35 @@ def _gas() -> str:
 
 
 def masked(text: str) -> str:
-    """The text without what differs at every run."""
+    """Return the text without the parts that differ at every run."""
     for pattern, mask in _MASKS:
         text = re.sub(pattern, mask, text)
     return text
 
 
 def _refreshed(text: str, folder: Path) -> str:
-    blocks = _CONSOLE.findall(text)
-    commands = [[line[2:] for line in block.splitlines() if line.startswith("$ ")] for block in blocks]
-    outputs = iter(_run([command for block in commands for command in block], folder))
-    fresh = ["".join(f"$ {command}\n{next(outputs)}" for command in block) for block in commands]
-    return _CONSOLE.sub(lambda _: f"```console\n{fresh.pop(0)}```", text)
+    blocks = [_block(found) for found in _CONSOLE.finditer(text)]
+    outputs = iter(_run([command for block in blocks if block.runs for command in block.commands], folder))
+    fresh = [_printed(block, outputs) if block.runs else block.text for block in blocks]
+    return _CONSOLE.sub(lambda found: found[0].replace(found[2], fresh.pop(0)), text)
+
+
+def _block(found: re.Match[str]) -> Block:
+    missing = [name for name in (found[1] or "").split() if find(name) is None]
+    if missing:
+        print(f"a block is left alone: {', '.join(missing)} is not installed", file=sys.stderr)
+    return Block(found[2], [line[2:] for line in found[2].splitlines() if line.startswith("$ ")], not missing)
+
+
+def _printed(block: Block, outputs: Iterator[str]) -> str:
+    return "".join(f"$ {command}\n{next(outputs)}" for command in block.commands)
 
 
 def _run(commands: list[str], folder: Path) -> list[str]:
-    """The output of each command, run one after the other in one shell."""
-    script = "\n".join(f"{_here(command)}\nprintf '%s\\n' '{MARK}'" for command in commands)
+    """Run all commands in one shell; return the output of each."""
+    script = "\n".join(f"{_in_place(command)}\nprintf '%s\\n' '{MARK}'" for command in commands)
     ran = subprocess.run(
-        ["bash", "-c", f"set -e\n{script}"],
+        ["bash", "-c", f"set -e\n{END_DEVNET}\n{script}"],
         cwd=folder,
         env=_environment(),
         stdin=subprocess.DEVNULL,
@@ -113,15 +143,15 @@ def _run(commands: list[str], folder: Path) -> list[str]:
         timeout=TIMEOUT,
         check=False,
     )
-    # Where it ran is nobody's business.
+    # The folder has another name at every run.
     outputs = ran.stdout.replace(f"{folder}/", "").split(f"{MARK}\n")
     if ran.returncode or len(outputs) != len(commands) + 1:
         raise SystemExit(f"failed in: {commands[min(len(outputs), len(commands)) - 1]}\n{ran.stdout}")
     return outputs[:-1]
 
 
-def _here(command: str) -> str:
-    # `make` is for a checkout; everything else runs in the fresh folder.
+def _in_place(command: str) -> str:
+    # `make` needs the checkout; everything else runs in the new folder.
     return f"{command} -s -C {ROOT}" if command.startswith("make ") else command
 
 
