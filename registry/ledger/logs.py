@@ -1,8 +1,7 @@
-"""A contract's logs, however little of them the node gives at once.
+"""Read a contract's logs, however few of them the node serves at once.
 
-Providers limit the range of one ``eth_getLogs``, or what it may answer, or how often they are asked, each in words of
-their own. So a range that is not served, for whatever reason, is asked for in part; only what sounds as if the node
-wanted a pause is waited for.
+Providers limit the range of one ``eth_getLogs``, the size of its answer, or the rate of requests, each in their own
+words. So a range that is refused for any reason is split. Only a refusal that asks for a pause is waited for.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from registry.net.json_rpc import Call, Node, NodeError
 
 # Twenty million blocks take this long from a provider that serves 10,000 at once.
 SECONDS = 600.0
-# So long without a single answer, and it is no use.
+# Give up after this time without a single answer.
 PATIENCE = 60.0
 FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-# An answer that did not come cost the whole time limit: the next one shall come.
+# A timeout costs the whole time limit, so shrink much more after one.
 _LESS, _MUCH_LESS = 2, 8
 _WANTS_A_PAUSE = re.compile(r"rate.?limit|too many req|per (second|minute|day)|quota|throughput|\b429\b", re.IGNORECASE)
 
 
 class Logs:
-    """Reads the logs of ``address`` with these topics; how much the node gives at once is kept with the node."""
+    """A reader of the logs of ``address`` with these topics. The node object remembers how many blocks it serves."""
 
     def __init__(self, node: Node, address: str, topics: Sequence[Any]) -> None:
         self._node, self._filter = node, {"address": address, "topics": topics}
@@ -37,20 +36,20 @@ class Logs:
         self._pause = FIRST_PAUSE
 
     def read(self, first: int, last: int) -> list[Any]:
-        """The entries of these blocks as the node gives them, unread; none where ``last`` comes before ``first``."""
+        """Return the raw entries of these blocks, the last one included. `LedgerUnavailable` if some cannot be had."""
         entries: list[Any] = []
         at = first
         while at <= last:
             self._check_time(f"logs of {at - first:,} of {last - first + 1:,} blocks")
             end = min(last, at + self._most - 1)
-            found = self._asked(at, end)
-            if found is not None:
-                entries += found
+            part = self._ask(at, end)
+            if part is not None:
+                entries += part
                 at = end + 1
         return entries
 
-    def _asked(self, first: int, last: int) -> list[Any] | None:
-        """None where less has to be asked for, or the same once more."""
+    def _ask(self, first: int, last: int) -> list[Any] | None:
+        """Ask once. Return None to ask again, perhaps for fewer blocks."""
         blocks = last - first + 1
         where = {**self._filter, "fromBlock": hex(first), "toBlock": hex(last)}
         try:
@@ -60,7 +59,7 @@ class Logs:
         except TooLarge as error:
             self._shrink(blocks, _LESS, str(error))
         except TimeoutError:
-            self._node.ask(Call("eth_chainId"))  # a node that is away says nothing of the range
+            self._node.ask(Call("eth_chainId"))  # raises if the node is away: the range is not the reason then
             self._shrink(blocks, _MUCH_LESS, "no answer in time")
         else:
             return self._judged(answer, blocks)
@@ -68,7 +67,7 @@ class Logs:
 
     def _judged(self, answer: Any, blocks: int) -> list[Any] | None:
         if isinstance(answer, list):
-            # Only what went well is remembered.
+            # Remember only a size that worked.
             self._node.log_blocks = self._most
             self._news, self._pause = time.monotonic(), FIRST_PAUSE
             return answer
@@ -87,12 +86,12 @@ class Logs:
 
     def _wait(self, why: str) -> None:
         if time.monotonic() + self._pause > self._news + PATIENCE:
-            advice = "Wait a while, or ask another node."
+            advice = "Wait a while, or use another node."
             raise LedgerUnavailable(f"{self._node.name}: it takes no more requests for now: {why}", advice)
         time.sleep(self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _check_time(self, done: str) -> None:
         if time.monotonic() - self._began > SECONDS:
-            advice = "Ask a node that serves longer ranges of logs."
+            advice = "Use a node that serves longer ranges of logs."
             raise LedgerUnavailable(f"{self._node.name}: it gave the {done} in {SECONDS:.0f} s", advice)

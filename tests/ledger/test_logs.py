@@ -126,7 +126,7 @@ def test_a_long_chain_takes_as_many_requests_as_it_has_windows(serve: Serve, lim
 
 
 def _slow(_: list[Any]) -> Any:
-    time.sleep(6)
+    time.sleep(2)
 
 
 def _large(_: list[Any]) -> Any:
@@ -146,7 +146,7 @@ def test_what_long_ranges_cost_too_much_of_is_asked_for_in_part(serve: Serve, an
         first, last = window(params)
         return answer(params) if last - first > 20 else healthy("eth_getLogs", params)
 
-    ledger = ledger_at(serve(but(eth_getLogs=logs)).url, timeout=4.0)
+    ledger = ledger_at(serve(but(eth_getLogs=logs)).url, timeout=1.0 if answer is _slow else 4.0)
     assert ledger.facts([QUESTION], as_of=1_700).anchors[QUESTION].cutoff == 1_600
     assert ledger.facts([QUESTION], as_of=1_500).anchors[QUESTION].cutoff == 0
 
@@ -209,10 +209,10 @@ def test_a_node_that_is_away_is_not_taken_for_one_with_long_ranges(serve: Serve)
     def answer(method: str, params: list[Any]) -> Any:
         if method == "eth_getLogs" or silent:
             silent.append(True)
-            time.sleep(6)
+            time.sleep(2)
         return healthy(method, params)
 
     node = serve(answer)
     with pytest.raises(LedgerUnavailable, match="no answer within"):
-        ledger_at(node.url, timeout=4.0).facts([QUESTION], as_of=1_500)
+        ledger_at(node.url, timeout=1.0).facts([QUESTION], as_of=1_500)
     assert json.dumps(node.requests).count("eth_getLogs") == 1
