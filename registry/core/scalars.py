@@ -1,7 +1,7 @@
 """The values that statements are made of: hex words, addresses, times and vocabulary terms.
 
-Each has exactly one spelling (DESIGN section 5): hex is lower case with ``0x``, addresses carry their EIP-55
-checksum, lists of terms are sorted by their UTF-8 bytes and hold no repeats.
+Each value has exactly one spelling (DESIGN section 5). Hex is lower case with ``0x``, addresses carry their EIP-55
+checksum, and lists of terms are sorted by their UTF-8 bytes without repeats.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MAX_CACHED = 1_024
 MAX_TERM = 64
 ZERO_WORD = "0x" + "00" * 32
 
-# Names for readers: what they promise is checked as each structure is made, by `read_words`, `read_hex` and
-# `check_address`. A pattern on each type would cost a third of the time that a whole verification takes.
+# Bytes32 and Address are names for readers. `read_words`, `read_hex` and `check_address` check the values when a
+# structure is made; a pattern on each type would add a third to the time of a whole verification.
 Bytes32 = str
 Signature = Annotated[str, Meta(min_length=4, max_length=2 + 2 * MAX_SIGNATURE)]
 Address = str
@@ -44,12 +44,12 @@ _CASE = int.from_bytes(b"\x20" * 40, "big")
 
 
 def unhex(value: str) -> bytes:
-    """The bytes of a ``0x`` string that was already checked."""
+    """Decode a ``0x`` string that was already checked."""
     return bytes.fromhex(value[2:])
 
 
 def read_hex(value: str, name: str) -> bytes:
-    """The bytes of lower-case hex with ``0x``; any other spelling is ``Malformed``."""
+    """Decode lower-case hex with ``0x``; any other spelling is ``Malformed``."""
     try:
         raw = unhexlify(value[2:])
     except ValueError:
@@ -60,19 +60,19 @@ def read_hex(value: str, name: str) -> bytes:
 
 
 def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
-    """The 32 bytes of each of these words; ``Malformed`` unless all are 0x and 64 lower-case hex digits.
+    """Decode 32-byte words; ``Malformed`` unless each is 0x and 64 lower-case hex digits.
 
-    All at once: one conversion there and one back cost less than a look at each. With 0 in place of its x, a word
-    is 33 bytes of hex, of which the first is zero.
+    Converting all at once, there and back, is faster than one by one. With 0 in place of its x, each word is 33 bytes
+    of hex, of which the first is zero.
     """
     count, text = len(values), " ".join(values)
     zeros, marks, unpack = _layout(count)
-    digits = text.replace("x", "0", count)  # an x too many stays, and is no digit
+    digits = text.replace("x", "0", count)  # a surplus x stays and is not a digit
     try:
         raw = bytes.fromhex(digits)
     except ValueError:
         raw = b""
-    # Written back in groups of 33 they must be what was read: then each has 66 characters, and no value held a space.
+    # Written back in groups of 33 bytes they must give the same text: then each word has 66 characters and no space.
     if raw[::33] != zeros or raw.hex(" ", 33) != digits or text[1::67] != marks or len(raw) != 33 * count:
         raise Malformed(f"not 32 bytes in lower-case hex with 0x: {_first_wrong(values)[:80]!r}")
     return unpack(raw)
@@ -80,7 +80,7 @@ def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
 
 @lru_cache(maxsize=32)
 def _layout(count: int) -> tuple[bytes, str, Callable[[bytes], tuple[bytes, ...]]]:
-    """Of so many words: their first bytes, their second characters, and what takes them apart."""
+    """For ``count`` words: their first bytes, their second characters, and the function that splits them."""
     return bytes(count), "x" * count, Layout("x32s" * count).unpack
 
 
@@ -97,19 +97,19 @@ def checksum(address: bytes) -> str:
     """The EIP-55 spelling of a 20-byte address: upper case where the hash of the lower-case digits is 8 or more."""
     plain = hexlify(address)
     digits, hashed = int.from_bytes(plain), int.from_bytes(hexlify(keccak256(plain)[:20]))
-    # All 40 at once. In ASCII, a to f have bit 0x40, which 0 to 9 have not; 8 and 9 alone among those have bit 0x08.
+    # All 40 digits at once. In ASCII, only a to f have bit 0x40, and of 0 to 9 only 8 and 9 have bit 0x08.
     letters, large = digits >> 1, hashed >> 1 | hashed << 2
     return "0x" + (digits ^ letters & large & _CASE).to_bytes(40).decode()
 
 
 def check_address(value: str) -> str:
-    """The address itself, if it is spelled with its EIP-55 checksum; otherwise ``Malformed``."""
+    """Return the address if it is spelled with its EIP-55 checksum; otherwise ``Malformed``."""
     read_address(value)
     return value
 
 
 def read_address(value: str) -> bytes:
-    """The 20 bytes of an address that is spelled with its EIP-55 checksum; otherwise ``Malformed``."""
+    """Decode an address to 20 bytes; ``Malformed`` unless it is spelled with its EIP-55 checksum."""
     try:
         address = unhexlify(value[2:])
     except ValueError:
@@ -119,47 +119,47 @@ def read_address(value: str) -> bytes:
     return address
 
 
-# For controllers and registries, who come back. Subjects hardly do.
+# For controllers and registries, which recur; subjects hardly do.
 known_address = lru_cache(maxsize=256)(read_address)
 
 
 def is_term(value: str) -> bool:
-    """Is it a compact IRI (``dpv:Personalisation``) or a full ``https://`` one, in ASCII?"""
+    """Whether this is a compact IRI (``dpv:Personalisation``) or a full ``https://`` one, in ASCII."""
     return _TERM.fullmatch(value) is not None
 
 
 def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The terms themselves, if there is one at least, all well formed, sorted, none repeated; else ``Malformed``."""
+    """Return the terms if they are well formed, sorted, without repeats and not empty; otherwise ``Malformed``."""
     if isinstance(values, str):
-        raise Malformed(f"{name} is a term, not a list of them")
+        raise Malformed(f"{name} is one term, not a list of them")
     if not values:
-        raise Malformed(f"{name} is empty: at least one is needed")
+        raise Malformed(f"{name} is empty: it needs at least one term")
     for value in values:
         if not is_term(value):
             raise Malformed(f"{name}: {value[:80]!r} is neither a compact IRI nor an https:// one")
-    # Code point order is UTF-8 byte order, so Python's own sort serves.
+    # Code point order equals UTF-8 byte order, so Python's sort is right.
     if list(values) != sorted(set(values)):
         raise Malformed(f"{name} must be sorted by their UTF-8 bytes, with no repeats")
     return values
 
 
 def read_scope(scope: Scope) -> tuple[bytes, ...]:
-    """What EIP-712 hashes of purposes, of data and of terms (of the first of them, where a statement has no more).
+    """The EIP-712 hashes of purposes, data and terms, or of the first of these where a statement has no more.
 
-    ``Malformed`` unless the first two are lists of terms, and the third is one.
+    ``Malformed`` unless the first two are lists of terms and the third is one term.
     """
     try:
-        return _kept_scope(scope)
+        return _cached_scope(scope)
     except TooLargeToKeep:
         return _read_scope(scope)
 
 
 class TooLargeToKeep(Exception):
-    """Raised within a cache, which keeps nothing then. Asked on its misses only: a hit costs one look-up."""
+    """Raised inside a cached function so that nothing is stored. The size is checked on misses only."""
 
 
 @lru_cache(maxsize=1024)
-def _kept_scope(scope: Scope) -> tuple[bytes, ...]:
+def _cached_scope(scope: Scope) -> tuple[bytes, ...]:
     if sum(len(part) if isinstance(part, str) else sum(map(len, part)) for part in scope) > MAX_CACHED:
         raise TooLargeToKeep
     return _read_scope(scope)
@@ -177,12 +177,12 @@ def _hash_list(values: tuple[str, ...]) -> bytes:
 
 
 def hash_text(value: str) -> bytes:
-    """keccak256 of its UTF-8, which is how EIP-712 encodes a string."""
+    """keccak256 of the UTF-8 bytes, which is how EIP-712 encodes a string."""
     return keccak256(value.encode())
 
 
 def check_term(value: str, name: str) -> str:
-    """The term itself, if well formed; otherwise ``Malformed``."""
+    """Return the term if it is well formed; otherwise ``Malformed``."""
     if not is_term(value):
         raise Malformed(f"{name}: {value[:80]!r} is neither a compact IRI nor an https:// one")
     return value

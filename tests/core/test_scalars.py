@@ -122,9 +122,9 @@ def test_capitals_come_before_small_letters() -> None:
 @pytest.mark.parametrize(("length", "kept"), [(MAX_CACHED - 6, 1), (MAX_CACHED - 5, 0)])
 def test_a_scope_is_kept_where_it_is_small(length: int, kept: int) -> None:
     scope = ("a:b",), ("c:".ljust(length, "d"),), "e:f"
-    scalars._kept_scope.cache_clear()
+    scalars._cached_scope.cache_clear()
     assert read_scope(scope) == read_scope(scope) == scalars._read_scope(scope)
-    assert scalars._kept_scope.cache_info().currsize == kept
+    assert scalars._cached_scope.cache_info().currsize == kept
 
 
 def test_the_third_of_a_scope_is_a_term() -> None:

@@ -1,7 +1,7 @@
 """The evidence file: one statement with everything that proves it (DESIGN section 5).
 
-``application/vnd.consent-evidence+json``, RFC 8785, 1 MiB at most. Only `parse_evidence` makes one from bytes;
-`Evidence` built in code becomes bytes by `write_evidence`.
+``application/vnd.consent-evidence+json``, RFC 8785, at most 1 MiB. `parse_evidence` reads one, `write_evidence`
+writes one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ WITH_NOTICE = (Grant, Refusal, Request)
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """Where the commitment is on chain. ``transaction`` and ``block`` are hints, never shown as proved."""
+    """Where the commitment is on the chain. ``transaction`` and ``block`` are hints, never shown as proved."""
 
     root: Bytes32
     proof: Annotated[tuple[Bytes32, ...], Meta(max_length=MAX_PROOF)]
@@ -87,7 +87,7 @@ class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
-    """The controller's counter-signature as it lies in a grant's evidence."""
+    """The controller's counter-signature as a part of a grant's evidence."""
 
     statement: AcceptanceStatement
     signature: Signature
@@ -98,10 +98,10 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One statement, its signature, its anchor, its notice, and the acceptance where there is one.
+    """One statement, its signature, its anchor, its notice, and the acceptance if there is one.
 
-    The notice stays as it lies in the file, a JSON string (made by `quoted`): thousands of files hold the same, and
-    its own spelling is checked once for all of them.
+    The notice stays a JSON string as in the file (made by `quoted`). Thousands of files hold the same notice, so it is
+    parsed and checked once for all of them.
     """
 
     statement: AnyStatement
@@ -123,7 +123,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             raise Malformed("the acceptance names another domain than the grant")
 
     def __hash__(self) -> int:
-        return hash(self.signature)  # a JSON string as it lies in the file has no hash of its own
+        return hash(self.signature)  # the Raw notice is not hashable
 
     @cached_property
     def digest(self) -> bytes:
@@ -145,7 +145,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def author(self) -> str:
-        """Who must have signed: the subject of grants and refusals, the controller of the others."""
+        """The address that must have signed: the subject of grants and refusals, the controller of the others."""
         message = self.statement.message
         return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
 
@@ -156,12 +156,12 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def notice(self) -> str | UnsetType:
-        """The text of the notice document, where the kind has one."""
+        """The text of the notice document, if the kind has one."""
         return UNSET if self.quoted_notice is UNSET else msgspec.json.decode(self.quoted_notice, type=str)
 
     @property
     def parsed_notice(self) -> Notice | None:
-        """The notice beside the statement, if its kind has one; parsed once for each text."""
+        """The parsed notice, if the kind has one."""
         return None if self.notice_and_digest is None else self.notice_and_digest[0]
 
     @cached_property
@@ -170,12 +170,12 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
-        assert isinstance(message, WITH_NOTICE)  # others have none: `_refuse_members`
+        assert isinstance(message, WITH_NOTICE)  # `_refuse_members` refused a notice in any other kind
         return read_notice(self.quoted_notice, message.notice)
 
     @property
     def handle(self) -> str | None:
-        """What the contract marks when this grant is revoked; None for what cannot be revoked."""
+        """The handle that the contract marks when this grant is revoked; None for other kinds."""
         message = self.statement.message
         if not isinstance(message, Grant):
             return None
@@ -185,7 +185,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
 _decoder = msgspec.json.Decoder(Evidence)
 
-# kind: (required members, allowed besides)
+# kind: (required members, optional members)
 _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Grant": (frozenset({"anchor", "notice"}), frozenset({"mandate", "acceptance"})),
     "Refusal": (frozenset({"anchor", "notice"}), frozenset({"mandate"})),
@@ -196,31 +196,31 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 
 
 def parse_evidence(raw: bytes) -> Evidence:
-    """Step 0: the evidence that these bytes are the one encoding of; everything else is ``Malformed``."""
+    """Parse the one encoding of evidence (step 0 of `judge`); everything else is ``Malformed``."""
     evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
     _ = evidence.notice_and_digest  # refuse a malformed notice here, not later
     return evidence
 
 
 def quoted(notice: bytes) -> Raw:
-    """The notice document as the JSON string that an evidence file carries."""
+    """Encode a notice document as the JSON string that an evidence file carries."""
     return Raw(codec.encode(notice.decode()))
 
 
 def write_evidence(evidence: Evidence) -> bytes:
-    """The file's bytes."""
+    """Encode evidence as the bytes of its file."""
     return codec.encode(evidence)
 
 
 def canonical_evidence(raw: bytes) -> bytes:
-    """The one encoding of a file that an editor or a tool re-formatted; a changed value stays changed."""
+    """Restore the one encoding of a file that an editor or tool re-formatted; a changed value stays changed."""
     restored = codec.canonical(raw, MAX_EVIDENCE)
     parse_evidence(restored)
     return restored
 
 
 def acceptance_evidence(grant: Evidence) -> Evidence | None:
-    """The acceptance that lies in a grant's evidence, as evidence of its own."""
+    """The acceptance in a grant's evidence as separate evidence, or None."""
     if grant.acceptance is UNSET:
         return None
     part = grant.acceptance
@@ -228,9 +228,9 @@ def acceptance_evidence(grant: Evidence) -> Evidence | None:
 
 
 def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
-    """The completed file: the grant with the controller's counter-signature in it."""
+    """Return the grant with the controller's counter-signature in it."""
     if not isinstance(acceptance.statement, AcceptanceStatement) or acceptance.anchor is UNSET:
-        raise Malformed("that is no anchored acceptance")
+        raise Malformed("this is not an anchored acceptance")
     part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
     return msgspec.structs.replace(grant, acceptance=part)
 
@@ -241,7 +241,7 @@ def commitment_of(evidence: Evidence) -> bytes:
 
 
 def is_included(evidence: Evidence) -> bool:
-    """Does the proof in its anchor lead from this statement and signature to the anchor's root?"""
+    """Whether the anchor's proof leads from this statement and signature to the anchor's root."""
     assert evidence.anchor is not UNSET
     words = evidence.anchor.words
     return root_from(commitment_of(evidence), words[2:]) == words[1]
@@ -259,7 +259,7 @@ def _present(absent: tuple[bool, ...]) -> set[str]:
     return {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
 
 
-# The kind of the message and which parts are absent, of everything that is well made.
+# Every allowed combination of the message's kind and its absent parts.
 _COMPLETE = frozenset(
     (message, absent)
     for message in STATEMENTS

@@ -1,6 +1,6 @@
-"""What evidence proves by itself, before any chain is asked: steps 2, 3 and 7 of `judge`, one by one.
+"""The proofs that evidence holds by itself, without a chain: steps 2, 3 and 7 of `judge`, one by one.
 
-No judgement: only ``verify`` judges. Here a person is told which proofs hold, and which only the chain can complete.
+They are shown to people and are not a verdict: only `judge` gives one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from registry.core.statements.messages import Acceptance
 
 
 class Proof(NamedTuple):
-    """One proof: ``holds`` is None where only the chain can tell; ``why`` says what does not fit."""
+    """One proof. ``holds`` is None if only the chain can decide; ``why`` says what does not fit."""
 
     name: str
     holds: bool | None
@@ -26,18 +26,18 @@ class Proof(NamedTuple):
 
 
 def proofs(evidence: Evidence) -> list[Proof]:
-    """The proofs in this evidence: "signature", "notice", "inclusion", "acceptance", those that its kind has."""
-    found = [Proof("signature", _signed(evidence))]
+    """Check the proofs that this kind of evidence has: "signature", "notice", "inclusion", "acceptance"."""
+    checked = [Proof("signature", _signed(evidence))]
     if evidence.quoted_notice is not UNSET:
-        found.append(_notice(evidence))
+        checked.append(_notice(evidence))
     if evidence.anchor is not UNSET:
-        found.append(Proof("inclusion", is_included(evidence)))
+        checked.append(Proof("inclusion", is_included(evidence)))
     part = acceptance_evidence(evidence)
-    return found if part is None else [*found, _acceptance(part, evidence)]
+    return checked if part is None else [*checked, _acceptance(part, evidence)]
 
 
 def _signed(evidence: Evidence) -> bool | None:
-    # Another signature may still be a contract's (ERC-1271) or a delegate's: not yes, and not no either.
+    # Any other signature may be a contract's (ERC-1271) or a delegate's, so the answer is open.
     plain = recover_address(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
     return True if plain and evidence.mandate is UNSET else None
 
@@ -57,7 +57,7 @@ def _acceptance(part: Evidence, grant: Evidence) -> Proof:
     if accepted.controller != granted.controller:
         return Proof("acceptance", False, "it is not by the grant's controller")
     if not isinstance(accepted, Acceptance) or accepted.grant != to_hex(grant.digest):
-        return Proof("acceptance", False, "it is of another grant")
+        return Proof("acceptance", False, "it accepts another grant")
     if not is_included(part):
         return Proof("acceptance", False, "its proof does not lead to its root")
     return Proof("acceptance", _signed(part))

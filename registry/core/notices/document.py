@@ -1,6 +1,6 @@
-"""Notices: what a person is shown, and the sentence their wallet shows (DESIGN section 2, ``consent-notice/1``).
+"""Notices: the text that a person sees, with the templates of the signed sentence (DESIGN section 2).
 
-The renderer is frozen with its schema version: whoever verifies in twenty years must find the same sentence.
+The schema ``consent-notice/1`` and its renderer are frozen, so that verifying in twenty years gives the same sentence.
 Later versions are added beside it.
 """
 
@@ -21,7 +21,7 @@ from registry.core.errors import Malformed
 from registry.core.scalars import Address, check_address, check_term, check_terms, to_hex
 
 MAX_NOTICE = 64 * 1024
-# As a string within JSON: its quotes and backslashes take two bytes each, and it holds no control characters.
+# As a JSON string: quotes and backslashes take two bytes each, and a notice holds no control characters.
 MAX_QUOTED = 2 * MAX_NOTICE + 2
 
 PLACEHOLDERS = {
@@ -39,7 +39,7 @@ Filled = Annotated[str, Meta(min_length=1)]
 
 
 class Controller(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks: ``account`` signs, ``recipient`` (an age recipient) opens what is handed over."""
+    """The brand: ``account`` signs, and data is sealed to ``recipient`` (an age recipient)."""
 
     name: Filled
     account: Address
@@ -49,7 +49,7 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
-    """Every purpose here may be pursued with every datum here."""
+    """Allows every one of its purposes with every one of its data."""
 
     purposes: tuple[str, ...]
     data: tuple[str, ...]
@@ -60,7 +60,7 @@ class Scope(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
-    """One language: a sentence for each primary type, a label for each term, and what the law wants said."""
+    """One language: a sentence for each primary type, a label for each term, and the texts that the law requires."""
 
     labels: dict[str, Filled]
     and_: Filled = msgspec.field(name="and")
@@ -76,9 +76,9 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Notice(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", eq=False):
-    """A parsed notice. Make one with `parse_notice` only: that alone checks what spans several members.
+    """A parsed notice. Make one only with `parse_notice`, which also checks rules across members.
 
-    Equal only to itself, so that what follows from it can be kept by it.
+    It equals only itself, so that it can be a cheap cache key.
     """
 
     schema: Literal["consent-notice/1"]
@@ -95,34 +95,34 @@ _string = msgspec.json.Decoder(str)
 
 
 def notice_digest(raw: bytes) -> str:
-    """SHA-256 of the stored bytes: what statements carry, and what the notice's CID is made of."""
+    """SHA-256 of the stored bytes, 0x hex. Statements carry it, and it makes the notice's CID."""
     return to_hex(sha256(raw).digest())
 
 
 def read_notice(quoted: Raw, named: str) -> tuple[Notice, str]:
-    """The notice that lies in an evidence file as this JSON string, and its digest: kept, as a brand's are all alike.
+    """Parse the notice in an evidence file, a JSON string, and return it with its digest; a brand's are cached.
 
-    ``Malformed`` unless the string is in its one encoding, and what it says is a notice. ``named`` is the digest that
-    the statement gives: under it the notice is looked for, because hashing the string takes longer than to compare it.
+    ``Malformed`` unless the string is in its one encoding and holds a notice. ``named`` is the digest in the statement.
+    It is the cache key, because comparing the string is faster than hashing it.
     """
-    for known, found in _kept_as(named):
-        if known == quoted:
-            return found
+    for cached, result in _cached_notice(named):
+        if cached == quoted:
+            return result
     raw = codec.decode(bytes(quoted), _string, MAX_QUOTED).encode()
-    found = parse_notice(raw), notice_digest(raw)
-    if found[1] == named:  # so what a stranger names falsely takes nobody's place
-        _kept_as(named)[:] = [(quoted.copy(), found)]
-    return found
+    result = parse_notice(raw), notice_digest(raw)
+    if result[1] == named:  # a wrong digest in a hostile file must not replace another notice
+        _cached_notice(named)[:] = [(quoted.copy(), result)]
+    return result
 
 
 @lru_cache(maxsize=128)
-def _kept_as(digest: str) -> list[tuple[Raw, tuple[Notice, str]]]:
-    """The place of the notice with this digest; empty until it is read."""
+def _cached_notice(digest: str) -> list[tuple[Raw, tuple[Notice, str]]]:
+    """The cache slot of the notice with this digest; empty until it is read."""
     return []
 
 
 def parse_notice(raw: bytes) -> Notice:
-    """The notice that these RFC 8785 bytes (64 KiB at most) say; everything else is ``Malformed``."""
+    """Parse a notice from RFC 8785 bytes, at most 64 KiB; everything else is ``Malformed``."""
     notice = codec.loads(raw, _decoder, MAX_NOTICE)
     if codec.canonical(raw, MAX_NOTICE) != raw:
         raise Malformed("the notice is not in its one canonical form (RFC 8785: sorted keys, no white space)")
@@ -135,7 +135,7 @@ def parse_notice(raw: bytes) -> Notice:
 
 
 def languages(notice: Notice) -> list[str]:
-    """The languages it is written in, sorted."""
+    """The notice's languages, sorted."""
     return sorted(notice.text)
 
 
@@ -146,8 +146,8 @@ def terms_of(notice: Notice) -> list[str]:
 
 def sentences(text: Text) -> dict[str, str]:
     """The sentence templates of one language, by primary type."""
-    found = ((kind, getattr(text, kind)) for kind in PLACEHOLDERS)
-    return {kind: sentence for kind, sentence in found if sentence is not UNSET}
+    templates = ((kind, getattr(text, kind)) for kind in PLACEHOLDERS)
+    return {kind: sentence for kind, sentence in templates if sentence is not UNSET}
 
 
 def _check_controller(controller: Controller) -> None:

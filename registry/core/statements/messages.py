@@ -1,8 +1,8 @@
-"""The statements that people and brands sign: EIP-712 structures, frozen, checked as they are made.
+"""The statements that people and brands sign: frozen EIP-712 structures, checked when they are made.
 
-`TYPES` is DESIGN section 2, word for word; everything else here follows from it. Member names are the EIP-712
-ones in JSON (``issuedAt``) and Python's own in code (``issued_at``). A structure that breaks a rule which needs
-no other document (order of terms, checksums, windows) cannot be built: ``Malformed``.
+`TYPES` is DESIGN section 2, word for word; the rest follows from it. Members have their EIP-712 names in JSON
+(``issuedAt``) and Python names in code (``issued_at``). Making a structure that breaks a rule by itself (order of
+terms, checksums, windows) raises ``Malformed``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DOMAIN_FIELDS = (
 
 
 def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
-    """((name, Solidity type), ...) of a statement type, in the order that is hashed."""
+    """((name, Solidity type), ...) of a statement type, in hashing order."""
     inner = re.fullmatch(r"\w+\((.*)\)", TYPES[primary_type])
     assert inner is not None
     pairs = (member.split(" ") for member in inner[1].split(","))
@@ -61,9 +61,9 @@ def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
 
 
 def _pick(primary_type: str, wanted: Callable[[str, str], bool]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """What picks some members of a message out of all, by name and Solidity type."""
+    """A function that picks the wanted members, by name and Solidity type, out of all members of a message."""
     places = [place for place, (name, solidity) in enumerate(fields_of(primary_type)) if wanted(name, solidity)]
-    # `itemgetter` is several times as fast, but gives no tuple where there is one only.
+    # `itemgetter` is several times faster, but returns no tuple for a single place.
     return itemgetter(*places) if len(places) > 1 else lambda members: tuple(members[place] for place in places)
 
 
@@ -78,7 +78,7 @@ _PICKS = {
 
 
 class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The EIP-712 domain: one registry on one chain. Its address is checked as it is hashed, once for all files."""
+    """The EIP-712 domain: one registry on one chain. Hashing it checks the address, once for all files."""
 
     name: str
     version: str
@@ -119,7 +119,7 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", 
 
 
 class Request(_Message, frozen=True):
-    """A controller asks. Not anchored; times are unix seconds."""
+    """A controller asks for consent. It is not anchored. Times are unix seconds."""
 
     controller: Address
     notice: Bytes32
@@ -136,7 +136,7 @@ class Request(_Message, frozen=True):
 
 
 class Grant(_Message, frozen=True):
-    """A person allows every purpose with every datum, until ``expires_at`` or until they end it."""
+    """A person allows every purpose with every datum, until ``expires_at`` or until they revoke it."""
 
     statement: str
     subject: Address
@@ -160,7 +160,7 @@ class Grant(_Message, frozen=True):
 
 
 class Refusal(_Message, frozen=True):
-    """A person says no, and can prove that they did."""
+    """A person refuses, provably."""
 
     statement: str
     subject: Address
@@ -173,7 +173,7 @@ class Refusal(_Message, frozen=True):
 
 
 class Acceptance(_Message, frozen=True):
-    """The controller's counter-signature: both sides hold the same bytes."""
+    """The controller's counter-signature of a grant; it proves that both sides hold the same bytes."""
 
     grant: Bytes32
     controller: Address
@@ -182,21 +182,21 @@ class Acceptance(_Message, frozen=True):
 
 
 class Revoke(_Message, frozen=True):
-    """The subject ends one grant openly, without its secret; anyone may send it."""
+    """The subject revokes one grant openly, without its secret. Anybody may send it."""
 
     subject: Address
     handle: Bytes32
 
 
 class RevokeAll(_Message, frozen=True):
-    """The kill-switch: everything of this subject that was issued until then."""
+    """The kill switch: the subject revokes everything issued up to ``issued_until``."""
 
     subject: Address
     issued_until: UInt64
 
 
 class Retire(_Message, frozen=True):
-    """For a stolen key: this address is never believed again."""
+    """Retires the address for ever, after its key was stolen."""
 
     subject: Address
 
@@ -208,11 +208,11 @@ MESSAGES: dict[str, type[Message]] = {
 
 
 def check_window(issued_at: int, not_before: int, expires_at: int) -> None:
-    """``Malformed`` unless the window is open at some time and ends within ten years of ``issued_at``."""
+    """Raise ``Malformed`` unless the window is not empty and ends within ten years of ``issued_at``."""
     if expires_at == 0:
-        raise Malformed("expiresAt is 0: every consent ends")
+        raise Malformed("expiresAt is 0, but every consent ends")
     if expires_at <= not_before or expires_at <= issued_at:
-        raise Malformed("expiresAt lies before the beginning")
+        raise Malformed("expiresAt is before the beginning")
     if expires_at - issued_at > MAX_DURATION:
         raise Malformed("expiresAt is more than ten years after issuedAt")
 

@@ -1,4 +1,4 @@
-"""EIP-712: digests, and the typed-data JSON that wallets sign, in both directions."""
+"""EIP-712 digests, and the typed-data JSON that wallets sign, written and parsed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from registry.core.statements.messages import (
 _DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
 
 
-# Solidity type: how `struct` lays it out in a 32-byte word, and among what its bytes are; integers go as they are.
+# Solidity type: its layout in a 32-byte word for `struct`, and the group its value comes from. Integers are packed as
+# they are.
 _LAYOUT = {
     "bytes32": ("32s", "words"),
     "address": ("12x20s", "accounts"),
@@ -42,20 +43,20 @@ _LAYOUT = {
 }
 
 
-Known = tuple[Any, ...]
+Values = tuple[Any, ...]
 
 
 class _Plan(NamedTuple):
-    """How a structure is encoded: its type hash, its layout, and what picks what goes there out of all that is known.
+    """How a structure is encoded: its type hash, its layout, and the selection of the values to pack.
 
-    Known are its members, the bytes of those that are words or addresses, and the hashes of its texts and lists.
+    It selects from the members, the bytes of words and addresses, and the hashes of texts and lists.
     """
 
     type_hash: bytes
     pack: Callable[..., bytes]
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
-    def hash(self, members: Known, words: Known, accounts: Known, texts: Known) -> bytes:
+    def hash(self, members: Values, words: Values, accounts: Values, texts: Values) -> bytes:
         type_hash, pack, pick = self
         return keccak256(pack(*pick((type_hash, *members, *words, *accounts, *texts))))
 
@@ -71,11 +72,11 @@ def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: typ
 
 
 def _places(homes: list[str]) -> Iterator[int]:
-    """Where each member is found in (type hash, members, words, accounts, texts)."""
-    found = 1 + len(homes)
+    """The index of each member's value in (type hash, members, words, accounts, texts)."""
+    start = 1 + len(homes)
     first = {"members": 1}
     for home in ("words", "accounts", "texts"):
-        first[home], found = found, found + homes.count(home)
+        first[home], start = start, start + homes.count(home)
     for place, home in enumerate(homes):
         yield first[home] + (place if home == "members" else homes[:place].count(home))
 
@@ -94,7 +95,7 @@ def struct_hash(message: Message) -> bytes:
 
 @lru_cache(maxsize=64)
 def domain_separator(domain: Domain) -> bytes:
-    """``hashStruct`` of the domain, 32 bytes; equal to the contract's ``domainSeparator()``."""
+    """``hashStruct`` of the domain, 32 bytes; the contract's ``domainSeparator()`` returns the same."""
     texts = hash_text(domain.name), hash_text(domain.version)
     return _DOMAIN.hash(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
 
@@ -105,7 +106,7 @@ def digest(domain: Domain, message: Message) -> bytes:
 
 
 def typed_data(domain: Domain, message: Message) -> dict[str, Any]:
-    """What ``eth_signTypedData_v4`` takes: types, primaryType, domain and message."""
+    """The argument of ``eth_signTypedData_v4``: types, primaryType, domain and message."""
     kind = kind_of(message)
     return {
         "types": {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))},
@@ -121,9 +122,9 @@ def typed_data(domain: Domain, message: Message) -> dict[str, Any]:
 
 
 def parse_typed_data(document: Any) -> tuple[Domain, Message]:
-    """The domain and message of typed-data JSON, if its types are ours to the letter; else ``Malformed``."""
+    """Parse typed-data JSON whose types are exactly ours; otherwise ``Malformed``."""
     if not isinstance(document, dict) or set(document) != {"types", "primaryType", "domain", "message"}:
-        raise Malformed("typed data has exactly types, primaryType, domain and message")
+        raise Malformed("typed data must have exactly types, primaryType, domain and message")
     kind = document["primaryType"]
     if not isinstance(kind, str) or kind not in MESSAGES:
         raise Malformed(f"{str(kind)[:40]!r} is not a statement type of this registry")
@@ -134,7 +135,7 @@ def parse_typed_data(document: Any) -> tuple[Domain, Message]:
             msgspec.convert(document["domain"], Domain),
             msgspec.convert(document["message"], MESSAGES[kind]),
         )
-        digest(domain, message)  # a lone surrogate is a str but no text: it has no UTF-8, so no digest
+        digest(domain, message)  # refuses lone surrogates, which have no UTF-8 and so no digest
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Malformed(f"not valid: {error}") from None
     return domain, message

@@ -30,7 +30,7 @@ from registry.core.scalars import CLOCK_SKEW, format_utc, to_hex
 from registry.core.statements.messages import Acceptance, Grant, Request
 from registry.core.verify.policy import Policy
 
-# What ends a signature that is made for an account before its contract is there (ERC-6492, "Signer behavior").
+# The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
 _NOT_DEPLOYED = (
     "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
@@ -39,11 +39,11 @@ _NOT_DEPLOYED = (
 
 @dataclass(frozen=True, init=False)
 class VerifiedStatement:
-    """A statement that passed every step that applies to its kind. Only `verify` makes one.
+    """A statement that passed every step that applies to its kind. Only `judge` makes one.
 
-    ``policy`` is what it was judged by; ``acceptance`` is "verified", "none", or why an attached one was not
-    verified. Times are unix seconds; ``anchored_at`` is None for a Request, which is not anchored. ``block`` is the
-    newest block that was read.
+    ``policy`` is the one that it was judged by. ``acceptance`` is "verified", "none", or the reason why the attached
+    one was not verified. Times are unix seconds; ``anchored_at`` is None for a Request, which is not anchored.
+    ``block`` is the newest block that was read.
     """
 
     evidence: Evidence
@@ -54,7 +54,7 @@ class VerifiedStatement:
     acceptance: str
 
     def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError("only verify() makes a verified statement")
+        raise TypeError("only judge() makes a verified statement")
 
     @property
     def digest(self) -> str:
@@ -63,11 +63,11 @@ class VerifiedStatement:
 
     @property
     def author(self) -> str:
-        """The address of who signed it."""
+        """The address that signed it."""
         return self.evidence.author
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a verified statement is neither copied nor stored: verify again")
+        raise TypeError("a verified statement cannot be copied or stored: verify again")
 
 
 @dataclass(frozen=True, init=False)
@@ -76,14 +76,14 @@ class VerifiedGrant(VerifiedStatement):
 
 
 def fact_queries(evidence: Evidence) -> tuple[list[FactQuery], list[SignatureQuery]]:
-    """What to read from the chain before this evidence can be judged: one entry for each anchor in the file."""
+    """The queries to a chain before this evidence can be judged: one `FactQuery` for each anchor in the file."""
     parts = [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
     unclear = [part for part in parts if recover_address(part.digest, part.signature_bytes) != part.author_bytes]
     return [_fact_query(part) for part in parts], [_signature_query(part) for part in unclear]
 
 
 def advice_on(signature: bytes) -> str | None:
-    """What to do about a signature that was refused, where its form tells more than the error's own advice."""
+    """Advice about a refused signature if its form allows better than the error's own; otherwise None."""
     return _NOT_DEPLOYED if signature.endswith(_ERC6492_END) else None
 
 
@@ -92,15 +92,15 @@ def judge(
 ) -> VerifiedStatement:
     """Judge evidence by facts and policy at ``now`` (unix seconds): a `VerifiedGrant` for a grant.
 
-    Raises the ``NotConsented`` subclass of the first step that fails, or ``LedgerUnavailable`` where the facts
-    do not decide. An Acceptance that stands alone is judged with the ``grant`` it accepts.
+    Raises the ``NotConsented`` subclass of the first step that fails, or ``LedgerUnavailable`` if the facts do not
+    decide. A separate Acceptance is judged with the ``grant`` that it accepts.
     """
     if isinstance(evidence, bytes):
         evidence = parse_evidence(evidence)  # 0
     _usable(facts, policy, now)
-    seen = _seen(evidence, facts, now)
-    anchored_at = _proved(evidence, facts, policy, now, seen)  # 1 to 4
-    _not_revoked(evidence, seen)  # 5
+    answer = _answer_at(now, evidence, facts)
+    anchored_at = _proved(evidence, facts, policy, now, answer)  # 1 to 4
+    _not_revoked(evidence, answer)  # 5
     _in_force(evidence, now)  # 6
     _fits_notice(evidence, grant)  # 7
     _fits_policy(evidence, policy)
@@ -117,16 +117,16 @@ def judge(
     return verified
 
 
-def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, seen: AnchorFacts) -> int | None:
-    """Steps 1 to 4, which apply to every kind; the time of the anchor, None where there is none."""
+def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, answer: AnchorFacts) -> int | None:
+    """Steps 1 to 4, which apply to every kind. Returns the anchor's time, or None without an anchor."""
     if evidence.statement.domain != policy.domain:  # 1
-        raise errors.WrongDomain("it names another chain or registry than the one that is asked about")
+        raise errors.WrongDomain("it names another chain or registry than the policy")
     _signed(evidence, facts)  # 2
     if evidence.anchor is UNSET:
         return None
     if not is_included(evidence):  # 3
         raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
-    return _anchored(evidence, seen, policy, now)  # 4
+    return _anchored(evidence, answer, policy)  # 4
 
 
 # 2 ---------------------------------------------------------------------------------------------------------
@@ -152,8 +152,8 @@ def _signature_query(evidence: Evidence) -> SignatureQuery:
 # 4 ---------------------------------------------------------------------------------------------------------
 
 
-def _anchored(evidence: Evidence, seen: AnchorFacts, policy: Policy, now: int) -> int:
-    anchored_at, issued_at = seen.anchored_at, evidence.statement.message.issued_at
+def _anchored(evidence: Evidence, answer: AnchorFacts, policy: Policy) -> int:
+    anchored_at, issued_at = answer.anchored_at, evidence.statement.message.issued_at
     if anchored_at == 0:
         deep = f" under {policy.confirmations} confirmations" if policy.confirmations else ""
         raise errors.NotAnchored(f"the root is not on the chain{deep}")
@@ -167,14 +167,14 @@ def _anchored(evidence: Evidence, seen: AnchorFacts, policy: Policy, now: int) -
 # 5 ---------------------------------------------------------------------------------------------------------
 
 
-def _not_revoked(evidence: Evidence, seen: AnchorFacts) -> None:
+def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
     message = evidence.statement.message
     if isinstance(message, Grant):
-        if seen.revoked_at:
-            raise errors.Revoked(f"the person revoked it at {format_utc(seen.revoked_at)}")
-        if min(message.issued_at, seen.anchored_at) <= seen.cutoff:
+        if answer.revoked_at:
+            raise errors.Revoked(f"the person revoked it at {format_utc(answer.revoked_at)}")
+        if min(message.issued_at, answer.anchored_at) <= answer.cutoff:
             raise errors.Revoked("the person revoked everything issued until then")
-    elif isinstance(message, Request) and message.issued_at <= seen.cutoff:
+    elif isinstance(message, Request) and message.issued_at <= answer.cutoff:
         raise errors.Revoked("the controller withdrew everything issued until then")
 
 
@@ -185,7 +185,7 @@ def _in_force(evidence: Evidence, now: int) -> None:
     message = evidence.statement.message
     if not isinstance(message, (Grant, Request)):
         return
-    # A Request has no beginning of its own: it counts from its date, give or take a clock's skew.
+    # A Request has no notBefore: it begins at its date, less the allowed clock skew.
     begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
     if now < begins:
         raise errors.NotYetValid(f"it begins at {format_utc(begins)}")
@@ -200,7 +200,7 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
     message = evidence.statement.message
     if isinstance(message, WITH_NOTICE):
         noticed = evidence.notice_and_digest
-        assert noticed is not None  # the parser refuses evidence without it
+        assert noticed is not None  # the parser refuses these kinds without a notice
         fits(*noticed, message)
     else:
         _accepts(message, evidence, grant)
@@ -208,18 +208,18 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
 
 def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:
     if grant is None or not isinstance(grant.statement.message, Grant):
-        raise errors.NotAccepted("an acceptance that stands alone is judged with the grant it accepts")
+        raise errors.NotAccepted("a separate acceptance is judged only with the grant that it accepts")
     if message.controller != grant.statement.message.controller:
         raise errors.WrongController("the acceptance is not by the grant's controller")
     if message.grant != to_hex(grant.digest) or evidence.statement.domain != grant.statement.domain:
-        raise errors.NotAccepted("the acceptance is of another grant")
+        raise errors.NotAccepted("the acceptance is for another grant")
 
 
 def _fits_policy(evidence: Evidence, policy: Policy) -> None:
     message = evidence.statement.message
     if policy.controllers is not None and message.controller not in policy.controllers:
         raise errors.WrongController(f"it names {message.controller} as controller")
-    # What a kind of statement does not have, it does not grant.
+    # A kind of statement without a member grants nothing of it.
     if policy.purposes is not None:
         _covers("purpose", policy.purposes, getattr(message, "purposes", ()), errors.PurposeNotGranted)
     if policy.data is not None:
@@ -234,11 +234,11 @@ def _covers(what: str, asked: frozenset[str], has: tuple[str, ...], error: type[
 
 
 def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> str:
-    """What to report of the attached acceptance; ``NotAccepted`` if the policy asks for a valid one."""
+    """The report on the attached acceptance; ``NotAccepted`` if the policy requires a valid one and it is not."""
     part, why = acceptance_evidence(evidence), "none"
     if part is not None:
         try:
-            _proved(part, facts, policy, now, _seen(part, facts, now))
+            _proved(part, facts, policy, now, _answer_at(now, part, facts))
             _fits_notice(part, evidence)
         except NotConsented as error:
             why = f"not verified: {type(error).__name__}: {error}"
@@ -260,7 +260,7 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
     if policy.max_facts_age is not None and facts.clock - facts.block_time > policy.max_facts_age:
         raise LedgerUnavailable(f"the newest block is {facts.clock - facts.block_time} seconds old")
     if facts.as_of != (now if now < facts.block_time else None):
-        raise LedgerUnavailable("the facts were read for another time than the one that is asked about")
+        raise LedgerUnavailable("the facts were read for another time than the one in question")
 
 
 def _fact_query(evidence: Evidence) -> FactQuery:
@@ -271,8 +271,8 @@ def _fact_query(evidence: Evidence) -> FactQuery:
     return FactQuery(root, evidence.author)
 
 
-def _seen(evidence: Evidence, facts: Facts, now: int) -> AnchorFacts:
-    """The chain's answer as it was at ``now``: what happened later had not happened."""
+def _answer_at(now: int, evidence: Evidence, facts: Facts) -> AnchorFacts:
+    """The chain's answer as of ``now``, without later events."""
     answer = facts.anchors.get(_fact_query(evidence))
     if answer is None:
         raise LedgerUnavailable("the chain was not asked about this anchor")

@@ -1,7 +1,7 @@
-"""What the asker wants to know: stated in full, never guessed.
+"""The verifier's conditions, stated in full and never guessed.
 
-Every question that is left out is ``None`` and is reported as "not asked". An empty collection is not "anything
-goes": it fails.
+A condition that is left out is ``None`` and is reported as "not asked". An empty collection does not mean "anything":
+it fails.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from registry.core.statements.messages import Domain, domain_of
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One asker's conditions.
+    """One verifier's conditions.
 
-    ``controllers``: who may be named as controller; ``purposes``, ``data``, ``terms``: what must be granted;
-    ``accepted``: the controller must have counter-signed; ``confirmations``: how many blocks must lie above the
-    anchor; ``max_backdate``: how many seconds before its anchor a statement may claim to be issued;
-    ``max_facts_age``: how many seconds old the newest block may be when it is read.
+    ``controllers``: the accounts that may be named as controller. ``purposes``, ``data``, ``terms``: what must be
+    granted. ``accepted``: the controller must have counter-signed. ``confirmations``: the number of blocks that must
+    lie above the anchor. ``max_backdate``: the seconds before its anchor at which a statement may be dated.
+    ``max_facts_age``: the largest age in seconds of the newest block when it is read.
     """
 
     chain_id: int
@@ -42,7 +42,7 @@ class Policy:
         self._freeze()
         for name in ("purposes", "data"):
             if getattr(self, name) == frozenset():
-                raise InvalidInput(f"{name} is empty: ask for one at least, or say None for 'not asked'")
+                raise InvalidInput(f"{name} is empty: ask for at least one, or pass None for 'not asked'")
         for address in self.controllers or ():
             check_address(address)
         for name in ("confirmations", "max_backdate", "max_facts_age"):
@@ -50,8 +50,8 @@ class Policy:
                 raise InvalidInput(f"{name} is negative")
 
     def _freeze(self) -> None:
-        # Nothing but the annotations forbids lists, or sets that change: an empty list must not pass for None, and what
-        # was judged must be what is told of it.
+        # Callers may pass lists or mutable sets. An empty list must not pass for None, and a later change must not
+        # alter a policy that was already used.
         for name in ("controllers", "purposes", "data"):
             given = getattr(self, name)
             if isinstance(given, str):
@@ -66,8 +66,8 @@ class Policy:
 
     @property
     def asked(self) -> Mapping[str, str]:
-        """For each question what is asked, or "not asked": nothing is implied."""
-        return MappingProxyType(self._asked)  # made each time: kept, it would keep a policy from being pickled
+        """For each condition its value, or "not asked"."""
+        return MappingProxyType(self._asked)  # not cached: a policy holding a proxy could not be pickled
 
     @cached_property
     def _asked(self) -> dict[str, str]:

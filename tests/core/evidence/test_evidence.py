@@ -285,7 +285,7 @@ class TestMembers:
 
     def test_only_an_anchored_acceptance_completes(self) -> None:
         for other in (GRANT, evidence_of(request_message())):
-            with pytest.raises(Malformed, match="no anchored acceptance"):
+            with pytest.raises(Malformed, match="not an anchored acceptance"):
                 with_acceptance(GRANT, other)
 
     def test_the_acceptance_is_of_the_same_domain(self) -> None:

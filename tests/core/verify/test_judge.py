@@ -310,7 +310,7 @@ def test_the_past_is_judged_as_it_was(now: int, anchored: int, revoked: int) -> 
 # Nobody else can make a yes ------------------------------------------------------------------------------
 
 
-class TestOnlyVerifyMakesOne:
+class TestOnlyJudgeMakesOne:
     verified = judged(GRANT)
 
     def values(self) -> dict[str, Any]:
@@ -321,13 +321,13 @@ class TestOnlyVerifyMakesOne:
         with pytest.raises(TypeError):
             kind(**self.values())
         for seal in (None, True, object()):
-            with pytest.raises(TypeError, match="only verify"):
+            with pytest.raises(TypeError, match="only judge"):
                 kind(**self.values(), _made_by=seal)
 
     def test_not_replace(self) -> None:
         with pytest.raises((TypeError, ValueError)):
             dataclasses.replace(self.verified, author=CONTROLLER)
-        with pytest.raises(TypeError, match="only verify"):
+        with pytest.raises(TypeError, match="only judge"):
             dataclasses.replace(self.verified, author=CONTROLLER, _made_by=None)
 
     @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, pickle.dumps])
