@@ -1,4 +1,4 @@
-"""What a person is asked, in words: what a page shows before a wallet signs."""
+"""Summaries of what a wallet is about to sign, for a person to read first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry.core.scalars import checksum
 from registry.core.statements.messages import Grant, Refusal, kind_of
 from registry.present.vocabulary import label
 
-# Each entry of these: what a person reads, and the term itself.
+# (label for a person, the term itself)
 Terms = tuple[tuple[str, str], ...]
 
 
@@ -24,15 +24,14 @@ _PAGE_NAMES = {"shared_bytes": "handed", "signature_only": "loose"}
 
 
 class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
-    """One thing to be signed or sent, for a person to read. Everything in it is plain text, never markup.
+    """A statement or transaction for a person to read before they sign or send it. All values are plain text.
 
-    ``act`` is the statement's type ("Grant", "RevokeAll"), also where a transaction does the same. ``name``,
-    ``domain`` and ``account`` are of the brand; ``language`` (BCP 47) is that of ``sentence``, of the labels in
-    ``purposes`` and ``data`` and of ``texts``, the notice's further texts by their names. ``until`` is in unix
-    seconds. ``shared_bytes`` is the size in bytes of what is handed over, 0 for nothing and None where it is no
-    question. ``payer`` is the address that pays openly, where it is not a relay that pays. ``whose`` is the account
-    for which is signed or sent, where it is another than the wallet's. ``signature_only``: nothing is
-    sent now, and whoever has the signature may do it.
+    ``act`` is the statement's type ("Grant", "RevokeAll"), also for a transaction with the same effect. ``name``,
+    ``domain`` and ``account`` are the brand's. ``language`` (BCP 47) is that of ``sentence``, of the labels in
+    ``purposes`` and ``data``, and of ``texts``, the notice's further texts by name. ``until`` is in unix seconds.
+    ``shared_bytes`` is the size of the data handed over, 0 for none and None if the act cannot share any. ``payer`` is
+    the address that pays openly, empty if a relay pays. ``whose`` is the account that the act concerns, if it is not
+    the wallet's. ``signature_only``: nothing is sent now, and anybody with the signature may send it.
     """
 
     act: str
@@ -52,7 +51,7 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     signature_only: bool = False
 
 
-# What the contract's functions do (DESIGN section 3). What another account signed says first whose it is.
+# The acts of the contract's functions (DESIGN section 3). A function for another account takes its address first.
 _CALLS = {
     "anchor(bytes32,bytes32)": "Anchor",
     "revoke(bytes32,bytes32)": "Opening",
@@ -66,7 +65,7 @@ _CALLS = {
 
 
 def summary_of_call(data: str) -> SigningSummary:
-    """What a transaction with this 0x data does, for who pays for it."""
+    """Summarise a transaction with this 0x call data, for its payer."""
     for function, act in _CALLS.items():
         if data[2:10] == keccak256(function.encode())[:4].hex():
             relayed = "For(address," in function
@@ -75,11 +74,11 @@ def summary_of_call(data: str) -> SigningSummary:
 
 
 def summary_of_typed_data(typed_data: dict[str, Any]) -> SigningSummary:
-    """What the typed data itself says, where nobody put it into better words."""
+    """Summarise typed data by its own members, for a request without a better summary."""
     message: dict[str, Any] = typed_data.get("message", {})
     return SigningSummary(
         act=str(typed_data.get("primaryType", "")),
-        # A statement without a subject is the controller's own: nobody asks them.
+        # The controller signs a statement without a subject itself, so no brand asks for it.
         account=str(message.get("controller", "")) if "subject" in message else "",
         sentence=str(message.get("statement", "")),
         purposes=_bare(message.get("purposes")),
@@ -93,20 +92,20 @@ def _bare(terms: Any) -> Terms:
     return tuple((str(term), "") for term in terms) if isinstance(terms, list | tuple) else ()
 
 
-# The texts of a notice, in the order in which a person reads them.
+# The texts of a notice, in reading order.
 NOTICE_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
 
 
 def summary_of_answer(
     message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None, payer: str = ""
 ) -> SigningSummary:
-    """A grant or refusal that is about to be signed; ``payer`` is the paying address, empty for the relay."""
+    """Summarise a grant or refusal; ``payer`` is the paying address, empty for the relay."""
     shared = len(capsule or b"") if isinstance(message, Grant) else None
     return _summary(kind_of(message), message, notice, language, shared, payer)
 
 
 def summary_of_ending(act: str, grant: Evidence | None = None) -> SigningSummary:
-    """ "Revoke" with the grant that it ends, "RevokeAll" or "Retire": what the account's own key does openly."""
+    """Summarise what an account's own key ends openly: "Revoke" (with its grant), "RevokeAll" or "Retire"."""
     if grant is None or (notice := grant.parsed_notice) is None:
         return SigningSummary(act)
     message = grant.statement.message
@@ -117,10 +116,10 @@ def summary_of_ending(act: str, grant: Evidence | None = None) -> SigningSummary
 
 
 def summary_of_acceptance(grant: Evidence, payer: str = "") -> SigningSummary:
-    """What a brand counter-signs: a person's grant, and whose it is."""
+    """Summarise a brand's counter-signature of a person's grant."""
     summary = summary_of_ending("Acceptance", grant)
     subject = getattr(grant.statement.message, "subject", "")
-    # The brand knows itself, and what it says in its notice.
+    # The brand knows its own name and notice.
     return replace(summary, name="", domain="", account=subject, texts=(), payer=payer)
 
 
@@ -148,5 +147,5 @@ def _summary(
 
 
 def _labelled(terms: Iterable[str], labels: dict[str, str]) -> Terms:
-    """Each term with the brand's label where it has one, else the vocabulary's, which is English."""
+    """Each term with the brand's label if it has one, else the vocabulary's English one."""
     return tuple((term, labels.get(term) or label(term)) for term in terms)

@@ -1,4 +1,4 @@
-"""Lines and tables of plain text: what a brand wrote is printed, never obeyed."""
+"""Lines and tables of plain text, in which a brand's characters cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ _GAP = 2
 
 
 class Line(NamedTuple):
-    """One line: ``hang`` is where its text goes on when it wraps, ``style`` is rich's, for all before that column
-    or, without one, for the whole line."""
+    """One line of text.
+
+    ``hang`` is the column at which a wrapped line continues. ``style`` is rich's; it applies up to that column, or to
+    the whole line if ``hang`` is 0.
+    """
 
     text: str
     hang: int = 0
@@ -21,18 +24,18 @@ class Line(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """The text on one line, control and bidirectional characters escaped, so that it cannot repaint a terminal."""
+    """The text on one line, with control and bidirectional characters escaped so that it cannot repaint a terminal."""
     return "".join(c if is_shown(c) else c.encode("unicode_escape").decode() for c in text)
 
 
 def is_shown(character: str) -> bool:
-    """Is this character harmless on a terminal and in a page?"""
-    # French puts U+00A0 or U+202F before its colons: spaces are harmless, and Python calls them unprintable.
+    """Whether this character is harmless on a terminal and in a page."""
+    # Spaces are harmless, but Python calls U+00A0 and U+202F, which French puts before colons, unprintable.
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def table(rows: Iterable[Row], indent: int = 0) -> list[Line]:
-    """Lines "name   value", aligned; long values wrap under themselves."""
+    """Aligned lines "name   value"; long values wrap under themselves."""
     pairs = [(visible(name), str(value)) for name, value in rows]
     width = max((len(name) for name, _ in pairs), default=0) + _GAP
     return [Line(f"{'':<{indent}}{name:<{width}}{value}".rstrip(), indent + width, NAME) for name, value in pairs]

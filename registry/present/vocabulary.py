@@ -1,6 +1,6 @@
 """The terms that may be signed: the Data Privacy Vocabulary and the IEEE 7012 agreements, shipped as data.
 
-Unknown vocabulary is refused when signing, never when verifying: evidence outlives vocabularies.
+Signing refuses unknown terms. Verifying does not, because evidence outlives vocabularies.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def vocabulary() -> dict[str, Any]:
 
 
 def check_known(terms: Iterable[str], kind: str) -> None:
-    """``InvalidInput`` unless each is a known term of this kind: "purpose", "data" or "agreement".
+    """Raise ``InvalidInput`` unless each is a known term of this kind: "purpose", "data" or "agreement".
 
-    A full ``https://`` IRI outside the shipped namespaces is somebody else's vocabulary, and is allowed; inside
-    them it would be a second spelling of a compact one.
+    A full ``https://`` IRI outside the shipped namespaces belongs to another vocabulary and is allowed. Inside them it
+    would be a second spelling of a compact IRI.
     """
     for term in terms:
         if term.startswith("https://"):
@@ -39,7 +39,7 @@ def check_known(terms: Iterable[str], kind: str) -> None:
 
 
 def label(term: str) -> str:
-    """The vocabulary's English label, or the term itself where it has none."""
+    """The vocabulary's English label, or the term itself if it has none."""
     return str(vocabulary()["terms"].get(term, {}).get("label", term))
 
 

@@ -1,4 +1,4 @@
-"""Statements and judgements in words: our own plain summary, beside the brand's sentence."""
+"""Statements and verdicts in plain words of our own, shown beside the brand's sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:
-    """Terms with their labels: the brand's where it has one, else the vocabulary's."""
+    """Terms with their labels: the brand's if it has one, else the vocabulary's."""
     from registry.present.vocabulary import label
 
     return ", ".join(f"{(labels or {}).get(value) or label(value)} [{value}]" for value in values)
@@ -25,7 +25,7 @@ def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:
 def answer_lines(
     message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None
 ) -> Iterator[str | Line]:
-    """What a person reads before they sign a grant or refusal."""
+    """The lines that a person reads before they sign a grant or refusal."""
     from registry.core.statements.messages import Grant
     from registry.present.summary import NOTICE_TEXTS
 
@@ -44,14 +44,14 @@ def answer_lines(
         ]
     yield f"What {notice.controller.name} says:"
     yield from said
-    # What is signed comes last, where it is still in sight when the question is asked.
+    # The signed sentence comes last, so that it is still in sight at the prompt.
     yield from ("", "What it comes to:")
     yield from table(rows, indent=2)
     yield from ("", "You sign this sentence:", Line(f"  {message.statement}", 2))
 
 
 def handed_over(capsule: bytes | None) -> str:
-    """What the brand will be able to open."""
+    """The line about the data that the brand will be able to open."""
     if capsule is None:
         return "nothing from your vault yet: it holds none of this data"
     return f"the keys to what your vault holds of it, sealed to the brand ({len(capsule):,} bytes)"
@@ -76,7 +76,7 @@ def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
 
 
 def evidence_rows(evidence: Evidence) -> list[tuple[str, Any]]:
-    """What an evidence file says. Nothing of it is proved by being shown."""
+    """The contents of an evidence file, unverified."""
     from registry.core.scalars import to_hex
 
     message = evidence.statement.message
@@ -100,7 +100,7 @@ def evidence_rows(evidence: Evidence) -> list[tuple[str, Any]]:
 
 
 def verified_lines(verified: VerifiedStatement) -> list[Line]:
-    """What was proved, and what was not asked."""
+    """The proved facts, and the conditions that the policy did not ask."""
     message = verified.evidence.statement.message
     rows: list[tuple[str, Any]] = [
         ("Signed by", verified.author),
@@ -126,7 +126,7 @@ _QUESTIONS = {
 
 
 def verified_json(verified: VerifiedStatement) -> dict[str, Any]:
-    """A judgement for programs: what was not asked says so."""
+    """A verdict as JSON values; conditions that were left out say "not asked"."""
     return {
         "verified": True,
         "kind": verified.evidence.kind,
