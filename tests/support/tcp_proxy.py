@@ -1,4 +1,4 @@
-"""A TCP proxy of the tests' own, on loopback: it delays, cuts, alters or refuses what goes through it."""
+"""A TCP proxy on loopback that delays, cuts, alters or refuses what goes through it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Proxy:
     """Forwards to ``target``, a port on loopback. The switches may be set at any time.
 
     ``delay``: seconds before each piece of an answer. ``cut``: bytes of an answer after which the connection ends.
-    ``cut_requests``: the same for requests. ``narrow``: seconds for each 64 KiB of them. ``drip``: an answer goes a
-    byte at a time, this many seconds apart.
-    ``alter``: what each piece of an answer becomes. ``requests``: how many connections there were.
+    ``cut_requests``: the same for requests. ``narrow``: seconds for each 64 KiB of a request. ``drip``: an answer goes
+    a byte at a time, this many seconds apart. ``alter``: changes each piece of an answer. ``connections``: their
+    number so far.
     """
 
     def __init__(self, target: int) -> None:
@@ -45,12 +45,12 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     def drop(self) -> None:
-        """Ends all connections as they are; new ones are taken."""
+        """End all connections as they are; new ones are accepted."""
         for each in list(self._open):
             _end(each)
 
     def close(self) -> None:
-        """Ends all, and refuses everyone from now on."""
+        """End all connections and refuse new ones."""
         _end(self._listener)
         self.drop()
 
@@ -75,6 +75,9 @@ class Proxy:
         except OSError:
             _end(caller)
             return
+        for each in (caller, server):
+            # Else each answer in two small pieces would wait 40 ms for a delayed acknowledgement.
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open |= {caller, server}
         threading.Thread(target=self._pass, args=(caller, server, self._request), daemon=True).start()
         self._pass(server, caller, self._answer)
@@ -110,7 +113,7 @@ def _split(piece: bytes, singly: bool) -> list[bytes]:
     return [piece[at : at + 1] for at in range(len(piece))] if singly else [piece]
 
 
-def _end(one: socket.socket) -> None:
+def _end(connection: socket.socket) -> None:
     with suppress(OSError):
-        one.shutdown(socket.SHUT_RDWR)
-    one.close()
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
