@@ -29,26 +29,6 @@ for _name in [name for name in os.environ if name.startswith("CONSENT_") and nam
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Real chains, processes, terminals and compilers, on top of what each test marks itself.
-_SLOW = (
-    "client/test_contract_accounts.py",
-    "cli/test_cli_process.py",
-    "cli/test_cli_story.py",
-    "cli/test_cli_wallets.py",
-    "cli/test_page_in_chromium.py",
-    "contracts/",
-    "core/test_cids.py",
-    "devnet/",
-    "ledger/",
-    "storage/",
-    "test_bad_input_cli.py",
-    "test_python_equals_solidity.py",
-    "test_vectors_node.py",
-    "test_vectors_solidity.py",
-    "wallets/browser/",
-)
-
-
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -71,11 +51,3 @@ def _missing(reason: str) -> None:
     if os.environ.get("CONSENT_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what lies under ``_SLOW``, so that `make test-fast` stays under a minute."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(_SLOW):
-            item.add_marker(pytest.mark.slow)

@@ -17,6 +17,8 @@ from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.notices.document import MAX_NOTICE
 from tests.support.consent_world import ERROR, Consent, files_in
 
+pytestmark = pytest.mark.slow
+
 Spoil = Callable[[bytes], bytes]
 
 

@@ -18,6 +18,8 @@ import pytest
 from registry.devnet.processes import wait_until
 from tests.support.consent_world import Consent
 
+pytestmark = pytest.mark.slow
+
 CONSENT = [sys.executable, "-m", "registry"]
 PATIENCE = 60.0
 

@@ -11,6 +11,8 @@ from registry.demo.scenario import STEPS
 from registry.wallets import keyfiles
 from tests.support.consent_world import DATUM, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
+pytestmark = pytest.mark.slow
+
 PHRASE = "correct horse battery staple"
 ANCHORED = {"kind", "digest", "file", "bytes", "anchor"}
 RECEIPT = {"transaction", "block", "time", "gas_used", "sender"}

@@ -23,6 +23,8 @@ from tests.support.levers import AnvilLevers, running_anvil
 from tests.support.real_network import make_network, make_parties
 from tests.support.safes import Accounts
 
+pytestmark = pytest.mark.slow
+
 ADA, BOB = (KeyWallet(bytes([number]) * 32) for number in (0xA1, 0xB0))
 
 

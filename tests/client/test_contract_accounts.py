@@ -33,6 +33,8 @@ from tests.support.builders import SUBJECT, evidence_of, grant_message
 from tests.support.levers import ANVIL_KEY, creation, deploy_embedded, running_anvil, until
 from tests.support.on_anvil import RealStage
 
+pytestmark = pytest.mark.slow
+
 ADA, BOB, CYD = (KeyWallet(bytes([number]) * 32) for number in (0xA1, 0xB0, 0xC1))
 EVERYBODY = ADA.address, BOB.address, CYD.address
 UNDEPLOYED = encode(["address", "bytes", "bytes"], ["0x" + "11" * 20, b"create", b"signed"]) + bytes.fromhex(

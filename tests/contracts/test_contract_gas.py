@@ -15,6 +15,8 @@ from eth_utils import keccak
 from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import DATA, PURPOSE, Chain, Deployer, Person
 
+pytestmark = pytest.mark.slow
+
 SNAPSHOT = Path(__file__).with_name("gas_snapshot.json")
 TOLERANCE = 0.01
 TRANSACTION_CAP = 16_777_216  # EIP-7825

@@ -12,6 +12,8 @@ from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import DATA, PURPOSE, Chain, Deployer, Person
 from tests.support.consent_oracle import Signed, Status
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def gate(chain: Chain, brand: str, deploy: Deployer) -> Contract:

@@ -14,6 +14,8 @@ from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import Chain, Person
 from tests.support.soak import examples
 
+pytestmark = pytest.mark.slow
+
 ROOTS = [keccak(text=f"root {i}") for i in range(3)]
 SECRETS = [keccak(text=f"secret {i}") for i in range(2)]
 SALT = keccak(text="salt")

@@ -8,6 +8,8 @@ from eth_utils import keccak
 from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import Chain, Person
 
+pytestmark = pytest.mark.slow
+
 ROOT, MANIFEST = keccak(text="root"), keccak(text="manifest")
 
 

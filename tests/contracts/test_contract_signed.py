@@ -10,6 +10,8 @@ from eth_utils import keccak
 from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import Chain, Deployer, Person
 
+pytestmark = pytest.mark.slow
+
 ODD_ANSWERS = range(9)
 LOCK, SALT = keccak(text="lock"), keccak(text="salt")
 

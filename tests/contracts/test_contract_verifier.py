@@ -14,6 +14,8 @@ from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import ROOT, Chain, Deployer, Person
 from tests.support.consent_oracle import Signed, Status
 
+pytestmark = pytest.mark.slow
+
 ROOT_2 = keccak(text="a neighbour")
 
 

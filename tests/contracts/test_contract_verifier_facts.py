@@ -11,6 +11,8 @@ from tests.support import consent_oracle as oracle
 from tests.support.consent_chain import Chain, Person
 from tests.support.consent_oracle import Signed, Status
 
+pytestmark = pytest.mark.slow
+
 YEAR = 365 * 86_400
 ROOT_2 = keccak(text="a neighbour")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 import msgspec
+import pytest
 from eth_account import Account
 from hypothesis import HealthCheck, given, settings
 
@@ -24,6 +25,8 @@ from tests.support.soak import examples
 from tests.support.vector_drafts import FAULTS, NOTICE, Draft, Fault, drafts
 from tests.support.vectors import NAMES
 from tests.support.vectors_on_chain import ChainEvidence, ChainFacts, answering, contracts
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = examples(20, 400)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from registry.core.crypto.signatures import recover_address
@@ -13,6 +14,8 @@ from registry.core.statements.typed_data import digest, parse_typed_data, typed_
 from tests.support.nodejs import run_node
 from tests.support.strategies import domains, messages
 from tests.support.vectors import FOLDER, read_cases
+
+pytestmark = pytest.mark.slow
 
 COUNT = 300
 

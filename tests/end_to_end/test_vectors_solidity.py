@@ -30,6 +30,8 @@ from tests.support.vectors_on_chain import (
     contracts,
 )
 
+pytestmark = pytest.mark.slow
+
 MAX_PROOF = 15
 MOST_BRACKETS = 1_000
 # What the chain does not judge: a Grant with one of these names needs an ``onChain``.

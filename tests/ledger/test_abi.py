@@ -18,6 +18,8 @@ from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
 from registry.core.scalars import checksum, to_hex
 from registry.ledger import abi
 
+pytestmark = pytest.mark.slow
+
 ABI = json.loads(resources.files("registry.artifacts").joinpath("ConsentRegistry.json").read_text())["abi"]
 WRITING = {e["name"]: e for e in ABI if e["type"] == "function" and e["stateMutability"] == "nonpayable"}
 

@@ -26,6 +26,8 @@ from registry.wallets.keywallet import KeyWallet
 from tests.support.fake_node import NOBODY, Answers, FakeNode, Refused
 from tests.support.levers import ANVIL_KEY, GETH_PAYER, asker, start_anvil, start_geth, stop
 
+pytestmark = pytest.mark.slow
+
 # The promise of one address on every chain: whoever changes these changes it for everybody.
 REGISTRY, VERIFIER = "0x44C76A037316856ee4315869a789d37880Bd47ae", "0x641102B33617b71B7152e96335DAdA879D65222C"
 OLDER_REGISTRY, OLDER_VERIFIER = (

@@ -11,6 +11,8 @@ import pytest
 from registry.core.errors import InvalidInput, Malformed
 from registry.ledger.base import Deployment, parse_deployment, read_deployment, write_deployment
 
+pytestmark = pytest.mark.slow
+
 A = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 B = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
 GOOD = Deployment(31_337, A, B, 7)

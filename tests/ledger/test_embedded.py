@@ -21,6 +21,8 @@ from registry.wallets.keywallet import KeyWallet
 from registry.wallets.relay import relay_key
 from tests.support.levers import START, WALLETS, Clock, creation, deploy_embedded
 
+pytestmark = pytest.mark.slow
+
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20

@@ -18,6 +18,8 @@ from registry.ledger.base import Ledger
 from registry.wallets.keywallet import KeyWallet
 from tests.support.levers import WALLETS, Levers
 
+pytestmark = pytest.mark.slow
+
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 RETIRED = 2**64 - 1

@@ -29,6 +29,8 @@ from tests.support.fake_node import (
 )
 from tests.support.levers import GethLevers, running_geth
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., FakeNode]
 Window = tuple[int, int]
 

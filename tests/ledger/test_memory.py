@@ -10,6 +10,8 @@ from registry.ledger.base import Ledger
 from tests.support.fake_ledger import MemoryLedger
 from tests.support.levers import Clock
 
+pytestmark = pytest.mark.slow
+
 ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
 QUESTION = FactQuery(ROOT, "0x" + "00" * 20)

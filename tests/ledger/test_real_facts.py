@@ -23,6 +23,8 @@ from tests.support.builders import evidence_of, grant_message, policy
 from tests.support.fake_node import NOBODY, ZERO
 from tests.support.levers import AnvilLevers, GethLevers, RpcLevers, running_anvil, running_geth
 
+pytestmark = pytest.mark.slow
+
 Running = tuple[str, Deployment]
 
 

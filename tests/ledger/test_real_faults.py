@@ -25,6 +25,8 @@ from tests.support.fake_node import NOBODY
 from tests.support.levers import ANVIL_KEY, AnvilLevers, asker, freeze, start_anvil, stop, until
 from tests.support.tcp_proxy import Proxy
 
+pytestmark = pytest.mark.slow
+
 PAYER = KeyWallet(ANVIL_KEY)
 # A busy machine answers within the first; tests wait for the end of the second.
 TIMEOUT, SHORT_TIMEOUT = 4.0, 1.5

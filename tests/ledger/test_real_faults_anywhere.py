@@ -28,6 +28,8 @@ from tests.support.fake_node import NOBODY, ZERO
 from tests.support.levers import ANVIL_KEY, asker, freeze, start_anvil, stop
 from tests.support.tcp_proxy import Proxy
 
+pytestmark = pytest.mark.slow
+
 PAYER = KeyWallet(ANVIL_KEY)
 # Long enough for a busy machine to answer, short enough to wait for.
 TIMEOUT = 1.0

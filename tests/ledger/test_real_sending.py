@@ -28,6 +28,8 @@ from tests.support.builders import evidence_of, grant_message, policy
 from tests.support.fake_node import NOBODY, ZERO
 from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, RpcLevers, running_anvil, until
 
+pytestmark = pytest.mark.slow
+
 GWEI = 10**9
 
 

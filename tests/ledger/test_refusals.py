@@ -7,6 +7,8 @@ import pytest
 from registry.core.errors import InvalidInput
 from tests.support.levers import Levers
 
+pytestmark = pytest.mark.slow
+
 NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 

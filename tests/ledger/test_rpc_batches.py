@@ -12,6 +12,8 @@ from registry.core.errors import LedgerUnavailable
 from registry.net.json_rpc import MAX_REQUEST_BYTES, Call, Node
 from tests.support.fake_node import FakeNode, Refused
 
+pytestmark = pytest.mark.slow
+
 MANY = [Call("eth_call", [number]) for number in range(500)]
 
 

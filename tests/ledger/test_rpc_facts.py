@@ -29,6 +29,8 @@ from tests.support.fake_node import (
     log,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_facts_take_two_requests(serve: Callable[..., FakeNode]) -> None:
     node = serve()

@@ -14,6 +14,8 @@ from registry.ledger.rpc import _PROBES, RpcLedger
 from tests.support.fake_node import QUESTION, REGISTRY, FakeNode, but, healthy, ledger_at
 from tests.support.levers import AnvilLevers, creation
 
+pytestmark = pytest.mark.slow
+
 # Hash 64 KiB again and again: the dearest for a node of all that so much gas buys.
 BURNING = bytes.fromhex("5b61ffff5f20505f56")
 

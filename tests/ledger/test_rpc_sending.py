@@ -30,6 +30,8 @@ from tests.support.fake_node import (
 )
 from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, running_geth
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("changes", [{"eth_chainId": "0x1"}, {"eth_getCode": "0x"}])
 def test_nothing_is_sent_to_the_wrong_chain(serve: Callable[..., FakeNode], changes: dict[str, Any]) -> None:

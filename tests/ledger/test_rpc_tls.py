@@ -26,6 +26,8 @@ from registry.net.endpoint import HttpEndpoint
 from registry.net.json_rpc import MAX_ANSWER_BYTES
 from tests.support.fake_node import QUESTION, FakeNode, ledger_at
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.UTC)
 

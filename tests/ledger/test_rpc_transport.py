@@ -26,6 +26,8 @@ from tests.support.fake_node import (
     ledger_at,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_node_that_is_down() -> None:
     with socket.socket() as closed:

@@ -13,6 +13,8 @@ from registry.ledger import tx_tracker
 from registry.ledger.rpc import RECEIPT_SECONDS
 from tests.support.fake_node import HEAD, PAYER, RECEIPT, ROOT, FakeNode, Refused, block, ledger_at, sending
 
+pytestmark = pytest.mark.slow
+
 # A block that has left the chain; nodes still show it by its hash.
 LOST = {**block(HEAD - 2), "hash": "0x" + "1c" * 32}
 

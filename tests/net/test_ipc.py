@@ -18,6 +18,8 @@ from registry.ledger.rpc import RpcLedger
 from registry.net.json_rpc import MAX_ANSWER_BYTES, Call, Node
 from tests.support.fake_node import DEPLOYMENT, QUESTION
 
+pytestmark = pytest.mark.slow
+
 Answer = Callable[[socket.socket], None]
 GOOD = b'{"jsonrpc":"2.0","id":0,"result":"0x1"}'
 

@@ -1,4 +1,4 @@
-"""The page in Debian's Chromium: no request, no complaint, on a phone, on a desk and on A4 paper, light and dark."""
+"""The page in Chromium makes no request and logs no error, on a phone, a desktop and A4 paper, light and dark."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from registry.core.evidence.file import Evidence
 from tests.support.builders import evidence_of, grant_message
 from tests.support.page_cases import CASES, MARKUP, branded, page
 
+pytestmark = pytest.mark.slow
+
 LONG = "Donaudampfschifffahrtsgesellschaft" * 20
 ARABIC = "أسمح لكم"
 WHITE, INK = "rgb(255, 255, 255)", "rgb(29, 36, 40)"
@@ -31,7 +33,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
-    """A folder, its address, and what was asked of it."""
+    """A served folder, its address, and the requests that it got."""
     asked: list[str] = []
     handler = partial(type("Handler", (_Handler,), {"asked": asked}), directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -46,7 +48,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
 
 @contextmanager
 def opened(chromium: Any, served: tuple[Path, str, list[str]], evidence: Evidence, **context: Any) -> Iterator[Any]:
-    """The page of this evidence in a window of its own; whatever it asked for or complained of is a failure."""
+    """Open the page of this evidence in a new window; any further request or console message fails the test."""
     folder, address, asked = served
     (folder / "page.html").write_text(page(evidence), "utf-8")
     window = chromium.new_context(**context)

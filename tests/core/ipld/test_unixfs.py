@@ -20,6 +20,8 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block, cid_from
 from registry.core.ipld.unixfs import LEAF_BYTES, LINKS_PER_NODE, file_blocks, read_file
 from tests.support.paths import VECTORS as VECTORS_FOLDER
 
+pytestmark = pytest.mark.slow
+
 VECTORS = json.loads((VECTORS_FOLDER / "cids" / "files.json").read_text())["cases"]
 EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
 SMALL = 2 * LEAF_BYTES + 5
@@ -258,7 +260,7 @@ def test_a_sources_own_error_passes_through() -> None:
 
 
 class TestHashedOnce:
-    """What was hashed a moment ago is not hashed again, and nothing passes for it."""
+    """The memo of the last hash answers only for the very same bytes object."""
 
     def test_one_object_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
         data, hashed = bytes(range(256)), []

@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from registry.net.json_rpc import Call
 from registry.wallets.keywallet import KeyWallet
 from tests.support.browser_commands import DATUM, PURPOSE, SEND, SIGN, World, at_page
 from tests.support.browser_stage import ALICE, BOB, Browser, Stub
+
+pytestmark = pytest.mark.slow
 
 Browse = Callable[..., Browser]
 

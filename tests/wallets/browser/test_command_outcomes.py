@@ -14,6 +14,8 @@ from registry.wallets.keystore import CURVE_ORDER
 from tests.support.browser_commands import SIGN, World, at_page
 from tests.support.browser_stage import ALICE, BOB, Browser, Stub, WalletError, emit
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[..., Browser]
 
 

@@ -12,6 +12,8 @@ from registry.wallets.browser import BrowserWallet
 from tests.support.browser_stage import ALICE
 from tests.wallets.browser.test_page_server import Client
 
+pytestmark = pytest.mark.slow
+
 HASH = "0x" + "ab" * 32
 TX = {"to": ALICE, "data": "0x", "value": 0}
 

@@ -14,6 +14,8 @@ from scripts.compile_contracts import ensure_node_modules
 from tests.support.browser_stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
 from tests.support.builders import notice_bytes, notice_document
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[..., Browser]
 PHONE = {"viewport": {"width": 360, "height": 740}}
 WORDS, TYPED = demo_grant()

@@ -31,6 +31,8 @@ from tests.support.browser_stage import (
     signing,
 )
 
+pytestmark = pytest.mark.slow
+
 WORDS, TYPED = demo_grant()
 Browse = Callable[..., Browser]
 Change = Callable[[Any], Any]

@@ -23,6 +23,8 @@ from registry.wallets.browser import BrowserWallet
 from registry.wallets.page_server import MAX_BODY
 from tests.support.browser_stage import ALICE, Terminal, demo_grant, is_refused, signing
 
+pytestmark = pytest.mark.slow
+
 JSON = {"Content-Type": "application/json"}
 
 

@@ -12,6 +12,8 @@ import pytest
 from scripts.make_pictures import PICTURES, RECORD, sources
 from tests.support.browser_stage import ICON, Browser, Stub, Terminal, WalletError, demo_grant, signing
 
+pytestmark = pytest.mark.slow
+
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 760, "height": 440}, "color_scheme": "light", "device_scale_factor": 1.5},
     "dark": {"viewport": {"width": 760, "height": 440}, "color_scheme": "dark", "device_scale_factor": 1.5},
