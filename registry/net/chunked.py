@@ -1,6 +1,6 @@
-"""HTTP's chunked coding (RFC 9112, section 7.1), decoded by the receive instead of by the chunk.
+"""Decode HTTP's chunked coding (RFC 9112, section 7.1), many chunks at a time.
 
-Kubo sends chunks of 4 KiB, and http.client takes 20 us for each: that is most of the time that reading a file takes.
+Kubo sends chunks of 4 KiB, and http.client takes 20 us for each, which is most of the time of reading a file.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ import re
 from collections.abc import Callable, Iterator
 
 RECEIVE_BYTES = 256 << 10
-# What a node sends lies within these; smaller chunks, or more of them, would take longer to look at than to take.
+# Looking ahead pays for at most this many chunks, of at least this size, with lines of at most this length.
 MAX_ROW, MAX_ROW_LINE, MIN_SIZE = 64, 16, 1024
 MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 16 << 10
 
 _END = b"\r\n\r\n"
-# Data ends with a line break of its own, which is read here with the line that follows it.
+# Each chunk ends with a line break, which is matched here together with the next chunk's line.
 _HEAD = re.compile(rb"\r\n([0-9A-Fa-f]{1,12})(?:[ \t]*;[^\r\n]*)?\r\n")
 
 
 class ChunkError(Exception):
-    """The connection ended before the body did, or what came is no chunked body."""
+    """The connection ended before the body did, or the body is not chunked correctly."""
 
 
 def unchunked(receive: Callable[[int], bytes]) -> Iterator[bytes]:
-    """The body, in the pieces in which it arrives; ``receive`` returns up to so many bytes, none at the end.
+    """Yield the body in the pieces in which it arrives.
 
-    Nothing is asked for after the body's end. Raises ChunkError, and whatever ``receive`` does.
+    ``receive`` takes a number of bytes, and returns at most so many, or none at the end. It is not called after the
+    body's end. Raises ChunkError, and every error of ``receive``.
     """
     buffer, left = b"\r\n", 0
     while True:
@@ -53,9 +54,9 @@ def unchunked(receive: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def _in_a_row(buffer: bytes, at: int, line: bytes, size: int) -> range:
-    """Where whole chunks begin that all have this line, from the first one on; empty where the next has another.
+    """Return the places of consecutive whole chunks that begin with this line; empty if the next line differs.
 
-    All are looked at together: a node's chunks have one size, but for the last.
+    They are compared together, because all of a node's chunks but the last have the same size.
     """
     step = len(line) + size
     count = min((len(buffer) - at) // step, MAX_ROW)

@@ -1,6 +1,7 @@
-"""Reads single blocks from trustless HTTP gateways (specs.ipfs.tech, "Trustless Gateway Specification", raw blocks).
+"""Read single blocks from trustless HTTP gateways (specs.ipfs.tech, "Trustless Gateway Specification", raw blocks).
 
-A gateway can withhold, never alter: every block is held to its identifier. It does learn who asks for what.
+A gateway can withhold a block but not alter it: every block is checked against its identifier. The gateway learns
+which blocks are read, and from which address.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from registry.storage.errors import Failure
 
 SECONDS = 30.0
 MAX_REDIRECTS = 3
-# Before the second and the third attempt, when a gateway is away or breaks off.
+# Seconds before the second and the third attempt, after a failure that may pass.
 PAUSES = (0.1, 0.5)
 MAX_LOCATION = 2048
 
 _SHORTEST = 0.001
-# The block of no bytes, whose identifier holds them: every gateway has it ("Trustless Gateway", dedicated probe paths).
+# The empty block. Every gateway has it ("Trustless Gateway", dedicated probe paths).
 _EMPTY = "bafkqaaa"
 _HEADERS = {"Accept": "application/vnd.ipld.raw", "User-Agent": "consent-registry"}
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -33,12 +34,12 @@ _ABSENT = {404, 410}
 
 
 class GatewayBlocks:
-    """A source of blocks for reading only: ``get`` of a BlockStore, from the gateway at an http(s) URL.
+    """A read-only source of blocks: ``get`` of a BlockStore, from the gateway at an http(s) URL.
 
-    ``seconds`` bounds each attempt from its start to its end, redirects included. Redirects stay on the gateway's own
-    origin or that of the block below it (CID.ipfs.HOST), or go to ``allowed_hosts``, each a host name, or
-    ".example.net" for every name below example.net; never from https to http. Many threads may use one instance.
-    InvalidInput for an address that is none.
+    ``seconds`` bounds each attempt, redirects included. A redirect may stay on the gateway's own origin, or go to the
+    block's origin below it (CID.ipfs.HOST) or to one of ``allowed_hosts``; it may never go from https to http. An
+    allowed host is a name, or ".example.net" for every name below example.net. Safe for threads. InvalidInput for a
+    malformed address.
     """
 
     def __init__(self, address: str, *, seconds: float = SECONDS, allowed_hosts: Collection[str] = ()) -> None:
@@ -48,7 +49,7 @@ class GatewayBlocks:
         self._allowed = tuple(host.lower() for host in allowed_hosts)
 
     def get(self, cid: str) -> bytes:
-        """The block's bytes, checked. StorageUnavailable where it is not to be had, BlockMismatch where others came."""
+        """Return the block's checked bytes. StorageUnavailable, or BlockMismatch if the gateway sent others."""
         digest_of_cid(cid)
         for pause in (*PAUSES, None):
             try:
@@ -60,10 +61,10 @@ class GatewayBlocks:
         raise AssertionError
 
     def check(self) -> None:
-        """StorageUnavailable unless a gateway answers at the address; whether it holds anything is not asked."""
+        """Require that a gateway answers at the address, whatever it holds; else StorageUnavailable."""
         try:
             if self._follow(_EMPTY):
-                raise _Failed(errors.strange(self._name, "answers as no gateway does"))
+                raise _Failed(errors.strange(self._name, "does not answer as a gateway does"))
         except _Failed as failed:
             raise failed.failure.error from None
 
@@ -82,9 +83,8 @@ class GatewayBlocks:
 
     def _fetch(self, here: Address, target: str, cid: str, seconds: float) -> Response:
         host, headers = self._route(here)
-        url = host.text + target
         try:
-            return fetch("GET", url, headers=headers, seconds=seconds, max_bytes=MAX_BLOCK_BYTES)
+            return fetch("GET", host.text + target, headers=headers, seconds=seconds, max_bytes=MAX_BLOCK_BYTES)
         except TooLarge:
             raise BlockMismatch(f"{self._name} returned more than a block for {cid}") from None
         except (Unreachable, TimeoutError) as error:
@@ -99,7 +99,7 @@ class GatewayBlocks:
 
     def _next(self, here: Address, target: str, location: str, cid: str) -> tuple[Address, str]:
         try:
-            location.encode("ascii")  # as RFC 9110 has it; nothing else can be asked for
+            location.encode("ascii")  # RFC 9110, section 10.2.2; http.client can send nothing else
             parts = urlsplit(urljoin(here.text + target, location))
             there = parse_address(f"{parts.scheme}://{parts.netloc}")
         except (ValueError, InvalidInput):
@@ -111,19 +111,19 @@ class GatewayBlocks:
         return there, parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _may_go(self, there: Address, cid: str) -> bool:
-        own = self._address
-        if own.secure and not there.secure:
+        gateway = self._address
+        if gateway.secure and not there.secure:
             return False
         # Subdomain gateways give each root an origin of its own.
-        names = (own.host, f"{cid}.ipfs.{own.host}")
-        if there.host in names and (there.port, there.secure) == (own.port, own.secure):
+        names = (gateway.host, f"{cid}.ipfs.{gateway.host}")
+        if there.host in names and (there.port, there.secure) == (gateway.port, gateway.secure):
             return True
         return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
 
     def _route(self, here: Address) -> tuple[Address, dict[str, str]]:
         """Return the host to connect to, and the headers to send there."""
         if self._address.host == "localhost" and here.host.endswith(".localhost"):
-            # This machine too (RFC 6761, section 6.3), but not every resolver knows such a name.
+            # Such a name means this machine (RFC 6761, section 6.3), but not every resolver knows it.
             return here._replace(host="localhost"), _HEADERS | {"Host": f"{here.host}:{here.port}"}
         return here, _HEADERS
 

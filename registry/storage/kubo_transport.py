@@ -1,4 +1,7 @@
-"""The one place that imports ipfshttpclient, and what of it has to be held in: transport, time, and size of answers."""
+"""ipfshttpclient with bounds that it lacks: on its transport, its time and the size of answers.
+
+No other module imports the library.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from registry.net.chunked import ChunkError, unchunked
 from registry.net.deadline import Deadline
 from registry.storage.addresses import Address, Credentials
 
-# The library's patched transport is for an older urllib3; with plain requests it works. Read while it is imported.
+# The library patches requests for an older urllib3, but works with plain requests. It reads this while it is imported.
 os.environ["PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS"] = "no"
 
 import ipfshttpclient  # type: ignore[import-untyped]
@@ -27,8 +30,8 @@ MAX_ANSWER_BYTES = 64 << 20
 CHUNK_BYTES = 256 << 10
 _PIECE_BYTES = 64 << 10
 
-# Everything that the library lets through: its own, those of requests while a body is read, and its assertions on
-# the number of items in an answer.
+# All errors of a call: the library's, those of requests while a body is read, and the library's assertions on the
+# number of items in an answer.
 FAILURES = (exceptions.Error, requests.exceptions.RequestException, AssertionError, OSError)
 REFUSED = exceptions.ErrorResponse
 STATUS = exceptions.StatusError
@@ -36,7 +39,7 @@ UNREACHABLE = exceptions.ConnectionError
 
 
 class StuckError(OSError):
-    """The node took no more of a request for so many ``seconds``."""
+    """The node accepted no more of a request for ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -48,19 +51,19 @@ class SlowError(OSError):
 
 
 class TooLongError(OSError):
-    """The answer is longer than any that is asked for."""
+    """The answer is longer than MAX_ANSWER_BYTES."""
 
 
 class CutError(OSError):
-    """The answer ended before it said how long it is."""
+    """The answer ended before its announced end, or announced none."""
 
 
-# A connection that ended, as the libraries and the above say it.
+# The errors of a connection that ended too early.
 BROKEN = (exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError, requests.ConnectionError, CutError)
 
 
 class _Blocks(ipfshttpclient.client.block.Section):  # type: ignore[misc]
-    """The library's block commands, and one that it lacks."""
+    """The library's block commands, and ``rm``, which it lacks."""
 
     def rm(self, *cids: str, **options: Any) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._client.request("/block/rm", cids, decoder="json", **options)
@@ -68,7 +71,7 @@ class _Blocks(ipfshttpclient.client.block.Section):  # type: ignore[misc]
 
 
 class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
-    """The library's DAG commands, with an import of what lies in memory in many parts."""
+    """The library's DAG commands, with an import from many parts in memory."""
 
     def take(self, archive: Iterable[bytes], **options: Any) -> Any:
         stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
@@ -77,9 +80,9 @@ class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
 
 
 class Body:
-    """Parts, each of CHUNK_BYTES at most, that are sent one after another; small ones put together up to that length.
+    """A request body of parts, each of CHUNK_BYTES at most; small parts are joined up to that length.
 
-    As the length of all is known, none is copied into a chunk (RFC 9112, section 7.1).
+    Because the total length is known, no part is copied into a chunk (RFC 9112, section 7.1).
     """
 
     def __init__(self, parts: Iterable[bytes]) -> None:
@@ -89,7 +92,7 @@ class Body:
         return sum(map(len, self._parts))
 
     def __iter__(self) -> Iterator[bytes]:
-        # Each is sent by a call of its own, which has CONNECT_SECONDS: no more than a narrow line takes in that time.
+        # One call sends each piece within CONNECT_SECONDS, so a piece must be short enough for a narrow line.
         pieces, size = list[bytes](), 0
         for part in self._parts:
             if pieces and size + len(part) > CHUNK_BYTES:
@@ -101,7 +104,7 @@ class Body:
 
 
 class Client(ipfshttpclient.Client):  # type: ignore[misc]
-    """ipfshttpclient's Client with a session that no redirect, environment variable or endless answer leads astray."""
+    """ipfshttpclient's Client with a session that ignores redirects and the environment, and bounds answers."""
 
     block = ipfshttpclient.client.base.SectionProperty(_Blocks)
     dag = ipfshttpclient.client.base.SectionProperty(_Dags)
@@ -117,7 +120,7 @@ class Client(ipfshttpclient.Client):  # type: ignore[misc]
         )
         self._client.open_session()
         session = self._client._session
-        # Neither a proxy nor a .netrc of the environment gets between us and the node.
+        # Ignore the environment's proxies and .netrc.
         session.trust_env = False
         session.max_redirects = 0
         session.hooks["response"] = [_bound]
@@ -127,28 +130,28 @@ class Client(ipfshttpclient.Client):  # type: ignore[misc]
 
 @contextmanager
 def within(seconds: float) -> Iterator[Deadline]:
-    """All that this thread asks for in here, from connecting to the last answer's end, takes at most so long."""
-    with Deadline(seconds) as watch:
-        before = _watch.set(watch)
+    """Bound all requests that this thread makes inside, from connecting to the last answer's end."""
+    with Deadline(seconds) as deadline:
+        before = _deadline.set(deadline)
         try:
-            yield watch
+            yield deadline
         finally:
-            _watch.reset(before)
+            _deadline.reset(before)
 
 
-_watch: ContextVar[Deadline] = ContextVar("the watch over what this thread asks for")
+_deadline: ContextVar[Deadline] = ContextVar("the deadline of this thread's requests")
 
 
 class _Watched:
-    """A urllib3 connection, new or used again, that the watch of whoever asks is set over."""
+    """A urllib3 connection, new or reused, under the calling thread's deadline."""
 
     def connect(self: Any) -> None:
         super().connect()  # type: ignore[misc]
-        _watch.get().attach(self.sock)
+        _deadline.get().attach(self.sock)
 
     def request(self: Any, *arguments: Any, **options: Any) -> None:
         if self.sock is not None:
-            _watch.get().attach(self.sock)
+            _deadline.get().attach(self.sock)
         try:
             super().request(*arguments, **options)  # type: ignore[misc]
         except TimeoutError:
@@ -178,27 +181,27 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 def _bound(response: requests.Response, **_: Any) -> requests.Response:
-    # http.client takes headers that end too early for all of them, and then no body for an empty one.
+    # http.client accepts headers that end too early, and then takes a missing body for an empty one.
     if not {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}:
         response.close()
         raise CutError
-    response.raw = _Bounded(response.raw, _watch.get())
+    response.raw = _Bounded(response.raw, _deadline.get())
     return response
 
 
 class _Bounded:
-    """A urllib3 response whose body ends in time and within MAX_ANSWER_BYTES; everything else is passed on."""
+    """A urllib3 response whose body is bounded by a deadline and by MAX_ANSWER_BYTES."""
 
-    def __init__(self, raw: Any, watch: Deadline) -> None:
+    def __init__(self, raw: Any, deadline: Deadline) -> None:
         self._raw = raw
-        self._watch = watch
+        self._deadline = deadline
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def stream(self, _amount: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
-        # One receive at a time: what came in time is had, and no chunk is read whole because its sender says that it
-        # is long.
+        # Receive once at a time: so the caller gets all that came in time, and a chunk that claims to be long is not
+        # read whole.
         total = 0
         for piece in self._chunks() if self._plainly_chunked() else self._pieces(decode_content):
             total += len(piece)
@@ -219,7 +222,7 @@ class _Bounded:
             yield from unchunked(lambda size: self._in_time(lambda: answer.fp.read1(size)))
         except (ChunkError, ConnectionError):
             raise CutError from None
-        # Read to its end: the connection is free for the next call.
+        # It was read to its end, so the next call can use the connection.
         answer.close()
         self._raw.release_conn()
 
@@ -227,10 +230,10 @@ class _Bounded:
         try:
             piece = receive()
         except Exception:
-            # Ended for being late, a connection looks like one that ended by itself.
-            if self._watch.expired:
+            # A connection that the deadline shut down looks like one that ended by itself.
+            if self._deadline.expired:
                 raise SlowError from None
             raise
-        if not piece and self._watch.expired:
+        if not piece and self._deadline.expired:
             raise SlowError
         return piece
