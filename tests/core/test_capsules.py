@@ -1,4 +1,4 @@
-"""Capsules and heads: for whom they are, who made them, and that nothing in them can be exchanged."""
+"""Capsules and heads open only for their recipient and grant, and only as their vault signed them."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_cut_capsule_does_not_open(length: int) -> None:
 
 
 def resigned(document: Any, **changes: Any) -> bytes:
-    """Sealed JSON of any shape, signed as our own would be: what a careless or hostile vault might send."""
+    """Sealed JSON of any shape, properly signed, as a careless or hostile vault might send it."""
     plain = {name: v for name, v in (msgspec.to_builtins(document) | changes).items() if v is not msgspec.UNSET}
     plain.pop("signature")
     plain["signature"] = "0x" + VAULT.sign(codec.encode(plain)).hex()

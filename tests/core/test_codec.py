@@ -76,7 +76,7 @@ def test_every_second_encoding_is_malformed(raw: bytes) -> None:
         codec.decode(raw, THINGS, LIMIT)
 
 
-# What only the way of writing differs in; the rest says something else, or nothing.
+# Only the spelling differs. Every other change says something else, or nothing.
 REFORMATTED = (
     "space",
     "leading space",

@@ -1,4 +1,4 @@
-"""Hex words, addresses and terms: one spelling each."""
+"""Hex words, addresses and terms have one spelling each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from registry.core.scalars import (
 )
 from tests.support import strategies
 
-# Where a text is cut into words: at commas, or nowhere.
+# The places at which a text is cut into words: at commas, or nowhere.
 CUTS = st.sampled_from([",", ";"])
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
@@ -163,7 +163,7 @@ def test_words_are_read_together_as_they_would_be_alone(words: tuple[str, ...]) 
 
 @given(st.lists(strategies.words, min_size=1, max_size=4), st.data())
 def test_a_word_of_any_other_spelling_is_malformed(words: list[str], data: st.DataObject) -> None:
-    """Cut anywhere, joined, padded, in capitals: the oracle is a pattern for each."""
+    """Words cut anywhere, joined, padded or in capitals; the oracle is a pattern for each word."""
     whole = ",".join(words)
     place = data.draw(st.integers(0, len(whole) - 1))
     text = data.draw(

@@ -1,4 +1,4 @@
-"""Sealing: round trips around the chunks' borders, and who may open what."""
+"""Sealing: round trips around chunk borders, and the identities that open a file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def pattern(size: int) -> bytes:
 
 
 def payload_start(sealed: bytes) -> int:
-    """Where the chunks begin: after the MAC line and the nonce."""
+    """The offset of the first chunk: after the MAC line and the nonce."""
     return sealed.index(b"\n", sealed.index(b"\n--- ") + 1) + 1 + NONCE
 
 
 class Dribble(io.RawIOBase):
-    """A source as a socket is: few bytes at a time."""
+    """A source that, like a socket, returns few bytes at a time."""
 
     def __init__(self, data: bytes, at_once: int) -> None:
         self._inner, self._at_once = io.BytesIO(data), at_once
@@ -45,7 +45,7 @@ class Dribble(io.RawIOBase):
 
 
 class Sip(io.BytesIO):
-    """A sink that takes few bytes at a time, as an unbuffered file may."""
+    """A sink that, like an unbuffered file, accepts few bytes at a time."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         return super().write(bytes(data[:40_000]))

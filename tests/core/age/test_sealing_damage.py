@@ -1,4 +1,4 @@
-"""Sealed files that were cut, altered, mixed or made to be endless: none of them opens."""
+"""Sealed files that are cut, altered, mixed or endless do not open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pattern(size: int) -> bytes:
 
 
 def payload_start(sealed: bytes) -> int:
-    """Where the chunks begin: after the MAC line and the nonce."""
+    """The offset of the first chunk: after the MAC line and the nonce."""
     return sealed.index(b"\n", sealed.index(b"\n--- ") + 1) + 1 + NONCE
 
 

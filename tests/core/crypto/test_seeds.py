@@ -1,4 +1,4 @@
-"""What one seed gives, and that its parts tell nothing of each other."""
+"""Keys derived from one seed, which reveal nothing of each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ seeds = st.binary(min_size=32, max_size=32)
 
 
 def derived(seed: bytes, info: bytes) -> bytes:
-    """RFC 5869 without a salt, which stands for 32 zero bytes."""
+    """RFC 5869 without a salt, which means 32 zero bytes."""
     return hmac.digest(hmac.digest(bytes(32), seed, hashlib.sha256), info + b"\x01", hashlib.sha256)
 
 

@@ -1,4 +1,4 @@
-"""Who signed: both backends answer everything as coincurve's own way does, and one spelling of a signature counts."""
+"""Recovery: both backends answer like coincurve's public interface, and each signature has one accepted spelling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def word(number: int) -> bytes:
 
 
 def in_the_simple_way() -> signatures._PublicKey:
-    """coincurve as its documentation shows it: the oracle."""
+    """The oracle: coincurve's documented interface."""
 
     def public_key(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
         try:
@@ -46,7 +46,7 @@ def in_the_simple_way() -> signatures._PublicKey:
 
 
 def by_all(digest: bytes, signature: bytes) -> bytes | None:
-    """What either backend says, and the simple way; they must agree."""
+    """The address that both backends and the oracle agree on."""
     answers = []
     for backend in (signatures._with_coincurve, signatures._with_eth_keys, in_the_simple_way):
         with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The evidence file: one encoding, and no byte of it may change without the judgement changing with it."""
+"""The evidence file has one encoding, and changing any byte of it changes the verdict."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _signatures = st.binary(min_size=1, max_size=100).map(to_hex)
 
 @st.composite
 def evidences(draw: st.DrawFn, domain: Any = None) -> Evidence:
-    """Whatever a file may hold, whether it proves anything or not."""
+    """Evidence of any content, valid or not."""
     message = draw(strategies.anchored_or_asked)
     members: dict[str, Any] = {
         "statement": STATEMENTS[type(message)](domain=domain or draw(strategies.domains), message=message),
@@ -102,7 +102,7 @@ def test_a_reformatted_file_is_malformed_and_can_be_put_right(
 
 
 class Chain:
-    """A chain on which only these files' anchors are, and only what the given contracts accept is accepted."""
+    """Facts of a chain that holds only these files' anchors and accepts only the given contracts' signatures."""
 
     def __init__(self, *known: Evidence) -> None:
         parts = [part for one in known for part in (one, acceptance_evidence(one)) if part is not None]
@@ -115,7 +115,7 @@ class Chain:
 
 
 def judged(raw: bytes, chain: Chain) -> VerifiedStatement | None:
-    """The judgement of these bytes, or None where the answer is no; any other exception fails the test."""
+    """The verdict on these bytes, or None for a no; any other exception fails the test."""
     try:
         evidence = parse_evidence(raw)
         return judge(evidence, chain.facts(evidence), policy(), NOW)
@@ -125,7 +125,7 @@ def judged(raw: bytes, chain: Chain) -> VerifiedStatement | None:
 
 
 def check_change(changed: bytes) -> None:
-    """What is proved of a changed file is what was proved of the original, or nothing.
+    """A changed file proves the same as the original, or nothing.
 
     A yes may come back only where the change lies in a hint (``transaction``, ``block``), or in the acceptance,
     which the policy does not ask for: and then the acceptance is no longer reported as verified.
@@ -184,7 +184,7 @@ def test_the_registry_is_spelled_with_its_checksum(message: Any) -> None:
 
 
 def _neighbours(byte: int) -> Iterator[int]:
-    """The same byte with its lowest or its case bit the other way: the likeliest to stay well formed."""
+    """The byte with its lowest or its case bit flipped: the changes most likely to stay well formed."""
     yield byte ^ 1
     yield byte ^ 32
 
@@ -197,7 +197,7 @@ def test_every_byte_in_its_turn() -> None:
 
 
 def test_hints_and_only_hints_may_change() -> None:
-    """The other side of the property: it is not vacuous, because these changes do leave a yes."""
+    """The property is not vacuous: these changes still leave a yes."""
     document = json.loads(RAW)
     document["anchor"]["transaction"] = word(99)
     document["anchor"]["block"] = 7
@@ -252,7 +252,7 @@ def test_lengths_of_signatures(size: int, good: bool) -> None:
     ],
 )
 def test_the_notice_lies_in_its_one_encoding_too(change: Callable[[bytes], bytes]) -> None:
-    """It is kept as it lies in the file, so comparing the file with what is written of it does not look inside."""
+    """The notice stays as in the file, so comparing the file with its re-encoding does not look inside it."""
     own = bytes(quoted(notice_bytes()))
     other = change(own)
     assert json.loads(other) == json.loads(own)

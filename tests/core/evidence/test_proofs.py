@@ -1,4 +1,4 @@
-"""What a file proves by itself: each proof stands or falls alone, and nothing is said that only the chain knows."""
+"""The proofs in a file: each is independent, and none claims what only the chain knows."""
 
 from __future__ import annotations
 

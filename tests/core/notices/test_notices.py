@@ -1,4 +1,4 @@
-"""Notices: what is written is read back; what is changed is another notice or none."""
+"""Notices: a written notice reads back unchanged, and a changed one is another notice or none."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_reformatted_notice_is_malformed(document: dict[str, Any], indent: Any
 
 
 def read(raw: bytes) -> Notice | None:
-    """The notice, or None where it is malformed; everything else that is raised fails the test."""
+    """The notice, or None if it is malformed; any other error fails the test."""
     try:
         return parse_notice(raw)
     except Malformed as error:

@@ -41,7 +41,7 @@ def notice_with(labels: Sequence[str], name: str, joiner: str, sentence: str) ->
 
 
 def naive(sentence: str, name: str, purposes: list[str], data: list[str], joiner: str, expires: int) -> str:
-    """By hand: each placeholder is cut out once and its value set between what stood around it."""
+    """A naive renderer: cut each placeholder out once and insert its value."""
     values = {
         "{controller}": f"{name} (aurelle.example)",
         "{purposes}": listed(purposes, joiner),

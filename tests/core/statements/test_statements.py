@@ -1,4 +1,4 @@
-"""Statements hold their rules from the moment they are made."""
+"""Statements check their rules when they are made."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_the_domain_of_a_registry() -> None:
 
 @pytest.mark.parametrize("name", ["purposes", "data", "terms"])
 def test_a_list_is_no_term_and_a_term_is_no_list(name: str) -> None:
-    """Built in code, where nothing else looks at types: another kind of value would have a digest of its own."""
+    """Nothing else checks types of a statement built in code, and another type of value would change its digest."""
     value: Any = ("ieee-7012:SD-BASE",) if name == "terms" else "dpv:Personalisation"
     with pytest.raises((Malformed, TypeError)):
         grant_message(**{name: value})

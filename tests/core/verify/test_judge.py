@@ -1,4 +1,4 @@
-"""The judgement: which step speaks first, what is not decided, and that nobody else can make a yes."""
+"""The judge: the first failing step names the error, missing facts decide nothing, and only it makes a yes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_other_kinds_give_no_grant(make: Callable[[], Any]) -> None:
 
 @dataclass
 class Scene:
-    """A grant that holds, and what a fault may change of it before it is signed, anchored and judged."""
+    """A valid grant, with everything that a fault may change before it is signed, anchored and judged."""
 
     message: dict[str, Any] = field(default_factory=dict)
     signer: str = "alice"
@@ -184,7 +184,7 @@ def test_of_many_faults_the_first_step_speaks(names: set[str]) -> None:
     assert with_faults(*chosen) == chosen[0]
 
 
-# What the facts do not decide ----------------------------------------------------------------------------
+# Undecided by the facts -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_the_past_is_judged_as_it_was(now: int, anchored: int, revoked: int) -> 
     assert name_of_error(Scene(world=world, now=now)) == expected
 
 
-# Nobody else can make a yes ------------------------------------------------------------------------------
+# Only the judge makes a yes ------------------------------------------------------------------------------
 
 
 class TestOnlyJudgeMakesOne:
@@ -360,7 +360,7 @@ def _watch(event: str, _args: Any) -> None:
 
 
 def events_of(act: Callable[[], object]) -> list[str]:
-    """What the interpreter was asked to do while it acted: files, sockets, processes, imports."""
+    """The audit events raised meanwhile: files, sockets, processes, imports."""
     global _watched
     _watching.clear()
     _watched = True

@@ -1,4 +1,4 @@
-"""Policies: stated in full, empty is never "anything goes"."""
+"""Policies are stated in full, and empty never means "anything"."""
 
 from __future__ import annotations
 
