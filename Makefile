@@ -1,5 +1,5 @@
-# Everything sets itself up: a virtual environment in .venv from requirements.lock, Node for the tests from PyPI.
-# `make help` says what there is.
+# Each target sets up what it needs: a virtual environment in .venv from requirements.lock, and Node from PyPI.
+# `make help` lists the targets.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -10,43 +10,43 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 .PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors descriptors pictures docs architecture lock
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(STAMP) ## The whole story: a person grants, a brand verifies, the person revokes
+demo: $(STAMP) ## Play the whole story: a person grants, a brand verifies, the person revokes
 	@$(BIN)/consent demo
 
-test: $(STAMP) lint tools ## Everything: Python, Solidity, Node, the package, the README's commands
+test: $(STAMP) lint tools ## Test everything: Python, Solidity, Node, the package, the commands in the documents
 	$(PYTEST)
 
-test-fast: $(STAMP) ## What takes under a minute: fewer random examples, none of the slow ones
+test-fast: $(STAMP) ## Test in about a minute: fewer random examples, no slow tests
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
 
 soak: $(STAMP) tools ## Whole campaigns where `make test` takes samples: every fault, many random examples (hours)
 	CONSENT_SOAK=1 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 3000
 
-tools: $(STAMP) ## The real programs that tests run: anvil, cast, Kubo, age, geth (about 6 minutes, once; needs Go)
+tools: $(STAMP) ## Install the real programs for the tests: anvil, cast, Kubo, age, geth (6 minutes, once; needs Go)
 	@-$(BIN)/python scripts/tools.py
 
-bench: $(STAMP) tools ## Measure what is promised, on the real programs; writes docs/performance.md (a quarter of an hour)
+bench: $(STAMP) tools ## Measure the promised figures on the real programs, and write docs/performance.md (a quarter of an hour)
 	$(BIN)/python scripts/bench.py
 
-lint: $(STAMP) ## ruff, mypy --strict
+lint: $(STAMP) ## Run ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP) ## Put the code in its one format
+format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 artifacts: $(STAMP) ## Compile the contracts into registry/artifacts
 	$(BIN)/python scripts/compile_contracts.py
 
-vectors: $(STAMP) ## Make tests/vectors anew, with implementations other than ours
+vectors: $(STAMP) ## Make tests/vectors again, with implementations that are not ours
 	$(BIN)/node scripts/vectors.mjs
 
-docs: $(STAMP) ## Run the README's commands and write their output into it
+docs: $(STAMP) ## Run the commands in README.md and docs/, and write their output into the documents
 	$(BIN)/python scripts/readme.py --write
 
 architecture: $(STAMP) ## Draw docs/architecture.svg from the imports in the code
@@ -55,15 +55,15 @@ architecture: $(STAMP) ## Draw docs/architecture.svg from the imports in the cod
 descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
 	$(BIN)/python scripts/make_descriptors.py
 
-pictures: $(STAMP) ## Take the pictures of the wallet page anew (needs Chromium and anvil)
+pictures: $(STAMP) ## Take the pictures of the wallet page again (needs Chromium and anvil)
 	$(BIN)/python scripts/make_pictures.py
 
-lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
+lock: $(STAMP) ## Update requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install -q 'uv<1'
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra fast --extra ipfs --extra dev \
 		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
-clean: ## Remove what was made, the environment included
+clean: ## Delete everything that was made, the environment included
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis scripts/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,12 +1,12 @@
-"""Measure what is promised, and write docs/performance.md.
+"""Measure the promised figures, and write docs/performance.md.
 
     python scripts/bench.py                 everything, about a quarter of an hour; also writes build/bench.jsonl
     python scripts/bench.py --only gas      one subject (may be repeated); writes nothing
     python scripts/bench.py --json          the figures as JSON lines on stdout
-    python scripts/bench.py --render        write the page anew from docs/performance.jsonl, without measuring
+    python scripts/bench.py --render        write the page again from docs/performance.jsonl, without measuring
 
-Each subject is a module of ``scripts/benchmarks`` and runs in a process of its own, so that one's memory and caches
-are not the next one's. Exit code: 0 if all goals hold, 1 if one is missed, 3 if something could not be measured.
+Each subject is a module of ``scripts/benchmarks`` and runs in a process of its own, so subjects share no memory and no
+caches. Exit code: 0 if all goals hold, 1 if one is missed, 3 if something could not be measured.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINES = ROOT / "build" / "bench.jsonl"
 RECORD = ROOT / "docs" / "performance.jsonl"
 PAGE = ROOT / "docs" / "performance.md"
-# Each subject and how many seconds it may take, the quick ones first.
+# Each subject and its limit in seconds, the quick ones first.
 SUBJECTS = {
     "verifying": 240,
     "merkle": 240,
@@ -47,30 +47,35 @@ SUBJECTS = {
 
 
 class Outcome(NamedTuple):
-    """What a subject's process said: its figures as JSON objects, and why there are no more ("" if it finished)."""
+    """The output of a subject's process: its figures as JSON objects, and why it stopped early ("" if it finished)."""
 
     figures: list[dict[str, Any]]
     trouble: str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     options = _options(argv)
     if options.subject:
-        return tell(options.subject, lambda: importlib.import_module(f"scripts.benchmarks.{options.subject}").measure())
+        return print_figures(options.subject, lambda: _measure(options.subject))
     if options.render:
         PAGE.write_text(page(RECORD.read_text()))
         return 0
-    # Asked to end, it ends what it started as well.
+    # SIGTERM must also end the processes that this one started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     outcomes = {name: _run(name, options.json) for name in options.only or SUBJECTS}
     if not options.only:
-        _keep(outcomes)
+        _write_results(outcomes)
     return _code(outcomes)
 
 
-def _keep(outcomes: dict[str, Outcome]) -> None:
-    """The figures in any case; the record and the page only if nothing is missing from them."""
+def _measure(subject: str) -> Iterable[Figure]:
+    figures: Iterable[Figure] = importlib.import_module(f"scripts.benchmarks.{subject}").measure()
+    return figures
+
+
+def _write_results(outcomes: dict[str, Outcome]) -> None:
+    """Write the figures in any case, the record and the page only if no figure is missing."""
     lines = [figure for outcome in outcomes.values() for figure in outcome.figures]
     _write(LINES, lines)
     if not any(outcome.trouble for outcome in outcomes.values()):
@@ -82,7 +87,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
     parser.add_argument("--json", action="store_true", help="JSON lines on stdout")
-    parser.add_argument("--render", action="store_true", help="write the page anew, without measuring")
+    parser.add_argument("--render", action="store_true", help="write the page again, without measuring")
     parser.add_argument("--subject", choices=SUBJECTS, help=argparse.SUPPRESS)  # the process of one subject
     return parser.parse_args(argv)
 
@@ -100,15 +105,15 @@ def _run(name: str, as_json: bool) -> Outcome:
     return outcome
 
 
-def tell(subject: str, measure: Callable[[], Iterable[Figure]]) -> int:
-    """Print each figure as a JSON line as soon as it is measured; the exit code is 3 where that failed."""
+def print_figures(subject: str, measure: Callable[[], Iterable[Figure]]) -> int:
+    """Print each figure as a JSON line as soon as it is measured; return exit code 3 if measuring failed."""
     try:
         for figure in measure():
             print(json.dumps({"subject": subject, **figure._asdict(), "holds": figure.holds}), flush=True)
         return 0
     except ConsentError as error:
         trouble = f"{error}. {error.advice}"
-    except Exception as error:  # whatever it is, the other subjects still run
+    except Exception as error:  # the other subjects must still run
         traceback.print_exc()
         trouble = f"{type(error).__name__}: {error}"
     print(json.dumps({"trouble": trouble}), flush=True)
@@ -116,7 +121,7 @@ def tell(subject: str, measure: Callable[[], Iterable[Figure]]) -> int:
 
 
 def collect(command: Sequence[str], seconds: float) -> Outcome:
-    """Run a subject's process, and end it and all that it started after ``seconds``."""
+    """Run a subject's process. After ``seconds``, end it and all processes that it started."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -135,7 +140,7 @@ def collect(command: Sequence[str], seconds: float) -> Outcome:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End it and the nodes that it started: they are in one group, and it is not yet waited for."""
+    """End the process and the nodes that it started. They share a group, which exists until the process is reaped."""
     os.killpg(process.pid, signal.SIGKILL)
 
 

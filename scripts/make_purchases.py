@@ -1,16 +1,15 @@
-"""Writes registry/data/purchases.csv: two years of purchases of one person who does not exist.
+"""Write registry/data/purchases.csv: two years of purchases of an invented person.
 
     python scripts/make_purchases.py
 
-Every brand is invented and every domain ends in ``.example`` (RFC 2606), so nothing here is anybody's data. The
-rhythm is that of a life: groceries every week, clothes by season and in the sales, perfume as a gift in
-December, a return now and then, holidays abroad during which the shops at home see nobody. Medicines are left
-out on purpose: they would tell of health, a special category of data (GDPR, article 9) that the demo's notice
-does not ask for.
+Every brand is invented and every domain ends in ``.example`` (RFC 2606), so this is nobody's data. The rhythm is
+realistic: groceries every week, clothes by season and in the sales, perfume as a gift in December, a few returns, and
+holidays abroad without purchases at home. There are no medicines on purpose: they would reveal health, a special
+category of data (GDPR, article 9) that the demo's notice does not ask for.
 
-What is for sale, and the habits, stand in purchases.toml beside this script. A line is one article of one
-receipt; amounts are in the currency's own units (ISO 4217: yen have no decimals); a return has a negative
-quantity and names the receipt it undoes.
+The articles and the habits are in purchases.toml beside this script. A line is one article of one receipt. Amounts are
+in the currency's own units (ISO 4217: yen have no decimals). A return has a negative quantity and names the receipt
+that it undoes.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _HEADER = (
 
 
 class Shop(NamedTuple):
-    """An invented brand; without a city it sells online only. ``online`` is the share of that, in percent."""
+    """An invented brand. Without a city it sells online only; ``online`` is the online share, in percent."""
 
     brand: str
     domain: str
@@ -50,7 +49,7 @@ class Shop(NamedTuple):
 
 
 class Article(NamedTuple):
-    """``price`` is in the currency's smallest unit."""
+    """An article; ``price`` is in the currency's smallest unit."""
 
     name: str
     category: str
@@ -58,7 +57,7 @@ class Article(NamedTuple):
 
 
 class Habit(NamedTuple):
-    """A visit in each of ``months`` (twice where a month stands twice), by day ``until`` at the latest."""
+    """A visit for each entry of ``months``, on day ``until`` of the month at the latest."""
 
     shop: Shop
     months: tuple[int, ...]
@@ -69,7 +68,7 @@ class Habit(NamedTuple):
 
 
 class Trip(NamedTuple):
-    """Days away, both included; ``city`` finds what is bought there, ``fare`` is booked weeks before."""
+    """Days away, first and last included. ``city`` selects the purchases there; ``fare`` is booked weeks before."""
 
     city: str
     first: date
@@ -95,7 +94,7 @@ _RETURNING = {"clothes", "shoes", "electronics", "perfume gift"}
 
 
 class Catalogue:
-    """purchases.toml, as values."""
+    """The contents of purchases.toml, as values."""
 
     def __init__(self, text: str) -> None:
         read = tomllib.loads(text)
@@ -113,7 +112,7 @@ class Catalogue:
         return Trip(city, first, last, Article(fare, "travel", price))
 
     def open(self, day: date) -> bool:
-        """Whether the shops at home are, and the person is there."""
+        """Return whether the shops at home are open and the person is at home."""
         away = any(trip.first <= day <= trip.last for trip in self.trips)
         return not away and day.weekday() != _SUNDAY and (day.month, day.day) not in _CLOSED
 
@@ -123,13 +122,13 @@ def _articles(category: str, prices: dict[str, int]) -> tuple[Article, ...]:
 
 
 def _draw(limit: int, *about: object) -> int:
-    """0 to ``limit`` - 1, the same for the same subject on every Python: ``random`` promises less."""
+    """Return 0 to ``limit`` - 1, the same for one subject on every Python, which ``random`` does not promise."""
     seed = hashlib.sha256("/".join(("purchases", *map(str, about))).encode()).digest()
     return int.from_bytes(seed) % limit
 
 
 def _visit(day: date, shop: Shop, articles: tuple[tuple[Article, int], ...], *about: object) -> Iterator[Line]:
-    """One receipt at home, from the shop or its site."""
+    """Yield one receipt at home, from the shop or its site."""
     online = _draw(100, "online", *about) < shop.online
     if online:
         minute = 19 * 60 + _draw(230, "minute", *about)
@@ -163,7 +162,7 @@ def _groceries(catalogue: Catalogue) -> Iterator[Line]:
 
 
 def _grocery_day(catalogue: Catalogue, week: int) -> date | None:
-    """Mostly Saturday, else the nearest day of that week on which the person is at home."""
+    """Yield purchases mostly on Saturday, else on the nearest day of that week when the person is at home."""
     friday = _FIRST + timedelta(weeks=week)
     usual = friday + timedelta(days=(1, 1, 1, 0)[_draw(4, "day", week)])
     days = (usual, *(friday + timedelta(days=shift) for shift in (0, 1, 3, 4, 5)))
@@ -188,14 +187,14 @@ def _habits(catalogue: Catalogue) -> Iterator[Line]:
 
 
 def _pick(habit: Habit, number: int, month: date, turn: int) -> list[Article]:
-    """One article after the other from a drawn start, so that neither a receipt nor a year repeats one."""
+    """Take one article after the other from a drawn start, so that no receipt and no year repeats one."""
     start = _draw(9, "article", number, month.year)
     start += (habit.months.index(month.month) + turn) * habit.lines
     return [habit.goods[(start + line) % len(habit.goods)] for line in range(habit.lines)]
 
 
 def _priced(article: Article, habit: Habit, month: date) -> tuple[Article, int]:
-    """Sale prices, 3 % more in the second year, to the next ten cents; cheap things are now and then two."""
+    """Apply sale prices, and 3 % more in the second year, to the next ten cents; sometimes buy two cheap ones."""
     rise = 103 if month >= _FIRST + timedelta(days=365) else 100
     price = -(-article.price * habit.percent * rise // 100_000) * 10
     several = article.price < 3000 and _draw(4, "quantity", article.name, month) == 0
@@ -220,7 +219,7 @@ def _bought_abroad(catalogue: Catalogue, trip: Trip, row: list[Any]) -> Line:
 
 
 def _returns(catalogue: Catalogue, bought: list[Line]) -> Iterator[Line]:
-    """One in six of what is worn, plugged in or given goes back, to where it came from and as it was paid."""
+    """Return one in six of the clothes, devices and gifts, to the same shop and by the same payment."""
     for number, line in enumerate(bought):
         if line.shop.country != "FR" or line.article.category not in _RETURNING or _draw(6, "return", number):
             continue
@@ -235,7 +234,7 @@ def _receipt(line: Line) -> str:
 
 
 def _amount(units: int, currency: str) -> str:
-    """Smallest units as a decimal number, exactly."""
+    """Return an amount of smallest units as an exact decimal number."""
     decimals = _DECIMALS[currency]
     digits = f"{abs(units):0{decimals + 1}d}"
     whole = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
@@ -253,7 +252,7 @@ def _row(line: Line) -> tuple[str | int, ...]:
 
 
 def render() -> str:
-    """The whole file: UTF-8 text, comma-separated, LF at the end of each line, in order of time."""
+    """Return the whole file: UTF-8 text, comma-separated, LF at the end of each line, in order of time."""
     catalogue = Catalogue(_CATALOGUE.read_text(encoding="utf-8"))
     bought = [*_groceries(catalogue), *_habits(catalogue), *_trips(catalogue)]
     lines = sorted([*bought, *_returns(catalogue, bought)], key=lambda line: (line.day, line.minute))

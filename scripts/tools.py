@@ -1,13 +1,14 @@
-"""Puts the real programs that the tests use into the user's cache, each at its pinned version, checked, once.
+"""Put the real programs that the tests use into the user's cache, each at its pinned version and checked.
 
     python scripts/tools.py                 all of them: anvil, cast, kubo (ipfs), age, geth
     python scripts/tools.py --only kubo     one of them (may be repeated)
     python scripts/tools.py --json          {name: {path, version, source}} on stdout
 
-What is on PATH in a fitting version is used as it is. anvil and cast come from npm, held to the SHA-512 below (on
-other platforms to what the registry declares, which npm checks). Kubo, age and geth are built with Go through the
-module proxy from ``scripts/tools/<name>/go.mod``, held to the go.sum beside it. Nothing is half there: each is made
-in a folder of its own and then renamed. Exit code: 0 if all are there, 3 if Go or npm is missing, 1 if one failed.
+A program on PATH is used if its version fits. anvil and cast come from npm and are checked against the SHA-512 below
+(on other platforms, npm checks the hash that its registry declares). Kubo, age and geth are built with Go through the
+module proxy from ``scripts/tools/<name>/go.mod`` and checked against the go.sum beside it. Each program is made in a
+folder of its own and then renamed, so none is ever incomplete. Exit code: 0 if all are there, 3 if Go or npm is
+missing, 1 if one failed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ RECIPES = Path(__file__).resolve().parent / "tools"
 PROGRESS_SECONDS = 15
 MAX_ARCHIVE_BYTES = 256 << 20
 
-# npm's integrity of the two packages at their pinned version.
+# npm's integrity hashes of the two packages at their pinned version.
 _INTEGRITY = {
     "anvil-linux-amd64": "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
     "cast-linux-amd64": "XUpTM2rwtkF8BJ02dae38NNZAx5QfycWRpdR2RmSgOJnasvXuvN58whDVLjQu8IDHEV/fCNIa49aE8V74pmDwQ==",
@@ -51,11 +52,11 @@ class ToolError(Exception):
 
 
 class MissingError(ToolError):
-    """What makes the program is not on this machine."""
+    """Go or npm, which would make the program, is not on this machine."""
 
 
 class _Recipe(NamedTuple):
-    """What Go builds: the module and its packages; neither for what npm brings. ``seconds`` on two cores."""
+    """A Go module and its packages to build; both empty for a program from npm. ``seconds`` on two cores."""
 
     module: str = ""
     packages: tuple[str, ...] = ()
@@ -72,14 +73,14 @@ TOOLS = {
 
 
 def provide(name: str) -> Found:
-    """The program, made if it is missing. MissingError without Go or npm, ToolError where making it fails."""
+    """Return the program, after making it if it is missing. MissingError without Go or npm, ToolError on failure."""
     if found := find(name):
         return found
     programs.CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(programs.CACHE / f".{name}.lock"):
         if found := in_cache(name):
             return found
-        with _whole(name) as folder:
+        with _staging_folder(name) as folder:
             (_build if TOOLS[name].module else _unpack)(name, folder)
     if made := in_cache(name):
         return made
@@ -87,9 +88,9 @@ def provide(name: str) -> Found:
 
 
 @contextmanager
-def _whole(name: str) -> Iterator[Path]:
-    """A new folder that gets its name in the cache when all went well, and vanishes otherwise."""
-    # Under the lock nobody else works on this tool: what a killed run left behind can go.
+def _staging_folder(name: str) -> Iterator[Path]:
+    """Open a new folder that gets its name in the cache on success, and is deleted otherwise."""
+    # Under the lock nobody else works on this program, so remains of a killed run can be deleted.
     for left in programs.CACHE.glob(f".{name}-*.part"):
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=".part", dir=programs.CACHE))
@@ -106,7 +107,7 @@ def _build(name: str, folder: Path) -> None:
     if (go := shutil.which("go")) is None:
         raise MissingError(f"{name} is built with Go, which is not installed: get it from https://go.dev/dl/.")
     packages = [f"{tool.module}/{package}" for package in tool.packages]
-    # Without cgo the build needs no C compiler and gives the same program everywhere.
+    # Without cgo the build needs no C compiler, and the program is the same everywhere.
     settings = {"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0", "GOWORK": "off"}
     command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", f"{folder}{os.sep}", *packages]
     _run(name, command, RECIPES / name, settings)
@@ -147,15 +148,15 @@ def _extract(archive: Path, member: str, target: Path) -> None:
             raise ToolError(f"{archive.name} holds no {member}.") from None
         source = tar.extractfile(entry)
         if source is None or entry.size > MAX_ARCHIVE_BYTES:
-            raise ToolError(f"{member} in {archive.name} is no file of a fitting size.")
+            raise ToolError(f"{member} in {archive.name} is not a file, or it is too large.")
         with target.open("wb") as sink:
             shutil.copyfileobj(source, sink)
     target.chmod(0o755)
 
 
 def _run(name: str, command: Sequence[str], folder: Path, settings: dict[str, str]) -> None:
-    """Runs a command to its end, saying every now and then that it still works; ToolError with its last lines."""
-    _say(f"{name} {PROGRAMS[name].version}: making it, {_about(TOOLS[name].seconds)}, once ...")
+    """Run a command to its end and report progress; ToolError holds its last lines."""
+    _say(f"{name} {PROGRAMS[name].version}: making it, {_duration(TOOLS[name].seconds)}, once ...")
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         environment = {**os.environ, **settings}
@@ -181,7 +182,7 @@ def _wait(process: subprocess.Popen[bytes], remind: Callable[[], None]) -> None:
             remind()
 
 
-def _about(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     return f"about {round(seconds / 60)} minutes on two cores" if seconds >= 90 else f"about {seconds} seconds"
 
 
@@ -190,15 +191,16 @@ def _say(text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(description="Put the real programs that the tests use into the cache.")
     parser.add_argument("--only", action="append", choices=TOOLS, metavar="NAME", help=f"one of {', '.join(TOOLS)}")
-    parser.add_argument("--json", action="store_true", help="say as JSON where they are")
+    parser.add_argument("--json", action="store_true", help="print as JSON where they are")
     arguments = parser.parse_args(argv)
     found: dict[str, Found] = {}
     code = 0
     if missing := [name for name in arguments.only or TOOLS if find(name) is None]:
-        _say(f"To be made: {', '.join(missing)}; {_about(sum(TOOLS[name].seconds for name in missing))} in all, once.")
+        seconds = sum(TOOLS[name].seconds for name in missing)
+        _say(f"To be made: {', '.join(missing)}; {_duration(seconds)} in all, once.")
     for name in arguments.only or TOOLS:
         try:
             found[name] = provide(name)

@@ -1,9 +1,9 @@
-// Writes the shared test vectors: one JSON file a case, read by Python, Solidity (through Python) and JavaScript.
+// Writes the shared test vectors. Each case is one JSON file, which Python, Solidity (through Python) and JavaScript read.
 //
 //     node scripts/vectors.mjs [FOLDER]        default: tests/vectors
 //
-// Nothing here comes from the Python package: hashes, signatures and trees are those of ethers, @openzeppelin/merkle-tree
-// and node:crypto; rendering and the evidence file are written anew from the design. The output is the same every time.
+// This code uses nothing of the Python package. Hashes, signatures and trees come from ethers, @openzeppelin/merkle-tree
+// and node:crypto. Rendering and the evidence file are implemented again from the design. The output is deterministic.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

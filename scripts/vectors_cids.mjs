@@ -1,10 +1,10 @@
-// Makes tests/vectors/cids/files.json: the CIDs of generated files, by an implementation that is not ours.
+// Makes tests/vectors/cids/files.json: the CIDs of generated files, from an implementation that is not ours.
 //
 //   npm install --prefix DIR ipfs-unixfs-importer@17.1.1 blockstore-core
 //   node scripts/vectors_cids.mjs DIR > tests/vectors/cids/files.json
 //
-// The importer (Apache-2.0 OR MIT) is set to what `ipfs add --cid-version=1` does. Byte i of a file is byte i mod 32
-// of SHA-256(big-endian uint64 of floor(i / 32)): any language repeats it, and no two leaves are alike.
+// The importer (Apache-2.0 OR MIT) has the settings of `ipfs add --cid-version=1`. Byte i of a file is byte i mod 32 of
+// SHA-256(big-endian uint64 of floor(i / 32)). Any language can repeat that, and no two leaves are alike.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'

@@ -130,7 +130,7 @@ class TestASubjectsProcess:
             yield Figure("anchor", 46189, "gas", "<= 46300")
             raise error
 
-        assert bench.tell("gas", measure) == 3
+        assert bench.print_figures("gas", measure) == 3
         said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert said == [FIGURE, {"trouble": trouble}]
 

@@ -1,1 +1,1 @@
-"""What `make bench` measures: one module a subject, each with ``measure()``, which yields its figures."""
+"""The subjects of `make bench`: one module each, with a ``measure()`` that yields figures."""

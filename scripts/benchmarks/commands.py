@@ -1,7 +1,7 @@
-"""The commands that a person waits for, cold: a new process each time, best of five.
+"""The commands that a person waits for, started cold: a new process each time, best of five.
 
-Seconds are what a person feels, so these goals are seconds. The embedded chain runs inside the command; by RPC the
-facts come from anvil.
+A person notices seconds, so these goals are in seconds. The embedded chain runs inside the command. By RPC, the facts
+come from anvil.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _GOALS = {
 
 
 def measure() -> Iterator[Figure]:
-    """One person's folder on the embedded chain, another on anvil."""
+    """Time the commands with one home on the embedded chain and another on anvil."""
     with tempfile.TemporaryDirectory() as folder, anvil() as url:
         alice, story = story_on(url, Path(folder) / "anvil", "granted")
         embedded = Path(folder) / "embedded"
@@ -61,7 +61,7 @@ def measure() -> Iterator[Figure]:
 
 
 def story_on(url: str, folder: Path, last: str) -> tuple[tuple[str, ...], Story]:
-    """The story up to this step, on the node at ``url``: the options that name the person's place, and the story."""
+    """Play the story up to the step ``last`` on the node at ``url``; return the person's options and the story."""
     relay = KeyWallet(ANVIL_KEY)
     deployment = deploy(url, relay)
     network = folder / "network"
@@ -77,13 +77,13 @@ def story_on(url: str, folder: Path, last: str) -> tuple[tuple[str, ...], Story]
 
 
 def command_line(*arguments: str) -> dict[str, Any]:
-    """How ``consent`` with these arguments is started, for `subprocess`; no setting of whoever measures reaches it."""
+    """Return the arguments of `subprocess` that start ``consent``, without the caller's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_")}
     return {"args": [sys.executable, "-m", "registry", *arguments], "env": kept, "stdin": subprocess.DEVNULL}
 
 
 def consent(*arguments: str) -> str:
-    """Run one command in a process of its own; what it says. RuntimeError where it fails."""
+    """Run one command in a process of its own; return its output. RuntimeError if it fails."""
     start = command_line(*arguments)
     ran: subprocess.CompletedProcess[str] = subprocess.run(
         **start, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False

@@ -1,4 +1,4 @@
-"""The contracts of the Ethereum Attestation Service, as their npm package ships them compiled, and what they cost."""
+"""The contracts of the Ethereum Attestation Service (EAS), compiled in their npm package, and their gas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIELDS = (
 
 
 def artifacts() -> dict[str, dict[str, Any]]:
-    """``EAS`` and ``SchemaRegistry``, each with ``abi`` and ``bytecode``; RuntimeError for another archive or none."""
+    """Return ``EAS`` and ``SchemaRegistry``, with ``abi`` and ``bytecode``; RuntimeError for a wrong archive."""
     names = ("EAS", "SchemaRegistry")
     return npm_archives.artifacts(PACKAGE, {name: f"artifacts/contracts/{name}.sol/{name}.json" for name in names})
 
@@ -42,7 +42,7 @@ class Service(NamedTuple):
 
 
 def deploy(chain: Chain) -> Service:
-    """Create its two contracts and register the schema."""
+    """Create the two contracts of EAS and register the schema."""
     shipped = artifacts()
     schemas, paid = chain.create(shipped["SchemaRegistry"])
     eas, more = chain.create(shipped["EAS"], schemas.address)
@@ -53,12 +53,12 @@ def deploy(chain: Chain) -> Service:
 
 
 def costs(service: Service, meter: Contract, attester: LocalAccount) -> dict[str, int | float]:
-    """Gas by operation; ``attester`` has no Ether and signs what another account sends."""
+    """Return the gas by operation. ``attester`` has no Ether; it signs, and another account sends."""
     chain, calls = service.chain, service.eas.functions
     receipt = chain.send(calls.attest((service.schema, _attestation("one"))))
     uid = service.eas.events.Attested().process_receipt(receipt)[0]["args"]["uid"]
     gas: dict[str, int | float] = {"EAS attest": int(receipt["gasUsed"])}
-    # The first one pays for the attester's nonce as well, once.
+    # The first call also pays for the attester's first nonce, so the second one is measured.
     chain.send(_delegated(service, attester, "two"))
     gas["EAS attestByDelegation"] = chain.gas(_delegated(service, attester, "three"))
     gas["EAS timestamp"] = chain.gas(calls.timestamp(word("stamp")))
@@ -77,7 +77,7 @@ def costs(service: Service, meter: Contract, attester: LocalAccount) -> dict[str
 
 
 def multi_attest(service: Service) -> float:
-    """Gas of each of a hundred attestations in one transaction; at the next fork's prices they fill seven blocks."""
+    """Return the gas of each of 100 attestations in one transaction. On the next fork they would fill seven blocks."""
     several = [_attestation(f"many {i}") for i in range(BATCH)]
     return service.chain.gas(service.eas.functions.multiAttest([(service.schema, several)])) / BATCH
 

@@ -1,7 +1,7 @@
-"""What reading the facts of a thousand grants takes, from anvil over HTTP: best of two runs.
+"""Reading the facts of a thousand grants from anvil over HTTP: best of two runs.
 
-In one batch (`RpcLedger.facts` with all of them), one after the other, and one after the other as web3.py's plain
-contract calls, which check neither the chain nor that they all speak of one block.
+Three ways are measured: one batch (`RpcLedger.facts` with all of them), one grant after the other, and web3.py's plain
+contract calls one after the other. The last ones check neither the chain nor that all answers are of one block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUNS = 2
 
 
 def measure() -> Iterator[Figure]:
-    """Times all three ways on one node."""
+    """Time all three ways on one node."""
     with anvil() as url:
         chain, deployment = Chain(url), deploy(url, KeyWallet(ANVIL_KEY))
         contract = chain.at(deployment.registry, artifact("ConsentRegistry")).functions
@@ -49,7 +49,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _questions() -> list[FactQuery]:
-    """A thousand people's grants under one root."""
+    """Return the questions about a thousand people's grants under one root."""
     root = to_hex(word("root"))
     names = ("subject", "lock", "salt")
     people = ([word(f"{name} {i}") for name in names] for i in range(GRANTS))

@@ -1,6 +1,6 @@
-"""One measured figure, its goal, and how things are timed beside each other.
+"""A measured figure with its goal, and the timing of several contestants in one run.
 
-Absolute times mean little from one machine to the next: what is promised is a ratio, measured in one run.
+Absolute times cannot be compared between machines. So the goals are ratios that are measured in one run.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 RUNS = 5
-# Ends the name of what is shown beside its namesake, in a column of its own.
+# A figure whose name ends so is shown beside its namesake, in a column of its own.
 NEXT_FORK = ", next fork"
 
 
 class Figure(NamedTuple):
-    """``name`` as the table shows it; ``goal`` is "" where nothing is promised, else ">= 0.45" or "<= 64"."""
+    """A figure. ``name`` is as the table shows it; ``goal`` is ">= 0.45", "<= 64", or "" without a promise."""
 
     name: str
     value: float
@@ -24,7 +24,7 @@ class Figure(NamedTuple):
 
     @property
     def holds(self) -> bool | None:
-        """Is the goal met? None where there is none."""
+        """True if the goal is met, None without a goal."""
         if not self.goal:
             return None
         sign, bound = self.goal.split()
@@ -32,7 +32,7 @@ class Figure(NamedTuple):
 
 
 def best_of(contestants: Mapping[str, Callable[[], Any]], runs: int = RUNS) -> dict[str, float]:
-    """The shortest time of each, in seconds. They take turns, so that a busy moment of the machine hits them all."""
+    """Return the shortest time of each, in seconds. They take turns, so a busy moment of the machine hits them all."""
     best = dict.fromkeys(contestants, float("inf"))
     for _ in range(runs):
         for name, contestant in contestants.items():

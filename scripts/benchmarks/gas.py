@@ -1,10 +1,10 @@
-"""What the contracts' calls cost, beside the Ethereum Attestation Service (EAS) on the same node.
+"""The gas of the contracts' calls, beside the Ethereum Attestation Service (EAS) on the same node.
 
-Gas is the same on every machine. The goals are for the rules of Prague, on anvil; `geth --dev` charges the prices of
-the next fork, where a new storage slot costs about five times as much. EAS is taken as its npm package ships it
-compiled, with 32 bytes in each attestation. An anchor is no attestation: what was consented to stays off the chain,
-and the anchor proves since when; EAS's timestamp is what comes nearest to it. To read an attestation is not yet to
-judge it; our check is the whole judgement. "A against B" is A divided by B, on the rules of Prague.
+Gas is the same on every machine. The goals are for the rules of Prague, on anvil. `geth --dev` charges the prices of
+the next fork, where a new storage slot costs about five times as much. EAS is taken compiled from its npm package, with
+32 bytes in each attestation. An anchor is not an attestation: the content of the consent stays off the chain, and the
+anchor proves its time. EAS's timestamp is the nearest equivalent. Reading an attestation does not judge it, while our
+check is the whole judgement. "A against B" is A divided by B, on the rules of Prague.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scripts.benchmarks.nodes import Chain, anvil, artifact, geth_dev, word
 from scripts.compile_contracts import ROOT, compile_sources, gather_sources
 from tests.support import consent_oracle as oracle
 
-# What the tests of the contracts promise as well.
+# The tests of the contracts assert the same goals.
 GOALS = {
     "anchor of 1 consent": "<= 46300",
     "anchor of 32,768 consents": "<= 46300",
@@ -42,7 +42,7 @@ _Gas = dict[str, int | float]
 
 
 def measure() -> Iterator[Figure]:
-    """Every call on anvil, what that says beside EAS, then every call on geth."""
+    """Measure every call on anvil, compare with EAS, then measure every call on geth."""
     meters = _compiled_meters()
     with anvil() as url:
         chain = Chain(url)
@@ -82,7 +82,7 @@ def _ours(chain: Chain, meters: dict[str, Any]) -> _Gas:
 
 
 def _anchors_and_checks(chain: Chain, meters: dict[str, Any], registry: Contract, verifier: Contract) -> _Gas:
-    """A grant anchored alone, among a thousand (a proof of 10) and among 32,768 (15), and checked there."""
+    """Anchor a grant alone, among 1,000 (a proof of 10) and among 32,768 (a proof of 15), and check it there."""
     ada = _account("Ada")
     domain = oracle.Domain(chain.web3.eth.chain_id, registry.address)
     grant = oracle.make_grant(ada.address, chain.first, chain.now, word("secret"))
@@ -113,7 +113,7 @@ def _revocations(chain: Chain, registry: Contract) -> _Gas:
     gas["revokeBatch of 100, each"] = chain.gas(calls.revokeBatch(openings)) / BATCH
     gas["revokeOpenly"] = chain.gas(calls.revokeOpenly(word("lock"), word("salt hash")))
     gas["revokeAll"] = chain.gas(calls.revokeAll(), bo.address)
-    time.sleep(1)  # in the same second it would change nothing, and cost less
+    time.sleep(1)  # in the same second the call would change nothing and cost less
     gas["revokeAll again"] = chain.gas(calls.revokeAll(), bo.address)
     gas["retire"] = chain.gas(calls.retire(), cy.address)
 
@@ -135,7 +135,7 @@ def _account(name: str) -> LocalAccount:
 
 
 def _compiled_meters() -> dict[str, Any]:
-    """The contracts that measure from inside, by name, with ``abi`` and ``bytecode``."""
+    """Return the contracts that measure from inside, by name, with ``abi`` and ``bytecode``."""
     units = compile_sources(gather_sources(ROOT / name for name in _METERS), download=False)
     outputs = {name: output for unit in _METERS for name, output in units[unit].items()}
     return {name: {"abi": o["abi"], "bytecode": o["evm"]["bytecode"]["object"]} for name, o in outputs.items()}

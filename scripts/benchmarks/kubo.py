@@ -1,7 +1,7 @@
-"""A real Kubo node: many small blocks, and a large file sealed on its way, beside what `ipfs` itself does there.
+"""A real Kubo node: many small blocks, and a large file sealed on its way, beside the program `ipfs` on the same node.
 
-The node is as `consent devnet` makes it. Its repository lies in build/, because ext4 takes up to a millisecond for
-each new file where many were deleted within the last minutes, as tests do in /tmp; a figure says what files cost.
+The node is set up as by `consent devnet`. Its repository is in build/. In /tmp, tests delete many files, and for some
+minutes after that ext4 takes up to a millisecond for each new file. One figure shows the cost of files.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ with KuboBlocks(sys.argv[1]) as store:
 
 
 class _Node:
-    """The repository in ``folder``, its daemon's address, and the real program for both."""
+    """A node: its repository in ``folder``, its daemon's address, and the `ipfs` program for both."""
 
     def __init__(self, ipfs: Path, folder: Path, address: str) -> None:
         self._ipfs, self._folder, self.address = ipfs, folder, address
 
     def run(self, *arguments: str | Path, output: Path = Path(os.devnull)) -> None:
-        """The command, its answer written to a file."""
+        """Run the command and write its answer to a file."""
         with output.open("wb") as sink:
             command = [self._ipfs, *arguments]
             subprocess.run(command, env=environment(self._folder), stdout=sink, check=True, timeout=SECONDS)
 
 
 def measure() -> Iterator[Figure]:
-    """Best of the runs; each run has bytes of its own, because a node does not write what it has."""
+    """Measure the best of the runs. Each run has new bytes, because a node does not write blocks that it has."""
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     if shutil.disk_usage(build).free < FREE_BYTES:
@@ -76,7 +76,7 @@ def measure() -> Iterator[Figure]:
 
 
 def put(store: KuboBlocks, file: Path) -> tuple[str, str]:
-    """Seal a file on its way into the store, as the vault does: its CID and the identity that opens it."""
+    """Seal a file on its way into the store, as the vault does; return its CID and the identity that opens it."""
     vault = Vault(file.parent / f"vault-{time.monotonic_ns()}", bytes(32), store)
     with file.open("rb") as body:
         record = vault.add(body, category=_TERM, name=file.name, media_type="text/plain", now=0)
@@ -84,7 +84,7 @@ def put(store: KuboBlocks, file: Path) -> tuple[str, str]:
 
 
 def get(store: KuboBlocks, record: tuple[str, str], target: Path) -> None:
-    """Open it on its way out of the store."""
+    """Open a sealed file on its way out of the store."""
     cid, identity = record
     with target.open("wb") as sink:
         open_sealed(BufferedReader(PieceReader(read_file(cid, store.reader(cid))), LEAF_BYTES), sink, [identity])
@@ -126,7 +126,7 @@ def _of_a_file(node: _Node, store: KuboBlocks, folder: Path) -> Iterator[Figure]
     if (peak := peak_megabytes(_WORK, node.address, plain, seconds=SECONDS)) is not None:
         yield Figure("put and get of 500 MB, peak of the process", peak, "MB", "<= 150")
     if subprocess.run(["cmp", plain, opened], timeout=SECONDS).returncode:
-        raise RuntimeError("what was got is not what was put")
+        raise RuntimeError("the file that was read differs from the file that was written")
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def _blocks() -> list[Block]:
 
 
 def _archive(blocks: list[Block]) -> bytes:
-    """The same work for the node as from our client: all are pinned by what lists them."""
+    """Return a CAR that is the same work for the node as our client's: one block lists all others and is pinned."""
     pairs = [(RAW + digest_of_cid(cid), data) for cid, data in blocks]
     halves = (pairs[: BLOCKS // 2], pairs[BLOCKS // 2 :])
     pinsets = [make_pinset({cid[len(RAW) :]: len(data) for cid, data in half}) for half in halves]
@@ -175,7 +175,7 @@ def _archive(blocks: list[Block]) -> bytes:
 
 
 def _files(folder: Path, count: int = 1000) -> float:
-    """How many a second, spread over as many folders as Kubo's."""
+    """Return how many files a second the disk makes, spread over as many folders as Kubo's."""
     for number in range(_FOLDERS):
         (folder / str(number)).mkdir(parents=True)
     data = os.urandom(BLOCK_BYTES)

@@ -1,4 +1,4 @@
-"""The most memory that a piece of work takes, in a process of its own."""
+"""The peak memory of a piece of work, in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_t
 
 
 def peak_megabytes(work: str, *arguments: str | Path, seconds: float) -> float | None:
-    """What a new Python takes at most (1 MB = 10^6 bytes, with Python itself) to run ``work``.
+    """Return the peak memory of a new Python that runs ``work`` (1 MB = 10^6 bytes, Python itself included).
 
-    None where the system has no /proc to read it from. The ``arguments`` are its sys.argv[1:].
+    None if the system has no /proc to read it from. The ``arguments`` are its sys.argv[1:].
     """
     if sys.platform != "linux":
         return None

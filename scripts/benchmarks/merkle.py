@@ -1,4 +1,4 @@
-"""The largest batch: its root and all its proofs, against its keccak calls alone and against OpenZeppelin's library."""
+"""The root and all proofs of the largest batch, against its keccak calls alone and against OpenZeppelin's library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.compile_contracts import NODE_FOLDER, ensure_node_modules, node_too
 
 SECONDS = 120
 
-# Its tree of values that are hashed already is ours; it also checks each proof that it gives.
+# OpenZeppelin's tree of hashed values equals ours. Their library also checks each proof that it gives.
 _THEIRS = """
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import { keccak256 } from "ethers";
@@ -36,7 +36,7 @@ assert len(proofs) == len(tree.places)
 
 
 def measure() -> Iterator[Figure]:
-    """Time as a ratio, memory as it is."""
+    """Measure time as a ratio, and memory as it is."""
     commitments = [keccak256(number.to_bytes(4)) for number in range(MAX_BATCH)]
     nodes = build_tree(commitments).nodes
     pairs = [nodes[at] + nodes[at + 1] for at in range(1, len(nodes), 2)]
@@ -66,5 +66,5 @@ def _theirs(commitments: Sequence[bytes], root: bytes) -> float:
     )
     answer = json.loads(done.stdout)
     if answer["root"] != f"0x{root.hex()}":
-        raise RuntimeError("OpenZeppelin's library comes to another root")
+        raise RuntimeError("OpenZeppelin's library gives another root")
     return float(answer["seconds"])

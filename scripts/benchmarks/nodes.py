@@ -1,4 +1,4 @@
-"""A chain of its own for a benchmark, on a free port of this machine, and gone afterwards."""
+"""Starts a chain for a benchmark on a free port of this machine, and ends it afterwards."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from scripts.compile_contracts import ARTIFACTS
 
 START_SECONDS = 30
 CALL_SECONDS = 60
-# The first account of the mnemonic that every anvil begins with.
+# The first account of anvil's default mnemonic.
 ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 
 
 def word(text: str) -> bytes:
-    """32 bytes that stand for anything, none of them zero: a zero is cheaper calldata."""
+    """Return 32 bytes without a zero, because zeros are cheaper calldata."""
     return bytes(byte or 1 for byte in keccak256(text.encode()))
 
 
 @contextmanager
 def anvil() -> Iterator[str]:
-    """The URL of a new anvil on the rules of Prague."""
+    """Start an anvil on the rules of Prague; yield its URL."""
     options = ["--host", "127.0.0.1", "--port", "0", "--accounts", "1", "--hardfork", "prague"]
     with _running([str(find_program("anvil").path), *options], r"Listening on (127\.0\.0\.1:\d+)") as url:
         yield url
@@ -42,7 +42,7 @@ def anvil() -> Iterator[str]:
 
 @contextmanager
 def geth_dev() -> Iterator[str]:
-    """The URL of a new `geth --dev`, which charges the next fork's prices."""
+    """Start `geth --dev`, which charges the next fork's prices; yield its URL."""
     quiet = [
         "--ipcdisable",
         "--nodiscover",
@@ -81,7 +81,7 @@ def _address(process: subprocess.Popen[str], pattern: str) -> str:
     for line in process.stdout:
         if found := re.search(pattern, line):
             late.cancel()
-            # Its pipe must not fill up.
+            # Keep reading, or the node stops when its pipe is full.
             threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
             return found[1]
     late.cancel()
@@ -89,7 +89,7 @@ def _address(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 class Chain:
-    """The chain behind a URL, whose first account is unlocked and pays."""
+    """The chain behind a URL. Its first account is unlocked and pays."""
 
     def __init__(self, url: str) -> None:
         self.web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": CALL_SECONDS}))
@@ -97,32 +97,32 @@ class Chain:
 
     @property
     def now(self) -> int:
-        """The newest block's time, in unix seconds."""
+        """Return the newest block's time, in unix seconds."""
         return int(self.web3.eth.get_block("latest")["timestamp"])
 
     def fund(self, key: LocalAccount) -> None:
-        """Give this account one Ether, and let it send transactions of its own."""
+        """Give this account one Ether, so it can send transactions."""
         self._mined(
             self.web3.eth.send_transaction({"from": self.first, "to": key.address, "value": Web3.to_wei(1, "ether")})
         )
         self.web3.middleware_onion.inject(SignAndSendRawMiddlewareBuilder.build(key), layer=0)
 
     def send(self, call: Any, payer: str = "") -> Any:
-        """Send a contract call and wait for its block; the receipt. RuntimeError where it failed."""
+        """Send a contract call and wait for its block; return the receipt. RuntimeError if it failed."""
         return self._mined(call.transact({"from": payer or self.first}))
 
     def gas(self, call: Any, payer: str = "") -> int:
-        """The same; what it cost."""
+        """Send a contract call and return its gas."""
         return int(self.send(call, payer)["gasUsed"])
 
     def create(self, artifact: Any, *arguments: Any) -> tuple[Contract, int]:
-        """The new contract, and the gas that creating it cost. ``artifact`` has an ``abi`` and a ``bytecode``."""
+        """Create a contract; return it and the gas of its creation. ``artifact`` has ``abi`` and ``bytecode``."""
         factory = self.web3.eth.contract(abi=artifact["abi"], bytecode=artifact["bytecode"])
         receipt = self.send(factory.constructor(*arguments))
         return self.at(receipt["contractAddress"], artifact), int(receipt["gasUsed"])
 
     def at(self, address: str, artifact: Any) -> Contract:
-        """The contract that is there already."""
+        """Return the contract that exists at an address."""
         return self.web3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact["abi"])
 
     def _mined(self, transaction: Any) -> Any:
@@ -133,6 +133,6 @@ class Chain:
 
 
 def artifact(name: str) -> dict[str, Any]:
-    """One of our contracts, compiled for Prague."""
+    """Return one of our contracts, compiled for Prague."""
     found: dict[str, Any] = json.loads((ARTIFACTS / f"{name}.json").read_text())
     return found

@@ -1,4 +1,4 @@
-"""docs/performance.md, made from the figures of a whole run; nothing is measured here."""
+"""Makes docs/performance.md from the figures of a whole run. This module measures nothing."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ _PACKAGES = ("coincurve", "cryptography", "safe-pysha3", "web3", "ipfshttpclient
 _HEAD = """\
 # How fast it is, and what it costs
 
-Written by `make bench`, which measures everything anew: do not edit it.
+`make bench` measures everything and writes this page: do not edit it.
 
-Times are not compared between machines. What is promised is a ratio of two things measured in one run on one machine;
-gas is the same everywhere. The few goals in seconds are about people's patience. Where no goal stands, the figure is
-there for comparison.
+Times are not compared between machines. Most goals are ratios of two measurements in one run on one machine. Gas is the
+same everywhere. The few goals in seconds are about people's patience. A figure without a goal is there for comparison.
 
 Measured on {cores} cores ({system}), Python {python}, with {versions}.
 """
 
 
 def machine() -> dict[str, Any]:
-    """What kind of machine this is, and the versions that the figures depend on; nothing that names it."""
+    """Return the kind of this machine and the versions that the figures depend on, and nothing that names it."""
     installed = {distribution.name: distribution.version for distribution in metadata.distributions()}
     programs = {name: found.version for name in PROGRAMS if (found := find(name))}
     return {
@@ -42,7 +41,7 @@ def machine() -> dict[str, Any]:
 
 
 def page(record: str) -> str:
-    """The whole page. ``record``: JSON lines, the machine's first, then one for each figure."""
+    """Return the whole page. ``record``: JSON lines, the machine's first, then one for each figure."""
     about, *figures = (json.loads(line) for line in record.splitlines())
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     sections = "".join(_section(subject, figures) for subject in dict.fromkeys(figure["subject"] for figure in figures))
@@ -50,12 +49,12 @@ def page(record: str) -> str:
 
 
 def number(value: float) -> str:
-    """As people read it: three digits, or all of those before the point."""
+    """Format a number for people: three digits, or all digits before the point."""
     return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def _section(subject: str, figures: list[dict[str, Any]]) -> str:
-    """What and how, from the module that measures it, and its table."""
+    """Return a subject's section: the docstring of the module that measures it, and its table."""
     source = Path(__file__).with_name(f"{subject}.py").read_text()
     how = (ast.get_docstring(ast.parse(source)) or "").replace("``", "`")
     return (

@@ -1,4 +1,4 @@
-"""Ten thousand small records, each its own sealed file, into the embedded store so that they survive a power cut."""
+"""Ten thousand small records, each sealed as a file of its own, stored so that they survive a power cut."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from scripts.benchmarks.figures import Figure, best_of
 
 COUNT = 10_000
 SIZE = 1000
-# So many records a transaction, as a batch of them would arrive.
+# Records for each transaction, as a batch would arrive.
 COMMIT = 1000
 _RECIPIENT = parse_recipient(recipient_of(identity_from_seed(bytes(range(32)))))
 
 
 def measure() -> Iterator[Figure]:
-    """Sealing alone and sealing with storing take turns; the store is a new one each time."""
+    """Time sealing alone and sealing with storing, in turns, with a new store each time."""
     records = [os.urandom(SIZE) for _ in range(COUNT)]
     with tempfile.TemporaryDirectory() as folder:
         best = best_of({"sealed": lambda: _seal(records), "stored": lambda: _store(records, Path(folder))}, runs=6)

@@ -1,6 +1,6 @@
 """Sealing and opening 100 MB, against the cipher's calls alone, and beside other programs that make the same files.
 
-File to file means from one file to another that is written anew, both in the system's cache.
+File to file means from one file to a new one, both in the system's cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scripts.benchmarks.figures import Figure, best_of
 
 SIZE = 100_000_000
 SECONDS = 120
-# A tenth of a second each, at the pace of the memory that all programs share: the best of few is often a busy moment.
+# Each takes a tenth of a second and depends on memory that all programs share, so few runs would not be reliable.
 TURNS = 15
 _CHUNK, _TAG = 1 << 16, 16
 _IDENTITY = identity_from_seed(bytes(range(32)))
@@ -36,7 +36,7 @@ class _Nowhere(io.RawIOBase):
 
 
 def measure() -> Iterator[Figure]:
-    """All in one run; the others' times as ratios to ours."""
+    """Measure all in one run; give the other programs' times as ratios to ours."""
     with tempfile.TemporaryDirectory() as folder:
         plain, sealed, opened = (Path(folder) / name for name in ("plain", "sealed", "opened"))
         data = os.urandom(SIZE)
@@ -50,7 +50,7 @@ def measure() -> Iterator[Figure]:
             "seal files": lambda: _between(plain, sealed, lambda a, b: seal(a, b, [_RECIPIENT])),
             "open files": lambda: _between(sealed, opened, lambda a, b: open_sealed(a, b, [_IDENTITY])),
         }
-        # By themselves: each finds the caches as the other left them, not as a program that is compared with neither.
+        # These two run apart from the others, so that each finds the caches as the other left them.
         best = best_of(in_memory, TURNS)
         best |= best_of({**of_files, **_age(Path(folder)), **_pyrage(Path(folder))}, TURNS)
         if opened.read_bytes() != data:

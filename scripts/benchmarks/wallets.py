@@ -1,9 +1,9 @@
-"""Signing with the browser's wallet: what a person waits for, and what the page weighs.
+"""Signing with the browser's wallet: a person's waiting time, and the size of the page.
 
-A Chromium runs already, as a person's browser does, and a wallet in it announces itself (EIP-6963). Usable means that
-the wallet's button can be pressed: then the command has read the request and asked the chain, the page was loaded, and
-the wallet was found. The command's own start-up is what ``consent --help`` takes, in turns with it. Drawing is the
-page's own code, from a click to the finished layout of its largest view.
+A Chromium is already running, as a person's browser would be, and a wallet in it announces itself (EIP-6963). The page
+is usable when the wallet's button can be pressed. By then the command has read the request and asked the chain, and the
+page has loaded and found the wallet. The command's own start-up is the time of ``consent --help``, measured in turns
+with it. Drawing is the time of the page's own code, from a click to the finished layout of its largest view.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DRAWINGS = 9
 
 
 def measure() -> Iterator[Figure]:
-    """The page's weight, then how soon it is usable and drawn."""
+    """Measure the page's size, then the time until it is usable and drawn."""
     page = files("registry.wallets") / "page"
     weight = sum(len(file.read_bytes()) for file in page.iterdir() if file.is_file())
     yield Figure("the page's own code: HTML, script and style", weight / 1000, "KB", "<= 30")
@@ -48,7 +48,7 @@ def measure() -> Iterator[Figure]:
 
 @contextmanager
 def _browser(url: str) -> Iterator[Browser]:
-    """A Chromium that runs, with one wallet whose keys are in the node at ``url``."""
+    """Start a Chromium with one wallet, whose keys are in the node at ``url``."""
     if not CHROMIUM.exists():
         raise InvalidInput("Chromium is not installed", "On Debian: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -61,7 +61,7 @@ def _browser(url: str) -> Iterator[Browser]:
 
 
 def _look(browser: Browser, line: tuple[str, ...]) -> tuple[float, float, float]:
-    """Seconds until `consent --help` has ended, seconds until the page was usable, milliseconds to draw the request."""
+    """Return the seconds of `consent --help`, the seconds until the page was usable, and the milliseconds to draw."""
     began = time.perf_counter()
     consent("--help")
     start = time.perf_counter() - began
@@ -81,7 +81,7 @@ def _look(browser: Browser, line: tuple[str, ...]) -> tuple[float, float, float]
 
 @contextmanager
 def _command(line: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
-    """The command; it opens no browser by itself, because we do."""
+    """Start the command. It opens no browser, because the benchmark does."""
     start = command_line(*line)
     start["env"]["BROWSER"] = "true"
     with subprocess.Popen(**start, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -92,7 +92,7 @@ def _command(line: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    """Where its page is, as it says; RuntimeError where it ends without one."""
+    """Return the page's address from the command's output; RuntimeError if the command ends without one."""
     assert process.stderr is not None
     said = ""
     for text in process.stderr:

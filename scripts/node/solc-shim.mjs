@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The part of solc's command line that py-solc-x drives, answered by the same compiler as WebAssembly:
-// `--version`, and `--standard-json` with all sources inside the input.
+// Answers the part of solc's command line that py-solc-x uses, with the same compiler as WebAssembly: `--version`, and
+// `--standard-json` with all sources inside the input.
 import { readFileSync } from "node:fs";
 import solc from "solc";
 

@@ -1,4 +1,4 @@
-// What all vectors are made of: hashes, keys, EIP-712 by ethers, RFC 8785, OpenZeppelin's tree.
+// The tools for all vectors: hashes, keys, EIP-712 by ethers, RFC 8785, OpenZeppelin's tree.
 import { createHash, hkdfSync } from "node:crypto";
 import { createRequire } from "node:module";
 
@@ -25,7 +25,7 @@ const SCHEMAS = [
   "Retire(address subject)",
 ];
 
-/** Primary type -> [{name, type}], in the order that is hashed. */
+/** Primary type -> [{name, type}], in hashing order. */
 export const TYPES = Object.fromEntries(SCHEMAS.map((schema) => [schema.split("(")[0], fields(schema)]));
 export const SCHEMA = Object.fromEntries(SCHEMAS.map((schema) => [schema.split("(")[0], schema]));
 
@@ -36,7 +36,7 @@ function fields(schema) {
 
 export const utf8 = (text) => new TextEncoder().encode(text);
 export const sha256 = (data) => "0x" + createHash("sha256").update(data).digest("hex");
-/** Any 32 bytes that look random, the same every time. */
+/** 32 bytes that look random and are the same at every run. */
 export const word = (label) => sha256(`consent-registry vector ${label}`);
 export const address = (name) => ethers.computeAddress(word(`key of ${name}`));
 export const encode = (types, values) => ethers.AbiCoder.defaultAbiCoder().encode(types, values);
@@ -70,21 +70,21 @@ export const saltHashOf = (salt) => hash(["bytes32"], [salt]);
 export const tagOf = (subject, salt) => hash(["address", "bytes32"], [subject, saltHashOf(salt)]);
 export const handleOf = (lock, tag) => hash(["bytes32", "bytes32"], [lock, tag]);
 
-/** RFC 8785. A bigint is written in full, so that cases can hold integers which are too large. */
+/** RFC 8785. A bigint is written in full, so cases can contain integers that are too large. */
 export function canonical(value) {
   if (typeof value === "bigint") return value.toString();
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  // JavaScript sorts strings by UTF-16 code units, which is what RFC 8785 (section 3.2.3) asks for.
+  // JavaScript sorts strings by UTF-16 code units, as RFC 8785 (section 3.2.3) requires.
   const members = Object.keys(value).filter((name) => value[name] !== undefined).sort();
   return `{${members.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
 }
 
-/** A vector's file. */
+/** Returns the text of a vector's file. */
 export function pretty(vector) {
   const plain = (_, value) => (typeof value === "bigint" ? `bigint ${value}` : value);
   return JSON.stringify(vector, plain, 1).replace(/"bigint (\d+)"/g, "$1") + "\n";
 }
 
-/** A deep copy that may be changed. */
+/** Returns a deep copy that may be changed. */
 export const copy = (value) => structuredClone(value);

@@ -1,4 +1,4 @@
-// Evidence cases, step 7: the notice, the policy, the counter-signature; and mandates (step 2), which are refused.
+// Evidence cases of step 7: the notice, the policy, the counter-signature. Also mandates (step 2), which are refused.
 import { DAY, DOMAIN, NOW, address, canonical, word } from "./base.mjs";
 import { CONTROLLER, evidenceCase, makeEvidence, noticeDocument } from "./world.mjs";
 

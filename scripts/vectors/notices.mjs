@@ -1,4 +1,4 @@
-// Notice cases: every rule of the schema consent-notice/1.
+// Notice cases for every rule of the schema consent-notice/1.
 import { canonical, sha256, utf8 } from "./base.mjs";
 import { noticeDocument, shorten } from "./world.mjs";
 
@@ -6,7 +6,7 @@ const KIB64 = 64 * 1024;
 const BIDI = [0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069];
 const CONTROLS = [0x00, 0x09, 0x0a, 0x1f, 0x7f, 0x85, 0x9f];
 
-/** `raw` alters the text; `fill` keeps long runs out of the file. A valid one has its SHA-256 and its languages. */
+/** `raw` alters the text; `fill` keeps long runs out of the file. A valid case states its SHA-256 and its languages. */
 function noticeCase(name, desc, error, change = () => {}, { raw = (same) => same, fill } = {}) {
   const document = noticeDocument(change);
   const text = raw(canonical(document));

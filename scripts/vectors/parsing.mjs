@@ -1,4 +1,4 @@
-// Evidence cases, step 0: what is valid as it stands, and every way to be malformed.
+// Evidence cases of step 0: valid files, and every way to be malformed.
 import { DOMAIN, NOW, ZERO, canonical, digest, word } from "./base.mjs";
 import { SUBJECT, evidenceCase, makeEvidence, makeMessage, noticeDocument } from "./world.mjs";
 
@@ -79,7 +79,7 @@ function jsonCases() {
   ];
 }
 
-/** A statement that makes the file `size` bytes long. */
+/** Returns a statement that makes the file `size` bytes long. */
 function filled(size) {
   const short = canonical(makeEvidence("Grant", { message: { statement: "" } }).evidence);
   const times = size - new TextEncoder().encode(short).length;
@@ -158,7 +158,7 @@ function valueCases() {
   ];
 }
 
-/** A window that ends then. */
+/** Returns a validity window that ends at this time. */
 function latest(expiresAt) {
   const issuedAt = expiresAt - 86_400n;
   return { message: { issuedAt, notBefore: issuedAt, expiresAt, statement: "I allow it." } };

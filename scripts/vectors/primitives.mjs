@@ -1,4 +1,4 @@
-// Digests, signatures, commitments, trees and locks: plain values in, plain values out.
+// Digests, signatures, commitments, trees and locks: from plain values to plain values.
 import {
   DOMAIN, NOW, SCHEMA, TYPES, ZERO,
   address, canonical, commitment, copy, digest, encode, ethers, handleOf, hash, keccak256, lockOf, saltHashOf, secretOf, sha256, signDigest,

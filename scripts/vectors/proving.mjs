@@ -1,4 +1,4 @@
-// Evidence cases, steps 1 to 4 as far as they prove: domain, signature, contract wallets, inclusion, anchor.
+// Evidence cases of the proofs in steps 1 to 4: domain, signature, contract wallets, inclusion, anchor.
 import { CHAIN_ID, DOMAIN, ZERO, address, commitment, ethers, hash, keccak256, signDigest, strangers, word } from "./base.mjs";
 import { SUBJECT, evidenceCase, makeAnchor, makeEvidence } from "./world.mjs";
 
@@ -8,10 +8,10 @@ const WALLET = address("a contract wallet");
 const part = (signature, from, to) => BigInt(ethers.dataSlice(signature, from, to));
 const hex32 = (value) => ethers.zeroPadValue(ethers.toBeHex(value), 32).slice(2);
 
-/** The other signature of the same key and digest, which EIP-2 forbids. */
+/** Returns the other signature of the same key and digest (high s), which EIP-2 forbids. */
 export const highS = (signature) =>
   signature.slice(0, 66) + hex32(ORDER - part(signature, 32, 64)) + (signature.endsWith("1b") ? "1c" : "1b");
-/** 64 bytes (EIP-2098): the parity is the highest bit of s. */
+/** Returns the compact signature of 64 bytes (EIP-2098): the highest bit of s is the parity. */
 export const compact = (signature) => ethers.Signature.from(signature).compactSerialized;
 export const withV = (signature, v) => signature.slice(0, -2) + v;
 

@@ -4,7 +4,7 @@ import { makeMessage, noticeDocument, render } from "./world.mjs";
 
 const time = (text) => Date.parse(text) / 1000;
 
-/** `statement` is the expected sentence: written out where it is given, else by the renderer of this generator. */
+/** `statement` is the expected sentence. Without it, the renderer of this generator makes the sentence. */
 function renderingCase(name, desc, { type = "Grant", language = "en", message = {}, notice, statement, error = "Valid" } = {}) {
   const document = noticeDocument(notice);
   const made = makeMessage(type, document, canonical(document), { message: { statement: "", ...message }, label: name });

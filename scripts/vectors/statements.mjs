@@ -1,4 +1,4 @@
-// Evidence of the other statements: Request (not anchored), Refusal, and an Acceptance that stands alone.
+// Evidence of the other statements: Request (not anchored), Refusal, and an Acceptance without its grant.
 import { DAY, NOW, ZERO, address, word } from "./base.mjs";
 import { evidenceCase, makeAnchor, makeEvidence } from "./world.mjs";
 

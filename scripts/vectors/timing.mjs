@@ -1,4 +1,4 @@
-// Evidence cases, steps 4 to 6 as far as they compare times; the past; which step speaks first.
+// Evidence cases of the times in steps 4 to 6, of questions about the past, and of the order of the steps.
 import { DAY, NOW } from "./base.mjs";
 import { CONTROLLER, evidenceCase } from "./world.mjs";
 
@@ -60,7 +60,7 @@ function windowCases() {
   ];
 }
 
-/** Somebody asks about the past; the facts were read for that moment. */
+/** A question about the past, with facts that were read for that moment. */
 function pastCases() {
   const asked = NOW - 100;
   const past = (name, desc, error, facts, more = {}) =>
@@ -90,7 +90,7 @@ function pastCases() {
   ];
 }
 
-/** Several faults at once: the first step that fails names the error. */
+/** Several faults at once. The first failed step names the error. */
 function orderCases() {
   const everything = { anchoredAt: 0, revokedAt: NOW - 100, cutoff: NOW - 100 };
   const nobody = { controllers: ["0x0000000000000000000000000000000000000001"], purposes: ["dpv:Marketing"], data: ["pd:Name"], terms: "ieee-7012:PDC-AI", accepted: true };

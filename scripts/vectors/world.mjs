@@ -1,4 +1,4 @@
-// One grant that is in order in every respect; each evidence case changes one thing about it.
+// One valid grant. Each evidence case changes one thing about it.
 import {
   CHAIN_ID, DAY, DOMAIN, NOW, REGISTRY, ZERO,
   address, canonical, copy, digest, handleOf, keccak256, lockOf, secretOf, sha256, signDigest, strangers, tagOf, treeOf,
@@ -46,7 +46,7 @@ const FRENCH = {
   trace: "Une empreinte pseudonyme reste pour toujours sur la chaîne.",
 };
 
-/** A good notice; `change` may alter the copy that it gets. */
+/** Returns a valid notice; `change` may alter it first. */
 export function noticeDocument(change = () => {}) {
   const document = copy({
     schema: "consent-notice/1",
@@ -76,7 +76,7 @@ function join(labels, and) {
   return labels.length === 1 ? labels[0] : `${labels.slice(0, -1).join(", ")} ${and} ${labels.at(-1)}`;
 }
 
-/** The sentence that the wallet shows. */
+/** Returns the sentence that the wallet shows. */
 export function render(document, language, type, message) {
   const { [type]: template, labels, and } = document.text[language];
   const list = (terms) => join(terms.map((term) => labels[term]), and);
@@ -130,14 +130,14 @@ const MAKERS = {
   Acceptance: (_, label) => ({ grant: ZERO, controller: CONTROLLER, issuedAt: NOW - 400, salt: word(`salt of ${label}`) }),
 };
 
-/** A message of this type, in order but for `changes`; its sentence is rendered unless `changes` holds one. */
+/** Returns a valid message of this type with `changes`. Its sentence is rendered unless `changes` contains one. */
 export function makeMessage(type, document, noticeText, { message: changes = {}, language = "en", label = type } = {}) {
   const message = { ...MAKERS[type](sha256(utf8(noticeText)), label), ...changes };
   if (message.statement === "" && !("statement" in changes)) message.statement = render(document, language, type, message);
   return message;
 }
 
-/** Where [digest, keccak256(signature)] lies in a batch with `others` strangers. */
+/** Returns the anchor of [digest, keccak256(signature)] in a batch with `others` other statements. */
 export function makeAnchor(digested, signature, others = 3) {
   const tree = treeOf([...strangers(others), [digested, keccak256(signature)]]);
   return { root: tree.root, proof: tree.getProof(others), transaction: word("transaction"), block: 17 };
@@ -151,7 +151,7 @@ function sign(type, message, { signer = SIGNERS[type], domain = DOMAIN, signatur
 }
 
 /**
- * Evidence as an object. Options, in the order in which they act: `notice` changes the document, `noticeText` replaces its
+ * Returns evidence as an object. Options, in the order of their effect: `notice` changes the document, `noticeText` replaces its
  * text; `message`, `language` and `label` make the message; `signer`, `domain` and `signature` sign it; `others` or
  * `anchor` place it in a batch; `acceptance` (options again) attaches one.
  */
@@ -182,7 +182,7 @@ function policyOf(changes) {
   };
 }
 
-/** `contracts`: what each contract answers to ERC-1271, null where nobody asked it; others have no code. */
+/** `contracts`: each contract's answer to ERC-1271, null if nobody asked. Other addresses have no code. */
 function factsOf(now, changes) {
   return {
     chainId: CHAIN_ID, blockNumber: 42, blockTime: now - 5, clock: now, depth: 0, asOf: null,
@@ -191,10 +191,10 @@ function factsOf(now, changes) {
 }
 
 /**
- * One evidence case. Beside the options of `makeEvidence`: `sealed` alters the finished object, `raw` its text; `fill`
- * ({mark: [text, times]}) keeps long runs out of the file; `policy`, `facts`, `now`; `onChain` where the contract's answer
- * differs; `restores` where writing the JSON anew makes it valid; `reported` is what is said of an attached acceptance;
- * `given` is the grant given beside an acceptance.
+ * Returns one evidence case. Options beside those of `makeEvidence`: `sealed` alters the finished object, `raw` its text;
+ * `fill` ({mark: [text, times]}) keeps long runs out of the file; `policy`, `facts`, `now`; `onChain` if the contract's
+ * answer differs; `restores` if rewriting the JSON makes it valid; `reported` is the report on an attached acceptance;
+ * `given` is the grant beside an acceptance.
  */
 export function evidenceCase(name, desc, error, options = {}) {
   const { evidence, digested } = makeEvidence(options.type ?? "Grant", { label: name, ...options });
