@@ -31,17 +31,17 @@ from tests.support.tcp_proxy import Proxy
 ROOT = Path(__file__).resolve().parents[2]
 # More than the system buffers for a connection that nobody reads from.
 LARGE = [noise(MAX_BLOCK_BYTES, 500 + n) for n in range(12)]
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_pauses")]
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_node_that_is_stopped(own: Node, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.4)
-    with KuboBlocks(own.address) as patient, hurried(own.address, 0.4) as store:
+    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.2)
+    with KuboBlocks(own.address) as patient, hurried(own.address, 0.2) as store:
         patient.put([ONE])
         with stopped(own):
             started = time.monotonic()
-            assert "within 0.4 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
+            assert "within 0.2 seconds" in str(refused(lambda: CALLS[name](store), StorageSlow))
             assert time.monotonic() - started < 8
         assert patient.get(ONE.cid) == ONE.data
 
@@ -124,10 +124,10 @@ def test_a_slow_line(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("name", CALLS)
 def test_headers_that_drip(proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.4)
+    monkeypatch.setattr(kubo_rpc, "COLLECT_SECONDS", 0.2)
     # Each byte arrives well within the limit; the headers alone would take some nine seconds.
     proxy.drip = 0.03
-    with hurried(proxy.address, 0.4) as store:
+    with hurried(proxy.address, 0.2) as store:
         started = time.monotonic()
         assert "did not answer within" in str(refused(lambda: CALLS[name](store), StorageSlow))
         assert time.monotonic() - started < 6
@@ -196,6 +196,6 @@ def test_a_slow_line_reads_a_large_file(proxy: Proxy, kubo: Node) -> None:
     with KuboBlocks(kubo.address) as quick:
         quick.put(blocks)
     # Pieces have 64 KiB at most: a part is 128 of them, a leaf 4.
-    proxy.delay = 0.02
-    with KuboBlocks(proxy.address, seconds=2) as store:
+    proxy.delay = 0.01
+    with KuboBlocks(proxy.address, seconds=1) as store:
         assert b"".join(read_file(root, store.reader(root))) == data
