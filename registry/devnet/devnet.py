@@ -286,16 +286,15 @@ def _anvil_port(log: str) -> int | None:
 
 def _require_free(ports: Ports) -> None:
     if ports.rpc == ports.ipfs != 0:
-        message = f"anvil and Kubo cannot both have port {ports.rpc}"
-        raise InvalidInput(message, "Choose another with --rpc-port N or --ipfs-port N; 0 takes a free one.")
-    for port, flag, who in (
-        (ports.rpc, "--rpc-port", "another anvil, geth or Hardhat"),
-        (ports.ipfs, "--ipfs-port", "another Kubo or IPFS Desktop"),
-    ):
+        advice = "Choose another with --rpc-port N or --ipfs-port N; 0 takes a free one."
+        raise InvalidInput(f"anvil and Kubo cannot both have port {ports.rpc}", advice)
+    programs = {"--rpc-port": "another anvil, geth or Hardhat", "--ipfs-port": "another Kubo or IPFS Desktop"}
+    for port, (flag, other) in zip(ports, programs.items(), strict=True):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                message = f"port {port} of 127.0.0.1 cannot be used: {error.strerror} ({who}?)"
-                raise InvalidInput(message, f"End that, or choose another with {flag} N; 0 takes a free one.") from None
+                advice = f"End that, or choose another with {flag} N; 0 takes a free one."
+                why = f"port {port} of 127.0.0.1 cannot be used: {error.strerror} ({other}?)"
+                raise InvalidInput(why, advice) from None
