@@ -5,8 +5,7 @@ pragma solidity ^0.8.22;
  * @title ConsentDomain
  * @notice The EIP-712 domain of every statement: name "ConsentRegistry", version "1", this chain, the registry's address.
  *
- * The registry signs nothing itself; its verifiers need the same domain under an address that is not their own, which
- * OpenZeppelin's EIP712 cannot give.
+ * The verifiers need the registry's domain, not one with their own address. OpenZeppelin's EIP712 cannot provide that.
  */
 abstract contract ConsentDomain {
     bytes32 private constant _TYPE_HASH =
@@ -24,7 +23,8 @@ abstract contract ConsentDomain {
         _cachedSeparator = _buildSeparator(verifyingContract);
     }
 
-    /// @dev After a fork the two chains must not share signatures, hence the comparison (EIP-712, "Security considerations").
+    /// @dev Compares the chain id, because after a fork the two chains must not share signatures (EIP-712, "Security
+    /// considerations").
     function _separator() internal view returns (bytes32) {
         return block.chainid == _cachedChainId ? _cachedSeparator : _buildSeparator(_verifyingContract);
     }

@@ -9,12 +9,12 @@ import {IConsentRegistry} from "./IConsentRegistry.sol";
  * @title ConsentGate
  * @notice Base of a brand's own contracts: a function with this modifier runs only while the consent holds.
  *
- * Whoever brings the evidence is not its subject: evidence is a file that others hold too. Key what the function does on
+ * The sender need not be the subject, because others have the evidence file too. Key all effects on
  * `evidence.grant.subject`, never on `msg.sender`. Evidence in a transaction publishes the grant for ever, which needs the
  * subject's explicit choice.
  */
 abstract contract ConsentGate is ConsentJudge {
-    /// @notice To whom the consent must have been given: this brand.
+    /// @notice The brand to whom the consent must have been given.
     address public immutable controller;
 
     /// @notice The consent does not hold; `status` says why.
@@ -37,7 +37,7 @@ abstract contract ConsentGate is ConsentJudge {
         controller = controller_;
     }
 
-    /// @dev A function of its own, so that a contract with many gates holds the judging code once.
+    /// @dev A function of its own, so a contract with many gates contains the judging code once.
     function _requireConsent(Evidence calldata evidence, bytes32 purpose, bytes32 data) internal view {
         Status status = _judge(evidence, controller, purpose, data);
         if (status != Status.Valid) revert NotConsented(status);

@@ -14,8 +14,8 @@ import {IConsentRegistry} from "./IConsentRegistry.sol";
  * @title ConsentJudge
  * @notice Judges evidence against one registry. {ConsentVerifier} and {ConsentGate} inherit it, so both always agree.
  *
- * The steps carry the numbers of the off-chain verifier. What is not judged here: the notice and its rendering, the order
- * and vocabulary of the lists, mandates, how deep the anchor lies. Whoever needs those verifies the evidence file.
+ * The steps have the numbers of the off-chain verifier. This contract does not judge the notice and its rendering, the
+ * order and vocabulary of the lists, mandates, or the depth of the anchor. Verify the evidence file for those.
  */
 abstract contract ConsentJudge is ConsentDomain {
     bytes32 private constant _GRANT_TYPE_HASH =
@@ -42,7 +42,7 @@ abstract contract ConsentJudge is ConsentDomain {
         registry = registry_;
     }
 
-    /// @dev The first step that fails names the answer. `purpose` and `data` are keccak256 of the exact terms.
+    /// @dev The first failed step names the answer. `purpose` and `data` are keccak256 of the exact terms.
     function _judge(
         Evidence calldata evidence,
         address controller,
@@ -78,8 +78,8 @@ abstract contract ConsentJudge is ConsentDomain {
         // 4. Anchored, and not dated later than that.
         if (facts.anchoredAt == 0) return Status.NotAnchored;
         if (issuedAt > facts.anchoredAt + _CLOCK_SKEW) return Status.PostDated;
-        // 5. Not revoked. The earlier of the two times counts, so that dating ahead does not survive a kill-switch; <=, so
-        // that what was made in the kill-switch's own block dies with it.
+        // 5. Not revoked. The earlier of the two times counts, so a grant dated in the future does not survive a
+        // kill-switch. It is <=, so a grant from the kill-switch's own block ends with it.
         if (facts.revokedAt != 0) return Status.Revoked;
         if (issuedAt <= facts.cutoff || facts.anchoredAt <= facts.cutoff) return Status.Revoked;
         // 6. Within its time.
@@ -106,7 +106,7 @@ abstract contract ConsentJudge is ConsentDomain {
         return ConsentHashes.handle(grant.revocation, ConsentHashes.tag(grant.subject, saltHash));
     }
 
-    // EIP-712, "Definition of hashStruct". In two halves, because one abi.encode of 16 values is too deep for the stack.
+    // EIP-712, "Definition of hashStruct", in two halves, because one abi.encode of 16 values is too deep for the stack.
     function _hash(Grant calldata grant) private pure returns (bytes32) {
         return
             keccak256(

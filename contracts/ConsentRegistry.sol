@@ -10,7 +10,7 @@ import {IConsentRegistry} from "./IConsentRegistry.sol";
 
 /**
  * @title ConsentRegistry
- * @notice The registry itself: three maps that only ever fill up. See {IConsentRegistry}.
+ * @notice The registry: three maps whose entries are never removed. See {IConsentRegistry}.
  */
 contract ConsentRegistry is IConsentRegistry, ConsentDomain {
     bytes32 private constant _REVOKE_TYPE_HASH = keccak256("Revoke(address subject,bytes32 handle)");

@@ -6,15 +6,15 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 
 /**
  * @title ConsentSignatures
- * @notice Who signed: a key (65 bytes r, s, v; low s; v 27 or 28), or else a contract wallet (ERC-1271).
+ * @notice Checks signatures of a key (65 bytes r, s, v; low s; v 27 or 28) or else of a contract wallet (ERC-1271).
  */
 library ConsentSignatures {
     uint256 private constant _ECDSA_LENGTH = 65;
 
     /**
      * @notice True if `signer` signed `digest`. Never reverts because of the signature or of the signer's answer.
-     * @dev The key is tried first, whether or not the signer has code: an account with EIP-7702 code still signs with its
-     * own key, and SignatureChecker.isValidSignatureNow would ask only the code.
+     * @dev Tries the key first, even if the signer has code. An account with EIP-7702 code still signs with its own key,
+     * and SignatureChecker.isValidSignatureNow would ask only the code.
      */
     function isSignedBy(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
         return

@@ -7,16 +7,16 @@ import {IConsentRegistry} from "./IConsentRegistry.sol";
 
 /**
  * @title ConsentVerifier
- * @notice Answers whether a consent holds, and if not, why not. Ask it in an eth_call: that publishes nothing.
+ * @notice Answers whether a consent holds, and if not, why not. Ask it in an eth_call, which publishes nothing.
  */
 contract ConsentVerifier is ConsentJudge {
     constructor(IConsentRegistry registry_) ConsentJudge(registry_) {}
 
     /**
      * @notice May `controller` use `data` for `purpose` now, by this evidence?
-     * @dev Reads the block's time as now. Key what follows on `evidence.grant.subject`, never on who brought the evidence.
+     * @dev Uses the block's time as now. Key all effects on `evidence.grant.subject`, never on the sender.
      * @param evidence the grant, its signature and its proof
-     * @param controller who wants to use the data
+     * @param controller the brand that wants to use the data
      * @param purpose keccak256 of the purpose, for example of "dpv:Personalisation"
      * @param data keccak256 of the kind of data, for example of "pd:Purchase"
      * @return `Status.Valid` for yes; anything else is no

@@ -7,20 +7,20 @@ import {IConsentRegistry} from "../IConsentRegistry.sol";
 
 /**
  * @title LoyaltyProgram
- * @notice A brand's points: awarded for purchases only while the customer consents to personalisation with purchases.
+ * @notice A brand's points, awarded for purchases only while the customer consents to personalisation with purchases.
  *
- * Points belong to the grant's subject, whoever carried the evidence here. Withdrawing consent stops new points and costs
- * none that were earned: spending them needs no consent.
+ * Points belong to the grant's subject, no matter who sent the evidence. Withdrawing consent stops new points and removes
+ * none: spending needs no consent.
  */
 contract LoyaltyProgram is ConsentGate {
     /// @notice keccak256("dpv:Personalisation")
     bytes32 public constant PURPOSE = keccak256("dpv:Personalisation");
     /// @notice keccak256("pd:Purchase")
     bytes32 public constant DATA = keccak256("pd:Purchase");
-    /// @notice What every customer gets once for joining.
+    /// @notice The points that every customer gets once for joining.
     uint256 public constant WELCOME = 100;
 
-    /// @notice Who joined. For ever: ending a consent and giving a new one is no second welcome.
+    /// @notice The customers who joined. Entries stay, so a new consent after an ended one gives no second welcome.
     mapping(address customer => bool) public joined;
     /// @notice Points to spend.
     mapping(address customer => uint256) public points;

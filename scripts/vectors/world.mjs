@@ -151,9 +151,9 @@ function sign(type, message, { signer = SIGNERS[type], domain = DOMAIN, signatur
 }
 
 /**
- * Returns evidence as an object. Options, in the order of their effect: `notice` changes the document, `noticeText` replaces its
- * text; `message`, `language` and `label` make the message; `signer`, `domain` and `signature` sign it; `others` or
- * `anchor` place it in a batch; `acceptance` (options again) attaches one.
+ * Returns evidence as an object. Options, in the order of their effect: `notice` changes the document, `noticeText`
+ * replaces its text; `message`, `language` and `label` make the message; `signer`, `domain` and `signature` sign it;
+ * `others` or `anchor` place it in a batch; `acceptance` (options again) attaches one.
  */
 export function makeEvidence(type, options = {}) {
   const document = noticeDocument(options.notice);
