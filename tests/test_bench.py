@@ -1,4 +1,4 @@
-"""`make bench`: what it makes of what it measured, and that docs/performance.md is what it would write today."""
+"""`make bench`: the figures, the exit codes, and that docs/performance.md is fresh."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def nodes(path: Path) -> Iterator[ast.AST]:
 
 
 def pattern(node: ast.AST) -> str | None:
-    """What a literal string can say; an f-string's values can be anything."""
+    """Return a pattern of the values that a literal string can have; the values in an f-string can be anything."""
     if isinstance(node, ast.JoinedStr):
         return "".join(pattern(part) or ".+" for part in node.values)
     return re.escape(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
@@ -45,9 +45,9 @@ def figures() -> list[dict[str, Any]]:
 
 
 class TestThePage:
-    """It is made from docs/performance.jsonl, which `make bench` writes."""
+    """docs/performance.md is made from docs/performance.jsonl, which `make bench` writes."""
 
-    def test_it_is_what_its_figures_say(self) -> None:
+    def test_it_is_fresh(self) -> None:
         fresh = "the page is old: python scripts/bench.py --render"
         assert page(bench.RECORD.read_text()) == bench.PAGE.read_text(), fresh
 
@@ -64,14 +64,14 @@ class TestThePage:
     def test_its_names_are_those_in_the_code(self, figures: list[dict[str, Any]]) -> None:
         names = {figure["name"].removesuffix(NEXT_FORK) for figure in figures}
         texts = [text for path in MODULES for node in nodes(path) if (text := pattern(node))]
-        # One that is all values says nothing.
+        # A pattern without words would match everything.
         literal = [text for text in texts if re.search("[a-z]{3}", text)]
         assert [name for name in names if not any(re.fullmatch(text, name) for text in literal)] == []
         calls = [node for path in MODULES for node in nodes(path) if isinstance(node, ast.Call) and node.args]
         made = [pattern(node.args[0]) for node in calls if getattr(node.func, "id", "") == "Figure"]
         assert [text for text in made if text and not any(re.fullmatch(text, name) for name in names)] == []
 
-    def test_what_is_dearer_later_stands_in_a_column_of_its_own(self) -> None:
+    def test_figures_of_the_next_fork_have_a_column(self) -> None:
         later = FIGURE | {"name": f"anchor{NEXT_FORK}", "value": 134209, "goal": "", "holds": None}
         missed = FIGURE | {"name": "revoke", "value": 46_301.4, "holds": False}
         text = page("\n".join(map(json.dumps, (machine(), FIGURE, missed, later))))
@@ -100,21 +100,21 @@ def test_contestants_take_turns() -> None:
 
 
 class TestASubjectsProcess:
-    """What it measured counts, however it ends."""
+    """The figures of a subject count, however its process ends."""
 
-    def test_one_that_finishes(self) -> None:
+    def test_a_process_that_finishes(self) -> None:
         assert run(f"echo '{json.dumps(FIGURE)}'") == bench.Outcome([FIGURE], "")
 
-    def test_one_that_says_why_not(self) -> None:
+    def test_a_process_that_reports_a_problem(self) -> None:
         said = json.dumps({"trouble": "anvil is not installed"})
         assert run(f"echo '{json.dumps(FIGURE)}'; echo '{said}'; exit 3") == ([FIGURE], "anvil is not installed")
 
-    def test_one_that_dies(self) -> None:
+    def test_a_process_that_dies(self) -> None:
         assert run("kill -9 $$") == ([], "its process ended with -9")
 
-    def test_one_that_takes_too_long_ends_with_all_that_it_started(self) -> None:
+    def test_a_slow_process_ends_with_its_children(self) -> None:
         began = time.monotonic()
-        # Both hold the pipe: it closes only when both are gone.
+        # Both processes hold the pipe, which closes only when both have ended.
         assert run(f"echo '{json.dumps(FIGURE)}'; sleep 60 & sleep 60", 3) == ([FIGURE], "not done within 3 s")
         assert time.monotonic() - began < 30
 
@@ -125,7 +125,7 @@ class TestASubjectsProcess:
             (InvalidInput("no anvil", "Install it."), "no anvil. Install it."),
         ],
     )
-    def test_what_fails_in_the_middle(self, capsys: pytest.CaptureFixture[str], error: Exception, trouble: str) -> None:
+    def test_a_failure_in_the_middle(self, capsys: pytest.CaptureFixture[str], error: Exception, trouble: str) -> None:
         def measure() -> Iterator[Figure]:
             yield Figure("anchor", 46189, "gas", "<= 46300")
             raise error
@@ -142,7 +142,7 @@ def run(script: str, seconds: float = 60) -> bench.Outcome:
 @pytest.mark.parametrize(
     ("holds", "trouble", "code"), [(True, "", 0), (None, "", 0), (False, "", 1), (True, "late", 3), (False, "late", 1)]
 )
-def test_exit_codes_and_what_is_kept(
+def test_exit_codes_and_written_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, holds: bool | None, trouble: str, code: int
 ) -> None:
     for name in ("LINES", "RECORD", "PAGE"):
@@ -155,23 +155,23 @@ def test_exit_codes_and_what_is_kept(
     assert (tmp_path / "PAGE").exists() is (trouble == "")
 
 
-def in_earnest(subject: str) -> tuple[int, list[dict[str, Any]]]:
-    """The exit code and the figures of this one subject."""
+def measured(subject: str) -> tuple[int, list[dict[str, Any]]]:
+    """Measure this one subject; return the exit code and the figures."""
     command = [sys.executable, str(bench.ROOT / "scripts" / "bench.py"), "--only", subject, "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 @pytest.mark.slow
-def test_a_subject_in_earnest() -> None:
-    code, figures = in_earnest("merkle")
-    assert code in (0, 1), figures  # whether it is fast enough here, beside other tests, is not what is asked
+def test_a_real_subject() -> None:
+    code, figures = measured("merkle")
+    assert code in (0, 1), figures  # beside other tests it may miss a goal
     assert figures and all(figure.keys() == FIGURE.keys() for figure in figures)
 
 
 @pytest.mark.slow
-def test_gas_costs_what_is_promised_on_the_real_nodes() -> None:
+def test_gas_meets_its_goals_on_real_nodes() -> None:
     tool("anvil"), tool("geth")
-    code, figures = in_earnest("gas")
+    code, figures = measured("gas")
     assert code == 0, figures
     assert any(figure["name"].endswith(NEXT_FORK) for figure in figures)

@@ -1,4 +1,4 @@
-"""The inert files of registry/data: where they come from, what they promise, and that they are what we ship."""
+"""The files in registry/data: their sources, their properties, and that they are what the scripts write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SOURCES = {
     "ieee-7012.ttl": "05da9264d0dfb60439fae5216f2f91bf858f33c96d3d4a7019281d7f89403d28",
     "pd.ttl": "65d3f07a407a76c7dbf2934a386e74137e434f0b0446f93000b4fb580c641080",
 }
-# The roster of IEEE 7012, with the groups that its agreements hang under.
+# The agreements of IEEE 7012, with their groups.
 AGREEMENTS = (
     "PDC PDC-AI PDC-GOOD PDC-INTENT SD-BASE SD-BASE-A SD-BASE-A-DP SD-BASE-AT SD-BASE-AT-DP SD-BASE-ATP "
     "SD-BASE-ATP-DP SD-BASE-ATP-S3P SD-BASE-ATP-S3P-DP SD-BASE-DP TPR TPR-IDENTITY-REF"
@@ -56,7 +56,7 @@ def purchases() -> list[dict[str, str]]:
 
 
 class TestVocabulary:
-    def test_says_where_it_comes_from(self) -> None:
+    def test_names_its_sources(self) -> None:
         read = vocabulary()
         assert read["version"] == "2.3"
         assert read["sources"] == SOURCES
@@ -84,7 +84,7 @@ class TestVocabulary:
             assert is_term(iri)
             assert iri.split(":")[0] in prefixes
 
-    def test_every_term_is_whole(self) -> None:
+    def test_every_term_is_complete(self) -> None:
         for iri, term in vocabulary()["terms"].items():
             expected = {"kind", "label", "parents", "definition"} | ({"special"} if "special" in term else set())
             assert set(term) == expected, iri
@@ -157,16 +157,16 @@ class TestVocabulary:
         assert all(iri in special for iri, term in terms.items() if special & set(term["parents"]))
         assert len(special) == 33
 
-    def test_leaves_out_what_no_one_is_asked_for(self) -> None:
+    def test_leaves_out_organisational_measures(self) -> None:
         assert "dpv:OrganisationGovernance" in vocabulary()["terms"]
         assert {"dpv:DataGovernance", "dpv:MetadataManagement"}.isdisjoint(vocabulary()["terms"])
 
 
 class TestPurchases:
-    def test_are_what_the_script_writes(self) -> None:
+    def test_are_fresh(self) -> None:
         assert shipped("purchases.csv") == script("make_purchases.py")["render"]()
 
-    def test_fill_two_years(self) -> None:
+    def test_cover_two_years(self) -> None:
         assert 190 <= len(purchases()) <= 210
         days = [date.fromisoformat(row["date"]) for row in purchases()]
         assert min(days) >= date(2024, 11, 1)

@@ -1,4 +1,4 @@
-"""The demo's notice, registry/data/demo_notice.json: a notice like any other, once account and recipient are in."""
+"""The demo's notice, registry/data/demo_notice.json, is a valid notice once account and recipient are filled in."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class TestDemoNotice:
         return read
 
     def raw(self) -> bytes:
-        """As the demo makes it: with the brand's account and recipient filled in, in canonical form."""
+        """Return the notice as the demo makes it, with account and recipient, in canonical form."""
         document = self.document()
         document["controller"] |= {"account": ADDRESS, "recipient": "age1pq1demo"}
         return codec.dump(document)
@@ -177,8 +177,8 @@ class TestDemoNotice:
         assert self.document()["controller"]["contact"] in text["rights"]
         assert "CNIL" in text["rights"]
 
-    def test_holds_what_a_consent_record_needs(self) -> None:
-        # ISO/IEC TS 27560, in the words of DPV; retention and the rest are in the text, in each language.
+    def test_has_the_fields_of_a_consent_record(self) -> None:
+        # ISO/IEC TS 27560, in the terms of DPV. Retention and the rest are in the text of each language.
         more = self.document()["more"]
         assert more["basis"] == "eu-gdpr:A6-1-a"
         assert more["version"]

@@ -22,7 +22,7 @@ from scripts.imports import (
 MAX_LINES_OF_A_FILE = 300
 MAX_LINES_OF_A_FUNCTION = 40
 
-# The notary is blind: it never sees a statement, directly or through others.
+# The notary must not import these, directly or through others, because it must never see a statement.
 UNSEEN_BY_THE_NOTARY = (
     "registry.core.statements",
     "registry.core.notices",
@@ -34,7 +34,7 @@ UNSEEN_BY_THE_NOTARY = (
     "registry.wallets",
 )
 
-# library: the packages that may import it; every other library is free, except to the core
+# Each library with the packages that may import it. Other libraries are free, except for the core.
 ONLY_IN = {
     "web3": {"ledger"},
     "eth": {"ledger"},
@@ -51,7 +51,7 @@ ONLY_IN = {
     "fastapi": {"http", "notary", "brand", "market", "web"},
     "uvicorn": {"http", "web"},
 }
-# Nothing here opens a file, a socket or a process, reads a clock or the environment.
+# None of these opens a file, a socket or a process, or reads a clock or the environment.
 ALLOWED_IN_CORE = {
     "__future__", "base64", "binascii", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib",
     "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing", "unicodedata",
@@ -63,12 +63,12 @@ FOR_TYPES_ONLY = {"typing_extensions"}
 
 
 def is_private(module: str) -> bool:
-    """Does a part of its name begin with an underscore, as in ``registry.core._codec``?"""
+    """Return whether a part of the name begins with an underscore, as in ``registry.core._codec``."""
     return any(part.startswith("_") and not part.startswith("__") for part in module.split("."))
 
 
 def seen_from(start: str, imports: dict[str, set[str]]) -> set[str]:
-    """All modules that ``start`` imports, directly or through others."""
+    """Return all modules that ``start`` imports, directly or through others."""
     seen, left = set[str](), [start]
     while left:
         found = imports.get(left.pop(), set()) - seen
@@ -158,7 +158,7 @@ def test_functions_are_short(folder: str) -> None:
     for path in files(folder):
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                # A command's signature is its table of options: there only what it does counts.
+                # A command's signature is its table of options, so only its body counts.
                 start = node.body[0].lineno - 1 if package_of(name_of(path)) == "cli" else node.lineno
                 lines = (node.end_lineno or 0) - start + 1 - _docstring_lines(node)
                 long += [f"{name_of(path)}.{node.name}: {lines}"] if lines > MAX_LINES_OF_A_FUNCTION else []
@@ -173,7 +173,7 @@ def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 @pytest.mark.parametrize("name", [name for name in INSIDE if "._" not in name])
-def test_every_public_thing_says_what_it_is(name: str) -> None:
+def test_every_public_name_has_a_docstring(name: str) -> None:
     tree = tree_of(modules()[name])
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
@@ -182,7 +182,7 @@ def test_every_public_thing_says_what_it_is(name: str) -> None:
 
 
 class TestTheseRules:
-    """The rules refuse what they should: a test that could not fail would hold nothing."""
+    """The rules refuse wrong imports, so the tests above can fail."""
 
     @pytest.mark.parametrize(
         ("importer", "imported", "allowed"),
@@ -206,7 +206,7 @@ class TestTheseRules:
     def test_directions(self, importer: str, imported: str, allowed: bool) -> None:
         assert may_import(importer, imported) is allowed
 
-    def test_what_is_imported_through_others_is_seen(self) -> None:
+    def test_indirect_imports_are_seen(self) -> None:
         imports = {"a": {"b"}, "b": {"c", "a"}, "c": {"d"}}
         assert seen_from("a", imports) == {"a", "b", "c", "d"}
         assert seen_from("d", imports) == set()

@@ -1,4 +1,4 @@
-"""Pairings are loaded by whoever computes one, and by nobody else."""
+"""py-ecc's pairings load only when one is computed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ print("kept")
 OTHER_VERSION = """
 import sys
 from registry import lazy_py_ecc as pairings
-pairings._module, plain = (lambda name, **members: plain(name)), pairings._module  # stand-ins that hold too little
+pairings._module, plain = (lambda name, **members: plain(name)), pairings._module  # stand-ins that lack members
 pairings.eth_account()
 import eth_keyfile.keyfile, py_ecc.bls
 from tests.support.paths import ROOT

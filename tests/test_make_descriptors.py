@@ -1,4 +1,4 @@
-"""The ERC-7730 descriptors: fresh, by the schema, and nothing of a statement forgotten."""
+"""The ERC-7730 descriptors are fresh, follow the schema, and cover every member of every statement."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_the_files_are_fresh() -> None:
 
 
 @pytest.mark.parametrize("places", [[], PLACES])
-def test_they_are_by_the_schema(places: list[tuple[int, str]]) -> None:
+def test_they_follow_the_schema(places: list[tuple[int, str]]) -> None:
     Draft202012Validator.check_schema(SCHEMA.schema)
     for content in files(places).values():
         SCHEMA.validate(json.loads(content))
 
 
 @pytest.mark.parametrize("change", ["format", "visible", "unknown", "key"])
-def test_the_schema_refuses_what_is_wrong(change: str) -> None:
+def test_the_schema_refuses_errors(change: str) -> None:
     wrong = copy.deepcopy(EIP712)
     field = formats(wrong)[TYPES["Retire"]]["fields"][0]
     if change == "key":
@@ -66,7 +66,7 @@ def test_the_schema_refuses_what_is_wrong(change: str) -> None:
         SCHEMA.validate(wrong)
 
 
-def test_every_type_is_there_to_the_letter() -> None:
+def test_every_type_is_there_exactly() -> None:
     assert list(formats(EIP712)) == list(TYPES.values()) and INTENTS.keys() == TYPES.keys()
 
 
@@ -79,7 +79,7 @@ def test_every_member_is_shown_or_hidden_on_purpose(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_each_member_is_shown_as_what_it_is(kind: str) -> None:
+def test_each_member_has_its_format(kind: str) -> None:
     wanted = {"address": "addressName", "uint64": "date", "string": "raw", "string[]": "raw", "bytes32": "raw"}
     types = dict(fields_of(kind))
     for field in shown(kind):
@@ -89,7 +89,7 @@ def test_each_member_is_shown_as_what_it_is(kind: str) -> None:
             assert field["params"] == {"encoding": "timestamp"}
 
 
-def test_what_a_person_decides_by_is_always_shown_and_comes_first() -> None:
+def test_the_members_that_matter_are_always_shown_and_come_first() -> None:
     always = [field["path"] for field in shown("Grant") if "visible" not in field]
     assert always[:5] == ["statement", "controller", "purposes.[]", "data.[]", "notBefore"]
     assert set(always) == {"statement", "controller", "purposes.[]", "data.[]", "notBefore", "expiresAt", "terms",
@@ -98,7 +98,7 @@ def test_what_a_person_decides_by_is_always_shown_and_comes_first() -> None:
     assert unless_zero == {"supersedes", "content"}
 
 
-def test_no_sentence_stands_for_the_fields() -> None:
+def test_no_sentence_replaces_the_fields() -> None:
     """A wallet may show an `interpolatedIntent` alone."""
     assert "interpolatedIntent" not in json.dumps([EIP712, CALLDATA])
 
@@ -122,7 +122,7 @@ def test_the_functions_are_those_of_the_contract() -> None:
     assert set(formats(CALLDATA)) <= signatures
 
 
-def test_nothing_is_bound_until_somebody_says_where() -> None:
+def test_without_a_deployment_nothing_is_bound() -> None:
     binding = eip712_descriptor()["context"]["eip712"]
     assert binding == {"domain": {"name": "ConsentRegistry", "version": "1"}, "deployments": []}
     assert calldata_descriptor()["context"]["contract"] == {"deployments": []}

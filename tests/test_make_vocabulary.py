@@ -1,4 +1,4 @@
-"""What scripts/make_vocabulary.py makes of a vocabulary of a few lines; reading Turtle is rdflib's affair."""
+"""scripts/make_vocabulary.py on a small vocabulary. rdflib, which reads Turtle, is not tested here."""
 
 from __future__ import annotations
 

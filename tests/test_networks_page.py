@@ -1,4 +1,4 @@
-"""docs/networks.md: its commands run, on a node that fits their section, and its figures are what is measured."""
+"""docs/networks.md: its commands run on a node that fits their section, and its figures are measured again."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.tools import tool
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "networks.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")}
-# What the reader's chain is like, where the section is about that; an ordinary one otherwise.
+# The options of anvil for a section about a special chain. Other sections use an ordinary one.
 NODES = {
     "A Shanghai chain": ("--hardfork", "shanghai"),
     "A chain without the deployer": ("--disable-default-create2-deployer",),
 }
-# Somebody who has money, a passphrase and says yes.
+# A shell function that plays a person with money and a passphrase who says yes.
 PERSON = """\
 consent() {
     case "$1" in
@@ -47,7 +47,7 @@ consent() {
 
 
 def commands_in(section: str) -> list[tuple[str, str]]:
-    """Each command and the output that is shown under it, if any."""
+    """Return each command with the output that is shown under it, if any."""
     blocks = re.findall(r"^```console\n(.*?)^```$", section, re.M | re.S)
     entries = [entry for block in blocks for entry in re.split(r"^\$ ", block, flags=re.M)[1:]]
     return [(command, shown) for command, _, shown in (entry.partition("\n") for entry in entries)]
@@ -70,7 +70,7 @@ def run(command: str, url: str, home: Path) -> str:
     return done.stdout
 
 
-def test_its_commands_do_what_it_says(tmp_path: Path) -> None:
+def test_its_commands_print_the_shown_output(tmp_path: Path) -> None:
     nodes = {options: start_anvil(*options) for options in {NODES.get(title, ()) for title in SECTIONS}}
     try:
         for title, section in SECTIONS.items():
@@ -97,14 +97,14 @@ def test_its_addresses_are_those_of_the_builds() -> None:
     assert rows == [(evm, *addresses(evm)) for evm in EVM_VERSIONS]
 
 
-def test_its_settings_are_settings() -> None:
+def test_its_settings_exist() -> None:
     shown = re.search(r"^```toml\n(.*?)^```$", PAGE, re.M | re.S)
     assert shown is not None
     settings = tomllib.loads(shown[1])
     assert settings_of(settings, "the page") and set(settings) < set(NAMES)
 
 
-def test_its_gas_is_what_is_paid(tmp_path: Path) -> None:
+def test_its_gas_figures_are_measured(tmp_path: Path) -> None:
     rows = re.findall(r"^\| [a-z]\w*(?: \w+)? \| ([\d,]+) \| ([\d,]+) \|$", SECTIONS["Gas"], re.M)
     written = [[int(figure.replace(",", "")) for figure in column] for column in zip(*rows, strict=True)]
     started = [(start_anvil(), KeyWallet(ANVIL_KEY)), (start_geth(tmp_path), GETH_PAYER)]
@@ -117,7 +117,7 @@ def test_its_gas_is_what_is_paid(tmp_path: Path) -> None:
 
 
 def paid(url: str, payer: KeyWallet) -> list[int]:
-    """Gas of the two contracts and of the first anchor."""
+    """Return the gas of the two contracts and of the first anchor."""
     deployment = deploy(url, payer)
     anchored = RpcLedger(url, deployment).transact("anchor", "0x" + "ab" * 32, "0x" + "cd" * 32, sender=payer)
     blocks = (deployment.block, deployment.block + 1)

@@ -1,4 +1,4 @@
-"""The package as users get it: built, installed in an empty environment, run without a checkout."""
+"""The package as users get it: built, installed into an empty environment, and run without a checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run(*command: object, cwd: Path) -> str:
-    """Run a command with nothing of this checkout in its environment; its standard output."""
+    """Run a command without this checkout in its environment; return its standard output."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("CONSENT_", "PYTHON", "VIRTUAL_ENV"))}
     ran = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=kept, capture_output=True, text=True, timeout=500, check=False
@@ -31,7 +31,7 @@ def run(*command: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel and the sdist, the wheel built from the sdist as an index would."""
+    """Build the sdist, and the wheel from the sdist; return their paths by suffix."""
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
     return {path.suffix: path for path in out.iterdir()}
@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def python(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that holds the wheel and what it asks for, at the locked versions, and nothing else."""
+    """Return the Python of an environment with the wheel and its dependencies at the locked versions only."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder / "env", with_pip=True)
     interpreter = folder / "env" / "bin" / "python"
@@ -49,17 +49,23 @@ def python(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     return interpreter
 
 
-def test_the_wheel_holds_the_data_and_no_tests(built: dict[str, Path]) -> None:
+def test_the_wheel_contains_the_data_and_no_tests(built: dict[str, Path]) -> None:
     names = zipfile.ZipFile(built[".whl"]).namelist()
     for needed in ("registry/py.typed", "registry/data/vocabulary.json", "registry/artifacts/ConsentRegistry.json"):
         assert needed in names
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "contracts/"))]
 
 
-def test_the_sdist_holds_what_the_tests_need(built: dict[str, Path]) -> None:
+def test_the_sdist_contains_the_tests_and_their_inputs(built: dict[str, Path]) -> None:
     with tarfile.open(built[".gz"]) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    for needed in ("contracts/ConsentRegistry.sol", "tests/builders.py", "Makefile", "requirements.lock", "LICENSE"):
+    for needed in (
+        "contracts/ConsentRegistry.sol",
+        "tests/support/builders.py",
+        "Makefile",
+        "requirements.lock",
+        "LICENSE",
+    ):
         assert needed in names
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 

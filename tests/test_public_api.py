@@ -1,4 +1,4 @@
-"""What `import registry` gives: eleven names, none of which costs anything before it is used."""
+"""`import registry` gives eleven names, and loads each one only when it is used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAVY_TOO = {"cryptography", "msgspec", "typer", "rich", "sqlite3", "requests", 
 
 
 def loaded_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has after running this."""
+    """Return the modules that a new interpreter has loaded after running this code."""
     script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
@@ -33,7 +33,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
     assert {name for name in loaded if name.startswith("registry")} == {"registry"}
 
 
-def test_looking_around_loads_nothing() -> None:
+def test_dir_and_repr_load_nothing() -> None:
     loaded = loaded_after("import registry; dir(registry); repr(registry); getattr(registry, 'absent', None)")
     assert {name for name in loaded if name.startswith("registry")} == {"registry"}
 
@@ -58,7 +58,7 @@ def test_each_name_resolves_to_something_documented(name: str) -> None:
     assert found.__module__.startswith("registry.")
 
 
-def test_a_star_gives_them_all() -> None:
+def test_a_star_import_gives_all_names() -> None:
     space: dict[str, Any] = {}
     exec("from registry import *", space)
     assert sorted(space.keys() - {"__builtins__"}) == NAMES

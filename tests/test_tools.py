@@ -1,4 +1,4 @@
-"""`scripts/tools.py`: what it refuses, and that nothing is ever half there."""
+"""`scripts/tools.py` refuses wrong archives, and no program is ever incomplete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support import tools as tests_tools
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a PATH with nothing on it."""
+    """Return an empty cache, with an empty folder as PATH."""
     monkeypatch.setattr(programs, "CACHE", tmp_path / "cache")
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -39,7 +39,7 @@ def test_every_program_can_be_made() -> None:
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_what_is_built_is_the_pinned_version(name: str) -> None:
+def test_the_pinned_version_is_built(name: str) -> None:
     recipe = (tools.RECIPES / name / "go.mod").read_text("utf-8")
     found = re.findall(rf"^(?:require )?\s*{re.escape(tools.TOOLS[name].module)} v(\S+)", recipe, re.MULTILINE)
     assert found == [programs.PROGRAMS[name].version]
@@ -53,7 +53,7 @@ def test_every_sum_is_committed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", programs.PROGRAMS)
-def test_what_is_missing_is_a_skip_and_where_all_is_required_a_failure(
+def test_a_missing_program_skips_a_test_or_fails_it_if_all_are_required(
     cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     tests_tools._found.cache_clear()
@@ -68,18 +68,18 @@ def test_what_is_missing_is_a_skip_and_where_all_is_required_a_failure(
         tests_tools._found.cache_clear()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="its stand-ins are shell scripts")
+@pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
 class TestWithStandIns:
-    """The programs are small shell scripts here."""
+    """The programs are replaced by small shell scripts."""
 
-    def test_without_go_it_goes_on_and_says_so(self, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_without_go_it_continues_and_says_so(self, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert tools.main(["--only", "kubo", "--only", "age", "--json"]) == 3
         said = capsys.readouterr()
         assert json.loads(said.out) == {}
         assert said.err.count("Go, which is not installed") == 2
         assert said.err.startswith("To be made: kubo, age; about 3 minutes on two cores in all, once.\n")
 
-    def test_how_long_all_of_it_takes_is_said_first(
+    def test_the_expected_time_is_printed_first(
         self, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(tools, "provide", lambda name: programs.Found(cache / name, "1.0.0", "cache"))
@@ -88,7 +88,7 @@ class TestWithStandIns:
             "To be made: anvil, cast, kubo, age, geth; about 6 minutes on two cores in all, once.\n"
         )
 
-    def test_a_build_is_whole_or_not_there(
+    def test_a_build_is_complete_or_absent(
         self, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         go = tmp_path / "bin" / "go"
@@ -104,7 +104,7 @@ class TestWithStandIns:
         program(go, "exit 1")
         assert tools.main(["--only", "age"]) == 0
 
-    def test_another_archive_than_the_pinned_one_is_refused(self, tmp_path: Path) -> None:
+    def test_an_archive_that_is_not_pinned_is_refused(self, tmp_path: Path) -> None:
         archive = tmp_path / "x.tgz"
         archive.write_bytes(b"something else")
         with pytest.raises(tools.ToolError, match="not the archive"):
