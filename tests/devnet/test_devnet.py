@@ -12,17 +12,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.client.network_config import open_network
+from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import to_hex
 from registry.devnet.devnet import Devnet, Ports, Stop, starting
 from registry.devnet.folders import Folder
 from registry.devnet.processes import wait_until
 from registry.devnet.programs import PROGRAMS
+from registry.ledger.anvil import Anvil
 from registry.net.json_rpc import Call, Node
 from registry.storage.kubo import KuboBlocks
 from tests.cli.test_cli_process import Screen, plain
@@ -40,7 +43,12 @@ from tests.support.devnet_runs import (
 )
 from tests.support.tools import tool
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc")
+ANY = Ports(0, 0)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -166,29 +174,37 @@ def test_killed_outright_and_started_again(folder: Path, tmp_path: Path, victims
         assert consent(tmp_path, "open", grant, "--out", tmp_path / "opened", **home).returncode == 0
 
 
+@contextmanager
+def mining(url: str) -> Iterator[None]:
+    """Mine five blocks up to ten times a second, one short call at a time, until the block ends or anvil is killed."""
+    ended = threading.Event()
+
+    def mine() -> None:
+        with suppress(LedgerUnavailable):
+            while not ended.wait(0.1):
+                Node(url, 10).ask(Call("anvil_mine", ("0x5",)))
+
+    miner = threading.Thread(target=mine)
+    miner.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        miner.join(PATIENCE)
+
+
 def test_killed_while_it_saves(folder: Path) -> None:
-    """The chain grows as fast as it can: whatever is being written when the kill comes, the file is whole."""
+    """The saved chain is whole even if the kill comes while the chain grows and is written."""
     reached = 0
     for _ in range(2):
         with Run(folder) as run:
-            node, done = Node(run.ready["rpcUrl"], 10), threading.Event()
-            assert saved_block(folder) >= reached
-
-            def mine(node: Node = node, done: threading.Event = done) -> None:
-                while not done.is_set():
-                    node.ask(Call("anvil_mine", ("0x5",)))
-
-            miner = threading.Thread(target=mine)
-            miner.start()
             before = saved_block(folder)
-            try:
+            assert before >= reached
+            with mining(run.ready["rpcUrl"]):
                 assert wait_until(lambda before=before: saved_block(folder) >= before + 20, PATIENCE)  # type: ignore[misc]
-            finally:
-                done.set()
-                miner.join(PATIENCE)
-            reached = saved_block(folder)
-            for pid in (run.process.pid, run.child("anvil"), run.child("kubo")):
-                os.kill(pid, signal.SIGKILL)
+                reached = saved_block(folder)
+                for pid in (run.process.pid, run.child("anvil"), run.child("kubo")):
+                    os.kill(pid, signal.SIGKILL)
             run.process.wait(PATIENCE)
     with Run(folder):
         assert saved_block(folder) >= reached
@@ -211,37 +227,41 @@ def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
 
 
 def test_a_chain_that_is_too_large_for_an_ordinary_answer(folder: Path) -> None:
-    """18 MiB as anvil gives it: it is saved while the devnet runs, old states included in anvil's last word."""
+    """19 MiB as anvil returns it: the devnet saves it while it runs, and its old states too."""
     with Run(folder) as run:
-        node = Node(run.ready["rpcUrl"], 30)
-        for number in range(380):
+        node, accounts = Node(run.ready["rpcUrl"], 30), 190
+        for number in range(accounts):
             assert node.ask(Call("anvil_setCode", (account(number), to_hex(os.urandom(24_000))))) is None
         node.ask(Call("anvil_mine", ("0x1",)))
         newest = int(node.ask(Call("eth_blockNumber")), 16)
         assert wait_until(lambda: saved_block(folder) >= newest, PATIENCE)
-        assert (folder / "chain" / "state.json").stat().st_size > 16 << 20
-        code = node.ask(Call("eth_getCode", (account(379), "latest")))
+        state = (folder / "chain" / "state.json").read_bytes()
+        assert len(state) > 16 << 20 and json.loads(state)["historical_states"]
+        with pytest.raises(LedgerUnavailable, match="more than"):
+            node.ask(Call("anvil_dumpState", (True,)))
+        code = node.ask(Call("eth_getCode", (account(accounts - 1), "latest")))
         run.process.terminate()
         assert run.process.wait(PATIENCE) == 0, run.errors
     with Run(folder) as run:
-        assert Node(run.ready["rpcUrl"], 30).ask(Call("eth_getCode", (account(379), "latest"))) == code
+        node = Node(run.ready["rpcUrl"], 30)
+        assert node.ask(Call("eth_getCode", (account(accounts - 1), "latest"))) == code
 
 
 def account(number: int) -> str:
     return f"0x{number + 1_000:040x}"
 
 
-def test_an_anvil_that_does_not_answer_at_the_end_still_has_the_last_word(folder: Path) -> None:
-    with Run(folder) as run:
-        os.kill(run.process.pid, signal.SIGSTOP)
-        Node(run.ready["rpcUrl"], 10).ask(Call("anvil_mine", ("0x3",)))
+def test_an_anvil_that_does_not_answer_at_the_end_dumps_its_chain_when_it_exits(folder: Path) -> None:
+    with starting(Folder(folder), ANY) as net:
+        net.prepare(Stop())
+        net._anvil = Anvil(net.running.rpc_url, 0.5)
+        Node(net.running.rpc_url, 10).ask(Call("anvil_mine", ("0x3",)))
         head = open_network(folder / "network").ledger.head()
-        os.kill(run.child("anvil"), signal.SIGSTOP)
-        for number in (signal.SIGTERM, signal.SIGCONT):
-            os.kill(run.process.pid, number)
-        assert run.process.wait(PATIENCE) == 0, run.errors
-        assert saved_block(folder) == head.number
-    with Run(folder):
+        assert saved_block(folder) < head.number
+        os.kill(net._children["anvil"].identity.pid, signal.SIGSTOP)
+    assert nothing_is_left_of(folder) and saved_block(folder) == head.number
+    with starting(Folder(folder), ANY) as net:
+        net.prepare(Stop())
         assert open_network(folder / "network").ledger.head() == head
 
 
@@ -294,7 +314,7 @@ def test_interrupted_while_it_deploys(folder: Path, monkeypatch: pytest.MonkeyPa
         return deploying(*given)
 
     monkeypatch.setattr(Devnet, "_deploy", interrupted)
-    with pytest.raises(KeyboardInterrupt), starting(Folder(folder), Ports(0, 0)) as net:
+    with pytest.raises(KeyboardInterrupt), starting(Folder(folder), ANY) as net:
         net.prepare(stop)
     assert not net.running.ready and nothing_is_left_of(folder)
 
@@ -360,7 +380,7 @@ def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     anvil = json.loads((folder / "running.json").read_bytes())["children"][0]["pid"]
     os.kill(anvil, signal.SIGSTOP)
     assert consent(tmp_path, "devnet", "status").returncode == 3
-    # It ends all the same.
+    os.kill(anvil, signal.SIGCONT)
     assert document(consent(tmp_path, "devnet", "stop", "--json"))["stopped"] is True
     assert nothing_is_left_of(folder)
     assert consent(tmp_path, "devnet", "status").returncode == 1

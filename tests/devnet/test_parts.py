@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
@@ -36,6 +36,8 @@ from registry.storage.sqlite_store import SqliteBlocks
 from registry.wallets.keywallet import KeyWallet
 from tests.support.devnet_runs import consent
 from tests.support.tools import tool
+
+pytestmark = pytest.mark.slow
 
 PATIENCE = 30.0
 WALLET = KeyWallet(b"\x77" * 32)
@@ -124,7 +126,7 @@ def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment
     child, url = started
     watcher = Watcher(Anvil(url, PATIENCE), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
     watcher.count()
-    watcher._anvil = Anvil(url, 1.0)
+    watcher._anvil = Anvil(url, 0.5)
     for _ in range(2):
         os.kill(child.identity.pid, signal.SIGSTOP)
         try:
@@ -194,6 +196,19 @@ def test_what_a_killed_devnet_left_behind_is_ended(tmp_path: Path, sleeper: subp
     assert not is_alive(child) and folder.read() is None
 
 
+def test_a_process_is_identified_once_its_program_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is just starting shows no command line. An identity made then would match nothing later."""
+    proofs = iter(["7 ", "7 ", "7 sleep 600"])
+    last = ["7 "]
+
+    def proof(_pid: int) -> str:
+        last[0] = next(proofs, last[0])
+        return last[0]
+
+    monkeypatch.setattr("registry.devnet.processes._proof", proof)
+    assert process_identity("anvil", 1).proof == "7 sleep 600"
+
+
 def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     folder = Folder(tmp_path / "devnet")
     folder.claim()
@@ -209,6 +224,39 @@ def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path: Path, sleep
     assert sleeper.poll() is None
 
 
+_SLOW_TO_END = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.5), exit()))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_nothing_starts_while_stop_ends_what_was_left(tmp_path: Path) -> None:
+    """``devnet stop`` once read ``running.json`` without the lock, and ended a devnet that had just started."""
+    folder = Folder(tmp_path / "devnet")
+    folder.claim()
+    with subprocess.Popen([sys.executable, "-c", _SLOW_TO_END], stdout=subprocess.PIPE) as orphan:
+        assert orphan.stdout is not None and orphan.stdout.readline() == b"ready\n"
+        left = process_identity("anvil", orphan.pid)
+        folder.write(Running(ProcessIdentity("devnet", 0, ""), 0, (left,)))
+        with ThreadPoolExecutor(1) as pool:
+            stopped = pool.submit(folder.stop)
+            # Test the lock directly: `is_held` would wait for it.
+            assert wait_until(lambda: is_locked(folder) or stopped.done(), PATIENCE)
+            assert not stopped.done() and is_alive(left)
+            assert stopped.result(PATIENCE)
+    assert folder.read() is None and not folder.is_held()
+
+
+def is_locked(folder: Folder) -> bool:
+    try:
+        with FileLock(folder.path / "devnet.lock").acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
 @pytest.mark.parametrize("left", [None, Running(ProcessIdentity("devnet", 1, "gone"), 0)], ids=["new", "after a kill"])
 def test_one_that_starts_is_stopped_once_it_says_who_it_is(
     tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, left: Running | None
@@ -220,7 +268,7 @@ def test_one_that_starts_is_stopped_once_it_says_who_it_is(
             if left is not None:
                 folder.write(left)
             stopped = pool.submit(folder.stop)
-            assert not wait_until(stopped.done, 1.0)
+            assert not wait_until(stopped.done, 0.5)
             folder.write(Running(process_identity("devnet", sleeper.pid), 0))
             assert sleeper.wait(PATIENCE) == -15
         assert stopped.result(PATIENCE)
@@ -228,6 +276,7 @@ def test_one_that_starts_is_stopped_once_it_says_who_it_is(
 
 def test_one_that_never_says_who_it_is_cannot_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.devnet.folders.STARTING_SECONDS", 0.1)
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 0.1)
     folder = Folder(tmp_path / "devnet")
     with folder.held(), pytest.raises(CouldNotCheck, match="did not end"):
         folder.stop()
@@ -252,7 +301,8 @@ def test_a_child_says_how_it_ended(tmp_path: Path) -> None:
     child.end()
 
 
-def test_one_devnet_a_folder(tmp_path: Path) -> None:
+def test_one_devnet_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 0.1)
     folder = Folder(tmp_path / "devnet")
     assert not folder.is_held()
     with folder.held():
@@ -275,7 +325,10 @@ def test_who_only_looks_is_no_devnet(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert seen.result(PATIENCE) is False
 
 
-def test_one_that_was_killed_does_not_run_while_another_ends_what_it_left(tmp_path: Path) -> None:
+def test_one_that_was_killed_does_not_run_while_another_ends_what_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.devnet.folders.LOOK_SECONDS", 0.1)
     folder = Folder(tmp_path / "devnet")
     with folder.held():
         folder.write(Running(ProcessIdentity("devnet", 1, "gone"), 0, ready=True))

@@ -11,6 +11,8 @@ from registry.core.errors import InvalidInput
 from registry.devnet import programs
 from registry.devnet.programs import _fits, find, find_program
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -7,11 +7,12 @@ import json
 import os
 from typing import Any
 
+import eth_account
 import pytest
 from eth_keyfile import create_keyfile_json, decode_keyfile_json
 
 from registry.core.errors import InvalidInput, WrongPassphrase
-from registry.wallets.keystore import STANDARD, open_secret, seal_secret
+from registry.wallets.keystore import LIGHT, STANDARD, open_secret, seal_secret
 
 SECRET = bytes(range(1, 33))
 CHEAP = 2
@@ -135,3 +136,29 @@ def test_broken_pbkdf2_is_refused_at_once(name: str, value: Any) -> None:
 def test_what_is_no_keystore_is_refused(document: Any) -> None:
     with pytest.raises(InvalidInput):
         open_secret(document, "p")
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        lambda document: document["crypto"]["kdfparams"].update(N=2**20, R=64),
+        lambda document: document.update(CRYPTO={"kdf": "scrypt", "kdfparams": {"n": 2**30}}),
+        lambda document: document["crypto"].update(KDF="pbkdf2", KDFPARAMS={"c": 2**40}),
+    ],
+)
+def test_only_checked_members_reach_the_library(repeat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library ignores case. A keystore with a small ``n`` and a large ``N`` once passed the bounds."""
+    document = seal_secret(SECRET, "x", LIGHT)
+    repeat(document)
+    received: list[Any] = []
+    decrypt = eth_account.Account.decrypt
+
+    def watched(keystore: Any, passphrase: Any) -> Any:
+        received.append(keystore)
+        names = [*keystore, *keystore["crypto"], *keystore["crypto"]["kdfparams"]]
+        assert all(name.islower() for name in names)
+        return decrypt(keystore, passphrase)
+
+    monkeypatch.setattr(eth_account.Account, "decrypt", watched)
+    assert open_secret(document, "x") == SECRET
+    assert len(received) == 1

@@ -44,6 +44,8 @@ from tests.support.fake_storage import MemoryBlocks
 from tests.support.levers import ANVIL_KEY, AnvilLevers
 from tests.support.vectors import read_cases
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[..., Browser]
 
 
@@ -125,7 +127,7 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     assert f"The address {ALICE}, and what it does here" in page.locator("#view").inner_text()
     press(page, "Send with Marmot")
     finish(page, "Sent")
-    assert terminal.result().sender == ALICE
+    assert terminal.result().receipt.sender == ALICE
     with pytest.raises(Revoked):
         verify(world.network, evidence, world.network.policy(controllers=None))
 
