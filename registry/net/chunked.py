@@ -1,6 +1,7 @@
 """Decode HTTP's chunked coding (RFC 9112, section 7.1), many chunks at a time.
 
-Kubo sends chunks of 4 KiB, and http.client takes 20 us for each, which is most of the time of reading a file.
+Kubo sends chunks of 4 KiB. Reading a file of 500 MB chunk by chunk, as http.client and urllib3 do, takes 20 % more
+processor time.
 """
 
 from __future__ import annotations

@@ -7,13 +7,15 @@ library's http.client: urllib3 would make a process that verifies one consent ov
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
 from http.client import HTTPMessage
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from registry.net.deadline import Deadline
 
@@ -51,21 +53,22 @@ def fetch(
     seconds: float,
     max_bytes: int,
     needs_length: bool = True,
+    resolve_to: str | None = None,
 ) -> Response:
     """Exchange one request for its answer, whatever its status; ``url`` is an http or https URL without user info.
 
     ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status other
     than 200 is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of unknown
     length is refused, because it looks whole wherever its connection ends; do without for a format that shows its own
-    end, as JSON does. TimeoutError, `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
+    end, as JSON does. ``resolve_to`` is a host to connect to in place of the URL's, which is still the host that the
+    request names and that the certificate must show. TimeoutError, `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with closing(_connection(parts.scheme, parts.hostname or "", parts.port, seconds)) as connection:
+    with closing(_connection(parts)) as connection:
         with Deadline(seconds) as deadline:
             try:
-                connection.connect()
-                deadline.attach(connection.sock)
+                _connect(connection, resolve_to or connection.host, deadline)
                 connection.request(method, target, body or None, dict(headers or {}))
                 response = _read(connection.getresponse(), max_bytes, needs_length)
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -89,10 +92,36 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _connection(scheme: str, host: str, port: int | None, seconds: float) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=seconds, context=_tls())
-    return http.client.HTTPConnection(host, port, timeout=seconds)
+def _connection(parts: SplitResult) -> http.client.HTTPConnection:
+    # The port is always given: http.client would take the end of an IPv6 address for one.
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(parts.hostname or "", parts.port or 443, context=_tls())
+    return http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
+
+
+def _connect(connection: http.client.HTTPConnection, host: str, deadline: Deadline) -> None:
+    connection.sock = _first_socket(host, connection.port, deadline)
+    deadline.attach(connection.sock)
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(connection, http.client.HTTPSConnection):
+        # The handshake comes after attaching, for a peer may drip that too.
+        secure = _tls().wrap_socket(connection.sock, server_hostname=connection.host, do_handshake_on_connect=False)
+        connection.sock = secure
+        deadline.attach(secure)
+        secure.do_handshake()
+
+
+def _first_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Return a connection to the first address that takes one; all addresses together have the time left."""
+    error: OSError = TimeoutError()
+    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if (left := deadline.ends_at - time.monotonic()) <= 0:
+            break
+        try:
+            return socket.create_connection((str(address[0]), port), left)
+        except OSError as failed:
+            error = failed
+    raise error
 
 
 def _read(response: http.client.HTTPResponse, max_bytes: int, needs_length: bool) -> Response:

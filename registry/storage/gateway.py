@@ -82,9 +82,17 @@ class GatewayBlocks:
         raise _Failed(errors.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
 
     def _fetch(self, here: Address, target: str, cid: str, seconds: float) -> Response:
-        host, headers = self._route(here)
+        # Names below localhost mean this machine (RFC 6761, section 6.3), but not every resolver knows them.
+        local = self._address.host == "localhost" and here.host.endswith(".localhost")
         try:
-            return fetch("GET", host.text + target, headers=headers, seconds=seconds, max_bytes=MAX_BLOCK_BYTES)
+            return fetch(
+                "GET",
+                here.text + target,
+                headers=_HEADERS,
+                seconds=seconds,
+                max_bytes=MAX_BLOCK_BYTES,
+                resolve_to="localhost" if local else None,
+            )
         except TooLarge:
             raise BlockMismatch(f"{self._name} returned more than a block for {cid}") from None
         except (Unreachable, TimeoutError) as error:
@@ -119,13 +127,6 @@ class GatewayBlocks:
         if there.host in names and (there.port, there.secure) == (gateway.port, gateway.secure):
             return True
         return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
-
-    def _route(self, here: Address) -> tuple[Address, dict[str, str]]:
-        """Return the host to connect to, and the headers to send there."""
-        if self._address.host == "localhost" and here.host.endswith(".localhost"):
-            # Such a name means this machine (RFC 6761, section 6.3), but not every resolver knows it.
-            return here._replace(host="localhost"), _HEADERS | {"Host": f"{here.host}:{here.port}"}
-        return here, _HEADERS
 
     def _diagnose(self, error: Exception) -> Failure:
         if isinstance(error, TimeoutError):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from registry.net.http import CutOff, Response, TooLarge, Unreachable, Untrusted, fetch
+from registry.net.http import CutOff, Response, TooLarge, Unreachable, Untrusted, _connection, fetch
 from tests.support.http_answers import Answer, answering
 from tests.support.tcp_proxy import Proxy
 
@@ -76,6 +79,50 @@ def test_bytes_that_drip_end_with_the_time(length: int | None, needs_length: boo
         with pytest.raises(TimeoutError):
             get(proxy.url, 0.3, needs_length=needs_length)
     assert time.monotonic() - began < 5
+
+
+def test_all_addresses_of_a_host_together_have_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as kept:
+        server = kept.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # more than its queue takes
+            waiting = kept.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        known, port = socket.getaddrinfo, server.getsockname()[1]
+
+        def four_times(host: str, *more: Any, **options: Any) -> Any:
+            return known("127.0.0.1", *more, **options) * 4 if host == "many.test" else known(host, *more, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", four_times)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            get(f"http://many.test:{port}", 0.5)
+    assert time.monotonic() - began < 1
+
+
+def test_another_host_may_stand_for_the_one_of_the_url() -> None:
+    with answering(lambda _: Answer(body=BODY)) as served:
+        url = f"http://cid.ipfs.example:{served.port}/a"
+        response = fetch("GET", url, seconds=10, max_bytes=10, resolve_to="127.0.0.1")
+    assert response.body == BODY and served.asked[0].headers["Host"] == f"cid.ipfs.example:{served.port}"
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://[::1]/", 80), ("https://[::1]/", 443), ("http://[::1]:8545/", 8545)]
+)
+def test_the_end_of_an_address_is_no_port(url: str, port: int) -> None:
+    """http.client took the 1 of ::1 for a port where the URL named none."""
+    connection = _connection(urlsplit(url))
+    assert (connection.host, connection.port) == ("::1", port)
+
+
+def test_a_handshake_that_drips_ends_with_the_time() -> None:
+    with answering(lambda _: Answer(body=BODY)) as served, Proxy(served.port) as proxy:
+        proxy.drip = 0.2
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            get(proxy.url.replace("http:", "https:"), 0.5)
+    assert time.monotonic() - began < 2
 
 
 def test_nobody_there_is_told_without_the_address() -> None:
