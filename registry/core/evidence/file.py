@@ -166,7 +166,10 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @cached_property
     def notice_and_digest(self) -> tuple[Notice, str] | None:
-        """The notice and the SHA-256 of its document; ``Malformed`` where the notice is."""
+        """The notice and the SHA-256 of its document; ``Malformed`` if the notice is."""
+        return self._read_notice()
+
+    def _read_notice(self) -> tuple[Notice, str] | None:
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
@@ -198,7 +201,8 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 def parse_evidence(raw: bytes) -> Evidence:
     """Parse the one encoding of evidence (step 0 of `judge`); everything else is ``Malformed``."""
     evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
-    _ = evidence.notice_and_digest  # refuse a malformed notice here, not later
+    # Refuses a malformed notice here, not later. Set eagerly: see statements.messages.
+    force_setattr(evidence, "notice_and_digest", evidence._read_notice())
     return evidence
 
 
