@@ -37,7 +37,7 @@ PURPOSES = {
     "cli": "parses, calls, prints",
     "devnet": "runs a local network",
     "demo": "tells the story once",
-    "client": "every rule that must hold, whoever calls",
+    "client": "every rule that must hold for all callers",
     "vault": "a person's records, sealed, in streams",
     "ledger": "reads and writes a chain",
     "storage": "keeps sealed blocks",

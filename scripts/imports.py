@@ -58,7 +58,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports_of(path: Path) -> list[Import]:
-    """Return all imports of a file, wherever in it they stand."""
+    """Return all imports of a file, also those inside functions."""
     return list(imports_in(tree_of(path), True, name_of(path), path.name == "__init__.py"))
 
 
