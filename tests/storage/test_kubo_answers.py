@@ -1,4 +1,4 @@
-"""What stands before a Kubo node, or in its place, says no or nonsense; real nodes are in test_kubo_failures.py."""
+"""Refusals and nonsense from a proxy or another server at a node's address; test_kubo_failures.py has real nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from registry.storage.kubo import KuboBlocks
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.kubo_calls import ONE, refused
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_pauses")]
 
 VERSION = Answer(body=b'{"Version":"0.42.0"}')
 

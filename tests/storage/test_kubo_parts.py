@@ -1,4 +1,4 @@
-"""What of the Kubo store needs no node: shelves, archives, addresses, credentials."""
+"""The parts of the Kubo store that need no node: pin sets, archives, addresses, credentials."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from registry.storage.errors import MAX_QUOTE, quoted, refused
 from registry.storage.kubo import KuboBlocks
 from registry.storage.pinsets import MAX_ENTRIES, cid_text, make_pinset, may_be_pinset, parse_pinset
 
+pytestmark = pytest.mark.slow
+
 DIGESTS = st.binary(min_size=32, max_size=32)
 ENTRIES = st.dictionaries(DIGESTS, st.integers(0, MAX_BLOCK_BYTES), min_size=1, max_size=40)
 
 
 @given(ENTRIES)
-def test_a_shelf_is_read_back(entries: dict[bytes, int]) -> None:
-    shelf = make_pinset(entries)
-    assert parse_pinset(shelf.data) == shelf
-    assert shelf.entries == entries
-    assert make_pinset(dict(reversed(entries.items()))) == shelf
+def test_a_pinset_is_read_back(entries: dict[bytes, int]) -> None:
+    pinset = make_pinset(entries)
+    assert parse_pinset(pinset.data) == pinset
+    assert pinset.entries == entries
+    assert make_pinset(dict(reversed(entries.items()))) == pinset
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 23, 24, 63, 64, 255, 256, 16383, MAX_ENTRIES])
-def test_shelves_of_every_length_of_head(count: int) -> None:
-    shelf = make_pinset({hashlib.sha256(b"%d" % n).digest(): n for n in range(min(count, MAX_ENTRIES))})
-    assert parse_pinset(shelf.data) == shelf
-    assert len(shelf.data) < MAX_BLOCK_BYTES
-    assert may_be_pinset(cid_text(shelf.cid))
+def test_pinsets_of_every_length_of_head(count: int) -> None:
+    pinset = make_pinset({hashlib.sha256(b"%d" % n).digest(): n for n in range(min(count, MAX_ENTRIES))})
+    assert parse_pinset(pinset.data) == pinset
+    assert len(pinset.data) < MAX_BLOCK_BYTES
+    assert may_be_pinset(cid_text(pinset.cid))
 
 
 @given(ENTRIES, st.data())
-def test_no_other_encoding_is_a_shelf(entries: dict[bytes, int], data: st.DataObject) -> None:
+def test_no_other_encoding_is_a_pinset(entries: dict[bytes, int], data: st.DataObject) -> None:
     good = make_pinset(entries).data
     at = data.draw(st.integers(0, len(good) - 1))
     changed = bytearray(good)
@@ -49,11 +51,11 @@ def test_no_other_encoding_is_a_shelf(entries: dict[bytes, int], data: st.DataOb
 
 
 @pytest.mark.parametrize("data", [b"", b"\xa0", bytes(100), make_pinset({}).data])
-def test_what_is_no_shelf(data: bytes) -> None:
+def test_data_that_is_not_a_pinset(data: bytes) -> None:
     assert parse_pinset(data) is None
 
 
-def test_a_shelf_out_of_order_is_none() -> None:
+def test_a_pinset_out_of_order_is_refused() -> None:
     good = make_pinset({bytes([n]) * 32: 1 for n in (1, 2)}).data
     links = [bytes([n]) * 32 for n in (1, 2)]
     swapped = good.replace(links[0], b"?" * 32).replace(links[1], links[0]).replace(b"?" * 32, links[1])
@@ -154,6 +156,6 @@ def test_credentials_that_are_not_taken(basic: tuple[str, str] | None, bearer: s
         KuboBlocks("/ip4/127.0.0.1/tcp/1", basic=basic, bearer=bearer)
 
 
-def test_other_peoples_words_are_made_harmless() -> None:
-    assert quoted("a\x1b[31m\nb\u202e" + "x" * 1000) == ("a [31m b " + "x" * 1000)[: MAX_QUOTE - 0]
+def test_foreign_text_is_made_harmless() -> None:
+    assert quoted("a\x1b[31m\nb\u202e" + "x" * 1000) == ("a [31m b " + "x" * 1000)[:MAX_QUOTE]
     assert str(refused("The node", "no\x07pe")) == "The node refused: no pe"

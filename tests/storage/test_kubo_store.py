@@ -25,6 +25,8 @@ from registry.storage.pinsets import MAX_ENTRIES
 from tests.support.kubo_node import Node, running
 from tests.support.tools import tool
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -145,7 +147,7 @@ def test_erased_bytes_are_in_no_file_of_the_repository(kubo: Node, store: KuboBl
     assert [store.get(each.cid) for each in kept] == [each.data for each in kept]
 
 
-def test_shelves_are_put_together(kubo: Node, store: KuboBlocks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pinsets_are_merged(kubo: Node, store: KuboBlocks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PINSETS", 5)
     made = numbered(8)
     for each in made:
@@ -160,7 +162,7 @@ def test_shelves_are_put_together(kubo: Node, store: KuboBlocks, monkeypatch: py
 def test_a_block_lost_to_others_does_not_hold_up_erasure(kubo: Node, store: KuboBlocks) -> None:
     made = numbered(3)
     store.put(made)
-    # By its other name the node does not see that a shelf pins it.
+    # Under its other CID the node does not see that a pin set keeps it.
     node = "bafybei" + made[0].cid.removeprefix("bafkrei")
     kubo.run("block", "rm", node)
     store.delete([made[1].cid])
@@ -263,11 +265,11 @@ def test_a_node_that_wants_credentials() -> None:
 
 
 @pytest.mark.slow
-def test_more_blocks_than_a_shelf_holds(store: KuboBlocks) -> None:
+def test_more_blocks_than_a_pinset_holds(store: KuboBlocks) -> None:
     made = numbered(MAX_ENTRIES + 100)
     store.put(made)
-    # Two requests, not one for each: what each brought is listed on a shelf of its own.
-    assert sorted(len(shelf.entries) for shelf in store._pinsets()) == [100, MAX_ENTRIES]
+    # Two requests, not one for each block; each request made one pin set.
+    assert sorted(len(pinset.entries) for pinset in store._pinsets()) == [100, MAX_ENTRIES]
     assert store.stat() == (len(made), 1024 * len(made))
     store.delete(each.cid for each in made[50:])
     assert store.stat() == (50, 1024 * 50)
@@ -312,5 +314,5 @@ def test_a_large_file_takes_little_memory(kubo: Node, store: KuboBlocks) -> None
         [sys.executable, "-c", MEMORY, kubo.address], capture_output=True, text=True, env=environment, timeout=240
     )
     assert done.returncode == 0, done.stderr
-    # 110 MB, of which Python and the libraries take 35, and two archives on their way most of the rest.
+    # It takes 110 MB: 35 for Python and the libraries, most of the rest for the two archives on their way.
     assert int(done.stdout) * 1024 < 150_000_000

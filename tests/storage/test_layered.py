@@ -1,4 +1,4 @@
-"""A store before gateways: what it lacks is read from them, checked; everything else stays with it."""
+"""A store with gateways: they are read, with checks, for what the store lacks, and for nothing else."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.http_answers import Answer, Served, answering
 from tests.support.kubo_node import Node
+
+pytestmark = pytest.mark.slow
 
 HERE, THERE = (Block(cid_of_block(data), data) for data in (b"held here", b"held by the gateway"))
 NOBODY = GatewayBlocks("http://127.0.0.1:9", seconds=2)

@@ -1,4 +1,4 @@
-"""Reading a file's leaves many at a time: right whatever the large answers are, and little asked for."""
+"""Prefetching: the file is right whatever the node answers, and takes few requests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
 from registry.fs.streams import PieceReader
 from registry.storage.errors import refused
 from registry.storage.prefetch import PART_BYTES, PrefetchingReader
+
+pytestmark = pytest.mark.slow
 
 DATA = random.Random(1).randbytes(2 * PART_BYTES + 3 * LEAF_BYTES + 5)
 BLOCKS = {block.cid: block.data for block in file_blocks(io.BytesIO(DATA))}

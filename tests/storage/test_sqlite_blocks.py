@@ -1,4 +1,4 @@
-"""What only the SQLite store promises: erasure, durability, many processes, and clear words for its troubles."""
+"""The SQLite store's own promises: erasure, durability, many processes, and clear errors."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from registry.core.errors import InvalidInput, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.storage import sqlite_store as module
 from registry.storage.sqlite_store import SqliteBlocks
+
+pytestmark = pytest.mark.slow
 
 
 def block(data: bytes) -> Block:
@@ -171,7 +173,7 @@ def other(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Conne
 
 
 def test_the_log_goes_while_a_store_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes with the last process that has the file open, which may be just now."""
+    """The last process that closes the file removes its log, which may happen at any moment."""
     other, listed = SqliteBlocks(path), Path.glob
     other.put([block(b"x")])
 

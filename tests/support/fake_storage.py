@@ -1,4 +1,4 @@
-"""A block store in memory, with a switch for each way in which a real one fails."""
+"""A block store in memory, with a switch for each failure of a real one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MemoryBlocks:
     """A BlockStore. The switches may be set at any time.
 
     ``down``: nothing answers. ``delay``: seconds before each answer. ``lies``: reads return other bytes. ``loses``:
-    what is put is gone afterwards. ``capacity``: bytes after which it is full (None: never).
+    puts are forgotten. ``capacity``: bytes after which it is full (None: never).
     """
 
     down: bool = False
@@ -31,7 +31,7 @@ class MemoryBlocks:
         new = {accepted(block): block.data for block in blocks}
         after = sum(map(len, (self.kept | new).values()))
         if self.capacity is not None and after > self.capacity:
-            raise StorageFull("The block store is full.", "Free some space, then try again.")
+            raise StorageFull("the block store is full", "Free some space, then try again.")
         if not self.loses:
             self.kept |= new
 
@@ -39,7 +39,7 @@ class MemoryBlocks:
         digest = digest_of_cid(cid)
         self._answer()
         if digest not in self.kept:
-            raise StorageUnavailable(f"The block store does not hold {cid}.")
+            raise StorageUnavailable(f"the block store does not hold {cid}")
         data = self.kept[digest]
         return checked(cid, data[::-1] + b"!" if self.lies else data)
 
@@ -64,4 +64,4 @@ class MemoryBlocks:
     def _answer(self) -> None:
         time.sleep(self.delay)
         if self.down:
-            raise StorageDown("The block store does not answer.")
+            raise StorageDown("the block store does not answer")

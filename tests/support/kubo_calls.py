@@ -1,4 +1,4 @@
-"""Every call of the Kubo store, what it is made with, and a node that is stopped in the middle of it."""
+"""Every call of the Kubo store with its data, and a way to stop a node in the middle of a call."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def unused_port() -> int:
 
 
 def refused(call: Callable[[], object], kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
-    """The error, which is of this kind and of no other."""
+    """Return the error that the call raises, which must be of exactly this class."""
     with pytest.raises(StorageUnavailable) as caught:
         call()
     assert type(caught.value) is kind
@@ -61,14 +61,14 @@ def refused(call: Callable[[], object], kind: type[StorageUnavailable] = Storage
 
 
 def freeze(node: Node) -> None:
-    """Stops it, and waits until all of it has: on a busy machine one of its threads could still answer."""
+    """Stop the node and wait until all its threads have stopped: on a busy machine one could still answer."""
     node.send(signal.SIGSTOP)
     os.waitpid(node.pid, os.WUNTRACED)
 
 
 @contextmanager
 def stopped(node: Node) -> Iterator[None]:
-    """It keeps its connections and takes new ones, and does nothing."""
+    """Stop the node while the block runs: it keeps its connections and accepts new ones, but answers nothing."""
     freeze(node)
     try:
         yield
@@ -78,7 +78,7 @@ def stopped(node: Node) -> Iterator[None]:
 
 @contextmanager
 def hurried(address: str, seconds: float) -> Iterator[KuboBlocks]:
-    """A store with little time, which knows the node's version: on a busy machine its first call could fail already."""
+    """A store with a short limit. It skips the version check, which could exceed the limit on a busy machine."""
     with KuboBlocks(address, seconds=seconds) as store:
         store._node._version_checked = True
         yield store

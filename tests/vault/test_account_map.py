@@ -1,4 +1,4 @@
-"""Which controller knows which account: kept in the sealed index, given once, restored from its CID."""
+"""The map of accounts and controllers: kept in the sealed index, each number given once, restored from its CID."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def contents(vault: Vault, store: BlockStore) -> dict[str, list[bytes]]:
 
 
 def handed_over(keys: Iterable[StreamKey], vault: Vault, store: BlockStore) -> list[bytes]:
-    """What somebody with these keys alone reads: the head, then its records."""
+    """Read with these keys alone: first the heads, then their records."""
     found = []
     for key in keys:
         head = open_head(store.get(key.head), key, public_key_of(vault.key))
