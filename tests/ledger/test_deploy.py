@@ -1,4 +1,4 @@
-"""Deployment on anvil and geth: one address everywhere, never paid for twice, and nothing but our own code accepted."""
+"""Deployment on anvil and geth: the same addresses everywhere, nothing paid twice, only our own code accepted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.levers import ANVIL_KEY, GETH_PAYER, asker, start_anvil, star
 
 pytestmark = pytest.mark.slow
 
-# The promise of one address on every chain: whoever changes these changes it for everybody.
+# Users rely on these addresses on every chain.
 REGISTRY, VERIFIER = "0x44C76A037316856ee4315869a789d37880Bd47ae", "0x641102B33617b71B7152e96335DAdA879D65222C"
 OLDER_REGISTRY, OLDER_VERIFIER = (
     "0x2feED90b31B522e80D3d22e4c8a73CF3c0b9174a",
@@ -40,7 +40,7 @@ NO_DEPLOYER = "--disable-default-create2-deployer"
 
 
 class Chain:
-    """A node, and the few things that are asked of it again and again."""
+    """A node, and the calls that many tests make."""
 
     def __init__(self, url: str, payer: KeyWallet = PAYER) -> None:
         self.url, self.ask, self.payer = url, asker(url), payer
@@ -49,7 +49,7 @@ class Chain:
         return bytes.fromhex(self.ask("eth_getCode", address, "latest")[2:])
 
     def sent(self) -> int:
-        """How many transactions the payer has sent."""
+        """Return how many transactions the payer has sent."""
         return int(self.ask("eth_getTransactionCount", self.payer.address, "latest"), 16)
 
 
@@ -93,7 +93,7 @@ def anchored_through(chain: Chain, deployment: Deployment) -> bool:
 
 
 class Failing:
-    """A payer whose wallet stops working with a certain signature."""
+    """A payer whose wallet calls ``then``, which may raise, after ``last`` signatures."""
 
     def __init__(self, last: int, then: Callable[[], None]) -> None:
         self.address = PAYER.address
@@ -154,7 +154,7 @@ def test_the_same_addresses_on_chains_with_other_ids_and_clients(fresh_geth: Cha
             assert gas_since(one, done.block) == pytest.approx(plan.gas, rel=0.15)
             check_deployment(one.url, done)
             assert anchored_through(one, done)
-        # The domain differs with the chain, so a signature for one is none for the other.
+        # The domain differs with the chain, so a signature for one chain is void on the other.
         assert chain.code(REGISTRY) != fresh_geth.code(REGISTRY)
     check_deployment(str(tmp_path / "geth.ipc"), done)
 
@@ -189,7 +189,7 @@ def test_other_code_at_an_address_is_refused(chain: Chain, contract: int, kind: 
     code = bytearray(chain.code(place))
     code[100] ^= 1
     if kind == "another registry's":
-        # Our own code to the letter, but created elsewhere: it would judge another domain's signatures.
+        # Exactly our code, but created on another chain: it would judge another domain's signatures.
         with anvil(NO_DEPLOYER) as elsewhere:
             other = deploy(elsewhere.url, PAYER)
             code = bytearray(elsewhere.code((other.registry, other.verifier)[contract]))
@@ -211,7 +211,7 @@ def test_without_the_deployer_the_contracts_are_created_plainly(plain: Chain) ->
     assert done.registry == get_create_address(PAYER.address, 0) != REGISTRY
     check_deployment(plain.url, done)
     assert anchored_through(plain, done)
-    # Found again by the payer's own nonces; without the deployer no old state is believed, so logs are read from 0.
+    # The payer's nonces lead to the contracts. Without the deployer no old state is trusted, so logs are read from 0.
     assert deploy(plain.url, PAYER) == Deployment(31_337, done.registry, done.verifier, 0)
     assert plain.sent() == 3
 
@@ -243,7 +243,7 @@ def test_somebody_else_may_be_quicker(chain: Chain) -> None:
     other = KeyWallet(b"\x5c" * 32)
     chain.ask("anvil_setBalance", other.address, hex(10**20))
     done = deploy(chain.url, Failing(0, lambda: deploy(chain.url, other)))
-    # The one transaction that came too late was refused; there was nothing left to create.
+    # The chain refused the late transaction, and nothing was left to create.
     assert (done.registry, done.verifier, done.block) == (REGISTRY, VERIFIER, 1) and chain.sent() == 1
 
 
@@ -316,8 +316,10 @@ def test_a_deployment_that_is_not_there_is_not_confirmed(chain: Chain) -> None:
 
 
 class OldStates:
-    """What `block_of` asks of a node: the registry appeared at ``created``, states are there from ``kept`` on; what is
-    older is an error, or, worse, nothing."""
+    """A node for `block_of`: the registry appeared at ``created``, and states exist from ``kept`` on.
+
+    For an older state it answers with an error, or if ``silent``, as if there were no code.
+    """
 
     def __init__(self, created: int, kept: int, head: int, silent: bool) -> None:
         self._created, self._kept, self._head, self._silent = created, kept, head, silent
@@ -349,7 +351,7 @@ def test_the_block_of_what_is_there_is_found_or_said_to_be_unknown() -> None:
 
 
 def saying(**changes: Any) -> Answers:
-    """A node of a chain with nothing on it, but for some methods: values, errors or functions of the parameters."""
+    """Answer for a node of an empty chain, with changed methods: values, errors or functions of the parameters."""
     known = {"eth_chainId": "0x1", "eth_getBalance": "0x0", "eth_gasPrice": "0x1", "eth_getTransactionCount": "0x0"}
     known |= {"eth_getCode": "0x", "eth_call": "0x" + f"{1:064x}", "eth_estimateGas": "0x1"}
 
@@ -379,7 +381,7 @@ def test_a_node_that_says_nothing_useful_is_unavailable(serve: Serve, method: st
 
 
 def test_a_busy_node_does_not_decide_how_it_is_done(serve: Serve) -> None:
-    """Neither for plain creation, nor for the older build: both would give other addresses for no reason."""
+    """It causes neither plain creation nor the older build: both would change the addresses for no reason."""
     busy = saying(eth_getCode=lambda params: BUSY if params[0] == DEPLOYER else "0x")
     with pytest.raises(LedgerUnavailable):
         survey(serve(busy).url, PAYER.address)

@@ -1,4 +1,4 @@
-"""The chain in a directory: kept, shared, healed after a crash, on time."""
+"""The chain in a directory: persistent, shared by processes, repaired after a crash, with correct times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = "0x" + "ab" * 32
 ZERO = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
 QUESTION = FactQuery(ROOT, NOBODY)
-# eth-tester's own accounts have the keys 1 to 10, which everybody knows.
+# eth-tester's accounts have the public keys 1 to 10.
 KNOWN = [KeyWallet(number.to_bytes(32, "big")).address for number in range(1, 11)]
 
 
@@ -88,7 +88,7 @@ def test_after_a_pause_the_present_is_the_clocks(ledger: EmbeddedLedger, clock: 
 def test_reading_makes_no_block(ledger: EmbeddedLedger, clock: Clock) -> None:
     before = ledger.head()
     for _ in range(5):
-        # A clock that was wrong for a moment must not move the chain: blocks cannot be dated back.
+        # A clock that was briefly ahead must not move the chain, because blocks cannot be dated back.
         clock.now += 315_360_000
         ledger.facts([QUESTION])
     assert ledger.head() == before

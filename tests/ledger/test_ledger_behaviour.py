@@ -1,4 +1,4 @@
-"""What every ledger does, whatever lies under it."""
+"""The behaviour that all ledgers share: in memory, embedded, and on real nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOBODY = "0x" + "00" * 20
 ZERO = "0x" + "00" * 32
 RETIRED = 2**64 - 1
 Lock = tuple[str | None, str | None]  # a grant's revocation and salt
-# Seconds, few because geth makes a block for each.
+# In seconds. Few, because geth makes a block for each.
 LATER = 20
 
 
@@ -58,7 +58,7 @@ def test_the_head_moves_with_the_time(levers: Levers) -> None:
     levers.pass_time(LATER)
     levers.mine(1)
     after = levers.ledger.head()
-    # A chain may run a few seconds ahead, because no two blocks share one.
+    # A chain may be a few seconds ahead, because no two blocks have the same time.
     assert after.number > before.number and after.time >= before.time + LATER // 2 and after.hash != before.hash
 
 
@@ -287,7 +287,7 @@ def test_two_calls_submitted_before_the_first_wait_both_arrive(levers: Levers) -
     roots, payer = [word(), word()], levers.wallet()
     sent = [levers.ledger.submit("anchor", root, word(), sender=payer) for root in roots]
     assert sent[0].transaction != sent[1].transaction
-    # The later one first: each is waited for by itself.
+    # Wait for the later one first: neither depends on the other.
     times = [pending.wait().time for pending in reversed(sent)]
     assert [read(levers.ledger, root=root).anchored_at for root in reversed(roots)] == times
 

@@ -1,4 +1,4 @@
-"""Logs from nodes that give few blocks' at once, little at once, slowly or seldom: all of them, or no answer."""
+"""Logs from nodes that limit blocks, bytes, time or rate: the reader returns all of them, or raises."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ Window = tuple[int, int]
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GethLevers]:
-    """A geth that serves the logs of six blocks at once, as the difference of five is."""
+    """A geth that serves the logs of six blocks at once: its limit of five is the difference of the ends."""
     with running_geth(tmp_path_factory.mktemp("n"), "--rpc.rangelimit", "5") as node:
         yield GethLevers(*node)
 
 
 class Listening(Node):
-    """A node, and the windows of which the logs were asked for."""
+    """A node that records the block ranges of log requests."""
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         super().__init__(url, timeout)
@@ -71,7 +71,7 @@ def test_a_node_that_serves_few_blocks_at_once(narrow: GethLevers) -> None:
         node.windows.clear()
         found = cutoffs_in(node, deployment, [subject.address.lower()], 0, head)
         assert found == {subject.address.lower(): cutoff}
-    # What it takes was found out the first time.
+    # The first reading found the size that the node serves.
     assert 3 <= node.log_blocks <= 6
     starts = range(deployment.block, head + 1, node.log_blocks)
     assert node.windows == [(start, min(start + node.log_blocks - 1, head)) for start in starts]
@@ -80,7 +80,7 @@ def test_a_node_that_serves_few_blocks_at_once(narrow: GethLevers) -> None:
 def test_a_registry_of_unknown_age_is_not_looked_for_in_older_logs(
     narrow: GethLevers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with ``--registry``, which names no block: states say since when it stands there."""
+    """``--registry`` names no block, so the states tell when the registry appeared."""
     subject, deployment = narrow.wallet(), narrow.ledger.deployment
     assert deployment.block > 0
     cutoff = narrow.ledger.transact("revokeAll", sender=subject).time
@@ -94,7 +94,7 @@ def test_a_registry_of_unknown_age_is_not_looked_for_in_older_logs(
 
 
 def test_a_node_without_old_states_is_asked_for_all_logs(serve: Serve) -> None:
-    """The safe answer: what is read from too late a block on hides a revocation."""
+    """Reading from a later block might miss a revocation."""
     first: list[int] = []
 
     def logs(params: list[Any]) -> Any:

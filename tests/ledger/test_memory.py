@@ -1,4 +1,4 @@
-"""The fake's own switches: what goes wrong with chains, at a test's command."""
+"""The failure switches of the fake ledger."""
 
 from __future__ import annotations
 

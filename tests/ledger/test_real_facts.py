@@ -1,4 +1,4 @@
-"""Facts from real clients: many at once, in batches as they take them, of states they no longer have; and alike."""
+"""Facts from anvil and geth: many at once, in batches of the size they take, of states they lack, and the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Running = tuple[str, Deployment]
 
 @pytest.fixture(scope="module")
 def small_geth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """It takes a few calls at once, answers little at once, and keeps the states of its last 128 blocks."""
+    """A geth with small batches and answers that keeps the states of its last 128 blocks."""
     limits = ["--rpc.batch-request-limit", "60", "--rpc.batch-response-max-size", "8000"]
     with running_geth(tmp_path_factory.mktemp("s"), *limits) as node:
         yield node
@@ -38,7 +38,7 @@ def small_geth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def twin(geth: Running) -> Iterator[Running]:
-    """An anvil that says it is geth's chain."""
+    """An anvil with the chain id of geth's chain."""
     with running_anvil("--chain-id", str(geth[1].chain_id)) as node:
         yield node
 
@@ -68,7 +68,7 @@ def test_what_a_node_takes_at_once_is_found_out_once(small_geth: Running) -> Non
 
 @pytest.mark.parametrize("kind", ["anvil", "geth"])
 def test_the_cutoffs_of_many_subjects_in_the_past(request: pytest.FixtureRequest, kind: str) -> None:
-    """More than geth takes in one filter."""
+    """geth takes fewer in one filter."""
     levers = (AnvilLevers if kind == "anvil" else GethLevers)(*request.getfixturevalue(kind))
     subject = levers.wallet()
     cutoff = levers.ledger.transact("revokeAll", sender=subject).time
@@ -114,7 +114,7 @@ def _old_states_are_missed(levers: RpcLevers, question: SignatureQuery, time: in
 
 
 def test_evidence_is_judged_alike_by_both_clients(geth: Running, twin: Running) -> None:
-    """One chain id, one address, the same transactions: what was made for one client verifies against the other."""
+    """With the same chain id and address, evidence made on one client verifies on the other."""
     ledgers: list[RpcLedger] = [GethLevers(*geth).ledger, AnvilLevers(*twin).ledger]
     first = ledgers[0].deployment
     assert all(msgspec.structs.replace(each.deployment, block=first.block) == first for each in ledgers)

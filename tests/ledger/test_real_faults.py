@@ -1,4 +1,4 @@
-"""A real node that stops, dies, comes back, answers late, in part or wrongly: never an answer, never a lost anchor."""
+"""A real node that stops, dies, restarts, or answers late, in part or wrongly: no wrong answer, no lost anchor."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def node() -> Iterator[Running]:
 
 @pytest.fixture
 def mortal() -> Iterator[list[Running]]:
-    """Nodes that a test may kill: the first is there, and what the test adds is ended too."""
+    """Nodes that a test may kill. It starts with one, and the nodes that the test adds are ended too."""
     nodes = [running(*start_anvil())]
     yield nodes
     for each in nodes:
@@ -120,7 +120,7 @@ def test_a_node_that_is_killed_while_it_is_asked(mortal: list[Running], call: Ca
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_a_transaction_outlasts_a_node_that_is_away(node: Running, stays: bool) -> None:
-    """Stopped as soon as the transaction is sent, and let go after the first time limit."""
+    """The node is frozen after the transaction is sent, and continues after the first time limit."""
     levers, root, before = AnvilLevers(node.url, node.deployment), word(), sent_so_far(node.url)
     heard: list[str] = []
 
@@ -151,7 +151,7 @@ def test_a_transaction_outlasts_a_node_that_is_away(node: Running, stays: bool) 
 
 
 def test_a_transaction_outlasts_a_node_that_is_killed_and_begun_again(mortal: list[Running], tmp_path: Path) -> None:
-    """The node forgets what it had in no block yet; the same bytes are sent again."""
+    """The node forgets its pending transactions, so the same bytes are sent again."""
     node, root, state = mortal[0], word(), tmp_path / "state.json"
     asker(node.url)("evm_setAutomine", False)
     state.write_bytes(Anvil(node.url).state())
@@ -207,7 +207,7 @@ def _spoil(proxy: Proxy, how: str) -> None:
 
 @pytest.mark.parametrize("switch", ["cut_requests", "cut"])
 def test_what_gets_lost_while_sending_is_sent_once(node: Running, switch: str) -> None:
-    """The connection breaks off with the transaction, before or after the node has it, and comes back later."""
+    """The connection breaks while sending, before or after the node has the transaction, and works again later."""
     root, before = word(), sent_so_far(node.url)
     with Proxy(node.port) as proxy:
 
@@ -232,7 +232,7 @@ def test_what_gets_lost_while_sending_is_sent_once(node: Running, switch: str) -
 def test_a_registry_that_is_none_is_refused(
     node: Running, call: Callable[[RpcLedger], object], what: str, words: str
 ) -> None:
-    # Our own code to the letter, but created at another address: it takes no signatures that are made for this one.
+    # Exactly our code, but at another address: it refuses signatures for the real one.
     elsewhere, ask = checksum(b"\xe1" * 20), asker(node.url)
     ask("anvil_setCode", elsewhere, ask("eth_getCode", node.deployment.registry, "latest"))
     address = {"verifier": node.deployment.verifier, "elsewhere": elsewhere}.get(what, PAYER.address)
@@ -244,7 +244,7 @@ def test_a_registry_that_is_none_is_refused(
 
 
 def test_a_chain_that_was_begun_anew_takes_no_transactions(node: Running, mortal: list[Running]) -> None:
-    """Even from a ledger that has seen the registry there before."""
+    """A ledger that saw the registry before checks again."""
     with Proxy(node.port) as proxy:
         ledger = node.ledger(proxy.url)
         ledger.head()
@@ -258,7 +258,7 @@ def test_a_chain_that_was_begun_anew_takes_no_transactions(node: Running, mortal
 
 @pytest.mark.parametrize("function", ["anchor", "revokeAll", "retire"])
 def test_a_chain_that_is_begun_anew_meanwhile_keeps_no_promise(mortal: list[Running], function: str) -> None:
-    """It has no registry, and takes the same bytes, which it does not know, for an empty call that succeeds."""
+    """The new chain has no registry, and runs the resent bytes as an empty call that succeeds."""
     old, (process, url) = mortal[0], start_anvil()
     mortal.append(running(process, url, old.deployment))
     asker(old.url)("evm_setAutomine", False)

@@ -1,4 +1,4 @@
-"""Each request of each call, not only the first, meets a node or a wire that fails: the right answer, or none.
+"""A fault at each request of each call in turn: the call returns the right answer, or raises.
 
 A transaction is in the chain once or not at all, and a receipt is never returned for one that is not.
 """
@@ -37,7 +37,7 @@ MANY = 30
 
 
 class World:
-    """An anvil that may be stopped, killed and begun again from the state that it had at first."""
+    """An anvil that tests may stop, kill and restart from its first state."""
 
     def __init__(self, folder: Path) -> None:
         self.process, self.url = start_anvil()
@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 class NthSpoilt(Proxy):
-    """Does ``before`` when the n-th connection comes, and ``spoil`` to what that one is answered."""
+    """A proxy that calls ``before`` at the n-th connection, and changes that connection's answer by ``spoil``."""
 
     def __init__(self, target: int, n: int, before: Callable[[], object], spoil: Callable[[bytes], bytes]) -> None:
         self._n, self._before, self._spoil = n, before, spoil
@@ -123,7 +123,7 @@ def fault(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
 
 
 def every_request(world: World, fault: str, call: Callable[[RpcLedger], object]) -> Iterator[object]:
-    """What each call came to whose n-th request met this fault, for each n that there is: an answer, or the error."""
+    """Make the call once for each of its requests, with the fault at that request; yield each answer or error."""
     before, spoil = FAULTS[fault]
     for n in range(1, MANY):
         with NthSpoilt(world.port, n, lambda: before(world), spoil) as proxy:
@@ -186,5 +186,5 @@ def test_transactions(world: World, fault: str) -> None:
         assert world.sent() == before + done
         met, sent = met + 1, sent + done
     assert met >= 5
-    # From the request on that hands it to the node, it is in the chain whatever happens.
+    # After the request that sends the transaction, every fault leaves it in the chain.
     assert sent == 0 if fault == "killed" else sent >= 2

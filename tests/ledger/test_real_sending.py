@@ -1,4 +1,4 @@
-"""Sending on real chains: too cheap, too dear, out of money, beside other programs, through reorganisations."""
+"""Sending on real chains: low and high fees, no money, other senders of the same account, reorganisations."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def own() -> Iterator[tuple[str, Deployment]]:
 
 @pytest.fixture
 def by_hand(own: tuple[str, Deployment]) -> Iterator[AnvilLevers]:
-    """The same, with blocks only when a test makes them."""
+    """The same node, with blocks only when a test makes them."""
     levers = AnvilLevers(*own)
     levers._ask("evm_setAutomine", False)
     yield levers
@@ -68,7 +68,7 @@ def either(request: pytest.FixtureRequest) -> RpcLevers:
 
 
 class Account:
-    """A wallet that does something before each time it signs; ``times`` counts."""
+    """A wallet that calls ``before`` each time it signs, and counts in ``times``."""
 
     def __init__(self, wallet: KeyWallet, before: Callable[[int, dict[str, Any]], dict[str, Any]]) -> None:
         self._wallet, self._before = wallet, before
@@ -81,7 +81,7 @@ class Account:
 
 class TestTooCheap:
     def test_what_the_base_fee_left_behind_is_sent_for_more(self, own: Any, by_hand: AnvilLevers) -> None:
-        """anvil forgets what no block can take; the first replacement is enough."""
+        """anvil drops a transaction below the base fee; the first replacement is mined."""
         root, wallet, heard = word(), by_hand.wallet(), []
 
         def progress(transaction: str, _: float) -> None:
@@ -113,7 +113,7 @@ class TestTooCheap:
         assert "raise the limit" in caught.value.advice.lower()
 
     def test_what_blocks_pass_by_is_replaced(self, geth: tuple[str, Deployment]) -> None:
-        """geth keeps what is too cheap; the wallet offered less than it was asked to."""
+        """geth keeps a transaction with a low fee. Here the wallet lowered the fee itself."""
         levers, root, heard = GethLevers(*geth), word(), []
         account = Account(levers.wallet(), _at_first_for_nothing)
 
@@ -144,7 +144,7 @@ class TestTooCheap:
         with pytest.raises(LedgerUnavailable, match=r"was sent, but .*did not sign it anew") as caught:
             ledger.transact("anchor", word(), word(), sender=account)
         assert account.times == 2 and set(heard) == {heard[0]} and heard[0] in str(caught.value)
-        # As long as geth has something that it cannot take, it makes empty blocks.
+        # geth makes empty blocks while it has a transaction that it cannot mine.
         levers._ask("eth_sendRawTransaction", _elsewhere(wallet, geth[1].chain_id))
         until(lambda: levers._ask("eth_getTransactionCount", wallet.address, "latest") == "0x1")
 
@@ -166,7 +166,7 @@ def test_what_is_missing_is_said_and_is_enough(either: RpcLevers) -> None:
         either.ledger.transact("anchor", root, word(), sender=poor)
     found = re.search(r"at least (0\.\d+) of", caught.value.advice)
     assert found is not None
-    # As much again, because the price moves with every block.
+    # Twice the amount, because the price changes with every block.
     either.send(to=poor.address, value=hex(2 * int(Decimal(found[1]) * 10**18)))
     assert either.ledger.transact("anchor", root, word(), sender=poor).sender == poor.address
     assert anchored(either.ledger, root)
@@ -174,7 +174,7 @@ def test_what_is_missing_is_said_and_is_enough(either: RpcLevers) -> None:
 
 class TestOthersOfTheSameAccount:
     def test_a_number_that_is_taken_while_signing(self, either: RpcLevers) -> None:
-        """Another program is quicker, so that the node refuses; the account's number is read again."""
+        """Another program is faster, so the node refuses; the account's nonce is read again."""
         wallet, roots = either.wallet(), [word(), word()]
         other = RpcLedger(either.url, either.ledger.deployment, relay=wallet, receipt_seconds=20)
 
@@ -190,7 +190,7 @@ class TestOthersOfTheSameAccount:
         assert int(either._ask("eth_getTransactionCount", wallet.address, "latest"), 16) == 2
 
     def test_a_number_that_is_taken_while_waiting(self, own: tuple[str, Deployment], by_hand: AnvilLevers) -> None:
-        """The node drops the transaction for another one of the same number, which gets into a block."""
+        """The node drops the transaction for another one with the same nonce, which is mined."""
         wallet, root = by_hand.wallet(), word()
         account, heard = Account(wallet, lambda _, tx: tx), []
 
@@ -246,7 +246,7 @@ for i in range(6):
 
 
 def _elsewhere(wallet: KeyWallet, chain_id: int) -> str:
-    """The account's first transaction, to nobody."""
+    """Return the account's first transaction, to the zero address."""
     fees = {"type": 2, "chainId": chain_id, "maxFeePerGas": 100 * GWEI, "maxPriorityFeePerGas": GWEI}
     return to_hex(wallet.sign_transaction({**fees, "nonce": 0, "gas": 21_000, "to": NOBODY, "value": 0, "data": "0x"}))
 
@@ -308,7 +308,7 @@ class TestReorganisations:
 
 
 def signed(ledger: RpcLedger) -> Evidence:
-    """A grant of now, in a batch of its own, for this registry."""
+    """Return a present grant in a batch of its own, for this registry."""
     now, deployment = ledger.head().time, ledger.deployment
     grant = grant_message(salt=word(), issued_at=now, not_before=now, expires_at=now + 86_400)
     return evidence_of(grant, domain=domain_of(deployment.chain_id, deployment.registry))
@@ -320,6 +320,6 @@ def anchor(ledger: RpcLedger, evidence: Evidence) -> Receipt:
 
 
 def judge(evidence: Evidence, ledger: RpcLedger) -> None:
-    """Passes where the answer is yes."""
+    """Raise unless the answer is yes."""
     facts, deployment = ledger.facts(*fact_queries(evidence)), ledger.deployment
     pure_judge(evidence, facts, policy(chain_id=deployment.chain_id, registry=deployment.registry), facts.present)

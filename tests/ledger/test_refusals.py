@@ -1,4 +1,4 @@
-"""Every ledger refuses what makes no sense, before anything is sent."""
+"""Every ledger refuses wrong arguments before it sends anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that do not take many calls at once: fewer are sent, nothing is lost, nothing asked for ever."""
+"""Nodes that refuse large batches: smaller ones are sent, no answer is lost, and retries end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_node_without_batches_is_found_out_once(serve: Callable[..., FakeNode]
 
 @pytest.mark.parametrize("code", [-32002, -32003])
 def test_a_batch_that_is_answered_in_part_is_asked_again_in_halves(serve: Callable[..., FakeNode], code: int) -> None:
-    """As geth does where the answers take too long, or are too large together."""
+    """geth answers so if a batch's calls take too long or return too much together."""
     served: list[FakeNode] = []
 
     def stingy(_: str, params: list[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Facts from nodes that are whole, wrong, pruned or moving: never a wrong answer."""
+"""Facts from nodes that are healthy, wrong, pruned or reorganising: no wrong answer."""
 
 from __future__ import annotations
 
@@ -132,12 +132,12 @@ def test_old_state_that_was_thrown_away_is_said_to_be(serve: Callable[..., FakeN
         with pytest.raises(LedgerUnavailable, match="cannot read block") as caught:
             ledger.facts([QUESTION], [SIGNED], **how)
         assert "archive" in caught.value.advice
-    # Cutoffs of the past come from logs, for which no old state is needed.
+    # Past cutoffs come from logs, which need no old state.
     assert ledger.facts([QUESTION], as_of=1_200).anchors[QUESTION] == (1_500, 0, 0)
 
 
 def test_old_state_that_is_silently_missing_is_no_answer(serve: Callable[..., FakeNode]) -> None:
-    """As if nothing had been there: no code, and so a no from every contract."""
+    """Such a node shows no code, so every contract would seem to refuse."""
 
     def called(params: list[Any]) -> Any:
         if params[1] == {"blockHash": block(HEAD)["hash"]}:

@@ -1,4 +1,4 @@
-"""Contracts are asked about signatures few at a time and for bounded gas: hostile ones cost time, and nobody else."""
+"""ERC-1271 probes: few in a request, with bounded gas, so that a hostile contract cannot block other answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.levers import AnvilLevers, creation
 
 pytestmark = pytest.mark.slow
 
-# Hash 64 KiB again and again: the dearest for a node of all that so much gas buys.
+# Hash 64 KiB in a loop, which costs a node the most time for its gas.
 BURNING = bytes.fromhex("5b61ffff5f20505f56")
 
 
@@ -33,7 +33,7 @@ def test_few_in_one_request(serve: Callable[..., FakeNode], count: int) -> None:
 
     node, asked = serve(answer), _asked(count)
     facts = ledger_at(node.url).facts([QUESTION], asked)
-    # Each answer belongs to its question, whichever request it came with.
+    # Each answer is matched to its question across requests.
     assert facts.signatures == {question: question.signature[1] % 2 == 1 for question in asked}
     assert len(facts.anchors) == 1
     probes = [[call for call in request if "to" not in call["params"][0]] for request in map(_calls, node.requests)]

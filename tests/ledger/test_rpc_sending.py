@@ -1,4 +1,4 @@
-"""Transactions: paid for, bounded, and never sent to the wrong chain."""
+"""Transactions: funded, bounded, and never sent to the wrong chain."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
         node = serve(sending(**changes))
         receipt = ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
         assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address)
-        # Chain and code; gas, number and money; the tip; the transaction; its receipt.
+        # Chain and code; gas, nonce and balance; the tip; the transaction; its receipt.
         assert len(node.requests) == 5 + ("eth_sendRawTransaction" in changes)
 
 
@@ -207,14 +207,14 @@ def test_gas_is_estimated_and_fees_are_of_the_new_kind(anvil: tuple[str, Deploym
 
 @pytest.fixture(scope="module")
 def roomy_geth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Deployment]]:
-    """Its blocks are as large as those of public chains."""
+    """A geth with blocks as large as those of public chains."""
     with running_geth(tmp_path_factory.mktemp("r"), "--dev.gaslimit", "60000000") as node:
         yield node
 
 
 @pytest.mark.parametrize("kind", ["anvil", "roomy_geth"])
 def test_the_largest_batch_keeps_below_the_cap_of_one_transaction(request: pytest.FixtureRequest, kind: str) -> None:
-    """By Prague's prices, and by those of the fork after Osaka, which geth has on its own chain."""
+    """This holds with Prague's prices, and with those of the fork after Osaka, which geth's own chain has."""
     levers = (AnvilLevers if kind == "anvil" else GethLevers)(*request.getfixturevalue(kind))
     openings = [(os.urandom(32), ROOT) for _ in range(MAX_OPENINGS)]
     receipt = levers.ledger.transact("revokeBatch", openings)

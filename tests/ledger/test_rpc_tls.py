@@ -1,4 +1,4 @@
-"""Nodes behind HTTPS: one whose certificate is right is asked; of the others nobody learns even the question."""
+"""Nodes behind HTTPS: a request goes only to a node with a valid certificate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def authority(name: str) -> Authority:
 
 
 def certificate(issuer: Authority, subject: Authority, ends: datetime.datetime, *more: Any) -> bytes:
-    """In PEM; ``more`` are its extensions."""
+    """Return a certificate in PEM; ``more`` are its extensions."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject.name)
@@ -52,7 +52,7 @@ def certificate(issuer: Authority, subject: Authority, ends: datetime.datetime, 
         .not_valid_before(NOW - 10 * DAY)
         .not_valid_after(ends)
     )
-    # Python 3.13 wants to see whose key signed which.
+    # Python 3.13 requires the key identifiers.
     keys = (
         x509.SubjectKeyIdentifier.from_public_key(subject.key.public_key()),
         x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()),
@@ -67,7 +67,7 @@ def _name(name: str) -> x509.Name:
 
 
 def serving(folder: Path, issuer: Authority, host: x509.GeneralName, ends: datetime.datetime) -> ssl.SSLContext:
-    """What a server needs that is this host, as this authority says."""
+    """Return the TLS context of a server with a certificate for this host from this authority."""
     own = authority("a node")
     file = folder / "node.pem"
     form = serialization.PrivateFormat.PKCS8
@@ -85,7 +85,7 @@ HERE: x509.GeneralName = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    """The one authority that this machine trusts for now."""
+    """The only authority that this machine trusts during the test."""
     made = authority("an authority")
     file = tmp_path / "authorities.pem"
     may = x509.BasicConstraints(ca=True, path_length=None), x509.KeyUsage(*[False] * 5, True, *[False] * 3)
@@ -122,7 +122,7 @@ def test_a_node_that_may_be_anybody_is_told_nothing(
 
 
 def dripping(handler: BaseHTTPRequestHandler) -> None:
-    """An answer that goes on and on, a byte at a time."""
+    """Send an endless answer, a byte at a time."""
     handler.send_response(200)
     handler.end_headers()
     with suppress(OSError):
@@ -133,7 +133,7 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
 
 
 def test_a_node_that_drips_is_slow_not_away(serve: Callable[..., FakeNode], trusted: Authority, tmp_path: Path) -> None:
-    """The difference is whether less is asked for at once, or nothing."""
+    """A timeout makes the caller ask for less; a lost connection ends the call."""
     node = serve(raw=dripping, tls=serving(tmp_path, trusted, HERE, NOW + DAY))
     began = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -151,7 +151,7 @@ def test_a_handshake_that_drips_ends_in_time() -> None:
 
 
 def drip_a_handshake(server: socket.socket) -> None:
-    """The beginning of a record of 16 KiB that holds a handshake (RFC 8446, section 5.1), a byte at a time."""
+    """Send the beginning of a handshake record of 16 KiB (RFC 8446, section 5.1), a byte at a time."""
     peer, _ = server.accept()
     with peer, suppress(OSError):
         for byte in b"\x16\x03\x03\x40\x00" + bytes(200):

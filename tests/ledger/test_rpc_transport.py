@@ -1,4 +1,4 @@
-"""Nodes that are down, slow, cut short or no nodes at all: never an answer, never a leak."""
+"""Nodes that are down, slow or cut off, and servers that are not nodes: no wrong answer, no leaked key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP's chunked coding: whatever the chunks and however they arrive, the body is the one that was sent."""
+"""HTTP's chunked coding: the body comes back whole, whatever the chunks and the pieces in which they arrive."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_body_is_that_of_the_library(parts: list[bytes], at_once: int, exten
     assert b"".join(unchunked(dribbling(sent, at_once))) == b"".join(parts) == by_the_library(sent)
 
 
-# Chunks of one size after each other, whose bytes look like the lines between them.
+# Equal chunks whose bytes look like the lines between them.
 rows = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 150)), max_size=4)
 looks = st.text("\r\n01;A", min_size=20, max_size=20).map(str.encode)
 
@@ -119,7 +119,7 @@ def test_what_is_no_chunked_body_is_not_read_on(data: bytes) -> None:
 
 
 def test_a_chunk_is_given_out_as_it_arrives() -> None:
-    # Its sender says that it is long: nothing waits for all of it.
+    # The announced length is huge, but the decoder does not wait for all of it.
     pieces = unchunked(dribbling(b"FFFFFFFFFF\r\nabc", 14))
     assert next(pieces) == b"ab"
     assert next(pieces) == b"c"

@@ -1,4 +1,4 @@
-"""The time limit of an attempt: it ends the connection when it is due, and no other."""
+"""A deadline shuts down its own connection in time, and no other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ends() -> tuple[socket.socket, socket.socket]:
 
 
 def took(one: socket.socket) -> float:
-    """The seconds until nothing more can come."""
+    """Return the seconds until the connection is shut down."""
     started = time.monotonic()
     assert one.recv(1) == b""
     return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""The socket of a node that misbehaves; what well-behaved ones do, the behaviour suite shows on anvil's."""
+"""Sockets of nodes that misbehave. The behaviour suite covers a healthy one, anvil's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GOOD = b'{"jsonrpc":"2.0","id":0,"result":"0x1"}'
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Callable[[Answer], str]]:
-    """Starts a socket that reads a request, answers it as told, and hangs up; its address."""
+    """Start a socket that reads a request, answers it as told, and hangs up; return its address."""
     listeners: list[socket.socket] = []
 
     def start(answer: Answer) -> str:
@@ -78,7 +78,7 @@ def sending(*pieces: bytes, pause: float = 0.02, stay: float = 0.0) -> Answer:
     ],
 )
 def test_an_answer_is_whole_when_its_json_is(served: Callable[[Answer], str], pieces: tuple[bytes, ...]) -> None:
-    """The connection stays open, so that nothing but the answer itself says where it ends."""
+    """The connection stays open, so only the answer itself shows its end."""
     node = Node(served(sending(*pieces, stay=5)), 20)
     began = time.monotonic()
     assert node.ask(Call("eth_chainId")) == "0x1"

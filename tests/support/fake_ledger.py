@@ -1,4 +1,4 @@
-"""`MemoryLedger`: the contract's rules over a list of blocks, with switches for what goes wrong."""
+"""`MemoryLedger`: the contract's rules over a list of blocks, with switches for failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPLOYMENT = Deployment(31_337, checksum(bytes.fromhex("c0" * 20)), checksum(byt
 
 
 class Change(NamedTuple):
-    """One slot of the contract: ``kind`` is anchor, revoke or cutoff."""
+    """A write to one slot of the contract; ``kind`` is anchor, revoke or cutoff."""
 
     kind: str
     key: str
@@ -42,9 +42,9 @@ class Block(NamedTuple):
 class MemoryLedger(Transacting):
     """A whole `Ledger` in memory. Each transaction makes a block, at least a second after the last.
 
-    Switches: ``down``, ``slow`` and ``other_chain`` make everything `LedgerUnavailable`; ``stale`` (seconds) keeps
-    blocks of the last so many seconds from being seen; `reorg` takes back the newest blocks. ``contracts`` maps an
-    address to what its ``isValidSignature`` answers, from the time that is given with it.
+    Switches: ``down``, ``slow`` and ``other_chain`` make every call raise `LedgerUnavailable`. ``stale`` hides the
+    blocks of the last so many seconds. `reorg` removes the newest blocks. ``contracts`` maps an address to a time and
+    to the answers of its ``isValidSignature`` from then on.
     """
 
     def __init__(self, deployment: Deployment = DEPLOYMENT, *, clock: Callable[[], int] | None = None) -> None:
@@ -63,7 +63,7 @@ class MemoryLedger(Transacting):
         return self._deployment
 
     def mine(self, changes: tuple[Change, ...] = (), count: int = 1) -> Block:
-        """``count`` blocks, the first with ``changes``."""
+        """Make ``count`` blocks, the first with ``changes``; return the last."""
         for _ in range(count):
             number = len(self.blocks)
             moment = max(self._clock(), self.blocks[-1].time + 1) if self.blocks else self._clock()
@@ -73,7 +73,7 @@ class MemoryLedger(Transacting):
         return self.blocks[-1]
 
     def reorg(self, blocks: int) -> None:
-        """The chain forgets its newest blocks and grows as many empty ones."""
+        """Replace the newest blocks by as many empty ones."""
         self._forks += 1
         del self.blocks[len(self.blocks) - blocks :]
         self.mine(count=blocks)
@@ -142,7 +142,7 @@ class MemoryLedger(Transacting):
         )
 
     def _slot(self, kind: str, key: str, until: int) -> int:
-        """The newest value written by then; the contract only ever writes where that is allowed."""
+        """Return the newest value that was written until then."""
         written = [c.value for b in self.blocks if b.time <= until for c in b.changes if c[:2] == (kind, key)]
         return written[-1] if written else 0
 

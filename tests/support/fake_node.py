@@ -1,4 +1,4 @@
-"""An HTTP server that speaks JSON-RPC as well, or as badly, as a test wants."""
+"""A JSON-RPC node over HTTP that answers as a test needs, correctly or not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Answers = Callable[[str, list[Any]], Any]
 
 
 class Refused(Exception):
-    """Raised by an answer function: the node's own error."""
+    """An answer function raises this for the node to answer with an error."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class Refused(Exception):
 
 
 class Status(Exception):
-    """Raised by an answer function: an HTTP status, without a body, instead of an answer."""
+    """An answer function raises this for the node to answer with an HTTP status and no body."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -53,17 +53,17 @@ class Status(Exception):
 
 
 def block(number: int) -> dict[str, str]:
-    """Blocks are ten seconds apart, the first at 1,000."""
+    """Return a block. Blocks are ten seconds apart, the first at 1,000."""
     return {"number": hex(number), "hash": "0x" + f"{number:064x}", "timestamp": hex(1_000 + 10 * number)}
 
 
 def log(subject: str, until: int) -> dict[str, Any]:
-    """A RevokedAll event of the subject with this address, or this word."""
+    """Return a RevokedAll event of the subject with this address, or this word."""
     return {"topics": [REVOKED_ALL, "0x" + subject[2:].lower().rjust(64, "0")], "data": "0x" + f"{until:064x}"}
 
 
 def healthy(method: str, params: list[Any]) -> Any:
-    """A node on which everything was anchored at 1,500 and cut off at 1,600, whose contracts accept every signature."""
+    """Answer for a node: roots were anchored at 1,500, subjects revoked all at 1,600, contracts accept signatures."""
     if method == "eth_chainId":
         return "0x7a69"
     if method == "eth_getCode":
@@ -83,8 +83,10 @@ def healthy(method: str, params: list[Any]) -> Any:
 
 
 def but(**changes: Any) -> Answers:
-    """A healthy node, but for some methods: values, errors or functions of the parameters. The registry's domain
-    stays its own."""
+    """Return the answers of a healthy node, with changed methods: values, errors or functions of the parameters.
+
+    The registry's domain separator stays correct.
+    """
 
     def answer(method: str, params: list[Any]) -> Any:
         if method not in changes or params[:1] == [ASKED_DOMAIN]:
@@ -109,7 +111,7 @@ RECEIPT = {
 
 
 def sending(**changes: Any) -> Answers:
-    """A healthy node that takes transactions and shows RECEIPT for each, but for some methods."""
+    """Return the answers of a healthy node that takes transactions and shows RECEIPT for each, with changed methods."""
     return but(
         **{
             "eth_estimateGas": "0xb000",
@@ -130,14 +132,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Who asked may have had enough of the answer.
+        # The client may have hung up.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class FakeNode:
-    """An HTTP server on a free port. ``raw`` replaces what it writes after having read the request; ``tls`` makes it
-    one for HTTPS."""
+    """An HTTP server on a free port. ``raw`` writes the whole response itself; ``tls`` makes the server speak HTTPS."""
 
     def __init__(
         self,
@@ -182,7 +183,7 @@ class FakeNode:
         if isinstance(asked, list):
             if not batches:
                 return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches here"}}
-            # Backwards, because nothing promises an order.
+            # In reverse, because JSON-RPC promises no order.
             return [self._one(answers, one) for one in reversed(asked)]
         return self._one(answers, asked)
 

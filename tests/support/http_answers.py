@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers as a test says, whatever is asked."""
+"""An HTTP server on loopback that answers every request as a test says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """``length``: what the Content-Length says (None: the body's own, -1: none at all)."""
+    """An answer. ``length`` is the announced Content-Length; None means the body's own, -1 means none."""
 
     status: int = 200
     body: bytes = b""
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request as it came."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
@@ -30,7 +30,7 @@ Respond = Callable[[Asked], Answer]
 
 
 class Served(NamedTuple):
-    """Where the server is, and what it was asked."""
+    """The server's port, and the requests that it received."""
 
     port: int
     asked: list[Asked]
@@ -42,7 +42,7 @@ class Served(NamedTuple):
 
 @contextmanager
 def answering(respond: Respond) -> Iterator[Served]:
-    """Runs it for as long as the block lasts."""
+    """Run the server for as long as the block lasts."""
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def answering(respond: Respond) -> Iterator[Served]:
                 for _ in range(answer.repeat):
                     self.wfile.write(answer.body)
             except OSError:
-                # The caller had enough.
+                # The client hung up.
                 return
 
         def do_POST(self) -> None:
@@ -68,7 +68,7 @@ def answering(respond: Respond) -> Iterator[Served]:
             self.do_GET()
 
         def log_message(self, *_: object) -> None:
-            """Says nothing on the tests' output."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Ledgers of every kind behind one set of levers, so that one suite runs over all of them."""
+"""Every kind of ledger behind one interface for tests, so that one suite runs over all of them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.support.fake_ledger import MemoryLedger
 from tests.support.tools import tool
 
 START = 1_790_000_000
-# Public test keys of anvil; they hold nothing anywhere else.
+# A public test key of anvil. It holds nothing on other chains.
 ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
-# It has money on the geth that `start_geth` starts.
+# `start_geth` gives it money.
 GETH_PAYER = KeyWallet(b"\x67" * 32)
 
 _MAGIC = "1626ba7e" + "00" * 28
-# Runtime code: return the magic word; a word of zeros; revert; return four bytes of it; fail and burn all gas; write
-# something first, which a contract that only asks does not let it.
+# Runtime code that returns the magic word; a word of zeros; reverts; returns four bytes of the magic word; burns all
+# gas; writes before it answers, which a static call forbids.
 WALLETS = {
     "yes": bytes.fromhex("7f" + _MAGIC + "5f5260205ff3"),
     "no": bytes.fromhex("60205ff3"),
@@ -43,12 +43,12 @@ WALLETS = {
 
 
 def creation(runtime: bytes) -> bytes:
-    """The shortest constructor: copy what follows it and return that."""
+    """Return creation code whose short constructor returns ``runtime``."""
     return bytes.fromhex(f"60{len(runtime):02x}8060095f395ff3") + runtime
 
 
 class Levers(Protocol):
-    """A ledger, and what a test may do to the chain under it."""
+    """A ledger, and a test's control of its chain."""
 
     ledger: Ledger
 
@@ -57,10 +57,10 @@ class Levers(Protocol):
     def mine(self, blocks: int) -> None: ...
 
     def wallet(self) -> KeyWallet:
-        """An account of its own that can pay."""
+        """Return a new account that can pay."""
 
     def contract(self, kind: str) -> str:
-        """A new contract that answers ``isValidSignature`` as `WALLETS` says; its address."""
+        """Create a contract that answers ``isValidSignature`` as `WALLETS` says; return its address."""
 
 
 _numbers = iter(range(1, 1_000_000))
@@ -120,7 +120,7 @@ class EmbeddedLevers:
 
 
 def deploy_embedded(ledger: EmbeddedLedger, code: bytes) -> str:
-    """The address of a contract that the ledger's relay creates."""
+    """Create a contract from the ledger's relay; return its address."""
     from registry.core.scalars import checksum
     from registry.wallets.relay import relay_key
 
@@ -130,7 +130,7 @@ def deploy_embedded(ledger: EmbeddedLedger, code: bytes) -> str:
 
 
 class RpcLevers:
-    """What anvil and geth have in common. ``funded`` pays for the ledger."""
+    """The common part of anvil and geth. ``funded`` pays for the ledger."""
 
     def __init__(self, url: str, deployment: Deployment, funded: KeyWallet) -> None:
         self.ledger = RpcLedger(url, deployment, relay=funded, receipt_seconds=20)
@@ -139,7 +139,7 @@ class RpcLevers:
         self._account: str = self._ask("eth_accounts")[0]
 
     def send(self, **tx: str) -> dict[str, Any]:
-        """The receipt of a transaction of the node's own account."""
+        """Send a transaction from the node's own account; return its receipt."""
         hash_ = self._ask("eth_sendTransaction", {"from": self._account, **tx})
         receipt: dict[str, Any] = until(lambda: self._ask("eth_getTransactionReceipt", hash_))
         return receipt
@@ -171,7 +171,7 @@ class AnvilLevers(RpcLevers):
 
 
 class GethLevers(RpcLevers):
-    """geth makes a block for every transaction, and dates it a second after the last one at least."""
+    """geth makes a block for every transaction, at least a second after the last one."""
 
     def __init__(self, url: str, deployment: Deployment) -> None:
         super().__init__(url, deployment, GETH_PAYER)
@@ -187,7 +187,7 @@ class GethLevers(RpcLevers):
 
 
 def asker(url: str) -> Callable[..., Any]:
-    """Asks the node at ``url`` one thing: method, then parameters. An error of the node fails the test."""
+    """Return a function that calls a method of the node at ``url``. An error of the node fails the test."""
     node = Node(url, 10)
 
     def ask(method: str, *params: Any) -> Any:
@@ -199,7 +199,7 @@ def asker(url: str) -> Callable[..., Any]:
 
 
 def until(found: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """What ``found`` returns as soon as that is something."""
+    """Call ``found`` until it returns something true, and return that."""
     ends = time.monotonic() + seconds
     while not (answer := found()):
         if time.monotonic() > ends:
@@ -209,13 +209,13 @@ def until(found: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 
 def start_anvil(*options: str, port: int = 0) -> tuple[subprocess.Popen[str], str]:
-    """A node of its own, on a free port unless one is given; its process and URL."""
+    """Start an anvil, on a free port unless one is given; return its process and URL."""
     command = [str(tool("anvil")), "--port", str(port), "--host", "127.0.0.1", "--accounts", "2", *options]
     return _started(command, r"Listening on (127\.0\.0\.1:\d+)")
 
 
 def start_geth(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
-    """A chain of its own; its process and URL. Its socket is ``folder / "geth.ipc"``."""
+    """Start a geth with a chain of its own; return its process and URL. Its socket is ``folder / "geth.ipc"``."""
     quiet = ["--nodiscover", "--maxpeers", "0", "--port", "0", "--authrpc.port", "0"]
     served = ["--http", "--http.addr", "127.0.0.1", "--http.port", "0", "--ipcpath", str(folder / "geth.ipc")]
     command = [str(tool("geth")), "--dev", "--datadir", str(folder / "data"), *quiet, *served, *options]
@@ -223,7 +223,7 @@ def start_geth(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]
     ask = asker(url)
     tx = {"from": ask("eth_accounts")[0], "to": GETH_PAYER.address, "value": hex(10**24)}
     ask("eth_sendTransaction", tx)
-    # Not by its receipt: a geth that has just begun may say that it is still indexing transactions.
+    # Do not wait for the receipt: a geth that has just started may still be indexing transactions.
     until(lambda: int(ask("eth_getBalance", GETH_PAYER.address, "latest"), 16))
     return process, url
 
@@ -239,20 +239,20 @@ def _started(command: list[str], listens: str) -> tuple[subprocess.Popen[str], s
 
 
 def freeze(process: subprocess.Popen[str]) -> None:
-    """Stops a node until SIGCONT; when this returns, none of its threads runs any more."""
+    """Stop a node until SIGCONT. When this returns, none of its threads runs."""
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """Ends a node, also one that was stopped."""
+    """End a node, even a stopped one."""
     process.kill()
     process.wait(10)
 
 
 @contextmanager
 def running_anvil(*options: str) -> Iterator[tuple[str, Deployment]]:
-    """A node with our contracts on it: its URL and where they are."""
+    """Run an anvil with our contracts; yield its URL and their deployment."""
     process, url = start_anvil(*options)
     try:
         yield url, deploy(url, KeyWallet(ANVIL_KEY))
@@ -262,7 +262,7 @@ def running_anvil(*options: str) -> Iterator[tuple[str, Deployment]]:
 
 @contextmanager
 def running_geth(folder: Path, *options: str) -> Iterator[tuple[str, Deployment]]:
-    """The same with geth, whose socket is ``folder / "geth.ipc"``."""
+    """Run a geth with our contracts; its socket is ``folder / "geth.ipc"``."""
     process, url = start_geth(folder, *options)
     try:
         yield url, deploy(url, GETH_PAYER)

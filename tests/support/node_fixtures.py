@@ -1,4 +1,4 @@
-"""Fixtures: nodes with our contracts on them, every kind of ledger, nodes that misbehave."""
+"""Fixtures: nodes with our contracts, every kind of ledger, and nodes that misbehave."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tests.support.levers import (
 
 @pytest.fixture(scope="session")
 def sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the session's nodes and their sockets, ``anvil.ipc`` and ``geth.ipc``."""
+    """Return the folder of the session's nodes and their sockets, ``anvil.ipc`` and ``geth.ipc``."""
     return tmp_path_factory.mktemp("n")
 
 
 @pytest.fixture(scope="session")
 def anvil(sockets: Path) -> Iterator[tuple[str, Deployment]]:
-    """A node with our contracts on it: its URL and where they are."""
+    """Run an anvil with our contracts for the session; yield its URL and their deployment."""
     with running_anvil("--ipc", str(sockets / "anvil.ipc")) as node:
         yield node
 
 
 @pytest.fixture(scope="session")
 def geth(sockets: Path) -> Iterator[tuple[str, Deployment]]:
-    """The same with geth; it keeps its old states."""
+    """Run a geth with our contracts for the session; it keeps its old states."""
     with running_geth(sockets, "--gcmode", "archive") as node:
         yield node
 
