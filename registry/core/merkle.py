@@ -27,7 +27,7 @@ def root_from(commitment: bytes, proof: Iterable[bytes]) -> bytes:
     """Compute the root from a commitment (its keccak256 is the leaf) and its proof; all are 32-byte words."""
     node, fresh = keccak256(commitment), fresh_state
     for sibling in proof:
-        state = fresh()  # keccak256 inlined: a call for each node would cost 2% of a verification
+        state = fresh()  # keccak256 inlined: a call for each node would cost 1 to 2% of a verification
         state.update(node + sibling if node < sibling else sibling + node)
         node = state.digest()
     return node

@@ -135,7 +135,7 @@ class Passphrase:
         if not 0 < len(self.text.encode()) <= MAX_PASSPHRASE_BYTES:
             raise InvalidInput("a passphrase has 1 to 4,096 bytes", "Choose another passphrase.")
         if not 1 <= self.work_factor <= MAX_WORK_FACTOR:
-            raise InvalidInput("scrypt's work factor is out of range.", f"Take one from 1 to {MAX_WORK_FACTOR}.")
+            raise InvalidInput("scrypt's work factor is out of range", f"Take one from 1 to {MAX_WORK_FACTOR}.")
 
     def wrap(self, file_key: bytes) -> Stanza:
         salt = secrets.token_bytes(_SALT_LENGTH)

@@ -82,7 +82,7 @@ def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
 def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """The parts of a message that its sentence shows: date (empty if it has none), kind, purposes, data."""
     if isinstance(message, Grant):
-        return _date(message.expires_at // DAY), "Grant", message.purposes, message.data
+        return day_of(message.expires_at), "Grant", message.purposes, message.data
     return "", "Refusal", message.purposes, ()
 
 
@@ -136,12 +136,7 @@ def _join(text: Text, terms: Sequence[str]) -> str:
 
 def day_of(time: int) -> str:
     """The UTC date of a unix time, YYYY-MM-DD; ``NoticeMismatch`` past the year 9999, which no notice allows."""
-    return _date(time // DAY)
-
-
-@lru_cache(maxsize=1024)
-def _date(days: int) -> str:
     try:
-        return date.fromordinal(_EPOCH + days).isoformat()
+        return date.fromordinal(_EPOCH + time // DAY).isoformat()
     except (OverflowError, ValueError):
         raise NoticeMismatch("a date lies after the year 9999") from None
