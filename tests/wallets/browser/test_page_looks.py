@@ -231,13 +231,20 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
 
 
 def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
-    """The largest view by the page's own code, laid out; and from the document's bytes to the first paint, which is
-    the browser's work and bounded loosely, because other programs run here too."""
-    paints, draws = [], []
+    """The largest view is drawn and laid out in 100 ms, and the page's thread loads the first one in 100 ms of CPU.
+
+    A load in wall time depends on what else runs on the machine, so it is printed and not bounded.
+    """
+    loads, paints, draws = [], [], []
     for _ in range(5):
         terminal = Terminal(signing(WORDS, TYPED))
-        page = browse(stub).open(terminal.url)
+        page = browse(stub).context.new_page()
+        browser = page.context.new_cdp_session(page)
+        browser.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.goto(terminal.url)
         page.get_by_role("button", name="Marmot").wait_for()
+        metrics = {each["name"]: each["value"] for each in browser.send("Performance.getMetrics")["metrics"]}
+        loads.append(metrics["TaskDuration"] * 1000)
         paints.append(
             page.evaluate(
                 "performance.getEntriesByName('first-contentful-paint')[0].startTime"
@@ -250,10 +257,11 @@ def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureF
         page.get_by_role("button", name="Do not sign").click()
         terminal.error()
     with capsys.disabled():
-        print(f"\n  the request drawn and laid out: {', '.join(f'{one:.1f}' for one in sorted(draws))} ms")
-        print(f"  first contentful paint after the document: {', '.join(f'{one:.0f}' for one in sorted(paints))} ms")
+        print(f"\n  the request drawn and laid out: {', '.join(f'{each:.1f}' for each in sorted(draws))} ms")
+        print(f"  the page loaded: {', '.join(f'{each:.0f}' for each in sorted(loads))} ms of CPU")
+        print(f"  first contentful paint after the document: {', '.join(f'{each:.0f}' for each in sorted(paints))} ms")
     assert min(draws) < 100
-    assert min(paints) < 500
+    assert 0 < min(loads) < 100
 
 
 def test_it_is_usable_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,10 +102,11 @@ class Sitting:
         raise AssertionError(self.terminal.notes)
 
     def hurry(self, seconds: float) -> None:
-        """So much time is left, from now."""
+        """Leave so much time from now, and let the page know at once."""
         assert self.terminal.wallet._open is not None
         page, _ = self.terminal.wallet._open
         page._deadline = time.monotonic() + seconds
+        page.put()
 
     def ends(self, heading: str, text: str) -> ConsentError:
         """The page says that, and the terminal has an error; the server is gone."""

@@ -326,11 +326,13 @@ class TestSilence:
         assert isinstance(error, CouldNotCheck) and "closed" in str(error)
 
     def test_a_page_that_asks_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 3.0)
+        monkeypatch.setattr(page_protocol, "SILENCE_SECONDS", 2.0)
+        monkeypatch.setattr(page_protocol, "HOLD_SECONDS", 0.2)
+        monkeypatch.setattr(page_protocol, "FAREWELL_SECONDS", 0.2)
         terminal = Terminal(signing(*demo_grant()), seconds=30)
         client = Client(terminal.url)
         client.claim()
-        until = time.monotonic() + 5
+        until = time.monotonic() + 3
         while time.monotonic() < until:
             assert client.state(99)["stage"] == "account"
         terminal.wallet.close()
@@ -423,6 +425,7 @@ class TestTheEnd:
         assert is_refused(terminal.url)
 
     def test_more_time_ten_times(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(page_protocol, "FAREWELL_SECONDS", 0.2)
         terminal = Terminal(signing(*demo_grant()), seconds=2.0)
         client = Client(terminal.url)
         client.claim()
