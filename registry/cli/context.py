@@ -51,10 +51,13 @@ class Context:
         """The party's folder."""
         return self.session.home
 
-    @property
+    @cached_property
     def network(self) -> Network:
         """The configured ledger and store."""
-        return self.session.network
+        network, domain = self.session.network, self.session.network.domain
+        where = f"registry {domain.verifying_contract} on chain {domain.chain_id}"
+        self.out.log(f"network {self.configuration.network_path}, {where}")
+        return network
 
     @property
     def wallets(self) -> Wallets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -61,8 +62,14 @@ class EvidenceFolder(NamedTuple):
         path = self.path / folder / f"{to_hex(evidence.digest)}.json"
         replace_file(path, write_evidence(evidence))
         if folder == "evidence":
-            replace_file(self._index, msgspec.json.encode(self.entries()))
+            self._add_to_index(path.stem, _entry(evidence))
         return str(path)
+
+    def _add_to_index(self, digest: str, entry: Entry) -> None:
+        known = {name: old for name, old in self._indexed().items() if name in self.digests()} | {digest: entry}
+        # The evidence is safe already, and a cache that cannot be written is no reason to call that an error.
+        with suppress(InvalidInput):
+            replace_file(self._index, msgspec.json.encode(known))
 
     def entries(self) -> dict[str, Entry]:
         indexed = self._indexed()
@@ -94,12 +101,10 @@ class EvidenceFolder(NamedTuple):
         return list((self.path / "evidence").glob("0x*.json"))
 
     def _indexed(self) -> dict[str, Entry]:
-        if not self._index.exists():
-            return {}
         try:
             return msgspec.json.decode(read_bounded(self._index, _MAX_INDEX), type=dict[str, Entry])
-        except msgspec.DecodeError:
-            return {}
+        except (InvalidInput, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return {}  # absent or damaged: it is only a cache
 
 
 def _entry(evidence: Evidence) -> Entry:

@@ -71,9 +71,12 @@ def grant(
     The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The evidence is
     kept, and then the grant that this one ``supersedes`` is ended.
     """
-    done = sign_and_anchor(person, propose(person, request, **choice), confirm)
-    old = choice.get("supersedes")
-    return done if old is None else done._replace(superseded=_end_superseded(person, old, done.kept))
+    done = _sign_and_anchor(person, propose(person, request, **choice), confirm)
+    if (old := choice.get("supersedes")) is None:
+        return keep(person, done)
+    left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
+    with noting(left):
+        return keep(person, done)._replace(superseded=Ending(end_in_private(person, old)))
 
 
 def refuse(
@@ -124,17 +127,20 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
 
 def sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None = None) -> Anchored:
     """Sign a proposal, store its capsule, anchor it, and keep its evidence."""
+    return keep(party, _sign_and_anchor(party, proposal, confirm))
+
+
+def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None) -> Anchored:
     if confirm is not None and not confirm(proposal):
         raise Rejected("you said no")
     signature = sign(party, proposal.message)
     blocks = _blocks(proposal)
     party.network.store.put(blocks)
     try:
-        done = anchor(party, proposal.message, signature, proposal.notice_bytes)
+        return anchor(party, proposal.message, signature, proposal.notice_bytes)
     except BaseException as error:
         _rollback(party, blocks, error)
         raise
-    return keep(party, done)
 
 
 def _rollback(party: Party, blocks: list[Block], error: BaseException) -> None:
@@ -144,12 +150,6 @@ def _rollback(party: Party, blocks: list[Block], error: BaseException) -> None:
     except CouldNotCheck as left:
         # The person needs the reason why nothing was granted, more than the news of a leftover.
         error.add_note(f"Its capsule is still stored, sealed to the brand alone: {left}")
-
-
-def _end_superseded(person: Person, old: Evidence, kept: str) -> Ending:
-    digest = to_hex(old.digest)
-    with noting(f"The new grant stands ({kept}), but the one before it may stand too: `consent revoke {digest}`."):
-        return Ending(end_in_private(person, old))
 
 
 def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:

@@ -28,13 +28,14 @@ class Network:
     """A ledger and a content store. ``clock`` gives unix seconds.
 
     The last three members bound every policy of this network: blocks above an anchor, and seconds (`Policy`).
+    ``max_backdate`` may be a function, which is called when a policy is made.
     """
 
     ledger: Ledger
     store: BlockStore
     clock: Callable[[], int] = system_clock
     confirmations: int = 0
-    max_backdate: int | None = None
+    max_backdate: int | Callable[[], int | None] | None = None
     max_facts_age: int | None = None
 
     @property
@@ -47,10 +48,14 @@ class Network:
 
         ``controllers`` must be stated; None stands for "not asked".
         """
-        bounds = {name: getattr(self, name) for name in ("confirmations", "max_backdate", "max_facts_age")}
-        given = {name: value for name, value in asked.items() if name not in bounds or value is not None}
+        names = ("confirmations", "max_backdate", "max_facts_age")
+        given = {name: value for name, value in asked.items() if name not in names or value is not None}
+        for name in names:
+            if name not in given:
+                bound = getattr(self, name)
+                given[name] = bound() if callable(bound) else bound
         domain = self.domain
-        return Policy(chain_id=domain.chain_id, registry=domain.verifying_contract, **bounds | given)
+        return Policy(chain_id=domain.chain_id, registry=domain.verifying_contract, **given)
 
     def read(self, evidence: Evidence, *, depth: int = 0, at: int | None = None) -> Facts:
         """Read the facts that decide this evidence, for the present or for a time ``at`` (unix seconds)."""

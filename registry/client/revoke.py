@@ -13,7 +13,7 @@ from typing import NamedTuple
 from registry.client.party import Party, Person
 from registry.client.sign import is_signed_by, noting, sign
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
-from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
+from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.facts import ZERO, FactQuery
 from registry.core.scalars import CLOCK_SKEW, to_hex
@@ -100,14 +100,30 @@ def revoke_all_of(
         except ConsentError as error:
             endings.failed.append((person, error))
         except BaseException as error:
-            for done, _ in endings.ended:
-                error.add_note(f"All revoked: {done.address}")
+            _note_endings(error, endings)
             error.add_note(f"Not known to have ended: {person.address}. Run it again for this account and the rest.")
             raise
     if not endings.ended:
         return endings
-    last = _renewed(*endings.ended[0], None)
+    try:
+        last = _renewed(*endings.ended[0], None)
+    except BaseException as error:
+        _note_endings(error, endings)
+        raise
     return endings._replace(renewed=last.renewed, not_renewed=last.not_renewed)
+
+
+def failure_of(person: Person, error: ConsentError) -> str:
+    """Say why an account has not ended; a transaction that could not be checked may have been sent."""
+    what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
+    return f"{what}: {person.address}: {error}"
+
+
+def _note_endings(error: BaseException, endings: Endings) -> None:
+    for person, _ in endings.ended:
+        error.add_note(f"All revoked: {person.address}")
+    for person, why in endings.failed:
+        error.add_note(failure_of(person, why))
 
 
 def retire(party: Party) -> Ending:

@@ -15,8 +15,6 @@ from registry.core.errors import InvalidInput
 from registry.fs.files import read_bounded
 
 MAX_CONFIG_BYTES = 64 * 1024
-# The bounds that a policy takes from the configuration where the caller names none.
-POLICY_BOUNDS = ("confirmations", "max_backdate", "max_facts_age")
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Configuration:
         if value is None:
             return None
         try:
-            number = -1 if isinstance(value, bool) else int(value)
+            number = -1 if isinstance(value, bool | float) else int(value)
         except (TypeError, ValueError):
             number = -1
         if number < 0:
@@ -102,9 +100,17 @@ class Configuration:
         return settings_of(values, " or ".join(filter(None, places)) or "network.toml")
 
     @cached_property
-    def bounds(self) -> dict[str, int | None]:
-        """The configured bounds of a policy: ``confirmations``, ``max_backdate`` and ``max_facts_age``."""
-        return {name: self.whole_number(name) for name in POLICY_BOUNDS}
+    def bounds(self) -> dict[str, Any]:
+        """The configured bounds of a policy, for `Network`.
+
+        A command's own ``--confirmations`` (``depth``) is how long it waits, and bounds no policy.
+        """
+        depth, age = self.whole_number("confirmations") or 0, self.settings.max_facts_age
+        return {"confirmations": depth, "max_facts_age": age, "max_backdate": self.max_backdate}
+
+    def max_backdate(self) -> int | None:
+        """Return the setting of this name. Only judging reads it, so that a wrong value stops no ending."""
+        return self.whole_number("max_backdate")
 
     @property
     def credentials(self) -> Path | None:

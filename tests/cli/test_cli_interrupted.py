@@ -35,7 +35,7 @@ def test_before_the_grant_that_was_replaced_has_ended(granted: Consent, monkeypa
     answer = granted("grant", granted.folder / "request.json", "--yes", "--supersedes", old)
     monkeypatch.undo()
     assert is_interrupted(answer) and granted.grant != old
-    said = f"The new grant stands ({granted.grant}), but the one before it may stand too: `consent revoke {old.stem}`."
+    said = f"The new grant is anchored, but the one before it may stand too: `consent revoke {old.stem}`."
     assert said in answer.err
     assert granted("verify", granted.grant).code == granted("verify", old).code == 0
     assert granted("revoke", old.stem).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,25 @@ def test_the_cache_can_be_lost(kept: EvidenceFolder, damage: str) -> None:
     before = cache(kept).read_bytes() if cache(kept).exists() else None
     assert kept.entries() == entries
     assert (cache(kept).read_bytes() if cache(kept).exists() else None) == before  # reading writes nothing
+
+
+@pytest.mark.parametrize("obstacle", ["damaged evidence", "cache is a file", "index is a folder", "deep index"])
+def test_nothing_in_the_way_of_the_cache_fails_what_is_anchored(stage: Stage, obstacle: str) -> None:
+    """The cache once failed a grant after its anchor, so that the grant that it superseded lived on."""
+    home, old = stage.folder / "alice" / "kept", stage.granted().evidence
+    shutil.rmtree(home / "cache")
+    if obstacle == "damaged evidence":
+        (home / "evidence" / f"0x{'ab' * 32}.json").write_bytes(b"{")
+    elif obstacle == "cache is a file":
+        (home / "cache").write_bytes(b"")
+    elif obstacle == "index is a folder":
+        (home / "cache" / "evidence.json").mkdir(parents=True)
+    else:
+        (home / "cache").mkdir()
+        (home / "cache" / "evidence.json").write_bytes(b'{"0x1":{"zz":' + b"[" * 100_000 + b"]" * 100_000 + b"}}")
+    done = stage.granted(supersedes=old)
+    assert [stage.holds(e) for e in (old, done.evidence)] == ["Revoked", "VerifiedGrant"]
+    assert to_hex(done.evidence.digest) in stage.alice.evidence.digests()
 
 
 def test_a_file_that_went_is_not_listed(kept: EvidenceFolder) -> None:

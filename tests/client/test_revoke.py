@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from registry.client import revoke as endings
 from registry.client.grant import grant, refuse
 from registry.client.party import Party, Person
-from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_openly
+from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_all_of, revoke_openly
 from registry.client.sign import sign
 from registry.client.verify import verify, verify_many
 from registry.core.crypto.revocation import revocation_secret, salt_hash, tag_of
@@ -395,3 +396,28 @@ def test_a_locked_wallet_is_asked_once_by_the_kill_switch(stage: Stage) -> None:
     with pytest.raises(InvalidInput, match="locked"):
         revoke_all(replace(stage.alice, wallet=Locked()))
     assert len(asked) == 1
+
+
+class TestSeveralAccounts:
+    @pytest.mark.parametrize("moment", ["the last account", "the new keys"])
+    def test_an_interruption_tells_which_ended_and_which_failed(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        failing, ending, last = (stage.person(name) for name in ("bob", "carol", "dora"))
+        real = endings._revoke_all
+
+        def one(party: Party) -> object:
+            if party is failing:
+                raise InvalidInput("no money", "Pay.")
+            if party is last and moment == "the last account":
+                raise KeyboardInterrupt
+            return real(party)
+
+        monkeypatch.setattr(endings, "_revoke_all", one)
+        if moment == "the new keys":
+            monkeypatch.setattr(Vault, "renew", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt) as caught:
+            revoke_all_of([failing, ending, last])
+        notes = caught.value.__notes__
+        assert f"Not ended: {failing.address}: no money" in notes and f"All revoked: {ending.address}" in notes
+        assert any(f"Not known to have ended: {last.address}" in note for note in notes) is (moment != "the new keys")

@@ -178,4 +178,20 @@ def test_a_network_takes_the_configured_bounds(tmp_path: Path) -> None:
     flags = {"home": str(tmp_path / "h"), "network": str(tmp_path / "n")}
     environment = {"CONSENT_MAX_FACTS_AGE": "60", "CONSENT_MAX_BACKDATE": "5"}
     network: Network = Session(Configuration(flags, environment), Attendant()).network
-    assert (network.max_facts_age, network.max_backdate, network.confirmations) == (60, 5, 0)
+    policy = network.policy(controllers=None)
+    assert (policy.max_facts_age, policy.max_backdate, policy.confirmations) == (60, 5, 0)
+
+
+def test_how_long_a_command_waits_bounds_no_policy(tmp_path: Path) -> None:
+    """``accept --confirmations 6`` waits for its own transaction; the person's anchor may be newer."""
+    where = {"home": str(tmp_path / "h"), "network": str(tmp_path / "n")}
+    configuration = Configuration(where | {"depth": 6, "rpc_url": "http://127.0.0.1:1"}, {})
+    assert (configuration.settings.confirmations, configuration.bounds["confirmations"]) == (6, 0)
+
+
+def test_a_wrong_bound_stops_judging_and_no_ending(tmp_path: Path) -> None:
+    where = {"home": str(tmp_path / "h"), "network": str(tmp_path / "n")}
+    network = Session(Configuration(where, {"CONSENT_MAX_BACKDATE": "abc"}), Attendant()).network
+    with pytest.raises(InvalidInput, match="max_backdate is 'abc'"):
+        network.policy(controllers=None)
+    assert network.policy(controllers=None, max_backdate=5).max_backdate == 5

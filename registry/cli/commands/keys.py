@@ -91,7 +91,8 @@ def _known(ctx: Context) -> list[SeedAccount]:
     # Without an index the vault holds nothing, so do not ask for a passphrase.
     if not (ctx.home.vault / "index").exists():
         return []
-    return known_accounts(ctx.session.seed, ctx.session.vault())
+    vault = ctx.session.vault()  # opens the network first: its errors come before a passphrase is asked for
+    return known_accounts(ctx.session.seed, vault)
 
 
 @command(keys, "words", "consent keys words")

@@ -9,8 +9,7 @@ from registry.cli.ui.answers import receipt_json, receipt_rows
 from registry.cli.ui.choices import Account
 from registry.cli.ui.endings import renewed_rows, warn
 from registry.client.party import Person
-from registry.client.revoke import Endings, revoke_all_of
-from registry.core.errors import CouldNotCheck
+from registry.client.revoke import Endings, failure_of, revoke_all_of
 from registry.present.summary import summary_of_ending
 from registry.present.text import table
 
@@ -29,9 +28,7 @@ def revoke_all(ctx: Context, account: Account = None) -> None:
     known = {person.address: controller for person, controller in people}
     endings = revoke_all_of([p for p, _ in people], lambda person: ctx.working(f"revoking all of {person.address}"))
     for person, error in endings.failed:
-        # A transaction that could not be checked may have been sent.
-        what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
-        ctx.out.note(f"{what}: {person.address}: {error}")
+        ctx.out.note(failure_of(person, error))
     if endings.ended:
         _print(ctx, endings, known)
     if endings.failed:
