@@ -120,7 +120,7 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
     assert consent(tmp_path, "verify", first["file"], **brand).returncode == 1
 
     day.type("\x03")
-    assert day.ends() == 0 and "what is on it stays" in day.shown and "Traceback" not in day.shown
+    assert day.ends() == 0 and "its data stays" in day.shown and "Traceback" not in day.shown
     assert nothing_is_left_of(folder)
     with Run(folder) as again:
         assert again.ready["registry"] in day.shown

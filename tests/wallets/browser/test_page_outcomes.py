@@ -653,7 +653,8 @@ class TestWhatMayHaveBeenSent:
         sitting.click("Try again")
         self.unclear(sitting, "You said no in your wallet.")
 
-    def test_the_terminal_is_killed(self, sends: Sends, stub: Stub) -> None:
+    def test_the_terminal_is_killed(self, sends: Sends, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(page_protocol, "FAREWELL_SECONDS", 0.2)
         sitting = self.waits(sends(), stub)
         assert sitting.terminal.wallet._open is not None
         page, server = sitting.terminal.wallet._open
