@@ -34,6 +34,8 @@ from tests.support.kubo_calls import refused
 from tests.support.kubo_node import Node
 from tests.support.tcp_proxy import Proxy
 
+pytestmark = pytest.mark.slow
+
 DATA = b"the one block of these tests"
 ONE = Block(cid_of_block(DATA), DATA)
 GOOD = Answer(body=DATA)

@@ -27,7 +27,7 @@ from tests.support.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refu
 from tests.support.kubo_node import Node, running
 from tests.support.tcp_proxy import Proxy
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_pauses")]
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:

@@ -21,7 +21,7 @@ from tests.support.fake_storage import MemoryBlocks
 from tests.support.kubo_node import Node
 from tests.support.tcp_proxy import Proxy
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_pauses")]
 
 
 class Bench(NamedTuple):
