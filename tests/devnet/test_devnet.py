@@ -25,7 +25,6 @@ from registry.devnet.devnet import Devnet, Ports, Stop, starting
 from registry.devnet.folders import Folder
 from registry.devnet.processes import wait_until
 from registry.devnet.programs import PROGRAMS
-from registry.ledger.anvil import Anvil
 from registry.net.json_rpc import Call, Node
 from registry.storage.kubo import KuboBlocks
 from tests.cli.test_cli_process import Screen, plain
@@ -252,16 +251,16 @@ def account(number: int) -> str:
 
 
 def test_an_anvil_that_does_not_answer_at_the_end_dumps_its_chain_when_it_exits(folder: Path) -> None:
-    with starting(Folder(folder), ANY) as net:
-        net.prepare(Stop())
-        net._anvil = Anvil(net.running.rpc_url, 0.5)
-        Node(net.running.rpc_url, 10).ask(Call("anvil_mine", ("0x3",)))
+    with Run(folder) as run:
+        os.kill(run.process.pid, signal.SIGSTOP)
+        Node(run.ready["rpcUrl"], 10).ask(Call("anvil_mine", ("0x3",)))
         head = open_network(folder / "network").ledger.head()
-        assert saved_block(folder) < head.number
-        os.kill(net._children["anvil"].identity.pid, signal.SIGSTOP)
-    assert nothing_is_left_of(folder) and saved_block(folder) == head.number
-    with starting(Folder(folder), ANY) as net:
-        net.prepare(Stop())
+        os.kill(run.child("anvil"), signal.SIGSTOP)
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            os.kill(run.process.pid, number)
+        assert run.process.wait(PATIENCE) == 0, run.errors
+        assert nothing_is_left_of(folder) and saved_block(folder) == head.number
+    with Run(folder):
         assert open_network(folder / "network").ledger.head() == head
 
 
@@ -380,7 +379,7 @@ def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     anvil = json.loads((folder / "running.json").read_bytes())["children"][0]["pid"]
     os.kill(anvil, signal.SIGSTOP)
     assert consent(tmp_path, "devnet", "status").returncode == 3
-    os.kill(anvil, signal.SIGCONT)
+    # The command ends it all the same.
     assert document(consent(tmp_path, "devnet", "stop", "--json"))["stopped"] is True
     assert nothing_is_left_of(folder)
     assert consent(tmp_path, "devnet", "status").returncode == 1

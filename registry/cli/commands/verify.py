@@ -23,33 +23,37 @@ from registry.present.wording import verified_json, verified_lines
 _EXAMPLE = "consent verify grant.json --purpose dpv:Personalisation\nconsent verify 0x3f9a2c"
 
 
+_Controllers = Annotated[
+    list[str] | None,
+    typer.Option("--controller", metavar="ADDRESS", help="Who may be the controller; repeat for any of them."),
+]
+_Registry = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="The registry you trust, on the node of --rpc-url; needs no folder."),
+]
+_Confirmations = Annotated[int | None, typer.Option(metavar="N", min=0, help="Blocks that must lie above the anchor.")]
+_MaxBackdate = Annotated[
+    int | None, typer.Option(metavar="SECONDS", min=0, help="May claim to be older than its anchor by so much.")
+]
+_At = Annotated[str | None, typer.Option(metavar="TIME", help="Not now: unix seconds, or 2026-11-23T12:00:00Z.")]
+_Accepted = Annotated[bool, typer.Option("--accepted", help="The controller must have counter-signed.")]
+_Grant = Annotated[str | None, typer.Option(metavar="FILE", help="The grant that a stand-alone acceptance accepts.")]
+
+
 @command(app, "verify", _EXAMPLE)
 def verify(
     ctx: Context,
     file: EvidenceFile,
-    controller: Annotated[
-        list[str] | None, typer.Option(metavar="ADDRESS", help="Who may be the controller; repeat for any of them.")
-    ] = None,
+    controllers: _Controllers = None,
     purpose: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
     data: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
     terms: Annotated[str | None, typer.Option(metavar="IRI", help="The agreement that must be granted.")] = None,
-    accepted: Annotated[bool, typer.Option("--accepted", help="The controller must have counter-signed.")] = False,
-    confirmations: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Blocks that must lie above the anchor.")
-    ] = None,
-    max_backdate: Annotated[
-        int | None, typer.Option(metavar="SECONDS", min=0, help="May claim to be older than its anchor by so much.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Not now: unix seconds, or 2026-11-23T12:00:00Z.")
-    ] = None,
-    grant: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The grant that a stand-alone acceptance accepts.")
-    ] = None,
-    registry: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="The registry you trust, on the node of --rpc-url; needs no folder."),
-    ] = None,
+    accepted: _Accepted = False,
+    confirmations: _Confirmations = None,
+    max_backdate: _MaxBackdate = None,
+    at: _At = None,
+    grant: _Grant = None,
+    registry: _Registry = None,
 ) -> None:
     """Check whether it holds.
 
@@ -60,12 +64,13 @@ def verify(
     raw = ctx.home.find(file)
     beside = None if grant is None else parse_evidence(ctx.home.find(grant))
     trusted = None if registry is None else typed_address(registry)
-    asked = {"controllers": None if controller is None else frozenset(map(typed_address, controller))}
-    asked |= {"purposes": _set(purpose), "data": _set(data), "terms": terms, "accepted": accepted}  # type: ignore[dict-item]
+    named = None if controllers is None else frozenset(map(typed_address, controllers))
+    bounds = {"confirmations": confirmations, "max_backdate": max_backdate}
     try:
         evidence = parse_evidence(raw)
         network = ctx.network if trusted is None else ctx.session.bare_network(trusted)
-        policy = network.policy(**asked, confirmations=confirmations, max_backdate=max_backdate)
+        asked = {"purposes": _set(purpose), "data": _set(data), "terms": terms, "accepted": accepted}
+        policy = network.policy(controllers=named, **asked, **bounds)
         with ctx.working("reading the chain"):
             verified = use_case.verify(network, evidence, policy, at=moment, grant=beside)
     except NotConsented as no:

@@ -233,7 +233,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
 def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     """The largest view is drawn and laid out in 100 ms, and the page's thread loads the first one in 100 ms of CPU.
 
-    A load in wall time depends on what else runs on the machine, so it is printed and not bounded.
+    The first paint is the browser's work in wall time. It is bounded loosely, because other programs run here too.
     """
     loads, paints, draws = [], [], []
     for _ in range(5):
@@ -262,6 +262,7 @@ def test_it_is_drawn_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureF
         print(f"  first contentful paint after the document: {', '.join(f'{each:.0f}' for each in sorted(paints))} ms")
     assert min(draws) < 100
     assert 0 < min(loads) < 100
+    assert min(paints) < 500
 
 
 def test_it_is_usable_at_once(browse: Browse, stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
