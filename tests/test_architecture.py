@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from scripts import architecture
-from scripts.imports import ROOT, package_imports
+from scripts.imports import HEIGHT, ROOT, package_imports
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,6 +32,11 @@ def test_every_package_is_in_the_picture_and_on_the_page(picture: ElementTree.El
     packages = package_imports().keys() - {"__main__"}
     assert packages <= shown
     assert {package for package in packages if f"`{package}" not in PAGE} == set()
+
+
+def test_the_page_gives_each_package_its_level() -> None:
+    told = {package: int(level) - 1 for level, package in re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.M)}
+    assert told == {package: HEIGHT[package] for package in package_imports().keys() - {"__main__"}}
 
 
 def test_no_text_leaves_its_box(picture: ElementTree.Element) -> None:
