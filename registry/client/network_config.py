@@ -52,7 +52,7 @@ def bare_network(rpc_url: str, registry: str, **bounds: Any) -> Network:
     """
     from registry.ledger.node_info import deployment_at
     from registry.ledger.rpc import RpcLedger
-    from registry.storage.layered import LayeredBlocks
+    from registry.storage.gateway import LayeredBlocks
 
     limits = {name: value for name, value in bounds.items() if value is not None}
     return Network(RpcLedger(rpc_url, deployment_at(rpc_url, registry)), LayeredBlocks(_no_store), **limits)
@@ -90,8 +90,7 @@ def _embedded(folder: Path) -> Ledger:
 
 def open_store(folder: Path, settings: Settings, credentials: Path | None = None) -> BlockStore:
     """Return the store on the Kubo node ``ipfs``, or in the folder's own file, and its ``gateways`` for reading."""
-    from registry.storage.gateway import GatewayBlocks
-    from registry.storage.layered import LayeredBlocks
+    from registry.storage.gateway import GatewayBlocks, LayeredBlocks
 
     gateways = [GatewayBlocks(address) for address in settings.gateways]
     return LayeredBlocks(lambda: _own_store(folder, settings.ipfs, credentials), gateways)

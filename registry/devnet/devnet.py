@@ -24,9 +24,8 @@ from registry.client.network_config import open_network
 from registry.config.network_file import write_settings
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.devnet import kubo
-from registry.devnet.folders import LOGS, Folder, Running
-from registry.devnet.logs import shorten
-from registry.devnet.processes import Child, ChildEnded, process_identity, wait_until
+from registry.devnet.folders import LOGS, Folder, Running, newest_block
+from registry.devnet.processes import Child, ChildEnded, process_identity, shorten, wait_until
 from registry.devnet.programs import find_program
 from registry.devnet.watching import Event, Watcher
 from registry.fs.files import replace_file
@@ -54,8 +53,8 @@ _LISTENING = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)\n", re.MULTILINE)
 class Ports(NamedTuple):
     """Ports of 127.0.0.1; 0 takes any free one."""
 
-    rpc: int = RPC_PORT
-    ipfs: int = IPFS_PORT
+    rpc: int
+    ipfs: int
 
 
 class Stop:
@@ -119,21 +118,19 @@ class Devnet:
         options = ["--host", "127.0.0.1", "--port", str(ports.rpc), "--chain-id", str(CHAIN_ID)]
         # The exit dump needs the old states too: verifying with confirmations reads below the newest block.
         dump = ["--prune-history", str(OLD_STATES), "--preserve-historical-states", "--dump-state"]
-        self._start("anvil", [anvil, *options, "--accounts", "0", *dump, self.folder.exit_dump, *load])
-        self._start("kubo", [ipfs, *kubo.DAEMON])
-
-    def _start(self, name: str, command: list[Any]) -> None:
-        # anvil gets Kubo's variables too: they show which devnet a process belongs to.
-        child = Child(name, command, self.folder.log(name), kubo.environment(self.folder.repo))
-        self._children[name] = child
-        self._record(children=(*self.running.children, child.identity))
+        chain: list[Any] = [anvil, *options, "--accounts", "0", *dump, self.folder.exit_dump, *load]
+        for name, command in {"anvil": chain, "kubo": [ipfs, *kubo.DAEMON]}.items():
+            # anvil gets Kubo's variables too: they show which devnet a process belongs to.
+            child = Child(name, command, self.folder.log(name), kubo.environment(self.folder.repo))
+            self._children[name] = child
+            self._record(children=(*self.running.children, child.identity))
 
     def prepare(self, stop: Stop) -> None:
         """Wait until both programs answer, deploy, fund the accounts, and record that the devnet is ready.
 
         ``ChildEnded`` if one of them ends, ``KeyboardInterrupt`` if the devnet has to end.
         """
-        rpc = self._wait_for("anvil", _anvil_port, stop)
+        rpc = self._wait_for("anvil", _LISTENING.search, stop)[1]
         api, gateway = self._wait_for("kubo", kubo.ports_in, stop)
         url, ipfs = f"http://127.0.0.1:{rpc}", f"/ip4/127.0.0.1/tcp/{api}"
         self._anvil = Anvil(url)
@@ -145,11 +142,11 @@ class Devnet:
         network.ledger.head()  # checks the code at the registry's address
         network.store.stat()
         self._watcher = Watcher(self._anvil, deployment, quick_store(ipfs))
-        self._watcher.count()
         stop.check()
         self._record(ready=True, rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
 
     def _wait_for(self, name: str, ports_in: Callable[[str], Any], stop: Stop) -> Any:
+        """Return what ``ports_in`` finds in the log of this child, once that is not None."""
         child = self._children[name]
 
         def listens() -> bool:
@@ -193,7 +190,7 @@ class Devnet:
         self._check_children()
         events = self.watcher.poll()
         tip = self.watcher.tip
-        if tip is not None and tip.hash != self._saved_tip and time.monotonic() >= self._next_save:
+        if tip.hash != self._saved_tip and time.monotonic() >= self._next_save:
             events += self._save_or_report(tip.hash)
         for name in LOGS:
             shorten(self.folder.log(name))
@@ -231,7 +228,7 @@ class Devnet:
                 child.end()
         if unsaved is not None:
             self.folder.adopt_exit_dump()
-            if self._watcher and self._watcher.tip and self.folder.newest_block() < self._watcher.tip.number:
+            if self._watcher and newest_block(self.folder.state) < self._watcher.tip.number:
                 raise unsaved
 
     def _check_children(self) -> None:
@@ -252,7 +249,7 @@ class Devnet:
 
 
 @contextmanager
-def starting(folder: Folder, ports: Ports = Ports(), *, fresh: bool = False) -> Iterator[Devnet]:  # noqa: B008
+def starting(folder: Folder, ports: Ports, *, fresh: bool = False) -> Iterator[Devnet]:
     """Launch a devnet in this folder, for the caller to prepare; save and end it when the block ends.
 
     ``InvalidInput`` if a program is missing, a port is taken, or a devnet runs in the folder already.
@@ -277,11 +274,6 @@ def quick_store(ipfs: str) -> BlockStore:
     from registry.storage.kubo import KuboBlocks
 
     return KuboBlocks(ipfs, seconds=PINS_SECONDS)
-
-
-def _anvil_port(log: str) -> int | None:
-    match = _LISTENING.search(log)
-    return int(match[1]) if match else None
 
 
 def _require_free(ports: Ports) -> None:

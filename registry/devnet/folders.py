@@ -9,15 +9,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.devnet.processes import END_SECONDS, ProcessIdentity, end_process, is_alive, wait_until
-from registry.fs.files import replace_file
-from registry.fs.locks import file_lock
+from registry.fs.files import file_lock, replace_file
 from registry.ledger.anvil import DUMP_SECONDS
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -26,9 +24,7 @@ LOOK_SECONDS = 1.0
 # A devnet that starts first ends two programs of a killed one, perhaps by force, and clears their files.
 STARTING_SECONDS = 3 * END_SECONDS
 LOGS = ("anvil", "kubo", "devnet")
-_LOCK = "devnet.lock"
-_TRASH = ".cleared"
-_MADE = ("chain", "ipfs", "network", "accounts", "running.json")
+_MADE = ("chain", "ipfs", "network", "accounts")
 
 
 class _Block(msgspec.Struct):
@@ -55,51 +51,34 @@ class Running(msgspec.Struct, frozen=True):
     accounts: dict[str, str] = {}
 
 
-@dataclass(frozen=True)
 class Folder:
-    """One devnet's folder; making this object reads and writes nothing."""
+    """One devnet's folder; making this object reads and writes nothing.
 
-    path: Path
+    ``network`` is for ``CONSENT_NETWORK``. ``state`` is the chain as the devnet last saved it, ``exit_dump`` as anvil
+    wrote it when it ended, perhaps incomplete. ``repo`` is Kubo's. ``accounts`` are keystores that hold play money.
+    """
 
-    @property
-    def network(self) -> Path:
-        """The network folder, for ``CONSENT_NETWORK``."""
-        return self.path / "network"
-
-    @property
-    def state(self) -> Path:
-        """The chain as the devnet last saved it."""
-        return self.path / "chain" / "state.json"
-
-    @property
-    def exit_dump(self) -> Path:
-        """The chain as anvil wrote it when it ended, perhaps incomplete."""
-        return self.state.with_name("last.json")
-
-    def adopt_exit_dump(self) -> None:
-        """Replace the saved chain by anvil's exit dump, if that is whole and not older."""
-        # At the same block the dump is better: it holds the old states, whatever their size.
-        if self.exit_dump.exists() and _newest_block(self.exit_dump) >= max(self.newest_block(), 0):
-            self.exit_dump.replace(self.state)
-        self.exit_dump.unlink(missing_ok=True)
-
-    def newest_block(self) -> int:
-        """Return the number of the newest saved block; -1 if there is none."""
-        return _newest_block(self.state)
-
-    @property
-    def repo(self) -> Path:
-        """Kubo's repository."""
-        return self.path / "ipfs"
-
-    @property
-    def accounts(self) -> Path:
-        """The keystores of the accounts that hold play money."""
-        return self.path / "accounts"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.network = path / "network"
+        self.state = path / "chain" / "state.json"
+        self.exit_dump = path / "chain" / "last.json"
+        self.repo = path / "ipfs"
+        self.accounts = path / "accounts"
+        self._lock = path / "devnet.lock"
+        self._record = path / "running.json"
+        self._trash = path / ".cleared"
 
     def log(self, name: str) -> Path:
         """Return the log file of "anvil", "kubo" or the "devnet" itself."""
         return self.path / "logs" / f"{name}.log"
+
+    def adopt_exit_dump(self) -> None:
+        """Replace the saved chain by anvil's exit dump, if that is whole and not older."""
+        # At the same block the dump is better: it holds the old states, whatever their size.
+        if self.exit_dump.exists() and newest_block(self.exit_dump) >= max(newest_block(self.state), 0):
+            self.exit_dump.replace(self.state)
+        self.exit_dump.unlink(missing_ok=True)
 
     @contextmanager
     def held(self, *, fresh: bool = False) -> Iterator[None]:
@@ -110,12 +89,17 @@ class Folder:
         """
         self.claim()
         try:
-            lock = file_lock(self.path / _LOCK, LOOK_SECONDS)
+            lock = file_lock(self._lock, LOOK_SECONDS)
         except TimeoutError:
-            raise self._taken() from None
+            found = self._live_record()
+            who = f" (process {found.process.pid}{', ' + found.rpc_url if found.ready else ''})" if found else ""
+            advice = (
+                "See `consent devnet status`, end it with `consent devnet stop`, or name another folder with --dir."
+            )
+            raise InvalidInput(f"a devnet runs in {self.path} already{who}", advice) from None
         with lock:
             try:
-                self.end_orphans()
+                self._end_orphans()
                 # A devnet that was killed while it cleared the folder left its trash.
                 self._empty_trash()
                 if fresh:
@@ -124,27 +108,27 @@ class Folder:
                     folder.mkdir(mode=0o700, exist_ok=True)
                 yield
             finally:
-                (self.path / "running.json").unlink(missing_ok=True)
+                self._record.unlink(missing_ok=True)
 
     def is_held(self) -> bool:
         """Tell whether a devnet runs or starts here."""
-        if not (self.path / _LOCK).exists():
+        if not self._lock.exists():
             return False
         try:
             # If the recorded process runs, there is nothing to wait for.
-            with file_lock(self.path / _LOCK, 0 if self._live_record() else LOOK_SECONDS):
+            with file_lock(self._lock, 0 if self._live_record() else LOOK_SECONDS):
                 return False
         except TimeoutError:
             return True
 
     def write(self, running: Running) -> None:
         """Record the devnet that runs here."""
-        replace_file(self.path / "running.json", msgspec.json.encode(running))
+        replace_file(self._record, msgspec.json.encode(running))
 
     def read(self) -> Running | None:
         """Return the record of the devnet that runs here, or that was killed here; None if there is none."""
         try:
-            with (self.path / "running.json").open("rb") as file:
+            with self._record.open("rb") as file:
                 return msgspec.json.decode(file.read(MAX_RECORD_BYTES), type=Running)
         except (OSError, msgspec.MsgspecError):
             return None
@@ -154,7 +138,6 @@ class Folder:
         return self._live_record() if self.is_held() else None
 
     def _live_record(self) -> Running | None:
-        """Return the record, or None if its process has ended."""
         record = self.read()
         # A system that says nothing about its processes gives no proof. Then the record has to do.
         ended = record is not None and record.process.proof != "" and not is_alive(record.process)
@@ -165,10 +148,12 @@ class Folder:
         record = self.read()
         return record is not None and record.ready and record.process.pid == pid
 
-    def end_orphans(self) -> list[ProcessIdentity]:
-        """End the recorded children that provably still run; return those."""
+    def _end_orphans(self) -> bool:
+        """End the recorded children that provably still run, and forget the record; return whether there were any."""
         record = self.read()
-        return [child for child in (record.children if record else ()) if end_process(child)]
+        ended = [end_process(child) for child in (record.children if record else ())]
+        self._record.unlink(missing_ok=True)
+        return any(ended)
 
     def stop(self) -> bool:
         """End the devnet that runs here; return whether there was one. ``CouldNotCheck`` if it does not end."""
@@ -189,48 +174,39 @@ class Folder:
 
         It holds the lock meanwhile, so that it never ends the programs of a devnet that has just started.
         """
-        if not (self.path / _LOCK).exists():
+        if not self._lock.exists():
             return False
         try:
-            with file_lock(self.path / _LOCK, LOOK_SECONDS):
-                ended = bool(self.end_orphans())
-                (self.path / "running.json").unlink(missing_ok=True)
-                return ended
+            with file_lock(self._lock, LOOK_SECONDS):
+                return self._end_orphans()
         except TimeoutError:
             return None
 
     def _clear(self) -> None:
         # Renaming is atomic: a kill never leaves half a repository in its place.
-        trash = self.path / _TRASH
-        trash.mkdir(mode=0o700)
+        self._trash.mkdir(mode=0o700)
         for name in _MADE:
             with suppress(FileNotFoundError):
-                (self.path / name).rename(trash / name)
+                (self.path / name).rename(self._trash / name)
         self._empty_trash()
 
     def _empty_trash(self) -> None:
-        if (trash := self.path / _TRASH).exists():
-            shutil.rmtree(trash)
+        if self._trash.exists():
+            shutil.rmtree(self._trash)
 
     def claim(self) -> None:
         """Make the folder, for its owner alone; ``InvalidInput`` if it holds something else."""
         try:
             # Look for the lock last: another first start makes it before anything else.
-            if self.path.exists() and any(self.path.iterdir()) and not (self.path / _LOCK).exists():
+            if self.path.exists() and any(self.path.iterdir()) and not self._lock.exists():
                 raise InvalidInput(f"{self.path} holds something else than a devnet", "Name a new or an empty folder.")
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            (self.path / _LOCK).touch(0o600)
+            self._lock.touch(0o600)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             advice = "Choose a folder that you may write to, with --dir."
             raise InvalidInput(f"{self.path} cannot be made: {error.strerror}", advice) from None
-
-    def _taken(self) -> InvalidInput:
-        running = self._live_record()
-        who = f" (process {running.process.pid}{', ' + running.rpc_url if running.ready else ''})" if running else ""
-        advice = "See `consent devnet status`, end it with `consent devnet stop`, or name another folder with --dir."
-        return InvalidInput(f"a devnet runs in {self.path} already{who}", advice)
 
 
 def default_folder() -> Folder:
@@ -240,7 +216,7 @@ def default_folder() -> Folder:
     return Folder(user_data_path("consent-registry") / "devnet")
 
 
-def _newest_block(file: Path) -> int:
+def newest_block(file: Path) -> int:
     """Return the newest block of a chain that anvil wrote; -1 if the file is missing or not whole."""
     try:
         return int(msgspec.json.decode(file.read_bytes(), type=_Chain).block.number, 16)

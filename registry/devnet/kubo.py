@@ -43,8 +43,8 @@ def make_repo(ipfs: Path, repo: Path) -> None:
     with tempfile.TemporaryDirectory(dir=repo.parent, prefix=f".{repo.name}.") as work:
         made = Path(work) / "repo"
         done = run([ipfs, "init", "--empty-repo"], INIT_SECONDS, environment=environment(made))
-        if done is None or done.code != 0:
-            why = " ".join(done.errors.split()[-30:]) if done else "it does not start, or takes too long"
+        if done is None or done.returncode != 0:
+            why = " ".join(done.stderr.split()[-30:]) if done else "it does not start, or takes too long"
             raise StorageUnavailable(f"ipfs makes no repository: {why}", "Check the folder and the disk.")
         shutil.rmtree(repo, ignore_errors=True)
         made.replace(repo)

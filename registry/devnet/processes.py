@@ -1,4 +1,4 @@
-"""Starts child processes apart from the terminal, records what identifies them, and ends them for certain.
+"""Starts child processes apart from the terminal, keeps their logs and identities, and ends them for certain.
 
 Systems reuse process ids, so an id alone proves nothing. The id, the start time and the command line together do.
 So the next devnet can end what a killed one left behind, and never another user's process.
@@ -19,14 +19,16 @@ from pathlib import Path
 import msgspec
 
 from registry.core.errors import CouldNotCheck
-from registry.devnet.logs import Tail
 from registry.fs.processes import run
+from registry.ledger.anvil import ROUTINE
 
 END_SECONDS = 10.0
 PAUSE = 0.05
 LAST_LINES = 12
+MAX_LOG_BYTES = 1 << 20
 _LOAD_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
+_NOISE = frozenset(name.encode() for name in ROUTINE)
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
@@ -103,11 +105,6 @@ class Child:
             return self._process.wait(END_SECONDS)
 
 
-def start_detached(command: Sequence[str | Path], log: Path) -> Child:
-    """Start a devnet that outlives this process and its terminal."""
-    return Child("devnet", command, log, outlives_us=True)
-
-
 def _end_with_parent() -> Callable[[], None] | None:
     """Return what makes the kernel end the child when this process ends, however that happens; Linux only."""
     if sys.platform != "linux":
@@ -169,4 +166,44 @@ def _proof(pid: int) -> str:
         if Path("/proc/self").exists():
             return ""
     done = run(["ps", "-o", "lstart=,args=", "-p", str(pid)], END_SECONDS)
-    return " ".join(done.output.split()) if done else ""
+    return " ".join(done.stdout.split()) if done else ""
+
+
+def shorten(log: Path, limit: int = MAX_LOG_BYTES) -> None:
+    """Keep the end of a log that has grown over ``limit`` bytes, without the lines that watching the devnet adds.
+
+    The file changes in place, because the program that writes it keeps it open for appending.
+    """
+    if not log.exists() or log.stat().st_size <= limit:
+        return
+    with log.open("r+b") as file:
+        kept = b"".join(line for line in file.read().splitlines(keepends=True) if line.strip() not in _NOISE)
+        if len(kept) > limit // 2:
+            kept = kept[-limit // 2 :].partition(b"\n")[2]
+        os.ftruncate(file.fileno(), 0)
+        file.seek(0)
+        file.write(kept)
+
+
+class Tail:
+    """Reads the end of a log: its last ``count`` lines at first, then each new line."""
+
+    def __init__(self, log: Path, count: int) -> None:
+        self._log, self._count = log, count
+        self._position: int | None = None
+
+    def new(self) -> list[str]:
+        """Return the whole lines that were not read yet, without empty ones and noise; none if there is no file."""
+        if not self._log.exists():
+            return []
+        with self._log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            first = self._position is None
+            # After `shorten` the file ends before our position. What it keeps was read before.
+            file.seek(max(size - MAX_LOG_BYTES, 0) if self._position is None else min(self._position, size))
+            lines = file.read().splitlines(keepends=True)
+            if lines and not lines[-1].endswith(b"\n"):
+                file.seek(-len(lines.pop()), os.SEEK_CUR)
+            self._position = file.tell()
+        useful = [line.rstrip() for line in lines if line.strip() and line.strip() not in _NOISE]
+        return [line.decode(errors="replace") for line in (useful[-self._count :] if first else useful)]

@@ -23,7 +23,6 @@ class Program(NamedTuple):
 
     version: str
     binaries: tuple[str, ...]
-    version_argument: str
     home: str
     use: str
 
@@ -37,27 +36,20 @@ class Found(NamedTuple):
 
 
 PROGRAMS = {
-    "anvil": Program("1.7.1", ("anvil",), "--version", "https://getfoundry.sh", "the chain of `consent devnet`"),
-    "cast": Program("1.7.1", ("cast",), "--version", "https://getfoundry.sh", "docs/networks.md and the tests"),
+    "anvil": Program("1.7.1", ("anvil",), "https://getfoundry.sh", "the chain of `consent devnet`"),
+    "cast": Program("1.7.1", ("cast",), "https://getfoundry.sh", "docs/networks.md and the tests"),
     "kubo": Program(
-        "0.42.0",
-        ("ipfs",),
-        "version",
-        "https://docs.ipfs.tech/install/command-line/",
-        "the IPFS node of `consent devnet`",
+        "0.42.0", ("ipfs",), "https://docs.ipfs.tech/install/command-line/", "the IPFS node of `consent devnet`"
     ),
-    "age": Program(
-        "1.3.2", ("age", "age-keygen"), "--version", "https://age-encryption.org", "the tests and `make bench`"
-    ),
-    "geth": Program(
-        "1.17.10", ("geth",), "version", "https://geth.ethereum.org/downloads", "the tests and `make bench`"
-    ),
+    "age": Program("1.3.2", ("age", "age-keygen"), "https://age-encryption.org", "the tests and `make bench`"),
+    "geth": Program("1.17.10", ("geth",), "https://geth.ethereum.org/downloads", "the tests and `make bench`"),
 }
 
 
 def find(name: str) -> Found | None:
     """Return the program if it is installed, on PATH in a fitting version or in the cache."""
-    return _on_path(name) or in_cache(name)
+    found = _first_on_path(name)
+    return found if found and _fits(found.version, PROGRAMS[name].version) else in_cache(name)
 
 
 def find_program(name: str) -> Found:
@@ -90,25 +82,14 @@ def in_cache(name: str) -> Found | None:
     return Found(files[0], PROGRAMS[name].version, "cache")
 
 
-def _on_path(name: str) -> Found | None:
-    found = _first_on_path(name)
-    return found if found and _fits(found.version, PROGRAMS[name].version) else None
-
-
 def _first_on_path(name: str) -> Found | None:
     """Return the program that PATH names first, whatever its version, which is empty if it prints none."""
-    program = PROGRAMS[name]
-    paths = [shutil.which(binary) for binary in program.binaries]
+    paths = [shutil.which(binary) for binary in PROGRAMS[name].binaries]
     if (first := paths[0]) is None or None in paths:
         return None
-    return Found(Path(first), _version_of(Path(first), program.version_argument), "PATH")
-
-
-def _version_of(path: Path, argument: str) -> str:
-    done = run([path, argument], VERSION_SECONDS)
-    output = done.output if done else ""
-    match = re.search(r"\b(\d+\.\d+\.\d+)\b", output) or re.search(r"\bv(\d+\.\d+\.\d+)\b", output)
-    return match[1] if match else ""
+    done = run([first, "--version"], VERSION_SECONDS)
+    version = re.search(r"\bv?(\d+\.\d+\.\d+)\b", done.stdout if done else "")
+    return Found(Path(first), version[1] if version else "", "PATH")
 
 
 def _fits(version: str, wanted: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from registry.core.errors import LedgerUnavailable, StorageUnavailable
 from registry.ledger.anvil import Anvil, Logged
 from registry.ledger.base import Deployment, Head
-from registry.storage.base import BlockStore, StoreStat
+from registry.storage.base import BlockStore
 
 # Counting makes Kubo list all of its pins, so it is asked less often than anvil.
 PINS_SECONDS = 2.0
@@ -29,20 +29,15 @@ class Event(NamedTuple):
 
 
 class Watcher:
-    """Polls a chain and a store; call `count` first."""
+    """Counts all from the registry's first block on, then polls. ``LedgerUnavailable`` or ``StorageUnavailable``."""
 
     def __init__(self, anvil: Anvil, deployment: Deployment, store: BlockStore) -> None:
         self._anvil, self._deployment, self._store = anvil, deployment, store
-        self.tip: Head | None = None
-        self.counts: Counter[str] = Counter()
-        self.pins = StoreStat(0, 0)
+        self.tip = anvil.tip()
+        self.counts = self._counted(self.tip)
+        self.pins = store.stat()
         self._next_pins = 0.0
         self._silent: set[str] = set()
-
-    def count(self) -> None:
-        """Count everything from the registry's first block. ``LedgerUnavailable`` or ``StorageUnavailable``."""
-        self._count_all(self._anvil.tip())
-        self.pins = self._store.stat()
 
     def poll(self) -> list[Event]:
         """Return what is new since the last poll. A node that does not answer is an event too."""
@@ -61,11 +56,10 @@ class Watcher:
 
     def _poll_chain(self) -> list[Event]:
         tip = self._anvil.tip()
-        assert self.tip is not None, "count() comes first"
         if tip.hash == self.tip.hash:
             return []
         if tip.number <= self.tip.number or not self._anvil.has(self.tip):
-            self._count_all(tip)
+            self.tip, self.counts = tip, self._counted(tip)
             return [Event("reorganised", tip.time, {"block": tip.number})]
         first = self.tip.number + 1
         logged = self._anvil.logged(self._deployment, first, tip.number)
@@ -75,14 +69,12 @@ class Watcher:
         news = [Event(log.kind, tip.time, dict(zip(Logged._fields[1:], log[1:], strict=True))) for log in logged]
         return [Event("blocks", tip.time, {"first": first, "last": tip.number}), *news]
 
-    def _count_all(self, tip: Head) -> None:
-        logged = self._anvil.logged(self._deployment, self._deployment.block, tip.number)
-        self.tip, self.counts = tip, Counter(each.kind for each in logged)
+    def _counted(self, tip: Head) -> Counter[str]:
+        return Counter(each.kind for each in self._anvil.logged(self._deployment, self._deployment.block, tip.number))
 
     def _poll_pins(self) -> list[Event]:
         if time.monotonic() < self._next_pins:
             return []
         self._next_pins = time.monotonic() + PINS_SECONDS
-        before, pins = self.pins, self._store.stat()
-        self.pins = pins
-        return [] if pins == before else [Event("pins", int(time.time()), {"blocks": pins.blocks, "bytes": pins.bytes})]
+        before, self.pins = self.pins, self._store.stat()
+        return [] if self.pins == before else [Event("pins", int(time.time()), self.pins._asdict())]

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and that survive a power cut."""
+"""Files and folders that appear whole or not at all and survive a power cut; locks between processes."""
 
 from __future__ import annotations
 
@@ -7,35 +7,30 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from glob import escape
 from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
 from registry.core.errors import InvalidInput
-from registry.fs.locks import file_lock
 
 _MADE, _LOCK = "made", "making.lock"
 
 
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str]) -> AbstractContextManager[BinaryIO]:
     """Yield a sink whose bytes become the file ``path`` (mode 0600), durably and at once, when the block ends well.
 
     If the block raises, nothing is left behind and an older file stays: a sealed file whose end is missing never
     leaves half a plaintext. ``OSError`` if the folder cannot be written to.
     """
-    with _appearing(Path(path), Path.replace) as sink:
-        yield sink
+    return _appearing(Path(path), Path.replace)
 
 
-@contextmanager
-def creating(path: Path) -> Iterator[BinaryIO]:
+def creating(path: Path) -> AbstractContextManager[BinaryIO]:
     """Do as `replacing`, but raise ``FileExistsError`` if the name is taken, or was taken in the meantime."""
     # A hard link fails if the name is taken, so two processes at once cannot replace each other's file.
-    with _appearing(path, os.link) as sink:
-        yield sink
+    return _appearing(path, os.link)
 
 
 @contextmanager
@@ -132,16 +127,26 @@ def remove_left(folder: Path) -> None:
     for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
         # A taken lock belongs to a live process. A folder that cannot be read or locked is another user's.
         with suppress(OSError):
-            _remove_unless_locked(work)
+            if _is_ours(work):
+                with file_lock(work / _LOCK, 0):
+                    shutil.rmtree(work / _MADE, ignore_errors=True)
+                shutil.rmtree(work, ignore_errors=True)
 
 
-def _remove_unless_locked(work: Path) -> None:
+def _is_ours(work: Path) -> bool:
     # In a shared folder such as /tmp, others may have put a link or files of theirs under such a name.
     info = work.lstat()
     if not stat.S_ISDIR(info.st_mode) or (os.name == "posix" and info.st_uid != os.geteuid()):
-        return
-    if not ((work / _LOCK).is_file() and (work / _MADE).is_dir()):
-        return
-    with file_lock(work / _LOCK, 0):
-        shutil.rmtree(work / _MADE, ignore_errors=True)
-    shutil.rmtree(work, ignore_errors=True)
+        return False
+    return (work / _LOCK).is_file() and (work / _MADE).is_dir()
+
+
+def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
+    """Lock the file ``path`` (mode 0600, made if missing) now; the result releases it at the end of a ``with``.
+
+    The system releases it when the process ends. ``TimeoutError`` if others hold it for ``seconds``; ``OSError`` if the
+    file cannot be opened.
+    """
+    from filelock import FileLock  # imported here: verifying needs no lock
+
+    return FileLock(path, mode=0o600).acquire(timeout=seconds)

@@ -5,15 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-
-class Finished(NamedTuple):
-    """How a program ended: its exit code, and what it wrote."""
-
-    code: int
-    output: str
-    errors: str
 
 
 def run(
@@ -23,19 +14,21 @@ def run(
     stdin: str = "",
     capture: bool = True,
     environment: Mapping[str, str] | None = None,
-) -> Finished | None:
-    """Run ``command`` and return what it wrote, or None if it cannot start or is killed after ``seconds``.
+) -> subprocess.CompletedProcess[str] | None:
+    """Run ``command`` and return how it ended, or None if it cannot start or is killed after ``seconds``.
 
     It gets a session of its own, so Ctrl-C on the terminal does not reach it. Without ``capture``, its output is
     discarded: use this for a program that leaves others running, which would write into a closed pipe.
     """
     stream = subprocess.PIPE if capture else subprocess.DEVNULL
     try:
-        done = subprocess.run(  # noqa: S603 - each caller names its own program, without a shell
+        return subprocess.run(  # noqa: S603 - each caller names its own program, without a shell
             command,
-            input=stdin.encode(),
+            input=stdin,
             stdout=stream,
             stderr=stream,
+            encoding="utf-8",
+            errors="replace",
             timeout=seconds,
             env=environment,
             start_new_session=True,
@@ -43,4 +36,3 @@ def run(
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return Finished(done.returncode, *((text or b"").decode(errors="replace") for text in (done.stdout, done.stderr)))

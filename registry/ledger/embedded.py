@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.fs.locks import file_lock
+from registry.fs.files import file_lock
 from registry.ledger import abi
 from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (

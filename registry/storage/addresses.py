@@ -10,7 +10,6 @@ from registry.core.errors import InvalidInput
 
 _MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/\s]+)/tcp/(\d{1,5})(?:/(http|https))?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ADVICE = "Give it as /ip4/127.0.0.1/tcp/5001 or as https://host:5001, without a user or a password."
 
 
 class Credentials:
@@ -61,25 +60,22 @@ def parse_address(text: str) -> Address:
         address.host.encode("idna")
         address.path.encode("ascii")
     except ValueError:
-        raise _invalid() from None
+        # The address is not quoted, because it may contain a password.
+        advice = "Give it as /ip4/127.0.0.1/tcp/5001 or as https://host:5001, without a user or a password."
+        raise InvalidInput("the address is neither a multiaddr nor an http(s) URL of a host", advice) from None
     return address
 
 
 def _from_multiaddr(text: str) -> Address:
     found = _MULTIADDR.fullmatch(text)
     if found is None or not 0 < int(found[3]) < 1 << 16:
-        raise _invalid()
+        raise ValueError
     return Address(found[2], int(found[3]), found[4] == "https")
 
 
 def _from_url(parts: SplitResult) -> Address:
     extras = parts.username is not None or parts.password is not None or parts.query or parts.fragment
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or extras or parts.port == 0:
-        raise _invalid()
+        raise ValueError
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     return Address(parts.hostname, port, parts.scheme == "https", parts.path.strip("/"))
-
-
-def _invalid() -> InvalidInput:
-    # The address is not quoted, because it may contain a password.
-    return InvalidInput("the address is neither a multiaddr nor an http(s) URL of a host", _ADVICE)

@@ -5,7 +5,7 @@ A store is not trusted: all adapters check what they take (``accepted``) and wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from registry.core.errors import BlockMismatch, InvalidInput
@@ -56,6 +56,20 @@ def accepted(block: Block) -> bytes:
         return check_block(block.cid, block.data)
     except BlockMismatch:
         raise InvalidInput(f"{block.cid} does not name these bytes", "Compute the identifier from the bytes.") from None
+
+
+def batches(blocks: Iterable[Block], max_bytes: int, max_blocks: int | None = None) -> Iterator[dict[bytes, bytes]]:
+    """Group `accepted` blocks, SHA-256 to bytes; a batch ends with the block that reaches either limit."""
+    batch: dict[bytes, bytes] = {}
+    size = 0
+    for block in blocks:
+        batch[accepted(block)] = block.data
+        size += len(block.data)
+        if size >= max_bytes or len(batch) == max_blocks:
+            yield batch
+            batch, size = {}, 0
+    if batch:
+        yield batch
 
 
 def checked(cid: str, data: bytes) -> bytes:

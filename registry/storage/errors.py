@@ -1,10 +1,11 @@
-"""The errors of a store on the network: each has its own message, and says whether a second attempt may help."""
+"""The errors of a store on the network: each has its own message, and some are worth a second attempt."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from registry.core.errors import (
     StorageCut,
@@ -13,20 +14,38 @@ from registry.core.errors import (
     StorageLimited,
     StorageRefused,
     StorageSlow,
-    StorageTooOld,
     StorageUnavailable,
 )
 
 MAX_QUOTE = 160
+# Seconds before the second and the third attempt. Every call is idempotent: blocks and pins are named by content.
+PAUSES = (0.1, 0.5)
+# In the words of a refusal: the store does not hold the block; there is no such pin.
+ABSENT = re.compile(r"not found|could not find", re.IGNORECASE)
+NOT_PINNED = re.compile("not pinned")
 _FULL = re.compile(r"no space left|disk quota|maximum storage limit", re.IGNORECASE)
-_ABSENT = re.compile(r"not found|could not find", re.IGNORECASE)
+_T = TypeVar("_T")
 
 
-class Failure(NamedTuple):
-    """An error to raise, and whether a second attempt may succeed."""
+class Failed(Exception):
+    """An attempt failed with ``error``; ``retry`` if a second one may succeed."""
 
-    error: StorageUnavailable
-    retry: bool
+    def __init__(self, error: StorageUnavailable, *, retry: bool = False) -> None:
+        self.error, self.retry = error, retry
+
+
+def retried(attempt: Callable[[], _T]) -> _T:
+    """Return what an attempt returns; raise the error of the last one that `Failed`."""
+    for pause in (*PAUSES, None):
+        try:
+            return attempt()
+        except Failed as failed:
+            error, retry = failed.error, failed.retry
+        # Not raised from an error of the attempt: that one may hold the request, and so the credentials.
+        if pause is None or not retry:
+            raise error
+        time.sleep(pause)
+    raise AssertionError
 
 
 class _Status(NamedTuple):
@@ -66,51 +85,31 @@ def refused(name: str, words: str) -> StorageUnavailable:
     return StorageRefused(f"{name} refused: {quoted(words)}", words=words)
 
 
-def says_absent(refusal: StorageRefused) -> bool:
-    """Whether the store says that it does not hold the block."""
-    return _ABSENT.search(refusal.words) is not None
-
-
-def says_not_pinned(refusal: StorageRefused) -> bool:
-    """Whether the store says that there is no such pin."""
-    return "not pinned" in refusal.words
-
-
-def slow(name: str, seconds: float) -> Failure:
+def slow(name: str, seconds: float) -> Failed:
     """No answer within the limit. Not retried: that would only take as long again."""
-    return Failure(StorageSlow(f"{name} did not answer within {seconds:g} seconds"), False)
+    return Failed(StorageSlow(f"{name} did not answer within {seconds:g} seconds"))
 
 
-def stuck(name: str, seconds: float) -> Failure:
-    """It stopped receiving the request. Retried: a pause this short may be one of this machine."""
-    return Failure(StorageSlow(f"{name} took no more of the request within {seconds:g} seconds"), True)
-
-
-def away(name: str) -> Failure:
+def away(name: str) -> Failed:
     """No connection to its address."""
-    return Failure(StorageDown(f"{name} cannot be reached"), True)
+    return Failed(StorageDown(f"{name} cannot be reached"), retry=True)
 
 
-def cut(name: str) -> Failure:
+def cut(name: str) -> Failed:
     """The connection ended before the answer did."""
-    return Failure(StorageCut(f"{name} broke off in the middle of its answer"), True)
+    return Failed(StorageCut(f"{name} broke off in the middle of its answer"), retry=True)
 
 
-def strange(name: str, why: str) -> Failure:
+def strange(name: str, why: str) -> Failed:
     """An answer that no such store gives."""
-    return Failure(StorageUnavailable(f"{name} {why}", "Check that the address is the one meant."), False)
+    return Failed(StorageUnavailable(f"{name} {why}", "Check that the address is the one meant."))
 
 
-def too_old(name: str, version: str, minimum: str) -> StorageUnavailable:
-    """A node older than ``minimum``."""
-    return StorageTooOld(f"{name} is too old: Kubo {quoted(version)}", f"Update it to {minimum} or newer.")
-
-
-def status(name: str, code: int) -> Failure:
+def status(name: str, code: int) -> Failed:
     """An HTTP status that is an error."""
     other = _Status(StorageUnavailable, f"answered with HTTP status {code}", "Look at its log.", code >= 500)
     found = _STATUS.get(code, other)
-    return Failure(found.kind(f"{name} {found.message}", found.advice), found.retry)
+    return Failed(found.kind(f"{name} {found.message}", found.advice), retry=found.retry)
 
 
 def quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Read single blocks from trustless HTTP gateways (specs.ipfs.tech, "Trustless Gateway Specification", raw blocks).
+"""Read what a store lacks from trustless HTTP gateways (specs.ipfs.tech, "Trustless Gateway Specification").
 
 A gateway can withhold a block but not alter it: every block is checked against its identifier. The gateway learns
 which blocks are read, and from which address.
@@ -6,23 +6,22 @@ which blocks are read, and from which address.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 from registry.core.errors import BlockMismatch, InvalidInput, StorageUnavailable
-from registry.core.ipld.cid import MAX_BLOCK_BYTES, digest_of_cid
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, digest_of_cid
 from registry.net.http import CutOff, Response, TooLarge, Unreachable, Untrusted, fetch
 from registry.storage import errors
 from registry.storage.addresses import Address, parse_address
-from registry.storage.base import checked
-from registry.storage.errors import Failure
+from registry.storage.base import BlockStore, StoreStat, checked
+from registry.storage.errors import Failed
 
 SECONDS = 30.0
 MAX_REDIRECTS = 3
-# Seconds before the second and the third attempt, after a failure that may pass.
-PAUSES = (0.1, 0.5)
 MAX_LOCATION = 2048
 
 _SHORTEST = 0.001
@@ -30,7 +29,6 @@ _SHORTEST = 0.001
 _EMPTY = "bafkqaaa"
 _HEADERS = {"Accept": "application/vnd.ipld.raw", "User-Agent": "consent-registry"}
 _REDIRECTS = {301, 302, 303, 307, 308}
-_ABSENT = {404, 410}
 
 
 class GatewayBlocks:
@@ -51,22 +49,15 @@ class GatewayBlocks:
     def get(self, cid: str) -> bytes:
         """Return the block's checked bytes. StorageUnavailable, or BlockMismatch if the gateway sent others."""
         digest_of_cid(cid)
-        for pause in (*PAUSES, None):
-            try:
-                return checked(cid, self._follow(cid))
-            except _Failed as failed:
-                if pause is None or not failed.failure.retry:
-                    raise failed.failure.error from None
-            time.sleep(pause)
-        raise AssertionError
+        return checked(cid, errors.retried(lambda: self._follow(cid)))
 
     def check(self) -> None:
         """Require that a gateway answers at the address, whatever it holds; else StorageUnavailable."""
         try:
             if self._follow(_EMPTY):
-                raise _Failed(errors.strange(self._name, "does not answer as a gateway does"))
-        except _Failed as failed:
-            raise failed.failure.error from None
+                raise errors.strange(self._name, "does not answer as a gateway does")
+        except Failed as failed:
+            raise failed.error from None
 
     def __repr__(self) -> str:
         return f"<GatewayBlocks: {self._name}>"
@@ -76,10 +67,14 @@ class GatewayBlocks:
         here, target = self._address, f"{self._address.path and '/' + self._address.path}/ipfs/{cid}?format=raw"
         for _ in range(MAX_REDIRECTS + 1):
             response = self._fetch(here, target, cid, max(ends_at - time.monotonic(), _SHORTEST))
+            if response.status == HTTPStatus.OK:
+                return response.body
+            if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                raise Failed(StorageUnavailable(f"{self._name} does not have {cid}"))
             if response.status not in _REDIRECTS:
-                return self._body(response, cid)
+                raise errors.status(self._name, response.status)
             here, target = self._next(here, target, (response.headers.get("Location") or "")[:MAX_LOCATION], cid)
-        raise _Failed(errors.strange(self._name, f"redirects more than {MAX_REDIRECTS} times"))
+        raise errors.strange(self._name, f"redirects more than {MAX_REDIRECTS} times")
 
     def _fetch(self, here: Address, target: str, cid: str, seconds: float) -> Response:
         # Names below localhost mean this machine (RFC 6761, section 6.3), but not every resolver knows them.
@@ -95,15 +90,15 @@ class GatewayBlocks:
             )
         except TooLarge:
             raise BlockMismatch(f"{self._name} returned more than a block for {cid}") from None
-        except (Unreachable, TimeoutError) as error:
-            raise _Failed(self._diagnose(error)) from None
-
-    def _body(self, response: Response, cid: str) -> bytes:
-        if response.status in _ABSENT:
-            raise _Failed(Failure(StorageUnavailable(f"{self._name} does not have {cid}"), False))
-        if response.status != HTTPStatus.OK:
-            raise _Failed(errors.status(self._name, response.status))
-        return response.body
+        except TimeoutError:
+            raise errors.slow(self._name, self._seconds) from None
+        except Untrusted:
+            why = "has no certificate that can be trusted, or does not speak TLS"
+            raise errors.strange(self._name, why) from None
+        except CutOff:
+            raise errors.cut(self._name) from None
+        except Unreachable:
+            raise errors.away(self._name) from None
 
     def _next(self, here: Address, target: str, location: str, cid: str) -> tuple[Address, str]:
         try:
@@ -111,11 +106,11 @@ class GatewayBlocks:
             parts = urlsplit(urljoin(here.text + target, location))
             there = parse_address(f"{parts.scheme}://{parts.netloc}")
         except (ValueError, InvalidInput):
-            raise _Failed(errors.strange(self._name, "redirects to no address")) from None
+            raise errors.strange(self._name, "redirects to no address") from None
         if not self._may_go(there, cid):
             text = f"{self._name} redirects to {errors.quoted(there.host)}, which is not allowed"
             advice = "Name that host as a gateway itself, if you trust it to know what you read."
-            raise _Failed(Failure(StorageUnavailable(text, advice), False))
+            raise Failed(StorageUnavailable(text, advice))
         return there, parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _may_go(self, there: Address, cid: str) -> bool:
@@ -128,14 +123,59 @@ class GatewayBlocks:
             return True
         return any(there.host.endswith(each) if each[:1] == "." else there.host == each for each in self._allowed)
 
-    def _diagnose(self, error: Exception) -> Failure:
-        if isinstance(error, TimeoutError):
-            return errors.slow(self._name, self._seconds)
-        if isinstance(error, Untrusted):
-            return errors.strange(self._name, "has no certificate that can be trusted, or does not speak TLS")
-        return errors.cut(self._name) if isinstance(error, CutOff) else errors.away(self._name)
 
+class LayeredBlocks:
+    """A BlockStore: the store that ``open_store`` returns on first use, then ``gateways`` in their order for reading.
 
-class _Failed(Exception):
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
+    A gateway is asked only for a block that the store says it does not hold: asking reveals who wants it. If the store
+    cannot be asked, that is an error. Nothing is written to a gateway.
+    """
+
+    def __init__(self, open_store: Callable[[], BlockStore], gateways: Sequence[GatewayBlocks] = ()) -> None:
+        self._open_store, self._gateways = open_store, tuple(gateways)
+        self._lock = threading.Lock()
+        self._opened: BlockStore | None = None
+
+    @property
+    def store(self) -> BlockStore:
+        """The store itself."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open_store()
+            return self._opened
+
+    def put(self, blocks: Iterable[Block]) -> None:
+        self.store.put(blocks)
+
+    def get(self, cid: str) -> bytes:
+        return self._read(self.store.get, cid)
+
+    def reader(self, root: str) -> Callable[[str], bytes]:
+        get = self.store.reader(root)
+        return lambda cid: self._read(get, cid)
+
+    def has(self, cid: str) -> bool:
+        return self.store.has(cid)
+
+    def delete(self, cids: Iterable[str]) -> None:
+        self.store.delete(cids)
+
+    def stat(self) -> StoreStat:
+        return self.store.stat()
+
+    def _read(self, get: Callable[[str], bytes], cid: str) -> bytes:
+        try:
+            return get(cid)
+        except BlockMismatch:
+            raise
+        except StorageUnavailable as error:
+            if not self._gateways or self.store.has(cid):
+                raise
+            failures = [error]
+        for gateway in self._gateways:
+            try:
+                return gateway.get(cid)
+            except StorageUnavailable as error:
+                failures.append(error)
+        # The last error gives the class and the advice.
+        raise type(failures[-1])("; ".join(map(str, failures)), failures[-1].advice)

@@ -14,25 +14,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, StorageUnavailable
+from registry.core.errors import BlockMismatch, StorageRefused, StorageUnavailable
 from registry.core.ipld.car import DAG_CBOR, RAW, car_parts
-from registry.core.ipld.cid import Block, cid_from_digest, digest_of_cid
+from registry.core.ipld.cid import PREFIXES, Block, cid_from_digest, digest_of_cid, text_of_cid
 from registry.storage import errors
 from registry.storage.addresses import Credentials, parse_address
-from registry.storage.base import StoreStat, accepted, checked
-from registry.storage.kubo_rpc import Kubo, Usage
-from registry.storage.pinsets import MAX_ENTRIES, PinSet, batches, cid_text, make_pinset, may_be_pinset, parse_pinset
-from registry.storage.prefetch import PART_BYTES, PrefetchingReader
-from registry.storage.spawn import spawn
+from registry.storage.base import StoreStat, batches, checked
+from registry.storage.kubo_rpc import Kubo, Usage, member
+from registry.storage.pinsets import MAX_ENTRIES, TEXT_PREFIX, PinSet, cid_text, make_pinset, parse_pinset
+from registry.storage.prefetch import PART_BYTES, PrefetchingReader, spawn
 
 SECONDS = 30.0
 # More blocks than this are erased by a garbage collection: erasing them one by one takes a node up to 30 ms each.
 COLLECT_FROM = 64
 # Other writers may move blocks between pin sets meanwhile: an operation that this disturbs is tried so many times.
 ATTEMPTS = 5
+# A batch makes one pin set and one request.
+MAX_BATCH_BYTES = 16 << 20
 # Batches on their way at once; more would only take memory.
 SENDERS = 2
 # If there are more pin sets than this, a deletion merges them all.
@@ -64,17 +64,16 @@ class KuboBlocks:
         # While the node writes one batch it takes the next, and the one after is made here.
         sent: deque[Future[None]] = deque()
         try:
-            for batch in batches((accepted(block), block) for block in blocks):
+            for batch in batches(blocks, MAX_BATCH_BYTES, MAX_ENTRIES):
                 if len(sent) == SENDERS:
                     sent.popleft().result()
                 sent.append(spawn(partial(self._send, batch)))
+            while sent:
+                sent.popleft().result()
         except Exception:
             # After an error nothing may be on its way any more. An interruption does not wait.
             wait(sent)
             raise
-        wait(sent)
-        for each in sent:
-            each.result()
 
     def get(self, cid: str) -> bytes:
         digest = digest_of_cid(cid)
@@ -84,7 +83,7 @@ class KuboBlocks:
             self._damaged.add(digest)
             raise
         except StorageRefused as refusal:
-            if not errors.says_absent(refusal):
+            if not errors.ABSENT.search(refusal.words):
                 raise
             raise StorageUnavailable(f"{self._node.name} does not hold {cid}") from None
 
@@ -133,7 +132,8 @@ class KuboBlocks:
         nothing whatever they say.
         """
         config = self._node.config()
-        return _setting(config, "Provide", "Enabled") is not False and _setting(config, "Routing", "Type") != "none"
+        provides = member(member(config, "Provide", {}), "Enabled", True)
+        return provides and member(member(config, "Routing", {}), "Type", "") != "none"
 
     def about(self) -> tuple[str, Usage]:
         """Return the node's version, and how many bytes its files take and may take."""
@@ -146,9 +146,7 @@ class KuboBlocks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -179,19 +177,16 @@ class KuboBlocks:
         return cid_text(pinset.cid)
 
     def _pinsets(self) -> list[PinSet]:
-        for _ in range(ATTEMPTS - 1):
+        known = self._known
+        for left in reversed(range(ATTEMPTS)):
             try:
-                return self._read_pinsets()
+                names = [name for name in self._node.pins("recursive") if name.startswith(TEXT_PREFIX)]
+                self._known = {name: known[name] if name in known else self._read_pinset(name) for name in names}
+                break
             except StorageRefused as refusal:
                 # Another writer replaced a set between the two requests.
-                if not errors.says_absent(refusal):
+                if not left or not errors.ABSENT.search(refusal.words):
                     raise
-        return self._read_pinsets()
-
-    def _read_pinsets(self) -> list[PinSet]:
-        known = self._known
-        names = filter(may_be_pinset, self._node.pins("recursive"))
-        self._known = {name: known[name] if name in known else self._read_pinset(name) for name in names}
         return [pinset for pinset in self._known.values() if pinset is not None]
 
     def _read_pinset(self, name: str) -> PinSet | None:
@@ -210,14 +205,15 @@ class KuboBlocks:
         new = {self._pin_again(dict(kept[at : at + MAX_ENTRIES])) for at in range(0, len(kept), MAX_ENTRIES)}
         gone = [name for name in (cid_text(pinset.cid) for pinset in old) if name not in new]
         pins = [*self._node.pins("recursive"), *self._node.pins("direct")]
-        self._node.unpin([*gone, *(pin for pin in pins if _digest(pin) in wanted)])
+        names = {text_of_cid(prefix + digest) for digest in wanted for prefix in PREFIXES.values()}
+        self._node.unpin([*gone, *(pin for pin in pins if pin in names)])
         self._node.remove(gone)
 
     def _pin_again(self, sizes: Mapping[bytes, int]) -> str | None:
         try:
             return self._pin(sizes, {})
         except StorageRefused as refusal:
-            if not errors.says_absent(refusal):
+            if not errors.ABSENT.search(refusal.words):
                 raise
         # Another program removed some of these blocks: pin the others.
         there = {digest: size for digest, size in sizes.items() if self._holds(digest)}
@@ -239,16 +235,3 @@ class KuboBlocks:
 
 def _merged(pinsets: Iterable[PinSet]) -> dict[bytes, int]:
     return {digest: size for pinset in pinsets for digest, size in pinset.entries.items()}
-
-
-def _digest(cid: str) -> bytes | None:
-    """Return the SHA-256 that a pin names, or None if it is of a kind that is never put here."""
-    try:
-        return digest_of_cid(cid)
-    except InvalidInput:
-        return None
-
-
-def _setting(config: Mapping[str, Any], section: str, name: str) -> Any:
-    found = config.get(section)
-    return found.get(name) if isinstance(found, Mapping) else None

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import requests
 
-from registry.core.errors import StorageRefused, StorageUnavailable
+from registry.core.errors import StorageRefused, StorageSlow, StorageTooOld, StorageUnavailable
 from registry.core.ipld.cid import MAX_BLOCK_BYTES
 from registry.storage import errors, kubo_transport
 from registry.storage.addresses import Address, Credentials
-from registry.storage.errors import Failure
+from registry.storage.errors import Failed
 
 # The first Kubo that can import blocks without announcing them (`fast-provide-root`).
 MIN_VERSION = (0, 39)
 COLLECT_SECONDS = 600.0
 # The slowest upload that is waited for: a node behind a narrow line must not look like one that hangs.
 SEND_BYTES_A_SECOND = 64 << 10
-# Before the second and the third attempt. Every call is idempotent, because blocks and pins are named by content.
-PAUSES = (0.1, 0.5)
 # CIDs in one request's URL; a node accepts about ten times as many.
 MAX_ARGUMENTS = 1000
 
-_QUIET = {"fast-provide-root": "false", "fast-provide-dag": "false"}
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.")
 _T = TypeVar("_T")
 
@@ -71,22 +68,16 @@ class Kubo:
 
     def has(self, cid: str) -> bool:
         """Whether the node itself holds the block."""
-        try:
-            self._call(lambda: self._client.block.stat(cid, offline=True))
-        except StorageRefused as refusal:
-            if not errors.says_absent(refusal):
-                raise
-            return False
-        return True
+        return self._succeeds(lambda: self._client.block.stat(cid, offline=True), errors.ABSENT)
 
     def add(self, archive: Sequence[bytes], count: int) -> None:
         """Import a CAR of ``count`` blocks, given in parts, and pin its root before the node can collect it."""
-        options = {**_QUIET, "pin-roots": "true", "stats": "true"}
-        lines = self._call(lambda: self._client.dag.take(archive, opts=options), sent=sum(map(len, archive)))
+        options = {"fast-provide-root": "false", "fast-provide-dag": "false", "pin-roots": "true", "stats": "true"}
+        lines = self._call(lambda: self._client.import_car(archive, opts=options), sent=sum(map(len, archive)))
         for line in lines:
-            if error := _member(_member(line, "Root", {}), "PinErrorMsg", ""):
+            if error := member(member(line, "Root", {}), "PinErrorMsg", ""):
                 raise errors.refused(self.name, error)
-        taken = sum(_member(_member(line, "Stats", {}), "BlockCount", 0) for line in lines)
+        taken = sum(member(member(line, "Stats", {}), "BlockCount", 0) for line in lines)
         if taken != count:
             raise StorageUnavailable(f"{self.name} took {taken} of {count} blocks", "Put them again.")
 
@@ -94,70 +85,64 @@ class Kubo:
         """Return the CIDs of all pins of a kind, "recursive" or "direct"."""
         # Not as a stream: there a node reports an error after the last line, where the library does not look.
         answer = self._call(lambda: self._client.pin.ls(type=kind).as_json())
-        return list(_member(answer, "Keys", {}))
+        return list(member(answer, "Keys", {}))
 
     def pinned(self, cid: str) -> bool:
         """Whether a pin keeps the block: its own, or that of something that links to it."""
-        return self._if_pinned(lambda: self._client.pin.ls(cid, offline=True))
+        return self._succeeds(lambda: self._client.pin.ls(cid, offline=True), errors.NOT_PINNED)
 
     def unpin(self, cids: Iterable[str]) -> None:
         """Remove these pins; missing ones are no error."""
         for cid in cids:
-            self._if_pinned(lambda cid=cid: self._client.pin.rm(cid, offline=True))  # type: ignore[misc]
+            self._succeeds(partial(self._client.pin.rm, cid, offline=True), errors.NOT_PINNED)
 
     def remove(self, cids: Sequence[str]) -> set[str]:
         """Delete the blocks and return those that a pin keeps; absent ones are no error."""
-        kept: set[str] = set()
-        for at in range(0, len(cids), MAX_ARGUMENTS):
-            kept |= self._remove(cids[at : at + MAX_ARGUMENTS])
-        return kept
+        parts = (cids[at : at + MAX_ARGUMENTS] for at in range(0, len(cids), MAX_ARGUMENTS))
+        return set[str]().union(*map(self._remove, parts))
 
     def collect(self) -> set[str]:
         """Delete everything that no pin keeps, within COLLECT_SECONDS; return the raw CIDs of what was deleted."""
-        options = {"stream-errors": "true"}
-        lines = self._call(
-            lambda: [each.as_json() for each in self._client.repo.gc(opts=options, timeout=COLLECT_SECONDS)],
-            seconds=COLLECT_SECONDS,
-        )
+        collect = partial(self._client.repo.gc, opts={"stream-errors": "true"}, timeout=COLLECT_SECONDS)
+        lines = self._call(lambda: [each.as_json() for each in collect()], COLLECT_SECONDS)
         for line in lines:
-            if error := _member(line, "Error", ""):
+            if error := member(line, "Error", ""):
                 raise errors.refused(self.name, error)
-        return {_member(_member(line, "Key", {}), "/", "") for line in lines}
+        return {member(member(line, "Key", {}), "/", "") for line in lines}
 
     def version(self) -> str:
         """Return Kubo's version; StorageTooOld if it is below MIN_VERSION."""
-        version = _member(self._retry(lambda: self._client.version().as_json(), self._seconds), "Version", "")
-        found = _VERSION.match(version)
-        if found is None:
+        version = member(self._retry(lambda: self._client.version().as_json(), self._seconds), "Version", "")
+        if (found := _VERSION.match(version)) is None:
             raise errors.strange(self.name, "does not tell its version").error
         if (int(found[1]), int(found[2])) < MIN_VERSION:
-            raise errors.too_old(self.name, version, ".".join(map(str, MIN_VERSION)))
+            advice = f"Update it to {'.'.join(map(str, MIN_VERSION))} or newer."
+            raise StorageTooOld(f"{self.name} is too old: Kubo {errors.quoted(version)}", advice)
         self._version_checked = True
         return version
 
     def usage(self) -> Usage:
         """Return the node's usage, without having it count its blocks."""
         answer = self._call(lambda: self._client.repo.stat(opts={"size-only": "true"}).as_json())
-        return Usage(_member(answer, "RepoSize", 0), _member(answer, "StorageMax", 0))
+        return Usage(member(answer, "RepoSize", 0), member(answer, "StorageMax", 0))
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Any:
         """Return its whole configuration, without its private key."""
-        answer: dict[str, Any] = self._call(lambda: self._client.config.get().as_json())
-        return answer
+        return self._call(lambda: self._client.config.get().as_json())
 
-    def _if_pinned(self, call: Callable[[], object]) -> bool:
-        """Make a call about a pin; return False if the node says that there is no such pin."""
+    def _succeeds(self, call: Callable[[], object], denial: re.Pattern[str]) -> bool:
+        """Make a call; return False if the node refuses it in words that match ``denial``."""
         try:
             self._call(call)
         except StorageRefused as refusal:
-            if not errors.says_not_pinned(refusal):
+            if not denial.search(refusal.words):
                 raise
             return False
         return True
 
     def _remove(self, cids: Sequence[str]) -> set[str]:
-        lines = self._call(lambda: self._client.block.rm(*cids, opts={"force": "true"}, offline=True))
-        refusals = {_member(line, "Hash", ""): _member(line, "Error", "") for line in lines}
+        lines = self._call(lambda: self._client.remove_blocks(cids, opts={"force": "true"}, offline=True))
+        refusals = {member(line, "Hash", ""): member(line, "Error", "") for line in lines}
         for refusal in filter(None, refusals.values()):
             if "pinned" not in refusal:
                 raise errors.refused(self.name, refusal)
@@ -173,37 +158,34 @@ class Kubo:
     def _retry(self, call: Callable[[], _T], seconds: float, sent: int = 0) -> _T:
         if self._closed:
             raise StorageUnavailable(f"{self.name} cannot be used: its store was closed", "Open the store again.")
-        for pause in (*PAUSES, None):
-            try:
-                with kubo_transport.within(seconds + sent / SEND_BYTES_A_SECOND) as watch:
-                    return call()
-            except kubo_transport.REFUSED as error:
-                raise errors.refused(self.name, str(error)) from None
-            except kubo_transport.FAILURES as error:
-                late = errors.slow(self.name, watch.seconds) if watch.expired else None
-                failure = late or self._diagnose(error, seconds)
-            # Not raised from the library's error: that one holds the request, and so the credentials.
-            if pause is None or not failure.retry:
-                raise failure.error
-            time.sleep(pause)
-        raise AssertionError
+        return errors.retried(lambda: self._attempt(call, seconds, sent))
 
-    def _diagnose(self, error: BaseException, seconds: float) -> Failure:
-        wrapped = list(errors.causes(error))
+    def _attempt(self, call: Callable[[], _T], seconds: float, sent: int) -> _T:
+        try:
+            with kubo_transport.within(seconds + sent / SEND_BYTES_A_SECOND) as watch:
+                return call()
+        except kubo_transport.REFUSED as error:
+            raise errors.refused(self.name, str(error)) from None
+        except kubo_transport.FAILURES as error:
+            raise errors.slow(self.name, watch.seconds) if watch.expired else self._diagnose(error, seconds) from None
+
+    def _diagnose(self, error: BaseException, seconds: float) -> Failed:
         if isinstance(error, kubo_transport.STATUS):
-            answers = [each.response for each in wrapped if isinstance(each, requests.HTTPError)]
-            return errors.status(self.name, answers[0].status_code if answers and answers[0] is not None else 0)
+            return errors.status(self.name, error.original.response.status_code)
+        wrapped = list(errors.causes(error))
         if stuck := [each.seconds for each in wrapped if isinstance(each, kubo_transport.StuckError)]:
-            return errors.stuck(self.name, stuck[0])
+            # A pause this short may be one of this machine.
+            slow = StorageSlow(f"{self.name} took no more of the request within {stuck[0]:g} seconds")
+            return Failed(slow, retry=True)
         if any(isinstance(each, requests.ConnectTimeout) for each in wrapped):
             return errors.slow(self.name, min(kubo_transport.CONNECT_SECONDS, seconds))
-        if any(isinstance(each, TimeoutError | requests.Timeout | kubo_transport.SlowError) for each in wrapped):
+        if any(isinstance(each, TimeoutError | requests.Timeout) for each in wrapped):
             return errors.slow(self.name, seconds)
         if any(isinstance(each, ssl.SSLError) for each in wrapped):
             return errors.strange(self.name, "has no trusted certificate, or does not speak TLS")
         return self._diagnose_answer(error)
 
-    def _diagnose_answer(self, error: BaseException) -> Failure:
+    def _diagnose_answer(self, error: BaseException) -> Failed:
         if isinstance(error, requests.TooManyRedirects):
             return errors.strange(self.name, "redirects to another address")
         if isinstance(error, kubo_transport.UNREACHABLE):
@@ -225,13 +207,13 @@ def _read(parts: Any, limit: int, *, is_part_enough: bool = False) -> bytes:
                 size += len(part)
                 if size >= limit:
                     break
-        except (kubo_transport.SlowError, TimeoutError):
+        except TimeoutError:
             if not (is_part_enough and size):
                 raise
     return b"".join(pieces)[:limit]
 
 
-def _member(answer: Any, name: str, default: _T) -> _T:
+def member(answer: Any, name: str, default: _T) -> _T:
     """Return a member of a node's answer, or ``default`` if it is missing or of another type."""
     value = answer.get(name, default) if hasattr(answer, "get") else default
     return value if isinstance(value, type(default)) else default

@@ -1,7 +1,4 @@
-"""ipfshttpclient with bounds that it lacks: on its transport, its time and the size of answers.
-
-No other module imports the library.
-"""
+"""ipfshttpclient with bounds that it lacks: on its transport, its time and the size of answers."""
 
 from __future__ import annotations
 
@@ -46,10 +43,6 @@ class StuckError(OSError):
         self.seconds = seconds
 
 
-class SlowError(OSError):
-    """The answer did not end in time."""
-
-
 class TooLongError(OSError):
     """The answer is longer than MAX_ANSWER_BYTES."""
 
@@ -60,23 +53,6 @@ class CutError(OSError):
 
 # The errors of a connection that ended too early.
 BROKEN = (exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError, requests.ConnectionError, CutError)
-
-
-class _Blocks(ipfshttpclient.client.block.Section):  # type: ignore[misc]
-    """The library's block commands, and ``rm``, which it lacks."""
-
-    def rm(self, *cids: str, **options: Any) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._client.request("/block/rm", cids, decoder="json", **options)
-        return answer
-
-
-class _Dags(ipfshttpclient.client.dag.Section):  # type: ignore[misc]
-    """The library's DAG commands, with an import from many parts in memory."""
-
-    def take(self, archive: Iterable[bytes], **options: Any) -> Any:
-        stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
-        body = Body(stream.body())
-        return self._client.request("/dag/import", decoder="json", data=body, headers=stream.headers(), **options)
 
 
 class Body:
@@ -106,9 +82,6 @@ class Body:
 class Client(ipfshttpclient.Client):  # type: ignore[misc]
     """ipfshttpclient's Client with a session that ignores redirects and the environment, and bounds answers."""
 
-    block = ipfshttpclient.client.base.SectionProperty(_Blocks)
-    dag = ipfshttpclient.client.base.SectionProperty(_Dags)
-
     def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
         super().__init__(
             address.multiaddr,
@@ -126,6 +99,16 @@ class Client(ipfshttpclient.Client):  # type: ignore[misc]
         session.hooks["response"] = [_bound]
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter())
+
+    def remove_blocks(self, cids: Iterable[str], **options: Any) -> Any:
+        """Call ``block rm``, which the library lacks."""
+        return self._client.request("/block/rm", cids, decoder="json", **options)
+
+    def import_car(self, archive: Iterable[bytes], **options: Any) -> Any:
+        """Call ``dag import`` with an archive of many parts in memory."""
+        stream = multipart.BytesFileStream(archive, chunk_size=CHUNK_BYTES)
+        body = Body(stream.body())
+        return self._client.request("/dag/import", decoder="json", data=body, headers=stream.headers(), **options)
 
 
 @contextmanager
@@ -158,20 +141,14 @@ class _Watched:
             raise StuckError(self.timeout) from None
 
 
-class _Plain(_Watched, HTTPConnection):
-    pass
-
-
-class _Secure(_Watched, HTTPSConnection):
-    pass
-
-
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
+    class ConnectionCls(_Watched, HTTPConnection):
+        pass
 
 
 class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _Secure
+    class ConnectionCls(_Watched, HTTPSConnection):
+        pass
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
@@ -203,14 +180,12 @@ class _Bounded:
         # Receive once at a time: so the caller gets all that came in time, and a chunk that claims to be long is not
         # read whole.
         total = 0
-        for piece in self._chunks() if self._plainly_chunked() else self._pieces(decode_content):
+        plainly_chunked = self._raw.chunked and "Content-Encoding" not in self._raw.headers
+        for piece in self._chunks() if plainly_chunked else self._pieces(decode_content):
             total += len(piece)
             if total > MAX_ANSWER_BYTES:
                 raise TooLongError
             yield piece
-
-    def _plainly_chunked(self) -> bool:
-        return bool(self._raw.chunked) and "Content-Encoding" not in self._raw.headers
 
     def _pieces(self, decode_content: bool | None) -> Iterator[bytes]:
         while piece := self._in_time(lambda: self._raw.read1(_PIECE_BYTES, decode_content)):
@@ -232,8 +207,8 @@ class _Bounded:
         except Exception:
             # A connection that the deadline shut down looks like one that ended by itself.
             if self._deadline.expired:
-                raise SlowError from None
+                raise TimeoutError from None
             raise
         if not piece and self._deadline.expired:
-            raise SlowError
+            raise TimeoutError
         return piece

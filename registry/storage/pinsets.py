@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from registry.core.ipld.car import ARRAY, BYTES, DAG_CBOR, LINK, RAW, cbor_head
-from registry.core.ipld.cid import Block
 
 # A set of this many is a block of 368,664 bytes. Smaller sets slow the node down, because it answers set by set.
 MAX_ENTRIES = 8192
-MAX_BATCH_BYTES = 16 << 20
+# With this begins every CID that is DAG-CBOR under SHA-256, as those of sets are.
+TEXT_PREFIX = "bafyrei"
 
 _SIZES, _BLOCKS = b"\xa2\x65sizes", b"\x66blocks"
 _PREFIX = LINK + RAW
@@ -60,22 +60,3 @@ def parse_pinset(data: bytes) -> PinSet | None:
 def cid_text(cid: bytes) -> str:
     """Return a binary CID as nodes write it, in base32."""
     return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
-
-
-def may_be_pinset(cid: str) -> bool:
-    """Whether the CID is DAG-CBOR under SHA-256, as those of sets are."""
-    return cid.startswith("bafyrei")
-
-
-def batches(blocks: Iterable[tuple[bytes, Block]]) -> Iterator[dict[bytes, bytes]]:
-    """Group blocks, given with their SHA-256, into batches (digest to bytes) of one set and one request each."""
-    batch: dict[bytes, bytes] = {}
-    size = 0
-    for digest, block in blocks:
-        batch[digest] = block.data
-        size += len(block.data)
-        if len(batch) == MAX_ENTRIES or size >= MAX_BATCH_BYTES:
-            yield batch
-            batch, size = {}, 0
-    if batch:
-        yield batch

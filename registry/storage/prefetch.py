@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
 
 from registry.core.errors import BlockMismatch, StorageRefused
 from registry.core.ipld.cid import check_block, is_leaf
 from registry.core.ipld.unixfs import LEAF_BYTES
-from registry.storage.spawn import spawn
 
 PART_BYTES = 32 * LEAF_BYTES
+_T = TypeVar("_T")
 
 
 class PrefetchingReader:
@@ -22,30 +25,45 @@ class PrefetchingReader:
     """
 
     def __init__(self, get_part: Callable[[int], bytes], get: Callable[[str], bytes]) -> None:
-        self._get_part, self._get = get_part, get
-        self._next: Future[bytes] | None = None
-        self._part = b""
-        self._offset = self._position = 0
-        self._usable = True
+        self._get = get
+        self._leaves: Iterator[bytes] | None = _leaves(get_part)
 
     def __call__(self, cid: str) -> bytes:
-        if self._usable and is_leaf(cid):
+        if self._leaves is not None and is_leaf(cid):
             try:
-                leaf = self._next_leaf()
+                # An empty file has one leaf, which no part contains.
+                leaf = next(self._leaves, b"")
                 check_block(cid, leaf)
                 return leaf
             except (StorageRefused, BlockMismatch):
-                self._usable, self._part = False, b""
+                self._leaves = None
         return self._get(cid)
 
-    def _next_leaf(self) -> bytes:
-        if self._position >= len(self._part):
-            self._part = self._next.result() if self._next else self._get_part(0)
-            self._position = 0
-            self._offset += len(self._part)
-            offset = self._offset
-            # A short part is the last one; a file of one part needs no thread.
-            self._next = spawn(lambda: self._get_part(offset)) if len(self._part) == PART_BYTES else None
-        leaf = self._part[self._position : self._position + LEAF_BYTES]
-        self._position += LEAF_BYTES
-        return leaf
+
+def _leaves(get_part: Callable[[int], bytes]) -> Iterator[bytes]:
+    offset, part = 0, get_part(0)
+    while part:
+        offset += len(part)
+        # A short part is the last one; a file of one part needs no thread.
+        coming = spawn(partial(get_part, offset)) if len(part) == PART_BYTES else None
+        for at in range(0, len(part), LEAF_BYTES):
+            yield part[at : at + LEAF_BYTES]
+        part = coming.result() if coming else b""
+
+
+def spawn(call: Callable[[], _T]) -> Future[_T]:
+    """Start ``call`` in a daemon thread and return its future.
+
+    A thread pool is joined when the process ends, so Ctrl-C would wait for a node that hangs. The call may therefore
+    be cut off in the middle, and must do no harm then.
+    """
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
-from registry.storage.base import StoreStat, accepted, checked
+from registry.storage.base import StoreStat, batches, checked
 
 # A longer `put` is committed in parts of this size, which bounds memory and the write-ahead log.
 MAX_COMMIT_BYTES = 64 << 20
@@ -84,9 +83,10 @@ class SqliteBlocks:
             self._db = self._open(busy_seconds)
 
     def put(self, blocks: Iterable[Block]) -> None:
-        for rows in _commits(blocks):
+        # Blocks are collected before each commit: a slow iterator must not lock other writers out.
+        for batch in batches(blocks, MAX_COMMIT_BYTES):
             with self._writing() as db:
-                db.executemany(_PUT, rows)
+                db.executemany(_PUT, ((digest, len(data), data) for digest, data in batch.items()))
 
     def get(self, cid: str) -> bytes:
         row = self._fetch_one(_GET, (digest_of_cid(cid),))
@@ -108,7 +108,7 @@ class SqliteBlocks:
         self._empty_log()
 
     def stat(self) -> StoreStat:
-        return StoreStat(*self._fetch_one(_STAT) or (0, 0))
+        return StoreStat(*self._fetch_one(_STAT))
 
     def close(self) -> None:
         """Close the file; every later call is StorageUnavailable. May be called twice."""
@@ -118,9 +118,7 @@ class SqliteBlocks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self, busy_seconds: float) -> sqlite3.Connection:
@@ -138,47 +136,41 @@ class SqliteBlocks:
     def _prepare(self, db: sqlite3.Connection) -> None:
         # SQLite takes a page size only while the file is empty, and only before the journal mode is set.
         db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        with _transaction(db):
+        with db:
+            db.execute("BEGIN IMMEDIATE")
             if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-                self._create(db)
+                if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                    raise self._unavailable(sqlite3.SQLITE_NOTADB)
+                for statement in _SCHEMA:
+                    db.execute(statement)
         _make_private(self._path)
         for setting in ("synchronous = FULL", "secure_delete = ON"):
             db.execute(f"PRAGMA {setting}").fetchall()
 
-    def _create(self, db: sqlite3.Connection) -> None:
-        if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise self._unavailable(sqlite3.SQLITE_NOTADB)
-        for statement in _SCHEMA:
-            db.execute(statement)
-
-    def _fetch_one(self, query: str, values: tuple[bytes, ...] = ()) -> tuple[Any, ...] | None:
+    def _fetch_one(self, query: str, values: tuple[bytes, ...] = ()) -> Any:
         with self._lock, self._translated():
-            row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
-        return row
+            return self._db.execute(query, values).fetchone()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated(), _transaction(self._db):
+        with self._lock, self._translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
             yield self._db
 
     def _compact(self) -> None:
-        erased, kept = self._fetch_one(_ERASED) or (0,), self.stat().bytes
-        if erased[0] < max(COMPACT_BYTES, kept):
+        if self._fetch_one(_ERASED)[0] < max(COMPACT_BYTES, self.stat().bytes):
             return
         with self._writing() as db:
             for statement in _REBUILD:
                 db.execute(statement)
-        try:
+        # Without it the file merely stays long: its free pages are zeroed and will be reused.
+        with suppress(StorageUnavailable):
             self._fetch_one("VACUUM")
-        except StorageUnavailable:
-            # The file merely stays long: its free pages are zeroed and will be reused.
-            return
 
     def _empty_log(self) -> None:
         # The log keeps older versions of the pages, with the erased bytes, until it is truncated.
-        with self._lock, self._translated():
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
+        is_busy, *_ = self._fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+        if is_busy:
             raise StorageUnavailable(
                 f"the blocks are deleted, but the log of {self._path} still holds them: another process is reading",
                 "Delete them again when that process is done.",
@@ -211,36 +203,9 @@ def _write_ahead(db: sqlite3.Connection, busy_seconds: float) -> None:
             time.sleep(_PAUSE)
 
 
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        # On a full disk, SQLite has rolled back by itself.
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
 def _make_private(path: Path) -> None:
     for each in (path, *path.parent.glob(f"{glob.escape(path.name)}-[sw]*")):
         # The last process that closes the file removes its log, which may happen at any moment.
         with suppress(FileNotFoundError):
             if (mode := each.stat().st_mode) & 0o077:
                 each.chmod(mode & _MODE)
-
-
-def _commits(blocks: Iterable[Block]) -> Iterator[list[tuple[bytes, int, bytes]]]:
-    """Yield the rows of each commit. They are collected first: a slow iterator must not lock other writers out."""
-    rows: list[tuple[bytes, int, bytes]] = []
-    size = 0
-    for block in blocks:
-        rows.append((accepted(block), len(block.data), block.data))
-        size += len(block.data)
-        if size >= MAX_COMMIT_BYTES:
-            yield rows
-            rows, size = [], 0
-    if rows:
-        yield rows

@@ -29,8 +29,7 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term
-from registry.fs.files import make_folder, read_bounded, replace_file
-from registry.fs.locks import file_lock
+from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index

@@ -17,14 +17,15 @@ from filelock import FileLock, Timeout
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.devnet.folders import Folder, Running
-from registry.devnet.logs import Tail, shorten
 from registry.devnet.processes import (
     Child,
     ChildEnded,
     ProcessIdentity,
+    Tail,
     end_process,
     is_alive,
     process_identity,
+    shorten,
     wait_until,
 )
 from registry.devnet.watching import Event, Watcher
@@ -73,9 +74,7 @@ def ledger(url: str, deployment: Deployment) -> RpcLedger:
 
 @pytest.fixture
 def watcher(url: str, deployment: Deployment, tmp_path: Path) -> Watcher:
-    made = Watcher(Anvil(url), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
-    made.count()
-    return made
+    return Watcher(Anvil(url), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
 
 
 def test_what_the_registry_logs_is_told_and_counted(watcher: Watcher, ledger: RpcLedger) -> None:
@@ -125,7 +124,6 @@ def test_pins_are_told_when_they_change(watcher: Watcher, monkeypatch: pytest.Mo
 def test_silence_is_told_once(started: tuple[Child, str], deployment: Deployment, tmp_path: Path) -> None:
     child, url = started
     watcher = Watcher(Anvil(url, PATIENCE), deployment, SqliteBlocks(tmp_path / "blocks.sqlite"))
-    watcher.count()
     watcher._anvil = Anvil(url, 0.5)
     for _ in range(2):
         os.kill(child.identity.pid, signal.SIGSTOP)

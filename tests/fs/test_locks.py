@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.fs.locks import file_lock
+from registry.fs.files import file_lock
 
 
 def test_a_lock_is_held_once_and_released_at_the_end(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry.storage import kubo_rpc
+from registry.storage import errors
 from registry.storage.kubo import KuboBlocks
 from tests.support.kubo_calls import FILE, ONE
 from tests.support.kubo_node import Node, running
@@ -40,4 +40,4 @@ def own() -> Iterator[Node]:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come almost at once."""
-    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.01, 0.02))
+    monkeypatch.setattr(errors, "PAUSES", (0.01, 0.02))

@@ -25,9 +25,8 @@ from registry.core.errors import (
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, cid_of_block
 from registry.core.ipld.unixfs import file_blocks, read_file
 from registry.storage.addresses import Address
-from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks
+from registry.storage.gateway import MAX_REDIRECTS, GatewayBlocks, LayeredBlocks
 from registry.storage.kubo import KuboBlocks
-from registry.storage.layered import LayeredBlocks
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.kubo_calls import refused

@@ -20,9 +20,8 @@ from registry.core.errors import (
 )
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
-from registry.storage import kubo_rpc
-from registry.storage.kubo import KuboBlocks
-from registry.storage.pinsets import MAX_BATCH_BYTES
+from registry.storage import errors
+from registry.storage.kubo import MAX_BATCH_BYTES, KuboBlocks
 from tests.support.kubo_calls import CALLS, FILE, MANY, ONE, freeze, noise, refused, unused_port
 from tests.support.kubo_node import Node, running
 from tests.support.tcp_proxy import Proxy
@@ -87,7 +86,7 @@ def test_a_connection_that_went_stale_is_not_noticed(proxy: Proxy, name: str) ->
 def test_a_node_that_comes_back_in_time_is_not_noticed(
     kubo: Node, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubo_rpc, "PAUSES", (0.1, 0.8))
+    monkeypatch.setattr(errors, "PAUSES", (0.1, 0.8))
     with KuboBlocks(proxy.address) as store:
         assert store.has(ONE.cid)
         proxy.target = unused_port()

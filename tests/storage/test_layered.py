@@ -12,9 +12,8 @@ import pytest
 from registry.core.errors import BlockMismatch, StorageDown, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.ipld.unixfs import file_blocks, read_file
-from registry.storage.gateway import GatewayBlocks
+from registry.storage.gateway import GatewayBlocks, LayeredBlocks
 from registry.storage.kubo import KuboBlocks
-from registry.storage.layered import LayeredBlocks
 from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.http_answers import Answer, Served, answering

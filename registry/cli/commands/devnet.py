@@ -22,8 +22,7 @@ from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
 from registry.devnet.devnet import IPFS_PORT, POLL_SECONDS, RPC_PORT, Devnet, Ports, Stop, quick_store, starting
 from registry.devnet.folders import LOGS, Folder, Running, default_folder
-from registry.devnet.logs import Tail
-from registry.devnet.processes import Child, ChildEnded, start_detached, wait_until
+from registry.devnet.processes import Child, ChildEnded, Tail, wait_until
 from registry.devnet.watching import Watcher
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import read_deployment
@@ -149,7 +148,7 @@ def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     line += ["--rpc-port", str(ports.rpc), "--ipfs-port", str(ports.ipfs)]
     line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
     folder.claim()
-    child = start_detached(line, folder.log("devnet"))
+    child = Child("devnet", line, folder.log("devnet"), outlives_us=True)
     found, code = None, 0
     try:
         with ctx.working("starting anvil and Kubo"):
@@ -198,10 +197,8 @@ def status(ctx: Context, directory: Dir = None) -> None:
 def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
     network = open_network(folder.network)
     # The network's own store would wait for half a minute.
-    watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
     with ctx.working("asking anvil and Kubo"):
-        watcher.count()
-    assert watcher.tip is not None
+        watcher = Watcher(Anvil(found.rpc_url), network.ledger.deployment, quick_store(found.ipfs))
     document = {
         "running": True,
         **_places(folder, found),

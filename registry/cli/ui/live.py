@@ -54,7 +54,7 @@ def counted(watcher: Watcher) -> list[tuple[str, str]]:
     """Return (name, number) of blocks, anchors, revocations and pinned blocks."""
     counts = watcher.counts
     return [
-        ("block", f"{watcher.tip.number:,}" if watcher.tip else "-"),
+        ("block", f"{watcher.tip.number:,}"),
         ("anchors", f"{counts['anchor']:,}"),
         ("revocations", f"{counts['revocation']:,}"),
         ("revoke-alls", f"{counts['revoke-all']:,}"),
