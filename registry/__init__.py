@@ -28,15 +28,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from registry.client.accept import accept, open_data
-    from registry.client.grant import grant
-    from registry.client.home import Home
-    from registry.client.network import Network
-    from registry.client.party import Brand, Person
-    from registry.client.request import request
-    from registry.client.revoke import revoke
-    from registry.client.verify import verify
-    from registry.core.verify.policy import Policy
+    from registry.client.accept import accept as accept
+    from registry.client.accept import open_data as open_data
+    from registry.client.grant import grant as grant
+    from registry.client.home import Home as Home
+    from registry.client.network import Network as Network
+    from registry.client.party import Brand as Brand
+    from registry.client.party import Person as Person
+    from registry.client.request import request as request
+    from registry.client.revoke import revoke as revoke
+    from registry.client.verify import verify as verify
+    from registry.core.verify.policy import Policy as Policy
 
 _MODULES = {
     "Brand": "registry.client.party",
@@ -52,19 +54,7 @@ _MODULES = {
     "verify": "registry.client.verify",
 }
 
-__all__ = [
-    "Brand",
-    "Home",
-    "Network",
-    "Person",
-    "Policy",
-    "accept",
-    "grant",
-    "open_data",
-    "request",
-    "revoke",
-    "verify",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

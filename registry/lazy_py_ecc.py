@@ -21,9 +21,7 @@ def eth_account() -> Any:
     """Return the eth_account module, loaded without the pairings. Load it in no other way."""
     if "eth_keyfile" not in sys.modules:
         _load_keyfile()
-    import eth_account
-
-    return eth_account
+    return import_module("eth_account")
 
 
 def defer() -> None:
@@ -48,8 +46,6 @@ class _Signatures:
     """The ``bls`` of eth-keyfile for good; it loads the real one when it is used."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
         return getattr(import_module("py_ecc.bls").G2ProofOfPossession, name)
 
 

@@ -62,7 +62,7 @@ class Step(NamedTuple):
 STEPS = (
     Step(("Request",), ("the brand signs", "its question"), "client/request.py"),
     Step(("Grant",), ("the wallet signs", "the answer"), "client/sign.py"),
-    Step(("Commitment",), ("its hash is", "anchored"), "client/anchor.py"),
+    Step(("Commitment",), ("its hash is", "anchored"), "client/sign.py"),
     Step(("Evidence",), ("one file holds", "all of it"), "core/evidence/file.py"),
     Step(("Facts",), ("are read from", "the chain"), "ledger/rpc.py"),
     Step(("Judgement",), ("a pure function", "compares both"), "core/verify/judge.py"),

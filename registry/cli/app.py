@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Annotated, Any, get_type_hints
 
@@ -19,7 +19,7 @@ from registry.core.errors import InvalidInput
 START, PEOPLE, BRANDS, ANYBODY, YOURS = PANELS
 
 # Each command and group in the order of the help page: its panel, and the first paragraph of its help. Its module is
-# `registry.cli.commands.NAME`, with _ for -; only the module of the command that is run is loaded.
+# `registry.cli.commands.NAME`, or that of the command beside it; only the module of the command that is run is loaded.
 COMMANDS = {
     "demo": (START, "Play the whole story: a person grants, a brand verifies, the person revokes."),
     "init": (START, "Make a home: a vault seed, which gives each brand an account of its own."),
@@ -47,6 +47,8 @@ COMMANDS = {
     "restore": (YOURS, "Bring a home back from a backup."),
     "recover": (YOURS, "Make a home again from its 24 words."),
 }
+_BESIDE = {"refuse": "grant", "revoke-all": "revoke", "retire": "revoke", "open": "accept", "signer": "sign"}
+_BESIDE |= {"restore": "backup", "recover": "init"}
 
 
 class LazyGroup(Group):
@@ -57,7 +59,7 @@ class LazyGroup(Group):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
-            import_module(f"registry.cli.commands.{cmd_name.replace('-', '_')}")
+            import_module(f"registry.cli.commands.{_BESIDE.get(cmd_name, cmd_name)}")
             self.commands = {**self.commands, **typer.main.get_group(app).commands}
         return super().get_command(ctx, cmd_name)
 
@@ -71,12 +73,8 @@ class LazyGroup(Group):
         finally:
             self.commands = loaded
 
-    def overview(self) -> dict[str, list[tuple[str, str]]]:
-        """Return the names and summaries of all commands by panel."""
-        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
-        for name, (panel, summary) in COMMANDS.items():
-            panels[panel].append((name, summary))
-        return panels
+    def overview(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        return {panel: [(name, text) for name, (its, text) in COMMANDS.items() if its == panel] for panel in PANELS}
 
 
 app = typer.Typer(
@@ -145,20 +143,14 @@ def _with_options(function: Callable[..., None], options: Collection[str], witho
         # A full disk or closed pipe can still be reported here; when the interpreter ends it cannot.
         sys.stdout.flush()
 
-    run_command.__signature__ = inspect.Signature(_parameters(own, hints, added))  # type: ignore[attr-defined]
-    run_command.__annotations__ = {p.name: p.annotation for p in run_command.__signature__.parameters.values()}  # type: ignore[attr-defined]
-    run_command.__doc__ = function.__doc__
-    return run_command
-
-
-def _parameters(
-    own: Sequence[inspect.Parameter], hints: dict[str, Any], added: dict[str, Any]
-) -> list[inspect.Parameter]:
     parameters = [p.replace(annotation=hints[p.name], kind=p.KEYWORD_ONLY) for p in own]
-    return parameters + [
+    parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=kind)
         for name, kind in added.items()
     ]
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__doc__ = function.__doc__
+    return run_command
 
 
 @app.callback(invoke_without_command=True)
@@ -169,9 +161,9 @@ def _root(
 ) -> None:
     """People own the consent they give: signed, anchored on a chain, revocable by nobody but them."""
     if version:
-        from registry.cli.versions import version_lines, versions
+        from registry.cli.versions import print_versions
 
-        Output(as_json).result(versions(), version_lines())
+        print_versions(Output(as_json))
         raise typer.Exit
     name = context.invoked_subcommand
     if name is None:

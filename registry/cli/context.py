@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,10 +71,8 @@ class Context:
         if not self._passphrases:
             self._passphrases.extend([*([] if self._descriptor is None else [passphrase_from(self._descriptor)]), ""])
         for known in self._passphrases:
-            try:
+            with suppress(WrongPassphrase):
                 return self._open(opener, known)
-            except WrongPassphrase:
-                continue
         if self._descriptor is not None:
             raise WrongPassphrase("the given passphrase does not open it")
         phrase = ask_secret("Passphrase: ")

@@ -22,8 +22,8 @@ from registry.core.errors import ConsentError
 from registry.present.text import NO as RED
 
 # Errors that another path would not cause.
-_MISPLACED = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
-_PATH_TROUBLE = frozenset((*_MISPLACED, errno.EACCES, errno.EPERM, errno.EROFS))
+_MISPLACED = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
+_PATH_TROUBLE = _MISPLACED | {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, each defined once. Their values are read from `Context`, not from parameters."""
+"""Options and arguments that several commands share, each defined once."""
 
 from __future__ import annotations
 
@@ -6,60 +6,64 @@ from typing import Annotated, Any
 
 import typer
 
-_EVERYWHERE = "Everywhere"
+
+def _option(kind: Any, *names: str, **more: Any) -> Any:
+    return Annotated[kind, typer.Option(*names, **more)]
 
 
-def _common(*names: str, **more: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=_EVERYWHERE, show_default=False, **more)
+def _common(kind: Any, *names: str, **more: Any) -> Any:
+    return _option(kind, *names, rich_help_panel="Everywhere", show_default=False, **more)
 
 
-# Every command has these, but for those that it leaves out.
+_TEXT, _NUMBER = str | None, int | None
+
+# Every command has these, but for those that it leaves out. `Context.flags` has their values, as those of `SHARED`.
 COMMON: dict[str, Any] = {
-    "home": Annotated[str | None, _common("--home", metavar="FOLDER", help="Your own folder (CONSENT_HOME).")],
-    "network": Annotated[
-        str | None, _common("--network", metavar="FOLDER", help="Shared by all parties here (CONSENT_NETWORK).")
-    ],
-    "rpc_url": Annotated[
-        str | None, _common("--rpc-url", metavar="URL", help="An Ethereum node, not the embedded chain.")
-    ],
-    "ipfs": Annotated[str | None, _common("--ipfs", metavar="ADDRESS", help="A Kubo node, not the embedded store.")],
-    "passphrase_fd": Annotated[
-        int | None, _common("--passphrase-fd", metavar="N", min=0, help="Read the passphrase from descriptor N.")
-    ],
-    "json": Annotated[bool, _common("--json", help="Print JSON lines.")],
-    "verbose": Annotated[int, _common("--verbose", "-v", count=True, help="Print more, on stderr.")],
+    "home": _common(_TEXT, "--home", metavar="FOLDER", help="Your own folder (CONSENT_HOME)."),
+    "network": _common(_TEXT, "--network", metavar="FOLDER", help="Shared by all parties here (CONSENT_NETWORK)."),
+    "rpc_url": _common(_TEXT, "--rpc-url", metavar="URL", help="An Ethereum node, not the embedded chain."),
+    "ipfs": _common(_TEXT, "--ipfs", metavar="ADDRESS", help="A Kubo node, not the embedded store."),
+    "passphrase_fd": _common(
+        _NUMBER, "--passphrase-fd", metavar="N", min=0, help="Read the passphrase from descriptor N."
+    ),
+    "json": _common(bool, "--json", help="Print JSON lines."),
+    "verbose": _common(int, "--verbose", "-v", count=True, help="Print more, on stderr."),
 }
 # A command that needs neither a home nor a network leaves these out.
 STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
 
 SHARED: dict[str, Any] = {
-    "wallets": Annotated[
+    "wallets": _option(
         list[str] | None,
-        typer.Option(
-            "--wallet", metavar="WALLET", help="Sign with browser, rpc:URL or key:NAME; see `consent wallets`."
-        ),
-    ],
-    "contract": Annotated[
-        str | None,
-        typer.Option(
-            "--as", metavar="ADDRESS", help="Sign as this contract account; --wallet names its owners, repeat."
-        ),
-    ],
-    "key": Annotated[
-        str | None, typer.Option("--key", metavar="ACCOUNT", help="Sign with this key file: its name or address.")
-    ],
-    "sender": Annotated[
-        str | None,
-        typer.Option("--sender", metavar="ACCOUNT", help="Who pays, not the relay: self, or a wallet or key file."),
-    ],
-    "depth": Annotated[
-        int | None,
-        typer.Option("--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."),
-    ],
-    "yes": Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing.")],
+        "--wallet",
+        metavar="WALLET",
+        help="Sign with browser, rpc:URL or key:NAME; see `consent wallets`.",
+    ),
+    "contract": _option(
+        _TEXT, "--as", metavar="ADDRESS", help="Sign as this contract account; --wallet names its owners, repeat."
+    ),
+    "key": _option(_TEXT, "--key", metavar="ACCOUNT", help="Sign with this key file: its name or address."),
+    "sender": _option(
+        _TEXT, "--sender", metavar="ACCOUNT", help="Who pays, not the relay: self, or a wallet or key file."
+    ),
+    "depth": _option(
+        _NUMBER, "--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."
+    ),
+    "yes": _option(bool, "--yes", "-y", help="Do not ask before signing."),
 }
 DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False}
 
 WALLET = ("wallets", "contract", "key")
 SENDING = (*WALLET, "sender", "depth")
 SIGNING = (*SENDING, "yes")
+
+# Parameters that several commands declare in the same way.
+Purposes = Annotated[
+    list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")
+]
+Data = Annotated[
+    list[str] | None, typer.Option("--data", metavar="IRI", help="This kind of data; repeat. By default all.")
+]
+EvidenceFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")
+]

@@ -48,10 +48,7 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
 
 
 def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Opened]:
-    """Verify a grant to this brand, fetch the data that it hands over, and open it into a new ``directory``.
-
-    The files appear together or not at all.
-    """
+    """Verify a grant to this brand, and open the data that it hands over into a new ``directory``: all or nothing."""
     # A killed process may have left opened data, and the consent for it may have ended since.
     remove_left(directory)
     _, grant = _own_grant(brand, file)

@@ -65,18 +65,16 @@ def account_for(network: Network, seed: bytes, vault: Vault, controller: str) ->
 
 def known_accounts(seed: bytes, vault: Vault) -> list[SeedAccount]:
     """Return all accounts that controllers know, in the order of their numbers."""
-    places = [(account.number, account.controller) for account in vault.index().accounts]
-    return [SeedAccount(number, derived.account(seed, number).address, controller) for number, controller in places]
+    known = vault.index().accounts
+    return [SeedAccount(each.number, derived.account(seed, each.number).address, each.controller) for each in known]
 
 
 def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) -> KeyWallet | None:
     """Return the account of the seed that signed this grant or refusal, or None.
 
-    After a recovery from words alone the vault's map is empty. Then the likely numbers until ``now`` (unix seconds)
-    are tried, and a hit is noted: the signature proves which controller knows the account. None tries no number.
+    After a recovery from words alone, likely numbers until ``now`` (unix seconds, or None) are tried, and a hit noted.
     """
-    number = number_of(seed, vault, evidence.author, now)
-    if number is None:
+    if (number := number_of(seed, vault, evidence.author, now)) is None:
         return None
     # Note nothing for an unsigned file: a brand could obtain another brand's account with it.
     if recover_address(evidence.digest, evidence.signature_bytes) == unhex(evidence.author):
@@ -86,10 +84,8 @@ def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) ->
 
 
 def number_of(seed: bytes, vault: Vault, address: str, now: int | None) -> int | None:
-    """Return the number of the account with this address: from the map, or by trying likely ones until ``now``.
-
-    It works without a store, because an ending must not wait for one.
-    """
+    """Return the number of the account with this address: from the map, or by trying likely ones until ``now``."""
+    # An ending must not wait for a store.
     with suppress(StorageUnavailable):
         for known in known_accounts(seed, vault):
             if known.address == address:

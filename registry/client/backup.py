@@ -1,8 +1,4 @@
-"""Back up a whole home into one sealed file: keys, seed, evidence, and every block of its vault.
-
-The file is a tar archive inside an age file with a passphrase, so that a person can always leave:
-``age -d FILE | tar -x`` needs none of our software.
-"""
+"""Back up a whole home into one sealed file: ``age -d FILE | tar -x`` opens it without any of our software."""
 
 from __future__ import annotations
 
@@ -77,7 +73,7 @@ def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved
             files, blocks = _read_files(plain, made)
             if not Home(made).exists:
                 raise DamagedSeal("the backup holds no home (seed.json is missing)")
-            store.put(_read_blocks(plain))
+            store.put(Block(found[1], data) for name, data in _members(plain) if (found := _BLOCK.fullmatch(name)))
         # The backup does not know which accounts were used since, so none of these numbers may be used again.
         set_floor(Home(made).vault, first_number(system_clock()))
     return Saved(files, blocks, file.stat().st_size)
@@ -107,12 +103,11 @@ def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Bl
         roots, index = vault.roots(), vault.index()
         try:
             blocks = [block for cid in roots for block in blocks_of(cid, store.get)]
+            if vault.roots() == roots:
+                return roots, index, blocks
         except StorageUnavailable:
             if vault.roots() == roots:
                 raise
-        else:
-            if vault.roots() == roots:
-                return roots, index, blocks
     raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
 
@@ -124,13 +119,10 @@ def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
     for evidence in home.evidence.all():
         message = evidence.statement.message
         if isinstance(message, Grant) and message.content != ZERO_WORD:
-            yield from _capsule(cid_from_digest(unhex(message.content)), store)
-
-
-def _capsule(cid: str, store: BlockStore) -> Iterator[Block]:
-    # The person may have erased a capsule since; then the backup rightly lacks it.
-    if store.has(cid):
-        yield Block(cid, store.get(cid))
+            cid = cid_from_digest(unhex(message.content))
+            # The person may have erased a capsule since; then the backup rightly lacks it.
+            if store.has(cid):
+                yield Block(cid, store.get(cid))
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -144,18 +136,15 @@ def _read_files(plain: IO[bytes], home: Path) -> tuple[int, int]:
     files = blocks = 0
     for name, data in _members(plain):
         if found := _BLOCK.fullmatch(name):
-            _check_block(found[1], data)
+            try:
+                check_block(found[1], data)
+            except (BlockMismatch, InvalidInput) as error:
+                raise DamagedSeal(f"a block in the backup does not match its name: {error}") from None
             blocks += 1
         else:
             replace_file(home / name, data)
             files += 1
     return files, blocks
-
-
-def _read_blocks(plain: IO[bytes]) -> Iterator[Block]:
-    for name, data in _members(plain):
-        if found := _BLOCK.fullmatch(name):
-            yield Block(found[1], data)
 
 
 def _members(plain: IO[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -168,13 +157,6 @@ def _members(plain: IO[bytes]) -> Iterator[tuple[str, bytes]]:
         raise DamagedSeal(f"the backup is not a tar archive: {error}") from None
 
 
-def _check_block(cid: str, data: bytes) -> None:
-    try:
-        check_block(cid, data)
-    except (BlockMismatch, InvalidInput) as error:
-        raise DamagedSeal(f"a block in the backup does not match its name: {error}") from None
-
-
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     # Accept only the names that `back_up` writes, so that nothing lands outside the home and no link is followed.
     is_block = _BLOCK.fullmatch(member.name) is not None
@@ -183,6 +165,5 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > (MAX_BLOCK_BYTES if is_block else MAX_HOME_FILE):
         raise DamagedSeal(f"{member.name[:80]!r} in the backup is too large")
     file = archive.extractfile(member)
-    if file is None:
-        raise StorageUnavailable(f"{member.name[:80]!r} in the backup cannot be read")
+    assert file is not None  # it is None only for what is no file
     return file.read()

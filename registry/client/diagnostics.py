@@ -7,11 +7,17 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
+from registry.client.network_config import open_kubo
 from registry.client.session import Session
+from registry.config.configuration import read_credentials
+from registry.config.network_file import NAMES, read_toml
 from registry.core.errors import ConsentError, CouldNotCheck
+from registry.storage.sqlite_store import SqliteBlocks
+from registry.wallets.keyfiles import list_keys
 
 if TYPE_CHECKING:
     from registry.storage.kubo import KuboBlocks
@@ -29,10 +35,7 @@ _PARTS = {
 
 
 class Check(NamedTuple):
-    """One answer. ``code`` is 0, 2 (the configuration is wrong) or 3 (something cannot be reached).
-
-    It is 0 also where an optional part is missing.
-    """
+    """One answer. ``code`` is 2 (the configuration is wrong), 3 (something cannot be reached), or else 0."""
 
     name: str
     state: str
@@ -54,8 +57,6 @@ def answers(session: Session, name: str, checker: Checker) -> Iterator[Check]:
 
 
 def _package(_: Session) -> Iterator[Check]:
-    from importlib.metadata import PackageNotFoundError, version
-
     supported = _OLDEST <= sys.version_info[:2] < _NEWEST
     state, advice = (OK, "") if supported else (PROBLEM, "Use Python 3.11, 3.12 or 3.13.")
     yield Check("Python", state, platform.python_version(), advice, 0 if supported else WRONG)
@@ -68,30 +69,21 @@ def _package(_: Session) -> Iterator[Check]:
 
 
 def _home(session: Session) -> Iterator[Check]:
-    from registry.config.configuration import read_config
-    from registry.wallets.keyfiles import list_keys
-
     home = session.home
     if not home.exists:
         yield Check("home", MISSING, f"none at {home.path}", "Only signing needs one: `consent init` makes it.")
         return
-    read_config(home.path)
+    read_toml(home.path / "config.toml")
     count = len(list_keys(home.keys))
     yield Check("home", OK, f"{home.path}, {count} key file{'' if count == 1 else 's'}")
-    readable = [path for path in (home.path, home.path / "seed.json", *home.keys.glob("*")) if _is_open_to_others(path)]
+    private = (home.path, home.path / "seed.json", *home.keys.glob("*"))
+    readable = [path for path in private if os.name == "posix" and path.stat().st_mode & 0o077]
     if readable:
         advice = f"Run: chmod -R go-rwx {home.path}."
         yield Check("home", PROBLEM, f"other users may read {readable[0]}", advice, WRONG)
 
 
-def _is_open_to_others(path: Path) -> bool:
-    return os.name == "posix" and path.stat().st_mode & 0o077 != 0
-
-
 def _network(session: Session) -> Iterator[Check]:
-    from registry.config.credentials import read_credentials
-    from registry.config.network_file import NAMES
-
     configuration = session.configuration
     folder, named = configuration.network_path, configuration.source("network")
     there = "" if folder.exists() else ", not made yet"
@@ -106,7 +98,7 @@ def _network(session: Session) -> Iterator[Check]:
 
 def _shown(name: str, value: object) -> str:
     """Return a setting in words; of a URL only the host, because the rest may hold a key."""
-    from registry.ledger.node_info import name_of
+    from registry.ledger.rpc import name_of
 
     if isinstance(value, tuple):
         return ", ".join(_shown(name, each) for each in value)
@@ -117,7 +109,7 @@ def _shown(name: str, value: object) -> str:
 
 def _ledger(session: Session) -> Iterator[Check]:
     from registry.ledger.deploy import check_deployment
-    from registry.ledger.node_info import probe
+    from registry.ledger.rpc import probe
 
     if (url := session.configuration.settings.rpc_url) is not None:
         found = probe(url, timeout=SECONDS)
@@ -134,13 +126,8 @@ def _ledger(session: Session) -> Iterator[Check]:
     detail = f"registry {domain.verifying_contract} on chain {domain.chain_id}, block {head.number}, {_ago(age)}"
     limit = session.configuration.settings.max_facts_age
     if limit is not None and age > limit:
-        yield Check(
-            "ledger",
-            PROBLEM,
-            f"{detail}: older than max_facts_age",
-            "Check whether the node follows its chain.",
-            UNREACHABLE,
-        )
+        advice = "Check whether the node follows its chain."
+        yield Check("ledger", PROBLEM, f"{detail}: older than max_facts_age", advice, UNREACHABLE)
     else:
         yield Check("ledger", OK, detail)
     if url is not None:
@@ -152,9 +139,8 @@ def _payer(session: Session) -> Check:
         return Check("payer", OK, f"{name} (from {session.configuration.source('sender')})")
     if (session.configuration.network_path / "relay.json").exists():
         return Check("payer", OK, "the network's relay, with play money")
-    return Check(
-        "payer", MISSING, "no account is named to pay for transactions", "Name one with --sender; verifying needs none."
-    )
+    advice = "Name one with --sender; verifying needs none."
+    return Check("payer", MISSING, "no account is named to pay for transactions", advice)
 
 
 def _ago(seconds: int) -> str:
@@ -165,9 +151,6 @@ def _ago(seconds: int) -> str:
 
 
 def _store(session: Session) -> Iterator[Check]:
-    from registry.client.network_config import open_kubo
-    from registry.storage.sqlite_store import SqliteBlocks
-
     if (address := session.configuration.settings.ipfs) is not None:
         with open_kubo(address, session.configuration.credentials, SECONDS) as node:
             yield from _kubo(node)
@@ -185,9 +168,8 @@ def _kubo(node: KuboBlocks) -> Iterator[Check]:
     kubo, usage = node.about()
     detail = f"Kubo {kubo}, {usage.used:,} of {usage.limit:,} bytes"
     if usage.used > FULL * usage.limit:
-        yield Check(
-            "store", PROBLEM, f"{detail}: nearly full", "Raise Datastore.StorageMax, or collect garbage.", UNREACHABLE
-        )
+        advice = "Raise Datastore.StorageMax, or collect garbage."
+        yield Check("store", PROBLEM, f"{detail}: nearly full", advice, UNREACHABLE)
     else:
         yield Check("store", OK, detail)
     if node.announces():
@@ -197,10 +179,10 @@ def _kubo(node: KuboBlocks) -> Iterator[Check]:
 
 def _gateways(session: Session) -> Iterator[Check]:
     for address in session.configuration.settings.gateways:
-        yield from answers(session, "gateway", lambda _, address=address: _gateway(address))  # type: ignore[misc]
+        yield from answers(session, "gateway", partial(_gateway, address))
 
 
-def _gateway(address: str) -> Iterator[Check]:
+def _gateway(address: str, _: Session) -> Iterator[Check]:
     from registry.storage.gateway import GatewayBlocks
 
     GatewayBlocks(address, seconds=SECONDS).check()

@@ -15,7 +15,7 @@ from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence, 
 from registry.core.scalars import to_hex
 from registry.fs.files import read_bounded, replace_file
 
-_DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
+DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
 _MAX_INDEX = 64 * 1024 * 1024
 
 
@@ -49,11 +49,7 @@ class EvidenceStore(Protocol):
 
 
 class EvidenceFolder(NamedTuple):
-    """A store in a folder: ``evidence/<digest>.json`` and ``requests/<digest>.json``.
-
-    ``cache/evidence.json`` repeats what `entries` gives, so that a list need not read every file. It is only a cache:
-    a file that the index lacks is read, and reading writes nothing.
-    """
+    """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, and a cache, which `keep` writes."""
 
     path: Path
 
@@ -62,14 +58,12 @@ class EvidenceFolder(NamedTuple):
         path = self.path / folder / f"{to_hex(evidence.digest)}.json"
         replace_file(path, write_evidence(evidence))
         if folder == "evidence":
-            self._add_to_index(path.stem, _entry(evidence))
+            digests = self.digests()
+            known = {name: entry for name, entry in self._indexed().items() if name in digests}
+            # The evidence is safe already, and a cache that cannot be written is no reason to call that an error.
+            with suppress(InvalidInput):
+                replace_file(self._index, msgspec.json.encode(known | {path.stem: _entry(evidence)}))
         return str(path)
-
-    def _add_to_index(self, digest: str, entry: Entry) -> None:
-        known = {name: old for name, old in self._indexed().items() if name in self.digests()} | {digest: entry}
-        # The evidence is safe already, and a cache that cannot be written is no reason to call that an error.
-        with suppress(InvalidInput):
-            replace_file(self._index, msgspec.json.encode(known))
 
     def entries(self) -> dict[str, Entry]:
         indexed = self._indexed()
@@ -84,7 +78,7 @@ class EvidenceFolder(NamedTuple):
         yield from (e for _, e in sorted(found, key=lambda pair: (pair[1].statement.message.issued_at, pair[0])))
 
     def find(self, digest: str) -> bytes:
-        if _DIGEST.fullmatch(digest) is None:
+        if DIGEST.fullmatch(digest) is None:
             raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and six hex digits at least.")
         found = sorted((self.path / "evidence").glob(f"{digest}*.json"))
         if not found:

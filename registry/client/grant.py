@@ -51,10 +51,7 @@ _Answer = TypeVar("_Answer", Grant, Refusal)
 
 
 class Choice(TypedDict, total=False):
-    """What a person chooses of a request: by default all that it asks, for as long as its notice allows.
-
-    ``days`` is how long the grant lasts, ``language`` one of the notice's, ``supersedes`` the grant to replace.
-    """
+    """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows."""
 
     purposes: Collection[str] | None
     data: Collection[str] | None
@@ -68,8 +65,7 @@ def grant(
 ) -> Anchored:
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
-    The capsule is stored first and taken back if anchoring fails, so nothing half-made stays behind. The evidence is
-    kept, and then the grant that this one ``supersedes`` is ended.
+    The capsule is stored first and taken back if anchoring fails. Last, the grant that this one ``supersedes`` ends.
     """
     done = _sign_and_anchor(person, propose(person, request, **choice), confirm)
     if (old := choice.get("supersedes")) is None:
@@ -139,17 +135,13 @@ def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None) 
     try:
         return anchor(party, proposal.message, signature, proposal.notice_bytes)
     except BaseException as error:
-        _rollback(party, blocks, error)
+        # Delete the capsule even where the grant may be anchored: without its evidence, nobody can show that grant.
+        try:
+            party.network.store.delete([block.cid for block in blocks])
+        except CouldNotCheck as left:
+            # The person needs the reason why nothing was granted, more than the news of a leftover.
+            error.add_note(f"Its capsule is still stored, sealed to the brand alone: {left}")
         raise
-
-
-def _rollback(party: Party, blocks: list[Block], error: BaseException) -> None:
-    """Delete the capsule, even where the grant may be anchored: without its evidence, nobody can show that grant."""
-    try:
-        party.network.store.delete([block.cid for block in blocks])
-    except CouldNotCheck as left:
-        # The person needs the reason why nothing was granted, more than the news of a leftover.
-        error.add_note(f"Its capsule is still stored, sealed to the brand alone: {left}")
 
 
 def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:
@@ -194,10 +186,8 @@ def _duration(notice: Notice, days: int | None) -> int:
 def _superseded(old: Evidence, person: Person, controller: str) -> str:
     message = old.statement.message
     if not isinstance(message, Grant) or (message.subject, message.controller) != (person.address, controller):
-        raise InvalidInput(
-            "only an earlier grant of yours to the same controller can be superseded",
-            "Revoke the other one with `consent revoke`.",
-        )
+        what = "only an earlier grant of yours to the same controller can be superseded"
+        raise InvalidInput(what, "Revoke the other one with `consent revoke`.")
     opening_of(person, old)  # refuse before signing a grant whose predecessor could not be ended
     return to_hex(old.digest)
 

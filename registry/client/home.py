@@ -1,13 +1,8 @@
-"""A party's folder, ``CONSENT_HOME``: its keys, its seed, its vault and its evidence.
-
-``seed.json``, ``vault/``, ``keys/``, ``config.toml``, ``evidence/<digest>.json``, ``requests/<digest>.json``; and
-``cache/``, which can be deleted.
-"""
+"""A party's folder, ``CONSENT_HOME``: seed, vault, keys, ``config.toml``, evidence, and a deletable ``cache``."""
 
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.client.evidence_store import EvidenceFolder
+from registry.client.evidence_store import DIGEST, EvidenceFolder
 from registry.client.network import Network, system_clock
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     from registry.vault.vault import Vault
 
 MAX_SEED_FILE = 16 * 1024
-_DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
 
 
 @dataclass(frozen=True)
@@ -59,10 +53,7 @@ class Home:
         return EvidenceFolder(self.path)
 
     def create(self, passphrase: str, key: str | None = "main") -> str | None:
-        """Make a seed and a key file of this name (None makes none), sealed with the passphrase.
-
-        Return the key file's address. A brand signs with it; a person signs with accounts of the seed.
-        """
+        """Make a seed, and the key file of a brand (None makes none); return its address. The passphrase seals both."""
         with self._making() as made:
             made._keep_seed(secrets.token_bytes(32), passphrase)
             if key is None:
@@ -72,10 +63,7 @@ class Home:
             return keyfiles.new_key(made.keys, key, passphrase, cost=_cost(passphrase))
 
     def recover(self, seed: bytes, passphrase: str, index: tuple[str, BlockStore] | None = None) -> None:
-        """Make the home of a known seed (32 bytes); ``index`` is the vault's index CID and the store that has it.
-
-        ``NotARecipient`` where the index belongs to another seed; then nothing is made.
-        """
+        """Make the home of a seed (32 bytes) and the vault ``index`` (CID, store); ``NotARecipient`` for another's."""
         from registry.core.crypto.seeds import owner_identity
         from registry.vault.index import open_index
         from registry.vault.vault import set_floor, set_index
@@ -153,7 +141,7 @@ class Home:
     def find(self, reference: str) -> bytes:
         """Return the bytes of evidence that is named by a file or by a digest that is kept here."""
         path = Path(reference)
-        if _DIGEST.fullmatch(reference) and not path.exists():
+        if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.facts import ZERO, FactQuery, Facts
-from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER
+from registry.core.facts import FactQuery, Facts
+from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD
 from registry.core.statements.messages import Domain, domain_of
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
@@ -27,8 +27,7 @@ def system_clock() -> int:
 class Network:
     """A ledger and a content store. ``clock`` gives unix seconds.
 
-    The last three members bound every policy of this network: blocks above an anchor, and seconds (`Policy`).
-    ``max_backdate`` may be a function, which is called when a policy is made.
+    The last three members bound every `Policy`. ``max_backdate`` may be a function, called when a policy is made.
     """
 
     ledger: Ledger
@@ -44,18 +43,13 @@ class Network:
         return domain_of(self.ledger.deployment.chain_id, self.ledger.deployment.registry)
 
     def policy(self, **asked: Any) -> Policy:
-        """Return a `Policy` for this chain and registry, with the network's bounds where ``asked`` names none.
-
-        ``controllers`` must be stated; None stands for "not asked".
-        """
-        names = ("confirmations", "max_backdate", "max_facts_age")
-        given = {name: value for name, value in asked.items() if name not in names or value is not None}
-        for name in names:
-            if name not in given:
+        """Return a `Policy` for this chain and registry, with the network's bounds where ``asked`` names none."""
+        for name in ("confirmations", "max_backdate", "max_facts_age"):
+            if asked.get(name) is None:
                 bound = getattr(self, name)
-                given[name] = bound() if callable(bound) else bound
+                asked[name] = bound() if callable(bound) else bound
         domain = self.domain
-        return Policy(chain_id=domain.chain_id, registry=domain.verifying_contract, **given)
+        return Policy(chain_id=domain.chain_id, registry=domain.verifying_contract, **asked)
 
     def read(self, evidence: Evidence, *, depth: int = 0, at: int | None = None) -> Facts:
         """Read the facts that decide this evidence, for the present or for a time ``at`` (unix seconds)."""
@@ -81,6 +75,6 @@ class Network:
         return date
 
     def _cutoff(self, account: str) -> tuple[Facts, int]:
-        query = FactQuery(ZERO, account)
+        query = FactQuery(ZERO_WORD, account)
         facts = self.ledger.facts([query])
         return facts, facts.anchors[query].cutoff

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.network import Network
-from registry.config.credentials import read_credentials
+from registry.config.configuration import read_credentials
 from registry.config.network_file import SETTINGS_FILE, Settings, read_settings, settings_of
 from registry.core.errors import InvalidInput
 from registry.ledger.base import Ledger, read_deployment
 from registry.storage.base import BlockStore
-from registry.wallets.relay import Relay, relay_key
+from registry.wallets.keyfiles import Relay, relay_key
 
 if TYPE_CHECKING:
     from registry.storage.kubo import KuboBlocks
 
-_GWEI = 10**9
 Progress = Callable[[str, float], None]
 
 
@@ -46,16 +45,11 @@ def open_network(
 
 
 def bare_network(rpc_url: str, registry: str, **bounds: Any) -> Network:
-    """Open the registry at this checksummed address on a node's chain, without a folder and for reading alone.
-
-    The caller must trust the address. ``LedgerUnavailable`` where the node cannot be asked.
-    """
-    from registry.ledger.node_info import deployment_at
-    from registry.ledger.rpc import RpcLedger
+    """Open the registry at a trusted, checksummed address, to read; ``LedgerUnavailable`` without an answer."""
+    from registry.ledger.rpc import RpcLedger, deployment_at
     from registry.storage.gateway import LayeredBlocks
 
-    limits = {name: value for name, value in bounds.items() if value is not None}
-    return Network(RpcLedger(rpc_url, deployment_at(rpc_url, registry)), LayeredBlocks(_no_store), **limits)
+    return Network(RpcLedger(rpc_url, deployment_at(rpc_url, registry)), LayeredBlocks(_no_store), **bounds)
 
 
 def _no_store() -> BlockStore:
@@ -65,7 +59,12 @@ def _no_store() -> BlockStore:
 def open_ledger(folder: Path, settings: Settings, progress: Progress | None = None) -> Ledger:
     """Open the chain behind ``rpc_url``, or the folder's embedded one."""
     if settings.rpc_url is None:
-        return _embedded(folder)
+        from registry.ledger.embedded import EmbeddedLedger
+
+        if (folder / "deployment.json").exists() and not (folder / "chain.sqlite").exists():
+            advice = f"Name its node with --rpc-url or in {SETTINGS_FILE}; a lost chain.sqlite comes from a backup."
+            raise InvalidInput(f"{folder} holds no chain of its own, and no node is named", advice)
+        return EmbeddedLedger(folder, relay_key)
     from registry.ledger.rpc import DEFAULT_MAX_FEE, RpcLedger
 
     relay = folder / "relay.json"
@@ -73,35 +72,24 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
         settings.rpc_url,
         read_deployment(folder / "deployment.json"),
         relay=Relay(relay) if relay.exists() else None,
-        max_fee=DEFAULT_MAX_FEE if settings.max_fee_gwei is None else round(settings.max_fee_gwei * _GWEI),
+        max_fee=DEFAULT_MAX_FEE if settings.max_fee_gwei is None else round(settings.max_fee_gwei * 10**9),
         confirmations=settings.confirmations or 0,
         progress=progress,
     )
-
-
-def _embedded(folder: Path) -> Ledger:
-    from registry.ledger.embedded import EmbeddedLedger
-
-    if (folder / "deployment.json").exists() and not (folder / "chain.sqlite").exists():
-        advice = f"Name its node with --rpc-url or in {SETTINGS_FILE}; a lost chain.sqlite comes from a backup."
-        raise InvalidInput(f"{folder} holds no chain of its own, and no node is named", advice)
-    return EmbeddedLedger(folder, relay_key)
 
 
 def open_store(folder: Path, settings: Settings, credentials: Path | None = None) -> BlockStore:
     """Return the store on the Kubo node ``ipfs``, or in the folder's own file, and its ``gateways`` for reading."""
     from registry.storage.gateway import GatewayBlocks, LayeredBlocks
 
-    gateways = [GatewayBlocks(address) for address in settings.gateways]
-    return LayeredBlocks(lambda: _own_store(folder, settings.ipfs, credentials), gateways)
+    def own() -> BlockStore:
+        if settings.ipfs is not None:
+            return open_kubo(settings.ipfs, credentials)
+        from registry.storage.sqlite_store import SqliteBlocks
 
+        return SqliteBlocks(folder / "blocks.sqlite")
 
-def _own_store(folder: Path, ipfs: str | None, credentials: Path | None) -> BlockStore:
-    if ipfs is not None:
-        return open_kubo(ipfs, credentials)
-    from registry.storage.sqlite_store import SqliteBlocks
-
-    return SqliteBlocks(folder / "blocks.sqlite")
+    return LayeredBlocks(own, [GatewayBlocks(address) for address in settings.gateways])
 
 
 def open_kubo(address: str, credentials: Path | None = None, seconds: float | None = None) -> KuboBlocks:

@@ -1,7 +1,7 @@
 """How a person ends consent: one grant in private or openly, everything at once, or an address for ever.
 
-Nobody can stop any of these, and none needs the help of a brand or a notary. The private way shows no address. The
-others show it on chain, and the caller tells the person so first.
+Nobody can stop these, and no brand or notary has to help. All but the private way show the address on chain, and
+the caller tells the person so first.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from registry.client.sign import is_signed_by, noting, sign
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.facts import ZERO, FactQuery
-from registry.core.scalars import CLOCK_SKEW, to_hex
+from registry.core.facts import FactQuery
+from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, to_hex
 from registry.core.statements.messages import Grant, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
 
 class Ending(NamedTuple):
-    """An ending on chain: its receipt, and the vault's categories that got new stream keys.
-
-    ``not_renewed`` is the error that kept the vault from renewing keys: the consent has ended all the same.
-    """
+    """An ending on chain, and the categories with new stream keys, or the error that kept the vault from renewing."""
 
     receipt: Receipt
     renewed: tuple[str, ...] = ()
@@ -42,11 +39,8 @@ class Endings(NamedTuple):
 
 
 def revoke(person: Person, evidence: Evidence) -> Ending:
-    """End one grant in private, by revealing its secret, and renew the stream keys that it handed out.
-
-    The network's relay sends the secret and learns nothing from it.
-    """
-    return _renewed(person, end_in_private(person, evidence), _data(evidence))
+    """End one grant in private, by revealing its secret, and renew the stream keys that it handed out."""
+    return _renewed(person, end_in_private(person, evidence), _grant(evidence).data)
 
 
 def end_in_private(person: Person, evidence: Evidence) -> Receipt:
@@ -59,10 +53,8 @@ def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
     grant = _grant(evidence)
     secret = person.vault.revocation_secret(grant.salt)
     if lock_of(secret) != grant.revocation:
-        raise InvalidInput(
-            "this vault's seed did not make the lock of that grant",
-            "If the grant names your address, end it openly: `consent revoke --open`.",
-        )
+        advice = "If the grant names your address, end it openly: `consent revoke --open`."
+        raise InvalidInput("this vault's seed did not make the lock of that grant", advice)
     check_subject(person, evidence)
     return to_hex(secret), tag_of(grant.subject, grant.salt)
 
@@ -77,7 +69,7 @@ def revoke_openly(person: Person, evidence: Evidence) -> Ending:
     else:
         message = Revoke(person.address, handle_for(grant.subject, grant.revocation, grant.salt))
         receipt = _transact(person, "revokeOpenlyFor", person.address, *lock, to_hex(sign(person, message)))
-    return _renewed(person, _ended(person, evidence, receipt), _data(evidence))
+    return _renewed(person, _ended(person, evidence, receipt), grant.data)
 
 
 def revoke_all(party: Party) -> Ending:
@@ -88,27 +80,25 @@ def revoke_all(party: Party) -> Ending:
 def revoke_all_of(
     people: Sequence[Person], working: Callable[[Person], AbstractContextManager[None]] = lambda _: nullcontext()
 ) -> Endings:
-    """Use the kill-switch for several accounts of one person; one that fails does not stop the others.
-
-    ``working`` surrounds the work for each account. An interruption tells which accounts have ended by then.
-    """
+    """Use the kill-switch for several accounts of one person, each inside ``working``; a failure stops no other."""
     endings = Endings([], [])
-    for person in people:
-        try:
-            with working(person):
-                endings.ended.append((person, _revoke_all(person)))
-        except ConsentError as error:
-            endings.failed.append((person, error))
-        except BaseException as error:
-            _note_endings(error, endings)
-            error.add_note(f"Not known to have ended: {person.address}. Run it again for this account and the rest.")
-            raise
-    if not endings.ended:
-        return endings
+    begun: Person | None = None
     try:
-        last = _renewed(*endings.ended[0], None)
+        for begun in people:
+            try:
+                with working(begun):
+                    endings.ended.append((begun, _revoke_all(begun)))
+            except ConsentError as error:
+                endings.failed.append((begun, error))
+        begun = None
+        last = _renewed(*endings.ended[0], None) if endings.ended else endings
     except BaseException as error:
-        _note_endings(error, endings)
+        for person, _ in endings.ended:
+            error.add_note(f"All revoked: {person.address}")
+        for person, why in endings.failed:
+            error.add_note(failure_of(person, why))
+        if begun is not None:
+            error.add_note(f"Not known to have ended: {begun.address}. Run it again for this account and the rest.")
         raise
     return endings._replace(renewed=last.renewed, not_renewed=last.not_renewed)
 
@@ -117,13 +107,6 @@ def failure_of(person: Person, error: ConsentError) -> str:
     """Say why an account has not ended; a transaction that could not be checked may have been sent."""
     what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
     return f"{what}: {person.address}: {error}"
-
-
-def _note_endings(error: BaseException, endings: Endings) -> None:
-    for person, _ in endings.ended:
-        error.add_note(f"All revoked: {person.address}")
-    for person, why in endings.failed:
-        error.add_note(failure_of(person, why))
 
 
 def retire(party: Party) -> Ending:
@@ -136,10 +119,7 @@ def retire(party: Party) -> Ending:
 
 
 def renew_streams(person: Person, categories: Collection[str] | None = None) -> list[str]:
-    """Renew the stream keys of these categories (None for all), so that old keys open nothing that is written later.
-
-    Return the categories that held records, and so have new keys.
-    """
+    """Renew the stream keys of these categories (None for all); see `Vault.renew`."""
     if categories is None:
         categories = {stream.category for stream in person.vault.index().streams}
     return person.vault.renew(categories)
@@ -183,19 +163,12 @@ def _grant(evidence: Evidence) -> Grant:
     return message
 
 
-def _data(evidence: Evidence) -> set[str]:
-    return set(_grant(evidence).data)
-
-
 def check_subject(party: Party, evidence: Evidence) -> None:
     """``InvalidInput`` unless this account signed this very grant on this network.
 
-    A handle comes from three members of the grant. If one of them were altered in the file, the chain would mark
-    another handle, and the grant would live on while its subject believes it ended.
-
-    The owners of a contract account may have changed, so that it no longer accepts what it once signed. Nobody else
-    can tell that from an altered file. So a grant that the party keeps counts as signed, because its digest covers
-    the whole statement. Without a copy of one's own, `revoke_all` still ends the grant.
+    If the file were altered, the chain would mark another handle, and the grant would live on. But a contract account
+    with new owners may not accept what it once signed, which looks the same. So a grant that the party keeps counts as
+    signed: its digest covers the whole statement. Without a copy of one's own, `revoke_all` still ends the grant.
     """
     grant = _grant(evidence)
     if grant.subject != party.address:
@@ -205,9 +178,8 @@ def check_subject(party: Party, evidence: Evidence) -> None:
         # The secret, revealed on another chain, would end nothing there and let anyone end the grant where it lives.
         advice = "Revoke it with that network's configuration."
         raise InvalidInput("the grant belongs to another chain or registry than the configured one", advice)
-    if to_hex(evidence.digest) in party.evidence.digests():
-        return
-    if not is_signed_by(party.network, grant.subject, evidence.digest, evidence.signature_bytes):
+    kept = to_hex(evidence.digest) in party.evidence.digests()
+    if not kept and not is_signed_by(party.network, grant.subject, evidence.digest, evidence.signature_bytes):
         raise InvalidInput(
             "the file was altered, or the owners of a contract account changed since it signed: ending it might end "
             "nothing",
@@ -218,12 +190,10 @@ def check_subject(party: Party, evidence: Evidence) -> None:
 def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     """Return the receipt once the chain shows the grant as ended. A receipt alone is only a node's word."""
     grant = _grant(evidence)
-    query = FactQuery(ZERO, grant.subject, grant.revocation, grant.salt)
+    query = FactQuery(ZERO_WORD, grant.subject, grant.revocation, grant.salt)
     if not party.network.ledger.facts([query]).anchors[query].revoked_at:
-        raise LedgerUnavailable(
-            f"{receipt.transaction} was sent, but the chain does not show the grant as ended",
-            "Verify the grant, and revoke it again if it still holds; that does no harm.",
-        )
+        what = f"{receipt.transaction} was sent, but the chain does not show the grant as ended"
+        raise LedgerUnavailable(what, "Verify the grant, and revoke it again if it still holds; that does no harm.")
     return receipt
 
 

@@ -1,8 +1,4 @@
-"""One party at work: a home, its configuration, and the network, each opened when it is first needed.
-
-A session decides which account signs, which wallet that is, and who pays. The command line makes one for each run; a
-service can make one for its own home.
-"""
+"""One party at work, in a command or a service: which account signs, which wallet that is, and who pays."""
 
 from __future__ import annotations
 
@@ -16,6 +12,9 @@ from registry.client.home import Home
 from registry.client.wallets import Wallets
 from registry.config.configuration import Configuration
 from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.scalars import to_hex
+from registry.wallets import keyfiles
+from registry.wallets.base import AbsentWallet
 
 if TYPE_CHECKING:
     from registry.client.accounts import SeedAccount
@@ -51,7 +50,7 @@ class Attendant(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """A home on a network. Browser pages that it opens close with ``closing``."""
+    """A home on a network, each opened when it is first needed. Browser pages that it opens close with ``closing``."""
 
     configuration: Configuration
     attendant: Attendant = field(repr=False)
@@ -104,7 +103,7 @@ class Session:
         url = self.configuration.settings.rpc_url
         if url is None:
             return None
-        from registry.ledger.node_info import name_of
+        from registry.ledger.rpc import name_of
 
         domain, named = self.network.domain, self.configuration.source("rpc_url")
         return (
@@ -127,14 +126,7 @@ class Session:
     @cached_property
     def wallets(self) -> Wallets:
         """The wallets that the configuration names."""
-        return Wallets(
-            configuration=self.configuration,
-            home=self.home,
-            unlock=self.attendant.unlock,
-            chain_id=lambda: self.network.domain.chain_id,
-            tell=self.attendant.tell_on_page,
-            closing=self.closing,
-        )
+        return Wallets(self)
 
     def brand(self, account: str | None = None) -> Brand:
         """Open the brand, with the named wallet or the home's key file; ``account`` is the wanted signer, if known."""
@@ -142,9 +134,6 @@ class Session:
 
     def reading_brand(self, controller: str) -> Brand:
         """Open a brand that signs and pays nothing: with its key file's address, or as ``controller`` without one."""
-        from registry.wallets import keyfiles
-        from registry.wallets.base import AbsentWallet
-
         own = keyfiles.list_keys(self.home.keys)
         address = self.home.account(self.wallets.key_name).address if own else controller
         return self._brand(AbsentWallet(address), pays=False)
@@ -165,11 +154,7 @@ class Session:
         return {"network": self.network, "wallet": wallet, "evidence": self.home.evidence, "sender": sender}
 
     def person_for(self, request: Evidence, old: Evidence | None = None) -> Person:
-        """Return the person who answers a request.
-
-        They sign with the account that signed ``old``, the grant that is superseded; or with the wallet that was
-        named; or with the account of the seed for this brand alone.
-        """
+        """Return the person who answers: with the account that signed ``old``, the named wallet, or the brand's own."""
         from registry.client.accounts import account_for
 
         if old is not None:
@@ -180,14 +165,7 @@ class Session:
         return self.person(account_for(self.network, self.seed, vault, request.statement.message.controller))
 
     def person_of(self, evidence: Evidence, signs: bool = True) -> Person:
-        """Return the person with the account that signed this grant.
-
-        That is an account of the seed, a key file of this home, or the wallet that was named. Without ``signs`` an
-        account of none of these will do, because no signature is needed.
-        """
-        from registry.core.scalars import to_hex
-        from registry.wallets.base import AbsentWallet
-
+        """Return the person with the account that signed this grant; without ``signs``, any account will do."""
         if evidence.kind != "Grant":
             raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are ended or superseded.")
         needed, author = signs or self.wallets.pays_itself, evidence.author
@@ -204,7 +182,6 @@ class Session:
 
     def _own_wallet(self, evidence: Evidence, now: int | None) -> Wallet | None:
         from registry.client.accounts import author_of
-        from registry.wallets import keyfiles
 
         if any(key.address == evidence.author for key in keyfiles.list_keys(self.home.keys)):
             return self.wallets.key_file(evidence.author)
@@ -213,23 +190,24 @@ class Session:
             return author_of(self.seed, vault, evidence, now)
 
     def people(self, account: str | None) -> list[tuple[Person, str | None]]:
-        """Return the person with each account that is to be ended, and the controller that knows it.
+        """Return the person with each account that is to be ended, and the controller that knows it, if known.
 
-        These are all accounts of the seed that brands know, or the one that ``account`` names, or the wallet that was
-        named. The controller is None for a wallet, and where the vault cannot be read. Accounts that are left out are
-        told to the person, who may believe that they are meant too.
+        These are all accounts of the seed that brands know, or the one that ``account`` names, or the named wallet.
+        Accounts that are left out are told to the person, who may believe that they are meant too.
         """
+        from registry.client.accounts import known_accounts
         from registry.wallets.derived import account as derived
 
         if self.wallets.are_named and account is None:
             person = self.person(self.wallets.chosen() or self.wallets.key_file())
-            self._tell_left_out([person.address], self._seed_accounts())
+            seed: list[SeedAccount] = []
+            with suppress(StorageUnavailable):
+                seed = known_accounts(self.seed, self.vault())
+            self._tell_left_out([person.address], [each.address for each in seed])
             return [(person, None)]
         if account is not None:
             self.wallets.refuse_named()
         known = self._known(account)
-        if account is None:
-            self._tell_left_out([each.address for each in known])
         first = self.person(derived(self.seed, known[0].number))
         people = []
         for each in known:
@@ -251,25 +229,17 @@ class Session:
                 advice = "Try again, or name one account by its address with --account: that needs no store."
                 raise StorageUnavailable(f"the list of accounts cannot be read: {error}", advice) from None
             return [SeedAccount(number, account, "")]
+        if account is None:
+            self._tell_left_out([each.address for each in known])
         if not known:
-            self._tell_left_out(())
             raise InvalidInput("no account of this seed has signed anything yet", "Name other wallets with --wallet.")
         return known
 
     def _tell_left_out(self, meant: Collection[str], seed: Collection[str] = ()) -> None:
         from registry.client.accounts import granting_accounts
-        from registry.wallets import keyfiles
 
         names = {key.address: f"key:{key.name}" for key in keyfiles.list_keys(self.home.keys)}
         names |= dict.fromkeys(seed, "seed")
         granted = granting_accounts(self.vault(), self.home.evidence)
         if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(meant)}):
             self.attendant.tell(f"Not included; name each of these with --wallet: {', '.join(others)}.")
-
-    def _seed_accounts(self) -> list[str]:
-        """Return the accounts of the seed that brands know; none where the store cannot be read."""
-        from registry.client.accounts import known_accounts
-
-        with suppress(StorageUnavailable):
-            return [each.address for each in known_accounts(self.seed, self.vault())]
-        return []

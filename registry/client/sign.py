@@ -86,8 +86,7 @@ def sign(party: Party, message: Message) -> bytes:
 def sign_alone(wallet: Wallet, domain: Domain, message: Message, now: int, network: Network | None = None) -> bytes:
     """Return the wallet's signature of one statement; nothing is anchored, sent or kept.
 
-    ``InvalidInput`` where `check_signable` refuses it at ``now``. With a ``network`` the contract of a contract
-    account is asked at once: ``Rejected`` where it does not accept its owners' signature.
+    ``InvalidInput`` where `check_signable` refuses it at ``now``; ``Rejected`` where a contract on ``network`` does.
     """
     check_signable(message, now)
     signature = wallet.sign_typed_data(typed_data(domain, message))
@@ -117,10 +116,9 @@ def anchor(
 ) -> Anchored:
     """Put the commitment on chain, and return the evidence."""
     own = commitment(digest(party.network.domain, message), signature)
-    proved = party.anchorer.submit(own).wait()
+    anchored, receipt = party.anchorer.submit(own).wait()
     own_notice = UNSET if notice is None else quoted(notice)
-    evidence = _evidence(party, message, signature, quoted_notice=own_notice, anchor=proved.anchor)
-    return Anchored(evidence, proved.receipt)
+    return Anchored(_evidence(party, message, signature, quoted_notice=own_notice, anchor=anchored), receipt)
 
 
 def keep(party: Party, done: Anchored) -> Anchored:

@@ -37,20 +37,17 @@ def read(evidence: Evidence | bytes) -> Evidence:
 
 
 def verify_many(network: Network, files: Iterable[Evidence]) -> list[VerifiedStatement | NotConsented]:
-    """Judge many pieces of evidence with one reading of the chain; a refusal stands in its place of the list.
-
-    The policy asks only for the network's bounds. ``LedgerUnavailable`` where the chain cannot be read.
-    """
+    """Judge all by the network's bounds, refusals in their places; ``LedgerUnavailable`` if the chain is unreadable."""
     every, policy = list(files), network.policy(controllers=None)
     queries = [fact_queries(evidence) for evidence in every]
     anchors = [query for part, _ in queries for query in part]
     signatures = [query for _, part in queries for query in part]
     facts = network.ledger.facts(anchors, signatures, depth=policy.confirmations)
 
-    def judged(evidence: Evidence) -> VerifiedStatement | NotConsented:
+    judged: list[VerifiedStatement | NotConsented] = []
+    for evidence in every:
         try:
-            return judge(evidence, facts, policy, facts.present)
+            judged.append(judge(evidence, facts, policy, facts.present))
         except NotConsented as no:
-            return no
-
-    return [judged(evidence) for evidence in every]
+            judged.append(no)
+    return judged

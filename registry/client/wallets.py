@@ -3,86 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from registry.config.configuration import Configuration
 from registry.core.errors import InvalidInput
 from registry.core.scalars import checksum
 from registry.ledger.base import Payer, Sender, Submitter
 
 if TYPE_CHECKING:
-    from registry.client.home import Home
+    from registry.client.session import Session
     from registry.present.summary import SigningSummary
     from registry.wallets.base import Owner, Wallet
     from registry.wallets.browser import BrowserWallet
 
-T = TypeVar("T")
 _GRAMMAR = "Name browser, rpc:URL or key:NAME; browser:ADDRESS and rpc:URL#ADDRESS choose among its accounts."
 MIN_PAGE_SECONDS, MAX_PAGE_SECONDS = 1, 86_400
 
 
-class Unlocker(Protocol):
-    """Opens something sealed with the person's passphrase."""
-
-    def __call__(self, opener: Callable[[str], T], /) -> T:
-        """Return what ``opener`` makes of the passphrase; ``WrongPassphrase`` where none opens it."""
-
-
 @dataclass(frozen=True)
 class Wallets:
-    """The wallets of one home. Pages that they open close with ``closing``.
+    """The wallets of one session, and the browser pages that they opened."""
 
-    ``chain_id`` reads the configured network's; ``tell`` shows a line to the person who has to act in a browser.
-    """
-
-    configuration: Configuration
-    home: Home
-    unlock: Unlocker
-    chain_id: Callable[[], int]
-    tell: Callable[[str], None]
-    closing: ExitStack
+    session: Session
     pages: list[BrowserWallet] = field(default_factory=list)
 
     @property
     def named(self) -> tuple[str, ...]:
         """The wallets that were named, from the strongest place; () where the accounts of the seed sign."""
-        flags, text = self.configuration.flags, self.configuration.text
+        flags, text = self.session.configuration.flags, self.session.configuration.text
         if flags.get("wallets") and flags.get("key"):
             raise InvalidInput("--wallet cannot be combined with --key", "Name key files with --wallet key:NAME too.")
         if flags.get("wallets"):
             found = tuple(flags["wallets"])
-        elif key := flags.get("key"):
-            found = (f"key:{key}",)
-        elif wallet := text("wallet"):
+        elif not flags.get("key") and (wallet := text("wallet")):
             found = (wallet,)
         else:
-            found = tuple(f"key:{key}" for key in (text("key"),) if key is not None)
+            found = () if (key := text("key")) is None else (f"key:{key}",)
         return () if found == ("seed",) else found
 
     @property
     def are_named(self) -> bool:
         """True where a named wallet signs, and not an account of the seed."""
-        return bool(self.named) or self.configuration.flags.get("contract") is not None
+        return bool(self.named) or self.session.configuration.flags.get("contract") is not None
 
     @property
     def key_name(self) -> str:
         """The home's own key file: a name or an address."""
-        return self.configuration.text("key", "main") or "main"
+        return self.session.configuration.text("key") or "main"
 
     @property
     def pays_itself(self) -> bool:
         """True where the account that signs shall pay too (``--sender self``)."""
-        return self.configuration.text("sender") == "self"
+        return self.session.configuration.text("sender") == "self"
 
     def chosen(self, account: str | None = None, chain_id: int | None = None) -> Wallet | None:
-        """Open the wallet that was named; None where the accounts of the seed sign.
-
-        ``account`` is the wanted signer, where that is known. ``chain_id`` is the network's unless it is given.
-        """
-        names, contract = self.named, self.configuration.flags.get("contract")
+        """Open the named wallet: on this chain or the network's, for this signer if known; None if the seed signs."""
+        names, contract = self.named, self.session.configuration.flags.get("contract")
         if contract is not None:
             return self._contract(typed_address(contract), [self._open(name, None, chain_id) for name in names])
         if len(names) > 1:
@@ -94,11 +70,12 @@ class Wallets:
         """Open a key file of the home: by name or address, or the home's own."""
         from registry.wallets import keyfiles
 
-        return self.unlock(lambda phrase: keyfiles.open_key(self.home.keys, name or self.key_name, phrase))
+        keys, wanted = self.session.home.keys, name or self.key_name
+        return self.session.attendant.unlock(lambda phrase: keyfiles.open_key(keys, wanted, phrase))
 
     def payer(self, wallet: Wallet) -> Payer | None:
         """Open the wallet that pays: ``self`` is the one that signs, None the network's relay."""
-        name = self.configuration.text("sender")
+        name = self.session.configuration.text("sender")
         if not name or name == "relay":
             return None
         found: object = wallet
@@ -111,7 +88,7 @@ class Wallets:
 
     def refuse_named(self) -> None:
         """``InvalidInput`` where a flag names a wallet, for commands that act for an account of the seed."""
-        if any(self.configuration.flags.get(name) for name in ("wallets", "key", "contract")):
+        if any(self.session.configuration.flags.get(name) for name in ("wallets", "key", "contract")):
             advice = "Leave one of them out: --account names an account of your seed."
             raise InvalidInput("--account cannot be combined with --wallet, --key or --as", advice)
 
@@ -128,7 +105,7 @@ class Wallets:
     def _contract(self, address: str, owners: list[Owner]) -> Wallet:
         from registry.wallets.contract import contract_wallet
 
-        rpc_url = self.configuration.settings.rpc_url
+        rpc_url = self.session.configuration.settings.rpc_url
         if rpc_url is None:
             raise InvalidInput("contract accounts need a node, and none is named", "Add --rpc-url URL.")
         return contract_wallet(rpc_url, address, owners or [self.key_file()])
@@ -148,7 +125,7 @@ class Wallets:
         from registry.wallets.rpc import open_wallet
 
         url, _, named_account = rest.partition("#")
-        url = url or self.configuration.settings.rpc_url or ""
+        url = url or self.session.configuration.settings.rpc_url or ""
         if not url:
             raise InvalidInput("no URL is named, and no node is configured", "Write rpc:URL.")
         return open_wallet(url, typed_address(named_account) if named_account else account)
@@ -156,27 +133,26 @@ class Wallets:
     def _browser(self, account: str | None, chain_id: int | None) -> Owner:
         from registry.wallets.browser import SECONDS, BrowserWallet
 
-        url = self.configuration.settings.rpc_url
+        url = self.session.configuration.settings.rpc_url
         if chain_id is not None:
             url = None  # the configured node may be on another chain, and the wallet must not follow it there
         elif url is None:
             advice = "Use `consent devnet`, or name a node with --rpc-url."
             raise InvalidInput("a browser's wallet cannot reach the embedded chain, which is in this process", advice)
         else:
-            chain_id = self.chain_id()
-        seconds = page_seconds(self.configuration.value("page_seconds"), SECONDS)
-        page = BrowserWallet(chain_id, note=self.tell, account=account, rpc_url=url, seconds=seconds)
+            chain_id = self.session.network.domain.chain_id
+        seconds = page_seconds(self.session.configuration.value("page_seconds"), SECONDS)
+        note = self.session.attendant.tell_on_page
+        page = BrowserWallet(chain_id, note=note, account=account, rpc_url=url, seconds=seconds)
         self.pages.append(page)
-        self.closing.enter_context(page)
+        self.session.closing.enter_context(page)
         return page
 
 
 def page_seconds(given: Any, default: float) -> float:
     """Return how long a page waits for its answer; ``InvalidInput`` for a setting outside 1 to 86,400 seconds."""
-    if given is None:
-        return default
     try:
-        seconds = float(given)
+        seconds = float(default if given is None else given)
     except (TypeError, ValueError):
         seconds = 0.0
     if not MIN_PAGE_SECONDS <= seconds <= MAX_PAGE_SECONDS:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.config.network_file import NAMES, Settings, read_settings, settings_of
+from registry.config.network_file import NAMES, Settings, read_settings, read_toml, settings_of
 from registry.core.errors import InvalidInput
-from registry.fs.files import read_bounded
 
-MAX_CONFIG_BYTES = 64 * 1024
+MAX_CREDENTIALS_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Where each setting comes from. ``flags`` go first; a flag that is None was not given.
-
-    No value is printed by ``repr``, because a URL may hold an access key.
-    """
+    """Where each setting comes from. A flag of None was not given. ``repr`` shows no value: a URL may hold a key."""
 
     flags: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
@@ -46,17 +42,16 @@ class Configuration:
         if name != "network" and name in self._shared:
             yield self._shared[name], "network.toml"
 
-    def text(self, name: str, default: str | None = None) -> str | None:
+    def text(self, name: str) -> str | None:
         """Return a setting that must be text; ``InvalidInput`` where it is not."""
-        value = self.value(name, default)
+        value = self.value(name)
         if value is not None and not isinstance(value, str):
             raise InvalidInput(f"{name} in config.toml is not text", f'Write it in quotes: {name} = "...".')
         return value
 
     def whole_number(self, name: str) -> int | None:
         """Return a setting that must be a number from 0 on; ``InvalidInput`` where it is not."""
-        value = self.value(name)
-        if value is None:
+        if (value := self.value(name)) is None:
             return None
         try:
             number = -1 if isinstance(value, bool | float) else int(value)
@@ -83,7 +78,7 @@ class Configuration:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        return read_config(self.home_path)
+        return read_toml(self.home_path / "config.toml")
 
     @cached_property
     def _shared(self) -> dict[str, Any]:
@@ -101,10 +96,7 @@ class Configuration:
 
     @cached_property
     def bounds(self) -> dict[str, Any]:
-        """The configured bounds of a policy, for `Network`.
-
-        A command's own ``--confirmations`` (``depth``) is how long it waits, and bounds no policy.
-        """
+        """The bounds of a policy. A command's own ``--confirmations`` (``depth``) is only how long it waits."""
         depth, age = self.whole_number("confirmations") or 0, self.settings.max_facts_age
         return {"confirmations": depth, "max_facts_age": age, "max_backdate": self.max_backdate}
 
@@ -125,15 +117,28 @@ class Configuration:
         return self.home_path / Path(file).expanduser()
 
 
-def read_config(home: Path) -> dict[str, Any]:
-    """Read the home's ``config.toml``: empty where there is none, ``InvalidInput`` where it is not TOML."""
-    file = home / "config.toml"
-    if not file.exists():
-        return {}
+def read_credentials(file: Path) -> dict[str, Any]:
+    """Read one line, "basic USER:PASSWORD" or "bearer TOKEN": ``basic`` or ``bearer`` for a `KuboBlocks`.
+
+    ``InvalidInput`` if other users may read the file, or if it holds anything else. It quotes nothing of the file.
+    """
     try:
-        return tomllib.loads(read_bounded(file, MAX_CONFIG_BYTES).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"{file}: {error}", "Correct the file, or remove it.") from None
+        with file.open("rb") as source:
+            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode)
+            text = source.read(MAX_CREDENTIALS_BYTES).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InvalidInput(f"the credentials in {file} cannot be read: {why}", "Check the path.") from None
+    if os.name == "posix" and mode & 0o077:
+        advice = f"Run: chmod 600 {file}. Then change the credentials, because other users may have read them."
+        raise InvalidInput(f"other users may read the credentials in {file} (mode {mode:03o})", advice)
+    kind, _, value = text.partition(" ")
+    user, colon, password = value.partition(":")
+    if kind == "basic" and colon and user:
+        return {"basic": (user, password)}
+    if kind == "bearer" and value:
+        return {"bearer": value}
+    raise InvalidInput(f"{file} holds no credentials", 'Write one line: "basic USER:PASSWORD" or "bearer TOKEN".')
 
 
 def default_network() -> Path:

@@ -20,7 +20,7 @@ from registry.core.facts import MAX_DEPTH
 from registry.fs.files import replace_file
 
 SETTINGS_FILE = "network.toml"
-MAX_SETTINGS_BYTES = 64 * 1024
+MAX_TOML_BYTES = 64 * 1024
 MAX_GATEWAYS = 16
 # A shared folder may lower the fee that a party's own account pays for a unit of gas, and never raise it.
 MAX_SHARED_FEE_GWEI = 500
@@ -52,10 +52,7 @@ NAMES = Settings.__struct_fields__
 
 
 def settings_of(values: Mapping[str, Any], where: str) -> Settings:
-    """Return the settings with these values. Text is read as a number, or as URLs with spaces between them.
-
-    ``where`` names the place to correct. ``InvalidInput`` quotes no value, because a URL may hold a key.
-    """
+    """Return the settings; text may be numbers. ``InvalidInput`` names ``where`` and no value: a URL may hold a key."""
     named = {name: value for name, value in values.items() if value is not None}
     if isinstance(gateways := named.get("gateways"), str):
         named["gateways"] = gateways.split()
@@ -66,27 +63,29 @@ def settings_of(values: Mapping[str, Any], where: str) -> Settings:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read the folder's ``network.toml``: its members by name, none where there is no file.
+    """Read the folder's ``network.toml``: its members by name. ``InvalidInput`` if it holds anything but `Settings`."""
+    found = read_toml(folder / SETTINGS_FILE)
+    fee = settings_of(found, str(folder / SETTINGS_FILE)).max_fee_gwei
+    return found if fee is None else found | {"max_fee_gwei": min(fee, MAX_SHARED_FEE_GWEI)}
 
-    ``InvalidInput`` if the file cannot be read, or holds anything but `Settings`.
-    """
-    file = folder / SETTINGS_FILE
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a file of at most MAX_TOML_BYTES: empty where there is none, ``InvalidInput`` where it is not TOML."""
     try:
         with file.open("rb") as source:
-            raw = source.read(MAX_SETTINGS_BYTES + 1)
+            raw = source.read(MAX_TOML_BYTES + 1)
         found = tomllib.loads(raw.decode())
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the folder of the network.") from None
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         # The parser's message names a line and a column, and quotes nothing.
         why = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not TOML"
         raise InvalidInput(f"{file}: {why}", "Correct the file, or remove it.") from None
-    if len(raw) > MAX_SETTINGS_BYTES:
-        raise InvalidInput(f"{file} has more than {MAX_SETTINGS_BYTES:,} bytes", "Correct the file, or remove it.")
-    fee = settings_of(found, str(file)).max_fee_gwei
-    return found if fee is None else found | {"max_fee_gwei": min(fee, MAX_SHARED_FEE_GWEI)}
+    if len(raw) > MAX_TOML_BYTES:
+        raise InvalidInput(f"{file} has more than {MAX_TOML_BYTES:,} bytes", "Correct the file, or remove it.")
+    return found
 
 
 def write_settings(folder: Path, **values: Any) -> None:

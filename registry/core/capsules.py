@@ -1,7 +1,6 @@
 """Capsules (the keys that a grant hands over) and stream heads (the records of a stream); DESIGN section 6.
 
-age does not authenticate the sender. The vault's Ed25519 key therefore signs both, over the RFC 8785 bytes of the
-object without its signature.
+age authenticates no sender, so the vault's Ed25519 key signs the RFC 8785 bytes of both without their signature.
 """
 
 from __future__ import annotations
@@ -118,10 +117,9 @@ def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
 
 
 def open_capsule(sealed: bytes, identity: str, grant: Grant) -> Capsule:
-    """Open a capsule with this age identity and check that it was made for this grant.
+    """Open a capsule with this age identity; ``WrongCapsule`` if it was made for another subject, controller or grant.
 
-    Raises ``NotARecipient`` for another identity, ``DamagedSeal`` for altered bytes, and ``WrongCapsule`` if it was
-    made for another subject, controller or grant.
+    ``NotARecipient`` for another identity, ``DamagedSeal`` for altered bytes.
     """
     capsule = _parse(open_bytes(sealed, [identity]), _capsules, MAX_CAPSULE)
     for name, wanted in (("subject", grant.subject), ("controller", grant.controller), ("lock", grant.revocation)):

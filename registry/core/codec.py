@@ -1,9 +1,8 @@
 """Strict JSON: each value has one encoding, and every other one is ``Malformed``.
 
-A document of fixed shape is decoded into frozen structs that forbid unknown members. It is then encoded again with
-sorted keys and compared, which refuses white space, duplicate keys, second escapes, ``1e3`` and ``1.0``. Without
-floats and with ASCII member names, msgspec's sorted encoding equals RFC 8785. Free-form members (a notice's ``more``)
-go through the ``rfc8785`` package.
+A document is decoded into frozen structs, encoded again with sorted keys, and compared. This refuses white space,
+duplicate keys, second escapes, ``1e3`` and ``1.0``. Without floats and with ASCII member names, msgspec's sorted
+encoding equals RFC 8785. Free-form members (a notice's ``more``) go through the ``rfc8785`` package.
 """
 
 from __future__ import annotations
@@ -48,13 +47,11 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 
 def canonical(raw: bytes, limit: int) -> bytes:
-    """Rewrite any JSON text as RFC 8785 bytes.
-
-    Duplicate keys, NaN and integers that do not fit a double are ``Malformed``.
-    """
+    """Rewrite JSON as RFC 8785 bytes; duplicate keys, NaN, integers that do not fit a double are ``Malformed``."""
     _check_size(raw, limit)
     try:
-        return dump(_read(raw.decode()))
+        text = raw.decode()
+        return dump(json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_number))
     except (ValueError, RecursionError) as error:
         raise Malformed(_explain(error)) from None
 
@@ -72,24 +69,19 @@ def _check_size(raw: bytes, limit: int) -> None:
         raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
     # Only many opening brackets can nest too deeply. Replacing them is faster than counting: it jumps from hit to hit.
     many_brackets = b"{" in raw.replace(b"[", b"{", MAX_NESTING + 1).replace(b"{", b" ", MAX_NESTING)
-    if many_brackets and _nesting(raw) > MAX_NESTING:
+    if many_brackets and _nests_too_deeply(raw):
         raise Malformed(f"it is nested more than {MAX_NESTING} deep")
 
 
-def _nesting(raw: bytes) -> int:
-    """The nesting depth of arrays and objects; counting stops above ``MAX_NESTING``.
-
-    The interpreter's recursion limit is no bound: EVM libraries raise it past what the C stack holds, and some tens
-    of thousands of brackets would then crash the process.
-    """
-    depth = deepest = 0
+def _nests_too_deeply(raw: bytes) -> bool:
+    # The interpreter's recursion limit is no bound: EVM libraries raise it past what the C stack holds.
+    depth = 0
     for token in _STRUCTURE.finditer(raw):
         character = raw[token.start()]
         depth += (character in b"[{") - (character in b"]}")
-        deepest = max(deepest, depth)
-        if deepest > MAX_NESTING:
-            break
-    return deepest
+        if depth > MAX_NESTING:
+            return True
+    return False
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,10 +89,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise Malformed("a member name appears twice in one object")
     return members
-
-
-def _read(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_number)
 
 
 def _number(digits: str) -> int | float:

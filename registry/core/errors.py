@@ -119,14 +119,10 @@ class StorageDown(StorageUnavailable):
 
 
 class StorageSlow(StorageUnavailable):
-    """It did not finish its answer within the time allowed."""
-
     advice = "Try again when it is less busy, or allow it more time."
 
 
 class StorageFull(StorageUnavailable):
-    """Its disk or its own limit leaves no room."""
-
     advice = "Make room in the content store, then try again."
 
 
@@ -143,8 +139,6 @@ class StorageCut(StorageUnavailable):
 
 
 class StorageTooOld(StorageUnavailable):
-    """The node's version lacks a feature that is needed."""
-
     advice = "Update it."
 
 
@@ -187,8 +181,6 @@ class WrongPassphrase(SealedDataError):
 
 
 class InvalidInput(ConsentError):
-    """The request cannot be carried out as it stands; nothing was done."""
-
     advice = "Correct it and try again; nothing was done."
 
 

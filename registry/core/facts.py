@@ -1,7 +1,4 @@
-"""The verifier's queries to a chain and the chain's answers: plain values, no I/O.
-
-Facts are read first and judged afterwards (DESIGN section 4). The reader decides nothing.
-"""
+"""The verifier's queries to a chain and the chain's answers: read first, judged afterwards (DESIGN section 4)."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from registry.core.crypto.revocation import handle_for
+from registry.core.scalars import ZERO_WORD
 
-ZERO = "0x" + "00" * 32
 # In blocks below the head: the largest depth at which an anchor may be read.
 MAX_DEPTH = 1_000_000
 
@@ -19,7 +16,7 @@ class FactQuery(NamedTuple):
     """One call of the contract's ``facts(root, handle, subject)``: hex strings, a zero root where there is none.
 
     ``lock`` (the grant's ``revocation``) and ``salt`` make the handle; both are None for statements that cannot be
-    revoked. Only the reader of the chain computes the handle. Looking an answer up needs none of its three hashes.
+    revoked. Only the reader of the chain computes its three hashes; looking an answer up needs none.
     """
 
     root: str
@@ -30,7 +27,7 @@ class FactQuery(NamedTuple):
     @property
     def handle(self) -> str:
         """The handle that the contract marks as revoked; zero for a statement that cannot be revoked."""
-        return ZERO if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
+        return ZERO_WORD if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
 
 
 class SignatureQuery(NamedTuple):

@@ -1,7 +1,6 @@
 """Commitments and the Merkle tree over them: OpenZeppelin's ``StandardMerkleTree`` of (digest, keccak256(signature)).
 
-Leaves are hashed twice, so an inner node cannot pass for a leaf. Pairs are hashed in sorted order, so a proof needs
-no directions (OpenZeppelin Contracts, MerkleProof.sol).
+Leaves are hashed twice, so no inner node passes for one, and pairs in sorted order, so a proof needs no directions.
 """
 
 from __future__ import annotations

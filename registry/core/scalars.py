@@ -1,8 +1,4 @@
-"""The values that statements are made of: hex words, addresses, times and vocabulary terms.
-
-Each value has exactly one spelling (DESIGN section 5). Hex is lower case with ``0x``, addresses carry their EIP-55
-checksum, and lists of terms are sorted by their UTF-8 bytes without repeats.
-"""
+"""The values of statements, each with one spelling (DESIGN section 5): hex words, addresses, times and terms."""
 
 from __future__ import annotations
 
@@ -37,8 +33,6 @@ Scope = tuple[str | tuple[str, ...], ...]
 UInt64 = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 _TERM = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9][A-Za-z0-9._~-]*|https://[!#-;=?-Z\[\]_a-z~]+")
-
-
 # The bit between the two cases of a letter, in each of the 40 digits of an address.
 _CASE = int.from_bytes(b"\x20" * 40, "big")
 
@@ -60,11 +54,9 @@ def read_hex(value: str, name: str) -> bytes:
 
 
 def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Decode 32-byte words; ``Malformed`` unless each is 0x and 64 lower-case hex digits.
-
-    Converting all at once, there and back, is faster than one by one. With 0 in place of its x, each word is 33 bytes
-    of hex, of which the first is zero.
-    """
+    """Decode 32-byte words; ``Malformed`` unless each is 0x and 64 lower-case hex digits."""
+    # Converting all at once, there and back, is faster than one by one. With 0 in place of its x, each word is 33 bytes
+    # of hex, of which the first is zero.
     count, text = len(values), " ".join(values)
     zeros, marks, unpack = _layout(count)
     digits = text.replace("x", "0", count)  # a surplus x stays and is not a digit
@@ -74,7 +66,8 @@ def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
         raw = b""
     # Written back in groups of 33 bytes they must give the same text: then each word has 66 characters and no space.
     if raw[::33] != zeros or raw.hex(" ", 33) != digits or text[1::67] != marks or len(raw) != 33 * count:
-        raise Malformed(f"not 32 bytes in lower-case hex with 0x: {_first_wrong(values)[:80]!r}")
+        wrong = next(value for value in values if re.fullmatch("0x[0-9a-f]{64}", value) is None)
+        raise Malformed(f"not 32 bytes in lower-case hex with 0x: {wrong[:80]!r}")
     return unpack(raw)
 
 
@@ -82,10 +75,6 @@ def read_words(values: tuple[str, ...]) -> tuple[bytes, ...]:
 def _layout(count: int) -> tuple[bytes, str, Callable[[bytes], tuple[bytes, ...]]]:
     """For ``count`` words: their first bytes, their second characters, and the function that splits them."""
     return bytes(count), "x" * count, Layout("x32s" * count).unpack
-
-
-def _first_wrong(values: tuple[str, ...]) -> str:
-    return next(value for value in values if re.fullmatch("0x[0-9a-f]{64}", value) is None)
 
 
 def to_hex(value: bytes) -> str:
@@ -135,8 +124,7 @@ def check_terms(values: tuple[str, ...], name: str) -> tuple[str, ...]:
     if not values:
         raise Malformed(f"{name} is empty: it needs at least one term")
     for value in values:
-        if not is_term(value):
-            raise Malformed(f"{name}: {value[:80]!r} is neither a compact IRI nor an https:// one")
+        check_term(value, name)
     # Code point order equals UTF-8 byte order, so Python's sort is right.
     if list(values) != sorted(set(values)):
         raise Malformed(f"{name} must be sorted by their UTF-8 bytes, with no repeats")
@@ -169,11 +157,10 @@ def _read_scope(scope: Scope) -> tuple[bytes, ...]:
     checks: tuple[Callable[..., object], ...] = (check_terms, check_terms, check_term)
     for part, check, name in zip(scope, checks, ("purposes", "data", "terms"), strict=False):
         check(part, name)
-    return tuple(hash_text(part) if isinstance(part, str) else _hash_list(part) for part in scope)
-
-
-def _hash_list(values: tuple[str, ...]) -> bytes:
-    return keccak256(b"".join(map(hash_text, values)))
+    # EIP-712: a list's hash is that of its members' hashes, one after another.
+    return tuple(
+        hash_text(part) if isinstance(part, str) else keccak256(b"".join(map(hash_text, part))) for part in scope
+    )
 
 
 def hash_text(value: str) -> bytes:

@@ -1,8 +1,4 @@
-"""The scenario of ``consent demo``, step by step on real parts.
-
-Each step calls the functions that the other commands call, and returns rows for people and figures for programs.
-Nothing is replayed, and no figure is written down beforehand.
-"""
+"""The scenario of ``consent demo``: each step calls what the other commands call, and nothing is replayed."""
 
 from __future__ import annotations
 
@@ -98,16 +94,16 @@ def seal_data(story: Story) -> Told:
     body = (files("registry") / "data" / "purchases.csv").read_bytes()
     path = story.folder / "purchases.csv"
     path.write_bytes(body)
+    now = story.network.clock()
     with path.open("rb") as source:
-        record = story.alice.vault.add(
-            source, category=DATUM, name=path.name, media_type="text/csv", now=story.network.clock()
-        )
+        record = story.alice.vault.add(source, category=DATUM, name=path.name, media_type="text/csv", now=now)
     sealed = len(story.network.store.get(record.cid))
     rows = [
         ("Plain", f"{record.size:,} bytes, {body.count(10) - 1} purchases"),
         ("Sealed", f"{sealed:,} bytes, age1pq"),
+        ("CID", record.cid),
     ]
-    return Told([*rows, ("CID", record.cid)], {"bytes": record.size, "sealedBytes": sealed, "cid": record.cid})
+    return Told(rows, {"bytes": record.size, "sealedBytes": sealed, "cid": record.cid})
 
 
 def ask(story: Story) -> Told:
@@ -165,18 +161,18 @@ def counter_sign(story: Story) -> Told:
 
 def open_it(story: Story) -> Told:
     """The brand opens the data; a stranger cannot."""
-    opened = open_data(story.brand, story.file.read_bytes(), story.folder / "opened")
-    same = opened[0].path.read_bytes() == (story.folder / "purchases.csv").read_bytes()
-    if not same:
+    (opened,) = open_data(story.brand, story.file.read_bytes(), story.folder / "opened")
+    body = opened.path.read_bytes()
+    if body != (story.folder / "purchases.csv").read_bytes():
         raise ConsentError("what was opened is not what was sealed", "Please report this.")
-    digest = sha256(opened[0].path.read_bytes()).hexdigest()
+    digest = sha256(body).hexdigest()
     sealed = story.network.store.get(cid_from_digest(unhex(story.grant.content)))
     refused = _refusal(lambda: open_capsule(sealed, story.stranger.identity, story.grant), NotARecipient)
     rows = [
-        ("Brand", f"{opened[0].path.name}, {opened[0].size:,} bytes, the same as Alice's (SHA-256 {digest[:12]}...)"),
+        ("Brand", f"{opened.path.name}, {opened.size:,} bytes, the same as Alice's (SHA-256 {digest[:12]}...)"),
         ("Stranger", f"{refused}: the capsule is sealed to other keys"),
     ]
-    return Told(rows, {"bytes": opened[0].size, "sha256": digest, "stranger": refused})
+    return Told(rows, {"bytes": opened.size, "sha256": digest, "stranger": refused})
 
 
 def attempt(story: Story) -> Told:

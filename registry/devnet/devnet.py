@@ -161,8 +161,8 @@ class Devnet:
 
     def _fund(self, anvil: Anvil) -> tuple[dict[str, str], Sender]:
         from registry.wallets import keyfiles, keystore
+        from registry.wallets.keyfiles import relay_key
         from registry.wallets.keywallet import KeyWallet
-        from registry.wallets.relay import relay_key
 
         accounts = {key.name: key.address for key in keyfiles.list_keys(self.folder.accounts)}
         for name in (name for name in ACCOUNTS if name not in accounts):

@@ -46,8 +46,7 @@ def arguments(function: str, args: Sequence[Any]) -> tuple[Any, ...]:
 
     ``InvalidInput`` if the contract has no such function, or a value does not fit its type.
     """
-    kinds = _FUNCTIONS.get(function)
-    if kinds is None:
+    if (kinds := _FUNCTIONS.get(function)) is None:
         raise InvalidInput(f"the registry has no function {function!r}", f"Use one of {', '.join(_FUNCTIONS)}.")
     if len(args) != len(kinds):
         raise InvalidInput(f"{function} takes {len(kinds)} arguments, not {len(args)}", f"They are {kinds}.")
@@ -70,17 +69,15 @@ def encode_facts(question: FactQuery) -> bytes:
     """Return the call data of ``facts(root, handle, subject)``."""
     kinds = ("bytes32", "bytes32", "address")
     asked = question.root, question.handle, question.subject
-    values = tuple(_value(kind, value, "facts") for kind, value in zip(kinds, asked, strict=True))
-    return _FACTS + _tuple(kinds, values)
+    return _FACTS + b"".join(_word(_value(kind, value, "facts")) for kind, value in zip(kinds, asked, strict=True))
 
 
 def decode_facts(answer: bytes) -> AnchorFacts:
     """Decode three uint64; ``LedgerUnavailable`` if the answer is anything else."""
     words = tuple(int.from_bytes(answer[at : at + 32], "big") for at in (0, 32, 64))
     if len(answer) != 96 or max(words) >= 2**64:
-        raise LedgerUnavailable(
-            f"the contract at the registry's address is not a ConsentRegistry ({len(answer)} bytes)"
-        )
+        what = f"is not a ConsentRegistry ({len(answer)} bytes)"
+        raise LedgerUnavailable(f"the contract at the registry's address {what}")
     return AnchorFacts(*words)
 
 
@@ -108,19 +105,15 @@ def refusal(data: bytes) -> InvalidInput:
     """Return the error that describes a revert, from its data."""
     kind, rest = data[:4], data[4:MAX_REVERT]
     if kind == _INVALID_SIGNATURE and len(rest) == 32:
-        who = checksum(rest[12:])
-        return InvalidInput(f"the signature is not one of {who}", "Sign again with the subject's own wallet.")
+        problem = f"the signature is not one of {checksum(rest[12:])}"
+        return InvalidInput(problem, "Sign again with the subject's own wallet.")
     if kind == _IN_THE_FUTURE and len(rest) == 32:
-        until = int.from_bytes(rest, "big")
-        return InvalidInput(
-            f"issuedUntil {until} is more than 15 minutes ahead of the chain's clock",
-            "Sign again with the present time. To give the address up for ever, retire it.",
-        )
+        problem = f"issuedUntil {int.from_bytes(rest, 'big')} is more than 15 minutes ahead of the chain's clock"
+        return InvalidInput(problem, "Sign again with the present time. To give the address up for ever, retire it.")
     if kind == _ZERO_ROOT:
         return InvalidInput("a root of zero cannot be anchored", "Anchor the root of a batch.")
-    return InvalidInput(
-        f"the contract refused the call ({_reason(kind, rest)})", "Check the arguments. Nothing changed."
-    )
+    problem = f"the contract refused the call ({_reason(kind, rest)})"
+    return InvalidInput(problem, "Check the arguments. Nothing changed.")
 
 
 def _reason(kind: bytes, rest: bytes) -> str:
@@ -134,7 +127,8 @@ def _value(kind: str, value: Any, function: str) -> Any:
     if kind == _OPENINGS:
         return _openings(value, function)
     if kind == "uint64":
-        return _integer(value, function)
+        _check(type(value) is int and 0 <= value < 2**64, f"{function}: an integer of 64 bits is needed")
+        return value
     raw = _bytes(value, function)
     if kind == "bytes":
         _check(1 <= len(raw) <= MAX_SIGNATURE, f"{function}: a signature has 1 to {MAX_SIGNATURE:,} bytes")
@@ -144,19 +138,12 @@ def _value(kind: str, value: Any, function: str) -> Any:
 
 
 def _openings(value: Any, function: str) -> tuple[tuple[bytes, bytes], ...]:
-    _check(
-        isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) for pair in value),
-        f"{function}: a list of openings is needed",
-    )
+    is_list = isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) for pair in value)
+    _check(is_list, f"{function}: a list of openings is needed")
     pairs = tuple(tuple(_value("bytes32", word, function) for word in pair) for pair in value)
     _check(1 <= len(pairs) <= MAX_OPENINGS, f"{function}: 1 to {MAX_OPENINGS} openings fit one transaction")
     _check(all(len(pair) == 2 for pair in pairs), f"{function}: an opening is a secret and a tag")
     return pairs
-
-
-def _integer(value: Any, function: str) -> int:
-    _check(type(value) is int and 0 <= value < 2**64, f"{function}: an integer of 64 bits is needed")
-    return int(value)
 
 
 def _bytes(value: Any, function: str) -> bytes:

@@ -13,7 +13,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import checksum, to_hex
 from registry.ledger.abi import REVOKED_ALL
 from registry.ledger.base import Deployment, Head
-from registry.ledger.blocks import block_call, head_in
+from registry.ledger.blocks import block_call, head_in, quantity
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 SECONDS = 3.0
@@ -64,10 +64,7 @@ class Anvil:
 
     def balance(self, address: str) -> int:
         """Return the account's balance in wei."""
-        try:
-            return _number(self._answer("eth_getBalance", address, "latest"))
-        except (TypeError, ValueError):
-            raise self._node.unavailable("its answer holds no balance") from None
+        return quantity(self._node, self._answer("eth_getBalance", address, "latest"), 2**256)
 
     def fund(self, address: str, wei: int) -> None:
         """Give the account at least this much play money."""
@@ -78,10 +75,9 @@ class Anvil:
         """Return the registry's events in these blocks, in the chain's order."""
         where = {"address": deployment.registry, "fromBlock": hex(first), "toBlock": hex(last)}
         try:
-            found = [_logged(entry) for entry in self._answer("eth_getLogs", where)]
+            return [_logged(entry) for entry in self._answer("eth_getLogs", where) if entry["topics"][0] in _KINDS]
         except (TypeError, KeyError, IndexError, ValueError):
             raise self._node.unavailable("its answer holds no logs") from None
-        return [event for event in found if event is not None]
 
     def state(self) -> bytes:
         """Return the whole chain as JSON, for anvil's ``--load-state``.
@@ -120,12 +116,8 @@ def _number(value: Any) -> int:
     return value if type(value) is int else int(value, 16)
 
 
-def _logged(entry: Any) -> Logged | None:
-    """Return the event, or None if it is not one of ours."""
-    kind = _KINDS.get(entry["topics"][0])
-    if kind is None:
-        return None
-    word = hex_bytes(entry["topics"][1])
+def _logged(entry: Any) -> Logged:
+    kind, word = _KINDS[entry["topics"][0]], hex_bytes(entry["topics"][1])
     if word is None or len(word) != 32:
         raise ValueError("no word")
     subject = checksum(word[12:]) if kind == "revoke-all" else to_hex(word)

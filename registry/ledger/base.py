@@ -113,11 +113,9 @@ Payer = Sender | Submitter
 
 @runtime_checkable
 class Ledger(Protocol):
-    """One ConsentRegistry on one chain. Safe to use from several threads."""
+    """One ConsentRegistry on one chain, the one of ``deployment``. Safe to use from several threads."""
 
-    @property
-    def deployment(self) -> Deployment:
-        """The contracts that this ledger reads and writes."""
+    deployment: Deployment
 
     def head(self) -> Head:
         """Return the newest block. ``LedgerUnavailable`` if it cannot be read or is another chain's."""
@@ -149,13 +147,6 @@ class Ledger(Protocol):
 
     def transact(self, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
         """Submit, and wait until the transaction is in a block."""
-
-
-class Transacting:
-    """The one implementation of `Ledger.transact`."""
-
-    def transact(self: Ledger, function: str, *args: Any, sender: Payer | None = None) -> Receipt:
-        """Send a transaction and wait for it; see `Ledger.submit` for arguments and errors."""
         return self.submit(function, *args, sender=sender).wait()
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from registry.ledger.base import Head
 from registry.net.json_rpc import Call, Node, NodeError
 
-_MAX_QUANTITY = 2**63
-
 
 def block_call(block: int | str) -> Call:
     """Return the call for a block's header by number or tag."""
@@ -34,11 +32,10 @@ def chain_id_in(node: Node, answer: Any) -> int:
     return quantity(node, answer)
 
 
-def quantity(node: Node, value: Any) -> int:
-    """Return a number in JSON-RPC's form; ``LedgerUnavailable`` for anything else."""
-    if not isinstance(value, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,16}", value) is None:
+def quantity(node: Node, value: Any, limit: int = 2**63) -> int:
+    """Return a number below ``limit`` in JSON-RPC's form; ``LedgerUnavailable`` for anything else."""
+    if not isinstance(value, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,64}", value) is None:
         raise node.unavailable("its answer holds something else than a number")
-    number = int(value, 16)
-    if number >= _MAX_QUANTITY:
+    if (number := int(value, 16)) >= limit:
         raise node.unavailable("its answer holds a number that cannot be")
     return number

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from typing import Any, NamedTuple
 
 from registry.core.crypto.keccak import keccak256
-from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.core.statements.messages import domain_of
 from registry.core.statements.typed_data import domain_separator
 from registry.ledger.abi import selector
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_code_of
-from registry.ledger.blocks import block_call, chain_id_in, head_in
+from registry.ledger.blocks import block_call, chain_id_in, head_in, quantity
 from registry.net.json_rpc import Call, Node, hex_bytes
 
 # Arachnid's deterministic deployment proxy. It is on most chains, by a transaction that has no private key; EIP-7997
@@ -60,7 +59,9 @@ def stands(node: Node, chain_id: int, contract: str, address: str, registry: str
     """
     proofs = [domain_call(address)]
     if contract == VERIFIER:
-        proofs = [_verifier_call(registry, version) for version in evm or EVM_VERSIONS]
+        # Its constructor makes the same code at every address of this chain.
+        codes = [creation_code(VERIFIER, registry, evm=version) for version in evm or EVM_VERSIONS]
+        proofs = [Call("eth_call", ({"data": to_hex(code)}, "latest")) for code in codes]
     chain, answer, *shown = node.ask_all([Call("eth_chainId"), code_call(address), *proofs])
     if (found := chain_id_in(node, chain)) != chain_id:
         raise node.unavailable(f"it is on chain {found}, not on {chain_id}")
@@ -73,18 +74,13 @@ def stands(node: Node, chain_id: int, contract: str, address: str, registry: str
         ours = is_code_of(REGISTRY, code, *evm) and hex_bytes(shown[0]) == domain_word(chain_id, address)
     if not ours:
         advice = f"Try another node. If it shows the same code, do not use this {contract}."
-        raise LedgerUnavailable(f"{node.name}: the code at {address} is not our {contract}", advice)
+        raise node.unavailable(f"the code at {address} is not our {contract}", advice)
     return True
 
 
 def domain_call(registry: str) -> Call:
     """Return the call for the registry's domain separator."""
     return Call("eth_call", ({"to": registry, "data": to_hex(selector("domainSeparator()"))}, "latest"))
-
-
-def _verifier_call(registry: str, evm: str) -> Call:
-    """Return the call for the code that the verifier's constructor makes on this chain, the same at every address."""
-    return Call("eth_call", ({"data": to_hex(creation_code(VERIFIER, registry, evm=evm))}, "latest"))
 
 
 def domain_word(chain_id: int, registry: str) -> bytes:
@@ -94,7 +90,7 @@ def domain_word(chain_id: int, registry: str) -> bytes:
 
 def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:
     """Return the contracts that the payer created lately, or its next two addresses, on a chain without deployer."""
-    nonce = number(node, node.ask(Call("eth_getTransactionCount", (payer, "pending"))))
+    nonce = quantity(node, node.ask(Call("eth_getTransactionCount", (payer, "pending"))))
     places = [_create(payer, n) for n in range(max(0, nonce - LOOK_BACK), nonce + 2)]
     codes = [code_in(node, answer) for answer in node.ask_all([code_call(place) for place in places])]
     at = max((i for i, code in enumerate(codes) if is_code_of(REGISTRY, code, evm)), default=None)
@@ -115,17 +111,12 @@ def block_of(node: Node, registry: str) -> int:
     answer "no code" instead of an error. So believe "no code" only if the node shows the deployer there, which was
     needed to create the registry.
     """
-    low, high = 0, head_in(node, node.ask(block_call("latest"))).number
-    while low < high:
-        middle = (low + high) // 2
-        if hex_bytes(node.ask(code_call(registry, hex(middle)))):
-            high = middle
-        else:
-            low = middle + 1
-    if low == 0:
+    older = range(head_in(node, node.ask(block_call("latest"))).number)
+    first = bisect_left(older, True, key=lambda block: bool(hex_bytes(node.ask(code_call(registry, hex(block))))))
+    if first == 0:
         return 0
-    before = node.ask_all([code_call(place, hex(low - 1)) for place in (DEPLOYER, registry)])
-    return low if [hex_bytes(code) for code in before] == [DEPLOYER_CODE, b""] else 0
+    before = node.ask_all([code_call(place, hex(first - 1)) for place in (DEPLOYER, registry)])
+    return first if [hex_bytes(code) for code in before] == [DEPLOYER_CODE, b""] else 0
 
 
 def code_call(address: str, block: str = "latest") -> Call:
@@ -135,14 +126,6 @@ def code_call(address: str, block: str = "latest") -> Call:
 
 def code_in(node: Node, answer: Any) -> bytes:
     """Return the code in an answer. ``LedgerUnavailable`` for an error, which is not the same as no code."""
-    code = hex_bytes(answer)
-    if code is None:
+    if (code := hex_bytes(answer)) is None:
         raise node.unavailable("it does not show the code at an address")
     return code
-
-
-def number(node: Node, answer: Any) -> int:
-    """Return a number of up to 256 bits, as wei need; ``LedgerUnavailable`` for anything else."""
-    if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{1,64}", answer) is None:
-        raise node.unavailable("its answer holds something else than a number")
-    return int(answer, 16)

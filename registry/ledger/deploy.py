@@ -1,12 +1,10 @@
 """Deploy the two contracts, at the same addresses on every chain that allows it.
 
-The deployer at `DEPLOYER` takes a salt and creation code, and creates by CREATE2. So an address follows from the code
-alone: keccak256(0xff || deployer || salt || keccak256(creation code))[12:]. The verifier's code ends with the
-registry's address. On a chain without the deployer the payer creates the contracts, and their addresses follow from
-the payer's address and nonce.
+The deployer at `DEPLOYER` creates by CREATE2. So an address follows from the code alone: keccak256(0xff || deployer ||
+salt || keccak256(creation code))[12:]. The verifier's code ends with the registry's address. On a chain without the
+deployer the payer creates the contracts, and their addresses follow from the payer's address and nonce.
 
-A contract that exists is checked and not paid for again. Run an interrupted deployment once more to complete it. Nobody
-has any power over the contracts afterwards.
+A contract that exists is checked and not paid for again, so a second run completes an interrupted deployment.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.errors import InvalidInput
 from registry.core.scalars import to_hex
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, SHANGHAI, creation_code
 from registry.ledger.base import Deployment, Sender
-from registry.ledger.blocks import chain_id_in
+from registry.ledger.blocks import chain_id_in, quantity
 from registry.ledger.contract_addresses import (
     DEPLOYER,
     DEPLOYER_CODE,
@@ -31,16 +29,15 @@ from registry.ledger.contract_addresses import (
     block_of,
     code_call,
     code_in,
-    number,
     own_sites,
     stands,
 )
 from registry.ledger.rpc import DEFAULT_MAX_FEE, DEFAULT_TIMEOUT, RECEIPT_SECONDS
+from registry.ledger.tx_tracker import Limits, Progress
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 if TYPE_CHECKING:
     from registry.ledger.transactions import Sent
-    from registry.ledger.tx_tracker import Progress
 
 # Behind a load balancer, one node may be some blocks behind the node that took the transaction.
 _APPEARS_SECONDS, _PAUSE = 30.0, 0.25
@@ -88,7 +85,8 @@ def survey(url: str, payer: str, *, evm: str | None = None, timeout: float = DEF
         beside = Site(verifier, stands(node, chain, VERIFIER, verifier, registry, build))
     else:
         found, beside = own_sites(node, chain, build, payer)
-    plan = Plan(chain, build, everywhere, payer, found, beside, 0, number(node, price), number(node, balance))
+    funds = quantity(node, balance, 2**256)
+    plan = Plan(chain, build, everywhere, payer, found, beside, 0, quantity(node, price), funds)
     return plan._replace(gas=_gas(node, plan))
 
 
@@ -113,8 +111,8 @@ def deploy(
         if sender is None:
             raise InvalidInput("no account pays for the deployment", "Name an account.")
         plan = survey(url, sender.address, evm=evm, timeout=timeout)
-    job = _Job(Node(url, timeout), plan, sender, (max_fee, receipt_seconds, confirmations), progress)
-    registry, block = job.place(REGISTRY, plan.registry.address)
+    job = _Job(Node(url, timeout), plan, sender, Limits(max_fee, receipt_seconds, confirmations), progress)
+    registry, block = job.place(REGISTRY, plan.registry.address, plan.registry.address)
     verifier, _ = job.place(VERIFIER, plan.verifier.address, registry)
     return Deployment(plan.chain_id, registry, verifier, block_of(job.node, registry) if block is None else block)
 
@@ -128,61 +126,55 @@ def check_deployment(url: str, deployment: Deployment, *, timeout: float = DEFAU
     for contract, address in ((REGISTRY, deployment.registry), (VERIFIER, deployment.verifier)):
         if not stands(node, deployment.chain_id, contract, address, deployment.registry):
             advice = "Use a node of the right chain. If that chain was reset, deploy into another folder."
-            raise LedgerUnavailable(f"{node.name}: there is no {contract} at {address}", advice)
+            raise node.unavailable(f"there is no {contract} at {address}", advice)
 
 
 class _Job(NamedTuple):
     node: Node
     plan: Plan
     sender: Sender | None
-    limits: tuple[int, float, int]
+    limits: Limits
     progress: Progress | None
 
-    def place(self, contract: str, address: str, *constructor: str) -> tuple[str, int | None]:
+    def place(self, contract: str, address: str, registry: str) -> tuple[str, int | None]:
         """Return the contract's address, and the block of its creation if this call created it."""
-        if self._stands(contract, address, *constructor):
+        if self._stands(contract, address, registry):
             return address, None
         try:
-            sent = self._create(contract, *constructor)
+            sent = self._create(contract, registry)
         except InvalidInput:
             # Anybody may create it, and another program may have been faster.
-            if self._stands(contract, address, *constructor):
+            if self._stands(contract, address, registry):
                 return address, None
             raise
         if not self.plan.everywhere:
-            address = self._created(sent)
+            if sent.contract is None:
+                raise self.node.unavailable("its receipt names no contract")
+            address = sent.contract
         ends = time.monotonic() + _APPEARS_SECONDS
-        while not self._stands(contract, address, *constructor):
+        while not self._stands(contract, address, registry):
             if time.monotonic() > ends:
                 why = f"transaction {sent.receipt.transaction} succeeded, but nothing is at {address}"
                 advice = "Run it again. If it fails again, this chain computes contract addresses in another way."
-                raise LedgerUnavailable(f"{self.node.name}: {why}", advice)
+                raise self.node.unavailable(why, advice)
             time.sleep(_PAUSE)
         return address, sent.receipt.block
 
-    def _created(self, sent: Sent) -> str:
-        if sent.contract is None:
-            raise self.node.unavailable("its receipt names no contract")
-        return sent.contract
-
-    def _stands(self, contract: str, address: str, *constructor: str) -> bool:
-        registry = constructor[0] if constructor else address
+    def _stands(self, contract: str, address: str, registry: str) -> bool:
         return stands(self.node, self.plan.chain_id, contract, address, registry, self.plan.evm)
 
-    def _create(self, contract: str, *constructor: str) -> Sent:
+    def _create(self, contract: str, registry: str) -> Sent:
         from registry.ledger.transactions import Submission
-        from registry.ledger.tx_tracker import Limits
 
         if self.sender is None or self.sender.address != self.plan.payer:
-            raise InvalidInput(
-                f"{contract} must be created, and {self.plan.payer} is not here to pay", "Name that account."
-            )
-        to, data = _creation(self.plan, contract, *constructor)
-        limits = Limits(*self.limits)
-        return Submission(self.node, self.plan.chain_id, self.sender, to, data, limits, self.progress).wait()
+            problem = f"{contract} must be created, and {self.plan.payer} is not here to pay"
+            raise InvalidInput(problem, "Name that account.")
+        to, data = _creation(self.plan, contract, registry)
+        return Submission(self.node, self.plan.chain_id, self.sender, to, data, self.limits, self.progress).wait()
 
 
-def _creation(plan: Plan, contract: str, *constructor: str) -> tuple[str | None, bytes]:
+def _creation(plan: Plan, contract: str, registry: str) -> tuple[str | None, bytes]:
+    constructor = (registry,) if contract == VERIFIER else ()
     code = creation_code(contract, *constructor, evm=plan.evm)
     return (DEPLOYER, SALT + code) if plan.everywhere else (None, code)
 
@@ -195,12 +187,12 @@ def _build(node: Node, wanted: str | None) -> str:
     answers = dict(zip(_PROBES, node.ask_all(calls), strict=True))
     if hex_bytes(answers[SHANGHAI]) != _ONE:
         advice = "The contracts need a chain with Shanghai (PUSH0) or a later fork, and a node with eth_call."
-        raise LedgerUnavailable(f"{node.name}: it does not run the simplest code: {_why(answers[SHANGHAI])}", advice)
+        raise node.unavailable(f"it does not run the simplest code: {_why(answers[SHANGHAI])}", advice)
     if wanted == SHANGHAI or hex_bytes(answers[PRAGUE]) == _ONE:
         return wanted or PRAGUE
     if _UNKNOWN_OPCODE.search(_why(answers[PRAGUE])) is None:
         advice = f"Try again, or name the build for chains without Cancun: --evm {SHANGHAI}."
-        raise LedgerUnavailable(f"{node.name}: it does not say if it knows MCOPY: {_why(answers[PRAGUE])}", advice)
+        raise node.unavailable(f"it does not say if it knows MCOPY: {_why(answers[PRAGUE])}", advice)
     if wanted == PRAGUE:
         advice = f"Use the build for such chains (--evm {SHANGHAI}), or leave out --evm."
         raise InvalidInput(f"this chain does not run the build {PRAGUE}: it has no MCOPY (Cancun)", advice)
@@ -218,12 +210,10 @@ def _gas(node: Node, plan: Plan) -> int:
     """
     if not plan.missing:
         return 0
-    first = plan.missing[0]
-    constructors = {REGISTRY: (), VERIFIER: (plan.registry.address,)}
-    to, data = _creation(plan, first, *constructors[first])
+    creations = [_creation(plan, contract, plan.registry.address) for contract in plan.missing]
+    to, data = creations[0]
     tx = {"from": plan.payer, "data": to_hex(data)} | ({} if to is None else {"to": to})
     answer = node.ask(Call("eth_estimateGas", (tx,)))
     if isinstance(answer, NodeError):
-        raise node.unavailable(f"it cannot say what {first} would cost: {answer.message}")
-    lengths = [len(_creation(plan, name, *constructors[name])[1]) for name in plan.missing]
-    return number(node, answer) * sum(lengths) // lengths[0]
+        raise node.unavailable(f"it cannot say what {plan.missing[0]} would cost: {answer.message}")
+    return quantity(node, answer) * sum(len(code) for _, code in creations) // len(data)

@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from registry.core import codec
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
@@ -28,12 +29,11 @@ from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
     Deployment,
     Head,
+    Ledger,
     Payer,
     Pending,
-    Receipt,
     Sender,
     Settled,
-    Transacting,
     check_depth,
     parse_deployment,
     read_deployment,
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 30.0
 
 
-class EmbeddedLedger(Transacting):
+class EmbeddedLedger(Ledger):
     """The ledger of one directory, made on first use in about a second.
 
-    ``relay_key`` returns the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.relay`).
+    ``relay_key`` returns the 32-byte key of the play-money account in a ``relay.json`` (`registry.wallets.keyfiles`).
     """
 
     def __init__(
@@ -59,22 +59,17 @@ class EmbeddedLedger(Transacting):
         network: Path,
         relay_key: Callable[[Path], bytes],
         *,
-        clock: Callable[[], int] | None = None,
+        clock: Callable[[], float] = time.time,
         lock_seconds: float = LOCK_SECONDS,
     ):
-        self._network, self._relay_key, self._clock = network, relay_key, clock or _now
+        self._network, self._relay_key, self._clock = network, relay_key, clock
         self._lock_seconds, self._threads = lock_seconds, threading.Lock()
-        self._deployment = self._find() or self._create()
-
-    @property
-    def deployment(self) -> Deployment:
-        return self._deployment
+        self.deployment = self._find() or self._create()
 
     def head(self) -> Head:
-        from registry.ledger import evm_engine
-
         with self._session() as evm:
-            return evm_engine.head_of(evm.head())
+            head = evm.head()
+            return Head(head.block_number, to_hex(head.hash), head.timestamp)
 
     def facts(
         self,
@@ -86,15 +81,19 @@ class EmbeddedLedger(Transacting):
     ) -> Facts:
         check_depth(depth, as_of)
         with self._session() as evm:
-            reader = _Reader(evm, unhex(self._deployment.registry), evm.head(), depth, as_of, self._clock())
+            now, head = int(self._clock()), evm.head()
+            old = as_of if as_of is not None and as_of < head.timestamp else None
+            deep = evm.header(head.block_number - depth) if depth <= head.block_number else None
+            past = head if old is None else evm.last_until(old)
+            reader = _Reader(evm, unhex(self.deployment.registry), head, deep, past, now)
             return Facts(
-                chain_id=self._deployment.chain_id,
-                block_number=reader.head.block_number,
-                block_hash=to_hex(reader.head.hash),
-                block_time=reader.head.timestamp,
-                clock=self._clock(),
+                chain_id=self.deployment.chain_id,
+                block_number=head.block_number,
+                block_hash=to_hex(head.hash),
+                block_time=head.timestamp,
+                clock=now,
                 depth=depth,
-                as_of=reader.as_of,
+                as_of=old,
                 anchors={question: reader.anchor(question) for question in questions},
                 signatures={question: reader.accepts(question) for question in signatures},
             )
@@ -102,41 +101,34 @@ class EmbeddedLedger(Transacting):
     def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         data = abi.encode(function, args)
         with self._session() as evm:
-            raw = self._signed(evm, data, sender)
-            mined = evm.mine(self._next(evm), evm.decode(raw))
-            if sender is not None and checksum(mined.sender) != sender.address:
+            receipt, _ = evm.mine(self._next(evm), self._signed(evm, data, sender))
+            if sender is not None and receipt.sender != sender.address:
                 raise InvalidInput("the wallet signed as somebody else", "Check which account the wallet holds.")
-            if not mined.answer.ok:
-                # The exception rolls the block back, so a refused call costs nothing here.
-                raise abi.refusal(mined.answer.data)
-        hash_, head, payer = to_hex(mined.transaction), mined.head, checksum(mined.sender)
-        return Settled(Receipt(hash_, head.number, head.time, mined.gas_used, payer))
+        return Settled(receipt)
 
     def _signed(self, evm: Evm, data: bytes, sender: Payer | None) -> bytes:
-        from registry.ledger import evm_engine
-
         if sender is None:
             key = self._relay_key(self._network / "relay.json")
-            return evm_engine.sign(key, evm.nonce(evm_engine.account(key)), unhex(self._deployment.registry), data)
+            return evm.signed(key, unhex(self.deployment.registry), data)
         if not isinstance(sender, Sender):
             advice = "Name no account: the network's relay pays for everybody here."
             raise InvalidInput("a wallet that sends by itself cannot reach a chain in this process", advice)
         return sender.sign_transaction(
             {
                 "type": 2,
-                "chainId": evm_engine.CHAIN_ID,
+                "chainId": evm.chain_id,
                 "nonce": evm.nonce(unhex(sender.address)),
                 "maxPriorityFeePerGas": 0,
                 "maxFeePerGas": 0,
                 "gas": evm.head().gas_limit,
-                "to": self._deployment.registry,
+                "to": self.deployment.registry,
                 "value": 0,
                 "data": to_hex(data),
             }
         )
 
     def _next(self, evm: Evm) -> int:
-        return max(self._clock(), evm.head().timestamp + 1)
+        return max(int(self._clock()), evm.head().timestamp + 1)
 
     def _find(self) -> Deployment | None:
         path = self._network / "deployment.json"
@@ -144,23 +136,19 @@ class EmbeddedLedger(Transacting):
 
     def _create(self) -> Deployment:
         """Make the chain, or finish what a crash interrupted; ``deployment.json`` is written last."""
-        self._make_directory()
-        with self._locked():
-            found = self._find()
-            if found is not None:
-                return found
-            with self._connection() as connection:
-                deployment = _deployment_in(connection) or self._deploy(connection)
-            write_deployment(self._network / "deployment.json", deployment)
-        return deployment
-
-    def _make_directory(self) -> None:
         try:
             self._network.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._network / "chain.sqlite", os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             advice = "Choose a directory that you may write to."
             raise LedgerUnavailable(f"the network's directory cannot be made: {error.strerror}", advice) from None
+        with self._locked():
+            if (found := self._find()) is not None:
+                return found
+            with self._connection() as connection:
+                deployment = _deployment_in(connection) or self._deploy(connection)
+            write_deployment(self._network / "deployment.json", deployment)
+        return deployment
 
     def _deploy(self, connection: sqlite3.Connection) -> Deployment:
         from registry import lazy_py_ecc
@@ -169,11 +157,11 @@ class EmbeddedLedger(Transacting):
         from registry.ledger import evm_engine
 
         key = self._relay_key(self._network / "relay.json")
-        evm = evm_engine.create(connection, evm_engine.account(key), self._clock())
+        evm = evm_engine.create(connection, key, int(self._clock()))
         registry = evm.deploy(self._next(evm), key, creation_code("ConsentRegistry"))
         block = evm.head().block_number
         verifier = evm.deploy(self._next(evm), key, creation_code("ConsentVerifier", to_hex(registry)))
-        deployment = Deployment(evm_engine.CHAIN_ID, checksum(registry), checksum(verifier), block)
+        deployment = Deployment(evm.chain_id, checksum(registry), checksum(verifier), block)
         _remember(connection, deployment)
         return deployment
 
@@ -188,18 +176,13 @@ class EmbeddedLedger(Transacting):
         with self._locked(), self._connection() as connection:
             try:
                 evm = evm_engine.Evm(connection)
-                self._check(evm)
+                if self.deployment.chain_id != evm.chain_id:
+                    raise LedgerUnavailable(f"this chain has the id {evm.chain_id}, not {self.deployment.chain_id}")
+                if not evm.code(evm.head(), unhex(self.deployment.registry)):
+                    raise LedgerUnavailable(f"there is no contract at {self.deployment.registry} on this chain")
                 yield evm
             except evm_engine.DAMAGE as error:
                 raise _damaged(type(error).__name__) from None
-
-    def _check(self, evm: Evm) -> None:
-        from registry.ledger import evm_engine
-
-        if self._deployment.chain_id != evm_engine.CHAIN_ID:
-            raise LedgerUnavailable(f"this chain has the id {evm_engine.CHAIN_ID}, not {self._deployment.chain_id}")
-        if not evm.code(evm.head(), unhex(self._deployment.registry)):
-            raise LedgerUnavailable(f"there is no contract at {self._deployment.registry} on this chain")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -209,10 +192,8 @@ class EmbeddedLedger(Transacting):
                 with file_lock(self._network / "lock", self._lock_seconds):
                     yield
             except TimeoutError:
-                raise LedgerUnavailable(
-                    f"another process has kept the chain locked for {self._lock_seconds:g} s",
-                    "Wait until it ends, then try again.",
-                ) from None
+                problem = f"another process has kept the chain locked for {self._lock_seconds:g} s"
+                raise LedgerUnavailable(problem, "Wait until it ends, then try again.") from None
             except OSError as error:
                 raise LedgerUnavailable(f"the network's directory cannot be used: {error.strerror}") from None
 
@@ -228,53 +209,40 @@ class EmbeddedLedger(Transacting):
             raise _damaged(str(error)) from None
 
 
-class _Reader:
-    """A reader of facts at up to three blocks: the head, one deep enough, and the last one at a past time."""
+class _Reader(NamedTuple):
+    """A reader of facts at up to three blocks: the head, one ``deep`` enough, and the last one at a ``past`` time."""
 
-    def __init__(
-        self, evm: Evm, registry: bytes, head: BlockHeaderAPI, depth: int, as_of: int | None, now: int
-    ) -> None:
-        self._evm, self._registry, self.head = evm, registry, head
-        self.as_of = as_of if as_of is not None and as_of < head.timestamp else None
-        self._deep = _below(evm, head, depth)
-        self._past = head if self.as_of is None else evm.last_until(self.as_of)
-        self._now = now
+    evm: Evm
+    registry: bytes
+    head: BlockHeaderAPI
+    deep: BlockHeaderAPI | None
+    past: BlockHeaderAPI | None
+    now: int
 
     def anchor(self, question: FactQuery) -> AnchorFacts:
         latest = self._facts(self.head, question)
-        deep = latest if self._deep is self.head else self._facts(self._deep, question)
+        deep = latest if self.deep == self.head else self._facts(self.deep, question)
         # The contract's cutoff only rises, so its value at that block is the largest RevokedAll until then.
-        past = latest if self._past is self.head else self._facts(self._past, question)
+        past = latest if self.past == self.head else self._facts(self.past, question)
         return AnchorFacts(deep.anchored_at, latest.revoked_at, past.cutoff)
 
     def accepts(self, question: SignatureQuery) -> bool:
         """Ask by ERC-1271. Everything but the magic value counts as no, also a revert or no contract."""
-        if self._past is None:
+        if (at := self.past) is None:
             return False
-        at = self._past
-        if self.as_of is None:
+        if at == self.head:
             # Let contracts that read the clock see the present, as in the next block.
-            at = at.copy(timestamp=max(self._now, at.timestamp))
-        answer = self._evm.call(at, b"", abi.signature_probe(question), gas=abi.PROBE_GAS)
+            at = at.copy(timestamp=max(self.now, at.timestamp))
+        answer = self.evm.call(at, b"", abi.signature_probe(question), gas=abi.PROBE_GAS)
         return abi.decode_probe(answer.data)
 
     def _facts(self, at: BlockHeaderAPI | None, question: FactQuery) -> AnchorFacts:
-        if at is None or not self._evm.code(at, self._registry):
+        if at is None or not self.evm.code(at, self.registry):
             return AnchorFacts(0, 0, 0)  # older than the registry
-        answer = self._evm.call(at, self._registry, abi.encode_facts(question))
+        answer = self.evm.call(at, self.registry, abi.encode_facts(question))
         if not answer.ok:
             raise LedgerUnavailable("the registry on this chain does not answer")
         return abi.decode_facts(answer.data)
-
-
-def _below(evm: Evm, head: BlockHeaderAPI, depth: int) -> BlockHeaderAPI | None:
-    if depth == 0:
-        return head
-    return evm.header(head.block_number - depth) if depth <= head.block_number else None
-
-
-def _now() -> int:
-    return int(time.time())
 
 
 def _damaged(why: str) -> LedgerUnavailable:
@@ -283,17 +251,14 @@ def _damaged(why: str) -> LedgerUnavailable:
 
 
 def _remember(connection: sqlite3.Connection, deployment: Deployment) -> None:
-    from registry.core.codec import encode
-
     connection.execute("CREATE TABLE deployment (document BLOB NOT NULL)")
-    connection.execute("INSERT INTO deployment VALUES (?)", (encode(deployment),))
+    connection.execute("INSERT INTO deployment VALUES (?)", (codec.encode(deployment),))
 
 
 def _deployment_in(connection: sqlite3.Connection) -> Deployment | None:
     """Return the deployment in the chain's file: a crash may have come before ``deployment.json``."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deployment'").fetchone() is None:
         return None
-    row = connection.execute("SELECT document FROM deployment").fetchone()
-    if row is None:
+    if (row := connection.execute("SELECT document FROM deployment").fetchone()) is None:
         raise _damaged("it does not hold the addresses of its contracts")
     return parse_deployment(bytes(row[0]))

@@ -6,6 +6,7 @@ Only this module uses py-evm. Import it only where an embedded chain is used, be
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
@@ -23,8 +24,9 @@ from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 from trie.exceptions import MissingTrieNode
 
 from registry.core.errors import InvalidInput
+from registry.core.scalars import checksum, to_hex
 from registry.ledger.abi import refusal
-from registry.ledger.base import Head
+from registry.ledger.base import Receipt
 
 # "cons" in ASCII. No known network uses this number, so signatures made here are void elsewhere.
 CHAIN_ID = 0x636F6E73
@@ -33,7 +35,7 @@ GAS_LIMIT = 30_000_000
 CALL_GAS = 10_000_000
 # py-evm's errors for a damaged chain file.
 DAMAGE = (PyEVMError, MissingTrieNode, RLPException, KeyError)
-NOBODY = Address(bytes(20))
+_NOBODY = Address(bytes(20))
 _PLAY_MONEY = 10**24
 
 
@@ -42,17 +44,6 @@ class Answer(NamedTuple):
 
     ok: bool
     data: bytes
-
-
-class Mined(NamedTuple):
-    """A block and the one transaction in it."""
-
-    head: Head
-    transaction: bytes
-    gas_used: int
-    sender: bytes
-    contract: bytes
-    answer: Answer
 
 
 class _Store(BaseDB):
@@ -74,8 +65,7 @@ class _Store(BaseDB):
         self._connection.execute("DELETE FROM state WHERE key = ?", (key,))
 
     def _exists(self, key: bytes) -> bool:
-        row = self._connection.execute("SELECT 1 FROM state WHERE key = ?", (key,)).fetchone()
-        return row is not None
+        return self._connection.execute("SELECT 1 FROM state WHERE key = ?", (key,)).fetchone() is not None
 
 
 class _Chain(MiningChain):
@@ -86,11 +76,11 @@ class _Chain(MiningChain):
         return super().create_header_from_parent(parent_header, **{"gas_limit": parent_header.gas_limit, **params})
 
 
-def create(connection: sqlite3.Connection, funded: bytes, time: int) -> Evm:
-    """Create a chain. Only ``funded`` has money, and gas costs nothing (a base fee of zero stays zero)."""
+def create(connection: sqlite3.Connection, key: bytes, time: int) -> Evm:
+    """Create a chain. Only the account of ``key`` has money, and gas costs nothing (a base fee of zero stays zero)."""
     connection.execute("CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
     header: dict[str, Any] = {
-        "coinbase": NOBODY,
+        "coinbase": _NOBODY,
         "difficulty": POST_MERGE_DIFFICULTY,
         "mix_hash": POST_MERGE_MIX_HASH,
         "nonce": POST_MERGE_NONCE,
@@ -101,13 +91,15 @@ def create(connection: sqlite3.Connection, funded: bytes, time: int) -> Evm:
         "transaction_root": BLANK_ROOT_HASH,
         "timestamp": time,
     }
-    state: dict[Address, Any] = {Address(funded): {"balance": _PLAY_MONEY, "nonce": 0, "code": b"", "storage": {}}}
+    state: dict[Address, Any] = {_account(key): {"balance": _PLAY_MONEY, "nonce": 0, "code": b"", "storage": {}}}
     _Chain.from_genesis(AtomicDB(_Store(connection)), header, state)
     return Evm(connection)
 
 
 class Evm:
     """The chain as the connection's transaction sees it; make a new one for each operation."""
+
+    chain_id = CHAIN_ID
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._chain = _Chain(AtomicDB(_Store(connection)))
@@ -120,11 +112,9 @@ class Evm:
 
     def last_until(self, time: int) -> BlockHeaderAPI | None:
         """Return the last block at or before ``time`` (unix seconds); None if there is none."""
-        low, high = 0, self.head().block_number + 1
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self.header(middle).timestamp <= time else (low, middle)
-        return self.header(low - 1) if low else None
+        numbers = range(self.head().block_number + 1)
+        later = bisect_right(numbers, time, key=lambda number: self.header(number).timestamp)
+        return self.header(later - 1) if later else None
 
     def nonce(self, address: bytes) -> int:
         return self._chain.get_vm(self.head()).state.get_nonce(Address(address))
@@ -132,59 +122,50 @@ class Evm:
     def code(self, at: BlockHeaderAPI, address: bytes) -> bytes:
         return self._chain.get_vm(at).state.get_code(Address(address))
 
-    def call(self, at: BlockHeaderAPI, to: bytes, data: bytes, sender: bytes = NOBODY, gas: int = CALL_GAS) -> Answer:
+    def call(self, at: BlockHeaderAPI, to: bytes, data: bytes, gas: int = CALL_GAS) -> Answer:
         """Run a call at the block ``at``, as a node does for ``eth_call``."""
         vm = self._chain.get_vm(at)
-        unsigned = _free_transaction(vm.state.get_nonce(Address(sender)), to, data, gas)
-        spoofed: Any = SpoofTransaction(unsigned, from_=Address(sender))
+        unsigned = _free_transaction(vm.state.get_nonce(_NOBODY), to, data, gas)
+        spoofed: Any = SpoofTransaction(unsigned, from_=_NOBODY)
         computation = vm.state.apply_transaction(spoofed)
         return Answer(not computation.is_error, computation.output)
 
-    def decode(self, raw: bytes) -> SignedTransactionAPI:
-        """Decode a signed transaction. ``InvalidInput`` if it is malformed or signed for another chain."""
+    def signed(self, key: bytes, to: bytes, data: bytes) -> bytes:
+        """Return the next transaction of a 32-byte key. It pays no gas. An empty ``to`` creates a contract."""
+        unsigned = _free_transaction(self.nonce(_account(key)), to, data, GAS_LIMIT)
+        return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())
+
+    def mine(self, time: int, raw: bytes) -> tuple[Receipt, bytes]:
+        """Make a block of that time with this signed transaction; return its receipt, and the contract's 20 bytes.
+
+        ``InvalidInput`` if it is malformed, for another chain, or refused. The caller then rolls the block back.
+        """
+        transaction = self._decoded(raw)
+        self._chain.set_header_timestamp(time)
+        try:
+            result, receipts, computations = self._chain.mine_all([transaction])
+        except ValidationError as error:
+            advice = "Check the account, its nonce and the chain it signs for; nothing was sent."
+            raise InvalidInput(f"the chain refused the transaction: {error}", advice) from None
+        if computations[0].is_error:
+            raise refusal(computations[0].output)
+        header, hash_, payer = result.imported_block.header, to_hex(transaction.hash), checksum(transaction.sender)
+        receipt = Receipt(hash_, header.block_number, header.timestamp, receipts[0].gas_used, payer)
+        return receipt, computations[0].msg.storage_address
+
+    def deploy(self, time: int, key: bytes, code: bytes) -> bytes:
+        """Create a contract from the account of a 32-byte key; return its 20-byte address."""
+        return self.mine(time, self.signed(key, b"", code))[1]
+
+    def _decoded(self, raw: bytes) -> SignedTransactionAPI:
         try:
             return self._chain.get_vm().get_transaction_builder().decode(raw)
         except (RLPException, VMError, ValidationError, ValueError, IndexError) as error:
             raise InvalidInput(f"the sender's wallet returned no transaction: {type(error).__name__}") from None
 
-    def mine(self, time: int, transaction: SignedTransactionAPI | None = None) -> Mined:
-        """Make a block of that time, with the transaction if there is one, the new head."""
-        self._chain.set_header_timestamp(time)
-        try:
-            result, receipts, computations = self._chain.mine_all([] if transaction is None else [transaction])
-        except ValidationError as error:
-            advice = "Check the account, its nonce and the chain it signs for; nothing was sent."
-            raise InvalidInput(f"the chain refused the transaction: {error}", advice) from None
-        head = head_of(result.imported_block.header)
-        if transaction is None:
-            return Mined(head, b"", 0, NOBODY, NOBODY, Answer(True, b""))
-        computation = computations[0]
-        answer = Answer(not computation.is_error, computation.output)
-        created = computation.msg.storage_address
-        return Mined(head, transaction.hash, receipts[0].gas_used, transaction.sender, created, answer)
 
-    def deploy(self, time: int, key: bytes, code: bytes) -> bytes:
-        """Create a contract from the account of a 32-byte key; return its 20-byte address."""
-        mined = self.mine(time, self.decode(sign(key, self.nonce(account(key)), b"", code)))
-        if not mined.answer.ok:
-            raise refusal(mined.answer.data)
-        return mined.contract
-
-
-def head_of(header: BlockHeaderAPI) -> Head:
-    """Return the number, hash and time of a header."""
-    return Head(header.block_number, "0x" + header.hash.hex(), header.timestamp)
-
-
-def account(key: bytes) -> bytes:
-    """Return the 20-byte address of a 32-byte key."""
-    return PrivateKey(key).public_key.to_canonical_address()
-
-
-def sign(key: bytes, nonce: int, to: bytes, data: bytes) -> bytes:
-    """Return a signed transaction that pays no gas, as bytes. An empty ``to`` creates a contract."""
-    unsigned = _free_transaction(nonce, to, data, GAS_LIMIT)
-    return bytes(unsigned.as_signed_transaction(PrivateKey(key)).encode())
+def _account(key: bytes) -> Address:
+    return Address(PrivateKey(key).public_key.to_canonical_address())
 
 
 def _free_transaction(nonce: int, to: bytes, data: bytes, gas: int) -> Any:

@@ -21,7 +21,7 @@ from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
 from registry.ledger.base import Payer, Sender
 from registry.ledger.blocks import quantity
-from registry.ledger.tx_tracker import SignedTx, fee_of
+from registry.ledger.tx_tracker import SignedTx, fee_of, send
 from registry.net.json_rpc import Call, Node, NodeError
 
 # A contract's state may change between the estimate and the block.
@@ -30,11 +30,6 @@ _GAS_MARGIN_PERCENT = 20
 _TAKEN = ("nonce too low", "replacement transaction underpriced")
 
 _WALLET = "Check which account the wallet holds; nothing was sent."
-
-
-class _Refused(Exception):
-    def __init__(self, error: NodeError) -> None:
-        self.error = error
 
 
 class _Provider(JSONBaseProvider):
@@ -51,19 +46,16 @@ class _Provider(JSONBaseProvider):
         answers = self._node.ask_all([Call(method, params) for method, params in requests])
         for answer in answers:
             if isinstance(answer, NodeError):
-                raise _Refused(answer)
+                refused = self._node.unavailable(f"it refused: {answer.message}")
+                raise abi.refusal(answer.data) if answer.reverted else refused
         return [{"jsonrpc": "2.0", "id": i, "result": answer} for i, answer in enumerate(answers)]
 
 
 @contextmanager
 def plain_errors(node: Node) -> Iterator[None]:
-    """Turn web3's errors into ours: ``InvalidInput`` where the contract refuses, else ``LedgerUnavailable``."""
+    """Turn the errors of web3 and of reading an answer into ``LedgerUnavailable``."""
     try:
         yield
-    except _Refused as refused:
-        if refused.error.reverted:
-            raise abi.refusal(refused.error.data) from None
-        raise node.unavailable(f"it refused: {refused.error.message}") from None
     except (Web3Exception, ValueError, TypeError, KeyError, AttributeError) as error:
         raise node.unavailable(f"its answer makes no sense ({type(error).__name__})") from None
 
@@ -93,20 +85,25 @@ class PayingAccount:
         self._check_funds(tx, funds)
         return tx
 
-    def check_handed_over(self, hash_: str, tx: dict[str, Any]) -> None:
+    def check_handed_over(self, sent: SignedTx) -> None:
         """``LedgerUnavailable`` unless the wallet sent what it was asked to send."""
-        shown = self._node.ask(Call("eth_getTransactionByHash", (hash_,)))
+        shown = self._node.ask(Call("eth_getTransactionByHash", (sent.hash,)))
         if not isinstance(shown, dict):
-            raise self._node.unavailable(f"it does not show {hash_}, which is in a block")
-        if _action(shown) != _action({**tx, "from": self._sender.address, "input": tx["data"]}):
+            raise self._node.unavailable(f"it does not show {sent.hash}, which is in a block")
+        if _action(shown) != _action({**sent.tx, "from": self._sender.address, "input": sent.tx["data"]}):
             advice = "Look at it in the wallet. Check whether your request was carried out, and repeat it if not."
-            raise LedgerUnavailable(f"{hash_} is not the transaction that the wallet was asked to send", advice)
+            raise LedgerUnavailable(f"{sent.hash} is not the transaction that the wallet was asked to send", advice)
 
     def signed(self, tx: dict[str, Any]) -> SignedTx:
         """Have the account sign; ``InvalidInput`` if another account signed."""
         assert isinstance(self._sender, Sender)
         raw = self._sender.sign_transaction(tx)
-        _check_signer(raw, self._sender.address)
+        try:
+            signer = eth_account().Account.recover_transaction(raw)
+        except Exception as error:  # an external wallet may return anything, and eth-account has no common error
+            raise InvalidInput(f"the wallet returned no transaction ({type(error).__name__})", _WALLET) from None
+        if signer != self._sender.address:
+            raise InvalidInput("the wallet signed as somebody else", _WALLET)
         return SignedTx(to_hex(keccak256(raw)), raw, tx)
 
     def bump_fees(self, version: SignedTx) -> SignedTx:
@@ -128,14 +125,11 @@ class PayingAccount:
         ``InvalidInput`` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
         """
         try:
-            self._web3.eth.send_raw_transaction(version.raw)
+            answer = send(self._node, version)
         except LedgerUnavailable:
             return None  # it may have arrived; the tracker sends the same bytes again if not
-        except _Refused as refused:
-            return self._judged(version, refused.error)
-        except (Web3Exception, ValueError, TypeError):
-            return None  # an odd answer, but it may have taken the transaction
-        return None
+        # With any other answer, also an odd one, it may have taken the transaction.
+        return self._judged(version, answer) if isinstance(answer, NodeError) else None
 
     def _judged(self, version: SignedTx, error: NodeError) -> str | None:
         account, said = Web3.to_checksum_address(self._sender.address), error.message.lower()
@@ -167,10 +161,9 @@ class PayingAccount:
         cost = tx["gas"] * fee_of(tx)
         if balance < cost:
             has, needs, missing = (_coins(amount) for amount in (balance, cost, cost - balance))
-            raise InvalidInput(
-                f"{self._sender.address} cannot pay for the transaction: it has {has}, and up to {needs} is needed",
-                f"Send it at least {missing} of the chain's currency.",
-            )
+            problem = f"cannot pay for the transaction: it has {has}, and up to {needs} is needed"
+            advice = f"Send it at least {missing} of the chain's currency."
+            raise InvalidInput(f"{self._sender.address} {problem}", advice)
 
 
 def _number(value: Any, limit: int = 2**63) -> int:
@@ -194,12 +187,3 @@ def _check_fee(needed: int, limit: int) -> None:
     if needed > limit:
         message = f"gas costs {needed / 1e9:,.2f} gwei now, and the limit is {limit / 1e9:,.2f}"
         raise InvalidInput(message, "Wait until the chain is quieter, or raise the limit.")
-
-
-def _check_signer(raw: bytes, address: str) -> None:
-    try:
-        signer = eth_account().Account.recover_transaction(raw)
-    except Exception as error:  # an external wallet may return anything, and eth-account has no common error
-        raise InvalidInput(f"the wallet returned no transaction ({type(error).__name__})", _WALLET) from None
-    if signer != address:
-        raise InvalidInput("the wallet signed as somebody else", _WALLET)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from web3 import Web3
 
-from registry.core.errors import InvalidInput, LedgerUnavailable
+from registry.core.errors import InvalidInput
 from registry.ledger.base import Payer, Receipt, Sender
 from registry.ledger.blocks import quantity
 from registry.ledger.payer import PayingAccount, plain_errors
@@ -60,7 +60,7 @@ class Submission:
     @property
     def transaction(self) -> str:
         """Return the 0x hash of the newest version that was sent."""
-        return self._tracker.hash
+        return self._tracker.newest.hash
 
     def wait(self) -> Sent:
         """Wait until it is in a block, as deep as the limits ask; a second call returns the same result."""
@@ -69,7 +69,7 @@ class Submission:
                 self._why = "another transaction took the account's nonce"
                 self._tracker = self._send()
             if not isinstance(self._sender, Sender):
-                self._payer.check_handed_over(self._tracker.hash, self._tracker.tx)
+                self._payer.check_handed_over(self._tracker.newest)
             self._sent = _sent(self._node, mined)
         return self._sent
 
@@ -86,7 +86,7 @@ class Submission:
                 return TxTracker(self._node, self._sender.address, first, self._limits, bump, self._progress)
             self._why = refused
         advice = "Other programs keep sending from the same account. Try again, or use another account."
-        raise LedgerUnavailable(f"{self._node.name}: it refused {_ATTEMPTS} times: {self._why}", advice)
+        raise self._node.unavailable(f"it refused {_ATTEMPTS} times: {self._why}", advice)
 
     def _hand_over(self) -> TxTracker:
         """Have the account's wallet send it. The wallet chooses the nonce, and does not show the signed bytes."""
@@ -107,8 +107,5 @@ def _sent(node: Node, mined: Mined) -> Sent:
         payer = Web3.to_checksum_address(receipt["from"])
         contract = None if created is None else Web3.to_checksum_address(created)
         log_addresses = frozenset(log["address"].lower() for log in receipt["logs"])
-    return Sent(
-        Receipt(mined.hash, mined.block.number, mined.block.time, quantity(node, receipt.get("gasUsed")), payer),
-        contract,
-        log_addresses,
-    )
+    block, gas_used = mined.block, quantity(node, receipt.get("gasUsed"))
+    return Sent(Receipt(mined.hash, block.number, block.time, gas_used, payer), contract, log_addresses)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
+from registry.core.scalars import to_hex
 from registry.ledger.base import Head
 from registry.ledger.blocks import block_call, head_in, quantity
 from registry.net.json_rpc import Call, Node, NodeError
@@ -49,6 +50,11 @@ class SignedTx(NamedTuple):
 def fee_of(tx: dict[str, Any]) -> int:
     """Return the highest fee that a transaction offers for a unit of gas, in wei; older chains use a gas price."""
     return int(tx.get("maxFeePerGas", tx.get("gasPrice", 0)))
+
+
+def send(node: Node, version: SignedTx) -> Any:
+    """Give the node the signed bytes, and return its answer: a `NodeError` if it refuses."""
+    return node.ask(Call("eth_sendRawTransaction", (to_hex(version.raw),)))
 
 
 class Mined(NamedTuple):
@@ -96,14 +102,9 @@ class TxTracker:
         self._state, self._away, self._why, self._advice = "is in no block", "", "", ""
 
     @property
-    def hash(self) -> str:
-        """Return the 0x hash of the newest version."""
-        return self._versions[-1].hash
-
-    @property
-    def tx(self) -> dict[str, Any]:
-        """Return the newest version, with JSON-RPC's names."""
-        return self._versions[-1].tx
+    def newest(self) -> SignedTx:
+        """Return the version that was sent last."""
+        return self._versions[-1]
 
     def wait(self) -> Mined | None:
         """Wait until it is deep enough; None if another transaction took its nonce.
@@ -115,7 +116,7 @@ class TxTracker:
         try:
             return self._follow()
         except KeyboardInterrupt as error:
-            error.add_note(f"Transaction {self._versions[-1].hash} was sent; it may still be taken up.")
+            error.add_note(f"Transaction {self.newest.hash} was sent; it may still be taken up.")
             raise
 
     def _follow(self) -> Mined | None:
@@ -133,9 +134,8 @@ class TxTracker:
             self._rest()
 
     def _observe(self) -> _Observation:
-        newest = self._versions[-1]
         asked = [Call("eth_getTransactionReceipt", (version.hash,)) for version in self._versions]
-        asked += [Call("eth_getTransactionByHash", (newest.hash,)), block_call("latest")]
+        asked += [Call("eth_getTransactionByHash", (self.newest.hash,)), block_call("latest")]
         answers = self._node.ask_all([*asked, Call("eth_getTransactionCount", (self._account, "latest"))])
         for answer in answers:
             if isinstance(answer, NodeError):
@@ -171,8 +171,7 @@ class TxTracker:
 
         If the node does not know the transaction, or new blocks leave it out, send it again.
         """
-        newest = self._versions[-1]
-        self._state = "is in no block"
+        newest, self._state = self.newest, "is in no block"
         if self._replace is None:
             return False
         taken = seen.nonce > newest.tx["nonce"]
@@ -197,7 +196,7 @@ class TxTracker:
         """Send the same bytes, which can be mined only once; bump the fees if they are below the base fee."""
         if fee_of(version.tx) < seen.base_fee:
             self._bump_fees(version, seen.head)
-        elif isinstance(refused := self._put(version), NodeError):
+        elif isinstance(refused := send(self._node, version), NodeError):
             self._why = f"sent again, it was refused: {refused.message}"
 
     def _bump_fees(self, version: SignedTx, head: Head) -> None:
@@ -218,22 +217,19 @@ class TxTracker:
             return
         # Keep it even if the answer gets lost: the node may have it.
         self._versions.append(bumped)
-        if isinstance(refused := self._put(bumped), NodeError):
+        if isinstance(refused := send(self._node, bumped), NodeError):
             self._versions.remove(bumped)
             self._why = f"sent anew for higher fees, it was refused: {refused.message}"
 
-    def _put(self, version: SignedTx) -> Any:
-        return self._node.ask(Call("eth_sendRawTransaction", ("0x" + version.raw.hex(),)))
-
     def _rest(self) -> None:
-        now, hash_ = time.monotonic(), self._versions[-1].hash
+        now, hash_ = time.monotonic(), self.newest.hash
         # After a suspend, poll once more before timing out: count to when the last poll was due.
         left = self._limits.seconds - (self._due - self._news)
         if left <= 0:
             why = f"transaction {hash_} was sent, but {self._state} after {self._limits.seconds:g} s"
+            because = f" ({reason})" if (reason := self._away or self._why) else ""
             advice = self._advice or "It may still be taken up; sending it again later does no harm."
-            because = self._away or self._why
-            raise LedgerUnavailable(f"{self._node.name}: {why}{f' ({because})' if because else ''}", advice)
+            raise self._node.unavailable(why + because, advice)
         if self._progress is not None:
             self._progress(hash_, now - self._began)
         pause = min(self._pause, left)

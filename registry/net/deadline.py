@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 
@@ -22,39 +21,29 @@ class Deadline:
         self.seconds = seconds
         self.ends_at = time.monotonic() + seconds
         self.expired = False
-        self._socket: socket.socket | None = None
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether there was a connection."""
-        return self._socket is not None
+        self.connection: socket.socket | None = None
 
     def attach(self, connected: socket.socket) -> None:
         """Limit this connection from now on; shut it down at once if the time is over."""
-        self._socket = connected
+        self.connection = connected
         if self.expired:
-            self._shut_down()
+            self.expire()
 
     def expire(self) -> None:
-        """End the time now."""
+        """End the time now, and with it the connection."""
         self.expired = True
-        self._shut_down()
+        # The peer may have ended it in the same moment. The plain socket is shut down, without TLS's own goodbye: a
+        # thread that reads from it then sees an end and no error.
+        with suppress(OSError):
+            if self.connection is not None:
+                socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         _timer.add(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _timer.remove(self)
-
-    def _shut_down(self) -> None:
-        # The peer may have ended it in the same moment. The plain socket is shut down, without TLS's own goodbye: a
-        # thread that reads from it then sees an end and no error.
-        with suppress(OSError):
-            if self._socket is not None:
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _Timer:

@@ -1,34 +1,32 @@
-"""Where a JSON-RPC node is: behind a URL, or behind its Unix socket."""
+"""Where a JSON-RPC node is: behind a URL, or behind its Unix socket, as geth, anvil and others make it (IPC)."""
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import time
 from base64 import b64encode
-from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from registry.core.errors import InvalidInput
-from registry.net.http import TooLarge, Unreachable, fetch
-from registry.net.ipc import Ipc
+import msgspec
+
+from registry.core import codec
+from registry.core.errors import InvalidInput, Malformed
+from registry.net.http import TooLarge, Unreachable, fetch, reason
 
 # The request is too large, or a gateway would not wait for the answer to so much at once.
 _TOO_MUCH = (413, 504)
 _TOO_OFTEN = 429
+# The operating system's limit of a socket's address is 104 bytes on macOS, its final zero included.
+_MAX_PATH = 103
+_PIECE = 256 * 1024
+
+_anything = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Busy(Unreachable):
     """The node takes no more requests for now."""
-
-
-class Endpoint(Protocol):
-    """Carries one request to a node and brings its answer; each request has a connection of its own."""
-
-    @property
-    def name(self) -> str:
-        """The node as messages name it, without secrets."""
-
-    def exchange(self, body: bytes) -> bytes:
-        """Return the raw answer to ``body``. `Unreachable`, `Busy`, `TooLarge`, or TimeoutError."""
 
 
 class HttpEndpoint:
@@ -40,9 +38,13 @@ class HttpEndpoint:
         self.name = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
         self._url = f"{self.name}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
         self._timeout, self._max_bytes = timeout, max_bytes
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **_login(parts)}
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
 
     def exchange(self, body: bytes) -> bytes:
+        """Return the raw answer to ``body``. `Unreachable`, `Busy`, `TooLarge`, or TimeoutError."""
         status, _, raw = fetch(
             "POST",
             self._url,
@@ -62,16 +64,6 @@ class HttpEndpoint:
         return raw
 
 
-def endpoint_of(url: str, timeout: float, max_bytes: int) -> Endpoint:
-    """Return the endpoint at an http or https URL, ``ipc:PATH`` or a path that ends in ``.ipc``; else `InvalidInput`.
-
-    ``timeout`` (seconds) and ``max_bytes`` (of an answer) bound each exchange.
-    """
-    if url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url):
-        return Ipc(url.removeprefix("ipc:"), timeout, max_bytes)
-    return HttpEndpoint(url, timeout, max_bytes)
-
-
 def _split(url: str) -> SplitResult:
     advice = "Give the node's address as http://HOST:PORT or https://HOST, or its socket as ipc:PATH."
     try:
@@ -84,8 +76,54 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _login(parts: SplitResult) -> dict[str, str]:
-    if parts.username is None:
-        return {}
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+class Ipc:
+    """One socket, with a connection for each request: the rest of an answer that was cut reaches no other request."""
+
+    def __init__(self, address: str, timeout: float, max_bytes: int) -> None:
+        path = address.removeprefix("ipc:")
+        self._path, self._timeout, self._max_bytes = path, timeout, max_bytes
+        if not hasattr(socket, "AF_UNIX"):
+            raise InvalidInput("this system has no Unix sockets", "Give the node's address as http://HOST:PORT.")
+        if not path or not path.isprintable() or len(os.fsencode(path)) > _MAX_PATH:
+            advice = f"Give the path of the node's socket, of at most {_MAX_PATH} bytes, as ipc:PATH."
+            raise InvalidInput("that is not the path of a socket", advice)
+        self.name = f"ipc:{path}"
+
+    def exchange(self, body: bytes) -> bytes:
+        """Return the raw answer to ``body``. `Unreachable`, `TooLarge`, or TimeoutError."""
+        ends_at = time.monotonic() + self._timeout
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(self._timeout)
+                connection.connect(self._path)
+                connection.sendall(body + b"\n")
+                return _read(connection, ends_at, self._max_bytes)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Unreachable(f"not reachable ({reason(error)})") from None
+
+
+def _read(connection: socket.socket, ends_at: float, max_bytes: int) -> bytes:
+    raw = bytearray()
+    while not _is_whole(raw, max_bytes):
+        if (left := ends_at - time.monotonic()) <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        if not (piece := connection.recv(_PIECE)):
+            raise Unreachable("it hung up before its answer was whole")
+        raw += piece
+        if len(raw) > max_bytes:
+            raise TooLarge(f"its answer has more than {max_bytes:,} bytes")
+    return bytes(raw)
+
+
+def _is_whole(raw: bytearray, max_bytes: int) -> bool:
+    """Whether the answer has ended: with a line, or where a node ends no line, with its JSON."""
+    if not raw.endswith((b"]", b"}")):
+        return raw.endswith(b"\n")
+    try:
+        codec.loads(bytes(raw), _anything, max_bytes)
+    except Malformed:
+        return False
+    return True

@@ -72,7 +72,10 @@ def fetch(
                 connection.request(method, target, body or None, dict(headers or {}))
                 response = _read(connection.getresponse(), max_bytes, needs_length)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                raise _translated(error, deadline) from None
+                if deadline.expired or isinstance(error, TimeoutError):
+                    raise TimeoutError from None
+                kind = Untrusted if isinstance(error, ssl.SSLError) else CutOff if deadline.connection else Unreachable
+                raise kind(f"not reachable ({reason(error)})") from None
             # A connection that the deadline shut down looks like one that ended by itself.
             if deadline.expired:
                 raise TimeoutError
@@ -140,10 +143,3 @@ def _read(response: http.client.HTTPResponse, max_bytes: int, needs_length: bool
     if response.length:
         raise http.client.IncompleteRead(body)
     return Response(response.status, response.headers, body)
-
-
-def _translated(error: Exception, deadline: Deadline) -> Exception:
-    if deadline.expired or isinstance(error, TimeoutError):
-        return TimeoutError()
-    kind = Untrusted if isinstance(error, ssl.SSLError) else CutOff if deadline.is_attached else Unreachable
-    return kind(f"not reachable ({reason(error)})")

@@ -10,7 +10,7 @@ import msgspec
 
 from registry.core import codec
 from registry.core.errors import LedgerUnavailable, Malformed
-from registry.net.endpoint import Busy, endpoint_of
+from registry.net.endpoint import Busy, HttpEndpoint, Ipc
 from registry.net.http import TooLarge, Unreachable
 
 MAX_ANSWER_BYTES = 16 << 20
@@ -30,12 +30,18 @@ class Call(NamedTuple):
     params: Sequence[Any] = ()
 
 
-class NodeError(NamedTuple):
-    """An error that the node answered with. The caller decides what it means."""
+class NodeError(msgspec.Struct):
+    """An error that the node answered with, its words printable and its data as bytes. The caller decides about it."""
 
     code: int
     message: str
-    data: bytes
+    data: Any = b""
+
+    def __post_init__(self) -> None:
+        self.message = re.sub(r"[^ -~]", "?", self.message)[:_MAX_MESSAGE]
+        # geth gives the hex string itself, others wrap it in an object.
+        data = self.data.get("data", self.data.get("result")) if isinstance(self.data, dict) else self.data
+        self.data = hex_bytes(data) or b""
 
     @property
     def reverted(self) -> bool:
@@ -43,16 +49,10 @@ class NodeError(NamedTuple):
         return self.code == 3 or bool(self.data) or "revert" in self.message.lower()
 
 
-class _Error(msgspec.Struct):
-    code: int
-    message: str
-    data: Any = None
-
-
 class _Answer(msgspec.Struct):
     id: int | None = None
     result: Any = None
-    error: _Error | None = None
+    error: NodeError | None = None
 
 
 _decoder = msgspec.json.Decoder(_Answer | list[_Answer])
@@ -62,19 +62,18 @@ class Node:
     """One endpoint: a URL (http or https), or a Unix socket as ``ipc:PATH`` or a path that ends in ``.ipc``.
 
     Safe for threads: each request has a connection of its own, bounded by ``timeout`` (seconds) and ``max_bytes`` of
-    an answer.
+    an answer. ``InvalidInput`` if it is neither.
     """
 
     def __init__(self, url: str, timeout: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._endpoint = endpoint_of(url, timeout, max_bytes)
+        is_socket = url.startswith("ipc:") or (url.endswith(".ipc") and "://" not in url)
+        endpoint = Ipc if is_socket else HttpEndpoint
+        self._endpoint = endpoint(url, timeout, max_bytes)
         self.name = self._endpoint.name
         self._timeout, self._max_bytes = timeout, max_bytes
         self._batch = MAX_BATCH
         # The most blocks whose logs it is known to give at once.
         self.log_blocks = 2**63
-
-    def __repr__(self) -> str:
-        return f"Node({self.name})"
 
     def ask(self, call: Call) -> Any:
         """Return the result of one call; a `NodeError` is returned like any other answer."""
@@ -109,15 +108,12 @@ class Node:
                 self._batch = min(self._batch, size)
         return results
 
-    def unavailable(self, why: str) -> LedgerUnavailable:
+    def unavailable(self, why: str, advice: str | None = None) -> LedgerUnavailable:
         """Return the error that blames this node."""
-        return LedgerUnavailable(f"{self.name}: {why}")
+        return LedgerUnavailable(f"{self.name}: {why}", advice)
 
     def _request(self, asked: Sequence[Call]) -> list[Any]:
-        bodies = [
-            {"jsonrpc": "2.0", "id": i, "method": call.method, "params": list(call.params)}
-            for i, call in enumerate(asked)
-        ]
+        bodies = [{"jsonrpc": "2.0", "id": i, **call._asdict()} for i, call in enumerate(asked)]
         body = msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0])
         if len(body) > MAX_REQUEST_BYTES and len(bodies) > 1:
             raise TooLarge("the request is too large")
@@ -129,37 +125,19 @@ class Node:
         answers = answer if isinstance(answer, list) else [answer]
         if len(asked) > 1:
             _check_room(answers, len(asked))
-        return self._matched(answers, len(asked))
-
-    def _matched(self, answers: list[_Answer], count: int) -> list[Any]:
         by_id = {answer.id: answer for answer in answers}
-        if len(answers) != count or set(by_id) != set(range(count)):
+        if len(answers) != len(asked) or set(by_id) != set(range(len(asked))):
             raise self.unavailable("it did not answer what was asked")
-        return [_result(by_id[i]) for i in range(count)]
+        return [by_id[i].error or by_id[i].result for i in range(len(asked))]
 
 
 def _check_room(answers: list[_Answer], count: int) -> None:
     """Raise `TooLarge` if the node refuses the whole batch, by fewer errors than calls or by its limits for batches."""
     errors = [answer.error for answer in answers if answer.error is not None]
-    if errors and len(answers) < count and len(errors) == len(answers):
-        raise TooLarge(f"it refused: {_printable(errors[0].message)}")
-    for error in errors:
-        if error.code in (_TIMED_OUT, _TOO_MUCH):
-            raise TooLarge(f"it refused: {_printable(error.message)}")
-
-
-def _result(answer: _Answer) -> Any:
-    if answer.error is None:
-        return answer.result
-    error = answer.error
-    return NodeError(error.code, _printable(error.message), _revert_data(error.data))
-
-
-def _revert_data(data: Any) -> bytes:
-    # geth gives the hex string itself, others wrap it in an object.
-    if isinstance(data, dict):
-        data = data.get("data", data.get("result"))
-    return hex_bytes(data) or b""
+    if not len(errors) == len(answers) < count:
+        errors = [error for error in errors if error.code in (_TIMED_OUT, _TOO_MUCH)]
+    if errors:
+        raise TooLarge(f"it refused: {errors[0].message}")
 
 
 def hex_bytes(value: Any) -> bytes | None:
@@ -167,7 +145,3 @@ def hex_bytes(value: Any) -> bytes | None:
     if not isinstance(value, str) or re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", value) is None:
         return None
     return bytes.fromhex(value[2:])
-
-
-def _printable(text: str) -> str:
-    return re.sub(r"[^ -~]", "?", text)[:_MAX_MESSAGE]

@@ -17,8 +17,8 @@ from functools import partial
 from typing import Self
 
 from registry.core.errors import BlockMismatch, StorageRefused, StorageUnavailable
-from registry.core.ipld.car import DAG_CBOR, RAW, car_parts
-from registry.core.ipld.cid import PREFIXES, Block, cid_from_digest, digest_of_cid, text_of_cid
+from registry.core.ipld.car import car_parts
+from registry.core.ipld.cid import DAG_CBOR, DAG_PB, RAW, Block, cid_from_digest, digest_of_cid, text_of_cid
 from registry.storage import errors
 from registry.storage.addresses import Credentials, parse_address
 from registry.storage.base import StoreStat, batches, checked
@@ -205,7 +205,7 @@ class KuboBlocks:
         new = {self._pin_again(dict(kept[at : at + MAX_ENTRIES])) for at in range(0, len(kept), MAX_ENTRIES)}
         gone = [name for name in (cid_text(pinset.cid) for pinset in old) if name not in new]
         pins = [*self._node.pins("recursive"), *self._node.pins("direct")]
-        names = {text_of_cid(prefix + digest) for digest in wanted for prefix in PREFIXES.values()}
+        names = {text_of_cid(prefix + digest) for digest in wanted for prefix in (RAW, DAG_PB)}
         self._node.unpin([*gone, *(pin for pin in pins if pin in names)])
         self._node.remove(gone)
 

@@ -13,7 +13,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from registry.core.ipld.car import ARRAY, BYTES, DAG_CBOR, LINK, RAW, cbor_head
+from registry.core.ipld.car import ARRAY, BYTES, LINK, cbor_head
+from registry.core.ipld.cid import DAG_CBOR, RAW
 
 # A set of this many is a block of 368,664 bytes. Smaller sets slow the node down, because it answers set by set.
 MAX_ENTRIES = 8192

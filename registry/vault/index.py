@@ -1,7 +1,4 @@
-"""The vault's index: every stream with its key, head and records, and which controller knows which account.
-
-It is sealed to the owner, and with the seed it restores the whole vault.
-"""
+"""The vault's index, sealed to its owner: all streams and accounts. With the seed it restores the whole vault."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from msgspec import Meta, Struct
 
 from registry.core import codec
 from registry.core.age.stream import open_bytes, seal_bytes
-from registry.core.capsules import RecordRef, StreamKey
+from registry.core.capsules import RecordRef
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
 from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import file_blocks, read_file
@@ -24,10 +21,7 @@ MAX_INDEX = 64 * 1024 * 1024
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One record as its owner knows it. ``name`` stays in the index and is never handed over.
-
-    ``size`` is the length of the body in bytes, ``added_at`` is in unix seconds.
-    """
+    """One record: ``size`` of the body in bytes, ``added_at`` in unix seconds. ``name`` is never handed over."""
 
     cid: str
     schema: str
@@ -61,11 +55,6 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         # msgspec's default would show the identity.
         return [("category", self.category), ("epoch", self.epoch), ("records", len(self.records))]
-
-    @property
-    def key(self) -> StreamKey:
-        """The part that a capsule hands over."""
-        return StreamKey(self.category, self.epoch, self.identity, self.head)
 
 
 class Account(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,10 +104,7 @@ def seal_index(index: Index, recipient: str) -> list[Block]:
 
 
 def open_index(cid: str, store: BlockStore, identity: str) -> Index:
-    """Read the index at this CID and open it with the owner's identity.
-
-    ``StorageUnavailable`` if it cannot be read, ``SealedDataError`` if it cannot be opened.
-    """
+    """Return the index: ``StorageUnavailable`` if it cannot be read, ``SealedDataError`` if it cannot be opened."""
     sealed = bytearray()
     for piece in read_file(cid, store.get):
         sealed += piece

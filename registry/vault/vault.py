@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import sealed_pieces
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
-from registry.core.crypto.revocation import revocation_secret
-from registry.core.crypto.seeds import owner_identity, vault_key
+from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_key
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
@@ -43,26 +41,17 @@ _NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
 class Vault:
-    """The vault in a directory. ``seed`` (32 bytes) opens it; many threads and processes may use one directory."""
+    """The vault in a directory, which many threads and processes may use. ``seed`` (32 bytes) opens it."""
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore) -> None:
         self._directory, self._seed, self._store = directory, seed, store
-        self._identity, self._key = owner_identity(seed), vault_key(seed)
+        # The age identity (secret) that opens what is sealed to `recipient`, and the key that signs heads and capsules.
+        self.identity, self.key = owner_identity(seed), vault_key(seed)
 
     @property
     def recipient(self) -> str:
         """The owner's age recipient: only this vault's seed opens what others seal to it."""
-        return recipient_of(self._identity)
-
-    @property
-    def identity(self) -> str:
-        """The owner's age identity (secret), which opens what was sealed to `recipient`."""
-        return self._identity
-
-    @property
-    def key(self) -> Ed25519PrivateKey:
-        """The key that signs heads and capsules."""
-        return self._key
+        return recipient_of(self.identity)
 
     def revocation_secret(self, salt: str) -> bytes:
         """Return the 32-byte secret that ends the grant with this salt (0x hex)."""
@@ -73,7 +62,7 @@ class Vault:
         for _ in range(MAX_READS):
             roots = self.roots()
             try:
-                return open_index(roots[0], self._store, self._identity) if roots else Index()
+                return open_index(roots[0], self._store, self.identity) if roots else Index()
             except StorageUnavailable:
                 # Another process may have replaced and erased this index since its name was read.
                 if self.roots() == roots:
@@ -83,7 +72,7 @@ class Vault:
     def roots(self) -> list[str]:
         """Return the CID of the newest index, if there is one. With the seed, it restores the whole vault."""
         file = self._directory / "index"
-        return [_check_cid(_read_text(file).strip(), file)] if file.exists() else []
+        return [_check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
 
     def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
         """Seal a file of any size as one record of this category, durably.
@@ -103,19 +92,14 @@ class Vault:
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
         """Return the keys of all streams with records in these categories, old epochs included."""
         streams = [s for s in self.index().streams if s.category in categories and s.records]
-        return tuple(stream.key for stream in streams)
+        return tuple(StreamKey(s.category, s.epoch, s.identity, s.head) for s in streams)
 
     def renew(self, categories: Collection[str]) -> list[str]:
-        """Start a new epoch of each stream that holds records: keys handed out before open nothing added later.
-
-        Return the categories that were renewed.
-        """
-        renewed = []
+        """Give streams with records a new key, so that old keys open nothing added later; return their categories."""
         with self._change() as index:
-            for category in sorted(set(categories)):
-                newest = index.newest(category)
-                if newest is not None and newest.records:
-                    renewed.append(self._write_head(None, category, newest.epoch + 1, ()))
+            newest = (index.newest(category) for category in sorted(set(categories)))
+            used = [stream for stream in newest if stream is not None and stream.records]
+            renewed = [self._write_head(None, stream.category, stream.epoch + 1, ()) for stream in used]
             if renewed:
                 self._save(_with(index, *renewed))
         return [stream.category for stream in renewed]
@@ -130,10 +114,7 @@ class Vault:
         return max(self._floor(), *(account.number + 1 for account in self.index().accounts), 0)
 
     def claim(self, number: int, controller: str) -> None:
-        """Record durably, and for ever, that this controller knows the account or will know it soon.
-
-        ``StorageUnavailable`` if another process has just given the account to another controller.
-        """
+        """Give the account to this controller, durably and for ever; ``StorageUnavailable`` if another just got it."""
         if Account(number, controller) in self.index().accounts:
             return  # nothing to change, so do not wait for the lock
         with self._change() as index:
@@ -169,7 +150,7 @@ class Vault:
         identity = old.identity if old else generate_identity()
         number, previous = (old.number + 1, old.head) if old else (1, None)
         references = tuple(record.reference for record in records)
-        head = signed(StreamHead(category, epoch, number, previous, references), self._key)
+        head = signed(StreamHead(category, epoch, number, previous, references), self.key)
         sealed = seal_head(head, recipient_of(identity))
         block = Block(cid_of_block(sealed), sealed)
         self._store.put([block])
@@ -185,16 +166,16 @@ class Vault:
         self._erase_old()
 
     def _erase_old(self) -> None:
-        if not (old := self._old_blocks()):
-            return
-        # The change itself is done. If the store cannot erase now, the next change tries again.
-        with suppress(StorageUnavailable):
-            self._store.delete(old - self._index_blocks())
-            (self._directory / "old").unlink()
+        if old := self._old_blocks():
+            # The change itself is done. If the store cannot erase now, the next change tries again.
+            with suppress(StorageUnavailable):
+                self._store.delete(old - self._index_blocks())
+                (self._directory / "old").unlink()
 
     def _old_blocks(self) -> set[str]:
         file = self._directory / "old"
-        return {_check_cid(name, file) for name in _read_text(file).split()} if file.exists() else set()
+        names = file.read_text("ascii", "replace").split() if file.exists() else ()
+        return {_check_cid(name, file) for name in names}
 
     def _index_blocks(self) -> set[str]:
         return {block.cid for root in self.roots() for block in blocks_of(root, self._store.get)}
@@ -227,10 +208,6 @@ def _with(index: Index, *changed: Stream) -> Index:
     replaced = {(stream.category, stream.epoch) for stream in changed}
     others = (stream for stream in index.streams if (stream.category, stream.epoch) not in replaced)
     return msgspec.structs.replace(index, streams=(*others, *changed))
-
-
-def _read_text(path: Path) -> str:
-    return path.read_text(encoding="ascii", errors="replace")
 
 
 def _check_cid(text: str, path: Path) -> str:

@@ -1,15 +1,21 @@
-"""The protocols of a wallet, and the checks of statements and signatures that all wallets share."""
+"""The protocols of a wallet; the checks, and the message of a Safe's owners, that all wallets share."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput, Malformed, Rejected
-from registry.core.scalars import read_address
+from registry.core.scalars import read_address, to_hex
 from registry.core.statements.messages import Domain, domain_of
 from registry.core.statements.typed_data import digest, parse_typed_data
 
 _ADVICE = "Use another wallet for anything but consent."
+# A Safe's owners sign ``SafeMessage(bytes message)`` in its own EIP-712 domain; the message is abi.encode(digest), the
+# digest's 32 bytes (safe-smart-account 1.4.1, CompatibilityFallbackHandler).
+_SAFE_DOMAIN_TYPE = keccak256(b"EIP712Domain(uint256 chainId,address verifyingContract)")
+_SAFE_MESSAGE_TYPE = keccak256(b"SafeMessage(bytes message)")
 
 
 @runtime_checkable
@@ -35,24 +41,19 @@ class Owner(Wallet, Protocol):
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
         """Sign this statement for the Safe at the checksummed address ``safe``, as one of its owners; return 65 bytes.
 
-        The signed message is the Safe's own and holds only the digest. So the wallet takes the statement, makes the
-        message from it, and shows the statement: the owner never signs blindly.
+        The Safe's message holds only a digest, so the wallet makes it and shows the statement: nobody signs blindly.
         """
 
 
+@dataclass(frozen=True)
 class AbsentWallet:
     """An account whose wallet is not at hand, for work that needs only its address, like a private ending."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    @property
-    def address(self) -> str:
-        return self._address
+    address: str
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """Raise ``InvalidInput``: there is no wallet to sign with."""
-        raise InvalidInput(f"the wallet of {self._address} is not at hand", "Name it, and try again.")
+        raise InvalidInput(f"the wallet of {self.address} is not at hand", "Name it, and try again.")
 
 
 def checked_statement(typed_data: dict[str, Any]) -> tuple[Domain, bytes]:
@@ -66,6 +67,31 @@ def checked_statement(typed_data: dict[str, Any]) -> tuple[Domain, bytes]:
     return domain, digest(domain, message)
 
 
+def checked_safe_message(typed_data: dict[str, Any], safe: str) -> tuple[dict[str, Any], bytes]:
+    """Return the Safe's message of a statement, and its digest; ``InvalidInput`` if `checked_statement` refuses it."""
+    domain, signed = checked_statement(typed_data)
+    return safe_message(domain.chain_id, safe, signed), safe_digest(domain.chain_id, safe, signed)
+
+
+def safe_message(chain_id: int, safe: str, signed: bytes) -> dict[str, Any]:
+    """Return the EIP-712 JSON, for ``eth_signTypedData_v4``, whose digest is `safe_digest`."""
+    return {
+        "types": {
+            "EIP712Domain": [{"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}],
+            "SafeMessage": [{"name": "message", "type": "bytes"}],
+        },
+        "primaryType": "SafeMessage",
+        "domain": {"chainId": chain_id, "verifyingContract": safe},
+        "message": {"message": to_hex(signed)},
+    }
+
+
+def safe_digest(chain_id: int, safe: str, signed: bytes) -> bytes:
+    """Return the 32 bytes that a Safe's owners sign, so that the Safe has signed the digest ``signed``."""
+    domain = keccak256(_SAFE_DOMAIN_TYPE + chain_id.to_bytes(32, "big") + bytes(12) + read_address(safe))
+    return keccak256(b"\x19\x01" + domain + keccak256(_SAFE_MESSAGE_TYPE + keccak256(signed)))
+
+
 def checked_signature(signature: bytes, signed: bytes, address: str) -> bytes:
     """Return a plain account's signature of the digest ``signed`` as the chain takes it; ``Rejected`` if it is none.
 
@@ -77,10 +103,16 @@ def checked_signature(signature: bytes, signed: bytes, address: str) -> bytes:
 
     if len(signature) != 65:
         raise Rejected(f"a signature has 65 bytes; the wallet returned {len(signature)}", advice_on(signature))
-    if signature[64] < 2:
-        signature = signature[:64] + bytes([signature[64] + 27])
+    signature = with_usual_v(signature)
     if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         raise Rejected("the wallet's signature has an s in the upper half (EIP-2)", "Sign with another wallet.")
     if recover_address(signed, signature) != read_address(address):
         raise Rejected(f"the wallet's signature is not that of {address}", "Choose that account in the wallet.")
+    return signature
+
+
+def with_usual_v(signature: bytes) -> bytes:
+    """Return the signature with a v of 27 or 28, the only ones in evidence, where some hardware writes 0 or 1."""
+    if len(signature) == 65 and signature[64] < 2:
+        return signature[:64] + bytes([signature[64] + 27])
     return signature

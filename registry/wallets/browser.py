@@ -7,7 +7,6 @@ and sends nothing to any other server. Each page takes one answer, then its serv
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Callable
@@ -19,21 +18,22 @@ from msgspec.structs import replace
 
 from registry.core.crypto.signatures import HALF_ORDER, recover_address
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
-from registry.core.scalars import check_address, checksum, unhex
+from registry.core.scalars import check_address, checksum, to_hex, unhex
 from registry.fs.processes import run
+from registry.net.json_rpc import hex_bytes
 from registry.present.summary import SigningSummary, summary_of_call, summary_of_typed_data
-from registry.wallets.base import checked_statement
+from registry.wallets.base import checked_safe_message, checked_statement, with_usual_v
 from registry.wallets.page_protocol import Page
 from registry.wallets.page_server import PageServer
-from registry.wallets.safe import safe_digest, safe_message
 
 SECONDS = 600.0
-
+_NOTHING = (None, "", "0x")
 _AGAIN = "Nothing was signed; run the command again."
 _UNUSABLE = "Check in the wallet what happened, and run the command again, perhaps with another wallet."
-_MAYBE = "the wallet may have sent the transaction"
+_CHOOSE = "Choose the right account in the wallet, then run the command again."
+_STRANGER = "another user of this computer tried to open the page, and was refused"
 _SEE = "Check in the wallet whether it was sent; sending it again does no harm."
-_MAYBE_SENT = f"{_MAYBE[0].upper()}{_MAYBE[1:]}. {_SEE}"
+_MAYBE_SENT = f"The wallet may have sent the transaction. {_SEE}"
 # How a session can end without a signature: the error, its message and its advice. The page has its own text for each.
 _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "said-no": (Rejected, "you said no", "Nothing was signed."),
@@ -42,11 +42,7 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "garbage": (Rejected, "the wallet's answer makes no sense", _UNUSABLE),
     "length": (Rejected, "the wallet's signature is not the 65 bytes of a plain account's", _UNUSABLE),
     "high-s": (Rejected, "the wallet's signature has a high s, which no chain accepts (EIP-2)", _UNUSABLE),
-    "foreign": (
-        Rejected,
-        "the wallet's signature is another account's",
-        "Choose the right account in the wallet, then run the command again.",
-    ),
+    "foreign": (Rejected, "the wallet's signature is another account's", _CHOOSE),
     "none": (InvalidInput, "the browser has no wallet", "Open the page in the browser that has yours."),
     "locked": (InvalidInput, "the wallet is locked, or still waits for an answer", "Open it, then try again."),
     "account": (InvalidInput, "the wallet offers another account", "Choose the right account in the wallet."),
@@ -57,11 +53,7 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "disconnected": (InvalidInput, "the wallet has lost its connection", "See what the wallet says, then try again."),
     "unsupported": (InvalidInput, "the wallet cannot do that", "Choose another wallet."),
     "wallet": (InvalidInput, "the wallet answered with an error", "See what the wallet says, then try again."),
-    "stranger": (
-        InvalidInput,
-        "another user of this computer tried to open the page, and was refused",
-        "If that was you, open it in a browser of the user who runs this.",
-    ),
+    "stranger": (InvalidInput, _STRANGER, "If that was you, open it in a browser of the user who runs this."),
     "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
     "timeout": (CouldNotCheck, "nobody answered on the page in time", _AGAIN),
 }
@@ -71,11 +63,10 @@ def open_browser(url: str) -> None:
     """Open the URL in the person's browser; do nothing if there is none, because the URL was printed.
 
     A process of its own opens it: browsers write to the terminal, and text browsers take it over. That process reads
-    the URL from its standard input, because other users can read command lines (`peer_uid` guards the browser's).
+    the URL from its standard input, because other users can read command lines (`user_of` guards the browser's).
     """
     command = [sys.executable, "-I", "-c", "import webbrowser; webbrowser.open(input())"]
-    options = {"stdin": url, "capture": False}
-    threading.Thread(target=run, args=(command, SECONDS), kwargs=options, daemon=True).start()
+    threading.Thread(target=run, args=(command, SECONDS), kwargs={"stdin": url, "capture": False}, daemon=True).start()
 
 
 class BrowserWallet:
@@ -111,10 +102,10 @@ class BrowserWallet:
     def address(self) -> str:
         """The account that the person chose; the page asks for it once, unless one was named."""
         if self._address is None:
-            account = self._answer()
-            if not isinstance(account, str) or re.fullmatch(r"0x[0-9a-fA-F]{40}", account) is None:
+            account = hex_bytes(self._answer())
+            if account is None or len(account) != 20:
                 self._fail("garbage")
-            self._address = checksum(unhex(account))
+            self._address = checksum(account)
         return self._address
 
     def show(self, summary: SigningSummary) -> None:
@@ -122,29 +113,25 @@ class BrowserWallet:
         self._summary = summary
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-        """Have exactly this signed; return 65 bytes r || s || v, checked to be the account's own signature.
-
-        Some hardware returns a v of 0 or 1. It becomes 27 or 28, the only encoding in evidence.
-        """
+        """Have exactly this signed; return 65 bytes r || s || v, checked to be the account's own signature."""
         message: dict[str, Any] = typed_data.get("message", {})
         author = str(message.get("subject") or message.get("controller") or self.address)
         return self._signed(typed_data, typed_data, checked_statement(typed_data)[1], author)
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
         """Have the Safe's message of this statement signed; the page shows the statement. Return 65 bytes."""
-        domain, digest = checked_statement(typed_data)
-        wrapped = domain.chain_id, safe, digest
-        return self._signed(typed_data, safe_message(*wrapped), safe_digest(*wrapped), safe)
+        return self._signed(typed_data, *checked_safe_message(typed_data, safe), safe)
 
     def _signed(self, statement: dict[str, Any], document: dict[str, Any], digest: bytes, whose: str) -> bytes:
         address, exact = self.address, msgspec.json.encode(document).decode()
         shown, self._summary = self._summary or summary_of_typed_data(statement), None
         summary = replace(shown, whose="" if whose == address else whose)
         answer = self._ask(summary, "eth_signTypedData_v4", [address, exact])
-        raw = _bytes(answer)
-        problem = _problem(answer, raw) or ("" if recover_address(digest, raw) == unhex(address) else "foreign")
-        if problem:
+        raw = with_usual_v(hex_bytes(answer) or b"")
+        if problem := _problem(answer, raw):
             self._fail(problem)
+        if recover_address(digest, raw) != unhex(address):
+            self._fail("foreign")
         self.close("signed")
         return raw
 
@@ -162,10 +149,11 @@ class BrowserWallet:
         plain = {name: tx[name] for name in ("to", "data", "value", "gas", "chainId") if name in tx}
         call = {name: hex(value) if isinstance(value, int) else value for name, value in plain.items()}
         answer = self._ask(summary, "eth_sendTransaction", [{"from": self.address, **call}])
-        if not isinstance(answer, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", answer) is None:
-            self._fail("nothing" if answer in (None, "", "0x") else "garbage", maybe_sent=True)
-        self.close("sent", sent=answer.lower())
-        return answer.lower()
+        sent = hex_bytes(answer) or b""
+        if len(sent) != 32:
+            self._fail("nothing" if answer in _NOTHING else "garbage", maybe_sent=True)
+        self.close("sent", sent=to_hex(sent))
+        return to_hex(sent)
 
     def close(self, code: str = "stopped", detail: str = "", sent: str = "") -> bool:
         """End the page, if one is open, and show how it ended; return whether the wallet may have sent a transaction.
@@ -230,7 +218,7 @@ class BrowserWallet:
     def _fail(self, code: str, maybe_sent: bool = False) -> NoReturn:
         kind, message, advice = _ENDINGS[code]
         if self.close(code) or maybe_sent:
-            raise LedgerUnavailable(f"{message}; {_MAYBE}", _SEE)
+            raise LedgerUnavailable(f"{message}; the wallet may have sent the transaction", _SEE)
         raise kind(message, advice)
 
 
@@ -238,23 +226,13 @@ def _code(value: Any) -> str:
     return value if isinstance(value, str) and value in _ENDINGS else "wallet"
 
 
-def _bytes(answer: Any) -> bytes:
-    """Decode a 0x string in either case, with v as 27 or 28; return b"" for anything else."""
-    if not isinstance(answer, str) or re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", answer) is None:
-        return b""
-    raw = unhex(answer)
-    return raw[:64] + bytes([raw[64] + 27]) if len(raw) == 65 and raw[64] < 2 else raw
-
-
 def _problem(answer: Any, raw: bytes) -> str:
     """Return the code of what is wrong with a plain account's signature; "" if nothing is."""
-    if answer in (None, "", "0x"):
+    if answer in _NOTHING:
         return "nothing"
-    if not raw:
-        return "garbage"
-    if len(raw) != 65:
+    if raw and len(raw) != 65:
         return "length"
-    if raw[64] not in (27, 28):
+    if not raw or raw[64] not in (27, 28):
         return "garbage"
     return "high-s" if int.from_bytes(raw[32:64], "big") > HALF_ORDER else ""
 

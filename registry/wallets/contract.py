@@ -7,14 +7,13 @@ contract itself checks every signature before it is used (`registry.client.sign.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput
-from registry.core.scalars import checksum, to_hex
+from registry.core.scalars import checksum, read_address, to_hex
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
-from registry.wallets.base import Owner, Wallet
-from registry.wallets.safe import SafeWallet
+from registry.wallets.base import Owner, Wallet, checked_safe_message, checked_signature
 
 READ_SECONDS = 10.0
 MAX_OWNERS = 100
@@ -29,15 +28,31 @@ class ContractWallet:
     """Signs as the contract at a checksummed address, which accepts its ``owner``'s plain signature of a statement."""
 
     def __init__(self, address: str, owner: Wallet) -> None:
-        self._address, self.owners = address, (owner,)
-
-    @property
-    def address(self) -> str:
-        return self._address
+        self.address: Final = address
+        self.owners = (owner,)
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """Return the owner's signature of this same statement."""
         return self.owners[0].sign_typed_data(typed_data)
+
+
+class SafeWallet:
+    """Signs as the Safe at a checksummed address with all of these owners, as many as its threshold."""
+
+    def __init__(self, address: str, owners: Sequence[Owner]) -> None:
+        self.address: Final = address
+        self.owners = tuple(sorted(owners, key=lambda owner: read_address(owner.address)))
+        if not owners or len({owner.address for owner in owners}) < len(owners):
+            raise InvalidInput("a Safe needs different owners, at least one", "Name each of them once.")
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        """Return 65 bytes for each owner, in the order of their addresses; ``Rejected`` if one of them says no."""
+        # "Safe.checkNSignatures" (safe-smart-account 1.4.1) asks for this order.
+        signed = checked_safe_message(typed_data, self.address)[1]
+        return b"".join(
+            checked_signature(owner.sign_safe_message(typed_data, self.address), signed, owner.address)
+            for owner in self.owners
+        )
 
 
 class _Safe(NamedTuple):
@@ -46,14 +61,14 @@ class _Safe(NamedTuple):
     owners: tuple[str, ...]
 
 
-def contract_wallet(url: str, address: str, owners: Sequence[Owner], *, seconds: float = READ_SECONDS) -> Wallet:
+def contract_wallet(url: str, address: str, owners: Sequence[Owner]) -> Wallet:
     """Return the wallet of the contract at the checksummed ``address``, for which ``owners`` sign.
 
     The node at ``url`` tells whether it is a Safe. For a Safe, the first owners named sign, as many as its threshold.
     Any other contract has one owner. ``InvalidInput`` if owners are missing or wrong; ``LedgerUnavailable`` if the node
     does not answer.
     """
-    node = Node(url, seconds)
+    node = Node(url, READ_SECONDS)
     code, *answers = node.ask_all([Call("eth_getCode", (address, "latest")), *(_call(address, q) for q in _QUESTIONS)])
     _check_code(node, address, code)
     safe = _safe(*(_returned(node, answer) for answer in answers))
@@ -71,8 +86,7 @@ def _call(address: str, function: str) -> Call:
 
 
 def _check_code(node: Node, address: str, answer: Any) -> None:
-    code = hex_bytes(answer)
-    if isinstance(answer, NodeError) or code is None:
+    if (code := hex_bytes(answer)) is None:
         raise node.unavailable(f"it does not say what is at {address}")
     if not code:
         advice = "Deploy the account first, or check the address and the chain."

@@ -46,12 +46,10 @@ def likely_numbers(now: int) -> range:
 
 
 def _root(seed: bytes) -> bytes:
-    root: bytes = eth_account().hdaccount.Mnemonic.to_seed(" ".join(words_of(seed)))
-    return root
+    return bytes(eth_account().hdaccount.Mnemonic.to_seed(" ".join(words_of(seed))))
 
 
 def _key(root: bytes, number: int) -> bytes:
     if not 0 <= number < NUMBERS:
         raise InvalidInput(f"there is no account {number}", f"Accounts have numbers from 0 to {NUMBERS - 1:,}.")
-    key: bytes = eth_account().hdaccount.HDPath(f"m/44'/60'/{number}'/0/0").derive(root)
-    return key
+    return bytes(eth_account().hdaccount.HDPath(f"m/44'/60'/{number}'/0/0").derive(root))

@@ -1,22 +1,30 @@
-"""Keeps keys in files: one keystore for each key, ``NAME.json``, mode 0600 in a directory of mode 0700."""
+"""Keeps keys in files: one keystore for each key, ``NAME.json``, mode 0600 in a directory of mode 0700.
+
+A play-money network's relay, which pays for people without an account, has its key in ``relay.json`` in the network's
+folder. Its passphrase is empty. It protects nothing: gas costs nothing there, and no other chain knows the account.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from registry.core.errors import InvalidInput
+from registry.core import codec
+from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, Malformed
 from registry.core.scalars import checksum
-from registry.fs.files import creating, make_folder
-from registry.wallets.keystore import MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
+from registry.fs.files import creating, make_folder, replace_file
+from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
 from registry.wallets.keywallet import KeyWallet, address_of
 
 MAX_KEYS = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
+_RELAY_NOTE = "Play money only: this network's relay, sealed with an empty passphrase."
+_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class KeyInfo(NamedTuple):
@@ -37,8 +45,7 @@ def import_key(directory: Path, name: str, raw: bytes, passphrase: str, *, cost:
     path = _path(directory, name)
     address = address_of(raw)
     _refuse_existing(path)
-    document = seal_secret(raw, passphrase, cost)
-    _write_new(path, {**document, "address": address[2:].lower()})
+    _write_new(path, seal_secret(raw, passphrase, cost) | {"address": address[2:].lower()})
     return address
 
 
@@ -60,6 +67,37 @@ def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWalle
     if wallet.address != _address_in(document, path):
         raise InvalidInput(f"{path.name} names another account than its key's", "Restore the file from a backup.")
     return wallet
+
+
+def relay_key(path: Path) -> bytes:
+    """Return the 32-byte key in a ``relay.json``, made at first use. ``LedgerUnavailable`` if the file is damaged."""
+    if not path.exists():
+        replace_file(path, _json(seal_secret(random_key(), "", LIGHT) | {"note": _RELAY_NOTE}))
+    try:
+        return open_secret(_read(path), "")
+    except ConsentError as error:
+        advice = f"Move {path.name} out of the network's directory; a new relay is made, and nothing is lost."
+        raise LedgerUnavailable(f"the relay's key file is damaged ({type(error).__name__})", advice) from None
+
+
+class Relay:
+    """The play-money account in a network's ``relay.json``, a `Sender`; opened when it first pays."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def address(self) -> str:
+        """The checksummed address. ``LedgerUnavailable`` if the file is damaged."""
+        return self._wallet.address
+
+    def sign_transaction(self, tx: dict[str, Any]) -> bytes:
+        """Return the signed bytes of a transaction."""
+        return self._wallet.sign_transaction(tx)
+
+    @cached_property
+    def _wallet(self) -> KeyWallet:
+        return KeyWallet(relay_key(self._path))
 
 
 def _find(directory: Path, name_or_address: str) -> Path:
@@ -90,10 +128,8 @@ def _read(path: Path) -> dict[str, Any]:
         advice = "Check the file's owner and mode."
         raise InvalidInput(f"{path.name} cannot be read: {error.strerror}", advice) from None
     try:
-        if len(raw) > MAX_KEYSTORE_BYTES:
-            raise ValueError
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (ValueError, RecursionError):
+        return codec.loads(raw, _decoder, MAX_KEYSTORE_BYTES)
+    except Malformed:
         raise InvalidInput(f"{path.name} is not a keystore", "Restore it from a backup, or move it away.") from None
 
 
@@ -114,9 +150,13 @@ def _write_new(path: Path, document: dict[str, Any]) -> None:
     try:
         make_folder(path.parent)
         with creating(path) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+            file.write(_json(document))
     except FileExistsError:
         _refuse_existing(path)
         raise InvalidInput(f"{path.parent} is not a directory", "Choose another directory.") from None
     except OSError as error:
         raise InvalidInput(f"the key cannot be written: {error.strerror}", "Check the directory's owner.") from None
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document)) + b"\n"

@@ -2,7 +2,6 @@
 
 `seal_secret` leaves out ``address``, so that a vault seed's file does not reveal the account of the same bytes.
 A keystore names the work of its own key derivation, so that work is bounded before the library does it.
-eth-account is slow to load, so it loads with the first key.
 """
 
 from __future__ import annotations
@@ -49,12 +48,27 @@ class _ScryptParameters(msgspec.Struct):
     salt: _Hex
     dklen: int
 
+    def __post_init__(self) -> None:
+        if 128 * self.n * self.r > MAX_SCRYPT_BYTES or self.n * self.r * self.p > MAX_SCRYPT_WORK:
+            raise InvalidInput("the keystore asks for more memory or time than any wallet does", _ADVICE)
+        if self.n < 2 or self.n & (self.n - 1) or self.dklen != 32:
+            raise InvalidInput("the keystore's scrypt parameters are invalid", _ADVICE)
+
 
 class _Pbkdf2Parameters(msgspec.Struct):
     c: _Positive
     prf: str
     salt: _Hex
     dklen: int
+
+    def __post_init__(self) -> None:
+        if self.c > MAX_ITERATIONS:
+            raise InvalidInput("the keystore asks for more time than any wallet does", _ADVICE)
+        if self.prf != "hmac-sha256" or self.dklen != 32:
+            raise InvalidInput("the keystore's PBKDF2 parameters are invalid", _ADVICE)
+
+
+_PARAMETERS: dict[str, type[msgspec.Struct]] = {"scrypt": _ScryptParameters, "pbkdf2": _Pbkdf2Parameters}
 
 
 class _Crypto(msgspec.Struct):
@@ -82,11 +96,8 @@ def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[st
     """Return keystore JSON, without an address, that holds these 32 bytes; ``cost`` is scrypt's N."""
     if len(secret) != SECRET_BYTES:
         raise InvalidInput(f"a secret has {SECRET_BYTES} bytes", f"Pass exactly {SECRET_BYTES} bytes.")
-    document: dict[str, Any] = dict(
-        eth_account().Account.encrypt(secret, _checked_passphrase(passphrase), "scrypt", cost)
-    )
-    del document["address"]
-    return document
+    document = eth_account().Account.encrypt(secret, _checked_passphrase(passphrase), "scrypt", cost)
+    return {name: value for name, value in document.items() if name != "address"}
 
 
 def open_secret(document: Any, passphrase: str) -> bytes:
@@ -105,31 +116,11 @@ def _checked(document: Any) -> dict[str, Any]:
     keystore = _converted(document, _Keystore)
     if keystore.version != 3:
         raise InvalidInput(f"a keystore of version {keystore.version} is not supported", "Export it as version 3.")
-    check = {"scrypt": _check_scrypt, "pbkdf2": _check_pbkdf2}.get(keystore.crypto.kdf)
-    if keystore.crypto.cipher != "aes-128-ctr" or check is None:
+    crypto = keystore.crypto
+    if crypto.cipher != "aes-128-ctr" or crypto.kdf not in _PARAMETERS:
         raise InvalidInput("the keystore uses a cipher or key derivation that version 3 does not have", _ADVICE)
-    parameters = check(keystore.crypto.kdfparams)
-    plain: dict[str, Any] = msgspec.to_builtins(keystore)
-    plain["crypto"]["kdfparams"] = msgspec.to_builtins(parameters)
-    return plain
-
-
-def _check_scrypt(parameters: dict[str, Any]) -> _ScryptParameters:
-    p = _converted(parameters, _ScryptParameters)
-    if 128 * p.n * p.r > MAX_SCRYPT_BYTES or p.n * p.r * p.p > MAX_SCRYPT_WORK:
-        raise InvalidInput("the keystore asks for more memory or time than any wallet does", _ADVICE)
-    if p.n < 2 or p.n & (p.n - 1) or p.dklen != 32:
-        raise InvalidInput("the keystore's scrypt parameters are invalid", _ADVICE)
-    return p
-
-
-def _check_pbkdf2(parameters: dict[str, Any]) -> _Pbkdf2Parameters:
-    p = _converted(parameters, _Pbkdf2Parameters)
-    if p.c > MAX_ITERATIONS:
-        raise InvalidInput("the keystore asks for more time than any wallet does", _ADVICE)
-    if p.prf != "hmac-sha256" or p.dklen != 32:
-        raise InvalidInput("the keystore's PBKDF2 parameters are invalid", _ADVICE)
-    return p
+    crypto.kdfparams = msgspec.to_builtins(_converted(crypto.kdfparams, _PARAMETERS[crypto.kdf]))
+    return dict(msgspec.to_builtins(keystore))
 
 
 def _converted(value: Any, kind: type[_T]) -> _T:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from registry.core.errors import InvalidInput
 from registry.lazy_py_ecc import eth_account
-from registry.wallets.base import checked_statement
+from registry.wallets.base import checked_safe_message, checked_statement
 from registry.wallets.keystore import CURVE_ORDER
-from registry.wallets.safe import safe_digest
 
 
 def address_of(key: bytes) -> str:
@@ -21,18 +20,14 @@ def address_of(key: bytes) -> str:
 class KeyWallet:
     """Signs this registry's statements and transactions, and nothing else; never shows its key."""
 
-    __slots__ = ("_address", "_key")
+    __slots__ = ("_key", "address")
 
     def __init__(self, key: bytes) -> None:
-        self._address = address_of(key)
+        self.address: Final = address_of(key)
         self._key = key
 
-    @property
-    def address(self) -> str:
-        return self._address
-
     def __repr__(self) -> str:
-        return f"KeyWallet({self._address})"
+        return f"KeyWallet({self.address})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a wallet that holds its key cannot be copied or pickled")
@@ -43,8 +38,7 @@ class KeyWallet:
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
         """Sign the Safe's message of this statement; return 65 bytes."""
-        domain, signed = checked_statement(typed_data)
-        return self._signed(safe_digest(domain.chain_id, safe, signed))
+        return self._signed(checked_safe_message(typed_data, safe)[1])
 
     def _signed(self, digest: bytes) -> bytes:
         return bytes(eth_account().Account.unsafe_sign_hash(digest, self._key).signature)

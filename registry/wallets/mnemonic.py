@@ -14,7 +14,6 @@ from registry.lazy_py_ecc import eth_account
 from registry.wallets.keystore import SECRET_BYTES
 
 WORDS = 24
-_WORD_BITS = 11
 _MAX_LETTERS = 16  # twice the longest word of the list; a longer word resembles none
 
 
@@ -50,10 +49,8 @@ def seed_of(words: Sequence[str]) -> bytes:
         numbers = ", ".join(map(str, wrong))
         raise InvalidInput(f"not in the list of words: number {numbers}", "Check its spelling, and try again.")
     positions = {word: position for position, word in enumerate(_list())}
-    number = 0
-    for word in words:
-        number = number << _WORD_BITS | positions[word]
-    seed, check = (number >> 8).to_bytes(SECRET_BYTES, "big"), number & 0xFF
+    bits = "".join(f"{positions[word]:011b}" for word in words)
+    seed, check = int(bits[:-8], 2).to_bytes(SECRET_BYTES, "big"), int(bits[-8:], 2)
     if sha256(seed).digest()[0] != check:
         advice = "One word is wrong, or two are swapped; compare them with what you wrote down."
         raise InvalidInput("the words do not fit together (their checksum is wrong)", advice)
@@ -61,5 +58,4 @@ def seed_of(words: Sequence[str]) -> bytes:
 
 
 def _list() -> list[str]:
-    words: list[str] = eth_account().hdaccount.Mnemonic().wordlist
-    return words
+    return list(eth_account().hdaccount.Mnemonic().wordlist)

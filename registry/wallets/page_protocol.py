@@ -1,15 +1,13 @@
 """The state of one session with a page, and the rules of its protocol, without HTTP.
 
 The terminal's thread calls `put`, `wait` and `end`; the threads of the page's requests call the rest. Two secrets
-decide which page may answer. The *token* is in the URL, and other programs can see URLs, for example on the browser's
-command line. So a token is good once: the first page that shows it gets a *key* and owns the session, and later pages
-are refused. The page keeps the key in sessionStorage, so a reload continues the session. To go on in another browser,
-the person asks the page for a new link.
+decide which page may answer. Other programs can see the *token* in the URL, so it is good once: the first page that
+shows it gets a *key* and owns the session. The page keeps the key in sessionStorage, so a reload continues the session.
+To go on in another browser, the person asks the page for a new link.
 """
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import threading
 import time
@@ -53,14 +51,16 @@ class Page:
         self._deadline = time.monotonic() + seconds
         self._closed_at: float | None = None
         self._silence = 0.0
-        self._heard_end = False
+        # The page has heard how the session ended.
+        self.heard_end = threading.Event()
         self._pending_sends = 0
         self._reported_stranger = False
 
     def put(self, **members: Any) -> None:
         """Change the state that the page shows."""
         with self._changed:
-            self._put(**members)
+            self._state = {**self._state, **members, "number": self._state["number"] + 1}
+            self._changed.notify_all()
 
     def wait(self) -> Message:
         """Return the page's next message. The time limit and a closed page give a ``stop`` too."""
@@ -73,7 +73,7 @@ class Page:
                 before = now
                 if code := self._expired(now):
                     # Later messages from the page are refused, and it asks no wallet any more.
-                    self._put(stage="busy")
+                    self.put(stage="busy")
                     return Message("stop", code)
                 self._changed.wait(_TICK)
             return self._messages.popleft()
@@ -88,14 +88,13 @@ class Page:
     def end(self, code: str, detail: str = "") -> bool:
         """Tell the page how the session ended, and take no more messages; return whether its wallet may have sent."""
         with self._changed:
-            self._put(stage="done", outcome={"code": code, "detail": detail}, question=None)
+            self.put(stage="done", outcome={"code": code, "detail": detail}, question=None)
             return self._pending_sends > 0
 
     def farewell(self) -> None:
         """Wait until the page has heard how the session ended, if it is open."""
-        with self._changed:
-            if self._key and self._closed_at is None:
-                self._changed.wait_for(lambda: self._heard_end, FAREWELL_SECONDS)
+        if self._key and self._closed_at is None:
+            self.heard_end.wait(FAREWELL_SECONDS)
 
     def claim(self, token: str, stranger: bool = False) -> str | None:
         """Return the key to the first page that shows the token, "" to later ones, and None for a wrong token.
@@ -136,7 +135,7 @@ class Page:
                 return False
             self._messages.append(Message(event, value))
             if event in _STAGES:
-                self._put(stage="busy")
+                self.put(stage="busy")
             self._changed.notify_all()
             return True
 
@@ -146,7 +145,7 @@ class Page:
             if self._state["stage"] != "question":
                 return False
             self._pending_sends = max(0, self._pending_sends + more)
-            self._put(asked=self._pending_sends)
+            self.put(asked=self._pending_sends)
             return True
 
     def leave(self) -> None:
@@ -154,19 +153,13 @@ class Page:
         with self._changed:
             self._closed_at = time.monotonic()
 
-    def take_leave(self) -> None:
-        """Note that the page has heard how the session ended."""
-        with self._changed:
-            self._heard_end = True
-            self._changed.notify_all()
-
     def extend(self) -> None:
         """Restart the time limit, up to ten times, as WCAG 2.2.1 asks."""
         with self._changed:
             if self._extensions < MAX_EXTENSIONS:
                 self._extensions += 1
                 self._deadline = time.monotonic() + self._seconds
-                self._put()
+                self.put()
 
     def hand_on(self) -> str:
         """Return a new token for a page in another browser, and revoke this page's key."""
@@ -174,10 +167,6 @@ class Page:
             self.token, self._key = secrets.token_urlsafe(32), ""
             return self.token
 
-    def _put(self, **members: Any) -> None:
-        self._state = {**self._state, **members, "number": self._state["number"] + 1}
-        self._changed.notify_all()
-
 
 def _equal(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+    return secrets.compare_digest(given.encode("utf-8", "replace"), wanted.encode())

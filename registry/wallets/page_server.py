@@ -2,26 +2,33 @@
 
 Other pages in the same browser can reach a server on 127.0.0.1 too. So ``Host`` must be this very address, which
 refuses names that were made to resolve here. Every request but those for the files must also come from this very page:
-``Origin``, ``Sec-Fetch-Site``, and the token or key in a header.
+``Origin``, ``Sec-Fetch-Site``, and the token or key in a header. The link to a page is on the browser's command line,
+where all users can read it; Linux says which user a connection belongs to, so another user who has read it is refused.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from registry.wallets.page_protocol import Page
-from registry.wallets.peer_uid import GONE, is_strangers, user_of
 
 MAX_BODY = 65_536
-SOCKET_SECONDS = 10.0
+# A program may reach an IPv4 address through an IPv6 socket, so both tables count.
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+GONE = -1
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
@@ -36,49 +43,41 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_OUR_SITES = (None, "same-origin", "none")
 # No nesting, because depth can overflow a decoder's stack.
-_decoder: Any = msgspec.json.Decoder(str | int | None)
+_decoder: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | int | None)
 
 
-class PageServer:
+class PageServer(ThreadingHTTPServer):
     """Serves one page on a free port of 127.0.0.1 until it is closed."""
 
-    def __init__(self, page: Page) -> None:
-        self._server = _Server(page)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        self.url = f"{self._server.origin}/#{page.token}"
-
-    def close(self) -> None:
-        """Stop listening; when this returns, the port refuses connections."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
     daemon_threads = True
     # On some systems, reuse lets another process take the port over.
     allow_reuse_address = False
+    # HTTPServer's own looks up the name of 127.0.0.1, which can take seconds.
+    server_bind = socketserver.TCPServer.server_bind
 
     def __init__(self, page: Page) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.page = page
-
-    def server_bind(self) -> None:
-        # HTTPServer's own looks up the name of 127.0.0.1, which can take seconds.
-        socketserver.TCPServer.server_bind(self)
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.origin = f"http://{self.host}"
+        self.url = f"{self.origin}/#{page.token}"
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; when this returns, the port refuses connections."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore pages that leave in the middle of an answer, and keep requests out of logs."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = SOCKET_SECONDS
+    server: PageServer
+    timeout = 10.0  # seconds, for each read and write
 
     def do_GET(self) -> None:
         path = self.path.split("?", 1)[0]
@@ -128,21 +127,20 @@ class _Handler(BaseHTTPRequestHandler):
         state = page.news(seen)
         self._json(state)
         if state["stage"] == "done":
-            page.take_leave()
+            page.heard_end.set()
 
     def _is_to_us(self) -> bool:
         return self.headers.get_all("Host") == [self.server.host]
 
     def _is_from_us(self) -> bool:
-        return self.headers.get("Sec-Fetch-Site") in _OUR_SITES
+        return self.headers.get("Sec-Fetch-Site") in (None, "same-origin", "none")
 
     def _body(self) -> str | int | None:
         """Return the request's JSON; ValueError (msgspec's errors are some) if it is invalid or too long."""
         length = int(self.headers.get("Content-Length", ""))
         if self.headers.get("Content-Type") != "application/json" or not 0 < length <= MAX_BODY:
             raise ValueError
-        body: str | int | None = _decoder.decode(self.rfile.read(length))
-        return body
+        return _decoder.decode(self.rfile.read(length))
 
     def _json(self, document: dict[str, Any]) -> None:
         self._answer(200, "application/json", msgspec.json.encode(document))
@@ -152,8 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer without a body: the standard one would repeat the request."""
@@ -169,3 +166,28 @@ class _Handler(BaseHTTPRequestHandler):
 @cache
 def _file(name: str) -> bytes:
     return (files("registry.wallets") / "page" / name).read_bytes()
+
+
+def is_strangers(user: int | None) -> bool:
+    """Tell whether this is another user than ours and root; False if the system does not say who it is.
+
+    If we are root, nobody is a stranger: with sudo, the browser belongs to another user.
+    """
+    return os.name == "posix" and os.getuid() != 0 and user not in (os.getuid(), 0, None)
+
+
+def user_of(client: tuple[str, int], server: tuple[str, int]) -> int | None:
+    """Return the id of the user who owns the client's socket, ``GONE`` if it is closed, None if it is unknown."""
+    ends = [_table_entry(*client), _table_entry(*server)]
+    for table in TABLES:
+        with suppress(OSError):
+            for line in table.read_text("ascii").splitlines():
+                fields = line.split()
+                if [end[-13:] for end in fields[1:3]] == ends:
+                    return int(fields[7]) if fields[9] != "0" else GONE
+    return None
+
+
+def _table_entry(host: str, port: int) -> str:
+    """Format an address as in the tables: its 32 bits in this computer's byte order."""
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"

@@ -6,18 +6,16 @@ Their errors are those of EIP-1193, and EIP-712 defines the method that signs. E
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.scalars import checksum
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
-from registry.wallets.base import checked_signature, checked_statement
-from registry.wallets.safe import safe_digest, safe_message
+from registry.wallets.base import checked_safe_message, checked_signature, checked_statement
 
-# The person has to read, unlock a device and press a button.
+# Each request takes no longer. The person has to read, unlock a device and press a button.
 SECONDS = 180.0
 MAX_ACCOUNTS = 1_000
-_ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 _SAID_NO, _UNAUTHORIZED, _UNKNOWN_METHODS = 4001, 4100, (4200, -32601)
 
 
@@ -25,38 +23,30 @@ def accounts(url: str, *, seconds: float = SECONDS) -> list[str]:
     """Return the checksummed accounts that the wallet at ``url`` shares; ``Rejected`` if it does not list them."""
     node = Node(url, seconds)
     answer = _ask(node, "eth_accounts")
-    if not isinstance(answer, list) or len(answer) > MAX_ACCOUNTS or not all(map(_is_address, answer)):
+    found = [hex_bytes(each) or b"" for each in answer] if isinstance(answer, list) else [b""]
+    if len(found) > MAX_ACCOUNTS or any(len(address) != 20 for address in found):
         raise Rejected(f"what answers at {node.name} lists no accounts", "Check the URL of the wallet.")
-    return [checksum(bytes.fromhex(address[2:])) for address in answer]
+    return [checksum(address) for address in found]
 
 
-def open_wallet(url: str, account: str | None = None, *, seconds: float = SECONDS) -> RpcWallet:
-    """Return the wallet's account with this address, by default its only one; ``InvalidInput`` if there is none.
-
-    ``seconds`` bounds each request, and so how long the person may take.
-    """
-    shared = accounts(url, seconds=seconds)
+def open_wallet(url: str, account: str | None = None) -> RpcWallet:
+    """Return the wallet's account with this address, by default its only one; ``InvalidInput`` if there is none."""
+    shared = accounts(url)
     if not shared:
         raise Rejected("the wallet shares no account", "Unlock it, and let this program use an account.")
     chosen = shared if account is None else [each for each in shared if each.lower() == account.lower()]
     if len(chosen) != 1:
         problem = "the wallet has several accounts" if account is None else f"the wallet has no account {account[:50]}"
         raise InvalidInput(problem, f"Name one of {', '.join(shared)}.")
-    return RpcWallet(url, chosen[0], seconds=seconds)
+    return RpcWallet(url, chosen[0])
 
 
 class RpcWallet:
     """One account of a wallet at a URL; it can also pay for transactions, which it sends itself."""
 
     def __init__(self, url: str, address: str, *, seconds: float = SECONDS) -> None:
-        self._node, self._address = Node(url, seconds), address
-
-    @property
-    def address(self) -> str:
-        return self._address
-
-    def __repr__(self) -> str:
-        return f"RpcWallet({self._address}, {self._node.name})"
+        self._node = Node(url, seconds)
+        self.address: Final = address
 
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """Return 65 bytes r || s || v, checked here; ``Rejected`` says what went wrong."""
@@ -64,15 +54,13 @@ class RpcWallet:
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
         """Sign the Safe's message of this statement; return 65 bytes."""
-        domain, digest = checked_statement(typed_data)
-        wrapped = domain.chain_id, safe, digest
-        return self._signed(safe_message(*wrapped), safe_digest(*wrapped))
+        return self._signed(*checked_safe_message(typed_data, safe))
 
     def _signed(self, document: dict[str, Any], digest: bytes) -> bytes:
-        answer = hex_bytes(_ask(self._node, "eth_signTypedData_v4", self._address, document))
+        answer = hex_bytes(_ask(self._node, "eth_signTypedData_v4", self.address, document))
         if answer is None:
             raise Rejected(f"the wallet at {self._node.name} returned no signature")
-        return checked_signature(answer, digest, self._address)
+        return checked_signature(answer, digest, self.address)
 
     def send_transaction(self, tx: dict[str, Any]) -> str:
         """Have the wallet sign and send a transaction with JSON-RPC's names and integers; return its 0x hash.
@@ -85,7 +73,7 @@ class RpcWallet:
             raise InvalidInput(f"the wallet is on chain {chain}, not on {tx['chainId']}", advice)
         plain = {name: hex(value) if isinstance(value, int) else value for name, value in tx.items()}
         try:
-            answer = self._node.ask(Call("eth_sendTransaction", ({"from": self._address, **plain},)))
+            answer = self._node.ask(Call("eth_sendTransaction", ({"from": self.address, **plain},)))
         except LedgerUnavailable as error:
             raise _unclear(str(error)) from None
         if isinstance(answer, NodeError):
@@ -120,10 +108,6 @@ def _refusal(node: Node, method: str, error: NodeError) -> Rejected | InvalidInp
 def _unclear(why: str) -> LedgerUnavailable:
     advice = "Check in the wallet whether it was sent; sending it again does no harm."
     return LedgerUnavailable(f"the wallet at {why}; it may have sent the transaction", advice)
-
-
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
 def _number(value: Any) -> int | None:

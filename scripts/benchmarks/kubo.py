@@ -18,8 +18,8 @@ from pathlib import Path
 
 from registry.core.age.stream import open_sealed
 from registry.core.errors import InvalidInput
-from registry.core.ipld.car import RAW, car_parts
-from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
+from registry.core.ipld.car import car_parts
+from registry.core.ipld.cid import RAW, Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.devnet.kubo import DAEMON, configure, environment, make_repo, ports_in
 from registry.devnet.programs import find_program

@@ -14,8 +14,7 @@ import pytest
 
 from registry.cli.main import run
 from registry.client.home import Home
-from registry.core.crypto.revocation import revocation_secret
-from registry.core.crypto.seeds import owner_identity
+from registry.core.crypto.seeds import owner_identity, revocation_secret
 from registry.wallets import keyfiles
 from registry.wallets.mnemonic import words_of
 from tests.support.consent_world import DATUM, PURPOSE, Consent, files_in, no_of

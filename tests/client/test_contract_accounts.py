@@ -24,11 +24,10 @@ from registry.core.verify.judge import VerifiedGrant
 from registry.ledger.base import Deployment
 from registry.ledger.embedded import EmbeddedLedger
 from registry.ledger.rpc import RpcLedger
-from registry.wallets.contract import ContractWallet, contract_wallet
+from registry.wallets.contract import ContractWallet, SafeWallet, contract_wallet
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from registry.wallets.rpc import RpcWallet, accounts, open_wallet
-from registry.wallets.safe import SafeWallet
 from tests.support.builders import SUBJECT, evidence_of, grant_message
 from tests.support.levers import ANVIL_KEY, creation, deploy_embedded, running_anvil, until
 from tests.support.on_anvil import RealStage

@@ -11,7 +11,7 @@ import pytest
 
 from registry.client.grant import grant, refuse
 from registry.client.home import Home
-from registry.config.configuration import MAX_CONFIG_BYTES, read_config
+from registry.config.network_file import MAX_TOML_BYTES, read_toml
 from registry.core.errors import InvalidInput, Malformed, NotARecipient, WrongPassphrase
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
@@ -42,7 +42,7 @@ class TestCreating:
 
     def test_a_key_of_another_name_is_the_one_that_signs(self, home: Home) -> None:
         home.create("", "shop")
-        assert read_config(home.path) == {"key": "shop"} and home.account("shop").path.exists()
+        assert read_toml(home.path / "config.toml") == {"key": "shop"} and home.account("shop").path.exists()
 
     def test_a_persons_home_needs_no_key_file(self, home: Home, stage: Stage) -> None:
         assert home.create("", None) is None
@@ -122,7 +122,7 @@ class TestReading:
         with pytest.raises(InvalidInput, match="no home") as caught:
             home.seed("")
         assert "consent init" in caught.value.advice
-        assert read_config(home.path) == {}
+        assert read_toml(home.path / "config.toml") == {}
         assert list(home.evidence.all()) == []
         with pytest.raises(InvalidInput, match="no account"):
             home.account("main")
@@ -135,12 +135,12 @@ class TestReading:
             home.seed("")
         assert "backup" in caught.value.advice
 
-    @pytest.mark.parametrize("raw", [b"key = ", b"\xff", b"a" * (MAX_CONFIG_BYTES + 1)])
+    @pytest.mark.parametrize("raw", [b"key = ", b"\xff", b"a" * (MAX_TOML_BYTES + 1)])
     def test_a_damaged_configuration(self, home: Home, raw: bytes) -> None:
         home.create("")
         (home.path / "config.toml").write_bytes(raw)
         with pytest.raises(InvalidInput, match=r"config\.toml"):
-            read_config(home.path)
+            read_toml(home.path / "config.toml")
 
     def test_a_party_acts_with_it(self, home: Home, stage: Stage) -> None:
         address = home.create("")

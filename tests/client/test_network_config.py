@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from registry.client import network_config
 from registry.client.network_config import open_network
-from registry.config.configuration import Configuration
-from registry.config.credentials import MAX_CREDENTIALS_BYTES, read_credentials
+from registry.config.configuration import MAX_CREDENTIALS_BYTES, Configuration, read_credentials
 from registry.config.network_file import (
-    MAX_SETTINGS_BYTES,
     MAX_SHARED_FEE_GWEI,
+    MAX_TOML_BYTES,
     NAMES,
     Settings,
     read_settings,
@@ -31,8 +30,8 @@ from registry.ledger.embedded import EmbeddedLedger
 from registry.ledger.rpc import DEFAULT_MAX_FEE, RpcLedger
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 
 NOBODY = "http://127.0.0.1:9"
 KEYED = f"{NOBODY}/v3/4f2ac3e1b0d94d7d"
@@ -92,7 +91,7 @@ WRONG = [
     "\x00",
     "é",
     "ipfs = " + "[" * 20_000,
-    "#" * (MAX_SETTINGS_BYTES + 1),
+    "#" * (MAX_TOML_BYTES + 1),
 ]
 
 

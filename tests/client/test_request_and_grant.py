@@ -16,7 +16,8 @@ from registry.client.request import check_notice, publish_notice, request
 from registry.client.verify import verify
 from registry.core.capsules import open_capsule
 from registry.core.crypto.keccak import keccak256
-from registry.core.crypto.revocation import lock_of, revocation_secret
+from registry.core.crypto.revocation import lock_of
+from registry.core.crypto.seeds import revocation_secret
 from registry.core.errors import (
     BadSignature,
     Expired,
@@ -29,7 +30,6 @@ from registry.core.errors import (
     WrongDomain,
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
-from registry.core.facts import ZERO
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.notices.document import notice_digest
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
@@ -281,7 +281,7 @@ class TestRequestsThatAreNotAnswered:
     def test_one_for_another_registry(self, stage: Stage, tmp_path: Any) -> None:
         raw = stage.request()
         deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
-        stage.ledger._deployment = deployment
+        stage.ledger.deployment = deployment
         with pytest.raises(WrongDomain):
             grant(stage.alice, raw)
 
@@ -541,7 +541,7 @@ class TestDates:
 
 def test_the_ledger_of_the_stage_is_the_shared_fake(stage: Stage) -> None:
     assert isinstance(stage.ledger, Ledger)
-    assert stage.network.read(stage.granted().evidence).anchors.keys() != {ZERO}
+    assert stage.network.read(stage.granted().evidence).anchors.keys() != {ZERO_WORD}
 
 
 @pytest.mark.parametrize("chosen", [{"purposes": []}, {"data": ()}])

@@ -15,7 +15,8 @@ from registry.client.party import Party, Person
 from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_all_of, revoke_openly
 from registry.client.sign import sign
 from registry.client.verify import verify, verify_many
-from registry.core.crypto.revocation import revocation_secret, salt_hash, tag_of
+from registry.core.crypto.revocation import salt_hash, tag_of
+from registry.core.crypto.seeds import revocation_secret
 from registry.core.errors import (
     InvalidInput,
     LedgerUnavailable,
@@ -123,7 +124,7 @@ class TestRevoking:
     @pytest.mark.parametrize("end", [revoke, revoke_openly])
     def test_on_another_registry(self, stage: Stage, end: Callable[[Party, Evidence], Any]) -> None:
         done = stage.granted().evidence
-        stage.ledger._deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
+        stage.ledger.deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
         for party in (stage.alice, paying(stage.alice)):
             with pytest.raises(InvalidInput, match="another chain or registry") as caught:
                 end(party, done)
@@ -335,7 +336,7 @@ class TestSurveys:
 
     def test_evidence_of_another_registry_is_a_no_of_its_own(self, stage: Stage) -> None:
         good = stage.granted().evidence
-        stage.ledger._deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
+        stage.ledger.deployment = Deployment(31_337, SUBJECT, SUBJECT, 1)
         (found,) = verify_many(stage.network, [good])
         assert type(found).__name__ == "WrongDomain"
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.client.anchor import OwnAnchorer
 from registry.client.grant import propose
+from registry.client.party import OwnAnchorer
 from registry.client.sign import check_signable, noting, sign, sign_alone
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.evidence.file import is_included

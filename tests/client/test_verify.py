@@ -21,7 +21,7 @@ def test_another_registry_cannot_answer(tmp_path: Path) -> None:
     """
     here, there = Stage.of(tmp_path / "here"), Stage.of(tmp_path / "there")
     done = here.granted().evidence
-    there.ledger._deployment = Deployment(31_337, checksum(b"\xaa" * 20), checksum(b"\xab" * 20), 1)
+    there.ledger.deployment = Deployment(31_337, checksum(b"\xaa" * 20), checksum(b"\xab" * 20), 1)
     assert done.anchor
     there.ledger.transact("anchor", done.anchor.root, done.anchor.root)
     revoke(here.alice, done)

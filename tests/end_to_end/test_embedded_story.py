@@ -21,8 +21,8 @@ from registry.core.evidence.file import write_evidence
 from registry.ledger.embedded import EmbeddedLedger
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.vault import Vault
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from tests.support.builders import notice_bytes, notice_document
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from registry.core.crypto import keccak, revocation, signatures
+from registry.core.crypto import keccak, revocation, seeds, signatures
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.signatures import recover_address
 from registry.core.errors import Malformed, NoticeMismatch
@@ -124,7 +124,7 @@ def test_merkle(case: Case) -> None:
 
 @cases_of("locks")
 def test_lock(case: Case) -> None:
-    secret = revocation.revocation_secret(unhex(case["seed"]), case["salt"])
+    secret = seeds.revocation_secret(unhex(case["seed"]), case["salt"])
     assert to_hex(secret) == case["secret"]
     assert revocation.lock_of(secret) == case["lock"]
     assert revocation.salt_hash(case["salt"]) == case["saltHash"]

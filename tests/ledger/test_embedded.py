@@ -17,8 +17,8 @@ from registry.core.facts import FactQuery, SignatureQuery
 from registry.ledger import embedded as module
 from registry.ledger.base import read_deployment, write_deployment
 from registry.ledger.embedded import EmbeddedLedger
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from tests.support.levers import START, WALLETS, Clock, creation, deploy_embedded
 
 pytestmark = pytest.mark.slow
@@ -257,7 +257,7 @@ _WORK = """
 import sys
 from pathlib import Path
 from registry.ledger.embedded import EmbeddedLedger
-from registry.wallets.relay import relay_key
+from registry.wallets.keyfiles import relay_key
 ledger = EmbeddedLedger(Path(sys.argv[1]), relay_key)
 for i in range(5):
     print(ledger.transact("anchor", "0x" + sys.argv[2] * 31 + f"{i:02x}", "0x" + "00" * 32).block)

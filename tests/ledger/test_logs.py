@@ -12,7 +12,7 @@ import pytest
 
 from registry.core.errors import LedgerUnavailable
 from registry.core.facts import FactQuery
-from registry.ledger import logs as module
+from registry.ledger import history as module
 from registry.ledger.history import cutoffs_in
 from registry.net.json_rpc import MAX_ANSWER_BYTES, Call, Node
 from tests.support.fake_node import (
@@ -87,7 +87,7 @@ def test_a_registry_of_unknown_age_is_not_looked_for_in_older_logs(
     narrow.mine(3)
     question, node = FactQuery(ZERO, subject.address), Listening(narrow.url)
     ledger = ledger_at(narrow.url)
-    monkeypatch.setattr(ledger, "_deployment", msgspec.structs.replace(deployment, block=0))
+    monkeypatch.setattr(ledger, "deployment", msgspec.structs.replace(deployment, block=0))
     monkeypatch.setattr(ledger, "_node", node)
     assert ledger.facts([question], as_of=cutoff - 1).anchors[question].cutoff == 0
     assert min(first for first, _ in node.windows) == deployment.block
@@ -105,7 +105,7 @@ def test_a_node_without_old_states_is_asked_for_all_logs(serve: Serve) -> None:
         return str(healthy("eth_getCode", params)) if params[1] == "latest" else "0x"
 
     ledger = ledger_at(serve(but(eth_getLogs=logs, eth_getCode=code)).url)
-    ledger._deployment = msgspec.structs.replace(DEPLOYMENT, block=0)
+    ledger.deployment = msgspec.structs.replace(DEPLOYMENT, block=0)
     assert ledger.facts([QUESTION], as_of=1_500).anchors[QUESTION].cutoff == 0
     assert first[0] == 0
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.ledger.node_info import name_of
-from registry.ledger.rpc import RpcLedger
+from registry.ledger.rpc import RpcLedger, name_of
 from registry.net.json_rpc import MAX_ANSWER_BYTES
 from tests.support.fake_node import (
     DEPLOYMENT,

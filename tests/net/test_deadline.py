@@ -31,9 +31,9 @@ def took(one: socket.socket) -> float:
 def test_it_ends_the_connection_when_it_is_due(ends: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(0.5) as watch:
         began = time.monotonic()
-        assert not watch.is_attached
+        assert watch.connection is None
         watch.attach(ends[0])
-        assert watch.is_attached
+        assert watch.connection is ends[0]
         assert took(ends[0]) < PATIENCE
         assert watch.expired and time.monotonic() - began > 0.4
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
-from registry.core.ipld.car import RAW, car_parts, cbor_head
-from registry.core.ipld.cid import MAX_BLOCK_BYTES, varint
+from registry.core.ipld.car import car_parts, cbor_head
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, RAW, varint
 from registry.storage.addresses import Address, Credentials, parse_address
 from registry.storage.errors import MAX_QUOTE, quoted, refused
 from registry.storage.kubo import KuboBlocks

@@ -15,8 +15,8 @@ from registry.client.home import Home
 from registry.config.network_file import write_settings
 from registry.ledger.base import Deployment, write_deployment
 from registry.net.json_rpc import Call, Node
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from tests.support.browser_stage import BOB, Browser, is_refused
 from tests.support.paths import ROOT
 

@@ -15,7 +15,8 @@ import rfc8785
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from registry.core.crypto import revocation
+from registry.core.crypto.revocation import lock_of
+from registry.core.crypto.seeds import revocation_secret
 from registry.core.evidence.file import (
     STATEMENTS,
     Anchor,
@@ -121,7 +122,7 @@ def grant_message(notice: bytes | None = None, language: str = "en", **changes: 
         "issued_at": NOW - 1000,
         "not_before": NOW - 1000,
         "expires_at": NOW + 30 * 86_400,
-        "revocation": revocation.lock_of(revocation.revocation_secret(SEED, salt)),
+        "revocation": lock_of(revocation_secret(SEED, salt)),
         "salt": salt,
     }
     grant = Grant(**members | changes)

@@ -17,7 +17,7 @@ from registry.core.scalars import CLOCK_SKEW, checksum, to_hex
 from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll, domain_of
 from registry.core.statements.typed_data import digest
 from registry.ledger import abi
-from registry.ledger.base import Deployment, Head, Pending, Receipt, Sender, Settled, Transacting, check_depth
+from registry.ledger.base import Deployment, Head, Ledger, Pending, Receipt, Sender, Settled, check_depth
 
 RETIRED = 2**64 - 1
 RELAY = checksum(bytes.fromhex("5e1a" * 10))
@@ -39,7 +39,7 @@ class Block(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class MemoryLedger(Transacting):
+class MemoryLedger(Ledger):
     """A whole `Ledger` in memory. Each transaction makes a block, at least a second after the last.
 
     Switches: ``down``, ``slow`` and ``other_chain`` make every call raise `LedgerUnavailable`. ``stale`` hides the
@@ -48,7 +48,7 @@ class MemoryLedger(Transacting):
     """
 
     def __init__(self, deployment: Deployment = DEPLOYMENT, *, clock: Callable[[], int] | None = None) -> None:
-        self._deployment = deployment
+        self.deployment = deployment
         self._clock = clock or (lambda: int(time.time()))
         self._forks = 0
         self.blocks: list[Block] = []
@@ -57,10 +57,6 @@ class MemoryLedger(Transacting):
         self.stale = 0
         for _ in range(deployment.block + 2):
             self.mine()
-
-    @property
-    def deployment(self) -> Deployment:
-        return self._deployment
 
     def mine(self, changes: tuple[Change, ...] = (), count: int = 1) -> Block:
         """Make ``count`` blocks, the first with ``changes``; return the last."""
@@ -97,7 +93,7 @@ class MemoryLedger(Transacting):
         past = as_of if as_of is not None and as_of < head.time else None
         moment = head.time if past is None else past
         return Facts(
-            chain_id=self._deployment.chain_id,
+            chain_id=self.deployment.chain_id,
             block_number=head.number,
             block_hash=head.hash,
             block_time=head.time,
@@ -119,7 +115,7 @@ class MemoryLedger(Transacting):
         return Settled(Receipt(transaction, block.number, block.time, 21_000 + 16 * len(data), payer))
 
     def _signer(self, sender: Sender) -> str:
-        tx = {"to": self._deployment.registry, "value": 0, "gas": 1, "gasPrice": 0, "nonce": 0, "chainId": 31_337}
+        tx = {"to": self.deployment.registry, "value": 0, "gas": 1, "gasPrice": 0, "nonce": 0, "chainId": 31_337}
         if Account.recover_transaction(sender.sign_transaction(tx)) != sender.address:
             raise InvalidInput("the wallet signed as somebody else")
         return sender.address
@@ -130,7 +126,7 @@ class MemoryLedger(Transacting):
         if self.slow:
             raise LedgerUnavailable("memory: no answer within 10 s")
         if self.other_chain:
-            raise LedgerUnavailable(f"memory: it is on chain 1, not on {self._deployment.chain_id}")
+            raise LedgerUnavailable(f"memory: it is on chain 1, not on {self.deployment.chain_id}")
 
     def _anchor(self, question: FactQuery, head: Head, depth: int, moment: int) -> AnchorFacts:
         last = self.blocks[head.number].time
@@ -196,7 +192,7 @@ class MemoryLedger(Transacting):
         return [Change("cutoff", to_hex(subject), RETIRED)]
 
     def _require(self, subject: bytes, message: Message, signature: bytes, now: int) -> None:
-        domain = domain_of(self._deployment.chain_id, self._deployment.registry)
+        domain = domain_of(self.deployment.chain_id, self.deployment.registry)
         signed = digest(domain, message)
         question = SignatureQuery(to_hex(subject), signed, signature)
         if recover_address(signed, signature) != subject and not self._accepts(question, now):

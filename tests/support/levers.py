@@ -18,8 +18,8 @@ from registry.ledger.deploy import deploy
 from registry.ledger.embedded import EmbeddedLedger
 from registry.ledger.rpc import RpcLedger
 from registry.net.json_rpc import Call, Node, NodeError
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from tests.support.fake_ledger import MemoryLedger
 from tests.support.tools import tool
 
@@ -110,7 +110,8 @@ class EmbeddedLevers:
     def mine(self, blocks: int) -> None:
         with self.ledger._session() as evm:
             for _ in range(blocks):
-                evm.mine(max(self._clock(), evm.head().timestamp + 1))
+                evm._chain.set_header_timestamp(max(self._clock(), evm.head().timestamp + 1))
+                evm._chain.mine_all([])
 
     def wallet(self) -> KeyWallet:
         return _new_wallet()
@@ -122,7 +123,7 @@ class EmbeddedLevers:
 def deploy_embedded(ledger: EmbeddedLedger, code: bytes) -> str:
     """Create a contract from the ledger's relay; return its address."""
     from registry.core.scalars import checksum
-    from registry.wallets.relay import relay_key
+    from registry.wallets.keyfiles import relay_key
 
     with ledger._session() as evm:
         key = relay_key(ledger._network / "relay.json")

@@ -17,8 +17,8 @@ from registry.config.network_file import write_settings
 from registry.ledger.base import write_deployment
 from registry.ledger.deploy import deploy
 from registry.net.json_rpc import Call, Node
+from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.relay import relay_key
 from tests.support.levers import ANVIL_KEY, start_anvil
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ import pytest
 from eth_account import Account
 
 from registry.core.scalars import to_hex, unhex
+from registry.wallets.base import safe_message
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.safe import safe_message
 from tests.support.tools import tool
 from tests.support.vectors import read_cases
 

@@ -9,9 +9,8 @@ import pytest
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.ledger.base import Deployment
-from registry.wallets.contract import ContractWallet, contract_wallet
+from registry.wallets.contract import ContractWallet, SafeWallet, contract_wallet
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.safe import SafeWallet
 from tests.support.fake_node import FakeNode, Refused, but
 from tests.support.levers import AnvilLevers, asker, start_anvil, stop
 from tests.support.safes import Accounts

@@ -12,7 +12,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from registry.core.errors import LedgerUnavailable
-from registry.wallets.relay import relay_key
+from registry.wallets.keyfiles import relay_key
 
 try:
     relay_key(Path(sys.argv[1]))

@@ -16,9 +16,9 @@ from registry.core.errors import InvalidInput, Rejected
 from registry.core.scalars import checksum, unhex
 from registry.core.statements.messages import Retire, domain_of
 from registry.core.statements.typed_data import digest, typed_data
-from registry.wallets.base import Owner, Wallet
+from registry.wallets.base import Owner, Wallet, safe_digest, safe_message
+from registry.wallets.contract import SafeWallet
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.safe import SafeWallet, safe_digest, safe_message
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 SAFE = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"

@@ -1,12 +1,16 @@
-"""``accept``: a brand counter-signs a grant."""
+"""``accept`` and ``open``: a brand counter-signs a grant, and opens the data that it hands over."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SENDING
-from registry.cli.ui.answers import anchored_json, anchored_rows
-from registry.cli.ui.choices import EvidenceFile
+from registry.cli.options import SENDING, EvidenceFile
+from registry.cli.ui.receipts import print_anchored
 from registry.client import accept as use_case
 from registry.client.party import Party
 from registry.core.evidence.file import Evidence, parse_evidence
@@ -28,7 +32,7 @@ def accept(ctx: Context, file: EvidenceFile) -> None:
     ctx.say_payer(brand)
     with ctx.working("verifying and counter-signing"):
         done = use_case.accept(brand, evidence)
-    ctx.out.result(anchored_json(done), table([*anchored_rows(done), ("Send back", done.kept)]))
+    print_anchored(ctx.out, done, "Send back")
 
 
 def _show(ctx: Context, grant: Evidence, party: Party) -> None:
@@ -38,3 +42,21 @@ def _show(ctx: Context, grant: Evidence, party: Party) -> None:
     if asks and not ctx.wallets.ask_on_pages(party.wallet):
         for line in table(evidence_rows(grant)):
             ctx.out.note(line)
+
+
+@command(app, "open", "consent open grant.json --out data/", options=("key",))
+def open_(
+    ctx: Context,
+    file: EvidenceFile,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the opened files.")],
+) -> None:
+    """Open the data that a grant hands over.
+
+    Verifies the grant first, so that nothing revoked or expired is opened. All files are written, or none.
+    """
+    evidence = parse_evidence(ctx.home.find(file))
+    brand = ctx.session.reading_brand(evidence.statement.message.controller)
+    with ctx.working("fetching and opening"):
+        opened = use_case.open_data(brand, evidence, out)
+    document = {"files": [{"path": str(o.path), "bytes": o.size, "category": o.category} for o in opened]}
+    ctx.out.result(document, [f"{o.path}  {o.size:,} bytes  {o.category}" for o in opened])

@@ -1,4 +1,4 @@
-"""``backup``: seal the whole home into one file."""
+"""``backup`` and ``restore``: the whole home in one sealed file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.client.backup import back_up
-from registry.core.errors import InvalidInput
+from registry.client import backup as use_case
+from registry.core.errors import InvalidInput, WrongPassphrase
 from registry.present.text import table
 
 
@@ -28,8 +28,29 @@ def backup(
     vault = ctx.session.vault()
     phrase = ctx.new_passphrase()
     with ctx.working("sealing the backup"):
-        saved = back_up(ctx.home, vault, ctx.network.store, file, phrase)
+        saved = use_case.back_up(ctx.home, vault, ctx.network.store, file, phrase)
     document = {"file": str(file), "files": saved.files, "blocks": saved.blocks, "bytes": saved.size}
     rows = [("Backup", file), ("Holds", f"{saved.files} files and {saved.blocks} blocks"), ("Bytes", f"{saved.size:,}")]
     advice = f"It opens with `consent restore`, or without this program with `age -d {file} | tar -x`."
     ctx.out.result(document, [*table(rows), "", advice])
+
+
+@command(app, "restore", "consent restore ~/alice.age --home ~/alice")
+def restore(
+    ctx: Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sealed file that `consent backup` wrote.")],
+) -> None:
+    """Bring a home back from a backup.
+
+    The folder must not exist yet. All of the home comes back, or nothing.
+    """
+
+    def opener(phrase: str) -> use_case.Saved:
+        if not phrase:
+            raise WrongPassphrase("no backup has an empty passphrase")
+        return use_case.restore(file, ctx.home, ctx.network.store, phrase)
+
+    file.open("rb").close()  # report a wrong path before asking for a passphrase
+    saved = ctx.unlock(opener)
+    document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}
+    ctx.out.result(document, table([("Home", ctx.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

@@ -8,19 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from registry.cli.app import app, command
+from registry.cli.commands.devnet import running
 from registry.cli.context import Context
 from registry.cli.options import STANDS_ALONE
+from registry.client.network import Network
+from registry.client.network_config import open_network
 from registry.core.errors import InvalidInput
+from registry.demo.scenario import STEPS, Step, Story
+from registry.devnet.devnet import Ports, Stop
+from registry.devnet.folders import Folder, default_folder
+from registry.ledger.embedded import EmbeddedLedger
 from registry.present.text import Line, table
-
-if TYPE_CHECKING:
-    from registry.client.network import Network
-    from registry.demo.scenario import Step, Story
+from registry.storage.sqlite_store import SqliteBlocks
+from registry.wallets.keyfiles import relay_key
 
 
 class Place(NamedTuple):
@@ -58,16 +63,15 @@ def demo(
     the devnet that runs already, or on one that it starts. The steps are parties, sealed, asked, granted, verified,
     accepted, opened, attempted, revoked and checked.
     """
-    from registry.demo.scenario import STEPS, Story
-
     names = [step.name for step in STEPS]
     if until is not None and until not in names:
         raise InvalidInput(f"there is no step {until!r}", f"The steps are: {', '.join(names)}.")
     stays = directory or (Path("consent-demo") if until else None)
     with ExitStack() as stack:
-        temporary = None if stays else stack.enter_context(tempfile.TemporaryDirectory(prefix="consent-demo-"))
-        folder = Path(temporary or stays).absolute()  # type: ignore[arg-type]
-        _refuse_full(folder)
+        folder = stays or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="consent-demo-")))
+        folder = folder.absolute()
+        if folder.exists() and any(folder.iterdir()):
+            raise InvalidInput(f"{folder} is not empty", "Remove it, or choose another with --dir.")
         place = stack.enter_context(_place(ctx, folder, network))
         story = Story(folder, place.network)
         started = time.perf_counter()
@@ -80,11 +84,6 @@ def demo(
         _end(ctx, story, step, time.perf_counter() - started, place if stays else None)
 
 
-def _refuse_full(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise InvalidInput(f"{folder} is not empty", "Remove it, or choose another with --dir.")
-
-
 @contextmanager
 def _place(ctx: Context, folder: Path, named: str | None) -> Iterator[Place]:
     if named is None:
@@ -92,8 +91,6 @@ def _place(ctx: Context, folder: Path, named: str | None) -> Iterator[Place]:
     elif named != "devnet":
         yield _shared(Path(named).expanduser().absolute())
     else:
-        from registry.devnet.folders import default_folder
-
         found = default_folder()
         if (there := found.running()) and there.ready:
             yield _shared(found.network)
@@ -103,11 +100,6 @@ def _place(ctx: Context, folder: Path, named: str | None) -> Iterator[Place]:
 
 
 def _embedded(ctx: Context, path: Path) -> Place:
-    from registry.client.network import Network
-    from registry.ledger.embedded import EmbeddedLedger
-    from registry.storage.sqlite_store import SqliteBlocks
-    from registry.wallets.relay import relay_key
-
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ctx.working("making a chain"):
         ledger = EmbeddedLedger(path, relay_key)
@@ -115,22 +107,14 @@ def _embedded(ctx: Context, path: Path) -> Place:
 
 
 def _shared(path: Path) -> Place:
-    from registry.client.network_config import open_network
-
     if not (path / "deployment.json").exists():
-        advice = "Name the folder of one, or `devnet`."
-        raise InvalidInput(f"there is no network at {path}", advice)
+        raise InvalidInput(f"there is no network at {path}", "Name the folder of one, or `devnet`.")
     return Place(open_network(path), path)
 
 
 @contextmanager
 def _own_devnet(ctx: Context, path: Path) -> Iterator[Place]:
     """Run a devnet on free ports for as long as the demo takes."""
-    from registry.cli.commands.devnet import running
-    from registry.client.network_config import open_network
-    from registry.devnet.devnet import Ports, Stop
-    from registry.devnet.folders import Folder
-
     folder = Folder(path)
     with Stop() as stop, running(ctx, folder, Ports(0, 0), stop):
         line = f"consent devnet --dir {shlex.quote(str(path))} --detach"

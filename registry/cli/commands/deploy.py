@@ -16,8 +16,7 @@ from registry.ledger.base import Deployment, read_deployment, write_deployment
 from registry.ledger.contract_addresses import addresses
 from registry.ledger.deploy import Plan, check_deployment, survey
 from registry.ledger.deploy import deploy as carry_out
-from registry.ledger.node_info import name_of, probe
-from registry.ledger.rpc import DEFAULT_MAX_FEE
+from registry.ledger.rpc import DEFAULT_MAX_FEE, name_of, probe
 from registry.present.text import Row, table
 from registry.wallets import keyfiles
 

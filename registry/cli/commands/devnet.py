@@ -73,7 +73,10 @@ def devnet(
         return
     with Stop() as stop, running(ctx, folder, ports, stop, fresh=fresh) as net:
         _report(ctx, folder, net.running)
-        _watch(ctx, net, stop)
+        with viewing(ctx.out) as show:
+            while not stop.asked:
+                show(net.poll(), net.watcher)
+                time.sleep(POLL_SECONDS)
     ctx.out.result({"event": "ended"}, [_ENDED])
 
 
@@ -96,17 +99,11 @@ def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bo
         raise
 
 
-def _watch(ctx: Context, net: Devnet, stop: Stop) -> None:
-    with viewing(ctx.out) as view:
-        while not stop.asked:
-            view.show(net.poll(), net.watcher)
-            time.sleep(POLL_SECONDS)
-
-
 def _report(ctx: Context, folder: Folder, found: Running) -> None:
     anvil, deployment = Anvil(found.rpc_url), read_deployment(folder.network / "deployment.json")
     balances = {name: anvil.balance(address) for name, address in found.accounts.items()}
-    lines = _to_paste(folder)
+    export = f"export CONSENT_NETWORK={shlex.quote(str(folder.network))}"
+    lines = [export, "consent init", 'consent demo --network "$CONSENT_NETWORK"']
     accounts = {name: {"address": of, "wei": str(balances[name])} for name, of in found.accounts.items()}
     document = {
         "event": "ready",
@@ -137,11 +134,6 @@ def _places(folder: Folder, found: Running) -> dict[str, Any]:
     return places | {"rpcUrl": found.rpc_url, "ipfs": found.ipfs, "gateway": found.gateway}
 
 
-def _to_paste(folder: Folder) -> list[str]:
-    export = f"export CONSENT_NETWORK={shlex.quote(str(folder.network))}"
-    return [export, "consent init", 'consent demo --network "$CONSENT_NETWORK"']
-
-
 def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     """Run the same command in a process apart from this terminal, and wait until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
@@ -152,7 +144,9 @@ def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     found, code = None, 0
     try:
         with ctx.working("starting anvil and Kubo"):
-            found = _ready(folder, child)
+            pid = child.identity.pid
+            wait_until(lambda: not child.is_running() or folder.is_ready(pid), DETACHED_SECONDS)
+            found = folder.read() if folder.is_ready(pid) else None
     finally:
         if found is None:
             code = child.end(DETACHED_SECONDS)
@@ -161,13 +155,6 @@ def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
         return
     _relay(ctx, child.output())
     raise typer.Exit(code if code > 0 else UNKNOWN)
-
-
-def _ready(folder: Folder, child: Child) -> Running | None:
-    """Return the devnet of this process once it is ready; None if the process ends before."""
-    pid = child.identity.pid
-    wait_until(lambda: not child.is_running() or folder.is_ready(pid), DETACHED_SECONDS)
-    return folder.read() if folder.is_ready(pid) else None
 
 
 def _relay(ctx: Context, said: str) -> None:

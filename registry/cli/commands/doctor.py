@@ -31,7 +31,8 @@ def doctor(ctx: Context) -> None:
             # Several checks may meet the same mistake in the configuration; report it once.
             known = {check.detail for check in found if check.code}
             found += [check for check in answers(ctx.session, name, checker) if check.detail not in known]
-    code = _code(found)
+    codes = {check.code for check in found}
+    code = USAGE if USAGE in codes else max(codes)
     document = {"checks": [check._asdict() for check in found], "exit": code}
     ctx.out.result(document, _lines(found))
     raise typer.Exit(code)
@@ -44,11 +45,6 @@ def _programs(_: object) -> Iterator[Check]:
             yield Check(name, OK, f"{found.version} ({found.source}), for {program.use}")
         except InvalidInput as error:
             yield Check(name, MISSING, f"{error}; for {program.use}", error.advice)
-
-
-def _code(found: Sequence[Check]) -> int:
-    codes = {check.code for check in found}
-    return USAGE if USAGE in codes else max(codes)
 
 
 def _lines(found: Sequence[Check]) -> list[Line]:

@@ -10,7 +10,7 @@ import typer
 
 from registry.cli.app import command, group
 from registry.cli.context import Context
-from registry.cli.ui.choices import EvidenceFile
+from registry.cli.options import EvidenceFile
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
 from registry.fs.files import replace_file

@@ -1,7 +1,8 @@
-"""``grant``: a person says yes."""
+"""``grant`` and ``refuse``: a person says yes or no."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +10,27 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SIGNING
-from registry.cli.ui.answers import anchored_json, anchored_rows, confirming, receipt_json
-from registry.cli.ui.choices import Data, Language, Purposes
+from registry.cli.options import SIGNING, Data, Purposes
+from registry.cli.ui.prompts import ask_yes
+from registry.cli.ui.receipts import print_anchored
 from registry.client import grant as use_case
+from registry.client.accounts import brands_that_know
+from registry.client.grant import Proposal
+from registry.client.party import Party
 from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
 from registry.fs.files import read_bounded
-from registry.present.text import table
+from registry.present.wording import answer_lines
+
+AskedBy = Annotated[Path, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
+Language = Annotated[
+    str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
+]
 
 
 @command(app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=SIGNING)
 def grant(
     ctx: Context,
-    request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")],
+    request: AskedBy,
     purpose: Purposes = None,
     data: Data = None,
     days: Annotated[
@@ -42,10 +51,55 @@ def grant(
     person = ctx.session.person_for(asked, old)
     choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old)
     with ctx.working("reading the request"):
-        done = use_case.grant(person, asked, confirm=confirming(ctx, person), **choice)
-    document, rows = anchored_json(done), anchored_rows(done)
-    if done.superseded is not None:
-        ended = done.superseded.receipt
-        document["superseded"] = receipt_json(ended)
-        rows.append(("Ended", f"the grant before it, gas {ended.gas_used:,}"))
-    ctx.out.result(document, table([*rows, ("Hand over", done.kept)]))
+        done = use_case.grant(person, asked, confirm=_confirming(ctx, person), **choice)
+    print_anchored(ctx.out, done, "Hand over")
+
+
+@command(app, "refuse", "consent refuse request.json", options=SIGNING)
+def refuse(ctx: Context, request: AskedBy, language: Language = None) -> None:
+    """Say no, and be able to prove that you did."""
+    asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
+    person = ctx.session.person_for(asked)
+    with ctx.working("reading the request"):
+        done = use_case.refuse(person, asked, language=language, confirm=_confirming(ctx, person))
+    print_anchored(ctx.out, done, "Kept in")
+
+
+def _confirming(ctx: Context, party: Party) -> Callable[[Proposal], bool]:
+    """Return a function that shows a proposal and asks: on the wallet's page, or at the terminal."""
+
+    def confirm(proposal: Proposal) -> bool:
+        ctx.wallets.show(proposal.summary(party.payer))
+        with ctx.out.paused():
+            on_page = ctx.wallets.ask_on_pages(party.wallet)
+            if on_page:
+                ctx.say_place()
+            else:
+                _show(ctx, proposal)
+            _say_account(ctx, party, proposal.message.controller)
+            agreed = on_page or bool(ctx.flags["yes"]) or ask_yes("Sign it?")
+        if agreed:
+            ctx.out.progress("signing and anchoring")
+        return agreed
+
+    return confirm
+
+
+def _show(ctx: Context, proposal: Proposal) -> None:
+    for line in answer_lines(proposal.message, proposal.notice, proposal.language, proposal.capsule):
+        ctx.out.note(line)
+    ctx.out.note("")
+    if ctx.session.place is not None:
+        ctx.say_place()
+        ctx.out.note("")
+
+
+def _say_account(ctx: Context, party: Party, controller: str) -> None:
+    known = "an account of yours that only this brand knows"
+    if ctx.wallets.are_named:
+        known = "a wallet that you named: all brands to which it signs see this same address"
+        if others := brands_that_know(ctx.home.evidence, party.address, controller):
+            known = f"which {', '.join(others)} can recognise: you granted to them with it too"
+    ctx.out.note(f"You sign as {party.address}, {known}.")
+    ctx.say_payer(party)
+    ctx.out.note("")

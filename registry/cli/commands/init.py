@@ -1,4 +1,4 @@
-"""``init``: make a home."""
+"""``init`` and ``recover``: make a home, and make it again from its 24 words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.ui.mnemonic import WriteTo, at_terminal, show_words, write_words
+from registry.cli.ui.mnemonic import WriteTo, at_terminal, read_words, show_words, write_words
+from registry.client.home import Home
 from registry.core.age.recipients import recipient_of
 from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput
@@ -29,9 +30,7 @@ def init(
     It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
     them are asked back. Tells what to back up.
     """
-    home = ctx.home
-    if home.exists:
-        raise InvalidInput(f"{home.path} is a home already", "Choose another folder with --home.")
+    home = _new_home(ctx)
     phrase = ctx.new_passphrase()
     with ctx.working("sealing the new seed"):
         address = home.create(phrase, "main" if brand else None)
@@ -54,3 +53,37 @@ _WHAT_TO_KEEP = (
     "`consent backup FILE` makes one sealed file of it. `consent keys words` shows the words, and `consent recover` "
     "takes them.",
 )
+
+
+@command(app, "recover", "consent recover --home ~/alice")
+def recover(
+    ctx: Context,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CID", help="The vault's index, as `consent vault list` showed it: brings back the vault."
+        ),
+    ] = None,
+    words_fd: Annotated[
+        int | None,
+        typer.Option("--words-fd", metavar="N", min=0, help="Read the 24 words, in one line, from descriptor N."),
+    ] = None,
+) -> None:
+    """Make a home again from its 24 words.
+
+    It asks for them without echo, then twice for a new passphrase. The accounts are back at once: an evidence file that
+    a brand sends you is enough to revoke it. Without --index the vault begins empty.
+    """
+    home = _new_home(ctx)
+    seed = read_words(ctx, words_fd)
+    phrase = ctx.new_passphrase()
+    with ctx.working("sealing the seed"):
+        home.recover(seed, phrase, None if index is None else (index, ctx.network.store))
+    ctx.out.result({"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")]))
+
+
+def _new_home(ctx: Context) -> Home:
+    """Refuse a home that exists before asking for anything."""
+    if ctx.home.exists:
+        raise InvalidInput(f"{ctx.home.path} is a home already", "Choose another folder with --home.")
+    return ctx.home

@@ -98,12 +98,12 @@ def _known(ctx: Context) -> list[SeedAccount]:
 @command(keys, "words", "consent keys words")
 def words(ctx: Context, words_fd: WriteTo = None) -> None:
     """Show the 24 words of the seed, only at a terminal; some of them are asked back."""
-    if words_fd is None and not at_terminal():
-        raise InvalidInput("the words are shown only at a terminal", "Use one, or name a descriptor with --words-fd N.")
     if words_fd is not None:
         write_words(ctx.session.seed, words_fd)
-    else:
+    elif at_terminal():
         show_words(ctx, ctx.session.seed)
+    else:
+        raise InvalidInput("the words are shown only at a terminal", "Use one, or name a descriptor with --words-fd N.")
 
 
 @command(keys, "show", "consent keys show main")

@@ -9,8 +9,7 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import WALLET
-from registry.cli.ui.choices import Data, Purposes
+from registry.cli.options import WALLET, Data, Purposes
 from registry.client import request as use_case
 from registry.core.evidence.file import write_evidence
 from registry.core.notices.document import MAX_NOTICE

@@ -17,31 +17,27 @@ from registry.present.text import NAME, Line, table
 @command(app, "status", "consent status")
 def status(ctx: Context) -> None:
     """Show every consent that is kept here, and whether it holds now."""
-
     kept = list(ctx.home.evidence.all())
-    network = ctx.network
+    network, domain = ctx.network, ctx.network.domain
     with ctx.working("reading the chain"):
         head = network.ledger.head()
-        judged = verify_many(network, kept)
+        judged = list(zip(kept, verify_many(network, kept), strict=True))
     document = {
         "home": str(ctx.home.path),
         "network": str(ctx.configuration.network_path),
-        "chainId": ctx.network.domain.chain_id,
-        "registry": ctx.network.domain.verifying_contract,
+        "chainId": domain.chain_id,
+        "registry": domain.verifying_contract,
         "block": head.number,
-        "evidence": [_state_json(e, answer) for e, answer in zip(kept, judged, strict=True)],
+        "evidence": [_state_json(evidence, answer) for evidence, answer in judged],
     }
     rows = [
         ("Home", ctx.home.path),
         ("Network", ctx.configuration.network_path),
-        ("Registry", f"{document['registry']} on chain {document['chainId']}"),
+        ("Registry", f"{domain.verifying_contract} on chain {domain.chain_id}"),
         ("Head", f"block {head.number}, {format_utc(head.time)}"),
     ]
-    lines: list[str | Line] = [*table(rows), ""]
-    lines += [_state_line(e, answer) for e, answer in zip(kept, judged, strict=True)] or [
-        "No consent is kept here yet."
-    ]
-    ctx.out.result(document, lines)
+    states = [_state_line(evidence, answer) for evidence, answer in judged] or [Line("No consent is kept here yet.")]
+    ctx.out.result(document, [*table(rows), "", *states])
 
 
 def _state_json(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 
@@ -11,7 +10,7 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.exit_codes import NO, error_document
-from registry.cli.ui.choices import EvidenceFile
+from registry.cli.options import EvidenceFile
 from registry.client import verify as use_case
 from registry.client.wallets import typed_address
 from registry.core.errors import InvalidInput, Malformed, NotConsented
@@ -64,13 +63,13 @@ def verify(
     raw = ctx.home.find(file)
     beside = None if grant is None else parse_evidence(ctx.home.find(grant))
     trusted = None if registry is None else typed_address(registry)
-    named = None if controllers is None else frozenset(map(typed_address, controllers))
+    named = None if controllers is None else [typed_address(controller) for controller in controllers]
+    asked = {"controllers": named, "purposes": purpose, "data": data, "terms": terms, "accepted": accepted}
     bounds = {"confirmations": confirmations, "max_backdate": max_backdate}
     try:
         evidence = parse_evidence(raw)
         network = ctx.network if trusted is None else ctx.session.bare_network(trusted)
-        asked = {"purposes": _set(purpose), "data": _set(data), "terms": terms, "accepted": accepted}
-        policy = network.policy(controllers=named, **asked, **bounds)
+        policy = network.policy(**asked, **bounds)
         with ctx.working("reading the chain"):
             verified = use_case.verify(network, evidence, policy, at=moment, grant=beside)
     except NotConsented as no:
@@ -87,10 +86,6 @@ def parse_time(text: str) -> int:
     except ValueError:
         raise InvalidInput(f"{text!r} is not a time", "Write unix seconds, or 2026-11-23T12:00:00Z.") from None
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
-
-
-def _set(values: Iterable[str] | None) -> frozenset[str] | None:
-    return None if values is None else frozenset(values)
 
 
 def _print_no(ctx: Context, no: NotConsented) -> NoReturn:

@@ -12,7 +12,6 @@ from registry.cli.context import Context
 from registry.core.errors import ConsentError
 from registry.present.text import Line, table
 from registry.wallets import keyfiles
-from registry.wallets.keyfiles import KeyInfo
 from registry.wallets.rpc import accounts
 
 # Frame listens here. Ask it nothing: Frame would ask its owner for permission.
@@ -56,16 +55,12 @@ def _choices(ctx: Context) -> Iterator[_Choice]:
     if ctx.home.exists:
         yield _Choice("seed", (), "an account of its own for each brand; nothing has to be named")
     for key in keyfiles.list_keys(ctx.home.keys):
-        yield _key_file(key)
+        yield _Choice(f"key:{key.name}", (key.address,), "a key file of this home")
     yield _Choice("browser", (), _browser(ctx.configuration.settings.rpc_url))
     if url := ctx.configuration.settings.rpc_url:
         yield from _node(url)
     if _listens(_FRAME):
         yield _Choice("rpc:http://{}:{}".format(*_FRAME), (), "something answers where Frame does")
-
-
-def _key_file(key: KeyInfo) -> _Choice:
-    return _Choice(f"key:{key.name}", (key.address,), "a key file of this home")
 
 
 def _browser(url: str | None) -> str:

@@ -30,8 +30,13 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Usage, purpose, commands by panel, options, example."""
-        lines = [*_head(self, ctx), *_commands(self, ctx), *_parameters(self, ctx), *_example(self)]
-        formatter.write("\n".join(lines))
+        commands = _sections(self.overview(ctx))
+        formatter.write("\n".join([*_head(self, ctx), *commands, *_parameters(self, ctx), *_example(self)]))
+
+    def overview(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """Return the names and summaries of the commands by panel."""
+        helps = {name: self.commands[name].help or "" for name in self.list_commands(ctx)}
+        return {"Commands": [(name, " ".join(text.split("\n\n")[0].split())) for name, text in helps.items()]}
 
 
 def _head(command: Any, ctx: Any) -> Iterator[str]:
@@ -40,15 +45,6 @@ def _head(command: Any, ctx: Any) -> Iterator[str]:
     for paragraph in (command.help or "").split("\n\n"):
         yield ""
         yield from _wrapped(" ".join(paragraph.split()))
-
-
-def _commands(group: Any, ctx: Any) -> Iterator[str]:
-    if hasattr(group, "overview"):
-        yield from _sections(group.overview())
-        return
-    found = [(name, group.get_command(ctx, name).help or "") for name in group.list_commands(ctx)]
-    rows = [(name, " ".join(help.split("\n\n")[0].split())) for name, help in found]
-    yield from _sections({"Commands": rows})
 
 
 def _parameters(command: Any, ctx: Any) -> Iterator[str]:
@@ -68,9 +64,8 @@ def _left(parameter: Any) -> str:
 
 
 def _right(parameter: Any) -> str:
-    return (
-        f"{parameter.help or ''}{' Required.' if parameter.required and parameter.param_type_name == 'option' else ''}"
-    )
+    required = " Required." if parameter.required and parameter.param_type_name == "option" else ""
+    return f"{parameter.help or ''}{required}"
 
 
 def _sections(panels: dict[str, list[tuple[str, str]]]) -> Iterator[str]:

@@ -5,30 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 from registry.cli.ui.output import Output
+from registry.devnet.watching import Event, Watcher
 from registry.present.text import NAME, Line, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from registry.devnet.watching import Event, Watcher
-
 EVENTS = 10
 _KIND_WIDTH = 14
 # time, kind
 _HANG = 10 + _KIND_WIDTH
-
-
-class View(Protocol):
-    """Shows events."""
-
-    def show(self, news: Sequence[Event], watcher: Watcher) -> None:
-        """Show new events, and how much there is by now."""
 
 
 def details(one: Event) -> str:
@@ -63,38 +56,24 @@ def counted(watcher: Watcher) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def viewing(out: Output) -> Iterator[View]:
-    """Choose the view that suits the output."""
-    if out.as_json:
-        yield _Json(out)
-    elif not sys.stdout.isatty():
-        yield _Lines(out)
+def viewing(out: Output) -> Iterator[Callable[[Sequence[Event], Watcher], None]]:
+    """Yield the function that shows new events, and how much there is by now, as it suits the output."""
+    if out.as_json or not sys.stdout.isatty():
+        yield partial(_print, out)
     else:
         from rich.console import Console
         from rich.live import Live
 
         console = Console(highlight=False, emoji=False, markup=False)
         with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-            yield _Screen(live)
+            yield _Screen(live).show
 
 
-class _Json:
-    def __init__(self, out: Output) -> None:
-        self._out = out
-
-    def show(self, news: Sequence[Event], watcher: Watcher) -> None:
-        for one in news:
-            self._out.json_line({"event": one.kind, "time": one.time, **one.more})
-
-
-class _Lines:
-    def __init__(self, out: Output) -> None:
-        self._out = out
-
-    def show(self, news: Sequence[Event], watcher: Watcher) -> None:
-        for one in news:
-            self._out.line(Line(f"{clock(one.time)}  {one.kind:<{_KIND_WIDTH}}{details(one)}", _HANG))
-        sys.stdout.flush()
+def _print(out: Output, news: Sequence[Event], _watcher: Watcher) -> None:
+    for one in news:
+        line = Line(f"{clock(one.time)}  {one.kind:<{_KIND_WIDTH}}{details(one)}", _HANG)
+        out.result({"event": one.kind, "time": one.time, **one.more}, [line])
+    sys.stdout.flush()
 
 
 class _Screen:

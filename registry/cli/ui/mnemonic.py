@@ -16,20 +16,16 @@ import typer
 from registry.cli.context import Context
 from registry.cli.ui.prompts import ask_secret, first_line, write_line
 from registry.core.errors import InvalidInput
+from registry.wallets.mnemonic import WORDS, nearest_word, seed_of, split_words, unknown_words, words_of
 
 ROUNDS = 5
 ASKED_BACK = 3
 COLUMNS = 4
 # The terminal's alternate screen: its content is not in the scroll-back afterwards.
 _OPEN, _CLOSE = "\x1b[?1049h\x1b[H", "\x1b[?1049l"
-_SHOWN_AGAIN = "`consent keys words` shows them again."
 
 WriteTo = Annotated[
     int | None, typer.Option("--words-fd", metavar="N", min=0, help="Write the 24 words to descriptor N.")
-]
-ReadFrom = Annotated[
-    int | None,
-    typer.Option("--words-fd", metavar="N", min=0, help="Read the 24 words, in one line, from descriptor N."),
 ]
 
 
@@ -40,15 +36,11 @@ def at_terminal() -> bool:
 
 def write_words(seed: bytes, descriptor: int) -> None:
     """Write the words in one line to a descriptor that the shell has opened."""
-    from registry.wallets.mnemonic import words_of
-
     write_line(descriptor, " ".join(words_of(seed)), "--words-fd")
 
 
 def show_words(ctx: Context, seed: bytes) -> None:
     """Show the words at the terminal until the person types some of them right, from paper."""
-    from registry.wallets.mnemonic import words_of
-
     words = words_of(seed)
     for _ in range(ROUNDS):
         _display(words)
@@ -56,7 +48,7 @@ def show_words(ctx: Context, seed: bytes) -> None:
             ctx.out.note("That is right. Keep the paper where nobody else can read it.")
             return
         ctx.out.note("That is not what was shown. Here they are once more.")
-    ctx.out.note(f"Not checked: {_SHOWN_AGAIN}")
+    ctx.out.note("Not checked: `consent keys words` shows them again.")
 
 
 def _display(words: Sequence[str]) -> None:
@@ -86,8 +78,6 @@ def _checked_back(words: Sequence[str]) -> bool:
 
 def read_words(ctx: Context, descriptor: int | None) -> bytes:
     """Return the seed of the words, from a descriptor or asked for without echo until they fit."""
-    from registry.wallets.mnemonic import seed_of, split_words
-
     if descriptor is not None:
         if descriptor == ctx.flags.get("passphrase_fd"):
             raise InvalidInput("one descriptor cannot give the words and the passphrase", "Use two of them.")
@@ -108,8 +98,6 @@ def read_words(ctx: Context, descriptor: int | None) -> bytes:
 
 def _put_right(ctx: Context, words: list[str]) -> None:
     """Ask again for each word that is not in the list; show the nearest word only at the terminal."""
-    from registry.wallets.mnemonic import WORDS, nearest_word, unknown_words
-
     for place in unknown_words(words) if len(words) == WORDS else ():
         ctx.out.note(f"Word {place} is not in the list.")
         near = nearest_word(words[place - 1])

@@ -126,17 +126,13 @@ def _print(line: Line, stream: TextIO) -> None:
     if not stream.isatty():
         stream.write(text + "\n")
         return
-    _print_on_terminal(Line(text, line.hang, line.style), stream)
-
-
-def _print_on_terminal(line: Line, stream: TextIO) -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=stream, highlight=False, emoji=False, markup=False)
     styled = "" if os.environ.get("NO_COLOR") else line.style
-    for number, piece in enumerate(wrap(line.text, console.width, line.hang)):
-        text = Text(piece)
+    for number, piece in enumerate(wrap(text, console.width, line.hang)):
+        shown = Text(piece)
         if styled and (number == 0 or not line.hang):
-            text.stylize(styled, 0, line.hang or len(piece))
-        console.print(text, soft_wrap=True)
+            shown.stylize(styled, 0, line.hang or len(piece))
+        console.print(shown, soft_wrap=True)

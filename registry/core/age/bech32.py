@@ -1,13 +1,14 @@
 """Bech32 (BIP 173) for age keys: no length limit, one accepted spelling for each value (c2sp.org/age, "Conventions").
 
-The human-readable part's own case is the case of the whole string: ``age`` gives ``age1...``, and
-``AGE-SECRET-KEY-`` gives ``AGE-SECRET-KEY-1...``.
+The prefix's case is the case of the whole string: ``age1...``, but ``AGE-SECRET-KEY-1...``.
 """
 
 from __future__ import annotations
 
 import base64
-from binascii import Error as _Base64Error
+import binascii
+from functools import reduce
+from operator import xor
 
 from registry.core.errors import InvalidInput
 
@@ -17,14 +18,8 @@ _VALUES = bytes(range(32))
 _CHECKSUM_LENGTH = 6
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 # The XOR of the generator's rows for each 5-bit value: one look-up for each character instead of five conditions.
-_ROWS = tuple(
-    (row >> 0 & 1) * _GENERATOR[0]
-    ^ (row >> 1 & 1) * _GENERATOR[1]
-    ^ (row >> 2 & 1) * _GENERATOR[2]
-    ^ (row >> 3 & 1) * _GENERATOR[3]
-    ^ (row >> 4 & 1) * _GENERATOR[4]
-    for row in range(32)
-)
+_ROWS = [reduce(xor, (word for bit, word in enumerate(_GENERATOR) if row >> bit & 1), 0) for row in range(32)]
+_ADVICE = "Copy the whole key again, without changing anything in it."
 
 
 def encode(prefix: str, data: bytes) -> str:
@@ -48,29 +43,23 @@ def decode(prefix: str, text: str, length: int) -> bytes:
         raise InvalidInput("not a Bech32 string of the expected length and case", _ADVICE)
     if not text.startswith(prefix + "1"):
         raise InvalidInput(f"not a Bech32 string that begins with {prefix}1", _ADVICE)
-    data = _checked(prefix, text[len(prefix) + 1 :].lower().encode())
-    if len(data) != length:
-        raise InvalidInput(f"not a Bech32 string of {length} bytes", _ADVICE)
-    return data
-
-
-_ADVICE = "Copy the whole key again, without changing anything in it."
-
-
-def _checked(prefix: str, body: bytes) -> bytes:
+    body = text[len(prefix) + 1 :].lower().encode()
     if len(body) < _CHECKSUM_LENGTH or body.translate(None, _ALPHABET):
         raise InvalidInput("a Bech32 string holds a character that is not allowed", _ADVICE)
     values = body.translate(bytes.maketrans(_ALPHABET, _VALUES))
     if _polymod(_expanded(prefix) + values) != 1:
         raise InvalidInput("a Bech32 string has a wrong checksum", _ADVICE)
-    return _regrouped(values[:-_CHECKSUM_LENGTH])
+    data = _regrouped(values[:-_CHECKSUM_LENGTH])
+    if len(data) != length:
+        raise InvalidInput(f"not a Bech32 string of {length} bytes", _ADVICE)
+    return data
 
 
 def _regrouped(values: bytes) -> bytes:
     text = values.translate(bytes.maketrans(_VALUES, _RFC4648))
     try:
         data = base64.b32decode(text + b"=" * (-len(text) % 8))
-    except _Base64Error:
+    except binascii.Error:
         raise InvalidInput("a Bech32 string does not hold whole bytes", _ADVICE) from None
     if base64.b32encode(data).rstrip(b"=") != text:
         raise InvalidInput("a Bech32 string's padding is not zero", _ADVICE)

@@ -1,7 +1,6 @@
 """The textual header of an age v1 file: a version line, stanzas, a MAC (c2sp.org/age, "Header").
 
-This module handles the format only: recipients.py interprets stanzas, and stream.py checks the MAC. Each header has
-one accepted encoding; every other one is DamagedSeal.
+recipients.py interprets stanzas, and stream.py checks the MAC. Every second encoding of a header is DamagedSeal.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def encode64(data: bytes) -> str:
 
 
 def decode64(text: str) -> bytes:
-    """Decode what ``encode64`` writes; padding, other characters and stray bits are DamagedSeal."""
+    """Decode what `encode64` writes; everything else is DamagedSeal."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:

@@ -1,7 +1,6 @@
-"""Recipients and identities of age v1: post-quantum, X25519 and passphrase (c2sp.org/age).
+"""Recipients and identities of age v1, which wrap a 16-byte file key: post-quantum, X25519, passphrase (c2sp.org/age).
 
-This module wraps a 16-byte file key into each kind's stanza; the primitives come from ``cryptography``. Nothing here
-stores, logs or prints an identity.
+The primitives come from ``cryptography``. Nothing here stores, logs or prints an identity.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
@@ -45,20 +44,6 @@ _WRAPPED_LENGTH = FILE_KEY_LENGTH + 16
 _ZERO_NONCE = bytes(12)
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 _DECIMAL = re.compile(r"[1-9][0-9]?")
-
-
-class Recipient(Protocol):
-    """Wraps a file key. All recipients of a file are of one ``kind``."""
-
-    kind: ClassVar[str]
-
-    def wrap(self, file_key: bytes) -> Stanza: ...
-
-
-class Identity(Protocol):
-    """Unwraps a file key: None for another recipient's stanza, DamagedSeal for a malformed one of this kind."""
-
-    def unwrap(self, stanza: Stanza) -> bytes | None: ...
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -103,8 +88,7 @@ class _X25519Recipient:
             secret = ephemeral.exchange(self.key)
         except ValueError:
             raise _low_order() from None
-        key = _x25519_key(secret, share, self.key.public_bytes_raw())
-        return Stanza((_X25519, encode64(share)), _wrapped(key, file_key))
+        return Stanza((_X25519, encode64(share)), _wrapped(_x25519_key(secret, share, self.key), file_key))
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -115,8 +99,8 @@ class _X25519Identity:
         if stanza.args[0] != _X25519:
             return None
         share = _argument(stanza, 2, _SHARE_LENGTH)
-        secret = _exchange(self.key, share)
-        return _unwrapped(_x25519_key(secret, share, self.key.public_key().public_bytes_raw()), stanza.body)
+        key = _x25519_key(_exchange(self.key, share), share, self.key.public_key())
+        return _unwrapped(key, stanza.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +138,12 @@ class Passphrase:
         return Scrypt(_SCRYPT_LABEL + salt, 32, 1 << work_factor, r=8, p=1).derive(self.text.encode())
 
 
+# A recipient wraps a file key. All recipients of a file are of one ``kind``.
+Recipient = _HybridRecipient | _X25519Recipient | Passphrase
+# An identity unwraps it: None for another recipient's stanza, DamagedSeal for a malformed one of its own kind.
+Identity = _HybridIdentity | _X25519Identity | Passphrase
+
+
 def generate_identity() -> str:
     """Generate a post-quantum identity, ``AGE-SECRET-KEY-PQ-1...``: a secret that the caller must keep."""
     return identity_from_seed(secrets.token_bytes(_SEED_LENGTH))
@@ -172,8 +162,7 @@ def recipient_of(identity: str) -> str:
         mlkem, x25519 = _hybrid_keys(identity)
         public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
         return bech32.encode(_HYBRID_RECIPIENT, public)
-    public = _x25519_private(identity).public_key().public_bytes_raw()
-    return bech32.encode(_X25519_RECIPIENT, public)
+    return bech32.encode(_X25519_RECIPIENT, _x25519_private(identity).public_key().public_bytes_raw())
 
 
 @lru_cache(maxsize=256)
@@ -192,10 +181,8 @@ def parse_recipient(text: str) -> Recipient:
 
 
 def parse_identity(text: str) -> Identity:
-    """Parse an identity string, which takes 0.2 ms and serves many files. Raises InvalidInput if it is none.
-
-    Not cached on purpose: a secret lives only as long as the caller keeps it.
-    """
+    """Parse an identity string, which takes 0.2 ms and serves many files. Raises InvalidInput if it is none."""
+    # Not cached: a secret lives only as long as the caller keeps it.
     if text.startswith(_HYBRID_IDENTITY):
         mlkem, x25519 = _hybrid_keys(text)
         return _HybridIdentity(hpke.MLKEM768X25519PrivateKey(mlkem, x25519), x25519)
@@ -231,8 +218,8 @@ def _exchange(key: X25519PrivateKey, share: bytes) -> bytes:
         raise DamagedSeal("the header holds a low-order X25519 share") from None
 
 
-def _x25519_key(secret: bytes, share: bytes, recipient: bytes) -> bytes:
-    return HKDF(hashes.SHA256(), 32, share + recipient, _X25519_INFO).derive(secret)
+def _x25519_key(secret: bytes, share: bytes, recipient: X25519PublicKey) -> bytes:
+    return HKDF(hashes.SHA256(), 32, share + recipient.public_bytes_raw(), _X25519_INFO).derive(secret)
 
 
 def _wrapped(key: bytes, file_key: bytes) -> bytes:

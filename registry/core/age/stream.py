@@ -1,9 +1,6 @@
 """The binary age v1 file format (c2sp.org/age), interoperable with the ``age`` program in both directions.
 
-    header   version line, one stanza for each recipient, MAC     -> recipients.py wraps the file key
-    nonce    16 bytes
-    payload  64 KiB chunks, each ChaCha20-Poly1305 (STREAM)
-
+After the header (header.py) come a nonce of 16 bytes and chunks of 64 KiB, each ChaCha20-Poly1305 (STREAM).
 age does not authenticate the sender: sign whatever must be authentic before sealing it.
 """
 
@@ -29,43 +26,46 @@ from registry.core.age.recipients import (
     parse_identity,
     parse_recipient,
 )
-from registry.core.errors import DamagedSeal, InvalidInput, NotARecipient, SealedDataError, WrongPassphrase
+from registry.core.errors import DamagedSeal, InvalidInput, NotARecipient, WrongPassphrase
 
 MAX_RECIPIENTS = 512
 
 _CHUNK = 1 << 16
 _TAG = _NONCE_LENGTH = 16
-_Chunks = Iterator[tuple[memoryview, bool]]
+_Chunks = Iterator[tuple[memoryview, bool]]  # (chunk, is it the last?)
 
 
 def seal(source: BinaryIO | bytes, sink: BinaryIO, recipients: Iterable[str | Recipient]) -> None:
     """Seal all of ``source`` (bytes, or a file from its current position) into ``sink``, in constant memory.
 
-    ``recipients``: 1 to MAX_RECIPIENTS, all ``age1pq1...`` or all ``age1...``, or one Passphrase. Otherwise it raises
-    InvalidInput before anything is written. The sink must not keep the buffers that it receives: they are reused.
+    ``recipients``: 1 to MAX_RECIPIENTS, all ``age1pq1...`` or all ``age1...``, or one Passphrase; InvalidInput for
+    others, before anything is written. The sink must not keep the buffers that it receives: they are reused.
     """
     for piece in sealed_pieces(source, recipients):
         _write(sink, piece)
 
 
 def sealed_pieces(source: BinaryIO | bytes, recipients: Iterable[str | Recipient]) -> Iterator[memoryview]:
-    """Seal like ``seal``, but yield the file in pieces of at most 64 KiB and 16 bytes.
+    """Seal like `seal`, but yield the file in pieces of at most 64 KiB and 16 bytes.
 
     All pieces share one buffer: use each before taking the next.
     """
-    header, cipher = _begin(recipients)
-    return _encrypt(header, cipher, _slices(source, _CHUNK) if isinstance(source, bytes) else _chunks(source, _CHUNK))
+    chosen = _compatible(recipients)
+    file_key, nonce = secrets.token_bytes(FILE_KEY_LENGTH), secrets.token_bytes(_NONCE_LENGTH)
+    signed = signed_part([each.wrap(file_key) for each in chosen])
+    header = with_mac(signed, _mac(file_key, signed)) + nonce
+    chunks = _slices(source, _CHUNK) if isinstance(source, bytes) else _chunks(source, _CHUNK)
+    return _encrypt(header, ChaCha20Poly1305(_derive(file_key, b"payload", nonce)), chunks)
 
 
 def open_sealed(source: BinaryIO, sink: BinaryIO, identities: Iterable[str | Identity]) -> None:
     """Open the sealed file that is the rest of ``source`` into ``sink``, in constant memory.
 
-    ``identities``: age identity strings, results of ``parse_identity``, or Passphrases; each is tried. Raises
-    DamagedSeal, NotARecipient or WrongPassphrase, and InvalidInput for a malformed identity.
+    ``identities`` are strings, results of `parse_identity`, or Passphrases; each is tried. Raises DamagedSeal,
+    NotARecipient or WrongPassphrase, and InvalidInput for a malformed identity.
 
     Every byte that reaches ``sink`` is authentic, but **a cut or altered end is detected only at the end**. Until this
-    returns, the sink holds a part that must not be used. Write to a temporary file and rename it afterwards
-    (``registry.fs.files.replacing`` does so), or use ``open_bytes``.
+    returns, use nothing of it: write to a temporary file (``registry.fs.files.replacing``), or use `open_bytes`.
     """
     _decrypt(_resume(source, identities), _chunks(source, _CHUNK + _TAG), sink)
 
@@ -83,14 +83,6 @@ def open_bytes(sealed: bytes, identities: Iterable[str | Identity]) -> bytes:
     cipher = _resume(source, identities)
     _decrypt(cipher, _slices(sealed, _CHUNK + _TAG, source.tell()), sink)
     return sink.getvalue()
-
-
-def _begin(recipients: Iterable[str | Recipient]) -> tuple[bytes, ChaCha20Poly1305]:
-    chosen = _compatible(recipients)
-    file_key, nonce = secrets.token_bytes(FILE_KEY_LENGTH), secrets.token_bytes(_NONCE_LENGTH)
-    signed = signed_part([each.wrap(file_key) for each in chosen])
-    header = with_mac(signed, _mac(file_key, signed)) + nonce
-    return header, ChaCha20Poly1305(_derive(file_key, b"payload", nonce))
 
 
 def _resume(source: BinaryIO, identities: Iterable[str | Identity]) -> ChaCha20Poly1305:
@@ -125,15 +117,11 @@ def _file_key(stanzas: list[Stanza], identities: Sequence[Identity]) -> bytes:
         for stanza in stanzas:
             if (file_key := identity.unwrap(stanza)) is not None:
                 return file_key
-    raise _no_match(by_passphrase, any(isinstance(each, Passphrase) for each in identities))
-
-
-def _no_match(by_passphrase: bool, passphrase_given: bool) -> SealedDataError:
     if not by_passphrase:
-        return NotARecipient("none of the identities opens this file")
-    if not passphrase_given:
-        return NotARecipient("the file is sealed with a passphrase", "Give the passphrase that it was sealed with.")
-    return WrongPassphrase("the passphrase does not open this file")
+        raise NotARecipient("none of the identities opens this file")
+    if not any(isinstance(each, Passphrase) for each in identities):
+        raise NotARecipient("the file is sealed with a passphrase", "Give the passphrase that it was sealed with.")
+    raise WrongPassphrase("the passphrase does not open this file")
 
 
 def _derive(file_key: bytes, info: bytes, salt: bytes | None = None) -> bytes:
@@ -189,7 +177,7 @@ def _slices(data: bytes, size: int, start: int = 0) -> _Chunks:
 
 
 def _chunks(source: BinaryIO, size: int) -> _Chunks:
-    """Yield (chunk, is it the last?), reading one byte ahead. All chunks share one buffer."""
+    """Chunk a file, reading one byte ahead. All chunks share one buffer."""
     buffer = memoryview(bytearray(size + 1))
     have = _fill(source, buffer)
     while have > size:

@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["fresh_state", "keccak256"]
+
+class _State(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+    def digest(self) -> bytes: ...
 
 
-class State(Protocol):
-    """A running hash."""
-
-    def update(self, data: bytes, /) -> object:
-        """Add bytes."""
-
-    def digest(self) -> bytes:
-        """The hash of all bytes added, 32 bytes."""
-
-
-def _portable() -> Callable[[], State]:
+def _portable() -> Callable[[], _State]:
     from Crypto.Hash import keccak
 
     return lambda: keccak.new(digest_bits=256)
 
 
-def _fastest() -> Callable[[], State]:
+def _fastest() -> Callable[[], _State]:
     try:
         from sha3 import keccak_256
     except ImportError:
         return _portable()
-    copy: Callable[[], State] = keccak_256().copy  # copying an empty state is faster than making one
+    copy: Callable[[], _State] = keccak_256().copy  # copying an empty state is faster than making one
     return copy
 
 

@@ -5,19 +5,8 @@ The holder of the *secret* opens a grant's *lock* privately. The subject's own a
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from registry.core.crypto.keccak import keccak256
 from registry.core.scalars import read_address, to_hex, unhex
-
-_INFO = b"ConsentRegistry/1/revocation"
-_PADDING = bytes(12)
-
-
-def revocation_secret(seed: bytes, salt: str) -> bytes:
-    """HKDF-SHA256 (RFC 5869) of the 32-byte vault seed under the grant's own salt: 32 bytes."""
-    return HKDF(SHA256(), 32, salt=unhex(salt), info=_INFO).derive(seed)
 
 
 def lock_of(secret: bytes) -> str:
@@ -32,7 +21,7 @@ def salt_hash(salt: str) -> str:
 
 def tag_of(subject: str, salt: str) -> str:
     """keccak256(abi.encode(subject, saltHash)): binds the lock to its subject without revealing the subject."""
-    return to_hex(_tag(read_address(subject), unhex(salt)))
+    return to_hex(keccak256(bytes(12) + read_address(subject) + keccak256(unhex(salt))))
 
 
 def handle_of(lock: str, tag: str) -> str:
@@ -42,13 +31,4 @@ def handle_of(lock: str, tag: str) -> str:
 
 def handle_for(subject: str, revocation: str, salt: str) -> str:
     """The handle of a grant with these members."""
-    return to_hex(handle_of_words(read_address(subject), unhex(revocation), unhex(salt)))
-
-
-def handle_of_words(subject: bytes, revocation: bytes, salt: bytes) -> bytes:
-    """The same, from bytes and as bytes."""
-    return keccak256(revocation + _tag(subject, salt))
-
-
-def _tag(subject: bytes, salt: bytes) -> bytes:
-    return keccak256(_PADDING + subject + keccak256(salt))
+    return handle_of(revocation, tag_of(subject, salt))

@@ -1,4 +1,4 @@
-"""Keys derived from a vault seed (32 random bytes): the owner's identity and the signing key (DESIGN section 6)."""
+"""The keys and secrets derived from a vault seed (32 random bytes), by HKDF-SHA256 (RFC 5869; DESIGN section 6)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from registry.core.age.recipients import identity_from_seed
+from registry.core.scalars import unhex
 
 
 def owner_identity(seed: bytes) -> str:
@@ -19,5 +20,10 @@ def vault_key(seed: bytes) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(_derive(seed, b"ConsentRegistry/1/vault"))
 
 
-def _derive(seed: bytes, info: bytes) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=info).derive(seed)
+def revocation_secret(seed: bytes, salt: str) -> bytes:
+    """The 32 bytes that open the lock of the grant with this salt."""
+    return _derive(seed, b"ConsentRegistry/1/revocation", unhex(salt))
+
+
+def _derive(seed: bytes, info: bytes, salt: bytes | None = None) -> bytes:
+    return HKDF(SHA256(), 32, salt, info).derive(seed)

@@ -1,7 +1,6 @@
 """Recover the signer of a digest: plain secp256k1, one accepted spelling of each signature.
 
-coincurve (libsecp256k1) does it if it is installed. Otherwise eth-keys' pure-Python backend gives the same answers,
-about a hundred times slower.
+coincurve (libsecp256k1) does it if it is installed, else eth-keys in pure Python, about a hundred times slower.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ def _with_coincurve() -> _PublicKey:
     context, new = GLOBAL_CONTEXT.ctx, ffi.new
     read, find = lib.secp256k1_ecdsa_recoverable_signature_parse_compact, lib.secp256k1_ecdsa_recover
     write = lib.secp256k1_ec_pubkey_serialize
-
     spare: list[Any] = []
 
     def allocate() -> Any:

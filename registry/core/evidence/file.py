@@ -1,27 +1,25 @@
 """The evidence file: one statement with everything that proves it (DESIGN section 5).
 
-``application/vnd.consent-evidence+json``, RFC 8785, at most 1 MiB. `parse_evidence` reads one, `write_evidence`
-writes one.
+``application/vnd.consent-evidence+json``, RFC 8785, at most 1 MiB.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-from itertools import product
-from typing import Annotated, Any, Literal, NoReturn
+from functools import cache, cached_property
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import force_setattr
 
 from registry.core import codec
-from registry.core.crypto.revocation import handle_of_words
+from registry.core.crypto.revocation import handle_for
 from registry.core.errors import Malformed
 from registry.core.merkle import MAX_PROOF, commitment, root_from
 from registry.core.notices.document import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, to_hex, unhex
+from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, unhex
 from registry.core.statements.messages import Acceptance, Domain, Grant, Refusal, Request
-from registry.core.statements.typed_data import digest
+from registry.core.statements.typed_data import digest as digest_of
 
 MAX_EVIDENCE = 1024 * 1024
 
@@ -30,37 +28,24 @@ class _Statement(Struct, frozen=True, forbid_unknown_fields=True, tag_field="pri
     domain: Domain
 
 
-class RequestStatement(_Statement, frozen=True, tag="Request"):
-    """A Request in its domain."""
-
+class _Request(_Statement, frozen=True, tag="Request"):
     message: Request
 
 
-class GrantStatement(_Statement, frozen=True, tag="Grant"):
-    """A Grant in its domain."""
-
+class _Grant(_Statement, frozen=True, tag="Grant"):
     message: Grant
 
 
-class RefusalStatement(_Statement, frozen=True, tag="Refusal"):
-    """A Refusal in its domain."""
-
+class _Refusal(_Statement, frozen=True, tag="Refusal"):
     message: Refusal
 
 
-class AcceptanceStatement(_Statement, frozen=True, tag="Acceptance"):
-    """An Acceptance in its domain."""
-
+class _Acceptance(_Statement, frozen=True, tag="Acceptance"):
     message: Acceptance
 
 
-AnyStatement = GrantStatement | RequestStatement | RefusalStatement | AcceptanceStatement
-STATEMENTS: dict[type[Any], type[Any]] = {
-    Grant: GrantStatement,
-    Request: RequestStatement,
-    Refusal: RefusalStatement,
-    Acceptance: AcceptanceStatement,
-}
+# Each message with the structure that puts it into its domain.
+STATEMENTS: dict[type[Any], type[Any]] = {Grant: _Grant, Request: _Request, Refusal: _Refusal, Acceptance: _Acceptance}
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
@@ -77,19 +62,17 @@ class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def __post_init__(self) -> None:
         force_setattr(self, "words", self._read())  # eagerly: see statements.messages
 
-    @cached_property
-    def words(self) -> tuple[bytes, ...]:
-        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
-        return self._read()
-
     def _read(self) -> tuple[bytes, ...]:
+        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
         return read_words((self.transaction, self.root, *self.proof))
+
+    words = cached_property(_read)
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
     """The controller's counter-signature as a part of a grant's evidence."""
 
-    statement: AcceptanceStatement
+    statement: _Acceptance
     signature: Signature
     anchor: Anchor
 
@@ -104,7 +87,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     parsed and checked once for all of them.
     """
 
-    statement: AnyStatement
+    statement: _Grant | _Request | _Refusal | _Acceptance
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
@@ -115,8 +98,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def __post_init__(self) -> None:
         absent = self.anchor is UNSET, self.quoted_notice is UNSET, self.mandate is UNSET, self.acceptance is UNSET
-        if (type(self.statement.message), absent) not in _COMPLETE:
-            _refuse_members(self.kind, absent)
+        _check_members(self.kind, absent)
         read_hex(self.signature, "signature")
         force_setattr(self, "digest", self._hash())  # eagerly: see statements.messages
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
@@ -125,13 +107,11 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def __hash__(self) -> int:
         return hash(self.signature)  # the Raw notice is not hashable
 
-    @cached_property
-    def digest(self) -> bytes:
-        """The statement's EIP-712 signing hash, 32 bytes. It also names the file."""
-        return self._hash()
-
     def _hash(self) -> bytes:
-        return digest(self.statement.domain, self.statement.message)
+        """The statement's EIP-712 signing hash, 32 bytes. It also names the file."""
+        return digest_of(self.statement.domain, self.statement.message)
+
+    digest = cached_property(_hash)
 
     @property
     def signature_bytes(self) -> bytes:
@@ -164,26 +144,21 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The parsed notice, if the kind has one."""
         return None if self.notice_and_digest is None else self.notice_and_digest[0]
 
-    @cached_property
-    def notice_and_digest(self) -> tuple[Notice, str] | None:
-        """The notice and the SHA-256 of its document; ``Malformed`` if the notice is."""
-        return self._read_notice()
-
     def _read_notice(self) -> tuple[Notice, str] | None:
+        """The notice and the SHA-256 of its document; ``Malformed`` if the notice is."""
         if self.quoted_notice is UNSET:
             return None
         message = self.statement.message
-        assert isinstance(message, WITH_NOTICE)  # `_refuse_members` refused a notice in any other kind
+        assert isinstance(message, WITH_NOTICE)  # `_check_members` refused a notice in any other kind
         return read_notice(self.quoted_notice, message.notice)
+
+    notice_and_digest = cached_property(_read_notice)
 
     @property
     def handle(self) -> str | None:
         """The handle that the contract marks when this grant is revoked; None for other kinds."""
         message = self.statement.message
-        if not isinstance(message, Grant):
-            return None
-        *_, revocation, salt = message.read.words
-        return to_hex(handle_of_words(self.author_bytes, revocation, salt))
+        return handle_for(message.subject, message.revocation, message.salt) if isinstance(message, Grant) else None
 
 
 _decoder = msgspec.json.Decoder(Evidence)
@@ -225,15 +200,13 @@ def canonical_evidence(raw: bytes) -> bytes:
 
 def acceptance_evidence(grant: Evidence) -> Evidence | None:
     """The acceptance in a grant's evidence as separate evidence, or None."""
-    if grant.acceptance is UNSET:
-        return None
     part = grant.acceptance
-    return Evidence(statement=part.statement, signature=part.signature, anchor=part.anchor)
+    return None if part is UNSET else Evidence(part.statement, part.signature, part.anchor)
 
 
 def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
     """Return the grant with the controller's counter-signature in it."""
-    if not isinstance(acceptance.statement, AcceptanceStatement) or acceptance.anchor is UNSET:
+    if not isinstance(acceptance.statement, _Acceptance) or acceptance.anchor is UNSET:
         raise Malformed("this is not an anchored acceptance")
     part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
     return msgspec.structs.replace(grant, acceptance=part)
@@ -251,23 +224,11 @@ def is_included(evidence: Evidence) -> bool:
     return root_from(commitment_of(evidence), words[2:]) == words[1]
 
 
-def _refuse_members(kind: str, absent: tuple[bool, ...]) -> NoReturn:
+@cache
+def _check_members(kind: str, absent: tuple[bool, ...]) -> None:
     required, allowed = _SHAPES[kind]
-    present = _present(absent)
+    present = {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
     if required - present:
         raise Malformed(f"evidence of a {kind} needs its {min(required - present)}")
-    raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")
-
-
-def _present(absent: tuple[bool, ...]) -> set[str]:
-    return {name for name, is_absent in zip(_PARTS, absent, strict=True) if not is_absent}
-
-
-# Every allowed combination of the message's kind and its absent parts.
-_COMPLETE = frozenset(
-    (message, absent)
-    for message in STATEMENTS
-    for absent in product((False, True), repeat=len(_PARTS))
-    for required, allowed in [_SHAPES[message.__name__]]
-    if required <= _present(absent) <= required | allowed
-)
+    if present - required - allowed:
+        raise Malformed(f"evidence of a {kind} has no {min(present - required - allowed)}")

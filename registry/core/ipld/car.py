@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from registry.core.ipld.cid import varint
 
-# Binary CIDs (CIDv1, sha2-256): version, codec, hash function, digest length; 32 bytes of digest follow.
-RAW, DAG_CBOR = b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"
-
 # CBOR (RFC 8949): tag 42 and a byte string of 37 bytes, whose first is always zero, hold a CID (DAG-CBOR, "Links").
 LINK = b"\xd8\x2a\x58\x25\x00"
 BYTES, ARRAY = 2, 4
@@ -16,10 +13,7 @@ _HEADER = b"\xa2\x65roots%s\x67version\x01"
 
 
 def car_parts(roots: Iterable[bytes], blocks: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """Yield the archive of ``blocks`` (pairs of binary CID and bytes) in parts to send one after another.
-
-    ``roots`` are binary CIDs of 36 bytes, which need not be among the blocks.
-    """
+    """Yield the archive of ``blocks`` (binary CID and bytes) in parts; its ``roots`` need not be among the blocks."""
     links = [LINK + root for root in roots]
     header = _HEADER % (cbor_head(ARRAY, len(links)) + b"".join(links))
     yield varint(len(header)) + header

@@ -1,7 +1,4 @@
-"""Content identifiers, computed here and checked on every read; no node or gateway is trusted (DESIGN section 6).
-
-A CIDv1 is version 1, a codec, and a multihash (sha2-256), in lower-case base32 (multiformats CID, section "CIDv1").
-"""
+"""Content identifiers, checked on every read; no node is trusted (DESIGN section 6; multiformats CID, "CIDv1")."""
 
 from __future__ import annotations
 
@@ -13,14 +10,13 @@ from registry.core.errors import BlockMismatch, InvalidInput
 
 MAX_BLOCK_BYTES = 1 << 20
 
-RAW, DAG_PB = 0x55, 0x70
 _DIGEST_LENGTH = 32
-PREFIXES = {codec: bytes((1, codec, 0x12, _DIGEST_LENGTH)) for codec in (RAW, DAG_PB)}
-BINARY_LENGTH = 4 + _DIGEST_LENGTH
-# The four prefix bytes make the six letters after "b" and two more bits, which are zero. With two zero bits at the
-# end, the digest then fills 52 letters.
+# The beginnings of binary CIDs: version, codec, hash function, digest length. The digest follows.
+RAW, DAG_PB, DAG_CBOR = (bytes((1, codec, 0x12, _DIGEST_LENGTH)) for codec in (0x55, 0x70, 0x71))
+# These four bytes make the six letters after "b" and two more bits, which are zero. With two zero bits at the end, the
+# digest then fills 52 letters.
 _STARTS = {RAW: "bafkrei", DAG_PB: "bafybei"}
-_CODECS = {start: codec for codec, start in _STARTS.items()}
+_PREFIXES = {start: prefix for prefix, start in _STARTS.items()}
 _CID = re.compile(r"(bafkrei|bafybei)([a-h][a-z2-7]{50}[aeimquy4])")
 _PAD_BITS = 2
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -44,9 +40,8 @@ _last: tuple[bytes, bytes] = (b"", hashlib.sha256().digest())
 def sha256_of(data: bytes) -> bytes:
     """SHA-256 of ``data``; asking about the same object twice in a row hashes it once.
 
-    The maker of a block hashes it to name it, and the store hashes it again to check. A read is checked twice likewise.
-    Without this memo, sealing into a store in memory takes half as long again, and reading from one nearly twice as
-    long.
+    The maker of a block hashes it to name it, and the store hashes it again to check; reads are checked twice likewise.
+    Without this memo, sealing into a store in memory takes half as long again, and reading nearly twice as long.
     """
     global _last
     known, digest = _last
@@ -67,7 +62,7 @@ def cid_from_digest(sha256: bytes) -> str:
     """The CIDv1 (raw codec) of the block whose SHA-256 is given (32 bytes)."""
     if len(sha256) != _DIGEST_LENGTH:
         raise InvalidInput("a SHA-256 digest has 32 bytes", "Give the digest itself, not its hex.")
-    return text_of_cid(PREFIXES[RAW] + sha256)
+    return text_of_cid(RAW + sha256)
 
 
 def digest_of_cid(cid: str) -> bytes:
@@ -81,10 +76,7 @@ def is_leaf(cid: str) -> bool:
 
 
 def check_block(cid: str, data: bytes) -> bytes:
-    """Return the SHA-256 of ``data`` if ``cid`` names it.
-
-    Raises BlockMismatch if it does not, and InvalidInput if ``cid`` is not an identifier of ours.
-    """
+    """Return the SHA-256 of ``data``; BlockMismatch if ``cid`` names other bytes, InvalidInput if it is not ours."""
     digest = digest_of_cid(cid)
     if len(data) > MAX_BLOCK_BYTES or sha256_of(data) != digest:
         raise BlockMismatch(f"the bytes given for {cid} do not match it")
@@ -104,15 +96,14 @@ def varint(value: int) -> bytes:
 def text_of_cid(binary: bytes) -> str:
     """The text form of a binary CID of ours (36 bytes)."""
     bits = int.from_bytes(binary[-_DIGEST_LENGTH:]) << _PAD_BITS
-    return _STARTS[binary[1]] + "".join([_PAIRS[bits >> place & 1023] for place in _PLACES])
+    return _STARTS[binary[:4]] + "".join([_PAIRS[bits >> place & 1023] for place in _PLACES])
 
 
 def binary_cid(cid: str) -> bytes:
     """The 36 bytes of a CID's text; ``InvalidInput`` for every other or second encoding."""
     # The pattern admits one spelling of each identifier, so there is no need to encode again and compare.
     if not (found := _CID.fullmatch(cid)):
-        raise InvalidInput(
-            "not a CIDv1 of a raw or dag-pb block under SHA-256", "Use the form bafkrei... or bafybei..."
-        )
+        advice = "Use the form bafkrei... or bafybei..."
+        raise InvalidInput("not a CIDv1 of a raw or dag-pb block under SHA-256", advice)
     bits = int(found[2].translate(_TO_INT_DIGITS), 32) >> _PAD_BITS
-    return PREFIXES[_CODECS[found[1]]] + bits.to_bytes(_DIGEST_LENGTH)
+    return _PREFIXES[found[1]] + bits.to_bytes(_DIGEST_LENGTH)

@@ -11,19 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from registry.core.errors import InvalidInput
-from registry.core.ipld.cid import (
-    BINARY_LENGTH,
-    DAG_PB,
-    PREFIXES,
-    RAW,
-    Block,
-    binary_cid,
-    check_block,
-    cid_of_block,
-    sha256_of,
-    text_of_cid,
-    varint,
-)
+from registry.core.ipld.cid import DAG_PB, RAW, Block, check_block, is_leaf, sha256_of, text_of_cid, varint
 
 LEAF_BYTES = 256 * 1024
 LINKS_PER_NODE = 174
@@ -31,18 +19,11 @@ LINKS_PER_NODE = 174
 MAX_FILE_BYTES = 1 << 40
 
 _VARINT = rb"[\x80-\xff]{0,8}[\x00-\x7f]"
-_LINK = re.compile(rb"\x12.\x0a\x24(\x01[\x55\x70]\x12\x20.{32})\x12\x00\x18(" + _VARINT + rb")", re.DOTALL)
-_SIZE = re.compile(rb"\x20(" + _VARINT + rb")")
+_LINK = re.compile(rb"\x12.\x0a\x24(\x01[\x55\x70]\x12\x20.{32})\x12\x00\x18(%b)" % _VARINT, re.DOTALL)
+_SIZE = re.compile(rb"\x20(%b)" % _VARINT)
 _NODE = re.compile(
-    rb"(?P<links>(?:"
-    + _LINK.pattern
-    + rb"){1,174})\x0a"
-    + _VARINT
-    + rb"\x08\x02\x18"
-    + _VARINT
-    + rb"(?P<sizes>(?:"
-    + _SIZE.pattern
-    + rb")*)",
+    rb"(?P<links>(?:%b){1,174})\x0a%b\x08\x02\x18%b(?P<sizes>(?:%b)*)"
+    % (_LINK.pattern, _VARINT, _VARINT, _SIZE.pattern),
     re.DOTALL,
 )
 
@@ -62,9 +43,9 @@ def file_blocks(source: BinaryIO) -> Iterator[Block]:
     """
     levels: list[list[_Link]] = [[]]
     for data in _leaves(source):
-        block = Block(cid_of_block(data), data)
-        yield block
-        yield from _push(levels, 0, _Link(binary_cid(block.cid), len(data), len(data)))
+        cid = RAW + sha256_of(data)
+        yield Block(text_of_cid(cid), data)
+        yield from _push(levels, 0, _Link(cid, len(data), len(data)))
     for height in range(len(levels)):
         # A single link with nothing above it is the root itself. Otherwise the remaining links become a short node.
         if levels[height] and (height + 1 < len(levels) or len(levels[height]) > 1):
@@ -77,19 +58,18 @@ def read_file(cid: str, get_block: Callable[[str], bytes], max_bytes: int = MAX_
     ``get_block`` is any source of blocks; its errors pass through. Raises BlockMismatch if it returns the wrong bytes,
     and InvalidInput if ``cid`` names no such tree or one of more than ``max_bytes``.
     """
-    data = _fetch(cid, get_block)
-    if binary_cid(cid)[1] == RAW:
-        if len(data) > max_bytes:
-            raise _too_large(max_bytes)
-        yield data
-        return
-    links = _parse_node(data)
-    size = sum(link.size for link in links)
+    data = get_block(cid)
+    check_block(cid, data)
+    links = [] if is_leaf(cid) else _parse_node(data)
+    size = sum(link.size for link in links) if links else len(data)
     if size > max_bytes:
-        raise _too_large(max_bytes)
-    if size <= LEAF_BYTES:
+        raise InvalidInput(f"the file has more than {max_bytes} bytes", "Raise the limit if you trust its source.")
+    if not links:
+        yield data
+    elif size <= LEAF_BYTES:
         raise _no_file("its root is a node where one leaf is enough")
-    yield from _read_node(links, size, _height(size), get_block)
+    else:
+        yield from _read_node(links, size, _height(size), get_block)
 
 
 def blocks_of(cid: str, get_block: Callable[[str], bytes]) -> Iterator[Block]:
@@ -132,7 +112,7 @@ def _push(levels: list[list[_Link]], height: int, link: _Link) -> Iterator[Block
 def _close(levels: list[list[_Link]], height: int) -> Iterator[Block]:
     links, levels[height] = levels[height], []
     data = _node(links)
-    cid = PREFIXES[DAG_PB] + sha256_of(data)
+    cid = DAG_PB + sha256_of(data)
     yield Block(text_of_cid(cid), data)
     tree = len(data) + sum(link.tree for link in links)
     yield from _push(levels, height + 1, _Link(cid, tree, sum(link.size for link in links)))
@@ -147,7 +127,7 @@ def _node(links: list[_Link]) -> bytes:
 
 def _link(link: _Link) -> bytes:
     # Hash, an empty Name (written out, as Kubo does), Tsize.
-    body = b"\x0a" + varint(BINARY_LENGTH) + link.cid + b"\x12\x00\x18" + varint(link.tree)
+    body = b"\x0a" + varint(len(link.cid)) + link.cid + b"\x12\x00\x18" + varint(link.tree)
     return b"\x12" + varint(len(body)) + body
 
 
@@ -156,8 +136,10 @@ def _read_node(links: list[_Link], size: int, height: int, get_block: Callable[[
     if [link.size for link in links] != _shares(size, height):
         raise _no_file("its tree is not the balanced one for its size")
     for link in links:
-        data = _fetch(text_of_cid(link.cid), get_block)
-        if link.cid[1] != (DAG_PB if height > 1 else RAW):
+        cid = text_of_cid(link.cid)
+        data = get_block(cid)
+        check_block(cid, data)
+        if not link.cid.startswith(DAG_PB if height > 1 else RAW):
             raise _no_file("its tree has a leaf in place of a node, or the reverse")
         if height > 1:
             yield from _read_node(_parse_node(data), link.size, height - 1, get_block)
@@ -175,8 +157,8 @@ def _height(size: int) -> int:
 
 
 def _shares(size: int, height: int) -> list[int]:
-    full, rest = divmod(size, LEAF_BYTES * LINKS_PER_NODE ** (height - 1))
-    return [LEAF_BYTES * LINKS_PER_NODE ** (height - 1)] * full + [rest] * (rest > 0)
+    share = LEAF_BYTES * LINKS_PER_NODE ** (height - 1)
+    return [share] * (size // share) + [size % share] * (size % share > 0)
 
 
 def _parse_node(data: bytes) -> list[_Link]:
@@ -194,15 +176,5 @@ def _number(varint: bytes) -> int:
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(varint))
 
 
-def _fetch(cid: str, get_block: Callable[[str], bytes]) -> bytes:
-    data = get_block(cid)
-    check_block(cid, data)
-    return data
-
-
 def _no_file(why: str) -> InvalidInput:
     return InvalidInput(f"the identifier names no file: {why}", "Ask for one made by `ipfs add --cid-version=1`.")
-
-
-def _too_large(limit: int) -> InvalidInput:
-    return InvalidInput(f"the file has more than {limit} bytes", "Raise the limit if you trust its source.")

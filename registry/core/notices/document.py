@@ -1,7 +1,6 @@
 """Notices: the text that a person sees, with the templates of the signed sentence (DESIGN section 2).
 
-The schema ``consent-notice/1`` and its renderer are frozen, so that verifying in twenty years gives the same sentence.
-Later versions are added beside it.
+``consent-notice/1`` and its renderer are frozen; later versions come beside it, so an old sentence stays the same.
 """
 
 from __future__ import annotations
@@ -76,10 +75,7 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Notice(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", eq=False):
-    """A parsed notice. Make one only with `parse_notice`, which also checks rules across members.
-
-    It equals only itself, so that it can be a cheap cache key.
-    """
+    """A notice, made only by `parse_notice`, which checks it. It equals only itself, so it is a cheap cache key."""
 
     schema: Literal["consent-notice/1"]
     controller: Controller
@@ -100,10 +96,10 @@ def notice_digest(raw: bytes) -> str:
 
 
 def read_notice(quoted: Raw, named: str) -> tuple[Notice, str]:
-    """Parse the notice in an evidence file, a JSON string, and return it with its digest; a brand's are cached.
+    """Parse the notice in an evidence file, a JSON string, and return it with its digest.
 
-    ``Malformed`` unless the string is in its one encoding and holds a notice. ``named`` is the digest in the statement.
-    It is the cache key, because comparing the string is faster than hashing it.
+    ``Malformed`` unless the string is in its one encoding and holds a notice. The cache key is the digest that the
+    statement names, because comparing the string is faster than hashing it.
     """
     for cached, result in _cached_notice(named):
         if cached == quoted:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from registry.core.errors import NoticeMismatch
 from registry.core.notices.document import MAX_NOTICE, Notice, Text, sentences
@@ -14,16 +15,22 @@ from registry.core.statements.messages import Grant, Refusal, Request
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
-
-_WITH_TERMS = (Grant, Request)
-_WITH_SENTENCE = (Grant, Refusal)
+_WITH_TERMS, _WITH_SENTENCE = (Grant, Request), (Grant, Refusal)
 _BRACED = re.compile(r"(\{[a-z]+\})")
+
+
+class _Content(NamedTuple):
+    """What the sentence of a message says besides its date."""
+
+    kind: str
+    purposes: tuple[str, ...]
+    data: tuple[str, ...]
 
 
 def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
     """Render the sentence for this message in this language; ``NoticeMismatch`` if the notice has none."""
-    day, kind, purposes, data = _worded(message)
-    return day.join(_wording(notice, language, kind, purposes, data))
+    day, content = _worded(message)
+    return day.join(_wording(notice, language, content))
 
 
 def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
@@ -37,13 +44,12 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
     if isinstance(message, _WITH_SENTENCE):
         _check_sentence(notice, message)
     else:
-        _check_pairs(notice, message.purposes, message.data)
+        _check_scopes(notice, message.purposes, message.data)
 
 
 def label_of(text: Text, term: str) -> str:
     """The brand's label for a term; ``NoticeMismatch`` if it has none."""
-    label = text.labels.get(term)
-    if label is None:
+    if (label := text.labels.get(term)) is None:
         raise NoticeMismatch(f"the notice has no label for {term}")
     return label
 
@@ -51,76 +57,58 @@ def label_of(text: Text, term: str) -> str:
 def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
     if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
-    day, kind, purposes, data = _worded(message)
+    day, content = _worded(message)
     try:
-        wordings = _cached_wordings(notice, kind, purposes, data)
+        wordings = _cached_wordings(notice, content)
     except TooLargeToKeep:
-        wordings = _make_wordings(notice, kind, purposes, data)
+        wordings = _make_wordings(notice, content)
     if message.statement not in map(day.join, wordings):
         raise NoticeMismatch("the statement is not the notice's sentence in any of its languages")
 
 
-def _check_pairs(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
+def _check_scopes(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ...]) -> None:
     for purpose in purposes:
-        allowed = _data_beside(notice, purpose)
+        # A set for each purpose: a search for each pair in each scope takes minutes for a hostile notice of 64 KiB.
+        allowed = {datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data}
         for datum in data:
             if datum not in allowed:
                 raise NoticeMismatch(f"{purpose} with {datum} lies in no scope of the notice")
-
-
-def _data_beside(notice: Notice, purpose: str) -> frozenset[str]:
-    # A set for each purpose: a search for each pair in each scope takes minutes for a hostile notice of 64 KiB.
-    return frozenset(datum for scope in notice.scopes if purpose in scope.purposes for datum in scope.data)
-
-
-def _check_purposes(notice: Notice, purposes: tuple[str, ...]) -> None:
-    for purpose in purposes:
-        if not any(purpose in scope.purposes for scope in notice.scopes):
+        if not allowed:
             raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
 
 
-def _worded(message: Grant | Refusal) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
-    """The parts of a message that its sentence shows: date (empty if it has none), kind, purposes, data."""
+def _worded(message: Grant | Refusal) -> tuple[str, _Content]:
+    """The date that the sentence of a message shows, empty if it has none, and the rest."""
     if isinstance(message, Grant):
-        return day_of(message.expires_at), "Grant", message.purposes, message.data
-    return "", "Refusal", message.purposes, ()
+        return day_of(message.expires_at), _Content("Grant", message.purposes, message.data)
+    return "", _Content("Refusal", message.purposes, ())
 
 
-def _make_wordings(
-    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
+def _make_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], ...]:
     """The wording in each language; ``NoticeMismatch`` unless a scope of the notice allows it."""
-    if kind == "Grant":
-        _check_pairs(notice, purposes, data)
-    else:
-        _check_purposes(notice, purposes)
-    return tuple(_wording(notice, language, kind, purposes, data) for language in notice.text)
+    _check_scopes(notice, content.purposes, content.data)
+    return tuple(_wording(notice, language, content) for language in notice.text)
 
 
 # Grants of one campaign differ only in people and dates, so the rest of their sentences is cached: a verification takes
 # 19% longer without. A mismatch raises and is not cached, so no entry is larger than its notice.
 @lru_cache(maxsize=128)
-def _cached_wordings(
-    notice: Notice, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
+def _cached_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], ...]:
     # Each language repeats the controller's name, so a long name makes every wording large.
     if len(notice.controller.name) * len(notice.text) > MAX_NOTICE:
         raise TooLargeToKeep
-    return _make_wordings(notice, kind, purposes, data)
+    return _make_wordings(notice, content)
 
 
-def _wording(
-    notice: Notice, language: str, kind: str, purposes: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[str, ...]:
+def _wording(notice: Notice, language: str, content: _Content) -> tuple[str, ...]:
     """The sentence in two parts, before and after the date; in one part if it has no date."""
     text = notice.text[language]
-    template = sentences(text).get(kind)
-    if template is None:
-        raise NoticeMismatch(f"the notice has no sentence for a {kind}")
+    if (template := sentences(text).get(content.kind)) is None:
+        raise NoticeMismatch(f"the notice has no sentence for a {content.kind}")
     values = {
         "{controller}": f"{notice.controller.name} ({notice.controller.domain})",
-        "{purposes}": _join(text, purposes),
-        "{data}": _join(text, data),
+        "{purposes}": _join(text, content.purposes),
+        "{data}": _join(text, content.data),
     }
     # Split first, then substitute, so that values are not searched for placeholders.
     parts = ([values.get(piece, piece) for piece in _BRACED.split(part)] for part in template.split("{expires}"))

@@ -1,8 +1,7 @@
 """The statements that people and brands sign: frozen EIP-712 structures, checked when they are made.
 
 `TYPES` is DESIGN section 2, word for word; the rest follows from it. Members have their EIP-712 names in JSON
-(``issuedAt``) and Python names in code (``issued_at``). Making a structure that breaks a rule by itself (order of
-terms, checksums, windows) raises ``Malformed``.
+(``issuedAt``) and Python names in code (``issued_at``). A structure that breaks a rule is ``Malformed``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
@@ -44,20 +43,12 @@ TYPES = {
     "Retire": "Retire(address subject)",
 }
 
-DOMAIN_FIELDS = (
-    ("name", "string"),
-    ("version", "string"),
-    ("chainId", "uint256"),
-    ("verifyingContract", "address"),
-)
+DOMAIN_FIELDS = (("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"))
 
 
 def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
     """((name, Solidity type), ...) of a statement type, in hashing order."""
-    inner = re.fullmatch(r"\w+\((.*)\)", TYPES[primary_type])
-    assert inner is not None
-    pairs = (member.split(" ") for member in inner[1].split(","))
-    return tuple((name, kind) for kind, name in pairs)
+    return tuple((name, kind) for kind, name in re.findall(r"([\w\[\]]+) (\w+)", TYPES[primary_type]))
 
 
 def _pick(primary_type: str, wanted: Callable[[str, str], bool]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
@@ -105,17 +96,15 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", 
         # A copy is not made through here; it reads its members again.
         force_setattr(self, "read", self._read())
 
-    @cached_property
-    def read(self) -> MemberBytes:
-        """The members as bytes, each checked: ``Malformed`` where one is misspelled."""
-        return self._read()
-
     def _read(self) -> MemberBytes:
+        """The members as bytes, each checked: ``Malformed`` where one is misspelled."""
         words, accounts, scope = _PICKS[type(self).__name__]
         members = astuple(self)
         author, *others = accounts(members)
         addresses = read_address(author), *map(known_address, others)
         return MemberBytes(read_words(words(members)), addresses, read_scope(scope(members)))
+
+    read = cached_property(_read)
 
 
 class Request(_Message, frozen=True):
@@ -202,9 +191,7 @@ class Retire(_Message, frozen=True):
 
 
 Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire
-MESSAGES: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Request, Grant, Refusal, Acceptance, Revoke, RevokeAll, Retire)
-}
+MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def check_window(issued_at: int, not_before: int, expires_at: int) -> None:
@@ -220,7 +207,7 @@ def check_window(issued_at: int, not_before: int, expires_at: int) -> None:
 def members(message: Message) -> dict[str, Any]:
     """The message as EIP-712 JSON: names and order of the type, integers as numbers, arrays as lists."""
     plain: dict[str, Any] = msgspec.to_builtins(message)
-    return {name: list(v) if isinstance(v := plain[name], tuple) else v for name, _ in fields_of(kind_of(message))}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 
 def kind_of(message: Message) -> str:

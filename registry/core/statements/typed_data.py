@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from operator import itemgetter
 from struct import Struct as Layout
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,6 @@ from registry.core.scalars import hash_text, read_address
 from registry.core.statements.messages import (
     DOMAIN_FIELDS,
     MESSAGES,
-    TYPES,
     Domain,
     Grant,
     Message,
@@ -27,9 +26,6 @@ from registry.core.statements.messages import (
     kind_of,
     members,
 )
-
-_DOMAIN_TYPE = "EIP712Domain({})".format(",".join(f"{kind} {name}" for name, kind in DOMAIN_FIELDS))
-
 
 # Solidity type: its layout in a 32-byte word for `struct`, and the group its value comes from. Integers are packed as
 # they are.
@@ -42,33 +38,23 @@ _LAYOUT = {
     "uint256": ("24xQ", "members"),
 }
 
-
-Values = tuple[Any, ...]
-
-
-class _Plan(NamedTuple):
-    """How a structure is encoded: its type hash, its layout, and the selection of the values to pack.
-
-    It selects from the members, the bytes of words and addresses, and the hashes of texts and lists.
-    """
-
-    type_hash: bytes
-    pack: Callable[..., bytes]
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-
-    def hash(self, members: Values, words: Values, accounts: Values, texts: Values) -> bytes:
-        type_hash, pack, pick = self
-        return keccak256(pack(*pick((type_hash, *members, *words, *accounts, *texts))))
+_Values = tuple[Any, ...]
+_Hasher = Callable[[_Values, _Values, _Values, _Values], bytes]
 
 
-def _plan(encoded_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Plan:
+def _hasher(primary_type: str, fields: tuple[tuple[str, str], ...], structure: type[Struct]) -> _Hasher:
+    """A function of the members, the bytes of words and accounts, and the hashes of texts and lists."""
     assert [name for name, _ in fields] == [field.encode_name for field in msgspec.structs.fields(structure)]
     kinds = [kind for _, kind in fields]
-    return _Plan(
-        type_hash=keccak256(encoded_type.encode()),
-        pack=Layout(">32s" + "".join(_LAYOUT[kind][0] for kind in kinds)).pack,
-        pick=itemgetter(0, *_places([_LAYOUT[kind][1] for kind in kinds])),
-    )
+    members_text = ",".join(f"{kind} {name}" for name, kind in fields)
+    type_hash = keccak256(f"{primary_type}({members_text})".encode())
+    pack = Layout(">32s" + "".join(_LAYOUT[kind][0] for kind in kinds)).pack
+    pick = itemgetter(0, *_places([_LAYOUT[kind][1] for kind in kinds]))
+
+    def hash_struct(members: _Values, words: _Values, accounts: _Values, texts: _Values) -> bytes:
+        return keccak256(pack(*pick((type_hash, *members, *words, *accounts, *texts))))
+
+    return hash_struct
 
 
 def _places(homes: list[str]) -> Iterator[int]:
@@ -81,8 +67,8 @@ def _places(homes: list[str]) -> Iterator[int]:
         yield first[home] + (place if home == "members" else homes[:place].count(home))
 
 
-_DOMAIN = _plan(_DOMAIN_TYPE, DOMAIN_FIELDS, Domain)
-_PLANS: dict[type[Any], _Plan] = {MESSAGES[kind]: _plan(TYPES[kind], fields_of(kind), MESSAGES[kind]) for kind in TYPES}
+_hash_domain = _hasher("EIP712Domain", DOMAIN_FIELDS, Domain)
+_HASHERS = {structure: _hasher(kind, fields_of(kind), structure) for kind, structure in MESSAGES.items()}
 
 
 def struct_hash(message: Message) -> bytes:
@@ -90,14 +76,14 @@ def struct_hash(message: Message) -> bytes:
     words, accounts, texts = message.read
     if isinstance(message, (Grant, Refusal)):
         texts = (hash_text(message.statement), *texts)
-    return _PLANS[type(message)].hash(astuple(message), words, accounts, texts)
+    return _HASHERS[type(message)](astuple(message), words, accounts, texts)
 
 
 @lru_cache(maxsize=64)
 def domain_separator(domain: Domain) -> bytes:
     """``hashStruct`` of the domain, 32 bytes; the contract's ``domainSeparator()`` returns the same."""
     texts = hash_text(domain.name), hash_text(domain.version)
-    return _DOMAIN.hash(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
+    return _hash_domain(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
 
 
 def digest(domain: Domain, message: Message) -> bytes:
@@ -111,12 +97,7 @@ def typed_data(domain: Domain, message: Message) -> dict[str, Any]:
     return {
         "types": {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))},
         "primaryType": kind,
-        "domain": {
-            "name": domain.name,
-            "version": domain.version,
-            "chainId": domain.chain_id,
-            "verifyingContract": domain.verifying_contract,
-        },
+        "domain": msgspec.to_builtins(domain),
         "message": members(message),
     }
 
@@ -131,10 +112,8 @@ def parse_typed_data(document: Any) -> tuple[Domain, Message]:
     if document["types"] != {"EIP712Domain": _named(DOMAIN_FIELDS), kind: _named(fields_of(kind))}:
         raise Malformed(f"the type definition is not that of {kind}")
     try:
-        domain, message = (
-            msgspec.convert(document["domain"], Domain),
-            msgspec.convert(document["message"], MESSAGES[kind]),
-        )
+        domain = msgspec.convert(document["domain"], Domain)
+        message = msgspec.convert(document["message"], MESSAGES[kind])
         digest(domain, message)  # refuses lone surrogates, which have no UTF-8 and so no digest
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Malformed(f"not valid: {error}") from None

@@ -24,26 +24,22 @@ from registry.core import errors
 from registry.core.crypto.signatures import recover_address
 from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
-from registry.core.facts import ZERO, AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.notices.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, format_utc, to_hex
+from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, format_utc, to_hex
 from registry.core.statements.messages import Acceptance, Grant, Request
 from registry.core.verify.policy import Policy
 
 # The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
-_NOT_DEPLOYED = (
-    "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
-)
 
 
 @dataclass(frozen=True, init=False)
 class VerifiedStatement:
     """A statement that passed every step that applies to its kind. Only `judge` makes one.
 
-    ``policy`` is the one that it was judged by. ``acceptance`` is "verified", "none", or the reason why the attached
-    one was not verified. Times are unix seconds; ``anchored_at`` is None for a Request, which is not anchored.
-    ``block`` is the newest block that was read.
+    ``acceptance`` is "verified", "none", or the reason why the attached one was not verified. Times are unix seconds;
+    ``anchored_at`` is None for a Request, which is not anchored. ``block`` is the newest block that was read.
     """
 
     evidence: Evidence
@@ -84,7 +80,11 @@ def fact_queries(evidence: Evidence) -> tuple[list[FactQuery], list[SignatureQue
 
 def advice_on(signature: bytes) -> str | None:
     """Advice about a refused signature if its form allows better than the error's own; otherwise None."""
-    return _NOT_DEPLOYED if signature.endswith(_ERC6492_END) else None
+    if not signature.endswith(_ERC6492_END):
+        return None
+    return (
+        "It was made for a contract account that is not deployed yet (ERC-6492): deploy the account, then sign again."
+    )
 
 
 def judge(
@@ -106,19 +106,14 @@ def judge(
     _fits_policy(evidence, policy)
     acceptance = _acceptance(evidence, facts, policy, now)
     kind = VerifiedGrant if isinstance(evidence.statement.message, Grant) else VerifiedStatement
-    verified = object.__new__(kind)
-    put = object.__setattr__  # the class is frozen, and its constructor refuses everybody else
-    put(verified, "evidence", evidence)
-    put(verified, "policy", policy)
-    put(verified, "now", now)
-    put(verified, "anchored_at", anchored_at)
-    put(verified, "block", facts.block_number)
-    put(verified, "acceptance", acceptance)
+    verified = object.__new__(kind)  # the class is frozen, and its constructor refuses everybody else
+    verified.__dict__.update(evidence=evidence, policy=policy, now=now, block=facts.block_number)
+    verified.__dict__.update(anchored_at=anchored_at, acceptance=acceptance)
     return verified
 
 
 def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, answer: AnchorFacts) -> int | None:
-    """Steps 1 to 4, which apply to every kind. Returns the anchor's time, or None without an anchor."""
+    """Take steps 1 to 4, which apply to every kind. Return the anchor's time, or None without an anchor."""
     if evidence.statement.domain != policy.domain:  # 1
         raise errors.WrongDomain("it names another chain or registry than the policy")
     _signed(evidence, facts)  # 2
@@ -127,9 +122,6 @@ def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, answer: 
     if not is_included(evidence):  # 3
         raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
     return _anchored(evidence, answer, policy)  # 4
-
-
-# 2 ---------------------------------------------------------------------------------------------------------
 
 
 def _signed(evidence: Evidence, facts: Facts) -> None:
@@ -149,9 +141,6 @@ def _signature_query(evidence: Evidence) -> SignatureQuery:
     return SignatureQuery(evidence.author, evidence.digest, evidence.signature_bytes)
 
 
-# 4 ---------------------------------------------------------------------------------------------------------
-
-
 def _anchored(evidence: Evidence, answer: AnchorFacts, policy: Policy) -> int:
     anchored_at, issued_at = answer.anchored_at, evidence.statement.message.issued_at
     if anchored_at == 0:
@@ -162,9 +151,6 @@ def _anchored(evidence: Evidence, answer: AnchorFacts, policy: Policy) -> int:
     if policy.max_backdate is not None and anchored_at - issued_at > policy.max_backdate:
         raise errors.BackDated(f"issued {anchored_at - issued_at} seconds before it was anchored")
     return anchored_at
-
-
-# 5 ---------------------------------------------------------------------------------------------------------
 
 
 def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
@@ -178,9 +164,6 @@ def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
         raise errors.Revoked("the controller withdrew everything issued until then")
 
 
-# 6 ---------------------------------------------------------------------------------------------------------
-
-
 def _in_force(evidence: Evidence, now: int) -> None:
     message = evidence.statement.message
     if not isinstance(message, (Grant, Request)):
@@ -191,9 +174,6 @@ def _in_force(evidence: Evidence, now: int) -> None:
         raise errors.NotYetValid(f"it begins at {format_utc(begins)}")
     if now >= message.expires_at:
         raise errors.Expired(f"it ended at {format_utc(message.expires_at)}")
-
-
-# 7 ---------------------------------------------------------------------------------------------------------
 
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
@@ -249,9 +229,6 @@ def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> s
     return why
 
 
-# Facts -----------------------------------------------------------------------------------------------------
-
-
 def _usable(facts: Facts, policy: Policy, now: int) -> None:
     if facts.chain_id != policy.chain_id:
         raise LedgerUnavailable(f"the facts are of chain {facts.chain_id}, not of {policy.chain_id}")
@@ -264,7 +241,7 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
 
 
 def _fact_query(evidence: Evidence) -> FactQuery:
-    root = ZERO if evidence.anchor is UNSET else evidence.anchor.root
+    root = ZERO_WORD if evidence.anchor is UNSET else evidence.anchor.root
     message = evidence.statement.message
     if isinstance(message, Grant):
         return FactQuery(root, message.subject, message.revocation, message.salt)
@@ -273,8 +250,7 @@ def _fact_query(evidence: Evidence) -> FactQuery:
 
 def _answer_at(now: int, evidence: Evidence, facts: Facts) -> AnchorFacts:
     """The chain's answer as of ``now``, without later events."""
-    answer = facts.anchors.get(_fact_query(evidence))
-    if answer is None:
+    if (answer := facts.anchors.get(_fact_query(evidence))) is None:
         raise LedgerUnavailable("the chain was not asked about this anchor")
     if facts.as_of is None:
         return answer

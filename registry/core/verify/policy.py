@@ -1,8 +1,4 @@
-"""The verifier's conditions, stated in full and never guessed.
-
-A condition that is left out is ``None`` and is reported as "not asked". An empty collection does not mean "anything":
-it fails.
-"""
+"""The verifier's conditions. ``None`` is reported as "not asked"; an empty collection never means "anything"."""
 
 from __future__ import annotations
 
@@ -67,10 +63,6 @@ class Policy:
     @property
     def asked(self) -> Mapping[str, str]:
         """For each condition its value, or "not asked"."""
-        return MappingProxyType(self._asked)  # not cached: a policy holding a proxy could not be pickled
-
-    @cached_property
-    def _asked(self) -> dict[str, str]:
         answers: dict[str, Iterable[str] | None] = {
             "controller": self.controllers,
             "purposes": self.purposes,
@@ -80,4 +72,5 @@ class Policy:
             "confirmations": {str(self.confirmations)} if self.confirmations else None,
             "max_backdate": None if self.max_backdate is None else {str(self.max_backdate)},
         }
-        return {name: "not asked" if v is None else ", ".join(sorted(v)) for name, v in answers.items()}
+        told = {name: "not asked" if v is None else ", ".join(sorted(v)) for name, v in answers.items()}
+        return MappingProxyType(told)  # not cached: a policy holding a proxy could not be pickled

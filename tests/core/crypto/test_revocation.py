@@ -10,7 +10,8 @@ from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core.crypto.revocation import handle_for, handle_of, lock_of, revocation_secret, salt_hash, tag_of
+from registry.core.crypto.revocation import handle_for, handle_of, lock_of, salt_hash, tag_of
+from registry.core.crypto.seeds import revocation_secret
 from registry.core.scalars import to_hex, unhex
 from tests.support import strategies
 

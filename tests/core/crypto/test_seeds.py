@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_bytes, seal_bytes
-from registry.core.crypto.revocation import revocation_secret
-from registry.core.crypto.seeds import owner_identity, vault_key
+from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_key
 from tests.support.builders import SEED, word
 
 seeds = st.binary(min_size=32, max_size=32)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable, Rejected
-from registry.wallets import browser, page_protocol, page_server, peer_uid
+from registry.wallets import browser, page_protocol, page_server
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.page_server import MAX_BODY
 from tests.support.browser_stage import ALICE, Terminal, demo_grant, is_refused, signing
@@ -362,8 +362,8 @@ class TestOtherUsers:
     def test_linux_says_whose_a_connection_is(self, client: Client) -> None:
         host, port = client.host.split(":")
         with socket.create_connection((host, int(port)), timeout=5) as mine:
-            assert peer_uid.user_of(mine.getsockname(), mine.getpeername()) == os.getuid()
-        assert peer_uid.user_of(("127.0.0.1", 1), (host, int(port))) is None
+            assert page_server.user_of(mine.getsockname(), mine.getpeername()) == os.getuid()
+        assert page_server.user_of(("127.0.0.1", 1), (host, int(port))) is None
 
     def test_also_over_ipv6(self, client: Client) -> None:
         host, port = client.host.split(":")
@@ -372,12 +372,12 @@ class TestOtherUsers:
                 mine.connect((f"::ffff:{host}", int(port)))
             except OSError:
                 pytest.skip("this computer has no IPv6")
-            assert peer_uid.user_of((host, mine.getsockname()[1]), (host, int(port))) == os.getuid()
+            assert page_server.user_of((host, mine.getsockname()[1]), (host, int(port))) == os.getuid()
 
     def test_where_nothing_says_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(peer_uid, "TABLES", (Path("/nonexistent"),))
+        monkeypatch.setattr(page_server, "TABLES", (Path("/nonexistent"),))
         monkeypatch.setattr(os, "getuid", lambda: 1000)
-        assert not peer_uid.is_strangers(peer_uid.user_of(("127.0.0.1", 1), ("127.0.0.1", 2)))
+        assert not page_server.is_strangers(page_server.user_of(("127.0.0.1", 1), ("127.0.0.1", 2)))
 
     @pytest.mark.parametrize(
         ("ours", "theirs", "refused"),
@@ -387,12 +387,12 @@ class TestOtherUsers:
         self, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int | None, refused: bool
     ) -> None:
         monkeypatch.setattr(os, "getuid", lambda: ours)
-        assert peer_uid.is_strangers(theirs) is refused
+        assert page_server.is_strangers(theirs) is refused
 
     def test_a_connection_that_is_gone_claims_nothing_and_is_nobodys_news(
         self, terminal: Terminal, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(page_server, "user_of", lambda client, server: peer_uid.GONE)
+        monkeypatch.setattr(page_server, "user_of", lambda client, server: page_server.GONE)
         assert client("POST", "/claim") == (403, b"")
         monkeypatch.undo()
         client.claim()

@@ -33,11 +33,10 @@ from registry.core.statements.typed_data import typed_data as typed_data_of
 from registry.ledger.base import Deployment, Sender, Submitter
 from registry.present.summary import summary_of_ending, summary_of_typed_data
 from registry.vault.vault import Vault
-from registry.wallets.base import Owner
+from registry.wallets.base import Owner, safe_message
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.contract import ContractWallet
 from registry.wallets.keywallet import KeyWallet
-from registry.wallets.safe import safe_message
 from tests.support.browser_stage import ALICE, BOB, SECONDS, Browser, Stub, Terminal, demo_grant, is_refused, signing
 from tests.support.builders import DOMAIN, notice_bytes, notice_document
 from tests.support.fake_storage import MemoryBlocks

@@ -1,0 +1,34 @@
+"""What was anchored, and what that cost, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.cli.ui.output import Output
+from registry.client.sign import Anchored
+from registry.core.evidence.file import write_evidence
+from registry.core.scalars import format_utc, to_hex
+from registry.ledger.base import Receipt
+from registry.present.text import Row, table
+
+
+def print_anchored(out: Output, done: Anchored, purpose: str) -> None:
+    """Print what was anchored, what it ended, and its file; ``purpose`` tells what the file is for."""
+    kind, digest, size = done.evidence.kind, to_hex(done.evidence.digest), len(write_evidence(done.evidence))
+    document: dict[str, Any] = {"kind": kind, "digest": digest, "file": done.kept, "bytes": size}
+    document["anchor"] = done.receipt._asdict()
+    rows = [(kind, digest), *receipt_rows(done.receipt), ("Evidence", f"{size:,} bytes")]
+    if done.superseded is not None:
+        ended = done.superseded.receipt
+        document["superseded"] = ended._asdict()
+        rows.append(("Ended", f"the grant before it, gas {ended.gas_used:,}"))
+    out.result(document, table([*rows, (purpose, done.kept)]))
+
+
+def receipt_rows(receipt: Receipt) -> list[Row]:
+    """Return a transaction's place and cost, for people."""
+    return [
+        ("Transaction", receipt.transaction),
+        ("Block", f"{receipt.block}, {format_utc(receipt.time)}"),
+        ("Gas", f"{receipt.gas_used:,}"),
+    ]
