@@ -120,7 +120,7 @@ def test_settings_that_durability_and_erasure_rest_on(path: Path) -> None:
 
 WRITER = """
 import os, sys
-from registry.core.ipld.unixfs import Block, cid_of_block
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.storage.sqlite_store import SqliteBlocks
 store = SqliteBlocks(sys.argv[1])
 for n in range(10**6):
