@@ -22,7 +22,7 @@ test: $(STAMP) lint tools ## Test everything: Python, Solidity, Node, the packag
 test-fast: $(STAMP) ## Test in about a minute: fewer random examples, no slow tests
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not slow"
 
-soak: $(STAMP) tools ## Run every fault and many random examples, where `make test` takes samples (hours)
+soak: $(STAMP) tools ## Run every fault and many random examples, where `make test` takes samples (a quarter of an hour)
 	CONSENT_SOAK=1 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 3000
 
 tools: $(STAMP) ## Install the real programs for the tests: anvil, cast, Kubo, age, geth (6 minutes, once; needs Go)
