@@ -1,12 +1,13 @@
 """Every error that this package raises on purpose, each with one sentence of advice.
 
-There are four families. None is a subclass of another, because callers answer each differently:
+There are five families. None is a subclass of another, because callers answer each differently:
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of DESIGN
   section 4, in the order of Solidity's ``Status``.
 - ``CouldNotCheck``: the chain or the store was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
 - ``InvalidInput``: the request makes no sense. Nothing was done.
+- ``Rejected``: the person, or their wallet, declined.
 """
 
 from __future__ import annotations

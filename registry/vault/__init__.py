@@ -1,0 +1,1 @@
+"""The vault: a person's records, sealed, in streams, and the index that finds them."""

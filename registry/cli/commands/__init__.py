@@ -1,1 +1,1 @@
-"""The commands: one file for each command or group, named after it."""
+"""The commands: one file for each command or group; a few that belong together share one."""
