@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.client.evidence_store import parse_own
 from registry.client.party import Brand, Party
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
 from registry.client.verify import read, verify
@@ -19,6 +20,7 @@ from registry.core.ipld.cid import cid_from_digest
 from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
+from registry.core.verify.judge import VerifiedStatement
 from registry.fs.files import making_folder, remove_left
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
@@ -35,8 +37,15 @@ class Opened(NamedTuple):
 
 
 def accept(party: Party, file: Evidence | bytes) -> Anchored:
-    """Verify a grant to this brand, counter-sign it, and keep the completed file: both sides hold the same bytes."""
-    evidence, _ = _own_grant(party, file)
+    """Verify a grant to this brand, counter-sign it, and keep the completed file: both sides hold the same bytes.
+
+    A grant that this brand accepted before, in this file or in the one that it keeps, is accepted: nothing is sent,
+    and the receipt is None.
+    """
+    evidence = read(file)
+    for given in (evidence, *_kept(party, evidence)):
+        if _own_grant(party, given).acceptance == "verified":
+            return keep(party, Anchored(given, None))
     message = Acceptance(
         grant=to_hex(evidence.digest),
         controller=party.address,
@@ -51,7 +60,8 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Ope
     """Verify a grant to this brand, and open the data that it hands over into a new ``directory``: all or nothing."""
     # A killed process may have left opened data, and the consent for it may have ended since.
     remove_left(directory)
-    _, grant = _own_grant(brand, file)
+    grant = _own_grant(brand, file).evidence.statement.message
+    assert isinstance(grant, Grant)
     if grant.content == ZERO_WORD:
         raise InvalidInput("this grant hands over no stored data", "There is nothing to open.")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -63,13 +73,17 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Ope
     return [file._replace(path=directory / file.path.name) for file in opened]
 
 
-def _own_grant(party: Party, file: Evidence | bytes) -> tuple[Evidence, Grant]:
+def _kept(party: Party, evidence: Evidence) -> list[Evidence]:
+    if to_hex(evidence.digest) not in party.evidence.digests():
+        return []
+    return [parse_own(party.evidence.find(to_hex(evidence.digest)))]
+
+
+def _own_grant(party: Party, file: Evidence | bytes) -> VerifiedStatement:
     evidence = read(file)
-    message = evidence.statement.message
-    if not isinstance(message, Grant):
+    if evidence.kind != "Grant":
         raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Give the file that the person handed over.")
-    verify(party.network, evidence, party.network.policy(controllers=frozenset({party.address})))
-    return evidence, message
+    return verify(party.network, evidence, party.network.policy(controllers=frozenset({party.address})))
 
 
 def _open_streams(store: BlockStore, capsule: Capsule, directory: Path) -> Iterator[Opened]:

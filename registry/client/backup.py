@@ -30,7 +30,8 @@ MAX_HOME_FILE = 16 * 1024 * 1024
 MAX_READS = 10
 _INDEX = "vault/index"
 _FILES = re.compile(
-    r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json|(?:evidence|requests)/0x[0-9a-f]{64}\.json"
+    r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json"
+    r"|(?:evidence|requests)/0x[0-9a-f]{64}\.json|cutoffs/0x[0-9a-fA-F]{40}"
 )
 _BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")
 

@@ -16,6 +16,7 @@ from registry.core.scalars import to_hex
 from registry.fs.files import read_bounded, replace_file
 
 DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
+MAX_CUTOFF = 20  # digits
 _MAX_INDEX = 64 * 1024 * 1024
 
 
@@ -44,12 +45,18 @@ class EvidenceStore(Protocol):
     def all(self) -> Iterator[Evidence]:
         """Read all but requests, oldest first."""
 
+    def keep_cutoff(self, account: str, until: int) -> None:
+        """Remember durably that this account signs an end of everything until then (unix seconds)."""
+
+    def cutoff_of(self, account: str) -> int:
+        """Return the largest time that `keep_cutoff` was given for this account; 0 where there is none."""
+
     def find(self, digest: str) -> bytes:
         """Return the file whose digest begins so (0x and six hex digits at least); ``InvalidInput`` unless one does."""
 
 
 class EvidenceFolder(NamedTuple):
-    """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, and a cache, which `keep` writes."""
+    """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, ``cutoffs/<account>``, a cache."""
 
     path: Path
 
@@ -87,6 +94,15 @@ class EvidenceFolder(NamedTuple):
             raise InvalidInput(f"{len(found)} digests begin with {digest}", "Write more of its digits.")
         return read_bounded(found[0], MAX_EVIDENCE)
 
+    def keep_cutoff(self, account: str, until: int) -> None:
+        # A folder that cannot be written must not keep anybody from ending everything.
+        with suppress(InvalidInput):
+            replace_file(self.path / "cutoffs" / account, b"%d" % max(until, self.cutoff_of(account)))
+
+    def cutoff_of(self, account: str) -> int:
+        file = self.path / "cutoffs" / account
+        return int(read_bounded(file, MAX_CUTOFF)) if file.exists() else 0
+
     @property
     def _index(self) -> Path:
         return self.path / "cache" / "evidence.json"
@@ -101,6 +117,24 @@ class EvidenceFolder(NamedTuple):
             return {}  # absent or damaged: it is only a cache
 
 
+def kept_grants(store: EvidenceStore, *, controller: str) -> list[Evidence]:
+    """Read the grants to this controller (a checksummed address), oldest first."""
+    mine = [digest for digest, e in store.entries().items() if (e.kind, e.controller) == ("Grant", controller)]
+    return [parse_own(store.find(digest), digest) for digest in mine]
+
+
+def controller_of(store: EvidenceStore, brand: str) -> str:
+    """Return the address of a brand that is named by its address or its name. ``InvalidInput`` unless it is one."""
+    entries = [entry for entry in store.entries().values() if entry.kind == "Grant"]
+    found = {e.controller for e in entries if brand.casefold() in (e.brand.casefold(), e.controller.casefold())}
+    if not found:
+        raise InvalidInput(f"no grant to {brand[:80]!r} is kept here", "List what is kept: `consent status`.")
+    if len(found) > 1:
+        # A name is only what a brand calls itself, so two brands may have one name.
+        raise InvalidInput(f"{len(found)} brands call themselves {brand!r}", f"Name one: {', '.join(sorted(found))}.")
+    return found.pop()
+
+
 def _entry(evidence: Evidence) -> Entry:
     message, notice = evidence.statement.message, evidence.parsed_notice
     brand = "" if notice is None else notice.controller.name
@@ -108,8 +142,12 @@ def _entry(evidence: Evidence) -> Entry:
 
 
 def _read_own(path: Path) -> Evidence:
+    return parse_own(read_bounded(path, MAX_EVIDENCE), str(path))
+
+
+def parse_own(raw: bytes, name: str = "your own copy") -> Evidence:
+    """Parse a file of the party's own. ``InvalidInput`` where it is damaged: no consent is judged here."""
     try:
-        return parse_evidence(read_bounded(path, MAX_EVIDENCE))
+        return parse_evidence(raw)
     except Malformed as error:
-        # No consent is judged here: one of the party's own files is damaged, and they need to know which.
-        raise InvalidInput(f"{path} is damaged: {error}", "Restore it from a backup, or move it away.") from None
+        raise InvalidInput(f"{name} is damaged: {error}", "Restore it from a backup, or move it away.") from None

@@ -9,13 +9,14 @@ from typing import TypedDict, TypeVar, Unpack
 
 import msgspec
 
+from registry.client.evidence_store import kept_grants
 from registry.client.party import Party, Person
-from registry.client.revoke import Ending, end_in_private, opening_of
+from registry.client.revoke import opening_of, revoke
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign
-from registry.client.verify import read, verify
+from registry.client.verify import read, verify, verify_many
 from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
 from registry.core.crypto.revocation import lock_of
-from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import CouldNotCheck, InvalidInput, NotConsented, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.notices.document import Notice
@@ -51,13 +52,17 @@ _Answer = TypeVar("_Answer", Grant, Refusal)
 
 
 class Choice(TypedDict, total=False):
-    """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows."""
+    """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows.
+
+    ``again`` allows a second grant of a request whose first one still holds.
+    """
 
     purposes: Collection[str] | None
     data: Collection[str] | None
     days: int | None
     language: str | None
     supersedes: Evidence | None
+    again: bool
 
 
 def grant(
@@ -66,13 +71,14 @@ def grant(
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
     The capsule is stored first and taken back if anchoring fails. Last, the grant that this one ``supersedes`` ends.
+    ``InvalidInput`` where a grant of the same request holds: ending one of the two would leave the other in force.
     """
     done = _sign_and_anchor(person, propose(person, request, **choice), confirm)
     if (old := choice.get("supersedes")) is None:
         return keep(person, done)
     left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
     with noting(left):
-        return keep(person, done)._replace(superseded=Ending(end_in_private(person, old)))
+        return keep(person, done)._replace(superseded=revoke(person, old))
 
 
 def refuse(
@@ -97,6 +103,8 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
     """Check the request and the choice, and put the grant into words. Nothing is signed or stored."""
     asked, message, notice, language = _read(person, request, choice.get("language"))
     old = choice.get("supersedes")
+    if old is None and not choice.get("again"):
+        _refuse_twin(person, asked)
     issued_at, salt = person.network.date_for(person.address), fresh_salt()
     draft = Grant(
         statement="",
@@ -131,6 +139,8 @@ def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None) 
         raise Rejected("you said no")
     signature = sign(party, proposal.message)
     blocks = _blocks(proposal)
+    if blocks and isinstance(party, Person) and isinstance(proposal.message, Grant):
+        party.vault.share(proposal.message.data)
     party.network.store.put(blocks)
     try:
         return anchor(party, proposal.message, signature, proposal.notice_bytes)
@@ -156,6 +166,18 @@ def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[E
     notice = asked.parsed_notice
     assert notice is not None  # the parser refuses a request without one
     return asked, message, notice, _language(notice, language)
+
+
+def _refuse_twin(person: Person, asked: Evidence) -> None:
+    request = to_hex(asked.digest)
+    given = kept_grants(person.evidence, controller=asked.author)
+    same = [grant for grant in given if isinstance(m := grant.statement.message, Grant) and m.request == request]
+    for grant, answer in zip(same, verify_many(person.network, same), strict=True):
+        if not isinstance(answer, NotConsented):
+            raise InvalidInput(
+                f"you granted this request already, and that grant holds: {to_hex(grant.digest)[:14]}",
+                "Replace it with --supersedes, or ask for a second one beside it with --again.",
+            )
 
 
 def _language(notice: Notice, wanted: str | None) -> str:

@@ -6,12 +6,13 @@ the caller tells the person so first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import NamedTuple
 
 from registry.client.party import Party, Person
-from registry.client.sign import is_signed_by, noting, sign
+from registry.client.sign import is_signed_by, sign
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
@@ -21,31 +22,20 @@ from registry.core.statements.messages import Grant, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
 
-class Ending(NamedTuple):
-    """An ending on chain, and the categories with new stream keys, or the error that kept the vault from renewing."""
-
-    receipt: Receipt
-    renewed: tuple[str, ...] = ()
-    not_renewed: ConsentError | None = None
-
-
 class Endings(NamedTuple):
-    """What became of `revoke_all_of`: who ended with which receipt, who failed and why, and the renewed categories."""
+    """What became of several endings, each by its name: what ended with which receipt, what failed and why."""
 
-    ended: list[tuple[Person, Receipt]]
-    failed: list[tuple[Person, ConsentError]]
-    renewed: tuple[str, ...] = ()
-    not_renewed: ConsentError | None = None
+    ended: list[tuple[str, Receipt | None]]
+    failed: list[tuple[str, ConsentError]]
 
 
-def revoke(person: Person, evidence: Evidence) -> Ending:
-    """End one grant in private, by revealing its secret, and renew the stream keys that it handed out."""
-    return _renewed(person, end_in_private(person, evidence), _grant(evidence).data)
+Working = Callable[[str], AbstractContextManager[None]]
 
 
-def end_in_private(person: Person, evidence: Evidence) -> Receipt:
-    """Do as `revoke` does, but leave the stream keys as they are: another grant to the same brand uses them."""
-    return _ended(person, evidence, _transact(person, "revoke", *opening_of(person, evidence)))
+def revoke(person: Person, evidence: Evidence) -> Receipt | None:
+    """End one grant in private, by revealing its secret. None if it had ended before: nothing is sent then."""
+    opening = opening_of(person, evidence)
+    return None if has_ended(person, evidence) else _ended(person, evidence, _transact(person, "revoke", *opening))
 
 
 def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
@@ -59,9 +49,14 @@ def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
     return to_hex(secret), tag_of(grant.subject, grant.salt)
 
 
-def revoke_openly(person: Person, evidence: Evidence) -> Ending:
-    """End one grant with the subject's own key, whoever made its lock. The chain shows the address."""
+def revoke_openly(person: Person, evidence: Evidence) -> Receipt | None:
+    """End one grant with the subject's own key, whoever made its lock. The chain shows the address.
+
+    None if it had ended before: nothing is sent then.
+    """
     check_subject(person, evidence)
+    if has_ended(person, evidence):
+        return None
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
     if person.pays_itself:
@@ -69,63 +64,18 @@ def revoke_openly(person: Person, evidence: Evidence) -> Ending:
     else:
         message = Revoke(person.address, handle_for(grant.subject, grant.revocation, grant.salt))
         receipt = _transact(person, "revokeOpenlyFor", person.address, *lock, to_hex(sign(person, message)))
-    return _renewed(person, _ended(person, evidence, receipt), grant.data)
+    return _ended(person, evidence, receipt)
 
 
-def revoke_all(party: Party) -> Ending:
+def has_ended(party: Party, evidence: Evidence) -> bool:
+    """Tell whether the chain shows that this grant was revoked, alone or with everything of its account."""
+    grant, query = _grant(evidence), _query(evidence)
+    facts = party.network.ledger.facts([query]).anchors[query]
+    return bool(facts.revoked_at) or grant.issued_at <= facts.cutoff
+
+
+def revoke_all(party: Party) -> Receipt:
     """Use the kill-switch: end everything that this address issued until now. The chain shows the address."""
-    return _renewed(party, _revoke_all(party), None)
-
-
-def revoke_all_of(
-    people: Sequence[Person], working: Callable[[Person], AbstractContextManager[None]] = lambda _: nullcontext()
-) -> Endings:
-    """Use the kill-switch for several accounts of one person, each inside ``working``; a failure stops no other."""
-    endings = Endings([], [])
-    begun: Person | None = None
-    try:
-        for begun in people:
-            try:
-                with working(begun):
-                    endings.ended.append((begun, _revoke_all(begun)))
-            except ConsentError as error:
-                endings.failed.append((begun, error))
-        begun = None
-        last = _renewed(*endings.ended[0], None) if endings.ended else endings
-    except BaseException as error:
-        for person, _ in endings.ended:
-            error.add_note(f"All revoked: {person.address}")
-        for person, why in endings.failed:
-            error.add_note(failure_of(person, why))
-        if begun is not None:
-            error.add_note(f"Not known to have ended: {begun.address}. Run it again for this account and the rest.")
-        raise
-    return endings._replace(renewed=last.renewed, not_renewed=last.not_renewed)
-
-
-def failure_of(person: Person, error: ConsentError) -> str:
-    """Say why an account has not ended; a transaction that could not be checked may have been sent."""
-    what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
-    return f"{what}: {person.address}: {error}"
-
-
-def retire(party: Party) -> Ending:
-    """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
-    if party.pays_itself:
-        receipt = _transact(party, "retire")
-    else:
-        receipt = _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
-    return _renewed(party, receipt, None)
-
-
-def renew_streams(person: Person, categories: Collection[str] | None = None) -> list[str]:
-    """Renew the stream keys of these categories (None for all); see `Vault.renew`."""
-    if categories is None:
-        categories = {stream.category for stream in person.vault.index().streams}
-    return person.vault.renew(categories)
-
-
-def _revoke_all(party: Party) -> Receipt:
     if party.pays_itself:
         return _transact(party, "revokeAll")
     head = party.network.ledger.head().time
@@ -141,19 +91,51 @@ def _revoke_all(party: Party) -> Receipt:
     return _transact(party, "revokeAllFor", *_signed_until(party, until))
 
 
+def revoke_all_of(people: Sequence[Person], working: Working = lambda _: nullcontext()) -> Endings:
+    """Use the kill-switch for several accounts of one person, each named by its address; see `end_each`."""
+    return end_each([(person.address, partial(revoke_all, person)) for person in people], working)
+
+
+def end_each(
+    tasks: Sequence[tuple[str, Callable[[], Receipt | None]]], working: Working = lambda _: nullcontext()
+) -> Endings:
+    """Do several endings, each with a name and inside ``working``; a failure stops no other.
+
+    An interruption tells what has ended by then.
+    """
+    endings = Endings([], [])
+    for name, end in tasks:
+        try:
+            with working(name):
+                endings.ended.append((name, end()))
+        except ConsentError as error:
+            endings.failed.append((name, error))
+        except BaseException as error:
+            for ended, _ in endings.ended:
+                error.add_note(f"Ended: {ended}")
+            for failed, why in endings.failed:
+                error.add_note(failure_of(failed, why))
+            error.add_note(f"Not known to have ended: {name}. Run it again for this one and the rest.")
+            raise
+    return endings
+
+
+def failure_of(name: str, error: ConsentError) -> str:
+    """Say why something has not ended; a transaction that could not be checked may have been sent."""
+    what = "Not known to have ended" if isinstance(error, CouldNotCheck) else "Not ended"
+    return f"{what}: {name}: {error}"
+
+
+def retire(party: Party) -> Receipt:
+    """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
+    if party.pays_itself:
+        return _transact(party, "retire")
+    return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
+
+
 def _signed_until(party: Party, until: int) -> tuple[str, int, str]:
+    party.evidence.keep_cutoff(party.address, until)  # before the signature exists: see `sign`
     return party.address, until, to_hex(sign(party, RevokeAll(party.address, until)))
-
-
-def _renewed(party: Party, receipt: Receipt, categories: Collection[str] | None) -> Ending:
-    """Renew a person's stream keys after an ending, which holds even where that fails."""
-    if not isinstance(party, Person):
-        return Ending(receipt)
-    try:
-        with noting("The consent has ended, but the vault's keys may not be renewed."):
-            return Ending(receipt, tuple(renew_streams(party, categories)))
-    except ConsentError as error:
-        return Ending(receipt, not_renewed=error)
 
 
 def _grant(evidence: Evidence) -> Grant:
@@ -161,6 +143,11 @@ def _grant(evidence: Evidence) -> Grant:
     if not isinstance(message, Grant):
         raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are revoked.")
     return message
+
+
+def _query(evidence: Evidence) -> FactQuery:
+    grant = _grant(evidence)
+    return FactQuery(ZERO_WORD, grant.subject, grant.revocation, grant.salt)
 
 
 def check_subject(party: Party, evidence: Evidence) -> None:
@@ -189,8 +176,7 @@ def check_subject(party: Party, evidence: Evidence) -> None:
 
 def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     """Return the receipt once the chain shows the grant as ended. A receipt alone is only a node's word."""
-    grant = _grant(evidence)
-    query = FactQuery(ZERO_WORD, grant.subject, grant.revocation, grant.salt)
+    query = _query(evidence)
     if not party.network.ledger.facts([query]).anchors[query].revoked_at:
         what = f"{receipt.transaction} was sent, but the chain does not show the grant as ended"
         raise LedgerUnavailable(what, "Verify the grant, and revoke it again if it still holds; that does no harm.")

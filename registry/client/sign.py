@@ -5,36 +5,36 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
 from registry.client.network import Network
 from registry.client.party import Party
 from registry.core.crypto.signatures import recover_address
-from registry.core.errors import InvalidInput, Rejected
+from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.evidence.file import STATEMENTS, Evidence, quoted
 from registry.core.facts import SignatureQuery
 from registry.core.merkle import commitment
 from registry.core.scalars import CLOCK_SKEW, MAX_SIGNATURE, format_utc, to_hex, unhex
-from registry.core.statements.messages import Acceptance, Domain, Grant, Message, Refusal, Request
+from registry.core.statements.messages import ENDINGS, Acceptance, Domain, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest, typed_data
 from registry.core.verify.judge import advice_on
 from registry.ledger.base import Receipt
 from registry.present.vocabulary import check_known
 from registry.wallets.base import Wallet
 
-if TYPE_CHECKING:
-    from registry.client.revoke import Ending
-
 
 class Anchored(NamedTuple):
-    """Evidence, the receipt of its anchor, where it is kept, and the ending of the grant that it replaced, if any."""
+    """Evidence, the receipt of its anchor, where it is kept, and the ending of the grant that it replaced.
+
+    ``receipt`` is None where it was anchored before, and ``superseded`` where nothing was replaced or had to be ended.
+    """
 
     evidence: Evidence
-    receipt: Receipt
+    receipt: Receipt | None
     kept: str = ""
-    superseded: Ending | None = None
+    superseded: Receipt | None = None
 
 
 def fresh_salt() -> str:
@@ -75,12 +75,22 @@ def sign(party: Party, message: Message) -> bytes:
         # The kill-switch follows the chain where this machine's clock is behind it.
         now = max(now, network.ledger.head().time)
     check_signable(message, now)
+    _check_past_cutoff(party, message)
     domain = network.domain
     signature = party.wallet.sign_typed_data(typed_data(domain, message))
     if not is_signed_by(network, party.address, digest(domain, message), signature):
         advice = advice_on(signature) or "Choose that account in the wallet; a contract account needs its owners' keys."
         raise Rejected(f"the wallet's signature is not that of {party.address}", advice)
     return signature
+
+
+def _check_past_cutoff(party: Party, message: Message) -> None:
+    """Refuse to sign while the end of everything that this account signed could still end it too (DESIGN section 4)."""
+    until, now = party.evidence.cutoff_of(party.address), party.network.clock()
+    if isinstance(message, ENDINGS) or now > until or party.network.ledger.head().time > until:
+        return
+    advice = f"Wait {until + 1 - now} seconds, then do it again."
+    raise InvalidInput(f"this account has just ended everything until {format_utc(until)}", advice)
 
 
 def sign_alone(wallet: Wallet, domain: Domain, message: Message, now: int, network: Network | None = None) -> bytes:
@@ -117,6 +127,10 @@ def anchor(
     """Put the commitment on chain, and return the evidence."""
     own = commitment(digest(party.network.domain, message), signature)
     anchored, receipt = party.anchorer.submit(own).wait()
+    if receipt.time <= party.evidence.cutoff_of(party.address):
+        # Anybody could send the signed end of everything again, with a later block, and it would end this too.
+        advice = "Do it again: the chain's clock must be past the time until which you ended everything."
+        raise LedgerUnavailable(f"{receipt.transaction} anchored it too early to count", advice)
     own_notice = UNSET if notice is None else quoted(notice)
     return Anchored(_evidence(party, message, signature, quoted_notice=own_notice, anchor=anchored), receipt)
 

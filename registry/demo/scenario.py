@@ -127,7 +127,7 @@ def give(story: Story) -> Told:
     message = story.grant
     figures: dict[str, Any] = {
         "digest": to_hex(done.evidence.digest),
-        "gas": done.receipt.gas_used,
+        "gas": _sent(done.receipt).gas_used,
         "evidenceBytes": story.file.stat().st_size,
         "file": str(story.file),
         "capsule": cid_from_digest(unhex(message.content)),
@@ -156,7 +156,7 @@ def counter_sign(story: Story) -> Told:
     story.file.write_bytes(write_evidence(done.evidence))
     size = story.file.stat().st_size
     rows = [("Anchored", _gas(done.receipt)), ("Evidence", f"{size:,} bytes, the same on both sides")]
-    return Told(rows, {"gas": done.receipt.gas_used, "evidenceBytes": size})
+    return Told(rows, {"gas": _sent(done.receipt).gas_used, "evidenceBytes": size})
 
 
 def open_it(story: Story) -> Told:
@@ -193,11 +193,11 @@ def attempt(story: Story) -> Told:
 
 def end(story: Story) -> Told:
     """Alice reveals the secret of this grant; the very next verification says no."""
-    receipt = revoke(story.alice, story.evidence).receipt
+    receipt = revoke(story.alice, story.evidence)
     now = story.network.clock()
     reason = _no(story, story.evidence, story.policy(), now)
     rows = [("Sent", f"{_gas(receipt)}, by the relay: the chain does not show her address"), ("Brand asks", reason)]
-    return Told(rows, {"gas": receipt.gas_used, "status": reason})
+    return Told(rows, {"gas": _sent(receipt).gas_used, "status": reason})
 
 
 def check_again(story: Story) -> Told:
@@ -223,8 +223,13 @@ def _refusal(act: Callable[[], object], expected: type[ConsentError]) -> str:
     raise ConsentError("something that must be refused was not", "Please report this.")
 
 
-def _gas(receipt: Receipt) -> str:
-    return f"{receipt.gas_used:,} gas, block {receipt.block}"
+def _gas(receipt: Receipt | None) -> str:
+    return f"{_sent(receipt).gas_used:,} gas, block {_sent(receipt).block}"
+
+
+def _sent(receipt: Receipt | None) -> Receipt:
+    assert receipt is not None  # nothing in the story was done before
+    return receipt
 
 
 class Step(NamedTuple):

@@ -37,7 +37,10 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
 
 class Stream(Struct, frozen=True, forbid_unknown_fields=True):
-    """One category in one epoch, with a key of its own."""
+    """One category in one epoch, with a key of its own.
+
+    ``shared`` is true once the key was handed out. Then this stream gets no more records.
+    """
 
     category: str
     epoch: Annotated[int, Meta(ge=1)]
@@ -45,6 +48,7 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
     head: str
     number: Annotated[int, Meta(ge=1)]
     records: tuple[Record, ...]
+    shared: bool
 
     def __post_init__(self) -> None:
         check_term(self.category, "category")
@@ -85,14 +89,7 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version"
         return max(streams, key=lambda stream: stream.epoch, default=None)
 
 
-class _FirstIndex(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=1):
-    """The first version, without accounts. It is still read, and no longer written."""
-
-    streams: tuple[Stream, ...]
-    type: Literal["VaultIndex"] = "VaultIndex"
-
-
-_decoder: msgspec.json.Decoder[Index | _FirstIndex] = msgspec.json.Decoder(Index | _FirstIndex)
+_decoder = msgspec.json.Decoder(Index)
 
 
 def seal_index(index: Index, recipient: str) -> list[Block]:
@@ -111,7 +108,6 @@ def open_index(cid: str, store: BlockStore, identity: str) -> Index:
         if len(sealed) > MAX_INDEX:
             raise StorageUnavailable(f"the vault's index is larger than {MAX_INDEX:,} bytes")
     try:
-        found = codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
+        return codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
     except Malformed as error:
         raise DamagedSeal(f"the vault's index is malformed: {error}") from None
-    return found if isinstance(found, Index) else Index(found.streams)

@@ -81,7 +81,7 @@ class Vault:
         """
         check_term(category, "category")
         with self._change() as index:
-            stream = index.newest(category) or self._write_head(None, category, 1, ())
+            stream = self._open_stream(index, category)
             start = body.tell()
             pieces = PieceReader(sealed_pieces(body, [recipient_of(stream.identity)]))
             cid = self._store_file(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
@@ -89,20 +89,25 @@ class Vault:
             self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))
         return record
 
+    def _open_stream(self, index: Index, category: str) -> Stream:
+        """Return the stream that takes the next record: never one whose key was handed out, whoever has it today."""
+        newest = index.newest(category)
+        if newest is None or newest.shared:
+            return self._write_head(None, category, 1 if newest is None else newest.epoch + 1, ())
+        return newest
+
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
         """Return the keys of all streams with records in these categories, old epochs included."""
         streams = [s for s in self.index().streams if s.category in categories and s.records]
         return tuple(StreamKey(s.category, s.epoch, s.identity, s.head) for s in streams)
 
-    def renew(self, categories: Collection[str]) -> list[str]:
-        """Give streams with records a new key, so that old keys open nothing added later; return their categories."""
+    def share(self, categories: Collection[str]) -> None:
+        """Note durably that the keys of `keys_for` leave the vault: they open nothing that is added later."""
+        if not _leaving(self.index(), categories):
+            return  # nothing to change, so do not wait for the lock
         with self._change() as index:
-            newest = (index.newest(category) for category in sorted(set(categories)))
-            used = [stream for stream in newest if stream is not None and stream.records]
-            renewed = [self._write_head(None, stream.category, stream.epoch + 1, ()) for stream in used]
-            if renewed:
-                self._save(_with(index, *renewed))
-        return [stream.category for stream in renewed]
+            leaving = _leaving(index, categories)
+            self._save(_with(index, *(msgspec.structs.replace(stream, shared=True) for stream in leaving)))
 
     def number_for(self, controller: str) -> int:
         """Return the number of the newest account that this controller knows, or `next_number` if it knows none."""
@@ -154,7 +159,7 @@ class Vault:
         sealed = seal_head(head, recipient_of(identity))
         block = Block(cid_of_block(sealed), sealed)
         self._store.put([block])
-        return Stream(category, epoch, identity, block.cid, number, records)
+        return Stream(category, epoch, identity, block.cid, number, records, shared=False)
 
     def _save(self, index: Index) -> None:
         blocks = list(seal_index(index, self.recipient))
@@ -202,6 +207,10 @@ def set_floor(directory: Path, number: int) -> None:
 def set_index(directory: Path, cid: str) -> None:
     """Make this index the newest of the vault in this directory."""
     replace_file(directory / "index", cid.encode() + b"\n")
+
+
+def _leaving(index: Index, categories: Collection[str]) -> list[Stream]:
+    return [each for each in index.streams if each.category in categories and each.records and not each.shared]
 
 
 def _with(index: Index, *changed: Stream) -> Index:

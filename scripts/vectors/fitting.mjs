@@ -106,6 +106,12 @@ function acceptanceCases() {
     evidenceCase("accepted-later-than-cutoff", "The controller's own cutoff says nothing about its counter-signature.", "Valid", {
       acceptance: {}, policy: { accepted: true }, reported: "verified", facts: { acceptance: { anchoredAt: NOW - 300, cutoff: NOW } },
     }),
+    evidenceCase("accepted-retired", "The controller gave up its address: its counter-signature is not believed.", "NotAccepted", {
+      acceptance: {}, policy: { accepted: true }, onChain: "Valid", facts: { acceptance: { anchoredAt: NOW - 300, cutoff: 2n ** 64n - 1n } },
+    }),
+    evidenceCase("accepted-retired-not-asked", "Nobody asked for the counter-signature; it is reported as not verified.", "Valid", {
+      acceptance: {}, reported: "not verified", facts: { acceptance: { anchoredAt: NOW - 300, cutoff: 2n ** 64n - 1n } },
+    }),
     evidenceCase("accepted-missing", "The policy asks for a counter-signature and there is none.", "NotAccepted", { policy: { accepted: true }, onChain: "Valid" }),
     evidenceCase("accepted-erc1271", "The controller is a contract that accepts the counter-signature.", "Valid", {
       acceptance: { signer: "a device of the controller" }, policy: { accepted: true }, reported: "verified", facts: { contracts: { [CONTROLLER]: true } },

@@ -39,6 +39,7 @@ function refusalCases() {
     refusal("valid", "A person said no, signed and anchored.", "Valid"),
     refusal("valid-second-language", "The same in the notice's second language.", "Valid", { language: "fr" }),
     refusal("valid-after-cutoff", "A refusal is not revoked by a cutoff.", "Valid", { facts: { cutoff: NOW } }),
+    refusal("retired", "The person gave up the address: nothing of it is believed.", "Revoked", { facts: { cutoff: 2n ** 64n - 1n } }),
     refusal("valid-years-later", "A refusal does not expire.", "Valid", { now: NOW + 3000 * DAY }),
     refusal("purpose-outside", "A purpose that lies in no scope, although it has a label.", "NoticeMismatch", {
       notice: (n) => Object.values(n.text).forEach((text) => (text.labels["dpv:Advertising"] = "advertising")),
@@ -65,6 +66,8 @@ function acceptanceCases() {
     evidenceCase(`acceptance-${name}`, desc, error, { type: "Acceptance", given, policy, message: { grant, ...message }, ...options });
   return [
     acceptance("valid", "A counter-signature that stands alone, with its grant given.", "Valid"),
+    acceptance("valid-after-cutoff", "A counter-signature is not revoked by a cutoff.", "Valid", { facts: { cutoff: NOW } }),
+    acceptance("retired", "The controller gave up its address: nothing of it is believed.", "Revoked", { facts: { cutoff: 2n ** 64n - 1n } }),
     acceptance("grant-not-given", "Nobody gave the grant that it accepts.", "NotAccepted", { given: undefined }),
     acceptance("of-another-grant", "It accepts another grant than the one given.", "NotAccepted", { message: { grant: word("another grant") } }),
     acceptance("by-another-brand", "Another brand accepts it in its own name.", "WrongController", { message: { controller: BRAND }, signer: "another brand" }),

@@ -14,7 +14,7 @@ import pytest
 
 from registry.client.accept import Opened, accept, open_data
 from registry.client.grant import grant, propose, refuse, sign_and_anchor
-from registry.client.revoke import renew_streams, revoke
+from registry.client.revoke import revoke
 from registry.client.verify import verify
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import seal_bytes
@@ -177,7 +177,7 @@ class TestOpening:
 
     def test_records_of_earlier_epochs_too(self, stage: Stage, tmp_path: Path) -> None:
         stage.keep(b"before")
-        renew_streams(stage.alice)
+        stage.granted()
         stage.keep(b"after")
         opened = open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")
         assert [(one.path.name, one.path.read_bytes()) for one in opened] == [

@@ -16,7 +16,7 @@ from registry.client.backup import MAX_READS, Saved, back_up, restore
 from registry.client.grant import grant
 from registry.client.home import Home
 from registry.client.network import Network
-from registry.client.revoke import renew_streams, revoke
+from registry.client.revoke import revoke
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.errors import (
@@ -57,7 +57,6 @@ def home(tmp_path: Path, stage: Stage) -> Home:
     ended = stage.granted().evidence
     home.evidence.keep(ended)
     revoke(stage.alice, ended)
-    renew_streams(stage.alice)
     stage.keep(b"bought after" * 50_000)
     return home
 

@@ -13,6 +13,7 @@ import pytest
 
 from registry.client.grant import Proposal, grant, propose, refuse, sign_and_anchor
 from registry.client.request import check_notice, publish_notice, request
+from registry.client.revoke import revoke
 from registry.client.verify import verify
 from registry.core.capsules import open_capsule
 from registry.core.crypto.keccak import keccak256
@@ -228,9 +229,21 @@ class TestGrants:
 
     def test_two_grants_share_nothing_that_links_them(self, stage: Stage) -> None:
         raw = stage.request()
-        one, other = (message_of(grant(stage.alice, raw).evidence) for _ in range(2))
+        one, other = (message_of(grant(stage.alice, raw, again=True).evidence) for _ in range(2))
         assert one.salt != other.salt
         assert one.revocation != other.revocation
+
+    def test_a_second_one_of_the_same_request(self, stage: Stage) -> None:
+        """(item 11) A twin would stay in force when the other is revoked."""
+        raw = stage.request()
+        first = grant(stage.alice, raw).evidence
+        with pytest.raises(InvalidInput, match=to_hex(first.digest)[:14]) as caught:
+            grant(stage.alice, raw)
+        assert "--supersedes" in caught.value.advice
+        replaced = grant(stage.alice, raw, supersedes=first)
+        assert stage.holds(replaced.evidence) == "VerifiedGrant"
+        revoke(stage.alice, replaced.evidence)
+        assert stage.holds(grant(stage.alice, raw).evidence) == "VerifiedGrant"
 
 
 class TestSuperseding:
@@ -424,6 +437,7 @@ class TestTrouble:
     def proposed(self, stage: Stage, trouble: BaseException) -> tuple[Proposal, set[bytes]]:
         """What is to be granted while the chain makes this trouble, and what the store holds before."""
         stage.keep(b"bought")
+        stage.alice.vault.share([PURCHASES])  # so that the index stays as it is
         proposal = propose(stage.alice, stage.request())
         stage.ledger.refuses_writing = trouble
         return proposal, set(stage.store.kept)

@@ -12,7 +12,7 @@ import pytest
 from registry.client import revoke as endings
 from registry.client.grant import grant, refuse
 from registry.client.party import Party, Person
-from registry.client.revoke import renew_streams, retire, revoke, revoke_all, revoke_all_of, revoke_openly
+from registry.client.revoke import retire, revoke, revoke_all, revoke_all_of, revoke_openly
 from registry.client.sign import sign
 from registry.client.verify import verify, verify_many
 from registry.core.crypto.revocation import salt_hash, tag_of
@@ -25,16 +25,18 @@ from registry.core.errors import (
     NotYetValid,
     Rejected,
     Revoked,
+    StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import format_utc, to_hex
+from registry.core.statements.messages import RevokeAll
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from registry.ledger.base import Deployment
 from registry.vault.vault import Vault
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import NOW, SUBJECT
 from tests.support.fake_ledger import RELAY
-from tests.support.stage import EMAILS, PURCHASES, Stage
+from tests.support.stage import Stage
 
 HOUR = 3600
 
@@ -75,10 +77,11 @@ class TestRevoking:
     def test_again_is_no_harm(self, stage: Stage) -> None:
         done = stage.granted().evidence
         first = revoke(stage.alice, done)
+        assert first is not None
         stage.pass_time(100)
         revoke(stage.alice, done)
         policy = stage.network.policy(controllers=None)
-        with pytest.raises(Revoked, match=format_utc(first.receipt.time)):
+        with pytest.raises(Revoked, match=format_utc(first.time)):
             verify(stage.network, done, policy)
 
     def test_with_another_seed(self, stage: Stage) -> None:
@@ -191,6 +194,7 @@ class TestRevokingEverything:
 
     def test_what_comes_after_holds(self, stage: Stage) -> None:
         revoke_all(stage.alice)
+        stage.pass_time(2)
         done = stage.granted().evidence
         assert stage.holds(done) == "VerifiedGrant"
         revoke_all(paying(stage.alice))
@@ -217,7 +221,7 @@ class TestRevokingEverything:
     def test_on_a_chain_without_a_block_for_an_hour(self, stage: Stage) -> None:
         """The cutoff is the present time, although the newest block is an hour old."""
         stage.pass_time(HOUR)
-        cutoff = revoke_all(stage.alice).receipt.time
+        cutoff = revoke_all(stage.alice).time
         assert stage.network.date_for(stage.alice.address) == cutoff + 1 == stage.clock() + 1
 
     def test_a_brand_withdraws_its_requests(self, stage: Stage) -> None:
@@ -249,13 +253,113 @@ class TestRetiring:
         assert stage.holds(grant(alice, stage.request()).evidence) == "VerifiedGrant"
 
 
-class TestRenewing:
-    def test_all_or_some_categories(self, stage: Stage) -> None:
+class TestKeysThatWereHandedOut:
+    """(item 7) The rule holds whichever way a grant ends, because it does not wait for the end."""
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly, lambda alice, _: revoke_all(alice), lambda *_: None])
+    def test_they_open_nothing_that_is_added_later(self, stage: Stage, end: Callable[..., object]) -> None:
+        stage.keep(b"before")
+        end(stage.alice, stage.granted().evidence)
+        stage.keep(b"after")
+        epochs = [(stream.epoch, stream.shared) for stream in stage.alice.vault.index().streams]
+        assert epochs == [(1, True), (2, False)]
+
+    def test_superseding(self, stage: Stage) -> None:
+        stage.keep(b"before")
+        old = stage.granted().evidence
+        grant(stage.alice, stage.request(), supersedes=old)
+        stage.keep(b"after")
+        assert [stream.epoch for stream in stage.alice.vault.index().streams] == [1, 2]
+        assert stage.holds(old) == "Revoked"
+
+    def test_a_grant_that_was_not_signed_shares_nothing(self, stage: Stage) -> None:
+        stage.keep(b"before")
+        with pytest.raises(Rejected):
+            grant(stage.alice, stage.request(), confirm=lambda _: False)
+        assert [stream.shared for stream in stage.alice.vault.index().streams] == [False]
+
+    def test_a_vault_that_cannot_note_it_hands_over_nothing(self, stage: Stage) -> None:
+        stage.keep(b"before")
+        asked = stage.request()
+        kept, calls = set(stage.store.kept), len(stage.ledger.calls)
+        stage.alice.vault.share = lambda _: (_ for _ in ()).throw(StorageUnavailable("full"))  # type: ignore[method-assign]
+        with pytest.raises(StorageUnavailable):
+            grant(stage.alice, asked)
+        assert (set(stage.store.kept), len(stage.ledger.calls)) == (kept, calls)
+
+
+class TestWhatHasEnded:
+    """(item 11) What has ended needs no transaction."""
+
+    @pytest.mark.parametrize("end", [revoke, revoke_openly])
+    def test_revoked_before(self, stage: Stage, end: Callable[[Person, Evidence], object]) -> None:
+        done = stage.granted().evidence
+        assert end(stage.alice, done) is not None
+        sent = len(stage.ledger.calls)
+        assert end(stage.alice, done) is None
+        assert len(stage.ledger.calls) == sent
+
+    def test_all_revoked_before(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        revoke_all(stage.alice)
+        assert revoke(stage.alice, done) is None
+
+    def test_a_chain_that_does_not_answer_is_no_ending(self, stage: Stage) -> None:
+        done = stage.granted().evidence
+        stage.ledger.down = True
+        with pytest.raises(LedgerUnavailable):
+            revoke(stage.alice, done)
+
+
+class TestASignedEndOfEverything:
+    """(item 9) Whoever has the signature may send it again: nothing that it could end is signed or counts."""
+
+    def test_nothing_is_signed_in_the_same_second(self, stage: Stage) -> None:
+        raw = stage.request()
+        revoke_all(stage.alice)
+        with pytest.raises(InvalidInput, match="just ended everything") as caught:
+            grant(stage.alice, raw)
+        assert "Wait" in caught.value.advice
+        stage.pass_time(2)
+        assert stage.holds(grant(stage.alice, raw).evidence) == "VerifiedGrant"
+
+    def test_what_is_anchored_before_the_chain_is_past_it_does_not_count(self, stage: Stage) -> None:
+        stage.clock.now += 600  # this machine's clock runs ten minutes ahead of the chain's
+        revoke_all(stage.alice)
+        stage.clock.now += 2
         stage.keep(b"bought")
-        stage.keep(b"mail", EMAILS)
-        assert renew_streams(stage.alice, [PURCHASES]) == [PURCHASES]
-        assert renew_streams(stage.alice) == [EMAILS]
-        assert renew_streams(stage.alice) == []
+        kept, digests = len(stage.store.kept), stage.alice.evidence.digests()
+        with pytest.raises(LedgerUnavailable, match="too early") as caught:
+            stage.granted()
+        assert "again" in caught.value.advice
+        assert stage.alice.evidence.digests() == digests
+        assert len(stage.store.kept) == kept + 1  # the notice; the capsule is gone
+        stage.chain_clock.now += 700
+        stage.ledger.mine()
+        done = stage.granted().evidence
+        until = stage.alice.evidence.cutoff_of(stage.alice.address)
+        signature = to_hex(sign(stage.alice, RevokeAll(stage.alice.address, until)))
+        stage.ledger.transact("revokeAllFor", stage.alice.address, until, signature)  # somebody sends it again
+        assert stage.holds(done) == "VerifiedGrant"
+
+    def test_it_is_remembered_before_it_is_signed(self, stage: Stage) -> None:
+        stage.ledger.down = False
+        seen = []
+
+        class Asked:
+            address = stage.alice.address
+
+            def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+                seen.append((typed_data["message"]["issuedUntil"], stage.alice.evidence.cutoff_of(self.address)))
+                raise Rejected("no")
+
+        with pytest.raises(Rejected):
+            revoke_all(replace(stage.alice, wallet=Asked()))
+        assert seen and seen[0][0] == seen[0][1]
+
+    def test_ones_own_transaction_needs_no_waiting(self, stage: Stage) -> None:
+        revoke_all(paying(stage.alice))
+        assert stage.holds(stage.granted().evidence) == "VerifiedGrant"
 
 
 class TestChecking:
@@ -268,7 +372,9 @@ class TestChecking:
         done = stage.granted().evidence
         anchored = stage.ledger.head().time
         stage.pass_time(100)
-        revoked = revoke(stage.alice, done).receipt.time
+        ended = revoke(stage.alice, done)
+        assert ended is not None
+        revoked = ended.time
         stage.pass_time(100)
         stage.ledger.mine()
         policy = stage.network.policy(controllers=None)
@@ -400,25 +506,21 @@ def test_a_locked_wallet_is_asked_once_by_the_kill_switch(stage: Stage) -> None:
 
 
 class TestSeveralAccounts:
-    @pytest.mark.parametrize("moment", ["the last account", "the new keys"])
     def test_an_interruption_tells_which_ended_and_which_failed(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch, moment: str
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         failing, ending, last = (stage.person(name) for name in ("bob", "carol", "dora"))
-        real = endings._revoke_all
 
         def one(party: Party) -> object:
             if party is failing:
                 raise InvalidInput("no money", "Pay.")
-            if party is last and moment == "the last account":
+            if party is last:
                 raise KeyboardInterrupt
-            return real(party)
+            return revoke_all(party)
 
-        monkeypatch.setattr(endings, "_revoke_all", one)
-        if moment == "the new keys":
-            monkeypatch.setattr(Vault, "renew", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        monkeypatch.setattr(endings, "revoke_all", one)
         with pytest.raises(KeyboardInterrupt) as caught:
             revoke_all_of([failing, ending, last])
         notes = caught.value.__notes__
-        assert f"Not ended: {failing.address}: no money" in notes and f"All revoked: {ending.address}" in notes
-        assert any(f"Not known to have ended: {last.address}" in note for note in notes) is (moment != "the new keys")
+        assert f"Not ended: {failing.address}: no money" in notes and f"Ended: {ending.address}" in notes
+        assert any(f"Not known to have ended: {last.address}" in note for note in notes)

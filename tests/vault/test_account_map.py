@@ -70,8 +70,8 @@ def test_accounts_outlive_every_other_change(vault: Vault) -> None:
     vault.claim(0, ONE)
     vault.add(io.BytesIO(b"x"), category="pd:Purchase", name="n", media_type="text/plain", now=NOW)
     vault.claim(1, OTHER)
-    vault.renew(["pd:Purchase"])
-    assert given(vault) == {0: ONE, 1: OTHER} and len(vault.index().streams) == 2
+    vault.share(["pd:Purchase"])
+    assert given(vault) == {0: ONE, 1: OTHER} and [stream.shared for stream in vault.index().streams] == [True]
 
 
 def test_the_indexs_cid_restores_them(vault: Vault, store: MemoryBlocks, tmp_path: Path) -> None:
@@ -142,18 +142,7 @@ class TestFormat:
     def opened(self, store: MemoryBlocks, raw: bytes) -> Index:
         return open_index(self.stored(store, raw), store, owner_identity(SEED))
 
-    def test_the_first_version_still_opens(self, store: MemoryBlocks) -> None:
-        raw = b'{"streams":[],"type":"VaultIndex","version":1}'
-        assert self.opened(store, raw) == Index()
-
-    def test_a_vault_of_the_first_version_goes_on(self, store: MemoryBlocks, tmp_path: Path) -> None:
-        raw = b'{"streams":[],"type":"VaultIndex","version":1}'
-        set_index(tmp_path / "old", self.stored(store, raw))
-        old = Vault(tmp_path / "old", SEED, store)
-        old.claim(old.number_for(ONE), ONE)
-        assert given(old) == {0: ONE}
-
-    def test_the_second_to_the_byte(self, store: MemoryBlocks) -> None:
+    def test_to_the_byte(self, store: MemoryBlocks) -> None:
         raw = b'{"accounts":[{"controller":"%s","number":3}],"streams":[],"type":"VaultIndex","version":2}'
         assert self.opened(store, raw % ONE.encode()) == Index(accounts=(Account(3, ONE),))
 
@@ -171,7 +160,7 @@ class TestFormat:
             % (b"1" * 40),
         ],
     )
-    def test_what_is_neither(self, store: MemoryBlocks, raw: bytes) -> None:
+    def test_what_is_none(self, store: MemoryBlocks, raw: bytes) -> None:
         with pytest.raises(DamagedSeal, match="index"):
             self.opened(store, raw)
 

@@ -82,10 +82,10 @@ def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
 
 def test_an_empty_vault(vault: Vault, tmp_path: Path) -> None:
     assert vault.index() == Index()
-    assert (vault.roots(), vault.keys_for([PURCHASES]), vault.renew([PURCHASES])) == ([], (), [])
+    vault.share([PURCHASES])
+    assert (vault.roots(), vault.keys_for([PURCHASES])) == ([], ())
     assert vault.recipient.startswith("age1pq1")
-    # Looking makes no folder; the change that found nothing to change made only its own lock.
-    assert {path.name for path in (tmp_path / "vault").iterdir()} == {"lock"}
+    assert not (tmp_path / "vault").exists()  # looking makes no folder
 
 
 def test_what_goes_in_comes_out(vault: Vault, store: MemoryBlocks) -> None:
@@ -188,11 +188,12 @@ class TestKeys:
             body_of(add(vault, b"one").cid, vault.identity, store)
 
 
-class TestRenewal:
-    def test_old_keys_open_nothing_new(self, vault: Vault, store: MemoryBlocks) -> None:
+class TestSharing:
+    def test_keys_that_left_open_nothing_new(self, vault: Vault, store: MemoryBlocks) -> None:
+        """(item 7) Whoever has a key, and however their grant ends: the next record lies in a new stream."""
         add(vault, b"before")
         (old,) = vault.keys_for([PURCHASES])
-        assert vault.renew([PURCHASES]) == [PURCHASES]
+        vault.share([PURCHASES])
         after = add(vault, b"after")
         with pytest.raises(NotARecipient):
             body_of(after.cid, old.identity, store)
@@ -207,26 +208,26 @@ class TestRenewal:
     def test_a_later_grant_gets_every_epoch(self, vault: Vault, store: MemoryBlocks) -> None:
         for epoch in (1, 2, 3):
             add(vault, b"%d" % epoch)
-            vault.renew([PURCHASES])
+            vault.share([PURCHASES])
         keys = vault.keys_for([PURCHASES])
         assert [key.epoch for key in keys] == [1, 2, 3]
         assert len({key.identity for key in keys}) == 3
         assert handed_over(keys, vault, store) == [b"1", b"2", b"3"]
 
-    def test_what_holds_nothing_is_not_renewed(self, vault: Vault) -> None:
+    def test_again_changes_nothing(self, vault: Vault) -> None:
         add(vault, b"one")
-        assert vault.renew([EMAILS, PURCHASES, PURCHASES]) == [PURCHASES]
+        vault.share([EMAILS, PURCHASES, PURCHASES])
         root = vault.roots()
-        # The new epoch has no records yet, so nobody was given its key.
-        assert vault.renew([EMAILS, PURCHASES]) == []
+        vault.share([EMAILS, PURCHASES])
         assert vault.roots() == root
 
     def test_the_others_stay(self, vault: Vault, store: MemoryBlocks) -> None:
         add(vault, b"bought")
         add(vault, b"mail", EMAILS)
         before = vault.keys_for([EMAILS])
-        vault.renew([PURCHASES])
-        assert vault.keys_for([EMAILS]) == before
+        vault.share([PURCHASES])
+        add(vault, b"more mail", EMAILS)
+        assert [key.identity for key in vault.keys_for([EMAILS])] == [key.identity for key in before]
 
 
 @dataclass
@@ -281,18 +282,18 @@ class TestCrashes:
             assert {p.name for p in (tmp_path / str(fails_at)).iterdir()} == {"index", "lock"}
             assert contents(vault, store)[f"{category}/1"][-1] == b"after"
 
-    @pytest.mark.parametrize("fails_at", [1, 2, 3])
-    def test_a_store_that_fails_in_the_middle_of_renewing(self, tmp_path: Path, fails_at: int) -> None:
+    def test_a_store_that_fails_in_the_middle_of_sharing(self, tmp_path: Path) -> None:
         store = FailsAt()
         vault = Vault(tmp_path / "vault", SEED, store)
         add(vault, b"bought")
         add(vault, b"mail", EMAILS)
         before = vault.index()
-        store.puts_left = fails_at
+        store.puts_left = 1
         with pytest.raises(StorageUnavailable):
-            vault.renew([PURCHASES, EMAILS])
+            vault.share([PURCHASES, EMAILS])
         assert vault.index() == before
-        assert vault.renew([PURCHASES, EMAILS]) == [EMAILS, PURCHASES]
+        vault.share([PURCHASES, EMAILS])
+        assert [stream.shared for stream in vault.index().streams] == [True, True]
 
     @pytest.mark.parametrize("dies_at", [1, 3, 4])
     def test_a_process_that_dies_in_the_middle(self, tmp_path: Path, dies_at: int) -> None:
@@ -474,7 +475,7 @@ class TestAtOnce:
 class TestIndex:
     def test_its_cid_and_the_seed_restore_everything(self, vault: Vault, store: MemoryBlocks, tmp_path: Path) -> None:
         add(vault, b"bought")
-        vault.renew([PURCHASES])
+        vault.share([PURCHASES])
         add(vault, b"mail", EMAILS)
         (root,) = vault.roots()
         other = tmp_path / "elsewhere"
@@ -491,7 +492,7 @@ class TestIndex:
         add(vault, b"bought")
         stranger = Vault(tmp_path / "vault", OTHER_SEED, store)
         assert stranger.recipient != vault.recipient
-        for act in (stranger.index, lambda: stranger.keys_for([PURCHASES]), lambda: stranger.renew([PURCHASES])):
+        for act in (stranger.index, lambda: stranger.keys_for([PURCHASES]), lambda: stranger.share([PURCHASES])):
             with pytest.raises(NotARecipient) as caught:
                 act()
             assert caught.value.advice
@@ -543,23 +544,24 @@ class TestIndex:
 
 _acts = st.one_of(
     st.tuples(st.just("add"), st.sampled_from([PURCHASES, EMAILS]), st.binary(max_size=20)),
-    st.tuples(st.just("renew"), st.sampled_from([PURCHASES, EMAILS]), st.just(b"")),
+    st.tuples(st.just("share"), st.sampled_from([PURCHASES, EMAILS]), st.just(b"")),
 )
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.lists(_acts, max_size=5))
 def test_any_story_against_a_plain_dictionary(acts: list[tuple[str, str, bytes]]) -> None:
-    store, expected, epochs = MemoryBlocks(), {}, {}
+    store, expected, epochs, shared = MemoryBlocks(), {}, {}, set()
     with tempfile.TemporaryDirectory() as folder:
         vault = Vault(Path(folder), SEED, store)
         for act, category, body in acts:
-            epoch = epochs.setdefault(category, 1)
             if act == "add":
+                epochs[category] = epochs.get(category, 1) + (category in shared)
+                shared.discard(category)
                 add(vault, body, category)
-                expected.setdefault(f"{category}/{epoch}", []).append(body)
-            elif expected.get(f"{category}/{epoch}"):
-                vault.renew([category])
-                epochs[category] = epoch + 1
+                expected.setdefault(f"{category}/{epochs[category]}", []).append(body)
+            else:
+                vault.share([category])
+                shared |= {category} & set(epochs)
         found = {name: bodies for name, bodies in contents(vault, store).items() if bodies}
     assert found == expected

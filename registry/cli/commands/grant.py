@@ -39,6 +39,7 @@ def grant(
     supersedes: Annotated[
         str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
     language: Language = None,
 ) -> None:
     """Say yes: to all that was asked, or to less.
@@ -49,7 +50,7 @@ def grant(
     asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
-    choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old)
+    choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
     with ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person), **choice)
     print_anchored(ctx.out, done, "Hand over")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,12 +12,15 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.options import SIGNING
-from registry.cli.ui.receipts import receipt_rows
+from registry.cli.ui.receipts import receipt_json, receipt_rows
 from registry.client import revoke as use_case
+from registry.client.evidence_store import controller_of, kept_grants
 from registry.client.party import Person
-from registry.client.revoke import Ending, Endings
+from registry.client.revoke import Endings
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import parse_evidence
+from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.scalars import to_hex
+from registry.ledger.base import Receipt
 from registry.present.summary import summary_of_ending
 from registry.present.text import Row, table
 
@@ -27,29 +33,72 @@ Account = Annotated[
 @command(app, "revoke", "consent revoke 0x3f9a2c", options=SIGNING)
 def revoke(
     ctx: Context,
-    file: Annotated[str, typer.Argument(metavar="GRANT", help="Its digest (the first digits do) or its file.")],
+    file: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Its digest (the first digits do) or its file.")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option("--brand", metavar="BRAND", help="All grants to this brand: its address or name.")
+    ] = None,
     openly: Annotated[
         bool, typer.Option("--open", help="With the account's signature, not the secret; the address is seen.")
     ] = False,
 ) -> None:
-    """End one grant, at once.
+    """End one grant, or all grants to one brand, at once.
 
     In private by default: the chain learns neither who nor what, and nobody needs to agree.
     """
-    evidence = parse_evidence(ctx.home.find(file))
-    person = ctx.session.person_of(evidence, signs=openly)
-    use_case.check_subject(person, evidence)
-    ctx.say_place()
-    ctx.wallets.show(summary_of_ending("Revoke", evidence))
-    if openly:
-        _warn(ctx, [person], f"The chain will show for ever that the address {person.address} has revoked.")
-    elif person.sender is not None:
-        ctx.say_payer(person)
-        ctx.agree()
+    if (file is None) == (brand is None):
+        raise InvalidInput("name one grant, or a brand with --brand", "See `consent status`.")
     end = use_case.revoke_openly if openly else use_case.revoke
-    with ctx.working("revoking"):
-        ending = end(person, evidence)
-    _print_ending(ctx, ending, "Revoked", "the grant has ended")
+    if file is not None:
+        evidence = parse_evidence(ctx.home.find(file))
+        person = _agreed(ctx, [evidence], openly)[0]
+        with ctx.working("revoking"):
+            receipt = end(person, evidence)
+        _print_ending(ctx, receipt, "Revoked", "the grant has ended")
+    else:
+        grants = kept_grants(ctx.home.evidence, controller=controller_of(ctx.home.evidence, brand or ""))
+        _end_each(ctx, grants, _agreed(ctx, grants, openly), end)
+
+
+def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
+    """Return the person for each grant, once they have read what ends and said yes."""
+    people = [ctx.session.person_of(evidence, signs=openly) for evidence in grants]
+    for person, evidence in zip(people, grants, strict=True):
+        use_case.check_subject(person, evidence)
+    ctx.say_place()
+    for evidence in grants:
+        ctx.wallets.show(summary_of_ending("Revoke", evidence))
+        ctx.out.note(f"This ends: {getattr(evidence.statement.message, 'statement', evidence.kind)}")
+    if openly:
+        seen = ", ".join(sorted({person.address for person in people}))
+        _warn(ctx, people, f"The chain will show for ever that the address {seen} has revoked.")
+    else:
+        ctx.say_payer(people[0])
+        # Without a terminal nobody is asked: a revocation must not fail for want of an answer.
+        ctx.agree(people[0].sender is None and not sys.stdin.isatty())
+    return people
+
+
+def _end_each(
+    ctx: Context,
+    grants: list[Evidence],
+    people: list[Person],
+    end: Callable[[Person, Evidence], Receipt | None],
+) -> None:
+    tasks = [(to_hex(e.digest), partial(end, p, e)) for p, e in zip(people, grants, strict=True)]
+    endings = use_case.end_each(tasks, lambda digest: ctx.working(f"revoking {digest[:14]}"))
+    document = {"ended": [{"digest": digest, "transaction": receipt_json(sent)} for digest, sent in endings.ended]}
+    rows = [row for digest, sent in endings.ended for row in [("Revoked", digest), *receipt_rows(sent)]]
+    ctx.out.result(document, table(rows))
+    _tell_failures(ctx, endings)
+
+
+def _tell_failures(ctx: Context, endings: Endings) -> None:
+    for name, error in endings.failed:
+        ctx.out.note(use_case.failure_of(name, error))
+    if endings.failed:
+        raise endings.failed[0][1]
 
 
 @command(app, "retire", "consent retire --account 0x6e0E265BC5...", options=SIGNING)
@@ -68,8 +117,8 @@ def retire(ctx: Context, account: Account = None) -> None:
     ctx.wallets.show(summary_of_ending("Retire"))
     _warn(ctx, [person], f"The chain will show that the address {person.address} can never sign again.")
     with ctx.working("retiring"):
-        ending = use_case.retire(person)
-    _print_ending(ctx, ending, "Retired", f"{person.address} is never believed again")
+        receipt = use_case.retire(person)
+    _print_ending(ctx, receipt, "Retired", f"{person.address} is never believed again")
 
 
 @command(app, "revoke-all", "consent revoke-all", options=SIGNING)
@@ -84,14 +133,11 @@ def revoke_all(ctx: Context, account: Account = None) -> None:
     ctx.wallets.show(summary_of_ending("RevokeAll"))
     _warn_of_all(ctx, people)
     endings = use_case.revoke_all_of(
-        [person for person, _ in people], lambda person: ctx.working(f"revoking all of {person.address}")
+        [person for person, _ in people], lambda address: ctx.working(f"revoking all of {address}")
     )
-    for person, error in endings.failed:
-        ctx.out.note(use_case.failure_of(person, error))
     if endings.ended:
         _print_endings(ctx, endings, {person.address: controller for person, controller in people})
-    if endings.failed:
-        raise endings.failed[0][1]
+    _tell_failures(ctx, endings)
 
 
 def _warn_of_all(ctx: Context, people: list[tuple[Person, str | None]]) -> None:
@@ -117,23 +163,14 @@ def _warn(ctx: Context, parties: list[Person], warning: str) -> None:
 
 def _print_endings(ctx: Context, endings: Endings, known: dict[str, str | None]) -> None:
     accounts = [
-        {"address": p.address, "controller": known[p.address], "transaction": receipt._asdict()}
-        for p, receipt in endings.ended
+        {"address": address, "controller": known[address], "transaction": receipt_json(receipt)}
+        for address, receipt in endings.ended
     ]
     rows = list[Row]()
-    for person, receipt in endings.ended:
-        rows += [("All revoked", f"all that {person.address} issued until now has ended"), *receipt_rows(receipt)]
-    document = {"ended": "All revoked", "accounts": accounts, "renewed": list(endings.renewed)}
-    ctx.out.result(document, table([*rows, *_renewed_rows(ctx, endings)]))
+    for address, receipt in endings.ended:
+        rows += [("All revoked", f"all that {address} issued until now has ended"), *receipt_rows(receipt)]
+    ctx.out.result({"ended": "All revoked", "accounts": accounts}, table(rows))
 
 
-def _print_ending(ctx: Context, ending: Ending, name: str, what: str) -> None:
-    document = {"ended": name, "transaction": ending.receipt._asdict(), "renewed": list(ending.renewed)}
-    ctx.out.result(document, table([(name, what), *receipt_rows(ending.receipt), *_renewed_rows(ctx, ending)]))
-
-
-def _renewed_rows(ctx: Context, ending: Ending | Endings) -> list[Row]:
-    """Return the categories with new stream keys; tell it where the keys could not be renewed."""
-    if ending.not_renewed is not None:
-        ctx.out.note(f"It has ended, but the vault's keys could not be renewed: {ending.not_renewed}")
-    return [("New keys for", ", ".join(ending.renewed))] if ending.renewed else []
+def _print_ending(ctx: Context, receipt: Receipt | None, name: str, what: str) -> None:
+    ctx.out.result({"ended": name, "transaction": receipt_json(receipt)}, table([(name, what), *receipt_rows(receipt)]))

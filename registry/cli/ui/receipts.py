@@ -16,17 +16,23 @@ def print_anchored(out: Output, done: Anchored, purpose: str) -> None:
     """Print what was anchored, what it ended, and its file; ``purpose`` tells what the file is for."""
     kind, digest, size = done.evidence.kind, to_hex(done.evidence.digest), len(write_evidence(done.evidence))
     document: dict[str, Any] = {"kind": kind, "digest": digest, "file": done.kept, "bytes": size}
-    document["anchor"] = done.receipt._asdict()
+    document["anchor"] = receipt_json(done.receipt)
     rows = [(kind, digest), *receipt_rows(done.receipt), ("Evidence", f"{size:,} bytes")]
     if done.superseded is not None:
-        ended = done.superseded.receipt
-        document["superseded"] = ended._asdict()
-        rows.append(("Ended", f"the grant before it, gas {ended.gas_used:,}"))
+        document["superseded"] = receipt_json(done.superseded)
+        rows.append(("Ended", f"the grant before it, gas {done.superseded.gas_used:,}"))
     out.result(document, table([*rows, (purpose, done.kept)]))
 
 
-def receipt_rows(receipt: Receipt) -> list[Row]:
-    """Return a transaction's place and cost, for people."""
+def receipt_json(receipt: Receipt | None) -> dict[str, Any] | None:
+    """Return a transaction, for programs; None is one that was not needed."""
+    return None if receipt is None else receipt._asdict()
+
+
+def receipt_rows(receipt: Receipt | None) -> list[Row]:
+    """Return a transaction's place and cost, for people; None is one that was not needed."""
+    if receipt is None:
+        return [("Transaction", "none, it was done before")]
     return [
         ("Transaction", receipt.transaction),
         ("Block", f"{receipt.block}, {format_utc(receipt.time)}"),

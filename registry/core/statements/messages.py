@@ -191,6 +191,8 @@ class Retire(_Message, frozen=True):
 
 
 Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire
+# What the contract itself knows. These end statements and are never anchored.
+ENDINGS = (Revoke, RevokeAll, Retire)
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 

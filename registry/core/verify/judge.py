@@ -26,7 +26,7 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.notices.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, format_utc, to_hex
+from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD, format_utc, to_hex
 from registry.core.statements.messages import Acceptance, Grant, Request
 from registry.core.verify.policy import Policy
 
@@ -155,6 +155,8 @@ def _anchored(evidence: Evidence, answer: AnchorFacts, policy: Policy) -> int:
 
 def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
     message = evidence.statement.message
+    if answer.cutoff > MAX_SAFE_INTEGER:  # retired: the largest uint64, where no date of a statement reaches
+        raise errors.Revoked(f"{evidence.author} was retired for ever: no statement of it is believed")
     if isinstance(message, Grant):
         if answer.revoked_at:
             raise errors.Revoked(f"the person revoked it at {format_utc(answer.revoked_at)}")
@@ -218,7 +220,9 @@ def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> s
     part, why = acceptance_evidence(evidence), "none"
     if part is not None:
         try:
-            _proved(part, facts, policy, now, _answer_at(now, part, facts))
+            answer = _answer_at(now, part, facts)
+            _proved(part, facts, policy, now, answer)
+            _not_revoked(part, answer)
             _fits_notice(part, evidence)
         except NotConsented as error:
             why = f"not verified: {type(error).__name__}: {error}"
