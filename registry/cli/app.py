@@ -29,7 +29,7 @@ COMMANDS = {
     "vault": (PEOPLE, "Your own data, sealed file by file before it leaves this machine."),
     "grant": (PEOPLE, "Say yes: to all that was asked, or to less."),
     "refuse": (PEOPLE, "Say no, and be able to prove that you did."),
-    "revoke": (PEOPLE, "End one grant, at once."),
+    "revoke": (PEOPLE, "End one grant, or all grants to one brand, at once."),
     "revoke-all": (PEOPLE, "Use the kill-switch: end everything that your accounts issued until now."),
     "retire": (PEOPLE, "For a stolen key: this one account is never believed again."),
     "sign": (PEOPLE, "Sign one statement that is in a file."),

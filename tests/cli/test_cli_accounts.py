@@ -54,7 +54,7 @@ def with_words(world: Consent, text: str, *line: object, **how: Any) -> Answer:
 
 def test_two_brands_get_two_accounts_and_the_list_says_which(granted: Consent) -> None:
     granted.json("grant", another_brand(granted), "--yes")
-    granted.json("grant", granted.folder / "request.json", "--yes")
+    granted.json("grant", granted.folder / "request.json", "--yes", "--again")
     first, second = accounts(granted)
     assert set(first) == {"number", "address", "controller", "name"} and first["address"] != second["address"]
     assert (first["number"], first["name"], second["number"], second["name"]) == (0, "Maison Aurelle", 1, "Bazaar")
@@ -70,7 +70,7 @@ def test_two_brands_get_two_accounts_and_the_list_says_which(granted: Consent) -
 
 def test_who_signs_is_said_before_it_is_asked(granted: Consent) -> None:
     (account,) = accounts(granted)
-    answer = granted("grant", granted.folder / "request.json", typed="n\n")
+    answer = granted("grant", granted.folder / "request.json", "--again", typed="n\n")
     assert f"You sign as {account['address']}, an account of yours that only this brand knows." in answer.err
 
 
@@ -99,7 +99,6 @@ class TestEnding:
         said = granted.json("revoke-all", "--yes")
         assert [one["address"] for one in said["accounts"]] == listed
         assert len({one["transaction"]["transaction"] for one in said["accounts"]}) == 2
-        assert said["renewed"] == [DATUM]
         assert {no_of(granted("verify", file)) for file in (granted.grant, other)} == {(1, "Revoked")}
 
     @pytest.mark.parametrize("by", ["address", "controller"])
@@ -130,14 +129,14 @@ class TestEnding:
 
         other = granted.json("grant", another_brand(granted), "--yes")["file"]
         first = accounts(granted)[0]["address"]
-        end = revoke._revoke_all
+        end = revoke.revoke_all
 
         def failing(party: Any) -> Any:
             if party.address == first:
                 raise error
             return end(party)
 
-        monkeypatch.setattr(revoke, "_revoke_all", failing)
+        monkeypatch.setattr(revoke, "revoke_all", failing)
         answer = granted("revoke-all", "--yes")
         assert answer.code == code and f"{said}: {first}" in answer.err
         assert (granted("verify", granted.grant).code, no_of(granted("verify", other))) == (1, (1, "Revoked"))
@@ -153,8 +152,7 @@ class TestEnding:
 
     def test_nor_does_a_private_end(self, granted: Consent) -> None:
         (granted.folder / "network" / "blocks.sqlite").unlink()
-        answer = granted("revoke", granted.grant)
-        assert answer.code == 0 and "could not be renewed" in answer.err
+        assert granted("revoke", granted.grant).code == 0
         assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
     def test_key_files_are_said_to_be_left_out(self, granted: Consent) -> None:
@@ -225,10 +223,32 @@ class TestEnding:
 
     def test_what_a_key_file_granted_is_ended_with_it(self, granted: Consent) -> None:
         keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
-        file = granted.json("grant", granted.folder / "request.json", "--key", "old", "--yes")["file"]
+        file = granted.json("grant", granted.folder / "request.json", "--key", "old", "--yes", "--again")["file"]
         for how in ([], ["--open", "--yes"]):
             assert granted("revoke", file, *how).code == 0
         assert no_of(granted("verify", file)) == (1, "Revoked")
+
+    def test_all_of_one_brand(self, granted: Consent) -> None:
+        """(item 11) By its address or by what it calls itself; what has ended needs no transaction."""
+        mine, other = granted.grant, granted.json("grant", another_brand(granted), "--yes")["file"]
+        twin = granted.json("grant", granted.folder / "request.json", "--yes", "--again")["file"]
+        said = granted.json("revoke", "--brand", "maison aurelle")
+        assert [each["transaction"]["sender"] for each in said["ended"]] and len(said["ended"]) == 2
+        assert [no_of(granted("verify", file)) for file in (mine, twin)] == [(1, "Revoked")] * 2
+        assert granted("verify", other).code == 0
+        again = granted.json("revoke", "--brand", granted.json("keys", "show", who="aurelle")["address"])
+        assert [each["transaction"] for each in again["ended"]] == [None, None]
+        assert granted("revoke", "--brand", "nobody").code == 2 and granted("revoke").code == 2
+
+    def test_in_a_terminal_it_is_asked_once(self, granted: Consent) -> None:
+        """(item 11) By mistake nothing ends; without a terminal nothing waits for an answer."""
+        no = granted("revoke", granted.grant, typed="n\n")
+        assert no.code == 1 and no.err.count("[y/N]") == 1 and "This ends: I allow Maison" in no.err
+        assert granted("verify", granted.grant).code == 0
+        yes = granted("revoke", granted.grant, typed="y\n")
+        assert yes.code == 0 and yes.err.count("[y/N]") == 1
+        again = granted("revoke", granted.grant, "--yes")
+        assert again.code == 0 and "it was done before" in again.out
 
     @pytest.mark.parametrize("how", [[], ["--open", "--yes"]])
     def test_only_grants_are_revoked(self, asked: Consent, how: list[str]) -> None:
@@ -249,8 +269,8 @@ class TestRecovering:
         copy = next((accepted.folder / "aurelle" / "evidence").iterdir())
         answer = with_words(accepted, self.lost(accepted).upper(), "recover", phrase=PHRASE)
         assert answer.code == 0, answer
-        said = accepted.json("revoke", copy, phrase=PHRASE)
-        assert said["renewed"] == [] and no_of(accepted("verify", copy)) == (1, "Revoked")
+        accepted.json("revoke", copy, phrase=PHRASE)
+        assert no_of(accepted("verify", copy)) == (1, "Revoked")
         assert accounts(accepted, phrase=PHRASE)[0]["number"] == 0
 
     def test_openly_too(self, accepted: Consent) -> None:

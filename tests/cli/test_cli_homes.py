@@ -103,7 +103,9 @@ def test_one_passphrase_opens_seed_and_account_alike(asked: Consent, typing: lis
     asked.json("init", "--brand", who="bob", phrase=PHRASE)
     for account in ([], ["--key", "main"]):
         typing += [PHRASE]
-        assert asked("grant", asked.folder / "request.json", "--yes", *account, who="bob", typed="").code == 0
+        assert (
+            asked("grant", asked.folder / "request.json", "--yes", "--again", *account, who="bob", typed="").code == 0
+        )
         assert typing == []
 
 
@@ -255,7 +257,7 @@ def test_a_grant_whose_lock_another_seed_made_is_not_superseded(granted: Consent
     keyfiles.new_key(twin.parent, "twin", "")
     (granted.folder / "alice" / "keys").mkdir()
     shutil.copy(twin, granted.folder / "alice" / "keys")
-    granted.json("grant", granted.folder / "request.json", "--key", "twin", "--yes")
+    granted.json("grant", granted.folder / "request.json", "--key", "twin", "--yes", "--again")
     line = ["grant", granted.folder / "request.json", "--key", "twin", "--supersedes", granted.grant, "--yes"]
     answer = granted(*line, who="stranger")
     assert answer.code == 2 and "seed did not make the lock" in answer.err

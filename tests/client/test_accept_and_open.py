@@ -84,11 +84,21 @@ class TestAccepting:
         completed = accept(stage.brand, file).evidence
         assert write_evidence(msgspec.structs.replace(completed, acceptance=msgspec.UNSET)) == file
 
-    def test_again_is_no_harm(self, stage: Stage) -> None:
-        once = accept(stage.brand, write_evidence(stage.granted().evidence)).evidence
-        again = accept(stage.brand, write_evidence(once)).evidence
-        assert again.digest == once.digest
-        assert stage.holds(again) == "VerifiedGrant"
+    def test_again_costs_nothing(self, stage: Stage) -> None:
+        """(item 11) Neither with the completed file nor with the person's, of which the brand keeps the completed."""
+        file = write_evidence(stage.granted().evidence)
+        once = accept(stage.brand, file)
+        sent = len(stage.ledger.calls)
+        for given in (file, write_evidence(once.evidence)):
+            again = accept(stage.brand, given)
+            assert again.receipt is None and again.evidence == once.evidence and again.kept == once.kept
+        assert len(stage.ledger.calls) == sent
+
+    def test_again_where_the_first_was_lost_on_chain(self, stage: Stage) -> None:
+        file = write_evidence(stage.granted().evidence)
+        accept(stage.brand, file)
+        stage.ledger.reorg(1)
+        assert accept(stage.brand, file).receipt is not None
 
     def test_by_another_brand(self, stage: Stage) -> None:
         file = write_evidence(stage.granted().evidence)
