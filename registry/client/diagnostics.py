@@ -86,8 +86,13 @@ def _home(session: Session) -> Iterator[Check]:
 def _network(session: Session) -> Iterator[Check]:
     configuration = session.configuration
     folder, named = configuration.network_path, configuration.source("network")
-    there = "" if folder.exists() else ", not made yet"
-    yield Check("network", OK, f"{folder}{f' (from {named})' if named else ''}{there}")
+    where = f"{folder}{f' (from {named})' if named else ''}"
+    if (folder / "deployment.json").exists() or configuration.settings.rpc_url is not None:
+        yield Check("network", OK, where)
+    elif named:
+        yield Check("network", PROBLEM, f"there is no network at {where}", "Check the path.", WRONG)
+    else:
+        yield Check("network", MISSING, f"none at {where}", "`consent init` makes it; or name one with --network.")
     for name in NAMES:
         if source := configuration.source(name):
             yield Check(name, OK, f"{_shown(name, getattr(configuration.settings, name))} (from {source})")
@@ -115,7 +120,6 @@ def _ledger(session: Session) -> Iterator[Check]:
         found = probe(url, timeout=SECONDS)
         yield Check("node", OK, f"{found.client}, chain {found.chain_id}, at {found.name}")
     elif not (session.configuration.network_path / "deployment.json").exists():
-        yield Check("ledger", OK, "the embedded chain; the first command makes it")
         return
     ledger = session.network.ledger
     head = ledger.head()

@@ -16,13 +16,14 @@ from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sig
 from registry.client.verify import read, verify, verify_many
 from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
 from registry.core.crypto.revocation import lock_of
-from registry.core.errors import CouldNotCheck, InvalidInput, NotConsented, Rejected
+from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.notices.document import Notice
 from registry.core.notices.rendering import DAY, fits, render
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Grant, Refusal, Request
+from registry.core.verify.judge import VerifiedStatement
 from registry.present.summary import SigningSummary, summary_of_answer
 from registry.present.vocabulary import check_known
 
@@ -173,7 +174,7 @@ def _refuse_twin(person: Person, asked: Evidence) -> None:
     given = kept_grants(person.evidence, controller=asked.author)
     same = [grant for grant in given if isinstance(m := grant.statement.message, Grant) and m.request == request]
     for grant, answer in zip(same, verify_many(person.network, same), strict=True):
-        if not isinstance(answer, NotConsented):
+        if isinstance(answer, VerifiedStatement):
             raise InvalidInput(
                 f"you granted this request already, and that grant holds: {to_hex(grant.digest)[:14]}",
                 "Replace it with --supersedes, or ask for a second one beside it with --again.",

@@ -21,6 +21,8 @@ from registry.wallets.keyfiles import Relay, relay_key
 if TYPE_CHECKING:
     from registry.storage.kubo import KuboBlocks
 
+# The files of a network's folder, without their endings.
+_PARTS = frozenset({"network", "deployment", "chain", "blocks", "relay", "lock"})
 Progress = Callable[[str, float], None]
 
 
@@ -44,6 +46,24 @@ def open_network(
     return Network(open_ledger(folder, chosen, progress), open_store(folder, chosen, credentials), **limits)
 
 
+def make_network(folder: Path) -> None:
+    """Make a network of this machine alone in a new folder: a chain and a store in files.
+
+    ``InvalidInput`` where the folder cannot be made, or holds something else.
+    """
+    from registry.ledger.embedded import EmbeddedLedger
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        foreign = sorted(file.name for file in folder.iterdir() if file.name.split(".")[0] not in _PARTS)
+    except OSError as error:
+        advice = "Choose a folder that you may write to."
+        raise InvalidInput(f"{folder} cannot be made: {error.strerror}", advice) from None
+    if foreign:
+        raise InvalidInput(f"{folder} holds {foreign[0]}, and no network", "Name a new folder with --network.")
+    EmbeddedLedger(folder, relay_key)
+
+
 def bare_network(rpc_url: str, registry: str, **bounds: Any) -> Network:
     """Open the registry at a trusted, checksummed address, to read; ``LedgerUnavailable`` without an answer."""
     from registry.ledger.rpc import RpcLedger, deployment_at
@@ -61,7 +81,10 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
     if settings.rpc_url is None:
         from registry.ledger.embedded import EmbeddedLedger
 
-        if (folder / "deployment.json").exists() and not (folder / "chain.sqlite").exists():
+        if not (folder / "deployment.json").exists():
+            advice = "Check the path in --network or CONSENT_NETWORK. `consent init` makes a network that is missing."
+            raise InvalidInput(f"there is no network at {folder}", advice)
+        if not (folder / "chain.sqlite").exists():
             advice = f"Name its node with --rpc-url or in {SETTINGS_FILE}; a lost chain.sqlite comes from a backup."
             raise InvalidInput(f"{folder} holds no chain of its own, and no node is named", advice)
         return EmbeddedLedger(folder, relay_key)

@@ -67,8 +67,8 @@ class Session:
         from registry.client.network_config import open_network
 
         configuration = self.configuration
-        if configuration.settings.rpc_url is None:
-            self._make_folder()
+        if configuration.settings.rpc_url is None and configuration.flags.get("depth"):
+            raise InvalidInput("the embedded chain makes no blocks by itself to wait for", _NO_NODE)
         with self.attendant.working("opening the network"):
             return open_network(
                 configuration.network_path,
@@ -87,15 +87,16 @@ class Session:
             raise InvalidInput("--registry names a contract, and no node to ask is named", "Add --rpc-url URL.")
         return bare_network(rpc_url, registry, **self.configuration.bounds)
 
-    def _make_folder(self) -> None:
-        if self.configuration.flags.get("depth"):
-            raise InvalidInput("the embedded chain makes no blocks by itself to wait for", _NO_NODE)
+    def make_network(self) -> bool:
+        """Make the configured network on this machine if it is missing and no node is named; tell whether it was."""
+        from registry.client.network_config import make_network
+
         folder = self.configuration.network_path
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            advice = "Choose a folder that you may write to."
-            raise InvalidInput(f"{folder} cannot be made: {error.strerror}", advice) from None
+        if self.configuration.settings.rpc_url is not None or (folder / "deployment.json").exists():
+            return False
+        with self.attendant.working("making a network on this machine"):
+            make_network(folder)
+        return True
 
     @property
     def place(self) -> str | None:

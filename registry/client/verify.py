@@ -27,8 +27,20 @@ def verify(
         # A grant that is revoked in the policy's registry may look valid in this one.
         raise LedgerUnavailable("the policy asks about another chain or registry than the network's")
     evidence = read(evidence)
+    if (foreign := _foreign(network, evidence)) is not None:
+        raise foreign
     facts = network.read(evidence, depth=policy.confirmations, at=at)
     return judge(evidence, facts, policy, facts.present if at is None else at, grant=grant)
+
+
+def _foreign(network: Network, evidence: Evidence) -> LedgerUnavailable | None:
+    """Return the error of evidence that this network's chain can say nothing about."""
+    domains = (network.domain, evidence.statement.domain)
+    own, other = (f"registry {domain.verifying_contract} on chain {domain.chain_id}" for domain in domains)
+    if own == other:
+        return None
+    advice = "Name its own network: --network FOLDER, or --rpc-url URL and --registry ADDRESS."
+    return LedgerUnavailable(f"it belongs to {other}, and this network is {own}", advice)
 
 
 def read(evidence: Evidence | bytes) -> Evidence:
@@ -36,18 +48,25 @@ def read(evidence: Evidence | bytes) -> Evidence:
     return parse_evidence(evidence) if isinstance(evidence, bytes) else evidence
 
 
-def verify_many(network: Network, files: Iterable[Evidence]) -> list[VerifiedStatement | NotConsented]:
-    """Judge all by the network's bounds, refusals in their places; ``LedgerUnavailable`` if the chain is unreadable."""
+Answer = VerifiedStatement | NotConsented | LedgerUnavailable
+
+
+def verify_many(network: Network, files: Iterable[Evidence]) -> list[Answer]:
+    """Judge all by the network's bounds, with one reading of the chain.
+
+    A refusal stands in its place, and so does ``LedgerUnavailable`` for evidence of another network. It is raised where
+    the chain cannot be read.
+    """
     every, policy = list(files), network.policy(controllers=None)
     queries = [fact_queries(evidence) for evidence in every]
     anchors = [query for part, _ in queries for query in part]
     signatures = [query for _, part in queries for query in part]
     facts = network.ledger.facts(anchors, signatures, depth=policy.confirmations)
 
-    judged: list[VerifiedStatement | NotConsented] = []
+    judged: list[Answer] = []
     for evidence in every:
         try:
-            judged.append(judge(evidence, facts, policy, facts.present))
+            judged.append(_foreign(network, evidence) or judge(evidence, facts, policy, facts.present))
         except NotConsented as no:
             judged.append(no)
     return judged

@@ -41,7 +41,8 @@ def test_init_says_where_everything_is_and_what_to_back_up(asked: Consent) -> No
 
 def test_the_json_of_init_has_the_whole_recipient(asked: Consent) -> None:
     said = asked.json("init", who="bob", phrase=PHRASE)
-    assert set(said) == {"home", "network", "address", "recipient"} and said["address"] is None
+    assert set(said) == {"home", "network", "networkMade", "address", "recipient"}
+    assert said["address"] is None and said["networkMade"] is False
     assert said["recipient"].startswith("age1pq1") and len(said["recipient"]) > 1000
     assert asked.json("keys", "list", who="bob") == {"accounts": [], "keys": []}
 

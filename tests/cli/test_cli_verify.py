@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from registry.cli.main import run
+from registry.ledger.base import read_deployment
 from tests.support.consent_world import DATUM, ERROR, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
 QUESTIONS = ("controller", "purposes", "data", "terms", "acceptance", "confirmations", "max_backdate")
@@ -117,8 +119,31 @@ def test_a_damaged_chain_is_neither_yes_nor_no(granted: Consent) -> None:
 
 
 def test_the_chain_is_the_configured_one_never_the_files(granted: Consent) -> None:
+    """(item 10) Another chain could not check it, and both are named."""
     elsewhere = granted.folder / "elsewhere"
-    assert no_of(granted("verify", granted.grant, "--network", elsewhere)) == (1, "WrongDomain")
+    assert granted.json("init", "--network", elsewhere)["networkMade"] is True
+    answer = granted("verify", granted.grant, "--network", elsewhere)
+    mine, theirs = (read_deployment(place / "deployment.json") for place in (granted.folder / "network", elsewhere))
+    assert answer.code == 3 and all(str(each.chain_id) in answer.err for each in (mine, theirs))
+    status = granted("status", "--network", elsewhere)
+    assert status.code == 0 and "not checked: LedgerUnavailable" in status.out
+
+
+@pytest.mark.parametrize("line", [("verify", "GRANT"), ("status",), ("doctor",), ("grant", "REQUEST", "--yes")])
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_a_network_that_is_not_there(
+    granted: Consent, line: tuple[str, ...], by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(item 10) A mistyped name is an error of usage, and nothing is made there."""
+    typo = granted.folder / "netwrok"
+    files = {"GRANT": str(granted.grant), "REQUEST": str(granted.folder / "request.json")}
+    words = [files.get(word, word) for word in line]
+    if by == "variable":
+        monkeypatch.setenv("CONSENT_NETWORK", str(typo))
+        code = run([*words, "--home", str(granted.folder / "alice")])
+    else:
+        code = granted(*words, "--network", typo).code
+    assert code == 2 and not typo.exists()
 
 
 def test_before_and_after_a_revocation(granted: Consent) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.client import network_config
-from registry.client.network_config import open_network
+from registry.client.network_config import make_network, open_network
 from registry.config.configuration import MAX_CREDENTIALS_BYTES, Configuration, read_credentials
 from registry.config.network_file import (
     MAX_SHARED_FEE_GWEI,
@@ -150,6 +150,10 @@ def test_no_key_shows(folder: Path) -> None:
 
 
 def test_nothing_named_is_the_embedded_network(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="there is no network"):
+        open_network(tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()  # (item 10) reading creates nothing
+    make_network(tmp_path)
     network = open_network(tmp_path)
     assert isinstance(network.ledger, EmbeddedLedger)
     assert not (tmp_path / "blocks.sqlite").exists()  # opened when it is first used
@@ -240,3 +244,16 @@ class TestCredentials:
         with pytest.raises(InvalidInput) as caught:
             network_config.open_kubo(NOBODY, file)
         assert "sesame" not in str(caught.value)
+
+
+def test_a_network_is_made_only_where_nothing_else_lies(tmp_path: Path) -> None:
+    """(item 10) A folder of something else stays as it is."""
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-ada.txt").write_text("dear Ada")
+    with pytest.raises(InvalidInput, match="holds to-ada"):
+        make_network(tmp_path / "letters")
+    assert [file.name for file in (tmp_path / "letters").iterdir()] == ["to-ada.txt"]
+    with pytest.raises(InvalidInput, match="cannot be made"):
+        make_network(tmp_path / "letters" / "to-ada.txt" / "network")
+    with pytest.raises(InvalidInput, match="there is no network"):
+        open_network(tmp_path / "letters")

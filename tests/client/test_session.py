@@ -13,6 +13,7 @@ from registry.client.diagnostics import CHECKS, MISSING, OK, PROBLEM, answers
 from registry.client.grant import grant
 from registry.client.home import Home
 from registry.client.network import Network
+from registry.client.network_config import make_network
 from registry.client.party import Person
 from registry.client.request import request
 from registry.client.revoke import revoke, revoke_all_of
@@ -158,7 +159,10 @@ def test_the_health_of_a_home(opened: Open, tmp_path: Path) -> None:
     """A service can ask what `consent doctor` shows."""
     session = opened("shop")
     found = {check.name: check for name in ("home", "network") for check in answers(session, name, CHECKS[name])}
-    assert found["home"].state == OK and found["network"].state == OK
+    assert found["home"].state == OK
+    assert (found["network"].state, found["network"].code) == (PROBLEM, 2) and not (tmp_path / "network").exists()
+    assert session.make_network() and not session.make_network()
+    assert [check.state for check in answers(session, "network", CHECKS["network"])] == [OK]
     (tmp_path / "shop" / "seed.json").chmod(0o644)
     (*_, last) = answers(session, "home", CHECKS["home"])
     assert (last.state, last.code) == (PROBLEM, 2) and "other users may read" in last.detail
@@ -177,6 +181,7 @@ def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
 def test_a_network_takes_the_configured_bounds(tmp_path: Path) -> None:
     flags = {"home": str(tmp_path / "h"), "network": str(tmp_path / "n")}
     environment = {"CONSENT_MAX_FACTS_AGE": "60", "CONSENT_MAX_BACKDATE": "5"}
+    make_network(tmp_path / "n")
     network: Network = Session(Configuration(flags, environment), Attendant()).network
     policy = network.policy(controllers=None)
     assert (policy.max_facts_age, policy.max_backdate, policy.confirmations) == (60, 5, 0)
@@ -191,6 +196,7 @@ def test_how_long_a_command_waits_bounds_no_policy(tmp_path: Path) -> None:
 
 def test_a_wrong_bound_stops_judging_and_no_ending(tmp_path: Path) -> None:
     where = {"home": str(tmp_path / "h"), "network": str(tmp_path / "n")}
+    make_network(tmp_path / "n")
     network = Session(Configuration(where, {"CONSENT_MAX_BACKDATE": "abc"}), Attendant()).network
     with pytest.raises(InvalidInput, match="max_backdate is 'abc'"):
         network.policy(controllers=None)

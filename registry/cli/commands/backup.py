@@ -51,6 +51,7 @@ def restore(
         return use_case.restore(file, ctx.home, ctx.network.store, phrase)
 
     file.open("rb").close()  # report a wrong path before asking for a passphrase
+    ctx.session.make_network()
     saved = ctx.unlock(opener)
     document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}
     ctx.out.result(document, table([("Home", ctx.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

@@ -13,7 +13,7 @@ from registry.client.home import Home
 from registry.core.age.recipients import recipient_of
 from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput
-from registry.present.text import table
+from registry.present.text import Row, table
 
 
 @command(app, "init", "consent init --home ~/alice")
@@ -28,17 +28,24 @@ def init(
     """Make a home: a vault seed, which gives each brand an account of its own.
 
     It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
-    them are asked back. Tells what to back up.
+    them are asked back. Tells what to back up. Makes the network too where it is missing and no node is named.
     """
+    network = ctx.configuration.network_path
+    if ctx.home.exists and ctx.session.make_network():
+        rows: list[Row] = [("Home", f"{ctx.home.path}, as before"), ("Network", f"{network}, new")]
+        ctx.out.result({"home": str(ctx.home.path), "network": str(network), "networkMade": True}, table(rows))
+        return
     home = _new_home(ctx)
     phrase = ctx.new_passphrase()
+    made = ctx.session.make_network()
     with ctx.working("sealing the new seed"):
         address = home.create(phrase, "main" if brand else None)
         seed = home.seed(phrase)
         recipient = recipient_of(owner_identity(seed))
-    network = ctx.configuration.network_path
-    document = {"home": str(home.path), "network": str(network), "address": address, "recipient": recipient}
-    rows = [("Home", home.path), ("Network", network), ("Account", address or "one for each brand, from the seed")]
+    document = {"home": str(home.path), "network": str(network), "networkMade": made}
+    document |= {"address": address, "recipient": recipient}
+    where = f"{network}{', new, on this machine alone' if made else ''}"
+    rows = [("Home", home.path), ("Network", where), ("Account", address or "one for each brand, from the seed")]
     rows.append(("Recipient", f"{recipient[:28]}... ({len(recipient):,} characters; --json shows all)"))
     ctx.out.result(document, [*table(rows), "", *_WHAT_TO_KEEP])
     if words_fd is not None:
@@ -77,6 +84,7 @@ def recover(
     home = _new_home(ctx)
     seed = read_words(ctx, words_fd)
     phrase = ctx.new_passphrase()
+    ctx.session.make_network()
     with ctx.working("sealing the seed"):
         home.recover(seed, phrase, None if index is None else (index, ctx.network.store))
     ctx.out.result({"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")]))

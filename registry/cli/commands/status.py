@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.client.verify import verify_many
+from registry.client.verify import Answer, verify_many
 from registry.core.errors import NotConsented
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import format_utc, to_hex
@@ -40,8 +40,8 @@ def status(ctx: Context) -> None:
     ctx.out.result(document, [*table(rows), "", *states])
 
 
-def _state_json(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> dict[str, Any]:
-    state = type(answer).__name__ if isinstance(answer, NotConsented) else "Valid"
+def _state_json(evidence: Evidence, answer: Answer) -> dict[str, Any]:
+    state = "Valid" if isinstance(answer, VerifiedStatement) else type(answer).__name__
     message: Any = evidence.statement.message
     return {
         "digest": to_hex(evidence.digest),
@@ -50,20 +50,20 @@ def _state_json(evidence: Evidence, answer: VerifiedStatement | NotConsented) ->
         "purposes": list(message.purposes),
         "state": state,
         "expiresAt": getattr(message, "expires_at", None),
-        "accepted": None if isinstance(answer, NotConsented) else answer.acceptance == "verified",
+        "accepted": answer.acceptance == "verified" if isinstance(answer, VerifiedStatement) else None,
     }
 
 
-def _state_line(evidence: Evidence, answer: VerifiedStatement | NotConsented) -> Line:
+def _state_line(evidence: Evidence, answer: Answer) -> Line:
     message: Any = evidence.statement.message
     who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
     digest = f"{to_hex(evidence.digest)[:14]}  "
     return Line(f"{digest}{evidence.kind} to {who}: {_state(message, answer)}", len(digest), NAME)
 
 
-def _state(message: Any, answer: VerifiedStatement | NotConsented) -> str:
-    if isinstance(answer, NotConsented):
-        return f"{type(answer).__name__}: {answer}"
+def _state(message: Any, answer: Answer) -> str:
+    if not isinstance(answer, VerifiedStatement):
+        return f"{'' if isinstance(answer, NotConsented) else 'not checked: '}{type(answer).__name__}: {answer}"
     until = f", until {format_utc(message.expires_at)}" if hasattr(message, "expires_at") else ""
     accepted = ", accepted" if answer.acceptance == "verified" else ""
     return f"holds{until}{accepted}"
