@@ -70,6 +70,13 @@ def test_another_contract_has_one_owner(url: str, made: Accounts) -> None:
             contract_wallet(url, plain, named)
 
 
+@pytest.mark.parametrize("kind", ["megabyte of zeros", "megabyte that begins with yes", "reverting with a megabyte"])
+def test_long_answers_are_no_safe(url: str, made: Accounts, kind: str) -> None:
+    """They are answers to every question, also to getOwners() (item 12)."""
+    account = AnvilLevers(url, Deployment(31_337, HERE, HERE, 0)).contract(kind)
+    assert isinstance(contract_wallet(url, account, [ADA]), ContractWallet)
+
+
 def test_no_contract_at_all(url: str) -> None:
     with pytest.raises(InvalidInput, match="no contract at") as caught:
         contract_wallet(url, BOB.address, [ADA])
