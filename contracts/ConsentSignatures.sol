@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.22;
 
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /**
  * @title ConsentSignatures
@@ -14,12 +14,10 @@ library ConsentSignatures {
     /**
      * @notice True if `signer` signed `digest`. Never reverts because of the signature or of the signer's answer.
      * @dev Tries the key first, even if the signer has code. An account with EIP-7702 code still signs with its own key,
-     * and SignatureChecker.isValidSignatureNow would ask only the code.
+     * and OpenZeppelin's SignatureChecker.isValidSignatureNow would ask only the code.
      */
     function isSignedBy(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
-        return
-            _isSignedByKey(signer, digest, signature) ||
-            SignatureChecker.isValidERC1271SignatureNow(signer, digest, signature);
+        return _isSignedByKey(signer, digest, signature) || _isAcceptedByContract(signer, digest, signature);
     }
 
     function _isSignedByKey(address signer, bytes32 digest, bytes calldata signature) private pure returns (bool) {
@@ -31,5 +29,26 @@ library ConsentSignatures {
             bytes32(signature[32:64])
         );
         return failure == ECDSA.RecoverError.NoError && recovered == signer;
+    }
+
+    /**
+     * @dev ERC-1271: accepted if the call succeeds, returns at least a word, and the word is the padded selector.
+     *
+     * The call copies at most one word of the answer, so a long answer costs its signer's gas and none of ours.
+     * OpenZeppelin's isValidERC1271SignatureNow copies all of it. The signer may still burn the gas that the call is
+     * given, 63/64 of what is left (EIP-150). A signer that runs out of it has not accepted.
+     */
+    function _isAcceptedByContract(
+        address signer,
+        bytes32 digest,
+        bytes calldata signature
+    ) private view returns (bool accepted) {
+        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
+        bytes32 yes = bytes32(IERC1271.isValidSignature.selector);
+        assembly ("memory-safe") {
+            // The answer goes to the scratch space, from 0x00 to 0x1f.
+            let success := staticcall(gas(), signer, add(question, 0x20), mload(question), 0x00, 0x20)
+            accepted := and(success, and(gt(returndatasize(), 0x1f), eq(mload(0x00), yes)))
+        }
     }
 }

@@ -14,7 +14,8 @@ contract ConsentVerifier is ConsentJudge {
 
     /**
      * @notice May `controller` use `data` for `purpose` now, by this evidence?
-     * @dev Uses the block's time as now. Key all effects on `evidence.grant.subject`, never on the sender.
+     * @dev Uses the block's time as now. Key all effects on `evidence.grant.subject`, never on the sender. Act on a yes
+     * only: with too little gas, a contract wallet cannot answer, which reads as `BadSignature`.
      * @param evidence the grant, its signature and its proof
      * @param controller the brand that wants to use the data
      * @param purpose keccak256 of the purpose, for example of "dpv:Personalisation"

@@ -27,7 +27,7 @@ from scripts.make_descriptors import (
 
 ROOT = Path(__file__).resolve().parent
 SCHEMA = Draft202012Validator(json.loads((ROOT / "data" / "erc7730" / "erc7730-v2.schema.json").read_bytes()))
-REGISTRY = "0x44C76A037316856ee4315869a789d37880Bd47ae"
+REGISTRY = "0x34d01Cf2cccCf33c1131E48F9481F0D4E4a85DC5"
 PLACES = [(1, REGISTRY), (20, "0x2feED90b31B522e80D3d22e4c8a73CF3c0b9174a")]
 EIP712, CALLDATA = eip712_descriptor(PLACES), calldata_descriptor(PLACES)
 SMALL_SCREEN = 16

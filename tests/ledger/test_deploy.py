@@ -29,11 +29,8 @@ from tests.support.levers import ANVIL_KEY, GETH_PAYER, asker, start_anvil, star
 pytestmark = pytest.mark.slow
 
 # Users rely on these addresses on every chain.
-REGISTRY, VERIFIER = "0x44C76A037316856ee4315869a789d37880Bd47ae", "0x641102B33617b71B7152e96335DAdA879D65222C"
-OLDER_REGISTRY, OLDER_VERIFIER = (
-    "0x2feED90b31B522e80D3d22e4c8a73CF3c0b9174a",
-    "0x527da6aa898398f4b5df45e8dF96edEfc83D2077",
-)
+REGISTRY, VERIFIER = "0x34d01Cf2cccCf33c1131E48F9481F0D4E4a85DC5", "0xDE28648FDacF287A9C73564f497f44411704b944"
+OLDER_VERIFIER = "0x2E27E0D4515FE6Adde7BBFDa845152E0Ef87a3D6"
 PAYER = KeyWallet(ANVIL_KEY)
 ROOT = "0x" + "ab" * 32
 NO_DEPLOYER = "--disable-default-create2-deployer"
@@ -127,7 +124,7 @@ class TestAddresses:
 
     def test_they_never_change(self) -> None:
         assert addresses() == addresses(PRAGUE) == (REGISTRY, VERIFIER)
-        assert addresses(SHANGHAI) == (OLDER_REGISTRY, OLDER_VERIFIER)
+        assert addresses(SHANGHAI) == (REGISTRY, OLDER_VERIFIER)
 
     @pytest.mark.parametrize("nonce", [0, 1, 127, 128, 255, 256, 65_535, 65_536, 2**40])
     def test_plain_ones_follow_from_account_and_nonce(self, nonce: int) -> None:
@@ -280,7 +277,7 @@ def shanghai() -> Iterator[Chain]:
 
 def test_a_chain_without_cancun_gets_the_build_that_it_runs(shanghai: Chain) -> None:
     done = deploy(shanghai.url, PAYER)
-    assert (done.registry, done.verifier) == (OLDER_REGISTRY, OLDER_VERIFIER)
+    assert (done.registry, done.verifier) == (REGISTRY, OLDER_VERIFIER)
     check_deployment(shanghai.url, done)
     assert anchored_through(shanghai, done)
     assert deploy(shanghai.url, PAYER, evm=SHANGHAI) == done
@@ -294,7 +291,7 @@ def test_a_chain_without_cancun_is_not_given_the_newer_build(shanghai: Chain) ->
 
 def test_the_older_build_may_be_asked_for_anywhere(chain: Chain) -> None:
     done = deploy(chain.url, PAYER, evm=SHANGHAI)
-    assert (done.registry, done.verifier) == (OLDER_REGISTRY, OLDER_VERIFIER)
+    assert (done.registry, done.verifier) == (REGISTRY, OLDER_VERIFIER)
     assert deploy(chain.url, PAYER).registry == REGISTRY
     with pytest.raises(InvalidInput, match="no build 'london'"):
         deploy(chain.url, PAYER, evm="london")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll
 from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Ledger
 from registry.wallets.keywallet import KeyWallet
-from tests.support.levers import WALLETS, Levers
+from tests.support.levers import ACCEPTING, WALLETS, Levers
 
 pytestmark = pytest.mark.slow
 
@@ -231,8 +232,9 @@ def test_a_past_instant_hides_neither_anchor_nor_revocation(levers: Levers) -> N
 
 @pytest.mark.parametrize("kind", list(WALLETS))
 def test_a_contract_accepts_a_signature_or_does_not(levers: Levers, kind: str) -> None:
+    """Also by answers of a megabyte, which nobody copies (item 12)."""
     question = SignatureQuery(levers.contract(kind), os.urandom(32), b"any bytes")
-    assert levers.ledger.facts([], [question]).signatures == {question: kind == "yes"}
+    assert levers.ledger.facts([], [question]).signatures == {question: kind in ACCEPTING}
 
 
 def test_an_address_without_code_accepts_nothing(levers: Levers) -> None:
@@ -256,6 +258,17 @@ def test_a_contract_account_revokes_through_its_own_check(levers: Levers) -> Non
     account = levers.contract("yes")
     levers.ledger.transact("retireFor", account, b"its own kind of signature")
     assert read(levers.ledger, subject=account).cutoff == RETIRED
+
+
+@pytest.mark.parametrize("kind", list(WALLETS))
+def test_off_chain_and_on_chain_read_an_answer_alike(levers: Levers, kind: str) -> None:
+    """The registry retires the account exactly if the ledger says that it accepts (item 12)."""
+    account, signature = levers.contract(kind), b"its own kind of signature"
+    question = SignatureQuery(account, os.urandom(32), signature)
+    accepted = levers.ledger.facts([], [question]).signatures[question]
+    with nullcontext() if accepted else pytest.raises(InvalidInput):
+        levers.ledger.transact("retireFor", account, signature)
+    assert read(levers.ledger, subject=account).cutoff == (RETIRED if accepted else 0)
 
 
 def test_many_questions_are_answered_at_once(levers: Levers) -> None:

@@ -30,8 +30,16 @@ ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784
 GETH_PAYER = KeyWallet(b"\x67" * 32)
 
 _MAGIC = "1626ba7e" + "00" * 28
+_MEGABYTE = 1 << 20
+
+
+def answering(word: str, size: int, end: str = "f3") -> bytes:
+    """Return runtime code whose answer has ``size`` bytes and begins with a word in hex; ``end`` fd reverts with it."""
+    return bytes.fromhex(f"7f{word}5f5262{size:06x}5f{end}")
+
+
 # Runtime code that returns the magic word; a word of zeros; reverts; returns four bytes of the magic word; burns all
-# gas; writes before it answers, which a static call forbids.
+# gas; writes before it answers, which a static call forbids. Then answers that are long, short or almost right.
 WALLETS = {
     "yes": bytes.fromhex("7f" + _MAGIC + "5f5260205ff3"),
     "no": bytes.fromhex("60205ff3"),
@@ -39,7 +47,15 @@ WALLETS = {
     "short": bytes.fromhex("7f" + _MAGIC + "5f5260045ff3"),
     "failing": bytes.fromhex("fe"),
     "writing": bytes.fromhex("60015f557f" + _MAGIC + "5f5260205ff3"),
+    "31 bytes": answering(_MAGIC, 31),
+    "64 bytes": answering(_MAGIC, 64),
+    "dirty": answering(_MAGIC[:-2] + "01", 32),
+    "megabyte of zeros": answering("00" * 32, _MEGABYTE),
+    "megabyte that begins with yes": answering(_MAGIC, _MEGABYTE),
+    "reverting with a megabyte": answering(_MAGIC, _MEGABYTE, "fd"),
 }
+# ERC-1271: the call succeeds, and its first word is the padded selector, whatever follows.
+ACCEPTING = {"yes", "64 bytes", "megabyte that begins with yes"}
 
 
 def creation(runtime: bytes) -> bytes:
@@ -95,7 +111,7 @@ class MemoryLevers:
     def contract(self, kind: str) -> str:
         address = _new_wallet().address
         since = self.ledger.mine().time
-        self.ledger.contracts[address.lower()] = (since, lambda _digest, _signature: kind == "yes")
+        self.ledger.contracts[address.lower()] = (since, lambda _digest, _signature: kind in ACCEPTING)
         return address
 
 

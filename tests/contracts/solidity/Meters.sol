@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+
 import {ConsentGate} from "../../../contracts/ConsentGate.sol";
 import {Evidence, Status} from "../../../contracts/ConsentTypes.sol";
 import {ConsentVerifier} from "../../../contracts/ConsentVerifier.sol";
@@ -37,5 +39,27 @@ contract GateMeter is ConsentGate {
         bytes32 data
     ) external view onlyConsented(evidence, purpose, data) returns (address) {
         return evidence.grant.subject;
+    }
+}
+
+/// @notice How much of a check's gas is not the signer's own: the cost of asking it, and all of the judging.
+contract ShareMeter {
+    function measure(
+        ConsentVerifier verifier,
+        Evidence calldata evidence,
+        address controller,
+        bytes32 purpose,
+        bytes32 data
+    ) external view returns (uint256 used, uint256 own, Status status) {
+        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (bytes32(0), evidence.signature));
+        address signer = evidence.grant.subject;
+        uint256 before = gasleft();
+        assembly ("memory-safe") {
+            pop(staticcall(gas(), signer, add(question, 0x20), mload(question), 0x00, 0x00))
+        }
+        own = before - gasleft();
+        before = gasleft();
+        status = verifier.check(evidence, controller, purpose, data);
+        used = before - gasleft();
     }
 }

@@ -80,3 +80,27 @@ contract OddWallet is IERC1271 {
         return 0xffffffff;
     }
 }
+
+/// @notice Answers every call with `size` bytes that begin with `head`, or reverts with them.
+contract LongWallet {
+    bytes32 private immutable _head;
+    uint256 private immutable _size;
+    bool private immutable _reverts;
+
+    constructor(bytes32 head, uint256 size, bool reverts) {
+        (_head, _size, _reverts) = (head, size, reverts);
+    }
+
+    fallback() external {
+        (bytes32 head, uint256 size, bool reverts) = (_head, _size, _reverts);
+        assembly {
+            mstore(0x00, head)
+            mstore(0x20, 0)
+            mstore(0x40, 0)
+            if reverts {
+                revert(0x00, size)
+            }
+            return(0x00, size)
+        }
+    }
+}
