@@ -24,6 +24,7 @@ from registry.present.text import NO as RED
 # Errors that another path would not cause.
 _MISPLACED = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 _PATH_TROUBLE = _MISPLACED | {errno.EACCES, errno.EPERM, errno.EROFS}
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 def main() -> None:
@@ -74,6 +75,9 @@ def _explained(out: Output, error: Exception, arguments: Sequence[str]) -> int:
         return _say(out, type(error).__name__, str(error), error.advice, exit_code(error))
     if isinstance(error, OSError) and error.errno in _PATH_TROUBLE and error.filename is not None:
         return _say(out, "InvalidInput", f"{error.filename}: {error.strerror}", "Check the path.", USAGE)
+    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+        message = f"{error.filename or 'the disk'}: {error.strerror}"
+        return _say(out, "CouldNotCheck", message, "Check the disk, then see what was done: `consent status`.", UNKNOWN)
     return _unexpected(out, error, arguments)
 
 

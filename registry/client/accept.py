@@ -21,7 +21,7 @@ from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
 from registry.core.verify.judge import VerifiedStatement
-from registry.fs.files import making_folder, remove_left
+from registry.fs.files import making_folder, remove_left, writing
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 
@@ -68,7 +68,7 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Ope
         raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
     store = brand.network.store
     capsule = open_capsule(store.get(cid_from_digest(unhex(grant.content))), brand.identity, grant)
-    with making_folder(directory) as made:
+    with writing(directory), making_folder(directory) as made:
         opened = list(_open_streams(store, capsule, made))
     return [file._replace(path=directory / file.path.name) for file in opened]
 

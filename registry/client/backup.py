@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from registry.client.home import Home
 from registry.client.network import system_clock
@@ -20,7 +20,7 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block, cid_from
 from registry.core.ipld.unixfs import blocks_of
 from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.statements.messages import Grant
-from registry.fs.files import creating, make_folder, making_folder, replace_file
+from registry.fs.files import creating, make_folder, making_folder, read_bounded, reading_again, replace_file, writing
 from registry.storage.base import BlockStore
 from registry.vault.index import Index
 from registry.vault.vault import Vault, set_floor
@@ -48,26 +48,31 @@ def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase:
     """Write the sealed backup of a home to a new ``file``, whole or not at all."""
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
-    make_folder(file.parent)
-    try:
-        with tempfile.TemporaryFile(dir=home.path) as plain, creating(file) as sealed:
-            files, blocks = _write_archive(plain, home, vault, store)
-            plain.seek(0)
-            seal(plain, sealed, [Passphrase(passphrase)])
-    except FileExistsError:
-        raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None
+    with writing(file):
+        make_folder(file.parent)
+        try:
+            with tempfile.TemporaryFile(dir=home.path) as plain, creating(file) as sealed:
+                files, blocks = _write_archive(plain, home, vault, store)
+                plain.seek(0)
+                seal(plain, sealed, [Passphrase(passphrase)])
+        except FileExistsError:
+            raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.") from None
     return Saved(files, blocks, file.stat().st_size)
 
 
 def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved:
     """Restore a backup: its files into a new home, its blocks into the store, all of it or nothing."""
+    with reading_again(file) as source:
+        return restore_from(source, home, store, passphrase)
+
+
+def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: str) -> Saved:
+    """Do as `restore` does, from an open file; after ``WrongPassphrase``, it can be called again."""
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
-    try:
-        source = file.open("rb")
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
-    with source, making_folder(home.path) as made:
+    size = source.seek(0, io.SEEK_END)
+    source.seek(0)
+    with writing(home.path), making_folder(home.path) as made:
         with tempfile.TemporaryFile(dir=home.path.parent) as plain:
             open_sealed(source, plain, [Passphrase(passphrase)])
             # Check every member before storing any block, so that a damaged backup leaves nothing behind.
@@ -77,7 +82,7 @@ def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved
             store.put(Block(found[1], data) for name, data in _members(plain) if (found := _BLOCK.fullmatch(name)))
         # The backup does not know which accounts were used since, so none of these numbers may be used again.
         set_floor(Home(made).vault, first_number(system_clock()))
-    return Saved(files, blocks, file.stat().st_size)
+    return Saved(files, blocks, size)
 
 
 def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
@@ -87,7 +92,7 @@ def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore
         for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
             name = path.relative_to(home.path).as_posix()
             if _FILES.fullmatch(name) and name != _INDEX:
-                _add(archive, name, path.read_bytes())
+                _add(archive, name, read_bounded(path, MAX_HOME_FILE))
                 files += 1
         for cid in roots:
             _add(archive, _INDEX, cid.encode() + b"\n")

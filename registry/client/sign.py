@@ -22,7 +22,7 @@ from registry.core.statements.typed_data import digest, typed_data
 from registry.core.verify.judge import advice_on
 from registry.ledger.base import Receipt
 from registry.present.vocabulary import check_known
-from registry.wallets.base import Wallet
+from registry.wallets.base import Wallet, with_usual_v
 
 
 class Anchored(NamedTuple):
@@ -77,7 +77,7 @@ def sign(party: Party, message: Message) -> bytes:
     check_signable(message, now)
     _check_past_cutoff(party, message)
     domain = network.domain
-    signature = party.wallet.sign_typed_data(typed_data(domain, message))
+    signature = _signature_of(party.wallet, domain, message)
     if not is_signed_by(network, party.address, digest(domain, message), signature):
         advice = advice_on(signature) or "Choose that account in the wallet; a contract account needs its owners' keys."
         raise Rejected(f"the wallet's signature is not that of {party.address}", advice)
@@ -99,11 +99,18 @@ def sign_alone(wallet: Wallet, domain: Domain, message: Message, now: int, netwo
     ``InvalidInput`` where `check_signable` refuses it at ``now``; ``Rejected`` where a contract on ``network`` does.
     """
     check_signable(message, now)
-    signature = wallet.sign_typed_data(typed_data(domain, message))
+    signature = _signature_of(wallet, domain, message)
     if network is not None and not is_signed_by(network, wallet.address, digest(domain, message), signature):
         why = f"the contract at {wallet.address} does not accept its owners' signature"
         raise Rejected(why, "Find out who its owners are.")
     return signature
+
+
+def _signature_of(wallet: Wallet, domain: Domain, message: Message) -> bytes:
+    signature = wallet.sign_typed_data(typed_data(domain, message))
+    plain = with_usual_v(signature)
+    # A contract's signature stays as it is: a Safe reads another meaning from a v of 1.
+    return plain if recover_address(digest(domain, message), plain) == unhex(wallet.address) else signature
 
 
 def is_signed_by(network: Network, account: str, hashed: bytes, signature: bytes) -> bool:

@@ -125,7 +125,7 @@ def read_credentials(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as source:
             mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode)
-            text = source.read(MAX_CREDENTIALS_BYTES).decode().strip()
+            text = source.read(MAX_CREDENTIALS_BYTES).decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InvalidInput(f"the credentials in {file} cannot be read: {why}", "Check the path.") from None

@@ -74,7 +74,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as source:
             raw = source.read(MAX_TOML_BYTES + 1)
-        found = tomllib.loads(raw.decode())
+        found = tomllib.loads(raw.decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:

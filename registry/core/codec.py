@@ -19,6 +19,8 @@ from registry.core.errors import Malformed
 T = TypeVar("T")
 
 MAX_NESTING = 128
+# Some editors write it before the text. Input that people edit may have it; documents of fixed bytes may not.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -40,6 +42,8 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """Decode like `decode`, but leave the comparison to the caller."""
     _check_size(raw, limit)
+    if raw.startswith(BYTE_ORDER_MARK):
+        raise Malformed("it begins with a byte order mark (EF BB BF), which an editor added")
     try:
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -47,10 +51,13 @@ def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 
 
 def canonical(raw: bytes, limit: int) -> bytes:
-    """Rewrite JSON as RFC 8785 bytes; duplicate keys, NaN, integers that do not fit a double are ``Malformed``."""
+    """Rewrite JSON as RFC 8785 bytes, without a byte order mark.
+
+    Duplicate keys, NaN and integers that do not fit a double are ``Malformed``.
+    """
     _check_size(raw, limit)
     try:
-        text = raw.decode()
+        text = raw.decode("utf-8-sig")
         return dump(json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_number))
     except (ValueError, RecursionError) as error:
         raise Malformed(_explain(error)) from None

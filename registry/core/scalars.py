@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from binascii import hexlify, unhexlify
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -40,6 +41,11 @@ _CASE = int.from_bytes(b"\x20" * 40, "big")
 def unhex(value: str) -> bytes:
     """Decode a ``0x`` string that was already checked."""
     return bytes.fromhex(value[2:])
+
+
+def spellings(text: str) -> list[str]:
+    """Return the text and its other Unicode forms (NFC, NFD), because systems compose accented letters differently."""
+    return list(dict.fromkeys([text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]))
 
 
 def read_hex(value: str, name: str) -> bytes:

@@ -97,6 +97,9 @@ class Folder:
                 "See `consent devnet status`, end it with `consent devnet stop`, or name another folder with --dir."
             )
             raise InvalidInput(f"a devnet runs in {self.path} already{who}", advice) from None
+        except OSError as error:
+            advice = "Choose a folder on a disk that can lock files, with --dir."
+            raise InvalidInput(f"{self.path} cannot be locked: {error.strerror}", advice) from None
         with lock:
             try:
                 self._end_orphans()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from glob import escape
+from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,10 @@ from typing import BinaryIO
 from registry.core.errors import InvalidInput
 
 _MADE, _LOCK = "made", "making.lock"
+# Longer names are hashed, so that a temporary name fits wherever the name itself does.
+_LONG_NAME = 64
+# A file system answers so if it has no such operation. Damage and a full disk have other numbers.
+_REFUSED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.ENOLCK}
 
 
 def replacing(path: str | os.PathLike[str]) -> AbstractContextManager[BinaryIO]:
@@ -29,18 +35,17 @@ def replacing(path: str | os.PathLike[str]) -> AbstractContextManager[BinaryIO]:
 
 def creating(path: Path) -> AbstractContextManager[BinaryIO]:
     """Do as `replacing`, but raise ``FileExistsError`` if the name is taken, or was taken in the meantime."""
-    # A hard link fails if the name is taken, so two processes at once cannot replace each other's file.
-    return _appearing(path, os.link)
+    return _appearing(path, _give_free_name)
 
 
 @contextmanager
 def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Iterator[BinaryIO]:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=_hidden(target.name), suffix=".part")
     try:
         with os.fdopen(handle, "wb") as sink:
             yield sink
             sink.flush()
-            os.fsync(sink.fileno())
+            _sync(sink.fileno())
         give_name(Path(name), target)
     finally:
         # A rename has already taken the temporary name away; a link has not.
@@ -48,27 +53,74 @@ def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Itera
     _sync_folder(target.parent)
 
 
+def _hidden(name: str) -> str:
+    raw = os.fsencode(name)
+    return f".{name if len(raw) <= _LONG_NAME else sha256(raw).hexdigest()[:32]}."
+
+
+def _give_free_name(made: Path, target: Path) -> None:
+    """Name a file, unless the name is taken: two processes at once must not replace each other's file."""
+    try:
+        os.link(made, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # There are no hard links here (exFAT, SMB, some FUSE). Reserve the name, then replace the empty file.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            made.replace(target)
+        except BaseException:
+            if made.exists():
+                target.unlink(missing_ok=True)
+            raise
+
+
+def _sync(handle: int) -> None:
+    """Make a file or a folder durable, where the file system can: a file is whole without it too."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+
+
 def _sync_folder(folder: Path) -> None:
     # A new name is durable only once its folder is synced. Windows neither needs nor allows this.
-    if os.name == "posix":
+    if os.name != "posix":
+        return
+    try:
         handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        return  # a folder that its user may write to, and not read
+    try:
+        _sync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` in the block into ``InvalidInput``: ``path`` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}", "Check the path and the disk.") from None
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, and make its folder (mode 0700) if it is missing.
 
-    ``InvalidInput`` if it cannot be written.
+    A pipe or a terminal, such as ``/dev/stdout``, is written to. ``InvalidInput`` if it cannot be written.
     """
-    try:
+    with writing(path):
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            path.write_bytes(content)
+            return
         make_folder(path.parent)
         with replacing(path) as sink:
             sink.write(content)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}", "Check the path and the disk.") from None
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
@@ -81,6 +133,24 @@ def read_bounded(path: Path, limit: int) -> bytes:
             return file.read(limit + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Check the path.") from None
+
+
+@contextmanager
+def reading_again(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that can be read from its start again. A pipe is copied to a temporary file first.
+
+    ``InvalidInput`` if it cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            source: BinaryIO = stack.enter_context(path.open("rb"))
+            if not source.seekable():
+                copy = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(source, copy)
+                source = copy
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Check the path.") from None
+        yield source
 
 
 def make_folder(folder: Path) -> None:
@@ -96,13 +166,13 @@ def making_folder(folder: Path) -> Iterator[Path]:
     """Yield a hidden folder that becomes ``folder`` (mode 0700), durably and at once, when the block ends well.
 
     If the block raises, nothing is left behind. If the process is killed, the next call for this folder removes the
-    leftovers. ``InvalidInput`` if the name has been taken meanwhile.
+    leftovers, but not on a file system without locks. ``InvalidInput`` if the name has been taken meanwhile.
     """
     remove_left(folder)
     make_folder(folder.parent)
-    hidden = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True)
+    hidden = tempfile.TemporaryDirectory(dir=folder.parent, prefix=_hidden(folder.name), ignore_cleanup_errors=True)
     # Lock before `made` exists, and until it is gone: `remove_left` in another process must see it locked throughout.
-    with hidden as work, file_lock(Path(work) / _LOCK, 0):
+    with hidden as work, _lock_if_possible(Path(work) / _LOCK):
         made = Path(work) / _MADE
         made.mkdir(mode=0o700)
         try:
@@ -110,6 +180,15 @@ def making_folder(folder: Path) -> Iterator[Path]:
             _rename_folder(made, folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+
+def _lock_if_possible(path: Path) -> AbstractContextManager[object]:
+    try:
+        return file_lock(path, 0)
+    except OSError:
+        # The folder will be whole all the same. Without the file, `remove_left` never takes it for a dead process's.
+        path.unlink(missing_ok=True)
+        return nullcontext()
 
 
 def _rename_folder(made: Path, folder: Path) -> None:
@@ -124,7 +203,7 @@ def _rename_folder(made: Path, folder: Path) -> None:
 
 def remove_left(folder: Path) -> None:
     """Remove what killed processes left of ``folder``, but nothing of a live process or of another user."""
-    for work in folder.parent.glob(f".{escape(folder.name)}.????????"):
+    for work in folder.parent.glob(f"{escape(_hidden(folder.name))}????????"):
         # A taken lock belongs to a live process. A folder that cannot be read or locked is another user's.
         with suppress(OSError):
             if _is_ours(work):
@@ -145,8 +224,11 @@ def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
     """Lock the file ``path`` (mode 0600, made if missing) now; the result releases it at the end of a ``with``.
 
     The system releases it when the process ends. ``TimeoutError`` if others hold it for ``seconds``; ``OSError`` if the
-    file cannot be opened.
+    file cannot be opened, or if the file system has no locks.
     """
     from filelock import FileLock  # imported here: verifying needs no lock
 
-    return FileLock(path, mode=0o600).acquire(timeout=seconds)
+    # Made here, because FileLock insists on a mode that some disks refuse to set.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # A lock that is only a file's existence would outlive a killed process on another machine.
+    return FileLock(path, fallback_to_soft=False).acquire(timeout=seconds)

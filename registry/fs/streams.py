@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
+
+from registry.core.age.stream import read_into
 
 
 class PieceReader(io.RawIOBase):
@@ -22,3 +24,18 @@ class PieceReader(io.RawIOBase):
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
+
+
+class CountingReader(io.RawIOBase):
+    """Reads another stream, which may be a pipe, and counts its bytes."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source, self.count = source, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        got = read_into(self._source, buffer)
+        self.count += got
+        return got

@@ -164,7 +164,7 @@ _decoder = msgspec.json.Decoder(Deployment)
 def parse_deployment(raw: bytes) -> Deployment:
     """Return the deployment that this JSON describes, with four members and no others; else ``InvalidInput``."""
     try:
-        return codec.loads(raw, _decoder, MAX_DEPLOYMENT_BYTES)
+        return codec.loads(raw.removeprefix(codec.BYTE_ORDER_MARK), _decoder, MAX_DEPLOYMENT_BYTES)
     except Malformed as error:
         raise InvalidInput(f"the deployment file: {error}", "Restore it from where you got the network.") from None
 

@@ -195,7 +195,8 @@ class EmbeddedLedger(Ledger):
                 problem = f"another process has kept the chain locked for {self._lock_seconds:g} s"
                 raise LedgerUnavailable(problem, "Wait until it ends, then try again.") from None
             except OSError as error:
-                raise LedgerUnavailable(f"the network's directory cannot be used: {error.strerror}") from None
+                advice = "Choose a directory on a disk that you may write to and that can lock files."
+                raise LedgerUnavailable(f"the network's directory cannot be used: {error.strerror}", advice) from None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -205,7 +205,7 @@ def _write_ahead(db: sqlite3.Connection, busy_seconds: float) -> None:
 
 def _make_private(path: Path) -> None:
     for each in (path, *path.parent.glob(f"{glob.escape(path.name)}-[sw]*")):
-        # The last process that closes the file removes its log, which may happen at any moment.
-        with suppress(FileNotFoundError):
+        # The last process that closes the file may remove its log at any moment. Some disks have no modes (exFAT).
+        with suppress(OSError):
             if (mode := each.stat().st_mode) & 0o077:
                 each.chmod(mode & _MODE)

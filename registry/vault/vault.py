@@ -28,7 +28,7 @@ from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
-from registry.fs.streams import PieceReader
+from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
 
@@ -37,6 +37,8 @@ LOCK_SECONDS = 60
 MAX_FLOOR_FILE = 16
 # Reads of an index that other processes replace meanwhile.
 MAX_READS = 5
+# Python reads so a byte of a file's name that is not UTF-8.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
@@ -75,17 +77,18 @@ class Vault:
         return [_check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
 
     def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
-        """Seal a file of any size as one record of this category, durably.
+        """Seal a file of any size, or a pipe, as one record of this category, durably.
 
-        ``now`` is in unix seconds. ``Malformed`` for an invalid category, ``OSError`` if ``body`` cannot be read.
+        Bytes of ``name`` that are not UTF-8 become U+FFFD. ``now`` is in unix seconds. ``Malformed`` for an invalid
+        category, ``OSError`` if ``body`` cannot be read.
         """
         check_term(category, "category")
         with self._change() as index:
             stream = self._open_stream(index, category)
-            start = body.tell()
-            pieces = PieceReader(sealed_pieces(body, [recipient_of(stream.identity)]))
+            counted = CountingReader(body)
+            pieces = PieceReader(sealed_pieces(io.BufferedReader(counted, LEAF_BYTES), [recipient_of(stream.identity)]))
             cid = self._store_file(file_blocks(io.BufferedReader(pieces, LEAF_BYTES)))
-            record = Record(cid, FILE_SCHEMA, media_type, name, body.tell() - start, now)
+            record = Record(cid, FILE_SCHEMA, media_type, _SURROGATE.sub("\ufffd", name), counted.count, now)
             self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))
         return record
 
@@ -142,11 +145,14 @@ class Vault:
 
     @contextmanager
     def _change(self) -> Iterator[Index]:
-        make_folder(self._directory)
         try:
+            make_folder(self._directory)
             lock = file_lock(self._directory / "lock", LOCK_SECONDS)
         except TimeoutError:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS} seconds") from None
+        except OSError as error:
+            advice = "Nothing was changed; keep the home on a disk that can lock files."
+            raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
         with lock:
             self._erase_old()
             yield self.index()
@@ -172,8 +178,8 @@ class Vault:
 
     def _erase_old(self) -> None:
         if old := self._old_blocks():
-            # The change itself is done. If the store cannot erase now, the next change tries again.
-            with suppress(StorageUnavailable):
+            # The change itself is done. If the store or the disk cannot erase now, the next change tries again.
+            with suppress(StorageUnavailable, OSError):
                 self._store.delete(old - self._index_blocks())
                 (self._directory / "old").unlink()
 

@@ -17,7 +17,15 @@ from registry.core import codec
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, Malformed
 from registry.core.scalars import checksum
 from registry.fs.files import creating, make_folder, replace_file
-from registry.wallets.keystore import LIGHT, MAX_KEYSTORE_BYTES, STANDARD, open_secret, random_key, seal_secret
+from registry.wallets.keystore import (
+    LIGHT,
+    MAX_KEYSTORE_BYTES,
+    STANDARD,
+    lower_names,
+    open_secret,
+    random_key,
+    seal_secret,
+)
 from registry.wallets.keywallet import KeyWallet, address_of
 
 MAX_KEYS = 10_000
@@ -128,7 +136,7 @@ def _read(path: Path) -> dict[str, Any]:
         advice = "Check the file's owner and mode."
         raise InvalidInput(f"{path.name} cannot be read: {error.strerror}", advice) from None
     try:
-        return codec.loads(raw, _decoder, MAX_KEYSTORE_BYTES)
+        return lower_names(codec.loads(raw.removeprefix(codec.BYTE_ORDER_MARK), _decoder, MAX_KEYSTORE_BYTES))
     except Malformed:
         raise InvalidInput(f"{path.name} is not a keystore", "Restore it from a backup, or move it away.") from None
 

@@ -7,12 +7,14 @@ A keystore names the work of its own key derivation, so that work is bounded bef
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from registry.core.errors import InvalidInput, WrongPassphrase
+from registry.core.scalars import spellings
 from registry.lazy_py_ecc import eth_account
 
 SECRET_BYTES = 32
@@ -85,6 +87,18 @@ class _Keystore(msgspec.Struct):
     crypto: _Crypto
 
 
+def lower_names(document: dict[str, Any], depth: int = 3) -> dict[str, Any]:
+    """Write the names of members in lower case, as geth and eth-account read them: old tools wrote ``Crypto``.
+
+    A name that is in lower case already goes before its other spellings.
+    """
+    lowered = {name.lower(): value for name, value in document.items()} | document
+    inner = {
+        name: lower_names(value, depth - 1) for name, value in lowered.items() if depth and isinstance(value, dict)
+    }
+    return lowered | inner
+
+
 def random_key() -> bytes:
     """Return a new secp256k1 key, 32 bytes from the system's random source."""
     while not 0 < int.from_bytes(key := os.urandom(SECRET_BYTES), "big") < CURVE_ORDER:
@@ -101,19 +115,20 @@ def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[st
 
 
 def open_secret(document: Any, passphrase: str) -> bytes:
-    """Return the 32 bytes in keystore JSON. ``WrongPassphrase``; ``InvalidInput`` if it is no version 3 keystore."""
+    """Return the 32 bytes in keystore JSON, whichever way the passphrase's accents are composed.
+
+    ``WrongPassphrase``; ``InvalidInput`` if it is no version 3 keystore."""
     keystore = _checked(document)
-    checked = _checked_passphrase(passphrase)
-    try:
-        return bytes(eth_account().Account.decrypt(keystore, checked))
-    except ValueError:
+    for spelling in spellings(_checked_passphrase(passphrase)):
         # Only the MAC can still be wrong: the rest was checked before.
-        raise WrongPassphrase("the passphrase does not open it") from None
+        with suppress(ValueError):
+            return bytes(eth_account().Account.decrypt(keystore, spelling))
+    raise WrongPassphrase("the passphrase does not open it")
 
 
 def _checked(document: Any) -> dict[str, Any]:
     """Return only the members that were checked: the library would read "N" as "n", and take the last of them."""
-    keystore = _converted(document, _Keystore)
+    keystore = _converted(lower_names(document) if isinstance(document, dict) else document, _Keystore)
     if keystore.version != 3:
         raise InvalidInput(f"a keystore of version {keystore.version} is not supported", "Export it as version 3.")
     crypto = keystore.crypto

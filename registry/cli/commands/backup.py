@@ -11,6 +11,7 @@ from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.client import backup as use_case
 from registry.core.errors import InvalidInput, WrongPassphrase
+from registry.fs.files import reading_again
 from registry.present.text import table
 
 
@@ -48,10 +49,10 @@ def restore(
     def opener(phrase: str) -> use_case.Saved:
         if not phrase:
             raise WrongPassphrase("no backup has an empty passphrase")
-        return use_case.restore(file, ctx.home, ctx.network.store, phrase)
+        return use_case.restore_from(source, ctx.home, ctx.network.store, phrase)
 
-    file.open("rb").close()  # report a wrong path before asking for a passphrase
-    ctx.session.make_network()
-    saved = ctx.unlock(opener)
+    with reading_again(file) as source:  # reports a wrong path before asking for a passphrase
+        ctx.session.make_network()
+        saved = ctx.unlock(opener)
     document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}
     ctx.out.result(document, table([("Home", ctx.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

@@ -9,8 +9,10 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
+from registry.client.sign import noting
 from registry.config.network_file import read_settings, write_settings
 from registry.core.errors import InvalidInput
+from registry.fs.files import make_folder, writing
 from registry.ledger.artifacts import EVM_VERSIONS
 from registry.ledger.base import Deployment, read_deployment, write_deployment
 from registry.ledger.contract_addresses import addresses
@@ -78,7 +80,8 @@ def _deployed(ctx: Context, url: str, evm: str | None) -> tuple[Plan, Deployment
         _check_balance(plan)
         ctx.agree()
         sender = ctx.unlock(lambda phrase: keyfiles.open_key(home.keys, payer.name, phrase))
-    ctx.configuration.network_path.mkdir(mode=0o700, parents=True, exist_ok=True)  # fail here, before anything is paid
+    with writing(ctx.configuration.network_path):
+        make_folder(ctx.configuration.network_path)  # fail here, before anything is paid
     fee = ctx.configuration.settings.max_fee_gwei
     with ctx.working("deploying"):
         deployment = carry_out(
@@ -119,8 +122,9 @@ def _check_balance(plan: Plan) -> None:
 
 def _write(ctx: Context, folder: Path, url: str, deployment: Deployment) -> None:
     """Write ``deployment.json`` last, so that a folder that has it is whole."""
-    write_settings(folder, rpc_url=url)
-    write_deployment(folder / "deployment.json", deployment)
+    with noting("The contracts are on the chain: run it again to write the folder, and nothing is paid twice."):
+        write_settings(folder, rpc_url=url)
+        write_deployment(folder / "deployment.json", deployment)
     if name_of(url) not in (url.rstrip("/"), f"ipc:{url}"):
         ctx.out.note(
             "network.toml holds the node's URL as you gave it; remove a key from it before you share the folder."

@@ -54,7 +54,7 @@ def _private_key(ctx: Context) -> bytes:
     elif ctx.flags["passphrase_fd"] == 0:
         raise InvalidInput("standard input cannot give the key and the passphrase", "Use --passphrase-fd 3 3< FILE.")
     else:
-        raw = sys.stdin.readline(MAX_LINE).strip()
+        raw = sys.stdin.readline(MAX_LINE).removeprefix("\ufeff").strip()
     if _KEY.fullmatch(raw) is None:
         raise InvalidInput("that is not a private key", "Give 64 hex digits.")
     return bytes.fromhex(raw.removeprefix("0x"))

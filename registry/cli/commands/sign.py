@@ -24,13 +24,14 @@ from registry.core.codec import canonical, dump
 from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
 from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
-from registry.core.scalars import ZERO_WORD, checksum, to_hex, unhex
+from registry.core.scalars import ZERO_WORD, checksum, to_hex
 from registry.core.statements.messages import Domain, Message, domain_of, members
 from registry.core.statements.typed_data import digest, parse_typed_data, typed_data
 from registry.core.verify.judge import advice_on
 from registry.present.summary import summary_of_typed_data
 from registry.present.text import YES, Line, table
 from registry.present.wording import in_words
+from registry.wallets.base import with_usual_v
 
 _ENDINGS = {
     "Revoke": "Whoever has the signature can end that one grant, in public, and nobody can undo it.",
@@ -38,7 +39,7 @@ _ENDINGS = {
     "Retire": "Whoever has the signature can make this address unbelievable for ever. There is no way back.",
 }
 _ONE_STATEMENT = "Give the EIP-712 typed data of one statement, as `eth_signTypedData_v4` takes it."
-_SIGNATURE = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,8192}")
+_SIGNATURE = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}){1,8192}")
 _NO_NOTICE = "The notice is not in this file: nothing here checks that the sentence fits it."
 
 
@@ -123,7 +124,8 @@ def signer(
     who, author = checksum(found), signed.author
     document = {"signer": who, "author": author, "isAuthor": who == author, "digest": to_hex(signed.digest)}
     said = f"Signed by {who}, its author." if who == author else f"Signed by {who}; the {signed.kind} is of {author}."
-    ctx.out.result(document | {"kind": signed.kind}, [Line(said, 0, YES if who == author else "")])
+    document |= {"kind": signed.kind, "signature": to_hex(signed.signature)}
+    ctx.out.result(document, [Line(said, 0, YES if who == author else "")])
     if who != author:
         ctx.out.note("If that address is a contract, only the chain can tell whether it accepts this.")
         raise typer.Exit(UNKNOWN)
@@ -138,7 +140,8 @@ def _signed(document: Any, signature: str | None) -> _Signed:
     domain, message = _statement_in(document)
     if signature is None or _SIGNATURE.fullmatch(signature) is None:
         raise InvalidInput("typed data needs its signature", "Add --signature 0x..., in hex.")
-    return _Signed(digest(domain, message), _author_of(message), type(message).__name__, unhex(signature))
+    plain = with_usual_v(bytes.fromhex(signature.removeprefix("0x")))
+    return _Signed(digest(domain, message), _author_of(message), type(message).__name__, plain)
 
 
 def _read_json(ctx: Context, file: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from registry.core.codec import BYTE_ORDER_MARK
 from registry.core.errors import InvalidInput
 
 MAX_ANSWER = 80
@@ -15,7 +16,7 @@ MAX_SECRET = 4096
 
 
 def first_line(descriptor: int, what: str, option: str) -> bytes:
-    """Read the bytes up to the first line end; a pipe may give them piece by piece."""
+    """Read the bytes up to the first line end; a pipe may give them piece by piece. A byte order mark is left out."""
     line = b""
     try:
         while b"\n" not in line and len(line) <= MAX_SECRET and (piece := os.read(descriptor, MAX_SECRET)):
@@ -23,7 +24,7 @@ def first_line(descriptor: int, what: str, option: str) -> bytes:
     except (OSError, OverflowError) as error:
         advice = f"Open it in the shell, as in `consent ... {option} 3 3< FILE`."
         raise InvalidInput(f"file descriptor {descriptor} cannot be read: {_why(error)}", advice) from None
-    line = line.split(b"\n", 1)[0].removesuffix(b"\r")
+    line = line.split(b"\n", 1)[0].removesuffix(b"\r").removeprefix(BYTE_ORDER_MARK)
     if len(line) > MAX_SECRET:
         raise InvalidInput(f"{what} has at most {MAX_SECRET:,} bytes", "Use a shorter one.")
     return line

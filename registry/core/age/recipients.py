@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from registry.core.age import bech32
 from registry.core.age.header import Stanza, decode64, encode64
 from registry.core.errors import DamagedSeal, InvalidInput
+from registry.core.scalars import spellings
 
 FILE_KEY_LENGTH = 16
 WORK_FACTOR = 18
@@ -108,7 +109,8 @@ class Passphrase:
     """A passphrase that seals and opens, the only recipient of its file (c2sp.org/age, "The scrypt recipient type").
 
     ``work_factor`` is the base-two logarithm of scrypt's N when sealing, 1 to MAX_WORK_FACTOR; 18 takes 256 MiB and
-    about a second. The text's UTF-8 bytes are used without normalisation, so that ``age -d`` agrees.
+    about a second. Sealing uses the text's UTF-8 bytes without normalisation, so that ``age -d`` agrees. Opening tries
+    the text's other `spellings` too.
     """
 
     kind: ClassVar[str] = _SCRYPT
@@ -123,7 +125,7 @@ class Passphrase:
 
     def wrap(self, file_key: bytes) -> Stanza:
         salt = secrets.token_bytes(_SALT_LENGTH)
-        key = self._key(salt, self.work_factor)
+        key = self._key(salt, self.work_factor, self.text)
         return Stanza((_SCRYPT, encode64(salt), str(self.work_factor)), _wrapped(key, file_key))
 
     def unwrap(self, stanza: Stanza) -> bytes | None:
@@ -132,10 +134,13 @@ class Passphrase:
         salt = _argument(stanza, 3, _SALT_LENGTH)
         if not _DECIMAL.fullmatch(stanza.args[2]) or int(stanza.args[2]) > MAX_WORK_FACTOR:
             raise DamagedSeal("the header asks for a malformed or too high scrypt work factor")
-        return _unwrapped(self._key(salt, int(stanza.args[2])), stanza.body)
+        for text in spellings(self.text):
+            if (file_key := _unwrapped(self._key(salt, int(stanza.args[2]), text), stanza.body)) is not None:
+                return file_key
+        return None
 
-    def _key(self, salt: bytes, work_factor: int) -> bytes:
-        return Scrypt(_SCRYPT_LABEL + salt, 32, 1 << work_factor, r=8, p=1).derive(self.text.encode())
+    def _key(self, salt: bytes, work_factor: int, text: str) -> bytes:
+        return Scrypt(_SCRYPT_LABEL + salt, 32, 1 << work_factor, r=8, p=1).derive(text.encode())
 
 
 # A recipient wraps a file key. All recipients of a file are of one ``kind``.

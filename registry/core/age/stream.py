@@ -190,12 +190,13 @@ def _chunks(source: BinaryIO, size: int) -> _Chunks:
 def _fill(source: BinaryIO, buffer: memoryview) -> int:
     # Loop until full or at the end: sockets and pipes return less at a time.
     have = 0
-    while have < len(buffer) and (got := _read_into(source, buffer[have:])):
+    while have < len(buffer) and (got := read_into(source, buffer[have:])):
         have += got
     return have
 
 
-def _read_into(source: BinaryIO, buffer: memoryview) -> int:
+def read_into(source: BinaryIO, buffer: memoryview) -> int:
+    """Read once into the buffer; return how many bytes, 0 at the end. ``InvalidInput`` if the source does not wait."""
     # readinto saves one copy of each chunk, but not every BinaryIO has it.
     if hasattr(source, "readinto"):
         got: int | None = source.readinto(buffer)
