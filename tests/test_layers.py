@@ -44,6 +44,7 @@ ONLY_IN = {
     "sqlite3": {"ledger", "storage", "db"},
     "sqlalchemy": {"db", "notary", "brand", "market"},
     "jinja2": {"present"},
+    "zxcvbn": {"wallets"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},

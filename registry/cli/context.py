@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry.config.configuration import Configuration
 
 T = TypeVar("T")
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,33 @@ class Context:
 
     # The session's attendant -----------------------------------------------------------------------------------
 
-    def unlock(self, opener: Callable[[str], T]) -> T:
-        """Open something sealed: with a passphrase that opened something before, the empty one, or by asking."""
-        if not self._passphrases:
-            self._passphrases.extend([*([] if self._descriptor is None else [passphrase_from(self._descriptor)]), ""])
-        for known in self._passphrases:
+    def unlock(self, opener: Callable[[str], T], is_light: bool = False) -> T:
+        """Open something sealed: with a passphrase that opened something before, the given one, or by asking.
+
+        Each try on a keystore takes a second, so the empty passphrase is tried only where it ``is_light``.
+        """
+        if self._descriptor is not None and not self._passphrases:
+            self._passphrases.append(passphrase_from(self._descriptor))
+        for known in [*self._passphrases, *([""] if is_light else [])]:
             with suppress(WrongPassphrase):
                 return self._open(opener, known)
         if self._descriptor is not None:
             raise WrongPassphrase("the given passphrase does not open it")
-        phrase = ask_secret("Passphrase: ")
-        opened = self._open(opener, phrase)
-        self._passphrases.insert(0, phrase)
-        return opened
+        return self._ask(opener)
+
+    def _ask(self, opener: Callable[[str], T]) -> T:
+        for left in reversed(range(TRIES)):
+            phrase = ask_secret("Passphrase: ")
+            try:
+                opened = self._open(opener, phrase)
+            except WrongPassphrase as error:
+                if not left:
+                    raise
+                self.out.note(f"{error}. {error.advice}")
+            else:
+                self._passphrases.insert(0, phrase)
+                return opened
+        raise AssertionError  # the last try returns or raises
 
     def tell(self, line: str) -> None:
         """Print a remark on stderr."""
@@ -103,16 +118,27 @@ class Context:
     # Questions and remarks -------------------------------------------------------------------------------------
 
     def new_passphrase(self) -> str:
-        """Return a passphrase to seal with, asked for twice or read from ``--passphrase-fd``. It is never empty."""
+        """Return a passphrase to seal with, asked for twice or read from ``--passphrase-fd``.
+
+        It is never empty, and it is guessable only with ``--guessable``.
+        """
         if self._descriptor is not None:
             phrase = self._passphrases[0] if self._passphrases else passphrase_from(self._descriptor)
-        else:
-            phrase = ask_secret("New passphrase: ")
-            if phrase != ask_secret("The same again: "):
-                raise InvalidInput("the two passphrases differ", "Try again; nothing was written.")
+            self._refuse_weak(phrase)
+            return phrase
+        phrase = ask_secret("New passphrase: ")
+        self._refuse_weak(phrase)
+        if phrase != ask_secret("The same again: "):
+            raise InvalidInput("the two passphrases differ", "Try again; nothing was written.")
+        return phrase
+
+    def _refuse_weak(self, phrase: str) -> None:
+        from registry.wallets.keystore import refuse_guessable
+
         if not phrase:
             raise InvalidInput("an empty passphrase protects nothing", "Choose one of a few words.")
-        return phrase
+        if not self.flags.get("guessable"):
+            refuse_guessable(phrase)
 
     def say_place(self) -> None:
         """Tell on which chain a signature would count, before anything is signed."""

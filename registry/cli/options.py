@@ -49,9 +49,10 @@ SHARED: dict[str, Any] = {
     "depth": _option(
         _NUMBER, "--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."
     ),
+    "guessable": _option(bool, "--guessable", help="Take a passphrase that can be guessed, for tests and play money."),
     "yes": _option(bool, "--yes", "-y", help="Do not ask before signing."),
 }
-DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False}
+DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False, "guessable": False}
 
 WALLET = ("wallets", "contract", "key")
 SENDING = (*WALLET, "sender", "depth")

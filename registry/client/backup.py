@@ -25,6 +25,7 @@ from registry.storage.base import BlockStore
 from registry.vault.index import Index
 from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
+from registry.wallets.keystore import refuse_guessable
 
 MAX_HOME_FILE = 16 * 1024 * 1024
 MAX_READS = 10
@@ -44,8 +45,15 @@ class Saved(NamedTuple):
     size: int
 
 
-def back_up(home: Home, vault: Vault, store: BlockStore, file: Path, passphrase: str) -> Saved:
-    """Write the sealed backup of a home to a new ``file``, whole or not at all."""
+def back_up(
+    home: Home, vault: Vault, store: BlockStore, file: Path, passphrase: str, *, guessable: bool = False
+) -> Saved:
+    """Write the sealed backup of a home to a new ``file``, whole or not at all.
+
+    ``InvalidInput`` for a guessable passphrase, unless ``guessable`` allows it.
+    """
+    if not guessable:
+        refuse_guessable(passphrase)
     if file.exists():
         raise InvalidInput(f"{file} exists already", "Name a new file; a backup never replaces another.")
     with writing(file):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.client.evidence_store import DIGEST, EvidenceFolder
 from registry.client.network import Network, system_clock
@@ -52,8 +52,12 @@ class Home:
         """The evidence that this party keeps."""
         return EvidenceFolder(self.path)
 
-    def create(self, passphrase: str, key: str | None = "main") -> str | None:
-        """Make a seed, and the key file of a brand (None makes none); return its address. The passphrase seals both."""
+    def create(self, passphrase: str, key: str | None = "main", *, guessable: bool = False) -> str | None:
+        """Make a seed, and the key file of a brand (None makes none); return its address. The passphrase seals both.
+
+        ``InvalidInput`` for a guessable passphrase, unless ``guessable`` allows it. An empty one protects nothing.
+        """
+        _check_new(passphrase, guessable)
         with self._making() as made:
             made._keep_seed(secrets.token_bytes(32), passphrase)
             if key is None:
@@ -62,14 +66,20 @@ class Home:
                 replace_file(made.path / "config.toml", f'key = "{key}"\n'.encode())
             return keyfiles.new_key(made.keys, key, passphrase, cost=_cost(passphrase))
 
-    def recover(self, seed: bytes, passphrase: str, index: tuple[str, BlockStore] | None = None) -> None:
-        """Make the home of a seed (32 bytes) and the vault ``index`` (CID, store); ``NotARecipient`` for another's."""
+    def recover(
+        self, seed: bytes, passphrase: str, index: tuple[str, BlockStore] | None = None, *, guessable: bool = False
+    ) -> None:
+        """Make the home of a seed (32 bytes) and the vault ``index`` (CID, store); ``NotARecipient`` for another's.
+
+        The passphrase is as for `create`.
+        """
         from registry.core.crypto.seeds import owner_identity
         from registry.vault.index import open_index
         from registry.vault.vault import set_floor, set_index
         from registry.wallets.derived import first_number
 
         self._refuse_existing()
+        _check_new(passphrase, guessable)
         if index is not None:
             open_index(*index, owner_identity(seed))
         with self._making() as made:
@@ -98,14 +108,30 @@ class Home:
 
     def seed(self, passphrase: str) -> bytes:
         """Return the vault seed, 32 bytes; ``WrongPassphrase`` where the passphrase does not open it."""
+        return keystore.open_secret(self._sealed_seed(), passphrase)
+
+    @property
+    def is_light(self) -> bool:
+        """True where trying the empty passphrase on the seed takes no time; see `keystore.is_light`."""
+        return keystore.is_light(self._sealed_seed())
+
+    def _sealed_seed(self) -> Any:
         if not self.exists:
             raise InvalidInput(f"there is no home at {self.path}", "Make one with `consent init`.")
         raw = read_bounded(self.path / "seed.json", MAX_SEED_FILE)
         try:
-            document = json.loads(raw)
+            return json.loads(raw)
         except (ValueError, RecursionError):
             raise InvalidInput("seed.json is damaged", "Restore the home from a backup.") from None
-        return keystore.open_secret(document, passphrase)
+
+    def add_key(self, name: str, key: bytes | None, passphrase: str, *, guessable: bool = False) -> str:
+        """Seal a key (32 bytes; None makes a new one) into a key file of this name, and return its address.
+
+        The passphrase is as for `create`.
+        """
+        _check_new(passphrase, guessable)
+        raw = keystore.random_key() if key is None else key
+        return keyfiles.import_key(self.keys, name, raw, passphrase, cost=_cost(passphrase))
 
     def account(self, name: str) -> keyfiles.KeyInfo:
         """Return one key file by name or address, without opening it."""
@@ -144,6 +170,11 @@ class Home:
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)
+
+
+def _check_new(passphrase: str, guessable: bool) -> None:
+    if not guessable:
+        keystore.refuse_guessable(passphrase)
 
 
 def _cost(passphrase: str) -> int:

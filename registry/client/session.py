@@ -32,8 +32,11 @@ _NO_NODE = "Leave --confirmations out, or name a node with --rpc-url."
 class Attendant(Protocol):
     """The edge that a person sits at: it asks for passphrases and shows what happens."""
 
-    def unlock(self, opener: Callable[[str], T]) -> T:
-        """Return what ``opener`` makes of the passphrase; ``WrongPassphrase`` where none opens it."""
+    def unlock(self, opener: Callable[[str], T], is_light: bool = False) -> T:
+        """Return what ``opener`` makes of the passphrase; ``WrongPassphrase`` where none opens it.
+
+        Where it ``is_light``, try the empty passphrase before asking: that takes no time.
+        """
 
     def tell(self, line: str) -> None:
         """Show a remark."""
@@ -115,7 +118,7 @@ class Session:
     @cached_property
     def seed(self) -> bytes:
         """The home's seed, 32 bytes. The passphrase is asked for the first time."""
-        return self.attendant.unlock(self.home.seed)
+        return self.attendant.unlock(self.home.seed, self.home.is_light)
 
     def vault(self, store: BlockStore | None = None) -> Vault:
         """Open the home's vault, in the network's store or in another view of it."""

@@ -71,7 +71,8 @@ class Wallets:
         from registry.wallets import keyfiles
 
         keys, wanted = self.session.home.keys, name or self.key_name
-        return self.session.attendant.unlock(lambda phrase: keyfiles.open_key(keys, wanted, phrase))
+        is_light = keyfiles.is_light(keys, wanted)
+        return self.session.attendant.unlock(lambda phrase: keyfiles.open_key(keys, wanted, phrase), is_light)
 
     def payer(self, wallet: Wallet) -> Payer | None:
         """Open the wallet that pays: ``self`` is the one that signs, None the network's relay."""

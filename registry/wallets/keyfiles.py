@@ -17,6 +17,7 @@ from registry.core import codec
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, Malformed
 from registry.core.scalars import checksum
 from registry.fs.files import creating, make_folder, replace_file
+from registry.wallets import keystore
 from registry.wallets.keystore import (
     LIGHT,
     MAX_KEYSTORE_BYTES,
@@ -75,6 +76,11 @@ def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWalle
     if wallet.address != _address_in(document, path):
         raise InvalidInput(f"{path.name} names another account than its key's", "Restore the file from a backup.")
     return wallet
+
+
+def is_light(directory: Path, name_or_address: str) -> bool:
+    """Tell whether trying the empty passphrase on this key takes no time; see `keystore.is_light`."""
+    return keystore.is_light(_read(_find(directory, name_or_address)))
 
 
 def relay_key(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from math import prod
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -26,10 +27,14 @@ MAX_PASSPHRASE_BYTES = 4_096
 MAX_SCRYPT_BYTES = 2**30
 MAX_SCRYPT_WORK = 2**24
 MAX_ITERATIONS = 10_000_000
+# zxcvbn reads no more characters, and calls a score below 3 of 4 guessable.
+MAX_ESTIMATED = 72
+MIN_SCORE = 3
 
 # scrypt's N (RFC 7914), with r = 8 and p = 1. LIGHT is for an empty passphrase, which no work can protect.
 STANDARD = 262_144
 LIGHT = 1_024
+LIGHT_WORK = LIGHT * 8
 
 _Hex = Annotated[str, Meta(pattern=r"\A(?:[0-9a-fA-F]{2}){1,64}\Z")]
 _Word = Annotated[str, Meta(pattern=r"\A[0-9a-fA-F]{64}\Z")]
@@ -104,6 +109,25 @@ def random_key() -> bytes:
     while not 0 < int.from_bytes(key := os.urandom(SECRET_BYTES), "big") < CURVE_ORDER:
         continue
     return key
+
+
+def refuse_guessable(passphrase: str) -> None:
+    """``InvalidInput`` tells why a new passphrase is easy to guess. An empty one is its caller's own decision."""
+    from zxcvbn import zxcvbn  # word lists of a megabyte, for new passphrases alone
+
+    if not passphrase or (found := zxcvbn(passphrase[:MAX_ESTIMATED]))["score"] >= MIN_SCORE:
+        return
+    seconds = found["crack_times_display"]["offline_slow_hashing_1e4_per_second"]
+    why = (found["feedback"]["warning"] or "It is too short").rstrip(".")
+    advice = f"{why}; choose four words that do not belong together."
+    raise InvalidInput(f"the passphrase is guessable: a thief of the file needs {seconds}", advice)
+
+
+def is_light(document: Any) -> bool:
+    """Tell whether opening takes so little work that the passphrase is empty, or may as well be."""
+    parameters = _checked(document)["crypto"]["kdfparams"]
+    work: int = parameters.get("c", 1) * prod(parameters.get(name, 1) for name in "nrp")
+    return work <= LIGHT_WORK
 
 
 def seal_secret(secret: bytes, passphrase: str, cost: int = STANDARD) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.cli.context import TRIES
 from registry.cli.main import run
 from registry.client.home import Home
 from registry.core.crypto.seeds import owner_identity, revocation_secret
@@ -77,7 +78,7 @@ def test_a_passphrase_is_typed_twice(asked: Consent, typing: list[str]) -> None:
     typing += [PHRASE, "another"]
     answer = asked("init", who="carol", typed="")
     assert answer.code == 2 and "differ" in answer.err and not (asked.folder / "carol").exists()
-    typing += ["", ""]
+    typing += [""]
     assert "protects nothing" in asked("init", who="carol", typed="").err
     assert not typing and not (asked.folder / "carol").exists()
 
@@ -96,8 +97,9 @@ def test_the_empty_passphrase_is_tried_before_anybody_is_asked(asked: Consent, t
     asked.json("init", who="bob", phrase=PHRASE)
     typing += [PHRASE]
     assert asked("vault", "list", who="bob", typed="").code == 0 and typing == []
-    typing += ["wrong"]
-    assert no_of(asked("vault", "list", who="bob", typed="")) == (2, "WrongPassphrase")
+    typing += ["wrong"] * TRIES
+    answer = asked("vault", "list", who="bob", typed="")
+    assert answer.code == 2 and "\nWrongPassphrase: " in answer.err and typing == []
 
 
 def test_one_passphrase_opens_seed_and_account_alike(asked: Consent, typing: list[str]) -> None:
@@ -245,8 +247,9 @@ def test_a_backup_opens_at_a_prompt(granted: Consent, typing: list[str]) -> None
     file = granted.folder / "alice.age"
     typing += [PHRASE, PHRASE]
     assert granted("backup", file, typed="").code == 0
-    typing += ["wrong"]
-    assert no_of(granted("restore", file, who="new", typed="")) == (2, "WrongPassphrase")
+    typing += ["wrong"] * TRIES
+    answer = granted("restore", file, who="new", typed="")
+    assert answer.code == 2 and "\nWrongPassphrase: " in answer.err and typing == []
     assert not (granted.folder / "new").exists()
     typing += [PHRASE]
     assert granted("restore", file, who="new", typed="").code == 0 and typing == []

@@ -12,7 +12,7 @@ from tests.cli.test_cli_process import Screen, plain
 from tests.support.consent_world import Consent
 
 pytestmark = pytest.mark.slow
-PHRASE = "open sesame"
+PHRASE = "sesame lantern orbit"
 ASIDE, BACK = "\x1b[?1049h", "\x1b[?1049l"
 
 

@@ -41,12 +41,12 @@ def make_home(folder: Path) -> None:
 def make_backup(folder: Path) -> None:
     home, stage = Home(folder / "alice"), Stage.of(folder / "parties")
     home.create("")
-    back_up(home, home.open_vault(stage.network, ""), stage.store, folder / "new" / "b.age", "a phrase")
+    back_up(home, home.open_vault(stage.network, ""), stage.store, folder / "new" / "b.age", "seven quiet lamps")
 
 
 def make_restored_home(folder: Path) -> None:
     make_backup(folder)
-    restore(folder / "new" / "b.age", Home(folder / "newer" / "alice"), MemoryBlocks(), "a phrase")
+    restore(folder / "new" / "b.age", Home(folder / "newer" / "alice"), MemoryBlocks(), "seven quiet lamps")
 
 
 class Disk:
@@ -113,8 +113,8 @@ class TestAfterAKill:
 def restoring(tmp_path: Path) -> Callable[[], object]:
     home, stage = Home(tmp_path / "alice"), Stage.of(tmp_path / "parties")
     home.create("")
-    back_up(home, home.open_vault(stage.network, ""), stage.store, tmp_path / "b.age", "a phrase")
-    return lambda: restore(tmp_path / "b.age", Home(tmp_path / "new"), MemoryBlocks(), "a phrase")
+    back_up(home, home.open_vault(stage.network, ""), stage.store, tmp_path / "b.age", "seven quiet lamps")
+    return lambda: restore(tmp_path / "b.age", Home(tmp_path / "new"), MemoryBlocks(), "seven quiet lamps")
 
 
 def opening(tmp_path: Path) -> Callable[[], object]:

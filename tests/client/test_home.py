@@ -70,17 +70,17 @@ class TestCreating:
         assert (home.account("main").address, home.seed("")) == (address, seed)
 
     def test_the_seed_is_not_in_its_file(self, home: Home) -> None:
-        home.create("secret")
+        home.create("secret", guessable=True)
         assert home.seed("secret").hex() not in (home.path / "seed.json").read_text()
         assert "address" not in json.loads((home.path / "seed.json").read_text())
 
 
 class TestRecovering:
     def test_the_same_seed_under_a_new_passphrase(self, home: Home, tmp_path: Path) -> None:
-        home.create("old")
+        home.create("old", guessable=True)
         seed = home.seed("old")
         again = Home(tmp_path / "again")
-        again.recover(seed, "new")
+        again.recover(seed, "new", guessable=True)
         assert again.seed("new") == seed and files_in(again.path) == ["seed.json", "vault", "vault/floor"]
 
     def test_numbers_that_may_be_in_use_are_not_given_again(self, home: Home, stage: Stage, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ class TestRecovering:
 
 class TestReading:
     def test_the_wrong_passphrase(self, home: Home, stage: Stage) -> None:
-        home.create("right")
+        home.create("right", guessable=True)
         for act in (lambda: home.seed("wrong"), lambda: home.brand(stage.network, "wrong", "main")):
             with pytest.raises(WrongPassphrase) as caught:
                 act()

@@ -17,7 +17,7 @@ class Attendant:
         self.told: list[str] = []
         self.asked = 0
 
-    def unlock(self, opener: Callable[[str], T]) -> T:
+    def unlock(self, opener: Callable[[str], T], is_light: bool = False) -> T:
         self.asked += 1
         return opener(self.phrase)
 

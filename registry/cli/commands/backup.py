@@ -10,12 +10,12 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.client import backup as use_case
-from registry.core.errors import InvalidInput, WrongPassphrase
+from registry.core.errors import InvalidInput
 from registry.fs.files import reading_again
 from registry.present.text import table
 
 
-@command(app, "backup", "consent backup ~/alice.age")
+@command(app, "backup", "consent backup ~/alice.age", options=("guessable",))
 def backup(
     ctx: Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The sealed file to write; it must not exist yet.")],
@@ -29,7 +29,8 @@ def backup(
     vault = ctx.session.vault()
     phrase = ctx.new_passphrase()
     with ctx.working("sealing the backup"):
-        saved = use_case.back_up(ctx.home, vault, ctx.network.store, file, phrase)
+        allowed = ctx.flags["guessable"]
+        saved = use_case.back_up(ctx.home, vault, ctx.network.store, file, phrase, guessable=allowed)
     document = {"file": str(file), "files": saved.files, "blocks": saved.blocks, "bytes": saved.size}
     rows = [("Backup", file), ("Holds", f"{saved.files} files and {saved.blocks} blocks"), ("Bytes", f"{saved.size:,}")]
     advice = f"It opens with `consent restore`, or without this program with `age -d {file} | tar -x`."
@@ -45,14 +46,8 @@ def restore(
 
     The folder must not exist yet. All of the home comes back, or nothing.
     """
-
-    def opener(phrase: str) -> use_case.Saved:
-        if not phrase:
-            raise WrongPassphrase("no backup has an empty passphrase")
-        return use_case.restore_from(source, ctx.home, ctx.network.store, phrase)
-
     with reading_again(file) as source:  # reports a wrong path before asking for a passphrase
         ctx.session.make_network()
-        saved = ctx.unlock(opener)
+        saved = ctx.unlock(lambda phrase: use_case.restore_from(source, ctx.home, ctx.network.store, phrase))
     document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}
     ctx.out.result(document, table([("Home", ctx.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

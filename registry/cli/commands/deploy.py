@@ -79,7 +79,8 @@ def _deployed(ctx: Context, url: str, evm: str | None) -> tuple[Plan, Deployment
     if plan.missing:
         _check_balance(plan)
         ctx.agree()
-        sender = ctx.unlock(lambda phrase: keyfiles.open_key(home.keys, payer.name, phrase))
+        is_light = keyfiles.is_light(home.keys, payer.name)
+        sender = ctx.unlock(lambda phrase: keyfiles.open_key(home.keys, payer.name, phrase), is_light)
     with writing(ctx.configuration.network_path):
         make_folder(ctx.configuration.network_path)  # fail here, before anything is paid
     fee = ctx.configuration.settings.max_fee_gwei

@@ -16,7 +16,7 @@ from registry.core.errors import InvalidInput
 from registry.present.text import Row, table
 
 
-@command(app, "init", "consent init --home ~/alice")
+@command(app, "init", "consent init --home ~/alice", options=("guessable",))
 def init(
     ctx: Context,
     brand: Annotated[
@@ -39,7 +39,7 @@ def init(
     phrase = ctx.new_passphrase()
     made = ctx.session.make_network()
     with ctx.working("sealing the new seed"):
-        address = home.create(phrase, "main" if brand else None)
+        address = home.create(phrase, "main" if brand else None, guessable=ctx.flags["guessable"])
         seed = home.seed(phrase)
         recipient = recipient_of(owner_identity(seed))
     document = {"home": str(home.path), "network": str(network), "networkMade": made}
@@ -62,7 +62,7 @@ _WHAT_TO_KEEP = (
 )
 
 
-@command(app, "recover", "consent recover --home ~/alice")
+@command(app, "recover", "consent recover --home ~/alice", options=("guessable",))
 def recover(
     ctx: Context,
     index: Annotated[
@@ -86,7 +86,8 @@ def recover(
     phrase = ctx.new_passphrase()
     ctx.session.make_network()
     with ctx.working("sealing the seed"):
-        home.recover(seed, phrase, None if index is None else (index, ctx.network.store))
+        found = None if index is None else (index, ctx.network.store)
+        home.recover(seed, phrase, found, guessable=ctx.flags["guessable"])
     ctx.out.result({"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")]))
 
 

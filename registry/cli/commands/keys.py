@@ -23,7 +23,7 @@ _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name here.")]
 
 
-@command(keys, "new", "consent keys new shop")
+@command(keys, "new", "consent keys new shop", options=("guessable",))
 def new(ctx: Context, name: Name) -> None:
     """Make a new account.
 
@@ -32,11 +32,11 @@ def new(ctx: Context, name: Name) -> None:
     _refuse_taken(ctx, name)
     phrase = ctx.new_passphrase()
     with ctx.working("sealing the new key"):
-        address = keyfiles.new_key(ctx.home.keys, name, phrase)
+        address = ctx.home.add_key(name, None, phrase, guessable=ctx.flags["guessable"])
     ctx.out.result({"name": name, "address": address}, [f"{address}  {name}"])
 
 
-@command(keys, "import", "consent keys import shop < key.hex")
+@command(keys, "import", "consent keys import shop < key.hex", options=("guessable",))
 def import_(ctx: Context, name: Name) -> None:
     """Bring in a private key.
 
@@ -44,7 +44,7 @@ def import_(ctx: Context, name: Name) -> None:
     """
     _refuse_taken(ctx, name)
     key = _private_key(ctx)
-    address = keyfiles.import_key(ctx.home.keys, name, key, ctx.new_passphrase())
+    address = ctx.home.add_key(name, key, ctx.new_passphrase(), guessable=ctx.flags["guessable"])
     ctx.out.result({"name": name, "address": address}, [f"{address}  {name}"])
 
 

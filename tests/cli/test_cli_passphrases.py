@@ -1,0 +1,137 @@
+"""Passphrases at a terminal: asked for at once, three times, and refused where they are new and easy to guess."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+
+import eth_account
+import pytest
+
+from registry.client.home import Home
+from registry.wallets import keyfiles, keystore
+from registry.wallets.keywallet import KeyWallet
+from registry.wallets.mnemonic import words_of
+from tests.support.consent_world import Consent, no_of
+from tests.support.pipes import piped
+
+PHRASE, WEAK = "correct horse battery staple", "password1"
+INPUTS = Path(__file__).resolve().parents[1] / "data" / "inputs"
+STANDARD = 2 * keystore.LIGHT  # more than LIGHT, and quick
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What happens, in order: a question, or a try of a passphrase."""
+    heard: list[str] = []
+    decrypt = eth_account.Account.decrypt
+
+    def tried(document: object, passphrase: str) -> object:
+        heard.append(f"tried {passphrase}")
+        return decrypt(document, passphrase)
+
+    monkeypatch.setattr(keystore, "STANDARD", STANDARD)
+    monkeypatch.setattr(eth_account.Account, "decrypt", tried)
+    return heard
+
+
+@pytest.fixture
+def typing(monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> list[str]:
+    """What will be typed at hidden prompts, in order."""
+    answers: list[str] = []
+
+    def answer(prompt: str, stream: object = None) -> str:
+        heard.append(prompt)
+        return answers.pop(0)
+
+    monkeypatch.setattr(getpass, "getpass", answer)
+    return answers
+
+
+def test_the_passphrase_is_asked_for_at_once(asked: Consent, typing: list[str], heard: list[str]) -> None:
+    """The empty passphrase was tried first, which took a second on every home (section E)."""
+    asked.json("init", "--brand", who="bob", phrase=PHRASE)
+    heard.clear()
+    typing += [PHRASE]
+    assert asked("grant", asked.folder / "request.json", "--yes", "--key", "main", who="bob", typed="").code == 0
+    assert heard[:3] == ["Passphrase: ", f"tried {PHRASE}", f"tried {PHRASE}"]  # the key file, then the seed
+
+
+def test_play_money_is_not_asked_about(asked: Consent, heard: list[str]) -> None:
+    """The cost of a keystore shows that its passphrase is empty; a command still asks nobody then."""
+    assert asked("vault", "list", typed="").code == 0 and heard == ["tried "]
+
+
+def test_there_are_three_tries(asked: Consent, typing: list[str]) -> None:
+    """One mistyped letter ended the command (section E)."""
+    asked.json("init", who="bob", phrase=PHRASE)
+    typing += ["wrong", "wronger", PHRASE]
+    answer = asked("vault", "list", who="bob", typed="")
+    assert answer.code == 0 and answer.err.count("the passphrase does not open it. Try") == 2
+    typing += ["wrong", "wronger", "wrongest", PHRASE]
+    answer = asked("vault", "list", who="bob", typed="")
+    assert answer.code == 2 and "\nWrongPassphrase: " in answer.err and typing == [PHRASE]
+
+
+def test_a_backup_in_a_pipe_has_three_tries_too(asked: Consent, typing: list[str], tmp_path: Path) -> None:
+    """A pipe was opened twice and read once, so that a restore hung or found nothing (item 23)."""
+    asked.json("backup", tmp_path / "b.age", phrase=PHRASE)
+    with (tmp_path / "b.age").open("rb") as file:
+        content = file.read()
+    with piped(content) as pipe:
+        typing += ["wrong", PHRASE]
+        assert asked("restore", pipe, "--home", tmp_path / "again", typed="").code == 0
+    assert Home(tmp_path / "again").seed("") == Home(asked.folder / "alice").seed("")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["init"], ["init", "--brand"], ["keys", "new", "shop"], ["backup", "OUT"], ["recover", "--words-fd", "WORDS"]],
+    ids=" ".join,
+)
+def test_a_guessable_passphrase_is_refused(asked: Consent, tmp_path: Path, line: list[str]) -> None:
+    """A seed could be sealed with "password1" (section E). ``--guessable`` allows it."""
+    who = "alice" if line[0] in ("keys", "backup") else "bob"
+
+    def run(phrase: str, *more: str) -> str:
+        with piped(" ".join(words_of(bytes(range(32)))).encode()) as words:
+            places = {"OUT": str(tmp_path / "out"), "WORDS": words.name.rpartition("/")[2]}
+            answer = asked(*(places.get(word, word) for word in line), *more, who=who, phrase=phrase)
+        assert phrase not in answer.err
+        return f"{answer.code} {answer.err}"
+
+    before = sorted(asked.folder.rglob("*"))
+    said = run(WEAK)
+    assert said.startswith("2 InvalidInput: the passphrase is guessable: a thief of the file needs less than a second")
+    assert "This is a very common password; choose four words" in said
+    assert [path for path in asked.folder.rglob("*") if path not in before and "network" not in path.parts] == []
+    assert run(WEAK, "--guessable").startswith("0 ")
+
+
+def test_a_guessable_passphrase_is_refused_before_it_is_typed_again(asked: Consent, typing: list[str]) -> None:
+    typing += [WEAK]
+    assert no_of(asked("init", who="bob", typed="")) == (2, "InvalidInput") and typing == []
+
+
+@pytest.mark.parametrize(("sealed", "typed"), [("nfc", "nfd"), ("nfd", "nfc")])
+def test_accents_may_be_composed_differently(asked: Consent, sealed: str, typed: str, tmp_path: Path) -> None:
+    """A passphrase from a Mac's file did not open what the same words had sealed (item 23)."""
+    phrases = {form: (INPUTS / f"passphrase-{form}").read_text("utf-8").rstrip("\n") for form in ("nfc", "nfd")}
+    assert phrases["nfc"] != phrases["nfd"]
+    asked.json("init", who="bob", phrase=phrases[sealed])
+    assert asked("vault", "list", who="bob", phrase=phrases[typed]).code == 0
+    asked.json("backup", tmp_path / "b.age", who="bob", phrase=phrases[sealed])
+    assert asked("restore", tmp_path / "b.age", "--home", tmp_path / "again", phrase=phrases[typed]).code == 0
+
+
+def test_a_keystore_that_spells_crypto_with_a_capital(asked: Consent) -> None:
+    """An old wallet's key file was called damaged (item 23)."""
+    raw = (INPUTS / "keystore-capital-crypto.json").read_bytes()
+    keys = asked.folder / "alice" / "keys"
+    keys.mkdir()
+    (keys / "old.json").write_bytes(b"\xef\xbb\xbf" + raw)
+    (listed,) = keyfiles.list_keys(keys)
+    assert listed.address.lower() == "0x" + json.loads(raw)["address"]
+    assert isinstance(keyfiles.open_key(keys, "old", ""), KeyWallet)
+    assert asked("refuse", asked.folder / "request.json", "--yes", "--key", "old", typed="").code == 0
