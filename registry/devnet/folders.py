@@ -6,6 +6,7 @@ A running devnet holds a lock, which the system releases when the process ends, 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -199,12 +200,16 @@ class Folder:
 
     def claim(self) -> None:
         """Make the folder, for its owner alone; ``InvalidInput`` if it holds something else."""
+        if str(self.path).encode(errors="replace") != os.fsencode(self.path):
+            why = f"the name of {self.path} is not UTF-8, which anvil needs"
+            raise InvalidInput(why, "Name another folder with --dir.")
         try:
             # Look for the lock last: another first start makes it before anything else.
             if self.path.exists() and any(self.path.iterdir()) and not self._lock.exists():
                 raise InvalidInput(f"{self.path} holds something else than a devnet", "Name a new or an empty folder.")
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            with suppress(OSError):  # some disks have no modes
+                self.path.chmod(0o700)
             self._lock.touch(0o600)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:

@@ -17,6 +17,7 @@ from registry.core.merkle import commitment
 from registry.core.scalars import CLOCK_SKEW
 from registry.core.statements.messages import Grant, Message, RevokeAll
 from registry.core.statements.typed_data import digest
+from registry.wallets.base import Wallet
 from tests.support.builders import NOW, grant_message, refusal_message, request_message
 from tests.support.stage import Stage
 
@@ -52,6 +53,25 @@ def test_unknown_terms_are_refused(message: Message) -> None:
     unknown: Any = msgspec.structs.replace(message, purposes=("dpv:NotInAnyVersion",))
     with pytest.raises(InvalidInput, match="dpv:NotInAnyVersion is not a known purpose"):
         check_signable(unknown, NOW)
+
+
+class _Old:
+    """A wallet that writes v as 0 or 1."""
+
+    def __init__(self, wallet: Wallet) -> None:
+        self.address, self._wallet = wallet.address, wallet
+
+    def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
+        signature = self._wallet.sign_typed_data(typed_data)
+        return signature[:64] + bytes([signature[64] - 27])
+
+
+def test_a_v_of_0_or_1_becomes_27_or_28_before_it_is_evidence(stage: Stage) -> None:
+    """A wallet of a service's own that writes 0 or 1 was refused (item 23)."""
+    message, old = draft(stage), _Old(stage.alice.wallet)
+    usual = sign(stage.alice, message)
+    assert sign(replace(stage.alice, wallet=old), message) == usual
+    assert sign_alone(old, stage.network.domain, message, NOW) == usual
 
 
 def test_a_statement_alone_has_the_same_rules(stage: Stage) -> None:
