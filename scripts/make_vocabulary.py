@@ -3,15 +3,16 @@
     pip install rdflib
     python scripts/make_vocabulary.py DIRECTORY
 
-DIRECTORY holds dpv.ttl, pd.ttl and ieee-7012.ttl of one DPV version. Only a refresh needs this script and rdflib; the
-package reads the JSON. The same sources always give the same bytes, one term a line, so a new DPV version makes a
+DIRECTORY holds ai.ttl, dpv.ttl, ieee-7012.ttl and pd.ttl of one DPV version. Only a refresh needs this script and rdflib;
+the package reads the JSON. The same sources always give the same bytes, one term a line, so a new DPV version makes a
 readable diff.
 
-A term is everything below a root (``dpv:Purpose``, ``dpv:PersonalData``, ``ieee-7012:Agreement``) by ``skos:broader``,
-``rdfs:subClassOf`` or ``rdf:type``, the relations of the taxonomies in DPV 2.3. The roots themselves are left out,
-because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)). Organisational measures
-are left out too. DPV puts ``dpv:DataGovernance`` below a purpose, but nobody asks a person for data to keep metadata
-tidy.
+A term is everything below a root (``dpv:Purpose``, ``dpv:PersonalData``, ``dpv:Processing``, ``ieee-7012:Agreement``) by
+``skos:broader``, ``rdfs:subClassOf`` or ``rdf:type``, the relations of the taxonomies in DPV 2.3. The roots themselves
+are left out, because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)).
+Organisational measures are left out too. DPV puts ``dpv:DataGovernance`` below a purpose, but nobody asks a person for
+data to keep metadata tidy. Of the AI extension only ``ai:ModelTraining`` is taken, with what is below it. Its other
+terms are techniques, and a technique would be a second word for training (docs/decisions/0009-plain-text.md).
 """
 
 from __future__ import annotations
@@ -26,14 +27,21 @@ from typing import Any, NamedTuple
 
 _OUTPUT = Path(__file__).parent.parent / "registry" / "data" / "vocabulary.json"
 _NAMESPACES = {
+    "ai": "https://w3id.org/dpv/ai#",
     "dpv": "https://w3id.org/dpv#",
     "ieee-7012": "https://w3id.org/dpv/standards/ieee/7012#",
     "pd": "https://w3id.org/dpv/pd#",
 }
-_SOURCES = ("dpv.ttl", "ieee-7012.ttl", "pd.ttl")
-_ROOTS = {"agreement": "ieee-7012:Agreement", "data": "dpv:PersonalData", "purpose": "dpv:Purpose"}
+_SOURCES = ("ai.ttl", "dpv.ttl", "ieee-7012.ttl", "pd.ttl")
+_ROOTS = {
+    "agreement": "ieee-7012:Agreement",
+    "data": "dpv:PersonalData",
+    "processing": "dpv:Processing",
+    "purpose": "dpv:Purpose",
+}
 _SPECIAL = "dpv:SpecialCategoryPersonalData"
 _MEASURE = "dpv:OrganisationalMeasure"
+_TRAINING = "ai:ModelTraining"
 
 _TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 _SUBCLASS = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
@@ -99,10 +107,11 @@ def _compact(iri: str) -> str:
 def build_terms(graph: Graph) -> dict[str, Term]:
     """Return the terms by compact IRI: kind, label, parents, definition, and ``special`` if DPV says so."""
     special = graph.below(_SPECIAL) | {_SPECIAL}
-    measures = graph.subjects(_MEASURE, _TYPE)
+    measures, training = graph.subjects(_MEASURE, _TYPE), graph.below(_TRAINING) | {_TRAINING}
     terms: dict[str, Term] = {}
     for kind, root in _ROOTS.items():
-        members = graph.below(root) - measures
+        below = graph.below(root) - measures
+        members = {iri for iri in below if iri in training or not iri.startswith("ai:")}
         for iri in members:
             if iri in terms:
                 raise SystemExit(f"{iri} is of two kinds, {terms[iri]['kind']} and {kind}.")
@@ -130,7 +139,7 @@ def _line(text: str) -> str:
 def build_header(graph: Graph, sources: dict[str, str], terms: dict[str, Term]) -> dict[str, object]:
     """Return the origin of the terms. ``sources`` maps file names to the SHA-256 of their bytes, in hex."""
     return {
-        "title": "Purposes, personal data and agreements of the Data Privacy Vocabulary (DPV)",
+        "title": "Purposes, personal data, processing operations and agreements of the Data Privacy Vocabulary (DPV)",
         "version": _agreed(graph, _VERSION),
         "modified": _agreed(graph, _MODIFIED),
         "licence": _agreed(graph, _LICENCE),

@@ -24,6 +24,7 @@ DATA = files("registry") / "data"
 
 # DPV 2.3 as published on 2026-02-25.
 SOURCES = {
+    "ai.ttl": "796070d3570c5d00b14878fe9c2d728c4098500993b8bb4433db0568c484afff",
     "dpv.ttl": "97bc7ce1a4544d39b9e480eeb7990693bee1155fb094f3dd50b9eb1d0c0d578f",
     "ieee-7012.ttl": "05da9264d0dfb60439fae5216f2f91bf858f33c96d3d4a7019281d7f89403d28",
     "pd.ttl": "65d3f07a407a76c7dbf2934a386e74137e434f0b0446f93000b4fb580c641080",
@@ -100,6 +101,7 @@ class TestVocabulary:
         assert vocabulary()["counts"] == {kind: kinds.count(kind) for kind in vocabulary()["roots"]}
         assert kinds.count("purpose") == 124
         assert kinds.count("data") == 246
+        assert kinds.count("processing") == 57
 
     def test_every_term_leads_to_the_root_of_its_kind(self) -> None:
         terms, roots = vocabulary()["terms"], vocabulary()["roots"]
@@ -136,6 +138,8 @@ class TestVocabulary:
             ("pd:EmailAddress", "data", "Email Address", ["pd:Contact"]),
             ("dpv:SensitivePersonalData", "data", "Sensitive Personal Data", ["dpv:PersonalData"]),
             ("ieee-7012:SD-BASE", "agreement", "SD-BASE", ["ieee-7012:Agreement"]),
+            ("dpv:Collect", "processing", "Collect", ["dpv:Obtain"]),
+            ("ai:ModelTraining", "processing", "Model Training", ["dpv:Transform"]),
         ],
     )
     def test_knows(self, iri: str, kind: str, label: str, parents: list[str]) -> None:
@@ -156,6 +160,12 @@ class TestVocabulary:
         assert {"pd:Purchase", "pd:EmailAddress", "dpv:SensitivePersonalData"}.isdisjoint(special)
         assert all(iri in special for iri, term in terms.items() if special & set(term["parents"]))
         assert len(special) == 33
+
+    def test_has_no_second_word_for_training(self) -> None:
+        """DPV's techniques, such as ai:SupervisedLearning, would be other words for it."""
+        found = [iri for iri in vocabulary()["terms"] if iri.startswith("ai:")]
+        assert found == ["ai:ModelFineTuning", "ai:ModelTraining"]
+        assert vocabulary()["terms"]["ai:ModelFineTuning"]["parents"] == ["ai:ModelTraining", "dpv:Transform"]
 
     def test_leaves_out_organisational_measures(self) -> None:
         assert "dpv:OrganisationGovernance" in vocabulary()["terms"]

@@ -47,6 +47,17 @@ class TestMakeVocabulary:
         measure = (self.TYPE, f"{self.DPV}OrganisationalMeasure")
         assert self.terms(self.term(f"{self.DPV}Tidy", (self.BROADER, f"{self.DPV}Purpose"), measure)) == {}
 
+    def test_takes_the_training_of_the_ai_extension_and_nothing_else(self) -> None:
+        ai, use = "https://w3id.org/dpv/ai#", (self.BROADER, f"{self.DPV}Use")
+        terms = self.terms(
+            self.term(f"{self.DPV}Use", (self.BROADER, f"{self.DPV}Processing")),
+            self.term(f"{ai}ModelTraining", use),
+            self.term(f"{ai}ModelFineTuning", (self.BROADER, f"{ai}ModelTraining")),
+            self.term(f"{ai}SupervisedLearning", use),
+            self.term(f"{ai}BiasDetection", (self.BROADER, f"{self.DPV}Purpose")),
+        )
+        assert set(terms) == {"dpv:Use", "ai:ModelTraining", "ai:ModelFineTuning"}
+
     def test_special_is_inherited(self) -> None:
         special = f"{self.DPV}SpecialCategoryPersonalData"
         terms = self.terms(

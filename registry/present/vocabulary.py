@@ -14,7 +14,7 @@ from typing import Any
 
 from registry.core.errors import InvalidInput
 
-_KINDS = {"data": "kind of data"}
+_KINDS = {"data": "kind of data", "processing": "processing operation"}
 
 
 @lru_cache(maxsize=1)
@@ -25,7 +25,7 @@ def vocabulary() -> dict[str, Any]:
 
 
 def check_known(terms: Iterable[str], kind: str) -> None:
-    """Raise ``InvalidInput`` unless each is a known term of this kind: "purpose", "data" or "agreement".
+    """Raise ``InvalidInput`` unless each is a known term of this kind: "purpose", "data", "processing" or "agreement".
 
     A full ``https://`` IRI outside the shipped namespaces belongs to another vocabulary and is allowed. Inside them it
     would be a second spelling of a compact IRI.
