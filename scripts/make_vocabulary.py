@@ -3,13 +3,13 @@
     pip install rdflib
     python scripts/make_vocabulary.py DIRECTORY
 
-DIRECTORY holds ai.ttl, dpv.ttl, ieee-7012.ttl and pd.ttl of one DPV version. Only a refresh needs this script and rdflib;
-the package reads the JSON. The same sources always give the same bytes, one term a line, so a new DPV version makes a
-readable diff.
+DIRECTORY holds ai.ttl, dpv.ttl, ieee-7012.ttl and pd.ttl of one DPV version. Only a refresh needs this script and
+rdflib; the package reads the JSON. The same sources always give the same bytes, one term a line, so a new DPV version
+makes a readable diff.
 
-A term is everything below a root (``dpv:Purpose``, ``dpv:PersonalData``, ``dpv:Processing``, ``ieee-7012:Agreement``) by
-``skos:broader``, ``rdfs:subClassOf`` or ``rdf:type``, the relations of the taxonomies in DPV 2.3. The roots themselves
-are left out, because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)).
+A term is everything below a root (``dpv:Purpose``, ``dpv:PersonalData``, ``dpv:Processing``, ``ieee-7012:Agreement``)
+by ``skos:broader``, ``rdfs:subClassOf`` or ``rdf:type``, the relations of the taxonomies in DPV 2.3. The roots
+themselves are left out, because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)).
 Organisational measures are left out too. DPV puts ``dpv:DataGovernance`` below a purpose, but nobody asks a person for
 data to keep metadata tidy. Of the AI extension only ``ai:ModelTraining`` is taken, with what is below it. Its other
 terms are techniques, and a technique would be a second word for training (docs/decisions/0009-plain-text.md).

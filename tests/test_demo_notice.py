@@ -104,6 +104,7 @@ class TestDemoNotice:
         for scope in document["scopes"]:
             assert {terms[iri]["kind"] for iri in scope["purposes"]} == {"purpose"}
             assert {terms[iri]["kind"] for iri in scope["data"]} == {"data"}
+            assert {terms[iri]["kind"] for iri in scope["processing"]} == {"processing"}
             assert not any(terms[iri].get("special") for iri in scope["data"])
         assert document["more"]["specialCategories"] is False
 

@@ -20,6 +20,7 @@ from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.notices.document import Notice
+from registry.core.notices.processing import processing_of
 from registry.core.notices.rendering import DAY, fits, render
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Grant, Refusal, Request
@@ -161,11 +162,12 @@ def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[E
     if not isinstance(message, Request):
         raise InvalidInput(f"this is a {asked.kind}, not a Request", "Give the file that the brand sent you.")
     verify(party.network, asked, party.network.policy(controllers=None))
-    check_known(message.purposes, "purpose")
-    check_known(message.data, "data")
-    check_known([message.terms], "agreement")
     notice = asked.parsed_notice
     assert notice is not None  # the parser refuses a request without one
+    check_known(message.purposes, "purpose")
+    check_known(message.data, "data")
+    check_known(processing_of(notice, message.purposes, message.data), "processing")
+    check_known([message.terms], "agreement")
     return asked, message, notice, _language(notice, language)
 
 

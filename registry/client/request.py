@@ -44,6 +44,7 @@ def check_notice(raw: bytes) -> Notice:
     for scope in notice.scopes:
         check_known(scope.purposes, "purpose")
         check_known(scope.data, "data")
+        check_known(scope.processing, "processing")
     check_known([notice.terms], "agreement")
     parse_recipient(notice.controller.recipient)
     return notice

@@ -44,6 +44,9 @@ function validCases() {
       each(n, (t) => (t.Mandate = "{delegate} may {powers} for me: {purposes}, {data}, {controllers}, until {expires}."))),
     valid("labels-that-are-alike", "Labels that are words of the sentence, or the joining word itself.", (n) =>
       each(n, (t) => Object.assign(t.labels, { "pd:Purchase": "and", "pd:EmailAddress": "until" }))),
+    valid("processing", "Operations that only one scope names, the training of AI models, and a full IRI. None needs a label.", (n) => {
+      n.scopes[0].processing = ["ai:ModelTraining", "dpv:Collect", "https://vocabulary.example/Weigh"];
+    }),
     valid("max-days-1", "The shortest duration.", (n) => (n.maxDays = 1)),
     valid("max-days-3650", "The longest duration.", (n) => (n.maxDays = 3650)),
     valid("domain", "A host name of several labels with hyphens and digits.", (n) => (n.controller.domain = "a.b-2.xn--r-1fat.example")),
@@ -119,6 +122,12 @@ function memberCases() {
     malformed("scopes-empty", "No scopes.", (n) => (n.scopes = [])),
     malformed("scope-without-purposes", "A scope without purposes.", (n) => (n.scopes[0].purposes = [])),
     malformed("scope-without-data", "A scope without data.", (n) => (n.scopes[0].data = [])),
+    malformed("scope-without-processing", "A scope without processing.", (n) => delete n.scopes[0].processing),
+    malformed("scope-with-empty-processing", "A scope that names no operation.", (n) => (n.scopes[0].processing = [])),
+    malformed("scope-processing-unsorted", "A scope's processing in the wrong order.", (n) => n.scopes[0].processing.reverse()),
+    malformed("scope-processing-repeated", "An operation that stands twice in a scope.", (n) => (n.scopes[1].processing = ["dpv:Use", "dpv:Use"])),
+    malformed("scope-processing-not-a-term", "An operation in plain words.", (n) => (n.scopes[0].processing = ["use"])),
+    malformed("scope-processing-a-string", "One operation in place of a list.", (n) => (n.scopes[0].processing = "dpv:Use")),
     malformed("scope-unsorted", "A scope's data in the wrong order.", (n) => n.scopes[0].data.reverse()),
     malformed("scope-repeated", "A purpose that stands twice in a scope.", (n) => (n.scopes[1].purposes = ["dpv:Marketing", "dpv:Marketing"])),
     malformed("scope-not-a-term", "A purpose in plain words.", (n) => {

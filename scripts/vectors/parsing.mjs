@@ -26,7 +26,7 @@ function validCases() {
     }),
     evidenceCase("valid-https-terms", "Purposes, data and terms may be full https:// IRIs.", "Valid", {
       notice: (n) => {
-        n.scopes.push({ purposes: ["https://aurelle.example/p#styling"], data: ["https://aurelle.example/d#sizes?v=2"] });
+        n.scopes.push({ purposes: ["https://aurelle.example/p#styling"], data: ["https://aurelle.example/d#sizes?v=2"], processing: ["https://aurelle.example/o#fit"] });
         for (const text of Object.values(n.text)) {
           Object.assign(text.labels, { "https://aurelle.example/p#styling": "styling", "https://aurelle.example/d#sizes?v=2": "sizes" });
         }

@@ -58,8 +58,8 @@ export function noticeDocument(change = () => {}) {
       contact: "privacy@aurelle.example",
     },
     scopes: [
-      { purposes: ["dpv:Personalisation", "dpv:ServiceProvision"], data: ["pd:EmailAddress", "pd:Purchase"] },
-      { purposes: ["dpv:Marketing"], data: ["pd:EmailAddress"] },
+      { purposes: ["dpv:Personalisation", "dpv:ServiceProvision"], data: ["pd:EmailAddress", "pd:Purchase"], processing: ["dpv:Collect", "dpv:Use"] },
+      { purposes: ["dpv:Marketing"], data: ["pd:EmailAddress"], processing: ["dpv:Use"] },
     ],
     terms: "ieee-7012:SD-BASE",
     maxDays: 365,

@@ -50,6 +50,12 @@ def message_of(evidence: Evidence) -> Any:
     return evidence.statement.message
 
 
+def scope(**changes: list[str]) -> dict[str, Any]:
+    """The member of a notice that has one scope, marketing with purchases, with some of its members replaced."""
+    usual = {"purposes": ["dpv:Marketing"], "data": [PURCHASES], "processing": ["dpv:Use"]}
+    return {"scopes": [usual | changes]}
+
+
 class TestNotices:
     def test_published_under_the_identifier_that_statements_carry(self, stage: Stage) -> None:
         raw = stage.notice()
@@ -60,19 +66,18 @@ class TestNotices:
     @pytest.mark.parametrize(
         ("part", "says", "advice"),
         [
-            ({"scopes": [{"purposes": ["dpv:Marketin"], "data": [PURCHASES]}]}, "dpv:Marketin is", "dpv:Marketing"),
-            (
-                {"scopes": [{"purposes": ["dpv:Marketing"], "data": ["pd:Purchases"]}]},
-                "pd:Purchases is not a known",
-                "pd:Purchase",
-            ),
-            ({"scopes": [{"purposes": [PURCHASES], "data": [PURCHASES]}]}, "not a known purpose", "w3id.org"),
+            (scope(purposes=["dpv:Marketin"]), "dpv:Marketin is", "dpv:Marketing"),
+            (scope(data=["pd:Purchases"]), "pd:Purchases is not a known", "pd:Purchase"),
+            (scope(purposes=[PURCHASES]), "not a known purpose", "w3id.org"),
             ({"terms": "ieee-7012:SD-BAS"}, "not a known agreement", "ieee-7012:SD-BASE"),
-            ({"scopes": [{"purposes": [LONG_FORM], "data": [PURCHASES]}]}, "compact form", "dpv:Marketing"),
+            (scope(purposes=[LONG_FORM]), "compact form", "dpv:Marketing"),
+            (scope(processing=["dpv:Collekt"]), "not a known processing operation", "dpv:Collect"),
+            (scope(processing=[PURCHASES]), "pd:Purchase is not a known processing operation", "Did you mean"),
+            (scope(processing=["https://w3id.org/dpv/ai#ModelTraining"]), "compact form", "ai:ModelTraining"),
         ],
     )
     def test_unknown_vocabulary(self, stage: Stage, part: dict[str, Any], says: str, advice: str) -> None:
-        labels = {term: "x" for scope in part.get("scopes", []) for term in (*scope["purposes"], *scope["data"])}
+        labels = {term: f"x {term}" for one in part.get("scopes", []) for term in (*one["purposes"], *one["data"])}
         texts = notice_document()["text"]
         for text in texts.values():
             text["labels"] |= labels
@@ -86,8 +91,8 @@ class TestNotices:
         texts = notice_document()["text"]
         for text in texts.values():
             text["labels"][theirs] = "loyalty"
-        raw = stage.notice(text=texts, scopes=[{"purposes": [theirs], "data": [PURCHASES]}])
-        assert check_notice(raw).scopes[0].purposes == (theirs,)
+        raw = stage.notice(text=texts, **scope(purposes=[theirs], processing=[theirs]))
+        assert check_notice(raw).scopes[0].purposes == check_notice(raw).scopes[0].processing == (theirs,)
 
     @pytest.mark.parametrize("recipient", ["age1test", "age1pq1qqqq", "age1" + "q" * 58])
     def test_a_recipient_that_cannot_be_sealed_to(self, stage: Stage, recipient: str) -> None:
@@ -297,12 +302,14 @@ class TestRequestsThatAreNotAnswered:
         with pytest.raises(LedgerUnavailable, match="it belongs to registry"):
             grant(stage.alice, raw)
 
-    def test_one_whose_words_nobody_knows(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("part", ["purpose", "processing"])
+    def test_one_whose_words_nobody_knows(self, stage: Stage, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
         unknown = "dpv:NotInAnyVersion"
         texts = notice_document()["text"]
         for text in texts.values():
             text["labels"][unknown] = "something"
-        notice = stage.notice(text=texts, scopes=[{"purposes": [unknown], "data": [PURCHASES]}])
+        changed = {"purposes": [unknown]} if part == "purpose" else {"processing": [unknown]}
+        notice = stage.notice(text=texts, **scope(**changed))
         with monkeypatch.context() as patch:
             patch.setattr("registry.client.request.check_known", lambda terms, kind: None)
             patch.setattr("registry.client.sign.check_known", lambda terms, kind: None)
@@ -310,7 +317,7 @@ class TestRequestsThatAreNotAnswered:
         # Verifying is not signing: evidence outlives vocabularies.
         assert verify(stage.network, asked, stage.network.policy(controllers=None))
         for answer in (grant, refuse):
-            with pytest.raises(InvalidInput, match="not a known purpose"):
+            with pytest.raises(InvalidInput, match=f"not a known {part}"):
                 answer(stage.alice, write_evidence(asked))
 
 

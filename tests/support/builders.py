@@ -90,8 +90,12 @@ def notice_document(**changes: Any) -> dict[str, Any]:
             "contact": "privacy@aurelle.example",
         },
         "scopes": [
-            {"purposes": ["dpv:Personalisation"], "data": ["pd:EmailAddress", "pd:Purchase"]},
-            {"purposes": ["dpv:Marketing"], "data": ["pd:EmailAddress"]},
+            {
+                "purposes": ["dpv:Personalisation"],
+                "data": ["pd:EmailAddress", "pd:Purchase"],
+                "processing": ["dpv:Collect", "dpv:Use"],
+            },
+            {"purposes": ["dpv:Marketing"], "data": ["pd:EmailAddress"], "processing": ["dpv:Use"]},
         ],
         "terms": "ieee-7012:SD-BASE",
         "maxDays": 365,

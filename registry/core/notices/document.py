@@ -48,14 +48,16 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
-    """Allows every one of its purposes with every one of its data."""
+    """Allows every one of its purposes with every one of its data, by the operations in ``processing`` only."""
 
     purposes: tuple[str, ...]
     data: tuple[str, ...]
+    processing: tuple[str, ...]
 
     def __post_init__(self) -> None:
         check_terms(self.purposes, "a scope's purposes")
         check_terms(self.data, "a scope's data")
+        check_terms(self.processing, "a scope's processing")
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +138,7 @@ def languages(notice: Notice) -> list[str]:
 
 
 def terms_of(notice: Notice) -> list[str]:
-    """Every purpose and datum of every scope, sorted."""
+    """Every purpose and datum of every scope, sorted. Each needs a label; processing is told in our own words."""
     return sorted({term for scope in notice.scopes for term in (*scope.purposes, *scope.data)})
 
 

@@ -60,12 +60,12 @@ def _texts(draw: st.DrawFn, terms: list[str]) -> dict[str, Any]:
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Notices of every shape that the schema allows."""
-    shapes = st.tuples(strategies.term_lists, strategies.term_lists)
+    shapes = st.tuples(strategies.term_lists, strategies.term_lists, strategies.term_lists)
     scopes = draw(st.lists(shapes, min_size=1, max_size=3))
-    terms = sorted({term for scope in scopes for part in scope for term in part})
+    terms = sorted({term for scope in scopes for part in scope[:2] for term in part})
     tags = draw(st.lists(_tags, min_size=1, max_size=2, unique=True))
     document = notice_document(
-        scopes=[{"purposes": list(purposes), "data": list(data)} for purposes, data in scopes],
+        scopes=[dict(zip(("purposes", "data", "processing"), map(list, scope), strict=True)) for scope in scopes],
         terms=draw(strategies.terms),
         maxDays=draw(st.integers(1, 3650)),
         more=draw(st.dictionaries(strategies.texts, _json, max_size=2)),
@@ -86,6 +86,7 @@ def test_what_is_written_is_read(document: dict[str, Any]) -> None:
     assert notice.max_days == document["maxDays"]
     assert notice.controller.name == document["controller"]["name"]
     assert [list(scope.data) for scope in notice.scopes] == [scope["data"] for scope in document["scopes"]]
+    assert [list(scope.processing) for scope in notice.scopes] == [scope["processing"] for scope in document["scopes"]]
     assert terms_of(notice) == sorted({t for s in document["scopes"] for t in (*s["purposes"], *s["data"])})
     for tag, text in document["text"].items():
         assert sentences(notice.text[tag]) == {"Grant": text["Grant"], "Refusal": text["Refusal"]}
