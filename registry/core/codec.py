@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,8 +20,6 @@ from registry.core.errors import Malformed
 T = TypeVar("T")
 
 MAX_NESTING = 128
-# Some editors write it before the text. Input that people edit may have it; documents of fixed bytes may not.
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -42,7 +41,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """Decode like `decode`, but leave the comparison to the caller."""
     _check_size(raw, limit)
-    if raw.startswith(BYTE_ORDER_MARK):
+    if raw.startswith(BOM_UTF8):  # what people edit may have it; documents of fixed bytes may not
         raise Malformed("it begins with a byte order mark (EF BB BF), which an editor added")
     try:
         return decoder.decode(raw)

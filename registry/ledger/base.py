@@ -6,6 +6,7 @@ means that the contract refuses a call.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
@@ -164,7 +165,7 @@ _decoder = msgspec.json.Decoder(Deployment)
 def parse_deployment(raw: bytes) -> Deployment:
     """Return the deployment that this JSON describes, with four members and no others; else ``InvalidInput``."""
     try:
-        return codec.loads(raw.removeprefix(codec.BYTE_ORDER_MARK), _decoder, MAX_DEPLOYMENT_BYTES)
+        return codec.loads(raw.removeprefix(BOM_UTF8), _decoder, MAX_DEPLOYMENT_BYTES)
     except Malformed as error:
         raise InvalidInput(f"the deployment file: {error}", "Restore it from where you got the network.") from None
 

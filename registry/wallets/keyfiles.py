@@ -7,6 +7,7 @@ folder. Its passphrase is empty. It protects nothing: gas costs nothing there, a
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,7 +143,7 @@ def _read(path: Path) -> dict[str, Any]:
         advice = "Check the file's owner and mode."
         raise InvalidInput(f"{path.name} cannot be read: {error.strerror}", advice) from None
     try:
-        return lower_names(codec.loads(raw.removeprefix(codec.BYTE_ORDER_MARK), _decoder, MAX_KEYSTORE_BYTES))
+        return lower_names(codec.loads(raw.removeprefix(BOM_UTF8), _decoder, MAX_KEYSTORE_BYTES))
     except Malformed:
         raise InvalidInput(f"{path.name} is not a keystore", "Restore it from a backup, or move it away.") from None
 

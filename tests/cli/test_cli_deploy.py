@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from registry.client.home import Home
+from registry.client.network_config import make_network
 from registry.config.network_file import read_settings, write_settings
 from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import unhex
@@ -117,7 +118,7 @@ def test_a_folder_whose_contracts_are_gone_or_altered_is_not_confirmed(operator:
 
 
 def test_the_embedded_chains_folder_is_not_taken(operator: Consent, chain: str) -> None:
-    operator("keys", "show")  # opens the network, which makes the chain
+    make_network(operator.folder / "network")
     assert (operator.folder / "network" / "chain.sqlite").exists()
     assert no_of(deploy(operator, chain, "--yes")) == (2, "InvalidInput") and sent(chain) == 0
 

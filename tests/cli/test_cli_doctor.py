@@ -86,7 +86,8 @@ def test_an_embedded_network_and_nothing_at_all(asked: Consent) -> None:
     before = files_in(asked.folder)
     answer = asked("doctor", "--json", "--network", asked.folder / "none", who="nobody")
     found = {check["name"]: check for check in answer.document["checks"]}
-    assert answer.code == 0 and found["home"]["state"] == "missing" and "`consent init`" in found["home"]["advice"]
+    assert answer.code == 2 and "there is no network" in found["network"]["detail"]
+    assert found["home"]["state"] == "missing" and "`consent init`" in found["home"]["advice"]
     assert files_in(asked.folder) == before and not (asked.folder / "none").exists()  # looking makes nothing
 
 

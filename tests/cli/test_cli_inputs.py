@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from eth_account import Account
 
 from registry.config.configuration import read_credentials
 from registry.config.network_file import read_settings, read_toml
-from registry.core.codec import BYTE_ORDER_MARK
 from registry.core.errors import Malformed
 from registry.core.evidence.file import parse_evidence
 from registry.core.statements.typed_data import digest, parse_typed_data
@@ -36,7 +36,7 @@ PIPED = {
     "accept": (["accept", "FILE"], "aurelle", "grant"),
     "open": (["open", "FILE", "--out", "OUT"], "aurelle", "grant"),
     "revoke": (["revoke", "FILE"], "alice", "grant"),
-    "grant": (["grant", "FILE", "--yes"], "alice", "request.json"),
+    "grant": (["grant", "FILE", "--again", "--yes"], "alice", "request.json"),
     "grant --supersedes": (["grant", "REQUEST", "--supersedes", "FILE", "--yes"], "alice", "grant"),
     "refuse": (["refuse", "FILE", "--yes"], "alice", "request.json"),
     "notice new": (["notice", "new", "FILE", "--out", "OUT"], "aurelle", "notice.json"),
@@ -66,7 +66,7 @@ def test_a_record_from_a_pipe_is_whole(granted: Consent, tmp_path: Path) -> None
     with piped(body) as pipe:
         added = granted.json("vault", "add", pipe, "--category", DATUM)
     assert added["bytes"] == len(body)
-    granted.json("grant", granted.folder / "request.json", "--yes")
+    granted.json("grant", granted.folder / "request.json", "--supersedes", granted.grant, "--yes")
     opened = granted.json("open", granted.grant, "--out", tmp_path / "out", who="aurelle")["files"]
     assert body in [Path(file["path"]).read_bytes() for file in opened]
 
@@ -75,10 +75,10 @@ def test_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """Windows editors write EF BB BF first, and config.toml and network.toml were refused (item 23)."""
     for name in ("config.toml", "network.toml"):
         shutil.copy(INPUTS / "config-with-byte-order-mark.toml", tmp_path / name)
-    assert (tmp_path / "config.toml").read_bytes().startswith(BYTE_ORDER_MARK)
+    assert (tmp_path / "config.toml").read_bytes().startswith(BOM_UTF8)
     assert read_toml(tmp_path / "config.toml") == read_settings(tmp_path) == {"max_facts_age": 300}
     secret = tmp_path / "credentials"
-    secret.write_bytes(BYTE_ORDER_MARK + b"bearer abc\n")
+    secret.write_bytes(BOM_UTF8 + b"bearer abc\n")
     secret.chmod(0o600)
     assert read_credentials(secret) == {"bearer": "abc"}
 
@@ -86,19 +86,19 @@ def test_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
 def test_drafts_and_statements_may_too(granted: Consent, tmp_path: Path) -> None:
     """A draft, a statement and deployment.json are edited by people (item 23)."""
     file = tmp_path / "file.json"
-    file.write_bytes(BYTE_ORDER_MARK + (granted.folder / "notice.json").read_bytes())
+    file.write_bytes(BOM_UTF8 + (granted.folder / "notice.json").read_bytes())
     granted.json("notice", "new", file, "--out", tmp_path / "notice.json", who="aurelle")
     assert (tmp_path / "notice.json").read_bytes() == (granted.folder / "notice.json").read_bytes()
     raw = (granted.folder / "network" / "deployment.json").read_bytes()
-    assert parse_deployment(BYTE_ORDER_MARK + raw) == parse_deployment(raw)
-    file.write_bytes(BYTE_ORDER_MARK + STATEMENT.read_bytes())
+    assert parse_deployment(BOM_UTF8 + raw) == parse_deployment(raw)
+    file.write_bytes(BOM_UTF8 + STATEMENT.read_bytes())
     assert granted("signer", file, "--signature", "11" * 65).code == 3
 
 
 def test_evidence_may_not_but_can_be_put_right(granted: Consent, tmp_path: Path) -> None:
     """The bytes of evidence are fixed. The error did not tell what was wrong with them (item 23)."""
     file = tmp_path / "grant.json"
-    file.write_bytes(BYTE_ORDER_MARK + granted.grant.read_bytes())
+    file.write_bytes(BOM_UTF8 + granted.grant.read_bytes())
     with pytest.raises(Malformed, match="byte order mark"):
         parse_evidence(file.read_bytes())
     answer = granted("verify", file)

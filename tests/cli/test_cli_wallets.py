@@ -224,5 +224,5 @@ class TestWallets:
         (consent.folder / "alice" / "config.toml").write_text('wallet = "key:bob"\n')
         given = consent.json("grant", consent.folder / "request.json", "--data", DATUM, "--yes")["file"]
         assert subject(given) == BOB.address
-        given = consent.json("grant", consent.folder / "request.json", "--wallet", "seed", "--yes")["file"]
+        given = consent.json("grant", consent.folder / "request.json", "--wallet", "seed", "--again", "--yes")["file"]
         assert subject(given) not in (ADA.address, BOB.address)

@@ -52,6 +52,8 @@ from registry.vault.vault import Vault
 from tests.support.builders import NOW, notice_document
 from tests.support.stage import EMAILS, PURCHASES, Stage, files_in
 
+MARKETING = {"purposes": ["dpv:Marketing"], "processing": ["dpv:Use"]}
+
 
 def message_of(evidence: Evidence) -> Any:
     return evidence.statement.message
@@ -166,7 +168,7 @@ class TestOpening:
         texts = notice_document()["text"]
         for text in texts.values():
             text["labels"] |= dict.fromkeys(theirs, "loyalty")
-        notice = stage.notice(text=texts, scopes=[{"purposes": ["dpv:Marketing"], "data": theirs}])
+        notice = stage.notice(text=texts, scopes=[{**MARKETING, "data": theirs}])
         for category in theirs:
             stage.keep(category.encode(), category, "text/plain")
         stage.notice = lambda **_: notice  # type: ignore[method-assign]
@@ -179,7 +181,7 @@ class TestOpening:
         texts = notice_document()["text"]
         for text in texts.values():
             text["labels"][theirs] = "something"
-        notice = stage.notice(text=texts, scopes=[{"purposes": ["dpv:Marketing"], "data": [theirs]}])
+        notice = stage.notice(text=texts, scopes=[{**MARKETING, "data": [theirs]}])
         stage.keep(b"long", theirs)
         stage.notice = lambda **_: notice  # type: ignore[method-assign]
         (opened,) = open_data(stage.brand, write_evidence(stage.granted().evidence), tmp_path / "out")

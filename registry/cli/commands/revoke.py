@@ -64,8 +64,9 @@ def revoke(
 def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
     """Return the person for each grant, once they have read what ends and said yes."""
     people = [ctx.session.person_of(evidence, signs=openly) for evidence in grants]
+    may_end = use_case.check_subject if openly else use_case.opening_of
     for person, evidence in zip(people, grants, strict=True):
-        use_case.check_subject(person, evidence)
+        may_end(person, evidence)
     ctx.say_place()
     for evidence in grants:
         ctx.wallets.show(summary_of_ending("Revoke", evidence))

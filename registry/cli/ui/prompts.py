@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from codecs import BOM_UTF8
 
-from registry.core.codec import BYTE_ORDER_MARK
 from registry.core.errors import InvalidInput
 
 MAX_ANSWER = 80
@@ -24,7 +24,7 @@ def first_line(descriptor: int, what: str, option: str) -> bytes:
     except (OSError, OverflowError) as error:
         advice = f"Open it in the shell, as in `consent ... {option} 3 3< FILE`."
         raise InvalidInput(f"file descriptor {descriptor} cannot be read: {_why(error)}", advice) from None
-    line = line.split(b"\n", 1)[0].removesuffix(b"\r").removeprefix(BYTE_ORDER_MARK)
+    line = line.split(b"\n", 1)[0].removesuffix(b"\r").removeprefix(BOM_UTF8)
     if len(line) > MAX_SECRET:
         raise InvalidInput(f"{what} has at most {MAX_SECRET:,} bytes", "Use a shorter one.")
     return line
