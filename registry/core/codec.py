@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
@@ -41,7 +40,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
 def loads(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
     """Decode like `decode`, but leave the comparison to the caller."""
     _check_size(raw, limit)
-    if raw.startswith(BOM_UTF8):  # what people edit may have it; documents of fixed bytes may not
+    if raw.startswith(b"\xef\xbb\xbf"):  # what people edit may begin with it; documents of fixed bytes may not
         raise Malformed("it begins with a byte order mark (EF BB BF), which an editor added")
     try:
         return decoder.decode(raw)

@@ -50,7 +50,7 @@ function jsonCases() {
     malformed("json-empty", "A file without any bytes.", () => ""),
     malformed("json-array", "The evidence inside an array.", (text) => `[${text}]`),
     malformed("json-null", "The JSON value null.", () => "null"),
-    malformed("json-byte-order-mark", "A byte order mark before the first brace.", (text) => "\ufeff" + text),
+    reformatted("json-byte-order-mark", "A byte order mark before the first brace.", (text) => "\ufeff" + text),
     reformatted("json-leading-space", "A space before the first brace.", (text) => " " + text),
     reformatted("json-trailing-newline", "A newline after the last brace, as editors add it.", (text) => text + "\n"),
     malformed("json-trailing-data", "A second object after the first.", (text) => text + "{}"),

@@ -109,7 +109,8 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
     alice = {"CONSENT_NETWORK": str(folder / "network"), "CONSENT_HOME": str(world / "alice")}
     brand = alice | {"CONSENT_HOME": str(world / "aurelle")}
     first, second = (
-        document(consent(tmp_path, "grant", world / "request.json", "--yes", "--json", **alice)) for _ in range(2)
+        document(consent(tmp_path, "grant", world / "request.json", *again, "--yes", "--json", **alice))
+        for again in ([], ["--again"])
     )
     day.until(f"block {second['anchor']['block']}")
     for line in (["accept", first["file"]], ["open", first["file"], "--out", world / "opened"]):

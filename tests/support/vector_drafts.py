@@ -30,7 +30,9 @@ from tests.support.builders import (
 
 PURPOSES = ("dpv:Marketing", "dpv:Personalisation")
 DATA = ("pd:EmailAddress", "pd:Purchase")
-NOTICE = notice_bytes(scopes=[{"purposes": list(PURPOSES), "data": list(DATA)}], maxDays=3650)
+NOTICE = notice_bytes(
+    scopes=[{"purposes": list(PURPOSES), "data": list(DATA), "processing": ["dpv:Use"]}], maxDays=3650
+)
 _DOMAIN = domain_of(CHAIN_ID, REGISTRY)
 _ORDER = 2 * HALF_ORDER + 1
 

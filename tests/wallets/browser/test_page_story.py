@@ -126,7 +126,7 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     assert f"The address {ALICE}, and what it does here" in page.locator("#view").inner_text()
     press(page, "Send with Marmot")
     finish(page, "Sent")
-    assert terminal.result().receipt.sender == ALICE
+    assert terminal.result().sender == ALICE
     with pytest.raises(Revoked):
         verify(world.network, evidence, world.network.policy(controllers=None))
 
