@@ -25,7 +25,7 @@ test-fast: $(STAMP) ## Test in about a minute: fewer random examples, no slow te
 soak: $(STAMP) tools ## Run every fault and many random examples, where `make test` takes samples (a quarter of an hour)
 	CONSENT_SOAK=1 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 3000
 
-tools: $(STAMP) ## Install the real programs for the tests: anvil, cast, Kubo, age, geth (6 minutes, once; needs Go)
+tools: $(STAMP) ## Install the real programs for the tests: anvil, cast, forge, Kubo, age, geth (6 minutes, once; needs Go)
 	@-$(BIN)/python scripts/tools.py
 
 bench: $(STAMP) tools ## Measure the promised figures on the real programs, and write docs/performance.md (a quarter of an hour)

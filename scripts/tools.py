@@ -1,13 +1,13 @@
 """Put the real programs that the tests use into the user's cache, each at its pinned version and checked.
 
-    python scripts/tools.py                 all of them: anvil, cast, kubo (ipfs), age, geth
+    python scripts/tools.py                 all of them: anvil, cast, forge, kubo (ipfs), age, geth
     python scripts/tools.py --only kubo     one of them (may be repeated)
     python scripts/tools.py --json          {name: {path, version, source}} on stdout
 
-A program on PATH is used if its version fits. anvil and cast come from npm and are checked against the SHA-512 below
-(on other platforms, npm checks the hash that its registry declares). Kubo, age and geth are built with Go through the
-module proxy from ``scripts/tools/<name>/go.mod`` and checked against the go.sum beside it. Each program is made in a
-folder of its own and then renamed, so none is ever incomplete. Exit code: 0 if all are there, 3 if Go or npm is
+A program on PATH is used if its version fits. anvil, cast and forge come from npm and are checked against the SHA-512
+below (on other platforms, npm checks the hash that its registry declares). Kubo, age and geth are built with Go through
+the module proxy from ``scripts/tools/<name>/go.mod`` and checked against the go.sum beside it. Each program is made in
+a folder of its own and then renamed, so none is ever incomplete. Exit code: 0 if all are there, 3 if Go or npm is
 missing, 1 if one failed.
 """
 
@@ -39,10 +39,11 @@ RECIPES = Path(__file__).resolve().parent / "tools"
 PROGRESS_SECONDS = 15
 MAX_ARCHIVE_BYTES = 256 << 20
 
-# npm's integrity hashes of the two packages at their pinned version.
+# npm's integrity hashes of the packages at their pinned version.
 _INTEGRITY = {
     "anvil-linux-amd64": "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
     "cast-linux-amd64": "XUpTM2rwtkF8BJ02dae38NNZAx5QfycWRpdR2RmSgOJnasvXuvN58whDVLjQu8IDHEV/fCNIa49aE8V74pmDwQ==",
+    "forge-linux-amd64": "/HQddyTanVOJKgvilmZrf8VOf7mhvwrWb59W73w5W5flX7b6zNh9CR6hKZzJwiRRi5Sxk/JOFEYIeKsQx7Teqg==",
 }
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -66,6 +67,7 @@ class _Recipe(NamedTuple):
 TOOLS = {
     "anvil": _Recipe(),
     "cast": _Recipe(),
+    "forge": _Recipe(),
     "kubo": _Recipe("github.com/ipfs/kubo", ("cmd/ipfs",), 180),
     "age": _Recipe("filippo.io/age", ("cmd/age", "cmd/age-keygen"), 15),
     "geth": _Recipe("github.com/ethereum/go-ethereum", ("cmd/geth",), 180),

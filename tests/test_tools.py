@@ -85,7 +85,7 @@ class TestWithStandIns:
         monkeypatch.setattr(tools, "provide", lambda name: programs.Found(cache / name, "1.0.0", "cache"))
         tools.main([])
         assert capsys.readouterr().err == (
-            "To be made: anvil, cast, kubo, age, geth; about 6 minutes on two cores in all, once.\n"
+            "To be made: anvil, cast, forge, kubo, age, geth; about 6 minutes on two cores in all, once.\n"
         )
 
     def test_a_build_is_complete_or_absent(

@@ -38,6 +38,7 @@ class Found(NamedTuple):
 PROGRAMS = {
     "anvil": Program("1.7.1", ("anvil",), "https://getfoundry.sh", "the chain of `consent devnet`"),
     "cast": Program("1.7.1", ("cast",), "https://getfoundry.sh", "docs/networks.md and the tests"),
+    "forge": Program("1.7.1", ("forge",), "https://getfoundry.sh", "the tests"),
     "kubo": Program(
         "0.42.0", ("ipfs",), "https://docs.ipfs.tech/install/command-line/", "the IPFS node of `consent devnet`"
     ),

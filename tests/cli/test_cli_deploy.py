@@ -181,6 +181,10 @@ def test_a_network_that_it_made_carries_the_story(operator: Consent, hardfork: s
         assert on_chain(url, made["verifier"], file, OTHER_PURPOSE) == Status.PurposeNotGranted
         operator.json("revoke", file, "--yes", "--sender", "funded")
         assert on_chain(url, made["verifier"], file, PURPOSE) == Status.Revoked
+        said = operator("evidence", "calldata", file)
+        assert "publishes nothing" in said.err
+        call = {"to": made["verifier"], "data": said.out.strip()}
+        assert Status(int(asker(url)("eth_call", call, "latest"), 16)) == Status.Revoked
 
 
 def on_chain(url: str, verifier: str, file: Path, purpose: str) -> Status:

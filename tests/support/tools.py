@@ -17,7 +17,7 @@ def _found(name: str) -> Found | None:
 
 
 def tool(name: str) -> Path:
-    """The program (``anvil``, ``cast``, ``kubo``, ``age`` or ``geth``) of the pinned version.
+    """The program (``anvil``, ``cast``, ``forge``, ``kubo``, ``age`` or ``geth``) of the pinned version.
 
     Where it is missing the test is skipped; under CONSENT_REQUIRE_ALL=1 it fails.
     """

@@ -11,8 +11,11 @@ import typer
 from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.options import EvidenceFile
+from registry.client.wallets import typed_address
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
+from registry.core.scalars import to_hex
+from registry.core.statements.messages import Grant
 from registry.fs.files import replace_file
 from registry.present.text import Line, table
 from registry.present.wording import evidence_rows
@@ -71,3 +74,34 @@ def canonical(
         return
     replace_file(out, raw)
     ctx.out.result({"file": str(out), "bytes": len(raw)}, [f"{out}  {len(raw):,} bytes"])
+
+
+@command(evidence, "calldata", "consent evidence calldata grant.json --purpose dpv:Personalisation")
+def calldata(
+    ctx: Context,
+    file: EvidenceFile,
+    purpose: Annotated[str | None, typer.Option(metavar="TERM", help="The purpose to ask for.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="TERM", help="The kind of data to ask for.")] = None,
+    controller: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Who would use the data; by default the grant's brand.")
+    ] = None,
+    argument: Annotated[
+        bool, typer.Option("--argument", help="Only the evidence, for a function of your own that takes Evidence.")
+    ] = False,
+) -> None:
+    """Write evidence as call data, for a contract.
+
+    It calls ConsentVerifier.check, by default for the grant's first purpose and kind of data.
+    """
+    from registry.ledger.calldata import check_calldata, evidence_argument
+
+    found = parse_evidence(ctx.home.find(file))
+    asked_by = None if controller is None else typed_address(controller)
+    if argument:
+        encoded = evidence_argument(found)
+    else:
+        message = found.statement.message
+        asked = (message.purposes[0], message.data[0]) if isinstance(message, Grant) else ("", "")
+        encoded = check_calldata(found, purpose=purpose or asked[0], data=data or asked[1], controller=asked_by)
+    ctx.out.note("An eth_call publishes nothing. A transaction publishes the grant for ever; ask its person first.")
+    ctx.out.result({"calldata": to_hex(encoded), "bytes": len(encoded)}, [to_hex(encoded)])
