@@ -14,7 +14,7 @@ from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
 from registry.client.verify import read, verify
 from registry.core.age.stream import open_sealed
 from registry.core.capsules import Capsule, StreamKey, open_capsule, open_head
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, NotARecipient
 from registry.core.evidence.file import Evidence, with_acceptance
 from registry.core.ipld.cid import cid_from_digest
 from registry.core.ipld.unixfs import LEAF_BYTES, read_file
@@ -67,7 +67,12 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Ope
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
     store = brand.network.store
-    capsule = open_capsule(store.get(cid_from_digest(unhex(grant.content))), brand.identity, grant)
+    sealed = store.get(cid_from_digest(unhex(grant.content)))
+    try:
+        capsule = open_capsule(sealed, brand.identity, grant)
+    except NotARecipient as error:
+        error.advice = "Open it in the home of the brand that asked (CONSENT_HOME): its keys alone open it."
+        raise
     with writing(directory), making_folder(directory) as made:
         opened = list(_open_streams(store, capsule, made))
     return [file._replace(path=directory / file.path.name) for file in opened]

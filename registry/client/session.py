@@ -134,6 +134,9 @@ class Session:
 
     def brand(self, account: str | None = None) -> Brand:
         """Open the brand, with the named wallet or the home's key file; ``account`` is the wanted signer, if known."""
+        if account is not None and not self.wallets.are_named and not keyfiles.list_keys(self.home.keys):
+            advice = "Use the home of the brand (CONSENT_HOME), name its wallet, or make a key: `consent keys new main`."
+            raise InvalidInput(f"{self.home.path} is a person's home: it has no key for the brand {account}", advice)
         return self._brand(self.wallets.chosen(account) or self.wallets.key_file())
 
     def reading_brand(self, controller: str) -> Brand:
@@ -161,12 +164,16 @@ class Session:
         """Return the person who answers: with the account that signed ``old``, the named wallet, or the brand's own."""
         from registry.client.accounts import account_for
 
+        controller = request.statement.message.controller
+        if any(key.address == controller for key in keyfiles.list_keys(self.home.keys)):
+            advice = "Use the person's home (CONSENT_HOME)."
+            raise InvalidInput(f"{self.home.path} is the home of the brand that asks, {controller}", advice)
         if old is not None:
             return self.person_of(old)
         if self.wallets.are_named:
             return self.person(self.wallets.chosen() or self.wallets.key_file())
         vault = self.vault()
-        return self.person(account_for(self.network, self.seed, vault, request.statement.message.controller))
+        return self.person(account_for(self.network, self.seed, vault, controller))
 
     def person_of(self, evidence: Evidence, signs: bool = True) -> Person:
         """Return the person with the account that signed this grant; without ``signs``, any account will do."""

@@ -301,3 +301,15 @@ def test_no_secret_reaches_any_stream(asked: Consent, typing: list[str]) -> None
     secrets = [PHRASE, KEY, seed.hex(), owner_identity(seed), *locks, " ".join(words[:2]), " ".join(words[-2:])]
     assert len(said) > 5000 and "AGE-SECRET-KEY" not in said.upper()
     assert [secret for secret in secrets if secret.lower() in said.lower()] == []
+
+
+def test_each_party_is_told_when_they_use_the_others_home(granted: Consent) -> None:
+    """`accept` as a person said "no key 'main'", and a brand could grant its own request (section E)."""
+    answer = granted("accept", granted.grant, who="alice")
+    assert no_of(answer) == (2, "InvalidInput") and "alice is a person's home" in answer.err
+    answer = granted("open", granted.grant, "--out", granted.folder / "out", who="alice")
+    assert no_of(answer) == (1, "NotARecipient") and "home of the brand" in answer.err
+    for command in ("grant", "refuse"):
+        answer = granted(command, granted.folder / "request.json", "--yes", who="aurelle")
+        assert no_of(answer) == (2, "InvalidInput") and "home of the brand that asks" in answer.err
+    assert not (granted.folder / "aurelle" / "evidence").exists()

@@ -1,4 +1,4 @@
-"""The configured age of facts and depth of anchors bind every use case, not only `verify`."""
+"""The configured age of facts and depth of anchors bind every use case, not only `verify` (item 8)."""
 
 from __future__ import annotations
 

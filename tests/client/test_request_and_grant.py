@@ -287,8 +287,16 @@ class TestRequestsThatAreNotAnswered:
         raw = stage.request(days=1)
         stage.pass_time(DAY)
         for answer in (grant, refuse):
-            with pytest.raises(Expired):
+            with pytest.raises(Expired) as caught:
                 answer(stage.alice, raw)
+            assert "Ask the brand" in caught.value.advice
+
+    def test_ones_own(self, stage: Stage) -> None:
+        """A brand could answer its own request (section E)."""
+        itself = stage.person_with(stage.brand.wallet, stage.alice.vault)
+        for answer in (grant, refuse):
+            with pytest.raises(InvalidInput, match="by the account that would answer"):
+                answer(itself, stage.request())
 
     def test_one_that_the_brand_did_not_sign(self, stage: Stage) -> None:
         forged = msgspec.structs.replace(parse_evidence(stage.request()), signature="0x" + "11" * 65)
