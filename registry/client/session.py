@@ -135,7 +135,7 @@ class Session:
     def brand(self, account: str | None = None) -> Brand:
         """Open the brand, with the named wallet or the home's key file; ``account`` is the wanted signer, if known."""
         if account is not None and not self.wallets.are_named and not keyfiles.list_keys(self.home.keys):
-            advice = "Use the home of the brand (CONSENT_HOME), name its wallet, or make a key: `consent keys new main`."
+            advice = "Use the brand's home (CONSENT_HOME), name its wallet, or make a key: `consent keys new main`."
             raise InvalidInput(f"{self.home.path} is a person's home: it has no key for the brand {account}", advice)
         return self._brand(self.wallets.chosen(account) or self.wallets.key_file())
 
