@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import mimetypes
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from registry.core.errors import InvalidInput, NotARecipient
 from registry.core.evidence.file import Evidence, with_acceptance
 from registry.core.ipld.cid import cid_from_digest
 from registry.core.ipld.unixfs import LEAF_BYTES, read_file
+from registry.core.media_types import extension_of
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
 from registry.core.verify.judge import VerifiedStatement
@@ -25,7 +25,8 @@ from registry.fs.files import making_folder, remove_left, writing
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 
-MAX_LOCAL_NAME = 80
+# Bytes; a file's name has at most 255.
+MAX_LOCAL_NAME, MAX_OWN_NAME = 80, 120
 
 
 class Opened(NamedTuple):
@@ -111,6 +112,15 @@ def _open_record(store: BlockStore, cid: str, identity: str, path: Path) -> None
 
 
 def _name(key: StreamKey, number: int, media_type: str) -> str:
-    # The person's own file name stays with them: it may tell more than they agreed to.
-    local = "".join(c if c.isalnum() else "-" for c in key.category.rsplit("/", 1)[-1].rsplit(":", 1)[-1])
-    return f"{local[:MAX_LOCAL_NAME]}-{key.epoch}-{number}{mimetypes.guess_extension(media_type) or '.bin'}"
+    """Return category, epoch and number, then the person's own name if they gave it, else the type's extension.
+
+    A name from another machine may hold anything, so it only ends a name of ours.
+    """
+    local = _plain(key.category.rsplit("/", 1)[-1].rsplit(":", 1)[-1])[:MAX_LOCAL_NAME]
+    own = key.names[number - 1] if number <= len(key.names) else ""
+    ending = f"-{_plain(own, '._')}" if own else extension_of(media_type)
+    return f"{local}-{key.epoch}-{number}{ending.encode()[-MAX_OWN_NAME:].decode(errors='ignore')}"
+
+
+def _plain(name: str, also: str = "") -> str:
+    return "".join(c if c.isalnum() or c in also else "-" for c in name)

@@ -32,7 +32,7 @@ MAX_READS = 10
 _INDEX = "vault/index"
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json"
-    r"|(?:evidence|requests)/0x[0-9a-f]{64}\.json|cutoffs/0x[0-9a-fA-F]{40}"
+    r"|(?:evidence|requests)/0x[0-9a-f]{64}\.json|cutoffs/0x[0-9a-fA-F]{40}|payers/0x[0-9a-fA-F]{40}/0x[0-9a-fA-F]{40}"
 )
 _BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")
 

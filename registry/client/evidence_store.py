@@ -51,12 +51,21 @@ class EvidenceStore(Protocol):
     def cutoff_of(self, account: str) -> int:
         """Return the largest time that `keep_cutoff` was given for this account; 0 where there is none."""
 
+    def keep_payment(self, payer: str, controller: str) -> None:
+        """Remember durably that this account pays for something that this controller can recognise."""
+
+    def paid_for(self, payer: str) -> frozenset[str]:
+        """Return the controllers that `keep_payment` was given for this account."""
+
     def find(self, digest: str) -> bytes:
         """Return the file whose digest begins so (0x and six hex digits at least); ``InvalidInput`` unless one does."""
 
 
 class EvidenceFolder(NamedTuple):
-    """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, ``cutoffs/<account>``, a cache."""
+    """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, ``cutoffs/<account>``.
+
+    ``payers/<account>/`` has an empty file for each controller that this account paid for. ``cache/`` may be deleted.
+    """
 
     path: Path
 
@@ -102,6 +111,14 @@ class EvidenceFolder(NamedTuple):
     def cutoff_of(self, account: str) -> int:
         file = self.path / "cutoffs" / account
         return int(read_bounded(file, MAX_CUTOFF)) if file.exists() else 0
+
+    def keep_payment(self, payer: str, controller: str) -> None:
+        # A file for each pair: two processes may keep payments at once.
+        if controller not in self.paid_for(payer):
+            replace_file(self.path / "payers" / payer / controller, b"")
+
+    def paid_for(self, payer: str) -> frozenset[str]:
+        return frozenset(file.name for file in (self.path / "payers" / payer).glob("0x*"))
 
     @property
     def _index(self) -> Path:

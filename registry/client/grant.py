@@ -12,9 +12,10 @@ import msgspec
 from registry.client.evidence_store import kept_grants
 from registry.client.party import Party, Person
 from registry.client.revoke import opening_of, revoke
+from registry.client.risks import check_accepted, check_paid, note_payment, risks_of
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign
 from registry.client.verify import read, verify, verify_many
-from registry.core.capsules import Capsule, public_key_of, seal_capsule, signed
+from registry.core.capsules import Capsule, StreamKey, public_key_of, seal_capsule, signed
 from registry.core.crypto.revocation import lock_of
 from registry.core.errors import CouldNotCheck, Expired, InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
@@ -25,8 +26,9 @@ from registry.core.notices.rendering import DAY, fits, render
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.verify.judge import VerifiedStatement
-from registry.present.summary import SigningSummary, summary_of_answer
+from registry.present.summary import Records, Risk, SigningSummary, records_of, summary_of_answer
 from registry.present.vocabulary import check_known
+from registry.vault.index import Stream
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Proposal:
     language: str
     message: Grant | Refusal
     capsule: bytes | None = None
+    records: tuple[Records, ...] = ()
+    names_given: bool = False
+    risks: tuple[Risk, ...] = ()
 
     @property
     def notice_bytes(self) -> bytes:
@@ -45,8 +50,10 @@ class Proposal:
         return str(self.request.notice).encode()
 
     def summary(self, payer: str = "") -> SigningSummary:
-        """Return what a wallet's page shows; ``payer`` is the paying address, empty for the network's relay."""
-        return summary_of_answer(self.message, self.notice, self.language, self.capsule, payer)
+        """Return what the person reads; ``payer`` is the paying address, empty for the network's relay."""
+        summary = summary_of_answer(self.message, self.notice, self.language, self.capsule)
+        more = {"records": self.records, "names_given": self.names_given, "risks": self.risks}
+        return msgspec.structs.replace(summary, payer=payer, **more)
 
 
 Confirm = Callable[[Proposal], bool]
@@ -56,7 +63,8 @@ _Answer = TypeVar("_Answer", Grant, Refusal)
 class Choice(TypedDict, total=False):
     """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows.
 
-    ``again`` allows a second grant of a request whose first one still holds.
+    ``names`` hands over the records' own names too. ``again`` allows a second grant of a request whose first one still
+    holds. ``accepted`` names the risks (`registry.client.risks`) that the person accepts; it is read after ``confirm``.
     """
 
     purposes: Collection[str] | None
@@ -64,7 +72,9 @@ class Choice(TypedDict, total=False):
     days: int | None
     language: str | None
     supersedes: Evidence | None
+    names: bool
     again: bool
+    accepted: Collection[str]
 
 
 def grant(
@@ -73,9 +83,11 @@ def grant(
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
     The capsule is stored first and taken back if anchoring fails. Last, the grant that this one ``supersedes`` ends.
-    ``InvalidInput`` where a grant of the same request holds: ending one of the two would leave the other in force.
+    ``InvalidInput`` where a grant of the same request holds: ending one of the two would leave the other in force. The
+    same for a risk that is not ``accepted``.
     """
-    done = _sign_and_anchor(person, propose(person, request, **choice), confirm)
+    proposal = propose(person, request, **choice)
+    done = _sign_and_anchor(person, proposal, confirm, choice.get("accepted", ()))
     if (old := choice.get("supersedes")) is None:
         return keep(person, done)
     left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
@@ -84,9 +96,14 @@ def grant(
 
 
 def refuse(
-    party: Party, request: Evidence | bytes, *, language: str | None = None, confirm: Confirm | None = None
+    party: Party,
+    request: Evidence | bytes,
+    *,
+    language: str | None = None,
+    confirm: Confirm | None = None,
+    accepted: Collection[str] = (),
 ) -> Anchored:
-    """Answer a request with no, provably, and keep the evidence."""
+    """Answer a request with no, provably, and keep the evidence. ``accepted`` is as for `grant`."""
     asked, message, notice, language = _read(party, request, language)
     refusal = Refusal(
         statement="",
@@ -98,7 +115,9 @@ def refuse(
         issued_at=party.network.date_for(party.address),
         salt=fresh_salt(),
     )
-    return sign_and_anchor(party, Proposal(asked, notice, language, _worded(notice, language, refusal)), confirm)
+    risks = risks_of(party, notice.controller)
+    proposal = Proposal(asked, notice, language, _worded(notice, language, refusal), risks=risks)
+    return sign_and_anchor(party, proposal, confirm, accepted)
 
 
 def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice]) -> Proposal:
@@ -125,24 +144,32 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
         revocation=lock_of(person.vault.revocation_secret(salt)),
         salt=salt,
     )
-    capsule = _capsule(person, notice, draft)
+    streams, named = person.vault.streams_of(draft.data), choice.get("names", False)
+    capsule = _capsule(person, notice, draft, tuple(stream.key(named) for stream in streams))
     if capsule is not None:
         draft = msgspec.structs.replace(draft, content=to_hex(sha256(capsule).digest()))
-    return Proposal(asked, notice, language, _worded(notice, language, draft), capsule)
+    worded = _worded(notice, language, draft)
+    risks = risks_of(person, notice.controller, capsule is not None)
+    return Proposal(asked, notice, language, worded, capsule, _records(streams), named, risks)
 
 
-def sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None = None) -> Anchored:
-    """Sign a proposal, store its capsule, anchor it, and keep its evidence."""
-    return keep(party, _sign_and_anchor(party, proposal, confirm))
+def sign_and_anchor(
+    party: Party, proposal: Proposal, confirm: Confirm | None = None, accepted: Collection[str] = ()
+) -> Anchored:
+    """Sign a proposal, store its capsule, anchor it, and keep its evidence. ``accepted`` is as for `grant`."""
+    return keep(party, _sign_and_anchor(party, proposal, confirm, accepted))
 
 
-def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None) -> Anchored:
+def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> Anchored:
+    check_paid(party)
     if confirm is not None and not confirm(proposal):
         raise Rejected("you said no")
+    check_accepted(proposal.risks, accepted, party.payer)
     signature = sign(party, proposal.message)
     blocks = _blocks(proposal)
     if blocks and isinstance(party, Person) and isinstance(proposal.message, Grant):
         party.vault.share(proposal.message.data)
+    note_payment(party, proposal.message.controller)
     party.network.store.put(blocks)
     try:
         return anchor(party, proposal.message, signature, proposal.notice_bytes)
@@ -224,8 +251,14 @@ def _superseded(old: Evidence, person: Person, controller: str) -> str:
     return to_hex(old.digest)
 
 
-def _capsule(person: Person, notice: Notice, draft: Grant) -> bytes | None:
-    streams = person.vault.keys_for(draft.data)
+def _records(streams: tuple[Stream, ...]) -> tuple[Records, ...]:
+    names: dict[str, list[str]] = {}
+    for stream in streams:
+        names.setdefault(stream.category, []).extend(record.name for record in stream.records)
+    return tuple(records_of(category, found) for category, found in names.items())
+
+
+def _capsule(person: Person, notice: Notice, draft: Grant, streams: tuple[StreamKey, ...]) -> bytes | None:
     if not streams:
         return None
     key = person.vault.key

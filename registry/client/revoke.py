@@ -6,12 +6,13 @@ the caller tells the person so first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
 from registry.client.party import Party, Person
+from registry.client.risks import note_payment
 from registry.client.sign import is_signed_by, sign
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable
@@ -35,7 +36,10 @@ Working = Callable[[str], AbstractContextManager[None]]
 def revoke(person: Person, evidence: Evidence) -> Receipt | None:
     """End one grant in private, by revealing its secret. None if it had ended before: nothing is sent then."""
     opening = opening_of(person, evidence)
-    return None if has_ended(person, evidence) else _ended(person, evidence, _transact(person, "revoke", *opening))
+    if has_ended(person, evidence):
+        return None
+    _note_payment(person, [_grant(evidence).controller])
+    return _ended(person, evidence, _transact(person, "revoke", *opening))
 
 
 def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
@@ -58,6 +62,7 @@ def revoke_openly(person: Person, evidence: Evidence) -> Receipt | None:
     if has_ended(person, evidence):
         return None
     grant = _grant(evidence)
+    _note_payment(person, [grant.controller])
     lock = (grant.revocation, salt_hash(grant.salt))
     if person.pays_itself:
         receipt = _transact(person, "revokeOpenly", *lock)
@@ -76,6 +81,7 @@ def has_ended(party: Party, evidence: Evidence) -> bool:
 
 def revoke_all(party: Party) -> Receipt:
     """Use the kill-switch: end everything that this address issued until now. The chain shows the address."""
+    _note_payment(party, controllers_of(party))
     if party.pays_itself:
         return _transact(party, "revokeAll")
     head = party.network.ledger.head().time
@@ -128,9 +134,22 @@ def failure_of(name: str, error: ConsentError) -> str:
 
 def retire(party: Party) -> Receipt:
     """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
+    _note_payment(party, controllers_of(party))
     if party.pays_itself:
         return _transact(party, "retire")
     return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
+
+
+def controllers_of(party: Party) -> set[str]:
+    """Return the controllers that know this account, by the evidence that is kept."""
+    return {entry.controller for entry in party.evidence.entries().values() if entry.author == party.address}
+
+
+def _note_payment(party: Party, controllers: Iterable[str]) -> None:
+    # An ending is never refused for what it tells: the caller asks the person first (`registry.client.risks`).
+    with suppress(InvalidInput):
+        for controller in controllers:
+            note_payment(party, controller)
 
 
 def _signed_until(party: Party, until: int) -> tuple[str, int, str]:

@@ -56,12 +56,16 @@ class StreamHead(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StreamKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """The key to one stream: its age identity and its newest head."""
+    """The key to one stream: its age identity and its newest head.
+
+    ``names`` are the person's own names of the head's records, in their order; none where the person keeps them.
+    """
 
     category: str
     epoch: UInt64
     identity: str
     head: str
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_term(self.category, "category")

@@ -117,6 +117,8 @@ class Ledger(Protocol):
     """One ConsentRegistry on one chain, the one of ``deployment``. Safe to use from several threads."""
 
     deployment: Deployment
+    # Whether it pays where a caller names no sender.
+    has_relay: bool = True
 
     def head(self) -> Head:
         """Return the newest block. ``LedgerUnavailable`` if it cannot be read or is another chain's."""

@@ -94,6 +94,7 @@ class RpcLedger(Ledger):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._node, self.deployment, self._relay = Node(url, timeout), deployment, relay
+        self.has_relay = relay is not None
         check_depth(confirmations, None)
         self._limits = Limits(max_fee, receipt_seconds, confirmations, replace_seconds)
         self._progress, self._clock = progress, clock

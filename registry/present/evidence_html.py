@@ -20,13 +20,14 @@ from registry.core.evidence.file import Evidence, acceptance_evidence
 from registry.core.evidence.proofs import proofs
 from registry.core.ipld.cid import cid_from_digest
 from registry.core.notices.document import Notice, languages
+from registry.core.notices.processing import processing_of
 from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
-from registry.core.statements.messages import Grant, Refusal
+from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.statements.typed_data import typed_data
 from registry.present.html import render_page
-from registry.present.summary import NOTICE_TEXTS
-from registry.present.vocabulary import label
+from registry.present.summary import NOTICE_TEXTS, training_of
+from registry.present.vocabulary import described
 
 _STATES = {True: "yes", False: "no", None: "chain"}
 # Puts each member of an EIP-712 type on one line.
@@ -49,7 +50,7 @@ def evidence_page(evidence: Evidence, raw: bytes, language: str = "en") -> bytes
     """
     message: Any = evidence.statement.message
     notice, acceptance = evidence.parsed_notice, acceptance_evidence(evidence)
-    spoken = notice and _spoken_language(notice, message, language)
+    spoken = _spoken_language(notice, message, language) if notice else None
     values = {
         "evidence": evidence,
         "kind": evidence.kind,
@@ -58,8 +59,7 @@ def evidence_page(evidence: Evidence, raw: bytes, language: str = "en") -> bytes
         "anchor": evidence.anchor or None,
         "notice": notice,
         "spoken": spoken,
-        "labels": notice.text[spoken].labels if notice and spoken else {},
-        "label": label,
+        **_terms(message, notice, spoken),
         "languages": languages(notice) if notice else (),
         "notice_texts": NOTICE_TEXTS,
         "checks": list(_checks(evidence)),
@@ -72,6 +72,18 @@ def evidence_page(evidence: Evidence, raw: bytes, language: str = "en") -> bytes
         "typed_acceptance": acceptance and _typed_lines(acceptance),
     }
     return render_page("evidence", language, values)
+
+
+def _terms(message: Any, notice: Notice | None, spoken: str | None) -> dict[str, Any]:
+    """Describe the terms that a message names, and how the notice says that the data is used."""
+    labels = notice.text[spoken].labels if notice and spoken else {}
+    found: dict[str, Any] = {
+        name: described(getattr(message, name), labels) for name in ("purposes", "data") if hasattr(message, name)
+    }
+    if notice and isinstance(message, Grant | Request):
+        found["processing"] = described(processing_of(notice, message.purposes, message.data))
+        found["training"] = training_of(found["processing"])
+    return {"terms": found, "agreement": described([message.terms])[0] if hasattr(message, "terms") else None}
 
 
 def _spoken_language(notice: Notice, message: Any, preferred: str) -> str:

@@ -6,10 +6,10 @@ A page has three files there: ``NAME.html``, ``NAME.css`` and ``NAME.json`` (its
 from __future__ import annotations
 
 import base64
-import json
 from functools import lru_cache, partial
 from hashlib import sha256
 from importlib.resources import files
+from itertools import chain, zip_longest
 from string import Template
 from typing import Any
 
@@ -18,7 +18,8 @@ from markupsafe import Markup, escape
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
-from registry.present.text import visible
+from registry.present.text import DATE, visible
+from registry.present.words import words_of
 
 
 def render_page(name: str, language: str, values: dict[str, Any]) -> bytes:
@@ -27,7 +28,7 @@ def render_page(name: str, language: str, values: dict[str, Any]) -> bytes:
     The Content-Security-Policy names the style by its hash and allows nothing else: no script, font, image or request.
     Raises ``InvalidInput`` for a language that the page is not written in.
     """
-    words: dict[str, dict[str, str]] = json.loads(_read(f"{name}.json"))
+    words = words_of(name)
     if language not in words:
         raise InvalidInput(f"this page is not written in {language!r}", f"Choose one of {', '.join(words)}.")
     style = _read(f"{name}.css")
@@ -50,13 +51,21 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["utc"] = format_utc
+    environment.filters["utc"] = lambda time: _dated(format_utc(time))
+    environment.filters["dated"] = _dated
     return environment
 
 
 def _escaped(value: object) -> Markup:
     """Escape markup and spell out control and bidirectional characters, unless the value is markup already."""
     return value if isinstance(value, Markup) else escape(visible(str(value)))
+
+
+def _dated(text: str) -> Markup:
+    """Escape the text, and keep each date and time on one line: browsers break a line at a hyphen."""
+    pieces = DATE.split(text)
+    marked = [Markup("<time>{}</time>").format(_escaped(each)) for each in pieces[1::2]]
+    return Markup("").join(chain.from_iterable(zip_longest(map(_escaped, pieces[::2]), marked, fillvalue="")))
 
 
 def _say(words: dict[str, str], key: str, **values: object) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -11,13 +11,32 @@ from msgspec.structs import replace
 from registry.core.crypto.keccak import keccak256
 from registry.core.evidence.file import Evidence
 from registry.core.notices.document import Notice
+from registry.core.notices.processing import allows_training, processing_of
 from registry.core.notices.rendering import render
 from registry.core.scalars import checksum
 from registry.core.statements.messages import Grant, Refusal, kind_of
-from registry.present.vocabulary import label
+from registry.present.vocabulary import Term, described
 
-# (label for a person, the term itself)
-Terms = tuple[tuple[str, str], ...]
+# So many names of records are shown; the rest are counted.
+MAX_NAMES = 12
+
+
+class Records(Struct, frozen=True):
+    """Records of one category that a grant hands over: how many, and the first of their names."""
+
+    category: Term
+    count: int
+    names: tuple[str, ...]
+
+
+class Risk(Struct, frozen=True):
+    """What a person must accept by itself before they sign. ``name`` is "not-post-quantum" or "links-brands".
+
+    ``brands`` are those that can recognise the account that pays.
+    """
+
+    name: str
+    brands: tuple[str, ...] = ()
 
 
 _PAGE_NAMES = {"shared_bytes": "handed", "signature_only": "loose"}
@@ -27,11 +46,13 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     """A statement or transaction for a person to read before they sign or send it. All values are plain text.
 
     ``act`` is the statement's type ("Grant", "RevokeAll"), also for a transaction with the same effect. ``name``,
-    ``domain`` and ``account`` are the brand's. ``language`` (BCP 47) is that of ``sentence``, of the labels in
-    ``purposes`` and ``data``, and of ``texts``, the notice's further texts by name. ``until`` is in unix seconds.
-    ``shared_bytes`` is the size of the data handed over, 0 for none and None if the act cannot share any. ``payer`` is
-    the address that pays openly, empty if a relay pays. ``whose`` is the account that the act concerns, if it is not
-    the wallet's. ``signature_only``: nothing is sent now, and anybody with the signature may send it.
+    ``domain`` and ``account`` are the brand's. ``language`` (BCP 47) is that of ``sentence``, of the brand's labels and
+    of ``texts``, the notice's further texts by name. ``processing`` says how data is used, and ``training`` whether for
+    AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``shared_bytes`` is
+    the size of the capsule, 0 for none and None if the act cannot share any. ``records`` are those that it opens, and
+    ``names_given`` says whether their names go with them. ``payer`` is the address that pays openly, empty if a relay
+    pays. ``whose`` is the account that the act concerns, if it is not the wallet's. ``signature_only``: nothing is sent
+    now, and anybody with the signature may send it.
     """
 
     act: str
@@ -40,11 +61,16 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     account: str = ""
     language: str = "en"
     sentence: str = ""
-    purposes: Terms = ()
-    data: Terms = ()
+    purposes: tuple[Term, ...] = ()
+    data: tuple[Term, ...] = ()
+    processing: tuple[Term, ...] = ()
+    training: str = ""
     until: int | None = None
-    terms: str = ""
+    terms: Term | None = None
     shared_bytes: int | None = None
+    records: tuple[Records, ...] = ()
+    names_given: bool = False
+    risks: tuple[Risk, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     payer: str = ""
     whose: str = ""
@@ -84,24 +110,34 @@ def summary_of_typed_data(typed_data: dict[str, Any]) -> SigningSummary:
         purposes=_bare(message.get("purposes")),
         data=_bare(message.get("data")),
         until=until if isinstance(until := message.get("expiresAt"), int) else None,
-        terms=str(message.get("terms", "")),
+        terms=described([terms])[0] if isinstance(terms := message.get("terms"), str) else None,
     )
 
 
-def _bare(terms: Any) -> Terms:
-    return tuple((str(term), "") for term in terms) if isinstance(terms, list | tuple) else ()
+def _bare(terms: Any) -> tuple[Term, ...]:
+    return described(map(str, terms)) if isinstance(terms, list | tuple) else ()
 
 
 # The texts of a notice, in reading order.
 NOTICE_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
 
 
-def summary_of_answer(
-    message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None, payer: str = ""
-) -> SigningSummary:
-    """Summarise a grant or refusal; ``payer`` is the paying address, empty for the relay."""
+def summary_of_answer(message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None) -> SigningSummary:
+    """Summarise a grant or refusal."""
     shared = len(capsule or b"") if isinstance(message, Grant) else None
-    return _summary(kind_of(message), message, notice, language, shared, payer)
+    return replace(_summary(kind_of(message), message, notice, language), shared_bytes=shared)
+
+
+def records_of(category: str, names: Sequence[str]) -> Records:
+    """Describe the records of one category, by the names that the person gave them."""
+    return Records(described([category])[0], len(names), tuple(names[:MAX_NAMES]))
+
+
+def training_of(processing: Sequence[Term]) -> str:
+    """Tell whether these operations train AI models: "yes", "no", or "unknown" if one has no definition of ours."""
+    if allows_training(each.term for each in processing):
+        return "yes"
+    return "no" if all(each.words for each in processing) else "unknown"
 
 
 def summary_of_ending(act: str, grant: Evidence | None = None) -> SigningSummary:
@@ -123,29 +159,27 @@ def summary_of_acceptance(grant: Evidence, payer: str = "") -> SigningSummary:
     return replace(summary, name="", domain="", account=subject, texts=(), payer=payer)
 
 
-def _summary(
-    act: str, message: Grant | Refusal, notice: Notice, language: str, shared: int | None = None, payer: str = ""
-) -> SigningSummary:
+def _summary(act: str, message: Grant | Refusal, notice: Notice, language: str) -> SigningSummary:
     text = notice.text.get(language)
     labels = text.labels if text else {}
-    granted = message if isinstance(message, Grant) else None
-    return SigningSummary(
+    summary = SigningSummary(
         act=act,
         name=notice.controller.name,
         domain=notice.controller.domain,
         account=message.controller,
         language=language,
         sentence=message.statement,
-        purposes=_labelled(message.purposes, labels),
-        data=_labelled(granted.data, labels) if granted else (),
-        until=granted.expires_at if granted else None,
-        terms=granted.terms if granted else "",
-        shared_bytes=shared,
+        purposes=described(message.purposes, labels),
         texts=tuple((name, getattr(text, name)) for name in NOTICE_TEXTS) if text else (),
-        payer=payer,
     )
-
-
-def _labelled(terms: Iterable[str], labels: dict[str, str]) -> Terms:
-    """Each term with the brand's label if it has one, else the vocabulary's English one."""
-    return tuple((term, labels.get(term) or label(term)) for term in terms)
+    if not isinstance(message, Grant):
+        return summary
+    processing = described(processing_of(notice, message.purposes, message.data))
+    return replace(
+        summary,
+        data=described(message.data, labels),
+        processing=processing,
+        training=training_of(processing),
+        until=message.expires_at,
+        terms=described([message.terms])[0],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 Row = tuple[str, Any]
 NAME, YES, NO = "cyan", "bold green", "bold red"
 _GAP = 2
+# A date, perhaps with its time, as sentences and `format_utc` have it.
+DATE = re.compile(r"(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d UTC)?\b)")
 
 
 class Line(NamedTuple):

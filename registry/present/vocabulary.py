@@ -7,14 +7,38 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from msgspec import Struct
+
 from registry.core.errors import InvalidInput
 
 _KINDS = {"data": "kind of data", "processing": "processing operation"}
+
+
+class Term(Struct, frozen=True):
+    """A term for a person to read: ``words`` are the vocabulary's English ones, ``label`` is the brand's.
+
+    ``words`` is empty for a term that has no definition of ours. ``special`` marks special categories of data.
+    """
+
+    term: str
+    words: str
+    label: str = ""
+    special: bool = False
+
+
+def described(terms: Iterable[str], labels: Mapping[str, str] | None = None) -> tuple[Term, ...]:
+    """Return each term with the vocabulary's words and the brand's label, if it has one."""
+    return tuple(_described(term, (labels or {}).get(term, "")) for term in terms)
+
+
+def _described(term: str, label: str) -> Term:
+    entry = vocabulary()["terms"].get(term, {})
+    return Term(term, entry.get("label", ""), label, entry.get("special", False))
 
 
 @lru_cache(maxsize=1)
@@ -36,11 +60,6 @@ def check_known(terms: Iterable[str], kind: str) -> None:
         elif vocabulary()["terms"].get(term, {}).get("kind") != kind:
             version = vocabulary()["version"]
             raise InvalidInput(f"{term} is not a known {_KINDS.get(kind, kind)} of DPV {version}", _advice(term, kind))
-
-
-def label(term: str) -> str:
-    """The vocabulary's English label, or the term itself if it has none."""
-    return str(vocabulary()["terms"].get(term, {}).get("label", term))
 
 
 def _check_foreign(term: str) -> None:

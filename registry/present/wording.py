@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET
+
 from registry.core.evidence.file import Evidence
+from registry.core.evidence.proofs import proofs
 from registry.core.notices.document import Notice
+from registry.core.notices.processing import processing_of
 from registry.core.scalars import format_utc, to_hex
-from registry.core.statements.messages import Grant, Refusal
+from registry.core.statements.messages import Grant, Request
 from registry.core.verify.judge import VerifiedStatement
-from registry.present.summary import NOTICE_TEXTS
-from registry.present.text import YES, Line, Row, table
-from registry.present.vocabulary import label
+from registry.present.summary import NOTICE_TEXTS, Records, Risk, SigningSummary, training_of
+from registry.present.text import NO, YES, Line, Row, table
+from registry.present.vocabulary import Term, described
+from registry.present.words import say
 
 
-def terms(values: Iterable[str], labels: dict[str, str] | None = None) -> str:
-    """Terms with their labels: the brand's if it has one, else the vocabulary's."""
-    return ", ".join(f"{(labels or {}).get(value) or label(value)} [{value}]" for value in values)
+def terms(values: Iterable[str], labels: Mapping[str, str] | None = None) -> str:
+    """Terms in the vocabulary's words, each with its marks and the brand's label."""
+    return "; ".join(map(in_our_words, described(values, labels)))
+
+
+def in_our_words(term: Term) -> str:
+    """Say a term in the vocabulary's words, then the brand's; mark special categories, and terms not defined here."""
+    named = f"{term.words} [{term.term}]" if term.words else term.term
+    notes = [say("special")] * term.special + [say("undefined")] * (not term.words)
+    notes += [say("called", label=term.label)] if term.label else []
+    return f"{named} ({'; '.join(notes)})" if notes else named
 
 
 def in_words(value: Any) -> str:
@@ -27,46 +40,92 @@ def in_words(value: Any) -> str:
     return format_utc(value) if isinstance(value, int) else value
 
 
-def answer_lines(
-    message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None
-) -> Iterator[str | Line]:
+def unconfirmed(name: str, domain: str, account: str) -> str:
+    """Say who asks: an account that calls itself so, which nobody has confirmed."""
+    return say("unconfirmed", name=name, domain=domain, account=account)
+
+
+def answer_lines(summary: SigningSummary) -> Iterator[str | Line]:
     """The lines that a person reads before they sign a grant or refusal."""
-    text = notice.text[language]
-    said = table([(name.capitalize(), getattr(text, name)) for name in NOTICE_TEXTS], indent=2)
-    rows: list[Row] = [
-        ("Who asks", f"{notice.controller.name} ({notice.controller.domain}), account {message.controller}"),
-        ("What for", terms(message.purposes, text.labels)),
-    ]
-    if isinstance(message, Grant):
-        handed_over = "nothing from your vault yet: it holds none of this data"
-        if capsule is not None:
-            handed_over = f"the keys to what your vault holds of it, sealed to the brand ({len(capsule):,} bytes)"
-        rows += [
-            ("Which data", terms(message.data, text.labels)),
-            ("Until", format_utc(message.expires_at)),
-            ("Terms", message.terms),
-            ("Handed over", handed_over),
-        ]
-    yield f"What {notice.controller.name} says:"
-    yield from said
+    yield Line(unconfirmed(summary.name, summary.domain, summary.account), 0, NO)
+    yield from ("", f"What {summary.name} says:")
+    yield from table([(name.capitalize(), text) for name, text in summary.texts], indent=2)
     # The signed sentence comes last, so that it is still in sight at the prompt.
     yield from ("", "What it comes to:")
-    yield from table(rows, indent=2)
-    yield from ("", "You sign this sentence:", Line(f"  {message.statement}", 2))
+    yield from table(_answer_rows(summary), indent=2)
+    yield from ("", "You sign this sentence:", Line(f"  {summary.sentence}", 2))
+    for risk in summary.risks:
+        yield from ("", Line(risk_text(risk, summary.payer), 0, NO))
+
+
+def risk_text(risk: Risk, payer: str) -> str:
+    """Say what a person risks; ``payer`` is the address that pays."""
+    return say(f"risk.{risk.name}", payer=payer, brands=", ".join(risk.brands))
+
+
+def _answer_rows(summary: SigningSummary) -> Iterator[Row]:
+    yield from _listed("purposes", map(in_our_words, summary.purposes))
+    if summary.act != "Grant":
+        return
+    yield from _listed("data", map(in_our_words, summary.data))
+    yield from usage_rows(summary.processing)
+    if summary.until is not None:
+        yield say("until"), format_utc(summary.until)
+    if summary.terms is not None:
+        yield say("terms"), in_our_words(summary.terms)
+    yield from _listed("handed", _handed_over(summary))
+    yield say("stop"), f"{say('stop.how', command='`consent revoke`')} {say(payment_of(summary.payer))}"
+
+
+def usage_rows(processing: Sequence[Term]) -> Iterator[Row]:
+    """How data is used, and whether for the training of AI models."""
+    yield from _listed("processing", map(in_our_words, processing))
+    yield say("training"), say(f"training.{training_of(processing)}")
+
+
+def payment_of(payer: str) -> str:
+    """The key of our words for who pays: the network's relay, or the person."""
+    return "stop.payer" if payer else "stop.relay"
+
+
+def _handed_over(summary: SigningSummary) -> Iterator[str]:
+    for each in summary.records:
+        names = [*each.names, *_more(each)]
+        count = say("handed.one") if each.count == 1 else say("handed.many", count=f"{each.count:,}")
+        yield say("handed.records", category=in_our_words(each.category), count=count, names=", ".join(names))
+    if not summary.shared_bytes:
+        yield say("handed.nothing")
+        return
+    yield f"{say('handed.keys')} {say('names.given' if summary.names_given else 'names.kept')}"
+
+
+def _more(records: Records) -> Iterator[str]:
+    if records.count > len(records.names):
+        yield say("handed.more", count=f"{records.count - len(records.names):,}")
+
+
+def _listed(key: str, values: Iterable[str]) -> Iterator[Row]:
+    """One row for each value; only the first has the name."""
+    for number, value in enumerate(values):
+        yield "" if number else say(key), value
 
 
 def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
     """A notice in one of its languages."""
     text = notice.text[language]
+    brand = notice.controller
     rows: list[Row] = [
-        ("Brand", f"{notice.controller.name} ({notice.controller.domain}), {notice.controller.contact}"),
-        ("Account", notice.controller.account),
+        (say("who"), unconfirmed(brand.name, brand.domain, brand.account)),
+        ("Contact", brand.contact),
         ("Notice", cid),
         ("Languages", ", ".join(sorted(notice.text))),
-        ("Terms", f"{notice.terms}, {notice.max_days} days at most"),
+        ("Terms", f"{terms([notice.terms])}, {notice.max_days} days at most"),
     ]
-    for scope in notice.scopes:
-        rows.append(("Scope", f"{terms(scope.purposes, text.labels)} with {terms(scope.data, text.labels)}"))
+    for number, scope in enumerate(notice.scopes, 1):
+        rows.append(("Scope", f"{number} of {len(notice.scopes)}"))
+        rows += _listed("purposes", map(in_our_words, described(scope.purposes, text.labels)))
+        rows += _listed("data", map(in_our_words, described(scope.data, text.labels)))
+        rows += usage_rows(described(scope.processing))
     rows += [(name.capitalize(), getattr(text, name)) for name in NOTICE_TEXTS]
     return table(rows)
 
@@ -74,12 +133,37 @@ def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
 _SHOWN = ("statement", "subject", "controller", "grant", "purposes", "data", "terms", "issued_at", "expires_at")
 
 
+def open_lines(evidence: Evidence) -> Iterator[Line]:
+    """What the file itself contradicts or leaves open, for a person to read before its contents."""
+    checked = proofs(evidence)
+    if any(proof.holds is False for proof in checked):
+        yield Line(say("broken", page="evidence"), 0, NO)
+    for proof in checked:
+        if not proof.holds:
+            key = f"{proof.name}.{'chain' if proof.holds is None else 'no'}"
+            yield Line(_said_of(evidence, key, proof.why), 0, NO)
+
+
+def _said_of(evidence: Evidence, key: str, why: str) -> str:
+    if key == "signature.chain" and evidence.mandate is not UNSET:
+        key = "signature.mandate"
+    root = evidence.anchor.root if evidence.anchor else ""
+    controller = evidence.statement.message.controller
+    return say(key, page="evidence", author=evidence.author, controller=controller, why=why, root=root)
+
+
 def evidence_rows(evidence: Evidence) -> list[Row]:
     """The contents of an evidence file, unverified."""
     message, domain = evidence.statement.message, evidence.statement.domain
     members = [(name, getattr(message, name)) for name in _SHOWN if hasattr(message, name)]
-    rows: list[Row] = [("Kind", evidence.kind), ("Digest", to_hex(evidence.digest))]
+    notice, rows = evidence.parsed_notice, list[Row]()
+    if notice is not None:
+        brand = notice.controller
+        rows.append((say("who"), unconfirmed(brand.name, brand.domain, message.controller)))
+    rows += [("Kind", evidence.kind), ("Digest", to_hex(evidence.digest))]
     rows += [(name.removesuffix("_at").capitalize(), in_words(value)) for name, value in members]
+    if notice is not None and isinstance(message, Grant | Request):
+        rows += usage_rows(described(processing_of(notice, message.purposes, message.data)))
     rows.append(("Registry", f"{domain.verifying_contract} on chain {domain.chain_id}"))
     if evidence.acceptance:
         rows.append(("Accepted", f"says so, at {format_utc(evidence.acceptance.statement.message.issued_at)}"))

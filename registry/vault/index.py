@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from registry.core import codec
 from registry.core.age.stream import open_bytes, seal_bytes
-from registry.core.capsules import RecordRef
+from registry.core.capsules import RecordRef, StreamKey
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
 from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import file_blocks, read_file
@@ -21,7 +21,10 @@ MAX_INDEX = 64 * 1024 * 1024
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One record: ``size`` of the body in bytes, ``added_at`` in unix seconds. ``name`` is never handed over."""
+    """One record: ``size`` of the body in bytes, ``added_at`` in unix seconds.
+
+    ``name`` is handed over only if the person says so.
+    """
 
     cid: str
     schema: str
@@ -52,6 +55,11 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_term(self.category, "category")
+
+    def key(self, named: bool = False) -> StreamKey:
+        """Return the key that a capsule holds, if ``named`` with the person's own names of the records."""
+        names = tuple(record.name for record in self.records) if named else ()
+        return StreamKey(self.category, self.epoch, self.identity, self.head, names)
 
     def __repr__(self) -> str:
         return f"Stream({self.category!r}, epoch {self.epoch}, {len(self.records)} records)"

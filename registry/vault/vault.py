@@ -99,10 +99,13 @@ class Vault:
             return self._write_head(None, category, 1 if newest is None else newest.epoch + 1, ())
         return newest
 
+    def streams_of(self, categories: Collection[str]) -> tuple[Stream, ...]:
+        """Return all streams with records in these categories, old epochs included."""
+        return tuple(s for s in self.index().streams if s.category in categories and s.records)
+
     def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
-        """Return the keys of all streams with records in these categories, old epochs included."""
-        streams = [s for s in self.index().streams if s.category in categories and s.records]
-        return tuple(StreamKey(s.category, s.epoch, s.identity, s.head) for s in streams)
+        """Return the keys of the streams of these categories, without the names of their records."""
+        return tuple(stream.key() for stream in self.streams_of(categories))
 
     def share(self, categories: Collection[str]) -> None:
         """Note durably that the keys of `keys_for` leave the vault: they open nothing that is added later."""

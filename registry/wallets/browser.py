@@ -22,6 +22,7 @@ from registry.core.scalars import check_address, checksum, to_hex, unhex
 from registry.fs.processes import run
 from registry.net.json_rpc import hex_bytes
 from registry.present.summary import SigningSummary, summary_of_call, summary_of_typed_data
+from registry.present.words import words_of
 from registry.wallets.base import checked_safe_message, checked_statement, with_usual_v
 from registry.wallets.page_protocol import Page
 from registry.wallets.page_server import PageServer
@@ -186,7 +187,7 @@ class BrowserWallet:
             self._note(_MAYBE_SENT)
 
     def _ask(self, summary: SigningSummary, method: str, params: list[Any]) -> Any:
-        question = {"words": msgspec.to_builtins(summary), "method": method, "params": params}
+        question = {"words": msgspec.to_builtins(summary), "said": words_of(), "method": method, "params": params}
         return self._answer(stage="question", account=self.address, question=question)
 
     def _answer(self, **state: Any) -> Any:

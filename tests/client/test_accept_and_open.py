@@ -48,6 +48,7 @@ from registry.core.ipld.cid import Block, cid_from_digest, cid_of_block, digest_
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks
 from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
+from registry.vault.index import Stream
 from registry.vault.vault import Vault
 from tests.support.builders import NOW, notice_document
 from tests.support.stage import EMAILS, PURCHASES, Stage, files_in
@@ -362,8 +363,8 @@ class TestHostileVaults:
         stage.store.put([*blocks, Block(cid_of_block(sealed), sealed)])
 
         class Hostile(Vault):
-            def keys_for(self, _categories: object) -> tuple[StreamKey, ...]:
-                return (StreamKey(PURCHASES, 1, identity, cid_of_block(sealed)),)
+            def streams_of(self, _categories: object) -> tuple[Stream, ...]:
+                return (Stream(PURCHASES, 1, identity, cid_of_block(sealed), 1, (), shared=True),)
 
         alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.seed("alice"), stage.store))
         done = grant(alice, stage.request()).evidence

@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 
 WORDS = json.loads((ROOT / "registry" / "data" / "pages" / "evidence.json").read_bytes())
 EVERY = [(name, language) for name in CASES for language in WORDS]
-_TEXT = "h1 h2 h3 p ul li dl dt dd div span bdi strong code pre blockquote details summary"
+_TEXT = "h1 h2 h3 p ul li dl dt dd div span bdi strong time code pre blockquote details summary"
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "aside"}
 ELEMENTS |= set(_TEXT.split())
 ATTRIBUTES = {"class", "lang", "dir", "aria-hidden"}

@@ -18,7 +18,7 @@ from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
 from registry.fs.files import replace_file
 from registry.present.text import Line, table
-from registry.present.wording import evidence_rows
+from registry.present.wording import evidence_rows, open_lines
 
 evidence = group("evidence", "consent evidence show grant.json")
 _SHOWN = "This is what the file says; `consent verify` says whether it holds."
@@ -42,7 +42,8 @@ def show(
     if html is not None:
         _write_page(ctx, found, raw, html, language)
         return
-    lines: list[str | Line] = [*table(evidence_rows(found)), "", _SHOWN]
+    warnings = list(open_lines(found))
+    lines: list[str | Line] = [*warnings, *[""] * bool(warnings), *table(evidence_rows(found)), "", _SHOWN]
     ctx.out.result(json.loads(raw), lines)
 
 
@@ -53,7 +54,8 @@ def _write_page(ctx: Context, found: Evidence, raw: bytes, file: Path, language:
         raise InvalidInput(f"{file} exists already", "Name a new file; a page never replaces another.")
     page = evidence_page(found, raw, language)
     replace_file(file, page)
-    ctx.out.result({"file": str(file), "bytes": len(page)}, [f"{file}  {len(page):,} bytes", _SHOWN])
+    lines: list[str | Line] = [*open_lines(found), f"{file}  {len(page):,} bytes", _SHOWN]
+    ctx.out.result({"file": str(file), "bytes": len(page)}, lines)
 
 
 @command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json")

@@ -17,11 +17,17 @@ from registry.client import grant as use_case
 from registry.client.accounts import brands_that_know
 from registry.client.grant import Proposal
 from registry.client.party import Party
+from registry.client.risks import RISKS
+from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
 from registry.fs.files import read_bounded
-from registry.present.wording import answer_lines
+from registry.present.wording import answer_lines, risk_text
 
 AskedBy = Annotated[Path, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
+AcceptRisk = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RISK", help="Accept not-post-quantum or links-brands, which --yes does not; repeat."),
+]
 Language = Annotated[
     str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
 ]
@@ -39,6 +45,8 @@ def grant(
     supersedes: Annotated[
         str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
     ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,
+    accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
     language: Language = None,
 ) -> None:
@@ -50,24 +58,36 @@ def grant(
     asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
+    accepted = _accepted(accept_risk)
     choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
+    choice |= use_case.Choice(names=names, accepted=accepted)
     with ctx.working("reading the request"):
-        done = use_case.grant(person, asked, confirm=_confirming(ctx, person), **choice)
+        done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
     print_anchored(ctx.out, done, "Hand over")
 
 
 @command(app, "refuse", "consent refuse request.json", options=SIGNING)
-def refuse(ctx: Context, request: AskedBy, language: Language = None) -> None:
+def refuse(ctx: Context, request: AskedBy, accept_risk: AcceptRisk = None, language: Language = None) -> None:
     """Say no, and be able to prove that you did."""
     asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
-    person = ctx.session.person_for(asked)
+    person, accepted = ctx.session.person_for(asked), _accepted(accept_risk)
     with ctx.working("reading the request"):
-        done = use_case.refuse(person, asked, language=language, confirm=_confirming(ctx, person))
+        confirm = _confirming(ctx, person, accepted)
+        done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted)
     print_anchored(ctx.out, done, "Kept in")
 
 
-def _confirming(ctx: Context, party: Party) -> Callable[[Proposal], bool]:
-    """Return a function that shows a proposal and asks: on the wallet's page, or at the terminal."""
+def _accepted(named: list[str] | None) -> set[str]:
+    if unknown := sorted(set(named or ()).difference(RISKS)):
+        raise InvalidInput(f"there is no risk {unknown[0][:80]!r}", f"Name {' or '.join(RISKS)}.")
+    return set(named or ())
+
+
+def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Proposal], bool]:
+    """Return a function that shows a proposal and asks: on the wallet's page, or at the terminal.
+
+    It adds to ``accepted`` the risks that the person accepts. With --yes it asks nothing, and a risk stays as it is.
+    """
 
     def confirm(proposal: Proposal) -> bool:
         ctx.wallets.show(proposal.summary(party.payer))
@@ -75,10 +95,11 @@ def _confirming(ctx: Context, party: Party) -> Callable[[Proposal], bool]:
             on_page = ctx.wallets.ask_on_pages(party.wallet)
             if on_page:
                 ctx.say_place()
+                accepted.update(risk.name for risk in proposal.risks)  # the page shows them above its button
             else:
-                _show(ctx, proposal)
+                _show(ctx, proposal, party.payer)
             _say_account(ctx, party, proposal.message.controller)
-            agreed = on_page or bool(ctx.flags["yes"]) or ask_yes("Sign it?")
+            agreed = on_page or bool(ctx.flags["yes"]) or _agrees(proposal, party.payer, accepted)
         if agreed:
             ctx.out.progress("signing and anchoring")
         return agreed
@@ -86,8 +107,16 @@ def _confirming(ctx: Context, party: Party) -> Callable[[Proposal], bool]:
     return confirm
 
 
-def _show(ctx: Context, proposal: Proposal) -> None:
-    for line in answer_lines(proposal.message, proposal.notice, proposal.language, proposal.capsule):
+def _agrees(proposal: Proposal, payer: str, accepted: set[str]) -> bool:
+    for risk in proposal.risks:
+        if risk.name not in accepted and not ask_yes(f"{risk_text(risk, payer)} Accept this?"):
+            return False
+        accepted.add(risk.name)
+    return ask_yes("Sign it?")
+
+
+def _show(ctx: Context, proposal: Proposal, payer: str) -> None:
+    for line in answer_lines(proposal.summary(payer)):
         ctx.out.note(line)
     ctx.out.note("")
     if ctx.session.place is not None:

@@ -17,12 +17,14 @@ from registry.client import revoke as use_case
 from registry.client.evidence_store import controller_of, kept_grants
 from registry.client.party import Person
 from registry.client.revoke import Endings
+from registry.client.risks import LINKS_BRANDS, linked_brands, names_of
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import to_hex
 from registry.ledger.base import Receipt
-from registry.present.summary import summary_of_ending
+from registry.present.summary import Risk, summary_of_ending
 from registry.present.text import Row, table
+from registry.present.wording import risk_text
 
 Account = Annotated[
     str | None,
@@ -71,11 +73,12 @@ def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
     for evidence in grants:
         ctx.wallets.show(summary_of_ending("Revoke", evidence))
         ctx.out.note(f"This ends: {getattr(evidence.statement.message, 'statement', evidence.kind)}")
+    told = {evidence.statement.message.controller for evidence in grants}
     if openly:
         seen = ", ".join(sorted({person.address for person in people}))
-        _warn(ctx, people, f"The chain will show for ever that the address {seen} has revoked.")
+        _warn(ctx, people, f"The chain will show for ever that the address {seen} has revoked.", told)
     else:
-        ctx.say_payer(people[0])
+        _say_payer(ctx, people, told)
         # Without a terminal nobody is asked: a revocation must not fail for want of an answer.
         ctx.agree(people[0].sender is None and not sys.stdin.isatty())
     return people
@@ -116,7 +119,8 @@ def retire(ctx: Context, account: Account = None) -> None:
     person = people[0][0]
     ctx.say_place()
     ctx.wallets.show(summary_of_ending("Retire"))
-    _warn(ctx, [person], f"The chain will show that the address {person.address} can never sign again.")
+    what = f"The chain will show that the address {person.address} can never sign again."
+    _warn(ctx, [person], what, use_case.controllers_of(person))
     with ctx.working("retiring"):
         receipt = use_case.retire(person)
     _print_ending(ctx, receipt, "Retired", f"{person.address} is never believed again")
@@ -151,15 +155,26 @@ def _warn_of_all(ctx: Context, people: list[tuple[Person, str | None]]) -> None:
             "They are sent within seconds of each other: by the time alone anybody can tell that they belong to one "
             "person. With --account you end one, and the next on another day."
         )
-    _warn(ctx, [person for person, _ in people], f"The chain will show for ever that {what} revoked all.")
+    told = {each for person, _ in people for each in use_case.controllers_of(person)}
+    _warn(ctx, [person for person, _ in people], f"The chain will show for ever that {what} revoked all.", told)
 
 
-def _warn(ctx: Context, parties: list[Person], warning: str) -> None:
-    """Tell what the chain will show, of the accounts and of the payer; then ask, unless the wallets' pages do."""
+def _warn(ctx: Context, parties: list[Person], warning: str, told: set[str]) -> None:
+    """Tell what the chain will show, of the accounts and of the payer; then ask, unless the wallets' pages do.
+
+    ``told`` are the controllers of what ends.
+    """
     ctx.out.note(warning)
     if not all(party.pays_itself for party in parties):
-        ctx.say_payer(parties[0])
+        _say_payer(ctx, parties, told)
     ctx.agree(ctx.wallets.ask_on_pages(*(party.wallet for party in parties)))
+
+
+def _say_payer(ctx: Context, people: list[Person], told: set[str]) -> None:
+    """Tell which address pays for all these endings, and which brands it links."""
+    ctx.say_payer(people[0])
+    if brands := linked_brands(people[0], names_of(people[0], told)):
+        ctx.out.note(risk_text(Risk(LINKS_BRANDS, tuple(brands)), people[0].payer))
 
 
 def _print_endings(ctx: Context, endings: Endings, known: dict[str, str | None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.ui.progress import CountedStore, Rate, open_counted
 from registry.core.errors import InvalidInput
+from registry.core.media_types import media_type_of
 from registry.core.scalars import format_utc
 from registry.present.text import table
 from registry.present.vocabulary import check_known
@@ -34,7 +34,7 @@ def add(
         body = open_counted(file, Rate(ctx.out, f"sealing {file.name}", size))
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
-    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    media_type = media_type_of(file.name)
     with body:
         told = Rate(ctx.out, f"storing {file.name}", size)
         opened = ctx.session.vault(CountedStore(ctx.network.store, told))

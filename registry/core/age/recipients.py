@@ -171,6 +171,11 @@ def recipient_of(identity: str) -> str:
 
 
 @lru_cache(maxsize=256)
+def is_post_quantum(recipient: str) -> bool:
+    """Tell whether what is sealed to this recipient resists quantum computers (ML-KEM-768 with X25519)."""
+    return recipient.startswith(f"{_HYBRID_RECIPIENT}1")
+
+
 def parse_recipient(text: str) -> Recipient:
     """Parse a recipient string, ``age1pq1...`` or ``age1...``. Raises InvalidInput if it is none."""
     if not text.startswith(_HYBRID_RECIPIENT + "1"):

@@ -1,6 +1,6 @@
 "use strict";
 // Text from a brand or a wallet enters the page as text (textContent, append), never as markup.
-// Each text is in English, then in French.
+// Each text is in English, then in French. Those that the terminal says too come with the question (registry/present).
 
 const LANGUAGES = { en: "English", fr: "Français" };
 const TEXT = {
@@ -9,7 +9,7 @@ const TEXT = {
   more: "More time|Plus de temps",
   busy: "One moment|Un instant",
   connect: "Choose your wallet|Choisissez votre portefeuille",
-  "connect.lead": "Your key stays in it; nothing is signed before you agree.|Votre clé y reste ; rien n’est signé sans votre accord.",
+  "connect.lead": "Your key stays in it; nothing is signed before you agree.|Votre clé y reste ; rien n’est signé sans votre accord.",
   "connect.again": "The one that holds {account}.|Celui qui contient {account}.",
   other: "This browser’s wallet|Portefeuille du navigateur",
   accounts: "Choose an account|Choisissez un compte",
@@ -18,8 +18,8 @@ const TEXT = {
   "none.lead": "It may be switched off, or in another browser.|Il est peut-être désactivé ou dans un autre navigateur.",
   look: "Look again|Chercher à nouveau",
   elsewhere: "Use another browser|Utiliser un autre navigateur",
-  Grant: "{name} asks for your consent|{name} demande votre consentement",
-  Refusal: "Say no to {name}|Dire non à {name}",
+  Grant: "You are asked for your consent|On vous demande votre consentement",
+  Refusal: "Say no to this request|Refuser cette demande",
   Request: "Ask for consent|Demander un consentement",
   Acceptance: "Counter-sign a consent|Contresigner un consentement",
   Revoke: "Withdraw this consent|Retirer ce consentement",
@@ -39,22 +39,12 @@ const TEXT = {
   said: "You sign this sentence|Vous signez cette phrase",
   theirs: "They signed|La personne a signé",
   once: "You had signed|Vous aviez signé",
-  who: "Who asks|Qui demande",
   from: "Given by|Donné par",
   for: "For|Pour",
   whom: "Given to|Donné à",
-  purposes: "What for|Pour quoi faire",
-  data: "Which data|Quelles données",
-  until: "Until|Jusqu’au",
-  terms: "Terms|Conditions",
-  handed: "Handed over|Ce qui est remis",
-  "handed.some": "The keys to what your vault holds of it, sealed to {name} ({size} bytes)|Les clés de ce qu’en contient votre coffre, scellées pour {name} ({size} octets)",
-  "handed.nothing": "Nothing yet: your vault has none of it|Rien encore : votre coffre n’en a pas",
-  stop: "How to stop|Comment arrêter",
-  "stop.how": "At any time, free of charge: |À tout moment, sans frais : ",
   seen: "What others see|Ce que d’autres voient",
   "seen.hash": "A hash on the chain that tells nobody anything|Sur la chaîne, une empreinte qui ne dit rien à personne",
-  "seen.account": "The address {account}, and what it does here: on the chain, for ever|L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours",
+  "seen.account": "The address {account}, and what it does here: on the chain, for ever|L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours",
   brand: "What {name} says about it|Ce que {name} en dit",
   retention: "How long it is kept|Durée de conservation",
   recipients: "Who receives it|Destinataires",
@@ -98,8 +88,8 @@ const TEXT = {
   "high-s": "No chain accepts such a signature (high s).|Aucune chaîne n’accepte une telle signature (s élevé).",
   foreign: "Another account than {account} signed.|Un autre compte que {account} a signé.",
   locked: "Your wallet is locked, or still waits for an answer.|Le portefeuille est verrouillé ou attend encore une réponse.",
-  account: "Your wallet offers {found}; this is for {account}.|Le portefeuille propose {found} ; ceci est pour {account}.",
-  "account-changed": "Your wallet changed to {found}; this is for {account}.|Le portefeuille est passé à {found} ; ceci est pour {account}.",
+  account: "Your wallet offers {found}; this is for {account}.|Le portefeuille propose {found} ; ceci est pour {account}.",
+  "account-changed": "Your wallet changed to {found}; this is for {account}.|Le portefeuille est passé à {found} ; ceci est pour {account}.",
   chain: "Your wallet stays on another chain than {chain}.|Le portefeuille reste sur une autre chaîne que {chain}.",
   "chain-unknown": "Your wallet does not know chain {chain}.|Le portefeuille ne connaît pas la chaîne {chain}.",
   "chain-changed": "Your wallet left chain {chain}.|Le portefeuille a quitté la chaîne {chain}.",
@@ -120,9 +110,15 @@ const store = sessionStorage;
 let key = "";
 let language = store.language ?? navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES) ?? "en";
 
-function t(name, values = {}) {
-  return TEXT[name].split("|")[language === "fr" ? 1 : 0].replace(/\{(\w+)\}/g, (_, member) => values[member] ?? "");
+// A text in pieces, so that a value may be an element.
+function pieces(name, values = {}) {
+  const text = TEXT[name]?.split("|")[language === "fr" ? 1 : 0] ?? ui.state.question.said[language][name];
+  return text.split(/\{(\w+)\}|\$(\w+)/).map((piece, index) => index % 3 ? piece && (values[piece] ?? "") : piece).filter(Boolean);
 }
+
+const t = (name, values) => pieces(name, values).join("");
+// Browsers break a line at a hyphen, and so in the middle of a date.
+const dated = (text) => text.split(/(\b\d{4}-\d\d-\d\d\b)/).map((piece, index) => index % 2 ? h("time", null, piece) : piece);
 
 function h(tag, given, ...children) {
   const element = document.createElement(tag);
@@ -130,7 +126,7 @@ function h(tag, given, ...children) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter(Boolean));
+  element.append(...children.flat(Infinity).filter(Boolean));
   return element;
 }
 
@@ -173,7 +169,7 @@ function shown() {
   return wallets.size ? walletsView() : noneView();
 }
 
-const head = (title, values, lead, leadValues) => [h("h1", null, t(title, values)), lead && h("p", { class: "lead" }, t(lead, leadValues))];
+const head = (title, values, lead, leadValues) => [h("h1", { "aria-describedby": "unconfirmed" }, t(title, values)), lead && h("p", { class: "lead" }, t(lead, leadValues))];
 
 const choices = (list, click) => h("ul", { class: "wallets" }, list.map((content, index) => h("li", null, button(content, () => click(index), "wallet"))));
 
@@ -209,9 +205,11 @@ function questionView() {
   const lead = words.loose && ENDINGS.includes(words.act) ? "loose" : `${words.act}.lead`;
   return {
     view: [
+      words.name && h("p", { class: "warning", id: "unconfirmed" }, unconfirmed(words)),
       ...head(words.act in TEXT ? words.act : "Statement", { name }, lead in TEXT && lead),
+      ...words.risks.map(({ name: risk, brands }) => h("p", { class: "warning" }, t(`risk.${risk}`, { payer: words.payer, brands: brands.join(", ") }))),
       words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs" }[words.act] ?? "said")), theirs(words, "blockquote", words.sentence)),
-      h("dl", null, rows(words, name)),
+      h("dl", null, rows(words)),
       words.texts.length > 0 && fold(t("brand", { name }), h("dl", null, words.texts.map(([what, text]) => row(what, theirs(words, "span", text))))),
       fold(t("exact"), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),
       h("p", { class: "as" }, t("as", values)),
@@ -221,26 +219,38 @@ function questionView() {
 }
 
 // The brand's text, marked with its language.
-const theirs = (words, tag, text) => h(tag, { lang: words.language, dir: "auto" }, text);
+const theirs = (words, tag, text) => h(tag, { lang: words.language, dir: "auto" }, dated(text));
+const code = (text) => h("code", null, text);
+const unconfirmed = ({ name, domain, account }) => pieces("unconfirmed", { name: h("bdi", null, name), domain, account: code(account) });
 const ENDINGS = ["Revoke", "RevokeAll", "Retire"];
 
-function rows(words, name) {
+function rows(words) {
   const { act, payer, whose } = words;
-  const terms = (list) => list.length && h("ul", null, list.map(([term, label]) =>
-    h("li", null, label && theirs(words, "span", label), " ", h("code", null, term))));
+  // The vocabulary's words come first; it is in English.
+  const plain = (term) => [term.words && h("span", { lang: "en" }, term.words, " "), code(term.term)];
+  const term = (each) => [...plain(each),
+    each.special && h("strong", { class: "block" }, t("special")),
+    !each.words && h("strong", { class: "block" }, t("undefined")),
+    each.label && h("span", { class: "soft block" }, pieces("called", { label: theirs(words, "span", each.label) }))];
+  const list = (items) => items.length && h("ul", null, items.map((item) => h("li", null, item)));
+  const count = (number) => number === 1 ? t("handed.one") : t("handed.many", { count: number.toLocaleString(language) });
+  const more = ({ count: all, names }) => all > names.length ? [t("handed.more", { count: (all - names.length).toLocaleString(language) })] : [];
+  const records = (each) => pieces("handed.records", { category: h("span", null, plain(each.category)), count: count(each.count), names: [...each.names, ...more(each)].join(", ") });
   const answers = ["Grant", "Refusal"].includes(act);
   const sends = ui.state.question.method === SEND;
   const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || act === "Acceptance") && "seen.hash";
   return [
     row("for", whose && h("code", null, whose)),
-    row({ Revoke: "whom", Acceptance: "from" }[act] ?? "who", words.account && [words.name, " ", h("span", { class: "soft" }, words.domain), h("code", { class: "block" }, words.account)]),
-    row("purposes", terms(words.purposes)),
-    row("data", terms(words.data)),
+    row({ Revoke: "whom", Acceptance: "from" }[act] ?? "who", words.account && (words.name ? unconfirmed(words) : code(words.account))),
+    row("purposes", list(words.purposes.map(term))),
+    row("data", list(words.data.map(term))),
+    row("processing", list(words.processing.map(term))),
+    row("training", words.training && t(`training.${words.training}`)),
     row("until", words.until && moment(words.until)),
-    row("handed", words.handed !== null && t(words.handed ? "handed.some" : "handed.nothing", { name, size: words.handed.toLocaleString(language) })),
-    row("stop", act === "Grant" && [t("stop.how"), h("code", null, "consent revoke")]),
+    row("handed", words.handed !== null && (words.handed ? [list(words.records.map(records)), t("handed.keys"), " ", t(words.names_given ? "names.given" : "names.kept")] : t("handed.nothing"))),
+    row("stop", act === "Grant" && [...pieces("stop.how", { command: code("consent revoke") }), " ", t(payer ? "stop.payer" : "stop.relay")]),
     row("seen", seen && [t(seen, { account: payer || (!sends && whose) || ui.state.account }), answers && h("p", null, t("shared"))]),
-    row("terms", words.terms && h("code", null, words.terms)),
+    row("terms", words.terms && term(words.terms)),
   ];
 }
 
