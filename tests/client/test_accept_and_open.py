@@ -22,7 +22,6 @@ from registry.core.capsules import (
     Capsule,
     RecordRef,
     StreamHead,
-    StreamKey,
     open_capsule,
     public_key_of,
     seal_capsule,

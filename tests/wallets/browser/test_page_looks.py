@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from registry.core.notices.document import parse_notice
-from registry.present.summary import SigningSummary
+from registry.present.summary import Records, Risk, SigningSummary, records_of
+from registry.present.vocabulary import Term, described
 from scripts.compile_contracts import ensure_node_modules
 from tests.support.browser_stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
 from tests.support.builders import notice_bytes, notice_document
@@ -119,8 +122,8 @@ def test_the_keyboard_is_enough(browse: Browse, stub: Stub) -> None:
     tab_to("Marmot")
     assert focused.evaluate("(element) => getComputedStyle(element).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Maison Aurelle asks").wait_for()
-    assert focused.inner_text() == "Maison Aurelle asks for your consent"
+    page.get_by_role("heading", name="You are asked").wait_for()
+    assert focused.inner_text() == "You are asked for your consent"
     tab_to("What Maison Aurelle says")
     page.keyboard.press("Space")
     assert page.get_by_text("How long it is kept").is_visible()
@@ -150,7 +153,7 @@ def test_the_browsers_language_is_spoken(browse: Browse, stub: Stub, locale: str
     page.get_by_role("button", name="Français").click()
     page.get_by_role("heading", name="Choisissez votre portefeuille").wait_for()
     page.get_by_role("button", name="Marmot").click()
-    page.get_by_role("heading", name="Maison Aurelle demande votre consentement").wait_for()
+    page.get_by_role("heading", name="On vous demande votre consentement").wait_for()
     assert page.locator("html").get_attribute("lang") == "fr"
     # What the brand wrote is marked as what it is written in.
     assert page.locator("blockquote").get_attribute("lang") == "de"
@@ -182,6 +185,73 @@ def test_nothing_is_cut_off_on_a_phone(browse: Browse, stub: Stub) -> None:
     terminal.error()
 
 
+def test_the_person_reads_who_how_and_what(browse: Browse, stub: Stub) -> None:
+    """Before anything else that nobody has confirmed who asks; then our words, the marks and the risks.
+
+    (Items 2, 3, 4, 5 and 6: the page showed the brand's words, and promised what costs nothing everywhere.)
+    """
+    foreign = "https://words.example/ShoeSize"
+    words = replace(
+        WORDS,
+        data=described(["pd:BloodType", foreign], {"pd:BloodType": "blood group", foreign: "shoe size"}),
+        records=(records_of("pd:Purchase", ["2025.csv", "2026.csv"]),),
+        risks=(Risk("not-post-quantum"), Risk("links-brands", ("Maison Aurelle", "Maison Bertin"))),
+        payer=BOB,
+    )
+    terminal = Terminal(signing(words, TYPED))
+    page = browse(stub).open(terminal.url)
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("button", name="Sign with").wait_for()
+    seen = page.locator("#view").inner_text()
+    assert seen.startswith(
+        f"Account {WORDS.account} calls itself Maison Aurelle (aurelle.example). Nobody has confirmed"
+    )
+    for said in (
+        "The brand’s key is not post-quantum",
+        f"The account {BOB} pays openly. By it, these brands can tell together that you are one person: Maison",
+        "Personalisation dpv:Personalisation",
+        "the brand says “personalising its offers”",
+        "Blood Type pd:BloodType\nspecial category of data",
+        f"{foreign}\nwe have no definition of this\nthe brand says “shoe size”",
+        "Collect dpv:Collect",
+        "Purchase pd:Purchase, 2 records: 2025.csv, 2026.csv",
+        "The file names stay with you.",
+        "you pay its fee",
+    ):
+        assert said in seen
+    assert re.search(r"AI training\s+no\n", seen) and "free of charge" not in seen
+    page.get_by_role("button", name="Français").click()
+    assert "catégorie particulière de données" in page.locator("#view").inner_text()
+    page.get_by_role("button", name="Ne pas signer").click()
+    terminal.error()
+
+
+def test_a_date_stays_on_one_line(browse: Browse, stub: Stub) -> None:
+    """Item E: Chromium broke the sentence's date after a hyphen."""
+    terminal = Terminal(signing(WORDS, TYPED))
+    page = browse(stub).open(terminal.url)
+    page.get_by_role("button", name="Marmot").click()
+    page.get_by_role("button", name="Sign with").wait_for()
+    lines = """() => {
+      const text = document.createTreeWalker(document.querySelector("blockquote"), NodeFilter.SHOW_TEXT);
+      const range = document.createRange(), tops = new Set();
+      for (let node = text.nextNode(); node; node = text.nextNode()) {
+        const found = /\\d{4}-\\d\\d-\\d\\d/.exec(node.data);
+        for (let at = found?.index; at < found?.index + 10; at++) {
+          range.setStart(node, at);
+          range.setEnd(node, at + 1);
+          tops.add(range.getBoundingClientRect().top);
+        }
+      }
+      return tops.size;
+    }"""
+    for width in range(300, 420, 4):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate(lines) == 1
+    page.get_by_role("button", name="Do not sign").click()
+    terminal.error()
+
+
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;{name}</dd>"
 
 
@@ -204,11 +274,15 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         account=HOSTILE,
         language='en" onclick="alert(3)',
         sentence=HOSTILE,
-        purposes=((HOSTILE, HOSTILE),),
-        data=((HOSTILE, HOSTILE),),
+        purposes=(Term(HOSTILE, HOSTILE, HOSTILE, special=True),),
+        data=(Term(HOSTILE, "", HOSTILE),),
+        processing=(Term(HOSTILE, HOSTILE),),
+        training="unknown",
         until=1,
-        terms=HOSTILE,
+        terms=Term(HOSTILE, HOSTILE),
         shared_bytes=1,
+        records=(Records(Term(HOSTILE, HOSTILE), 2, (HOSTILE,)),),
+        risks=(Risk("links-brands", (HOSTILE,)),),
         texts=tuple((name, HOSTILE) for name, _ in words.texts),
         payer=HOSTILE,
     )
@@ -218,11 +292,11 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         page = browse(stub).open(terminal.url)
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
         page.locator(".wallet").click()
-        page.get_by_role("heading", name="asks for your consent").wait_for()
+        page.get_by_role("heading", name="You are asked for your consent").wait_for()
         for summary in page.locator("summary").all():
             summary.click()
         seen = page.locator("#view").inner_text()
-        fields = 6 + 4 if shown is words else 6 + 9
+        fields = 6 + 4 if shown is words else 6 + 23
         assert seen.count(wanted) >= fields, seen
         assert page.locator("#view img, #view script, [onclick], [onerror]").count() == 0
         page.locator("#actions button").nth(1).click()

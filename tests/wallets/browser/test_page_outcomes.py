@@ -81,7 +81,7 @@ class Sitting:
 
     def connect(self) -> Sitting:
         self.click(self.stub.name)
-        self.page.get_by_role("heading", name="Maison Aurelle asks for your consent").wait_for()
+        self.page.get_by_role("heading", name="You are asked for your consent").wait_for()
         return self
 
     def sign(self) -> Sitting:
@@ -407,7 +407,7 @@ class TestWhichWallet:
         page.get_by_role("button", name="Sign with Marmot").click()
         page.get_by_role("heading", name="Signed", exact=True).wait_for()
         titles = page.evaluate("titles")
-        assert titles.index("One moment", 1) < titles.index("Maison Aurelle asks for your consent")
+        assert titles.index("One moment", 1) < titles.index("You are asked for your consent")
         assert titles.count("Choose your wallet") == 1
         assert terminal.result()
 

@@ -101,7 +101,7 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     terminal = Terminal(give)
     page = browser.open(terminal.url)
     press(page, "Marmot")
-    finish(page, "Maison Aurelle asks for your consent")
+    finish(page, "You are asked for your consent")
     text = page.locator("#view").inner_text()
     for words in ("personalising its offers", "email address", "aurelle.example", "sealed to Maison Aurelle"):
         assert words in text
@@ -146,7 +146,7 @@ def test_refused_and_relayed(world: World, browse: Browse, stub: Stub) -> None:
     stub.hold(key)
     browser = browse(stub)
     acts: list[tuple[Callable[[BrowserWallet], Any], str]] = [
-        (decline, "Say no to Maison Aurelle"),
+        (decline, "Say no to this request"),
         (lambda wallet: revoke_all(world.person(wallet)), "Withdraw everything"),
         (lambda wallet: retire(world.person(wallet)), "Retire this account"),
     ]
@@ -176,7 +176,7 @@ def test_a_grant_that_its_person_pays_for(world: World, browse: Browse, stub: St
     terminal = Terminal(give)
     browser = browse(stub)
     steps = (
-        ("Sign with Marmot", "Maison Aurelle asks for your consent", "Signed"),
+        ("Sign with Marmot", "You are asked for your consent", "Signed"),
         ("Send with Marmot", "Put a hash on the chain", "Sent"),
     )
     for button, title, heading in steps:
