@@ -227,6 +227,47 @@ class TestOpening:
             open_data(stage.brand, write_evidence(msgspec.structs.replace(evidence, anchor=anchor)), tmp_path / "out")
 
 
+class TestNames:
+    @staticmethod
+    def opened(stage: Stage, name: str, folder: Path, media_type: str = "text/csv", **chosen: Any) -> str:
+        body = io.BytesIO(b"bought")
+        stage.alice.vault.add(body, category=PURCHASES, name=name, media_type=media_type, now=NOW)
+        file = write_evidence(stage.granted(**chosen).evidence)
+        return open_data(stage.brand, file, folder)[0].path.name
+
+    def test_they_stay_with_the_person(self, stage: Stage, tmp_path: Path) -> None:
+        """(item 5) Only the type's extension is told; .bin took the place of many that this machine knows."""
+        name = self.opened(stage, "lisa's diary.parquet", tmp_path / "out", "application/vnd.apache.parquet")
+        assert name == "Purchase-1-1.parquet"
+
+    def test_they_go_with_the_data_if_the_person_says_so(self, stage: Stage, tmp_path: Path) -> None:
+        """(item 5)"""
+        assert self.opened(stage, "orders 2026.csv", tmp_path / "out", names=True) == "Purchase-1-1-orders-2026.csv"
+
+    @pytest.mark.parametrize(
+        ("name", "opened"),
+        [
+            ("../../.ssh/id", "Purchase-1-1-..-..-.ssh-id"),
+            ("a\\b\0c\x1b[2J\u202e.csv", "Purchase-1-1-a-b-c--2J-.csv"),
+            ("x" * 300 + ".csv", "Purchase-1-1" + "x" * 116 + ".csv"),
+            ("é" * 300, "Purchase-1-1" + "é" * 60),
+        ],
+    )
+    def test_a_hostile_name_stays_in_the_folder(self, stage: Stage, tmp_path: Path, name: str, opened: str) -> None:
+        assert self.opened(stage, name, tmp_path / "out", names=True) == opened
+
+    def test_what_leaves_is_told_before(self, stage: Stage) -> None:
+        """(item 5) The person read "what your vault holds of it", neither which nor how much."""
+        for body in (b"1", b"22"):
+            stage.keep(body)
+        stage.keep(b"mail", EMAILS)
+        proposal = propose(stage.alice, stage.request(data=[PURCHASES]))
+        (records,) = proposal.records
+        assert (records.category.term, records.count) == (PURCHASES, 2)
+        assert records.names == ("alice's own name 1", "alice's own name 2")
+        assert not proposal.names_given and propose(stage.alice, stage.request(), names=True).names_given
+
+
 def parts_of(stage: Stage, file: bytes) -> dict[str, str]:
     """The CIDs of what a grant hands over: its capsule, a head, a record."""
     grant = message_of(parse_evidence(file))
