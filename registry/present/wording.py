@@ -33,10 +33,10 @@ def in_our_words(term: Term) -> str:
     return f"{named} ({'; '.join(notes)})" if notes else named
 
 
-def in_words(value: Any) -> str:
-    """A member of a statement: terms with their labels, a time in UTC, a text as it is."""
-    if isinstance(value, list | tuple):
-        return terms(value)
+def in_words(name: str, value: Any) -> str:
+    """A member of a statement: terms in our words, a time in UTC, a text as it is."""
+    if isinstance(value, list | tuple) or name == "terms":
+        return terms([value] if isinstance(value, str) else value)
     return format_utc(value) if isinstance(value, int) else value
 
 
@@ -64,6 +64,7 @@ def risk_text(risk: Risk, payer: str) -> str:
 
 
 def _answer_rows(summary: SigningSummary) -> Iterator[Row]:
+    yield say("who"), unconfirmed(summary.name, summary.domain, summary.account)
     yield from _listed("purposes", map(in_our_words, summary.purposes))
     if summary.act != "Grant":
         return
@@ -161,7 +162,7 @@ def evidence_rows(evidence: Evidence) -> list[Row]:
         brand = notice.controller
         rows.append((say("who"), unconfirmed(brand.name, brand.domain, message.controller)))
     rows += [("Kind", evidence.kind), ("Digest", to_hex(evidence.digest))]
-    rows += [(name.removesuffix("_at").capitalize(), in_words(value)) for name, value in members]
+    rows += [(name.removesuffix("_at").capitalize(), in_words(name, value)) for name, value in members]
     if notice is not None and isinstance(message, Grant | Request):
         rows += usage_rows(described(processing_of(notice, message.purposes, message.data)))
     rows.append(("Registry", f"{domain.verifying_contract} on chain {domain.chain_id}"))

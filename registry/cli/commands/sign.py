@@ -88,7 +88,7 @@ def _contracts_network(ctx: Context, domain: Domain) -> Network | None:
 
 def _show(ctx: Context, domain: Domain, message: Message, signer: str) -> None:
     kind, author = type(message).__name__, _author_of(message)
-    rows = [(name, "none" if value == ZERO_WORD else in_words(value)) for name, value in members(message).items()]
+    rows = [(name, "none" if value == ZERO_WORD else in_words(name, value)) for name, value in members(message).items()]
     registry = ("Registry", f"{domain.verifying_contract} on chain {domain.chain_id}")
     for line in table([("Kind", kind), *rows, registry]):
         ctx.out.note(line)

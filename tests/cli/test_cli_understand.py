@@ -1,0 +1,84 @@
+"""What a person reads and accepts before they sign, at the terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from registry.client.home import Home
+from registry.wallets import keyfiles
+from tests.cli.test_cli_accounts import another_brand
+from tests.client.test_risks import X25519
+from tests.support.consent_world import DATUM, Consent
+
+
+def weak_request(world: Consent) -> Path:
+    """The request of a brand whose recipient is not post-quantum."""
+    Home(world.folder / "bazaar").create("")
+    notice, out = world.folder / "bazaar.notice", world.folder / "bazaar.json"
+    draft = json.loads((world.folder / "notice.json").read_bytes())
+    draft["controller"]["name"] = "Bazaar"
+    notice.write_text(json.dumps(draft))
+    world.json("notice", "new", notice, "--out", notice, who="bazaar")
+    notice.write_text(re.sub("age1pq1[a-z0-9]+", X25519, notice.read_text()))
+    world.json("request", "--notice", notice, "--out", out, "--data", DATUM, who="bazaar")
+    return out
+
+
+def test_a_weak_key_is_asked_about_and_yes_is_not_enough(asked: Consent) -> None:
+    """(item 4)"""
+    request = weak_request(asked)
+    answer = asked("grant", request, "--yes")
+    assert answer.code == 2 and "not post-quantum" in answer.err and "--accept-risk not-post-quantum" in answer.err
+    no = asked("grant", request, typed="n\n")
+    assert no.code == 1 and "Accept this? [y/N]" in no.err and "Sign it?" not in no.err
+    assert asked("grant", request, typed="y\nn\n").code == 1
+    assert asked("grant", request, typed="y\ny\n").code == 0
+
+
+def test_a_flag_accepts_a_risk(asked: Consent) -> None:
+    request = weak_request(asked)
+    assert asked("grant", request, "--yes", "--accept-risk", "all").code == 2
+    assert asked("grant", request, "--yes", "--accept-risk", "not-post-quantum").code == 0
+
+
+def test_a_payer_of_two_brands_is_told_before(granted: Consent) -> None:
+    """(item 6) For a grant it has to be accepted; an ending tells it, and is never refused."""
+    payer = keyfiles.new_key(granted.folder / "alice" / "keys", "payer", "")
+    paying, second = ("--sender", "key:payer"), another_brand(granted)
+    granted.json("grant", granted.folder / "request.json", "--again", "--yes", *paying)
+    answer = granted("grant", second, "--yes", *paying)
+    assert (
+        answer.code == 2 and f"The account {payer} pays openly" in answer.err and "Bazaar, Maison Aurelle" in answer.err
+    )
+    assert granted("refuse", second, "--yes", *paying).code == 2
+    assert granted("grant", second, typed="n\n").code == 1
+    other = granted.json("grant", second, "--yes")["file"]
+    told = granted("revoke", other, *paying, typed="n\n")
+    assert told.code == 1 and "can tell together that you are one person: Bazaar, Maison Aurelle" in told.err
+    assert granted("revoke", other, "--yes", *paying).code == 0
+    answer = granted("grant", second, "--again", "--yes", "--accept-risk", "links-brands", *paying)
+    assert answer.code == 0
+
+
+def test_the_names_of_files_are_handed_over_on_request(asked: Consent, tmp_path: Path) -> None:
+    """(item 5)"""
+    kept = asked("grant", asked.folder / "request.json", "--yes")
+    assert "1 record: purchases.csv" in kept.err and "The file names stay with you." in kept.err
+    given = asked("grant", asked.folder / "request.json", "--yes", "--again", "--names")
+    assert "The brand gets the file names too." in given.err
+    files = [line.split()[-1] for answer in (kept, given) for line in answer.out.splitlines() if "Hand over" in line]
+    for number, file in enumerate(files):
+        assert asked("open", file, "--out", tmp_path / str(number), who="aurelle").code == 0
+    opened = [path.name for number in "01" for path in (tmp_path / number).iterdir()]
+    assert opened == ["Purchase-1-1.csv", "Purchase-1-1-purchases.csv"]
+
+
+def test_a_forged_file_is_said_first(granted: Consent, tmp_path: Path) -> None:
+    """(item 4)"""
+    forged = tmp_path / "forged.json"
+    forged.write_text(granted.grant.read_text("utf-8").replace("its offers, until", "everything, until"), "utf-8")
+    for more in ([], ["--html", tmp_path / "page.html"]):
+        answer = granted("evidence", "show", forged, *more)
+        assert answer.out.startswith("The file contradicts itself. Do not rely on it.")
