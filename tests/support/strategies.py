@@ -81,10 +81,28 @@ messages: st.SearchStrategy[Message] = (
     | st.builds(Retire, addresses)
 )
 
-_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-# What a notice may hold between its placeholders, braces left out.
-plain = (
-    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=_BIDI + "{}"), min_size=1, max_size=24)
-    .map(lambda text: unicodedata.normalize("NFC", text))
-    .filter(bool)
+# Letters and marks that Unicode calls default-ignorable.
+_UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0" + "".join(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
+
+
+def _words(*categories: Any, longest: int) -> st.SearchStrategy[str]:
+    """Words with one space between, in NFC."""
+    word = st.text(st.characters(categories=categories, exclude_characters=_UNSEEN + "{}"), min_size=1, max_size=5)
+    words = st.lists(word, min_size=1, max_size=4).map(lambda all_: unicodedata.normalize("NFC", " ".join(all_)))
+    return words.filter(lambda text: len(text) <= longest)
+
+
+# What a notice may hold: its name, labels and joining words, and what stands between placeholders, without braces.
+names = _words("L", "Nd", longest=20)
+plain = _words("L", "M", "N", "P", "S", longest=40)
+
+
+def labels(count: int) -> st.SearchStrategy[list[str]]:
+    """Labels that differ for people too."""
+    return st.lists(names, min_size=count, max_size=count, unique_by=_caseless)
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
@@ -17,6 +16,8 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from registry.core import codec
 from registry.core.errors import Malformed
+from registry.core.notices import plain_text
+from registry.core.notices.plain_text import AND, LABEL, NAME, SENTENCE, TEXT, Kind
 from registry.core.scalars import Address, check_address, check_term, check_terms, to_hex
 
 MAX_NOTICE = 64 * 1024
@@ -29,10 +30,12 @@ PLACEHOLDERS = {
     "Mandate": ("{delegate}", "{powers}", "{purposes}", "{data}", "{controllers}", "{expires}"),
 }
 
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 _BRACED = re.compile(r"(\{[a-z]*\})")
+
+_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
+_CORRECT = "Ask the brand to correct its notice; docs/formats.md says what plain text may hold."
 
 Filled = Annotated[str, Meta(min_length=1)]
 
@@ -151,43 +154,43 @@ def sentences(text: Text) -> dict[str, str]:
 def _check_controller(controller: Controller) -> None:
     if _HOST.fullmatch(controller.domain) is None:
         raise Malformed(f"controller.domain {controller.domain[:80]!r} is not a lower-case host name")
-    for name in ("name", "contact"):
-        _check_plain(getattr(controller, name), f"controller.{name}")
-    if "{" in controller.name or "}" in controller.name:
-        raise Malformed("controller.name holds a brace")
+    _check_plain(controller.name, NAME, "controller.name")
+    _check_plain(controller.contact, SENTENCE, "controller.contact")
 
 
 def _check_text(notice: Notice, language: str, text: Text) -> None:
     if _LANGUAGE.fullmatch(language) is None:
         raise Malformed(f"{language[:40]!r} is not a language tag (BCP 47)")
-    for name, value in _strings(text):
-        _check_plain(value, f"text.{language}.{name}")
-    missing = [term for term in terms_of(notice) if term not in text.labels]
-    if missing:
-        raise Malformed(f"text.{language}.labels has no label for {missing[0]}")
-    if any("{" in label or "}" in label for label in (*text.labels.values(), text.and_)):
-        raise Malformed(f"text.{language} has a label with a brace")
+    for name, kind, value in _strings(text):
+        _check_plain(value, kind, f"text.{language}.{name}")
+    _check_labels(notice, text, f"text.{language}")
     if sentences(text).keys() != sentences(next(iter(notice.text.values()))).keys():
         raise Malformed(f"text.{language} has other sentences than the first language")
     if not sentences(text):
         raise Malformed(f"text.{language} has no sentence for a Grant, a Refusal or a Mandate")
-    for kind, sentence in sentences(text).items():
-        _check_sentence(sentence, kind, f"text.{language}.{kind}")
+    for sort, sentence in sentences(text).items():
+        _check_sentence(sentence, sort, f"text.{language}.{sort}")
 
 
-def _strings(text: Text) -> Iterator[tuple[str, str]]:
-    for name, value in msgspec.to_builtins(text).items():
-        if name == "labels":
-            yield from ((f"labels.{term}", label) for term, label in value.items())
-        else:
-            yield name, value
+def _check_labels(notice: Notice, text: Text, name: str) -> None:
+    if missing := [term for term in terms_of(notice) if term not in text.labels]:
+        raise Malformed(f"{name}.labels has no label for {missing[0]}")
+    if "{" in text.and_ or "}" in text.and_:
+        raise Malformed(f"{name}.and holds a brace")
+    if equal := plain_text.find_equal(text.labels.values()):
+        raise Malformed(f"{name} has labels that read the same: {equal[0]!r} and {equal[1]!r}", _CORRECT)
 
 
-def _check_plain(value: str, name: str) -> None:
-    if not unicodedata.is_normalized("NFC", value):
-        raise Malformed(f"{name[:120]} is not in Unicode NFC")
-    if any(unicodedata.category(c) == "Cc" or c in _BIDI for c in value):
-        raise Malformed(f"{name[:120]} holds a control or bidirectional character")
+def _strings(text: Text) -> Iterator[tuple[str, Kind, str]]:
+    yield from ((f"labels.{term}", LABEL, label) for term, label in text.labels.items())
+    yield "and", AND, text.and_
+    yield from ((sort, SENTENCE, sentence) for sort, sentence in sentences(text).items())
+    yield from ((name, TEXT, getattr(text, name)) for name in _TEXTS)
+
+
+def _check_plain(value: str, kind: Kind, name: str) -> None:
+    if fault := plain_text.find_fault(value, kind):
+        raise Malformed(f"{name[:120]} {fault}", _CORRECT)
 
 
 def _check_sentence(sentence: str, kind: str, name: str) -> None:

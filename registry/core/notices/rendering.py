@@ -94,8 +94,8 @@ def _make_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], 
 # 19% longer without. A mismatch raises and is not cached, so no entry is larger than its notice.
 @lru_cache(maxsize=128)
 def _cached_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], ...]:
-    # Each language repeats the controller's name, so a long name makes every wording large.
-    if len(notice.controller.name) * len(notice.text) > MAX_NOTICE:
+    # Each language repeats the controller's name and domain, so long ones in many languages make every wording large.
+    if (len(notice.controller.name) + len(notice.controller.domain)) * len(notice.text) > MAX_NOTICE:
         raise TooLargeToKeep
     return _make_wordings(notice, content)
 

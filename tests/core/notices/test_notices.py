@@ -46,11 +46,12 @@ _tags = st.from_regex(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?", fullmatch=True)
 def _texts(draw: st.DrawFn, terms: list[str]) -> dict[str, Any]:
     between = [draw(strategies.plain) for _ in range(8)]
     names = draw(st.permutations(["{controller}", "{data}", "{purposes}", "{expires}"]))
-    text = {name: draw(strategies.plain) for name in ("and", "retention", "recipients", "transfers", "rights")}
+    text = {name: draw(strategies.plain) for name in ("retention", "recipients", "transfers", "rights")}
     return text | {
         "withdrawal": draw(strategies.plain),
         "trace": draw(strategies.plain),
-        "labels": {term: draw(strategies.plain) for term in terms},
+        "and": draw(strategies.names),
+        "labels": dict(zip(terms, draw(strategies.labels(len(terms))), strict=True)),
         # A space keeps a combining first letter from joining what stands before it.
         "Grant": "".join(f"{words} {name}" for words, name in zip(between, names, strict=False)),
         "Refusal": f"{{purposes}} {between[6]} {{controller}}",
@@ -72,7 +73,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         text={tag: draw(_texts(terms)) for tag in tags},
     )
     return document | {
-        "controller": document["controller"] | {"name": draw(strategies.plain), "contact": draw(strategies.plain)}
+        "controller": document["controller"] | {"name": draw(strategies.names), "contact": draw(strategies.plain)}
     }
 
 
