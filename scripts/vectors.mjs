@@ -12,6 +12,7 @@ import { pretty } from "./vectors/base.mjs";
 import { fittingCases } from "./vectors/fitting.mjs";
 import { noticeCases } from "./vectors/notices.mjs";
 import { parsingCases } from "./vectors/parsing.mjs";
+import { plainCases } from "./vectors/plain.mjs";
 import { commitmentCases, digestCases, lockCases, merkleCases, signatureCases } from "./vectors/primitives.mjs";
 import { provingCases } from "./vectors/proving.mjs";
 import { renderingCases } from "./vectors/rendering.mjs";
@@ -24,7 +25,7 @@ const FOLDERS = {
   commitments: commitmentCases,
   merkle: merkleCases,
   locks: lockCases,
-  notices: () => [...noticeCases(), ...renderingCases()],
+  notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
   evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
 };
 

@@ -1,5 +1,6 @@
 // Notice cases for every rule of the schema consent-notice/1.
 import { canonical, sha256, utf8 } from "./base.mjs";
+import { isPlainNotice } from "./plain_text.mjs";
 import { noticeDocument, shorten } from "./world.mjs";
 
 const KIB64 = 64 * 1024;
@@ -9,6 +10,7 @@ const CONTROLS = [0x00, 0x09, 0x0a, 0x1f, 0x7f, 0x85, 0x9f];
 /** `raw` alters the text; `fill` keeps long runs out of the file. A valid case states its SHA-256 and its languages. */
 function noticeCase(name, desc, error, change = () => {}, { raw = (same) => same, fill } = {}) {
   const document = noticeDocument(change);
+  if (error === "Valid" && !isPlainNotice(document)) throw new Error(`${name} is not plain text`);
   const text = raw(canonical(document));
   const vector = { desc, error, notice: shorten(text, fill), fill };
   if (error === "Valid") Object.assign(vector, { digest: sha256(utf8(text)), languages: Object.keys(document.text).sort() });
@@ -36,7 +38,7 @@ function validCases() {
       };
     }),
     valid("unicode", "Texts in many scripts, with an emoji and a combining mark that has no composed form.", (n) => {
-      Object.assign(n.text.en, { retention: "二年間保存します。", rights: "ваши права — см. сайт", trace: "⛓️ x\u0304 stays" });
+      Object.assign(n.text.en, { retention: "二年間保存します。", rights: "ваши права — см. сайт", trace: "⛓ x\u0304 stays" });
     }),
     valid("extra-label", "A label for a term that is in no scope.", (n) => each(n, (t) => (t.labels["dpv:Advertising"] = "advertising"))),
     valid("no-refusal", "No sentence for a refusal in any language.", (n) => each(n, (t) => delete t.Refusal)),

@@ -21,7 +21,7 @@ function validCases() {
     evidenceCase("valid-unicode-names", "The brand's name, contact and labels hold letters of many scripts and an emoji.", "Valid", {
       notice: (n) => {
         Object.assign(n.controller, { name: "Ærø 株式会社 Ωμέγα 🦊", domain: "xn--r-1fat.example", contact: "プライバシー窓口" });
-        n.text.en.labels["pd:Purchase"] = "purchases (お買い物 🛍)";
+        n.text.en.labels["pd:Purchase"] = "purchases – お買い物 🛍";
       },
     }),
     evidenceCase("valid-https-terms", "Purposes, data and terms may be full https:// IRIs.", "Valid", {

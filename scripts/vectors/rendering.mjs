@@ -1,5 +1,6 @@
 // Rendering cases: from a notice and a message to the sentence that the wallet shows.
 import { DAY, NOW, canonical } from "./base.mjs";
+import { isPlainNotice } from "./plain_text.mjs";
 import { makeMessage, noticeDocument, render } from "./world.mjs";
 
 const time = (text) => Date.parse(text) / 1000;
@@ -9,6 +10,7 @@ function renderingCase(name, desc, { type = "Grant", language = "en", message = 
   const document = noticeDocument(notice);
   const made = makeMessage(type, document, canonical(document), { message: { statement: "", ...message }, label: name });
   const sentence = error === "Valid" ? render(document, language, type, made) : undefined;
+  if (!isPlainNotice(document)) throw new Error(`${name} is not plain text`);
   if (statement !== undefined && statement !== sentence) throw new Error(`${name}: ${sentence}`);
   return [`render-${name}`, { desc, error, notice: canonical(document), language, primaryType: type, message: made, statement: sentence }];
 }
@@ -32,15 +34,15 @@ function listCases() {
       message: { expiresAt: NOW + DAY },
       statement: "I allow Maison Aurelle (aurelle.example) to use my zebra and aardvark for personalising its offers, until 2026-09-22. I can stop at any time.",
     }),
-    renderingCase("labels-like-the-joining-word", "Labels that equal the joining word or hold commas are not looked at again.", {
-      notice: (n) => Object.assign(n.text.en.labels, { "pd:EmailAddress": "and", "pd:Purchase": "and, and" }),
+    renderingCase("labels-like-the-joining-word", "Labels that hold the joining word are not looked at again.", {
+      notice: (n) => Object.assign(n.text.en.labels, { "pd:EmailAddress": "and", "pd:Purchase": "and and" }),
       message: { expiresAt: NOW + DAY },
-      statement: "I allow Maison Aurelle (aurelle.example) to use my and and and, and for personalising its offers, until 2026-09-22. I can stop at any time.",
+      statement: "I allow Maison Aurelle (aurelle.example) to use my and and and and for personalising its offers, until 2026-09-22. I can stop at any time.",
     }),
     renderingCase("special-characters", "Dollars and backslashes in a label mean nothing to the renderer.", {
-      notice: (n) => Object.assign(n.text.en.labels, { "pd:EmailAddress": "$& $1 $$ \\1", "pd:Purchase": "%s %(data)s" }),
+      notice: (n) => Object.assign(n.text.en.labels, { "pd:EmailAddress": "$& $1 $$ \\1", "pd:Purchase": "%s %d" }),
       message: { expiresAt: NOW + DAY },
-      statement: "I allow Maison Aurelle (aurelle.example) to use my $& $1 $$ \\1 and %s %(data)s for personalising its offers, until 2026-09-22. I can stop at any time.",
+      statement: "I allow Maison Aurelle (aurelle.example) to use my $& $1 $$ \\1 and %s %d for personalising its offers, until 2026-09-22. I can stop at any time.",
     }),
     renderingCase("other-order-of-placeholders", "The sentence may hold its placeholders in any order, side by side.", {
       notice: (n) => (n.text.en.Grant = "{expires}{purposes}{data}{controller}"),

@@ -28,6 +28,7 @@ class Points(NamedTuple):
     bounds: tuple[int, ...]
 
     def has(self, character: str) -> bool:
+        """Whether the set holds this character."""
         return bisect_right(self.bounds, ord(character)) % 2 == 1
 
 
@@ -48,16 +49,19 @@ def category(name: str) -> Points:
 
 @lru_cache(maxsize=1)
 def default_ignorable() -> Points:
+    """The characters that programs show as nothing: Default_Ignorable_Code_Point."""
     return _points(_properties()["Default_Ignorable_Code_Point"])
 
 
 @lru_cache(maxsize=1)
 def joining() -> Joining:
+    """The characters of each Joining_Type."""
     types = _named("Joining_Type")
     return Joining(*(_points(types[name]) for name in "LRDT"))
 
 
 def is_virama(character: str) -> bool:
+    """Whether the character's Canonical_Combining_Class is Virama."""
     return _combining_classes().get(ord(character)) == _VIRAMA
 
 
