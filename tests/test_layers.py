@@ -54,9 +54,9 @@ ONLY_IN = {
 }
 # None of these opens a file, a socket or a process, or reads a clock or the environment.
 ALLOWED_IN_CORE = {
-    "__future__", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib",
-    "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing", "unicodedata",
-    "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3",
+    "__future__", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing",
+    "unicodedata", "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "msgspec", "rfc8785", "sha3",
 }  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+
+from registry.core.notices import plain_text
 
 Row = tuple[str, Any]
 NAME, YES, NO = "cyan", "bold green", "bold red"
 _GAP = 2
+# Harmless by the tables too, which need not be read for them: Latin, punctuation, arrows, boxes and dingbats.
+_USUAL = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u202f-\u205e\u20ac\u2190-\u21ff\u2500-\u27bf]*")
 # A date, perhaps with its time, as sentences and `format_utc` have it.
 DATE = re.compile(r"(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d UTC)?\b)")
 
@@ -26,15 +29,18 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def visible(text: str) -> str:
-    """The text on one line, with control and bidirectional characters escaped so that it cannot repaint a terminal."""
-    return "".join(c if is_shown(c) else c.encode("unicode_escape").decode() for c in text)
+def _spelt_out(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
-def is_shown(character: str) -> bool:
-    """Whether this character is harmless on a terminal and in a page."""
-    # Spaces are harmless, but Python calls U+00A0 and U+202F, which French puts before colons, unprintable.
-    return character.isprintable() or unicodedata.category(character) == "Zs"
+def visible(text: str, escape: Callable[[str], str] = _spelt_out) -> str:
+    """The text with each character escaped that shows nothing, or that a terminal or page could obey.
+
+    They are those that no plain text may hold, whatever Python's own tables say; spaces are harmless.
+    """
+    if _USUAL.fullmatch(text):
+        return text
+    return "".join(c if plain_text.is_shown(text, place) else escape(c) for place, c in enumerate(text))
 
 
 def table(rows: Iterable[Row], indent: int = 0) -> list[Line]:

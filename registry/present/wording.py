@@ -49,7 +49,7 @@ def answer_lines(summary: SigningSummary) -> Iterator[str | Line]:
     """The lines that a person reads before they sign a grant or refusal."""
     yield Line(unconfirmed(summary.name, summary.domain, summary.account), 0, NO)
     yield from ("", f"What {summary.name} says:")
-    yield from table([(name.capitalize(), text) for name, text in summary.texts], indent=2)
+    yield from table(_text_rows(summary.texts), indent=2)
     # The signed sentence comes last, so that it is still in sight at the prompt.
     yield from ("", "What it comes to:")
     yield from table(_answer_rows(summary), indent=2)
@@ -127,8 +127,15 @@ def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
         rows += _listed("purposes", map(in_our_words, described(scope.purposes, text.labels)))
         rows += _listed("data", map(in_our_words, described(scope.data, text.labels)))
         rows += usage_rows(described(scope.processing))
-    rows += [(name.capitalize(), getattr(text, name)) for name in NOTICE_TEXTS]
-    return table(rows)
+    return table([*rows, *_text_rows((name, getattr(text, name)) for name in NOTICE_TEXTS)])
+
+
+def _text_rows(texts: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    """The texts of a notice, which may have several lines each."""
+    for name, text in texts:
+        first, *others = text.split("\n")
+        yield name.capitalize(), first
+        yield from (("", line) for line in others)
 
 
 _SHOWN = ("statement", "subject", "controller", "grant", "purposes", "data", "terms", "issued_at", "expires_at")

@@ -167,7 +167,7 @@ class TestOpening:
         theirs = ["https://one.example/Loyalty", "https://two.example/Loyalty"]
         texts = notice_document()["text"]
         for text in texts.values():
-            text["labels"] |= dict.fromkeys(theirs, "loyalty")
+            text["labels"] |= {term: f"loyalty {number}" for number, term in enumerate(theirs)}
         notice = stage.notice(text=texts, scopes=[{**MARKETING, "data": theirs}])
         for category in theirs:
             stage.keep(category.encode(), category, "text/plain")

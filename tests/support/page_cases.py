@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import Any
 
 from registry.core.evidence.file import Evidence, with_acceptance, write_evidence
+from registry.core.notices.plain_text import AND, LABEL, TEXT, Kind, find_fault
+from registry.core.notices.unicode import nfc
 from registry.present.evidence_html import evidence_page
 from tests.support.builders import (
     acceptance_message,
@@ -36,15 +37,22 @@ def page(evidence: Evidence, language: str = "en") -> str:
 
 
 def branded(said: str, language: str = "en") -> Evidence:
-    """A grant to a brand whose every free text is ``said``, which must hold no brace."""
+    """A grant to a brand whose every free text is ``said``, as far as each of them may hold it, without braces."""
     document = notice_document()
-    words = dict.fromkeys(document["text"]["en"], said)
-    words["Grant"] = f"{said} {{controller}} {{data}} {{purposes}} {{expires}}"
-    words["Refusal"] = f"{said} {{controller}} {{purposes}}"
-    text: Any = words | {"labels": dict.fromkeys(document["text"]["en"]["labels"], said)}
-    controller = document["controller"] | {"name": said, "contact": said}
-    notice = notice_bytes(controller=controller, text={language: text}, more={said: said})
+    text, listed = as_plain(said, TEXT), as_plain(said, LABEL)
+    words = dict.fromkeys(document["text"]["en"], text) | {"and": as_plain(said, AND)}
+    words["Grant"] = f"{text} {{controller}} {{data}} {{purposes}} {{expires}}"
+    words["Refusal"] = f"{text} {{controller}} {{purposes}}"
+    labels = {term: f"{number} {listed}" for number, term in enumerate(document["text"]["en"]["labels"])}
+    controller = document["controller"] | {"name": listed, "contact": text}
+    notice = notice_bytes(controller=controller, text={language: words | {"labels": labels}}, more={said: said})
     return evidence_of(grant_message(notice, language), notice=notice)
+
+
+def as_plain(said: str, kind: Kind) -> str:
+    """As much of ``said`` as plain text of this kind may hold, with a letter after it."""
+    kept = "".join(c for c in said if find_fault(f"1{c}1", kind) is None and c not in "{}")
+    return nfc(re.sub(r"[ \u00a0\u202f\n]+", " ", kept).strip(" ")[: min(kind.limit - 9, 400)] + "x")
 
 
 def checks(page: str) -> list[tuple[str, str]]:
@@ -65,7 +73,7 @@ class Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, tuple(attrs)))
-        if tag != "meta":
+        if tag not in ("meta", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

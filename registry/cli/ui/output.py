@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
-from registry.present.text import Line, is_shown, visible
+from registry.present.text import Line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ class Output:
         """Print one JSON object on one line of stdout."""
         text = json.dumps(document, ensure_ascii=False)
         # JSON escapes only U+0000 to U+001F, but terminals obey more control characters.
-        sys.stdout.write("".join(c if is_shown(c) else json.dumps(c)[1:-1] for c in text) + "\n")
+        sys.stdout.write(visible(text, escape=lambda c: json.dumps(c)[1:-1]) + "\n")
         sys.stdout.flush()
 
     def line(self, line: str | Line = "", style: str = "") -> None:

@@ -11,10 +11,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from registry.core.notices import unicode
+from registry.core.notices.unicode import Points
 
 _SPACES = " \u00a0\u202f"
 _LINE_FEED = "\n"
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
+_NONE = "\0"  # a control character joins nothing
 _APOSTROPHES = "'\u2019"
 _BRACKETS = ("Ps", "Pe", "Pi", "Pf")
 # The quotes and commas that Unicode does not tell from other punctuation.
@@ -91,6 +93,14 @@ def find_equal(labels: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
+def is_shown(text: str, place: int) -> bool:
+    """Whether the character at this place shows as itself, and no terminal or page obeys it. Spaces do."""
+    character = text[place]
+    if character in (_ZWNJ, _ZWJ):
+        return _joiner_fits(text, place)
+    return _category_refusal(character) is None and not unicode.default_ignorable().has(character)
+
+
 def _character_fault(text: str, kind: Kind) -> str | None:
     allowed = {_ZWNJ, _ZWJ, _LINE_FEED} if kind.has_lines else {_ZWNJ, _ZWJ}
     for character in sorted(set(text) - allowed):
@@ -100,14 +110,17 @@ def _character_fault(text: str, kind: Kind) -> str | None:
 
 
 def _refusal(character: str) -> str | None:
-    for name, what in _REFUSED.items():
-        if unicode.category(name).has(character):
-            return what
+    if what := _category_refusal(character):
+        return what
     if unicode.default_ignorable().has(character):
         return "invisible"
     if character not in _SPACES and unicode.category("Zs").has(character):
         return "a space other than U+0020, U+00A0 and U+202F"
     return None
+
+
+def _category_refusal(character: str) -> str | None:
+    return next((what for name, what in _REFUSED.items() if unicode.category(name).has(character)), None)
 
 
 def _space_fault(text: str, kind: Kind) -> str | None:
@@ -120,20 +133,25 @@ def _space_fault(text: str, kind: Kind) -> str | None:
 
 
 def _joiner_fault(text: str) -> str | None:
-    """The CONTEXTJ rules of RFC 5892, appendix A.1 and A.2."""
     for place, character in enumerate(text):
-        if character not in (_ZWNJ, _ZWJ) or (place and unicode.is_virama(text[place - 1])):
-            continue
-        if character == _ZWJ or not _breaks_a_join(text, place):
+        if character in (_ZWNJ, _ZWJ) and not _joiner_fits(text, place):
             return f"holds {_code(character)} where its script does not need it"
     return None
 
 
-def _breaks_a_join(text: str, place: int) -> bool:
+def _joiner_fits(text: str, place: int) -> bool:
+    """The CONTEXTJ rules of RFC 5892, appendix A.1 and A.2."""
+    if place and unicode.is_virama(text[place - 1]):
+        return True
     left, right, dual, transparent = unicode.joining()
-    before = next((c for c in reversed(text[:place]) if not transparent.has(c)), "\0")
-    after = next((c for c in text[place + 1 :] if not transparent.has(c)), "\0")
-    return any(kind.has(before) for kind in (left, dual)) and any(kind.has(after) for kind in (right, dual))
+    before = _nearest(text, range(place - 1, -1, -1), transparent)
+    after = _nearest(text, range(place + 1, len(text)), transparent)
+    joins = (left.has(before) or dual.has(before)) and (right.has(after) or dual.has(after))
+    return text[place] == _ZWNJ and joins
+
+
+def _nearest(text: str, places: Iterable[int], transparent: Points) -> str:
+    return next((text[place] for place in places if not transparent.has(text[place])), _NONE)
 
 
 def _mark_fault(text: str) -> str | None:

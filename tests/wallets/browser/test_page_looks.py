@@ -11,11 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from registry.core.notices.document import parse_notice
+from registry.core.notices.plain_text import AND, LABEL, TEXT
 from registry.present.summary import Records, Risk, SigningSummary, records_of
 from registry.present.vocabulary import Term, described
 from scripts.compile_contracts import ensure_node_modules
 from tests.support.browser_stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
 from tests.support.builders import notice_bytes, notice_document
+from tests.support.page_cases import as_plain
 
 pytestmark = pytest.mark.slow
 
@@ -258,14 +260,14 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;{name}</
 def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) -> None:
     """Through a notice where its schema lets it pass, then in every field of the words, whoever filled them."""
     document = notice_document()
-    bare = HOSTILE.replace("{name}", "")
-    document["controller"] |= {"name": bare, "contact": bare}
-    for text in document["text"].values():
-        text["labels"] = dict.fromkeys(text["labels"], bare)
-        text |= dict.fromkeys(("retention", "recipients", "transfers", "rights", "withdrawal", "trace", "and"), bare)
-    document["text"]["en"]["labels"] |= {"dpv:ServicePersonalisation": bare}
-    document["text"]["fr"]["labels"] |= {"dpv:ServicePersonalisation": bare}
+    bare, listed = as_plain(HOSTILE, TEXT), as_plain(HOSTILE, LABEL)
+    document["controller"] |= {"name": listed, "contact": bare}
     document["scopes"][0]["purposes"] = ["dpv:Personalisation", "dpv:ServicePersonalisation"]
+    for text in document["text"].values():
+        terms = (*text["labels"], "dpv:ServicePersonalisation")
+        text["labels"] = {term: f"{number} {listed}" for number, term in enumerate(terms)}
+        text |= dict.fromkeys(("retention", "recipients", "transfers", "rights", "withdrawal", "trace"), bare)
+        text["and"] = as_plain(HOSTILE, AND)
     words, typed = demo_grant(notice=parse_notice(notice_bytes(**document)))
     everything = SigningSummary(
         act="Grant",
@@ -287,7 +289,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         payer=HOSTILE,
     )
     stub.name, stub.rdns = HOSTILE, "example.marmot"
-    for shown, wanted in ((words, bare), (everything, HOSTILE)):
+    for shown, wanted in ((words, (bare, listed)), (everything, (HOSTILE,))):
         terminal = Terminal(signing(shown, typed))
         page = browse(stub).open(terminal.url)
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
@@ -297,7 +299,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
             summary.click()
         seen = page.locator("#view").inner_text()
         fields = 6 + 4 if shown is words else 6 + 23
-        assert seen.count(wanted) >= fields, seen
+        assert sum(map(seen.count, wanted)) >= fields, seen
         assert page.locator("#view img, #view script, [onclick], [onerror]").count() == 0
         page.locator("#actions button").nth(1).click()
         page.get_by_role("heading", name="Nothing was signed").wait_for()
