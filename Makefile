@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors descriptors pictures docs architecture lock
+.PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors unicode descriptors pictures docs architecture lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ docs: $(STAMP) ## Run the commands in README.md and docs/, and write their outpu
 
 architecture: $(STAMP) ## Draw docs/architecture.svg from the imports in the code
 	$(BIN)/python scripts/architecture.py
+
+unicode: $(STAMP) ## Write registry/data/unicode.json, the properties of Unicode that plain text needs (needs npm)
+	$(BIN)/python -m scripts.make_unicode
 
 descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
 	$(BIN)/python scripts/make_descriptors.py

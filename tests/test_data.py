@@ -56,6 +56,17 @@ def purchases() -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(shipped("purchases.csv"), newline="")))
 
 
+class TestUnicode:
+    def test_names_its_source(self) -> None:
+        """(item 1) tests/end_to_end/test_plain_text_node.py writes the file again, from npm."""
+        read = json.loads(shipped("unicode.json"))
+        assert (read["version"], read["licence"]) == ("17.0.0", "https://www.unicode.org/license.txt")
+        assert all("17.0.0" in source for source in read["sources"])
+        licence = shipped(read["licenceText"])
+        assert "UNICODE LICENSE V3" in licence and "Permission is hereby granted, free of charge" in licence
+        assert len(shipped("unicode.json").encode()) < 100_000
+
+
 class TestVocabulary:
     def test_names_its_sources(self) -> None:
         read = vocabulary()

@@ -51,7 +51,12 @@ def python(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_the_wheel_contains_the_data_and_no_tests(built: dict[str, Path]) -> None:
     names = zipfile.ZipFile(built[".whl"]).namelist()
-    for needed in ("registry/py.typed", "registry/data/vocabulary.json", "registry/artifacts/ConsentRegistry.json"):
+    for needed in (
+        "registry/py.typed",
+        "registry/data/vocabulary.json",
+        "registry/data/unicode.json",
+        "registry/artifacts/ConsentRegistry.json",
+    ):
         assert needed in names
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "contracts/"))]
 

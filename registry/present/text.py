@@ -12,7 +12,7 @@ Row = tuple[str, Any]
 NAME, YES, NO = "cyan", "bold green", "bold red"
 _GAP = 2
 # Harmless by the tables too, which need not be read for them: Latin, punctuation, arrows, boxes and dingbats.
-_USUAL = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u202f-\u205e\u20ac\u2190-\u21ff\u2500-\u27bf]*")
+USUAL = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u202f-\u205e\u20ac\u2190-\u21ff\u2500-\u27bf]*")
 # A date, perhaps with its time, as sentences and `format_utc` have it.
 DATE = re.compile(r"(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d UTC)?\b)")
 
@@ -38,7 +38,7 @@ def visible(text: str, escape: Callable[[str], str] = _spelt_out) -> str:
 
     They are those that no plain text may hold, whatever Python's own tables say; spaces are harmless.
     """
-    if _USUAL.fullmatch(text):
+    if USUAL.fullmatch(text):
         return text
     return "".join(c if plain_text.is_shown(text, place) else escape(c) for place, c in enumerate(text))
 

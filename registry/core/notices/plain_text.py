@@ -61,7 +61,7 @@ SENTENCE = Kind(500, _said)
 TEXT = Kind(4_000, _told, has_lines=True)
 
 # Of these letters, NFKC changes none, and Python's lower() is their case folding.
-_SIMPLE = re.compile("[ -~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00ff\u0152\u0153\u2019]*")
+SIMPLE = re.compile("[ -~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00ff\u0152\u0153\u2019]*")
 
 
 def find_fault(text: str, kind: Kind) -> str | None:
@@ -86,7 +86,7 @@ def find_equal(labels: Iterable[str]) -> tuple[str, str] | None:
     """Two labels that read the same but for case and compatibility forms; None if all differ."""
     seen = dict[str, str]()
     for label in labels:
-        key = label.lower() if _SIMPLE.fullmatch(label) else unicode.caseless(label)
+        key = label.lower() if SIMPLE.fullmatch(label) else unicode.caseless(label)
         if key in seen:
             return seen[key], label
         seen[key] = label

@@ -70,15 +70,16 @@ def nfc(text: str) -> str:
     return _composed(_decomposed(map(ord, text), _canonical()))
 
 
-def caseless(text: str) -> str:
-    """NFKC(casefold(NFKC(text))): equal for texts that people read as the same."""
-    folding = _mapping("Case_Folding")
-    folded = (point for c in _nfkc(text) for point in folding.get(ord(c), (ord(c),)))
-    return _nfkc("".join(map(chr, folded)))
-
-
-def _nfkc(text: str) -> str:
+def nfkc(text: str) -> str:
+    """Unicode Normalization Form KC (UAX 15)."""
     return _composed(_decomposed(map(ord, text), _compatible()))
+
+
+def caseless(text: str) -> str:
+    """NFKC(casefold(NFKC(text))), in which texts are equal that differ in case or compatibility forms only."""
+    folding = _mapping("Case_Folding")
+    folded = (point for c in nfkc(text) for point in folding.get(ord(c), (ord(c),)))
+    return nfkc("".join(map(chr, folded)))
 
 
 @lru_cache(maxsize=1)
