@@ -98,8 +98,8 @@ def test_each_fault_is_named(text: str, kind: Kind, says: str) -> None:
 def test_usual_characters_keep_every_rule(kind: Kind) -> None:
     """The pattern of usual texts is only a faster way to the same answer, for every character."""
     for frame in ("{}", "a{}b", "1{}1", "a {} b", "a{}"):
-        texts = [frame.format(chr(point)) for point in EVERY if kind.usual.fullmatch(frame.format(chr(point)))]
-        assert [text for text in texts if by_the_rules(text, kind)] == []
+        texts = (frame.format(chr(point)) for point in (EVERY if frame == "{}" else range(0x3000)))
+        assert [text for text in texts if kind.usual.fullmatch(text) and by_the_rules(text, kind)] == []
     assert kind.usual.fullmatch("jusqu’au 1 mai")
 
 
