@@ -170,12 +170,12 @@ def recipient_of(identity: str) -> str:
     return bech32.encode(_X25519_RECIPIENT, _x25519_private(identity).public_key().public_bytes_raw())
 
 
-@lru_cache(maxsize=256)
 def is_post_quantum(recipient: str) -> bool:
     """Tell whether what is sealed to this recipient resists quantum computers (ML-KEM-768 with X25519)."""
     return recipient.startswith(f"{_HYBRID_RECIPIENT}1")
 
 
+@lru_cache(maxsize=256)
 def parse_recipient(text: str) -> Recipient:
     """Parse a recipient string, ``age1pq1...`` or ``age1...``. Raises InvalidInput if it is none."""
     if not text.startswith(_HYBRID_RECIPIENT + "1"):
