@@ -22,7 +22,7 @@ from registry.core.notices.rendering import DAY, render
 from registry.core.scalars import to_hex
 from registry.core.statements.typed_data import typed_data
 from registry.net.json_rpc import Call, Node, NodeError
-from registry.present.summary import SigningSummary
+from registry.present.summary import SigningSummary, records_of
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import CONTROLLER, DOMAIN, NOW, evidence_of, grant_message, request_message
@@ -221,7 +221,8 @@ def demo_grant(
         statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
     )
     grant = msgspec.structs.replace(grant, statement=render(parsed, language, grant))
-    proposal = Proposal(evidence_of(request_message()), parsed, language, grant, bytes(2481))
+    records = (records_of("pd:Purchase", ["purchases.csv"]),)
+    proposal = Proposal(evidence_of(request_message()), parsed, language, grant, bytes(2481), records)
     return proposal.summary(), typed_data(DOMAIN, grant)
 
 
