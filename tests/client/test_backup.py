@@ -150,6 +150,14 @@ class TestRoundTrip:
         restore(tmp_path / "b.age", again, MemoryBlocks(), PHRASE)
         assert len(plain_files(again)) == files
 
+    def test_which_account_paid_for_which_brand(self, home: Home, stage: Stage, tmp_path: Path) -> None:
+        """(item 6) A restored home must still warn before that account pays for a second brand."""
+        home.evidence.keep_payment(stage.alice.address, stage.brand.address)
+        back_up(home, stage.alice.vault, stage.store, tmp_path / "b.age", PHRASE)
+        restore(tmp_path / "b.age", again := Home(tmp_path / "again"), MemoryBlocks(), PHRASE)
+        assert again.evidence.paid_for(stage.alice.address) == {stage.brand.address}
+        assert again.evidence.paid_for(stage.brand.address) == frozenset()
+
     def test_a_home_without_a_vault(self, stage: Stage, tmp_path: Path) -> None:
         bare = Home(tmp_path / "bare")
         bare.create("")
