@@ -12,7 +12,7 @@ by ``skos:broader``, ``rdfs:subClassOf`` or ``rdf:type``, the relations of the t
 themselves are left out, because "any purpose" and "all personal data" are not specific (GDPR, article 5(1)(b) and (c)).
 Organisational measures are left out too. DPV puts ``dpv:DataGovernance`` below a purpose, but nobody asks a person for
 data to keep metadata tidy. Of the AI extension only ``ai:ModelTraining`` is taken, with what is below it. Its other
-terms are techniques, and a technique would be a second word for training (docs/decisions/0009-plain-text.md).
+terms are techniques, and a technique would be a second word for training (docs/decisions/0010-plain-text.md).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from registry.core.notices.document import Notice
 
-# DPV's terms for the training of AI models (docs/decisions/0009-plain-text.md). Our clients refuse to sign the long
+# DPV's terms for the training of AI models (docs/decisions/0010-plain-text.md). Our clients refuse to sign the long
 # forms, but evidence that other software made may have them.
 TRAINING = frozenset(
     f"{namespace}{name}"
