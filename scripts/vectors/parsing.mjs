@@ -118,6 +118,10 @@ function memberCases() {
     evidenceCase("notice-malformed", "A notice of an unknown schema; its hash is signed and right.", "Malformed", {
       notice: (n) => (n.schema = "consent-notice/2"), onChain: "Valid",
     }),
+    evidenceCase("notice-hides-a-purpose", "A purpose whose label is invisible; the sentence does not show it.", "Malformed", {
+      notice: (n) => Object.values(n.text).forEach((text) => (text.labels["dpv:ServiceProvision"] = "\u2060")),
+      message: { purposes: ["dpv:Personalisation", "dpv:ServiceProvision"] }, onChain: "Valid",
+    }),
   ];
 }
 

@@ -21,7 +21,7 @@ from registry.core.evidence.file import quoted, write_evidence
 from registry.core.notices.document import notice_digest
 from registry.core.notices.plain_text import LABEL, TEXT
 from registry.core.scalars import to_hex
-from tests.support.builders import account, evidence_of, grant_message, notice_bytes, word
+from tests.support.builders import account, evidence_of, grant_message, notice_bytes, notice_document, word
 from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, as_plain, branded, checks, page
 from tests.support.paths import ROOT
 
@@ -171,3 +171,11 @@ def test_the_notices_fingerprint_and_address_are_there() -> None:
     assert notice_digest(notice_bytes()) in said and "bafkrei" in said
     assert "Notice, CID" not in page(ACCEPTANCE)
     assert "Replaces" in said and "Replaces" not in page(evidence_of(grant_message(supersedes=word(0))))
+
+
+def test_a_text_keeps_its_lines() -> None:
+    """(item 1)"""
+    texts = notice_document()["text"]
+    texts["en"]["retention"] = "Two years.\n\nThen <none>."
+    said = page(evidence_of(grant_message(notice_bytes(text=texts)), notice=notice_bytes(text=texts)))
+    assert "Two years.<br><br>Then &lt;none&gt;." in said

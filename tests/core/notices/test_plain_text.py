@@ -15,6 +15,7 @@ from registry.core.notices.document import parse_notice
 from registry.core.notices.plain_text import AND, LABEL, NAME, SENTENCE, TEXT, Kind, find_equal, find_fault, is_shown
 from registry.core.notices.unicode import caseless
 from registry.present.text import USUAL, visible
+from registry.present.wording import notice_lines
 from tests import test_demo_notice
 from tests.support.builders import notice_bytes, notice_document
 
@@ -149,3 +150,12 @@ def test_what_is_not_seen_is_spelled_out(unseen: str) -> None:
 
 def test_usual_characters_are_shown_by_the_tables_too() -> None:
     assert [point for point in EVERY if USUAL.fullmatch(chr(point)) and not is_shown(chr(point), 0)] == []
+
+
+def test_a_text_is_shown_with_its_lines() -> None:
+    """(item 1)"""
+    texts = notice_document()["text"]
+    texts["en"]["retention"] = "Two years.\n\nThen none."
+    lines = [line.text.split() for line in notice_lines(parse_notice(notice_bytes(text=texts)), "en", "bafy")]
+    begins = lines.index(["Retention", "Two", "years."])
+    assert lines[begins + 1 : begins + 3] == [[], ["Then", "none."]]
