@@ -38,7 +38,7 @@ def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore recover demo"
-    wanted += " devnet deploy doctor sign signer wallets"
+    wanted += " devnet deploy doctor sign signer wallets vocabulary"
     groups = {"keys": "new import list show words", "vault": "add list show", "notice": "new check publish show"}
     groups |= {"evidence": "show canonical calldata", "devnet": "status stop logs"}
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
@@ -73,7 +73,7 @@ def test_json_and_verbose_are_everywhere(page: tuple[str, ...], capsys: pytest.C
     about = help_of(page, capsys)
     common = about.split("\nEverywhere\n")[1]
     assert "--json" in common and "-v, --verbose" in common
-    assert ("--home FOLDER" in common) is (page[0] not in ("demo", "devnet"))
+    assert ("--home FOLDER" in common) is (page[0] not in ("demo", "devnet", "vocabulary"))
 
 
 def test_the_first_page_is_in_the_order_of_a_newcomer(capsys: pytest.CaptureFixture[str]) -> None:

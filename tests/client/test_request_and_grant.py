@@ -68,11 +68,11 @@ class TestNotices:
         [
             (scope(purposes=["dpv:Marketin"]), "dpv:Marketin is", "dpv:Marketing"),
             (scope(data=["pd:Purchases"]), "pd:Purchases is not a known", "pd:Purchase"),
-            (scope(purposes=[PURCHASES]), "not a known purpose", "w3id.org"),
+            (scope(purposes=[PURCHASES]), "not a known purpose of DPV 2.3, but a kind of data", "consent vocabulary"),
             ({"terms": "ieee-7012:SD-BAS"}, "not a known agreement", "ieee-7012:SD-BASE"),
             (scope(purposes=[LONG_FORM]), "compact form", "dpv:Marketing"),
             (scope(processing=["dpv:Collekt"]), "not a known processing operation", "dpv:Collect"),
-            (scope(processing=[PURCHASES]), "pd:Purchase is not a known processing operation", "Did you mean"),
+            (scope(processing=[PURCHASES]), "pd:Purchase is not a known processing operation", "--kind processing"),
             (scope(processing=["https://w3id.org/dpv/ai#ModelTraining"]), "compact form", "ai:ModelTraining"),
         ],
     )
