@@ -16,6 +16,7 @@ from registry.client.network import system_clock
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_sealed, seal
 from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
+from registry.core.file_kinds import MAX_JSON, SEALED, kind_of_file
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block, cid_from_digest
 from registry.core.ipld.unixfs import blocks_of
 from registry.core.scalars import ZERO_WORD, unhex
@@ -78,6 +79,7 @@ def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: st
     """Do as `restore` does, from an open file; after ``WrongPassphrase``, it can be called again."""
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
+    refuse_other_files(source)
     size = source.seek(0, io.SEEK_END)
     source.seek(0)
     with writing(home.path), making_folder(home.path) as made:
@@ -91,6 +93,14 @@ def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: st
         # The backup does not know which accounts were used since, so none of these numbers may be used again.
         set_floor(Home(made).vault, first_number(system_clock()))
     return Saved(files, blocks, size)
+
+
+def refuse_other_files(source: BinaryIO) -> None:
+    """Raise ``DamagedSeal`` for an open file that is known to be no sealed one, before a passphrase is asked for."""
+    kind = kind_of_file(source.read(MAX_JSON))
+    source.seek(0)
+    if kind is not None and kind != SEALED:
+        raise DamagedSeal(f"this is {kind.name}, not a backup", "Give the file that `consent backup` wrote.")
 
 
 def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:

@@ -15,7 +15,10 @@ from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence, 
 from registry.core.scalars import to_hex
 from registry.fs.files import read_bounded, replace_file
 
-DIGEST = re.compile(r"0x[0-9a-f]{6,64}")
+# The first digits do where they name one file.
+DIGEST = re.compile(r"0x[0-9a-f]{4,64}")
+MAX_CANDIDATES = 10
+SHORT = 14  # characters of a digest, as lists show it
 MAX_CUTOFF = 20  # digits
 _MAX_INDEX = 64 * 1024 * 1024
 
@@ -58,7 +61,7 @@ class EvidenceStore(Protocol):
         """Return the controllers that `keep_payment` was given for this account."""
 
     def find(self, digest: str) -> bytes:
-        """Return the file whose digest begins so (0x and six hex digits at least); ``InvalidInput`` unless one does."""
+        """Return the file, a request too, whose digest begins so (`DIGEST`). ``InvalidInput`` unless it is one."""
 
 
 class EvidenceFolder(NamedTuple):
@@ -95,12 +98,13 @@ class EvidenceFolder(NamedTuple):
 
     def find(self, digest: str) -> bytes:
         if DIGEST.fullmatch(digest) is None:
-            raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and six hex digits at least.")
-        found = sorted((self.path / "evidence").glob(f"{digest}*.json"))
+            raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and four hex digits at least.")
+        folders = (self.path / "evidence", self.path / "requests")
+        found = sorted(path for folder in folders for path in folder.glob(f"{digest}*.json"))
         if not found:
             raise InvalidInput(f"no evidence {digest} is kept in {self.path}", "List what is kept: `consent status`.")
         if len(found) > 1:
-            raise InvalidInput(f"{len(found)} digests begin with {digest}", "Write more of its digits.")
+            raise InvalidInput(f"{len(found)} digests begin with {digest}", f"Write one of {_candidates(found)}.")
         return read_bounded(found[0], MAX_EVIDENCE)
 
     def keep_cutoff(self, account: str, until: int) -> None:
@@ -156,6 +160,21 @@ def _entry(evidence: Evidence) -> Entry:
     message, notice = evidence.statement.message, evidence.parsed_notice
     brand = "" if notice is None else notice.controller.name
     return Entry(evidence.kind, evidence.author, message.controller, brand, message.issued_at)
+
+
+def _candidates(files: list[Path]) -> str:
+    """The digests as far as they differ, each with what its file is."""
+    shown = next(n for n in range(SHORT, 67) if len({path.stem[:n] for path in files}) == len(files))
+    named = [f"{path.stem[:shown]} ({_told(path)})" for path in files[:MAX_CANDIDATES]]
+    return ", ".join(named) + (f" and {len(files) - len(named)} more" if len(files) > len(named) else "")
+
+
+def _told(path: Path) -> str:
+    try:
+        entry = _entry(_read_own(path))
+    except InvalidInput:
+        return "damaged"
+    return f"{entry.kind}, {entry.brand or entry.controller}"
 
 
 def _read_own(path: Path) -> Evidence:

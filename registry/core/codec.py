@@ -71,7 +71,7 @@ def dump(value: Any) -> bytes:
 
 def _check_size(raw: bytes, limit: int) -> None:
     if len(raw) > limit:
-        raise Malformed(f"it has {len(raw):,} bytes; {limit:,} is the most")
+        raise Malformed(f"it is longer than {limit:,} bytes, the most that it may have")
     # Only many opening brackets can nest too deeply. Replacing them is faster than counting: it jumps from hit to hit.
     many_brackets = b"{" in raw.replace(b"[", b"{", MAX_NESTING + 1).replace(b"{", b" ", MAX_NESTING)
     if many_brackets and _nests_too_deeply(raw):

@@ -12,7 +12,7 @@ from registry.client.accounts import brand_names, brands_that_know
 from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant, refuse
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import write_evidence
+from registry.core.evidence.file import parse_evidence, write_evidence
 from registry.core.scalars import to_hex
 from tests.support.stage import Stage
 
@@ -96,10 +96,46 @@ def test_a_damaged_file_is_named_and_does_not_hide_the_others(kept: EvidenceFold
         list(kept.all())
 
 
-@pytest.mark.parametrize("digest", ["0x12", "grant.json", "0xZZZZZZ", ""])
+@pytest.mark.parametrize("digest", ["0x12", "123", "grant.json", "0xZZZZZZ", "", "0x" + "1" * 65])
 def test_what_is_no_digest(kept: EvidenceFolder, digest: str) -> None:
     with pytest.raises(InvalidInput, match="is not a digest"):
         kept.find(digest)
+
+
+def test_a_few_digits_name_a_file(kept: EvidenceFolder) -> None:
+    """Six digits were needed (section E)."""
+    for digest in kept.digests():
+        raw = kept.find(digest)
+        for written in (digest[:6], digest[:7], digest[:33], digest):
+            assert kept.find(written) == raw
+
+
+def test_digits_that_name_two_files_list_both(kept: EvidenceFolder) -> None:
+    """Only their number was told (section E)."""
+    twins = [f"0xabcd{last * 60}" for last in "01"]
+    for name, digest in zip(twins, kept.digests(), strict=True):
+        (kept.path / "evidence" / f"{name}.json").write_bytes(kept.find(digest))
+    (kept.path / "evidence" / f"0xabcd{'2' * 60}.json").write_bytes(b"{")
+    with pytest.raises(InvalidInput, match="3 digests begin with 0xabcd") as caught:
+        kept.find("0xabcd")
+    assert "0xabcd00000000 (" in caught.value.advice and "0xabcd11111111 (" in caught.value.advice
+    assert "(Grant, " in caught.value.advice and "(Refusal, " in caught.value.advice
+    assert "0xabcd22222222 (damaged)" in caught.value.advice
+
+
+def test_candidates_are_told_as_far_as_they_differ(kept: EvidenceFolder) -> None:
+    """(section E)"""
+    for last in "01":
+        (kept.path / "evidence" / f"0x{'ab' * 20}{last * 24}.json").write_bytes(b"{")
+    with pytest.raises(InvalidInput, match="2 digests begin") as caught:
+        kept.find("0xabab")
+    assert f"0x{'ab' * 20}0 (damaged), 0x{'ab' * 20}1 (damaged)" in caught.value.advice
+
+
+def test_a_request_is_found_by_its_digest(stage: Stage) -> None:
+    """A request whose --out file was lost could not be named (item 19)."""
+    raw = stage.request()
+    assert stage.brand.evidence.find(to_hex(parse_evidence(raw).digest)[:12]) == raw
 
 
 def test_brands_by_their_names(stage: Stage) -> None:

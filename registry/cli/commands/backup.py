@@ -47,6 +47,7 @@ def restore(
     The folder must not exist yet. All of the home comes back, or nothing.
     """
     with reading_again(file) as source:  # reports a wrong path before asking for a passphrase
+        use_case.refuse_other_files(source)
         ctx.session.make_network()
         saved = ctx.unlock(lambda phrase: use_case.restore_from(source, ctx.home, ctx.network.store, phrase))
     document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}

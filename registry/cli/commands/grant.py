@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,11 +18,10 @@ from registry.client.grant import Proposal
 from registry.client.party import Party
 from registry.client.risks import RISKS
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
-from registry.fs.files import read_bounded
+from registry.core.evidence.file import parse_evidence
 from registry.present.wording import answer_lines, risk_text
 
-AskedBy = Annotated[Path, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
+AskedBy = Annotated[str, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
 AcceptRisk = Annotated[
     list[str] | None,
     typer.Option(metavar="RISK", help="Accept not-post-quantum or links-brands, which --yes does not; repeat."),
@@ -55,7 +53,7 @@ def grant(
     Checks the request, shows it in words and asks you. Then seals your data to the brand, signs, anchors, and writes
     the evidence file that you hand over.
     """
-    asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
+    asked = parse_evidence(ctx.home.find(request))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
     accepted = _accepted(accept_risk)
@@ -69,7 +67,7 @@ def grant(
 @command(app, "refuse", "consent refuse request.json", options=SIGNING)
 def refuse(ctx: Context, request: AskedBy, accept_risk: AcceptRisk = None, language: Language = None) -> None:
     """Say no, and be able to prove that you did."""
-    asked = parse_evidence(read_bounded(request, MAX_EVIDENCE))
+    asked = parse_evidence(ctx.home.find(request))
     person, accepted = ctx.session.person_for(asked), _accepted(accept_risk)
     with ctx.working("reading the request"):
         confirm = _confirming(ctx, person, accepted)

@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr
 from registry.core import codec
 from registry.core.crypto.revocation import handle_for
 from registry.core.errors import Malformed
+from registry.core.file_kinds import EVIDENCE, as_another
 from registry.core.merkle import MAX_PROOF, commitment, root_from
 from registry.core.notices.document import Notice, read_notice
 from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, unhex
@@ -174,8 +175,11 @@ _PARTS = ("anchor", "notice", "mandate", "acceptance")
 
 
 def parse_evidence(raw: bytes) -> Evidence:
-    """Parse the one encoding of evidence (step 0 of `judge`); everything else is ``Malformed``."""
-    evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
+    """Parse the one encoding of evidence (step 0 of `judge`); everything else is ``Malformed``, and named if known."""
+    try:
+        evidence = codec.decode(raw, _decoder, MAX_EVIDENCE)
+    except Malformed as error:
+        raise as_another(error, raw, EVIDENCE) from None
     # Refuses a malformed notice here, not later. Set eagerly: see statements.messages.
     force_setattr(evidence, "notice_and_digest", evidence._read_notice())
     return evidence

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from registry.core import codec
 from registry.core.errors import Malformed
+from registry.core.file_kinds import NOTICE, as_another
 from registry.core.notices import plain_text
 from registry.core.notices.plain_text import AND, LABEL, NAME, SENTENCE, TEXT, Kind
 from registry.core.scalars import Address, check_address, check_term, check_terms, to_hex
@@ -123,8 +124,11 @@ def _cached_notice(digest: str) -> list[tuple[Raw, tuple[Notice, str]]]:
 
 
 def parse_notice(raw: bytes) -> Notice:
-    """Parse a notice from RFC 8785 bytes, at most 64 KiB; everything else is ``Malformed``."""
-    notice = codec.loads(raw, _decoder, MAX_NOTICE)
+    """Parse a notice from RFC 8785 bytes, at most 64 KiB; everything else is ``Malformed``, and named if known."""
+    try:
+        notice = codec.loads(raw, _decoder, MAX_NOTICE)
+    except Malformed as error:
+        raise as_another(error, raw, NOTICE) from None
     if codec.canonical(raw, MAX_NOTICE) != raw:
         raise Malformed("the notice is not in its one canonical form (RFC 8785: sorted keys, no white space)")
     check_address(notice.controller.account)
