@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from registry.cli.ui.output import Output
 from registry.cli.ui.prompts import ask_secret, ask_yes, passphrase_from
 from registry.core.errors import InvalidInput, Rejected, WrongPassphrase
+from registry.fs.files import check_target
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from registry.client.home import Home
     from registry.client.network import Network
     from registry.client.party import Party
@@ -139,6 +143,18 @@ class Context:
             raise InvalidInput("an empty passphrase protects nothing", "Choose one of a few words.")
         if not self.flags.get("guessable"):
             refuse_guessable(phrase)
+
+    def check_out(self, file: Path | None) -> None:
+        """Refuse a file that cannot be written, before anything is done; ask before an existing one is replaced.
+
+        ``--force`` replaces it without asking, and ``InvalidInput`` stands for the question where nobody can answer.
+        """
+        if file is None:
+            return
+        asks = file.is_file() and sys.stdin.isatty() and not self.flags["force"]
+        if asks and not ask_yes(f"{file} exists already. Replace it?"):
+            raise Rejected("you said no", "Nothing was done; name a new file.")
+        check_target(file, replace=asks or self.flags["force"])
 
     def say_place(self) -> None:
         """Tell on which chain a signature would count, before anything is signed."""

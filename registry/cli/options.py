@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -50,9 +51,10 @@ SHARED: dict[str, Any] = {
         _NUMBER, "--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."
     ),
     "guessable": _option(bool, "--guessable", help="Take a passphrase that can be guessed, for tests and play money."),
+    "force": _option(bool, "--force", help="Replace the file that is written, if there is one."),
     "yes": _option(bool, "--yes", "-y", help="Do not ask before signing."),
 }
-DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False, "guessable": False}
+DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False, "guessable": False, "force": False}
 
 WALLET = ("wallets", "contract", "key")
 SENDING = (*WALLET, "sender", "depth")
@@ -64,6 +66,9 @@ Purposes = Annotated[
 ]
 Data = Annotated[
     list[str] | None, typer.Option("--data", metavar="IRI", help="This kind of data; repeat. By default all.")
+]
+EvidenceOut = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write it there too; it is kept in your home anyway.")
 ]
 EvidenceFile = Annotated[
     str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from codecs import BOM_UTF8
 from typing import NamedTuple
 
 from registry.core import codec
@@ -50,7 +49,7 @@ def kind_of_file(raw: bytes) -> FileKind | None:
     for start, kind in _BY_START.items():
         if raw.startswith(start):
             return kind
-    if raw.removeprefix(BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+    if raw[:MAX_LINES].decode("utf-8-sig", "ignore").lstrip()[:1] in ("{", "["):
         return _kind_of_json(raw)
     return TABLE if _is_table(raw) else None
 

@@ -123,6 +123,21 @@ def replace_file(path: Path, content: bytes) -> None:
             sink.write(content)
 
 
+def check_target(path: Path, *, replace: bool) -> None:
+    """Raise ``InvalidInput`` where a file cannot be written to ``path``, or would replace one without ``replace``.
+
+    Call it before the work whose result goes there, so that a wrong path costs nothing. A pipe may exist.
+    """
+    with writing(path):
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder", "Name a file.")
+        if path.is_file() and not replace:
+            raise InvalidInput(f"{path} exists already", "Name a new file, or replace this one with --force.")
+        folder = next(each for each in path.absolute().parents if each.exists())
+        if not folder.is_dir() or not (path.exists() or os.access(folder, os.W_OK)):
+            raise InvalidInput(f"{path} cannot be written: {folder} takes no files", "Check the path and the disk.")
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """Return the file's bytes, or ``limit`` + 1 of them, so that a parser can refuse a longer file.
 

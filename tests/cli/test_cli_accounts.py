@@ -36,7 +36,7 @@ def another_brand(world: Consent, name: str = "bazaar") -> Path:
     draft = json.loads((world.folder / "notice.json").read_bytes())
     draft["controller"]["name"] = name.capitalize()
     notice.write_text(json.dumps(draft))
-    world.json("notice", "new", notice, "--out", notice, who=name)
+    world.json("notice", "new", notice, "--out", notice, "--force", who=name)
     world.json("request", "--notice", notice, "--out", out, "--data", DATUM, who=name)
     return out
 

@@ -9,7 +9,7 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SENDING, EvidenceFile
+from registry.cli.options import SENDING, EvidenceFile, EvidenceOut
 from registry.cli.ui.receipts import print_anchored
 from registry.client import accept as use_case
 from registry.client.party import Party
@@ -19,12 +19,13 @@ from registry.present.text import table
 from registry.present.wording import evidence_rows
 
 
-@command(app, "accept", "consent accept grant.json", options=SENDING)
-def accept(ctx: Context, file: EvidenceFile) -> None:
+@command(app, "accept", "consent accept grant.json", options=(*SENDING, "force"))
+def accept(ctx: Context, file: EvidenceFile, out: EvidenceOut = None) -> None:
     """Counter-sign a grant to this brand.
 
     Verifies it first, then signs and writes the completed file: both sides hold the same bytes.
     """
+    ctx.check_out(out)
     evidence = parse_evidence(ctx.home.find(file))
     brand = ctx.session.brand(evidence.statement.message.controller)
     ctx.say_place()
@@ -32,7 +33,7 @@ def accept(ctx: Context, file: EvidenceFile) -> None:
     ctx.say_payer(brand)
     with ctx.working("verifying and counter-signing"):
         done = use_case.accept(brand, evidence)
-    print_anchored(ctx.out, done, "Send back")
+    print_anchored(ctx.out, done, "Send back", out)
 
 
 def _show(ctx: Context, grant: Evidence, party: Party) -> None:

@@ -12,7 +12,6 @@ from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.options import EvidenceFile
 from registry.client.wallets import typed_address
-from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
@@ -21,16 +20,15 @@ from registry.present.text import Line, table
 from registry.present.wording import evidence_rows, open_lines
 
 evidence = group("evidence", "consent evidence show grant.json")
+_EXAMPLE = "consent evidence show grant.json\nconsent evidence show grant.json --html grant.html"
 _SHOWN = "This is what the file says; `consent verify` says whether it holds."
 
 
-@command(evidence, "show", "consent evidence show grant.json\nconsent evidence show grant.json --html grant.html")
+@command(evidence, "show", _EXAMPLE, options=("force",))
 def show(
     ctx: Context,
     file: EvidenceFile,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page to read and print; it must not exist yet.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to read and print.")] = None,
     language: Annotated[str, typer.Option(metavar="TAG", help="The page's own words: en or fr.")] = "en",
 ) -> None:
     """Show what a file says, in words.
@@ -50,15 +48,14 @@ def show(
 def _write_page(ctx: Context, found: Evidence, raw: bytes, file: Path, language: str) -> None:
     from registry.present.evidence_html import evidence_page
 
-    if file.exists():
-        raise InvalidInput(f"{file} exists already", "Name a new file; a page never replaces another.")
+    ctx.check_out(file)
     page = evidence_page(found, raw, language)
     replace_file(file, page)
     lines: list[str | Line] = [*open_lines(found), f"{file}  {len(page):,} bytes", _SHOWN]
     ctx.out.result({"file": str(file), "bytes": len(page)}, lines)
 
 
-@command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json")
+@command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json", options=("force",))
 def canonical(
     ctx: Context,
     file: EvidenceFile,
@@ -70,6 +67,7 @@ def canonical(
 
     White space and order are corrected; a changed value stays changed, and its signature stays wrong.
     """
+    ctx.check_out(out)
     raw = canonical_evidence(ctx.home.find(file))
     if out is None:
         typer.echo(raw, nl=False)

@@ -9,7 +9,7 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SIGNING, Data, Purposes
+from registry.cli.options import SIGNING, Data, EvidenceOut, Purposes
 from registry.cli.ui.prompts import ask_yes
 from registry.cli.ui.receipts import print_anchored
 from registry.client import grant as use_case
@@ -31,7 +31,7 @@ Language = Annotated[
 ]
 
 
-@command(app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=SIGNING)
+@command(app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=(*SIGNING, "force"))
 def grant(
     ctx: Context,
     request: AskedBy,
@@ -47,12 +47,14 @@ def grant(
     accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
     language: Language = None,
+    out: EvidenceOut = None,
 ) -> None:
     """Say yes: to all that was asked, or to less.
 
     Checks the request, shows it in words and asks you. Then seals your data to the brand, signs, anchors, and writes
     the evidence file that you hand over.
     """
+    ctx.check_out(out)
     asked = parse_evidence(ctx.home.find(request))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
@@ -61,18 +63,25 @@ def grant(
     choice |= use_case.Choice(names=names, accepted=accepted)
     with ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
-    print_anchored(ctx.out, done, "Hand over")
+    print_anchored(ctx.out, done, "Hand over", out)
 
 
-@command(app, "refuse", "consent refuse request.json", options=SIGNING)
-def refuse(ctx: Context, request: AskedBy, accept_risk: AcceptRisk = None, language: Language = None) -> None:
+@command(app, "refuse", "consent refuse request.json", options=(*SIGNING, "force"))
+def refuse(
+    ctx: Context,
+    request: AskedBy,
+    accept_risk: AcceptRisk = None,
+    language: Language = None,
+    out: EvidenceOut = None,
+) -> None:
     """Say no, and be able to prove that you did."""
+    ctx.check_out(out)
     asked = parse_evidence(ctx.home.find(request))
     person, accepted = ctx.session.person_for(asked), _accepted(accept_risk)
     with ctx.working("reading the request"):
         confirm = _confirming(ctx, person, accepted)
         done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted)
-    print_anchored(ctx.out, done, "Kept in")
+    print_anchored(ctx.out, done, "Kept in", out)
 
 
 def _accepted(named: list[str] | None) -> set[str]:

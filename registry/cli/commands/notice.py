@@ -27,7 +27,7 @@ notice = group("notice", "consent notice new draft.json --out notice.json")
 File = Annotated[Path, typer.Argument(metavar="NOTICE", help="A notice document.")]
 
 
-@command(notice, "new", "consent notice new draft.json --out notice.json", options=("key",))
+@command(notice, "new", "consent notice new draft.json --out notice.json", options=("key", "force"))
 def new(
     ctx: Context,
     draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="The notice as JSON, in any layout.")],
@@ -40,6 +40,7 @@ def new(
 
     Fills in the brand's account and recipient, checks all of it and writes its one canonical form.
     """
+    ctx.check_out(out)
     source = read_bounded(draft, MAX_NOTICE)
     with _advising():
         document = parse_draft(source)
@@ -98,4 +99,6 @@ def _advising() -> Iterator[None]:
     try:
         yield
     except Malformed as error:
+        if error.advice != Malformed.advice:
+            raise
         raise Malformed(str(error), "Correct the draft, then write it with `consent notice new`.") from None

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from registry.cli.ui.output import Output
-from registry.client.sign import Anchored
+from registry.client.sign import Anchored, noting
 from registry.core.evidence.file import write_evidence
 from registry.core.scalars import format_utc, to_hex
+from registry.fs.files import replace_file
 from registry.ledger.base import Receipt
 from registry.present.text import Row, table
 
 
-def print_anchored(out: Output, done: Anchored, purpose: str) -> None:
-    """Print what was anchored, what it ended, and its file; ``purpose`` tells what the file is for."""
-    kind, digest, size = done.evidence.kind, to_hex(done.evidence.digest), len(write_evidence(done.evidence))
-    document: dict[str, Any] = {"kind": kind, "digest": digest, "file": done.kept, "bytes": size}
+def print_anchored(out: Output, done: Anchored, purpose: str, file: Path | None = None) -> None:
+    """Write the evidence to ``file`` too, if it is named. Print what was anchored, what it ended, and its file.
+
+    ``purpose`` tells what the file is for.
+    """
+    kind, digest, raw = done.evidence.kind, to_hex(done.evidence.digest), write_evidence(done.evidence)
+    write_copy(file, raw, done.kept)
+    where, size = str(file or done.kept), len(raw)
+    document: dict[str, Any] = {"kind": kind, "digest": digest, "file": where, "bytes": size}
     document["anchor"] = receipt_json(done.receipt)
     rows = [(kind, digest), *receipt_rows(done.receipt), ("Evidence", f"{size:,} bytes")]
     if done.superseded is not None:
         document["superseded"] = receipt_json(done.superseded)
         rows.append(("Ended", f"the grant before it, gas {done.superseded.gas_used:,}"))
-    out.result(document, table([*rows, (purpose, done.kept)]))
+    out.result(document, table([*rows, (purpose, where)]))
+
+
+def write_copy(file: Path | None, raw: bytes, kept: str) -> None:
+    """Write evidence to ``file``, if it is named; an error tells where it is ``kept``."""
+    if file is not None:
+        with noting(f"It is done, and kept in {kept}: `consent evidence canonical {kept} --out FILE` copies it."):
+            replace_file(file, raw)
 
 
 def receipt_json(receipt: Receipt | None) -> dict[str, Any] | None:
