@@ -106,8 +106,13 @@ def chosen_accounts(accounts: list[SeedAccount], named: str | None) -> list[Seed
 
 def granting_accounts(vault: Vault, kept: EvidenceStore) -> set[str]:
     """Return the accounts, of the seed or of other wallets, that signed kept grants which this vault can end."""
-    grants = [e.statement.message for e in kept.all() if isinstance(e.statement.message, Grant)]
-    return {g.subject for g in grants if lock_of(vault.revocation_secret(g.salt)) == g.revocation}
+    return {evidence.author for evidence in kept.all() if made_lock(vault, evidence)}
+
+
+def made_lock(vault: Vault, evidence: Evidence) -> bool:
+    """Whether this is a grant that the vault can end."""
+    grant = evidence.statement.message
+    return isinstance(grant, Grant) and lock_of(vault.revocation_secret(grant.salt)) == grant.revocation
 
 
 def brand_names(kept: EvidenceStore) -> dict[str, str]:

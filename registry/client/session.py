@@ -200,6 +200,19 @@ class Session:
         with self.attendant.working("looking for the account that signed it"):
             return author_of(self.seed, vault, evidence, now)
 
+    def is_own(self, evidence: Evidence) -> bool:
+        """Whether one side of it is of this home: its key files, its named wallet, its requests, or its seed."""
+        from registry.client.accounts import made_lock
+
+        message: Any = evidence.statement.message
+        own = {key.address for key in keyfiles.list_keys(self.home.keys)}
+        if self.wallets.are_named and (wallet := self.wallets.chosen()) is not None:
+            own.add(wallet.address)
+        if own & {evidence.author, message.controller} or self.home.evidence.keeps(getattr(message, "request", "")):
+            return True
+        # The search also notes the account in the map, which it may lack after a recovery from words.
+        return self._own_wallet(evidence, self.network.clock()) is not None or made_lock(self.vault(), evidence)
+
     def people(self, account: str | None) -> list[tuple[Person, str | None]]:
         """Return the person with each account that is to be ended, and the controller that knows it, if known.
 

@@ -130,3 +130,41 @@ def test_evidence_given_as_a_backup_or_a_notice_is_named(granted: Consent) -> No
     assert "this is an evidence file, not a backup" in said.err
     said = granted("notice", "check", granted.grant)
     assert said.code == 1 and "this is an evidence file, not a notice" in said.err and "evidence show" in said.err
+
+
+class TestImporting:
+    """(item 19)"""
+
+    def test_the_brands_completed_file_comes_back(self, granted: Consent, tmp_path: Path) -> None:
+        back = tmp_path / "completed.json"
+        granted.json("accept", granted.grant, "--out", back, who="aurelle")
+        said = granted.json("evidence", "import", back)
+        assert (said["state"], said["known"]) == ("holds", False)
+        assert granted.json("status")["evidence"][0]["accepted"] is True
+        assert granted.json("evidence", "import", back)["known"] is True
+
+    def test_a_lost_grant_comes_back_and_can_be_ended(self, accepted: Consent, tmp_path: Path) -> None:
+        copy = tmp_path / "copy.json"
+        accepted.grant.rename(copy)
+        assert accepted.json("status")["evidence"] == []
+        accepted.json("evidence", "import", copy)
+        accepted.json("revoke", accepted.grant)
+        accepted.grant.rename(copy)
+        said = accepted("evidence", "import", copy)
+        assert said.code == 0 and "Revoked: the person revoked it" in said.out
+        assert accepted.json("status")["evidence"][0]["state"] == "Revoked"
+
+    def test_a_brand_keeps_what_was_handed_to_it(self, granted: Consent) -> None:
+        granted.json("evidence", "import", granted.grant, who="aurelle")
+        assert len(granted.json("status", who="aurelle")["evidence"]) == 1
+
+    def test_a_strangers_home_does_not_take_it(self, granted: Consent) -> None:
+        said = granted("evidence", "import", granted.grant, who="stranger")
+        assert no_of(said) == (2, "InvalidInput") and "neither its author" in said.err
+        assert granted.json("status", who="stranger")["evidence"] == []
+
+    def test_a_request_comes_back_to_its_brand(self, asked: Consent) -> None:
+        for path in (asked.folder / "aurelle" / "requests").glob("*"):
+            path.unlink()
+        said = asked.json("evidence", "import", asked.folder / "request.json", who="aurelle")
+        assert said["kind"] == "Request" and Path(said["file"]).exists()

@@ -10,7 +10,8 @@ import typer
 
 from registry.cli.app import command, group
 from registry.cli.context import Context
-from registry.cli.options import EvidenceFile
+from registry.cli.options import WALLET, EvidenceFile
+from registry.client.import_evidence import import_evidence
 from registry.client.wallets import typed_address
 from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
 from registry.core.scalars import to_hex
@@ -53,6 +54,22 @@ def _write_page(ctx: Context, found: Evidence, raw: bytes, file: Path, language:
     replace_file(file, page)
     lines: list[str | Line] = [*open_lines(found), f"{file}  {len(page):,} bytes", _SHOWN]
     ctx.out.result({"file": str(file), "bytes": len(page)}, lines)
+
+
+@command(evidence, "import", "consent evidence import grant.json", options=WALLET)
+def import_(ctx: Context, file: EvidenceFile) -> None:
+    """Keep a file that came from elsewhere in your home, once it is checked.
+
+    After a loss, or when a brand sends a grant back. It is kept too where it has ended, and you are told.
+    """
+    raw = ctx.home.find(file)
+    with ctx.working("checking it"):
+        done = import_evidence(ctx.network, ctx.home.evidence, raw, ctx.session.is_own)
+    digest, ended = to_hex(done.evidence.digest), done.ended
+    state = "holds" if ended is None else f"{type(ended).__name__}: {ended}"
+    document = {"kind": done.evidence.kind, "digest": digest, "file": done.kept, "known": done.known, "state": state}
+    rows = [(done.evidence.kind, digest), ("State", state), ("Kept before" if done.known else "Kept in", done.kept)]
+    ctx.out.result(document, table(rows))
 
 
 @command(evidence, "canonical", "consent evidence canonical pretty.json > grant.json", options=("force",))
