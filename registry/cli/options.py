@@ -52,7 +52,7 @@ SHARED: dict[str, Any] = {
     ),
     "guessable": _option(bool, "--guessable", help="Take a passphrase that can be guessed, for tests and play money."),
     "force": _option(bool, "--force", help="Replace the file that is written, if there is one."),
-    "yes": _option(bool, "--yes", "-y", help="Do not ask before signing."),
+    "yes": _option(bool, "--yes", "-y", help="Do not ask first."),
 }
 DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False, "guessable": False, "force": False}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,19 +10,17 @@ from registry.client.evidence_store import parse_own
 from registry.client.party import Brand, Party
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
 from registry.client.verify import read, verify
-from registry.core.age.stream import open_sealed
 from registry.core.capsules import Capsule, StreamKey, open_capsule, open_head
 from registry.core.errors import InvalidInput, NotARecipient
 from registry.core.evidence.file import Evidence, with_acceptance
 from registry.core.ipld.cid import cid_from_digest
-from registry.core.ipld.unixfs import LEAF_BYTES, read_file
 from registry.core.media_types import extension_of
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Acceptance, Grant
 from registry.core.verify.judge import VerifiedStatement
 from registry.fs.files import making_folder, remove_left, writing
-from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
+from registry.vault.records import open_record
 
 # Bytes; a file's name has at most 255.
 MAX_LOCAL_NAME, MAX_OWN_NAME = 80, 120
@@ -99,16 +96,9 @@ def _open_streams(store: BlockStore, capsule: Capsule, directory: Path) -> Itera
             path = directory / _name(key, number, record.media_type)
             if path.exists():
                 path = path.with_stem(f"{path.stem}-{place}")  # two vocabularies share this local name
-            _open_record(store, record.cid, key.identity, path)
+            with path.open("wb") as plain:
+                open_record(store, record.cid, key.identity, plain)
             yield Opened(path, path.stat().st_size, key.category)
-
-
-def _open_record(store: BlockStore, cid: str, identity: str, path: Path) -> None:
-    # Open while fetching: a tree that repeats one block a million times fails at its second chunk, long before
-    # it fills the disk.
-    sealed = io.BufferedReader(PieceReader(read_file(cid, store.reader(cid))), LEAF_BYTES)
-    with path.open("wb") as plain:
-        open_sealed(sealed, plain, [identity])
 
 
 def _name(key: StreamKey, number: int, media_type: str) -> str:

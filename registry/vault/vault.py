@@ -1,10 +1,11 @@
 """A person's vault: each record is sealed to its stream, and only the owner can open the index of the streams.
 
-The records, heads and indexes are blocks in the store. Three files on disk go with them:
+The records, heads and indexes are blocks in the store. Four files on disk go with them:
 
 - ``index`` holds the CID of the newest index. A change stores its blocks first and replaces this file last, so a
   crash leaves the vault as it was.
 - ``old`` lists the blocks of replaced indexes that the store has yet to erase.
+- ``removed`` lists the blocks of removed records that it has yet to erase.
 - ``floor`` exists after a restore: all account numbers below it may be in use.
 """
 
@@ -26,11 +27,12 @@ from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
-from registry.core.scalars import check_term
+from registry.core.scalars import check_term, format_utc
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
+from registry.vault.records import SHORT, Found, blocks_of_record, find_record, find_twin, save_record
 
 FILE_SCHEMA = "consent-file/1"
 LOCK_SECONDS = 60
@@ -76,14 +78,20 @@ class Vault:
         file = self._directory / "index"
         return [_check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
 
-    def add(self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int) -> Record:
+    def add(
+        self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int, again: bool = False
+    ) -> Record:
         """Seal a file of any size, or a pipe, as one record of this category, durably.
 
         Bytes of ``name`` that are not UTF-8 become U+FFFD. ``now`` is in unix seconds. ``Malformed`` for an invalid
-        category, ``OSError`` if ``body`` cannot be read.
+        category, ``OSError`` if ``body`` cannot be read. ``InvalidInput`` for a file that the category holds already,
+        unless ``again``; of a pipe this is not known.
         """
         check_term(category, "category")
         with self._change() as index:
+            if not again and (twin := find_twin(index, self._store, category, body)) is not None:
+                what = f"the vault holds this file already: {twin.name}, added {format_utc(twin.added_at)}"
+                raise InvalidInput(f"{what}, {twin.cid[:SHORT]}", "Add it a second time with --again.")
             stream = self._open_stream(index, category)
             counted = CountingReader(body)
             pieces = PieceReader(sealed_pieces(io.BufferedReader(counted, LEAF_BYTES), [recipient_of(stream.identity)]))
@@ -91,6 +99,49 @@ class Vault:
             record = Record(cid, FILE_SCHEMA, media_type, _SURROGATE.sub("\ufffd", name), counted.count, now)
             self._save(_with(index, self._write_head(stream, category, stream.epoch, (*stream.records, record))))
         return record
+
+    def find(self, reference: str) -> Found:
+        """Return the record with this CID, a CID that begins so, or this name. ``InvalidInput`` unless it is one."""
+        return find_record(self.index(), reference)
+
+    def save(self, reference: str, file: Path) -> Record:
+        """Open one record into a file (mode 0600), whole or not at all; see `find`. Errors are those of the store."""
+        found = self.find(reference)
+        save_record(self._store, found, file)
+        return found.record
+
+    def remove(self, cid: str) -> Record:
+        """Take the record with this CID out of the vault, and erase its blocks in the store.
+
+        A grant that handed it over hands over nothing more, because its brand's data opens whole or not at all. What
+        brands opened before stays with them.
+        """
+        with self._change() as index:
+            stream, record = find_record(index, cid)
+            left = tuple(each for each in stream.records if each.cid != record.cid)
+            head = self._write_head(stream, stream.category, stream.epoch, left)
+            # Noted first and erased last, so that a crash neither loses a listed record nor leaves an unlisted one.
+            self._note_removed(record.cid)
+            self._save(_with(index, msgspec.structs.replace(head, shared=stream.shared)))
+            self._erase_removed()
+        return record
+
+    def _note_removed(self, root: str) -> None:
+        lines = [*self._removed(), *((root, block) for block in blocks_of_record(self._store, root))]
+        replace_file(self._directory / "removed", "".join(f"{r} {block}\n" for r, block in sorted(lines)).encode())
+
+    def _removed(self) -> list[tuple[str, str]]:
+        """The records that were being removed, each with one of its blocks."""
+        file = self._directory / "removed"
+        names = file.read_text("ascii", "replace").split() if file.exists() else []
+        return list(zip(names[::2], (_check_cid(name, file) for name in names[1::2]), strict=False))
+
+    def _erase_removed(self) -> None:
+        if removed := self._removed():
+            listed = {record.cid for stream in self.index().streams for record in stream.records}
+            with suppress(StorageUnavailable, OSError):
+                self._store.delete({block for root, block in removed if root not in listed})
+                (self._directory / "removed").unlink()
 
     def _open_stream(self, index: Index, category: str) -> Stream:
         """Return the stream that takes the next record: never one whose key was handed out, whoever has it today."""
@@ -158,6 +209,7 @@ class Vault:
             raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
         with lock:
             self._erase_old()
+            self._erase_removed()
             yield self.index()
 
     def _write_head(self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]) -> Stream:

@@ -141,7 +141,8 @@ class Stage:
     def keep(self, body: bytes, category: str = PURCHASES, media_type: str = "text/csv") -> None:
         """Put something into Alice's vault."""
         name = f"alice's own name {len(body)}"
-        self.alice.vault.add(io.BytesIO(body), category=category, name=name, media_type=media_type, now=self.clock())
+        told = {"category": category, "name": name, "media_type": media_type}
+        self.alice.vault.add(io.BytesIO(body), now=self.clock(), again=True, **told)
 
     def pass_time(self, seconds: int) -> None:
         """Both clocks go on."""

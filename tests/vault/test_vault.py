@@ -46,7 +46,7 @@ PURCHASES, EMAILS = "pd:Purchase", "pd:EmailAddress"
 
 
 def add(vault: Vault, body: bytes, category: str = PURCHASES, name: str = "a.csv", now: int = NOW) -> Record:
-    return vault.add(io.BytesIO(body), category=category, name=name, media_type="text/csv", now=now)
+    return vault.add(io.BytesIO(body), category=category, name=name, media_type="text/csv", now=now, again=True)
 
 
 def body_of(cid: str, identity: str, store: BlockStore) -> bytes:

@@ -10,15 +10,17 @@ import typer
 from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.ui.progress import CountedStore, Rate, open_counted
-from registry.core.errors import InvalidInput
+from registry.cli.ui.prompts import ask_yes
+from registry.core.errors import InvalidInput, Rejected
 from registry.core.media_types import media_type_of
 from registry.core.scalars import format_utc
 from registry.present.text import table
 from registry.present.vocabulary import check_known
 from registry.present.wording import terms
+from registry.vault.records import SHORT
 
 vault = group("vault", "consent vault add purchases.csv --category pd:Purchase")
-SHORT = 16  # characters of a CID's 59; the first seven are the same in all
+RecordName = Annotated[str, typer.Argument(metavar="RECORD", help="Its name, its CID, or the beginning of its CID.")]
 
 
 @command(vault, "add", "consent vault add purchases.csv --category pd:Purchase")
@@ -26,8 +28,12 @@ def add(
     ctx: Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file.")],
     category: Annotated[str, typer.Option(metavar="IRI", help="What kind of personal data it is, as pd:Purchase.")],
+    again: Annotated[bool, typer.Option("--again", help="Even if the category holds this very file.")] = False,
 ) -> None:
-    """Seal a file as one record of a category."""
+    """Seal a file as one record of a category.
+
+    `consent vocabulary WORD` finds the category.
+    """
     check_known([category], "data")
     try:
         size = file.stat().st_size
@@ -40,7 +46,8 @@ def add(
         opened = ctx.session.vault(CountedStore(ctx.network.store, told))
         with ctx.working(f"sealing {file.name}"):
             now = ctx.network.clock()
-            record = opened.add(body, category=category, name=file.name, media_type=media_type, now=now)
+            how = {"category": category, "name": file.name, "media_type": media_type}
+            record = opened.add(body, now=now, again=again, **how)
     document = {"cid": record.cid, "category": category, "bytes": record.size, "mediaType": media_type}
     rows = [("Sealed", f"{record.name}, {record.size:,} bytes"), ("Category", terms([category])), ("CID", record.cid)]
     ctx.out.result(document, table(rows))
@@ -80,32 +87,61 @@ def list_(ctx: Context) -> None:
 @command(vault, "show", "consent vault show bafkrei...")
 def show(
     ctx: Context,
-    cid: Annotated[str, typer.Argument(metavar="CID", help="The record's CID, or the beginning of it.")],
+    record: RecordName,
 ) -> None:
     """Show one record: what it is, and where it lies."""
-    found = [(s, r) for s in ctx.session.vault().index().streams for r in s.records if r.cid.startswith(cid)]
-    if len(found) != 1:
-        message = f"{len(found)} CIDs begin so" if found else "no record has a CID that begins so"
-        raise InvalidInput(message, "See `consent vault list`.")
-    stream, record = found[0]
+    stream, found = ctx.session.vault().find(record)
     document = {
-        "cid": record.cid,
+        "cid": found.cid,
         "category": stream.category,
         "epoch": stream.epoch,
-        "name": record.name,
-        "bytes": record.size,
-        "mediaType": record.media_type,
-        "schema": record.schema,
-        "addedAt": record.added_at,
+        "name": found.name,
+        "bytes": found.size,
+        "mediaType": found.media_type,
+        "schema": found.schema,
+        "addedAt": found.added_at,
         "head": stream.head,
     }
     rows = [
-        ("Name", record.name),
+        ("Name", found.name),
         ("Category", terms([stream.category])),
-        ("Bytes", f"{record.size:,}"),
-        ("Type", f"{record.media_type}, {record.schema}"),
-        ("Added", format_utc(record.added_at)),
-        ("CID", record.cid),
+        ("Bytes", f"{found.size:,}"),
+        ("Type", f"{found.media_type}, {found.schema}"),
+        ("Added", format_utc(found.added_at)),
+        ("CID", found.cid),
         ("Stream", f"epoch {stream.epoch}, head {stream.head}"),
     ]
     ctx.out.result(document, table(rows))
+
+
+@command(vault, "get", "consent vault get purchases.csv --out copy.csv", options=("force",))
+def get(
+    ctx: Context,
+    record: RecordName,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the opened file.")],
+) -> None:
+    """Open one record into a file of its own."""
+    ctx.check_out(out)
+    opened = ctx.session.vault()
+    with ctx.working("fetching and opening"):
+        found = opened.save(record, out)
+    document = {"file": str(out), "cid": found.cid, "bytes": found.size, "mediaType": found.media_type}
+    ctx.out.result(document, [f"{out}  {found.size:,} bytes"])
+
+
+@command(vault, "remove", "consent vault remove purchases.csv", options=("yes",))
+def remove(ctx: Context, record: RecordName) -> None:
+    """Take one record out of the vault, and erase it in the store.
+
+    Asks first. There is no way back, and what brands opened before stays with them.
+    """
+    opened = ctx.session.vault()
+    stream, found = opened.find(record)
+    ctx.out.note(f"This removes {found.name}, {found.size:,} bytes, {stream.category}, {found.cid}.")
+    if stream.shared:
+        ctx.out.note("Its key was handed over: grants that did so open nothing more, and copies stay with the brands.")
+    if not (ctx.flags["yes"] or ask_yes("Remove it for good?")):
+        raise Rejected("you said no", "Nothing was removed.")
+    with ctx.working("removing"):
+        opened.remove(found.cid)
+    ctx.out.result({"removed": found.cid, "category": stream.category}, [f"Removed {found.name}."])
