@@ -20,6 +20,7 @@ from registry.cli.exit_codes import INTERRUPTED, TERMINATED, UNKNOWN, USAGE, err
 from registry.cli.ui.output import Output
 from registry.core.errors import ConsentError
 from registry.present.text import NO as RED
+from registry.present.text import Line
 
 # Errors that another path would not cause.
 _MISPLACED = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
@@ -72,7 +73,7 @@ def _explained(out: Output, error: Exception, arguments: Sequence[str]) -> int:
     if isinstance(error, typer.exceptions.TyperException):
         return _usage(out, error)
     if isinstance(error, ConsentError):
-        return _say(out, type(error).__name__, str(error), error.advice, exit_code(error))
+        return _say(out, type(error).__name__, str(error), error.advice, exit_code(error), error.details)
     if isinstance(error, OSError) and error.errno in _PATH_TROUBLE and error.filename is not None:
         return _say(out, "InvalidInput", f"{error.filename}: {error.strerror}", "Check the path.", USAGE)
     if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
@@ -91,10 +92,12 @@ def _usage(out: Output, error: typer.exceptions.TyperException) -> int:
     return _say(out, "UsageError", message[:1].lower() + message[1:], advice, USAGE)
 
 
-def _say(out: Output, name: str, message: str, advice: str, code: int) -> int:
+def _say(out: Output, name: str, message: str, advice: str, code: int, details: Sequence[str] = ()) -> int:
     if out.as_json:
-        out.json_line(error_document(name, message, advice, code))
+        out.json_line(error_document(name, message, advice, code) | ({"details": list(details)} if details else {}))
     out.note(f"{name}: {message}", RED)
+    for detail in details:
+        out.note(Line(f"  {detail}", 4))
     if advice:
         out.note(advice)
     return code

@@ -2,50 +2,49 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from typing import Any
 
+from registry.client.drafts import KIND_OF, complete_draft, parse_wholly, refuse_faults, unwritten
 from registry.client.network import Network
 from registry.client.party import Party
 from registry.client.sign import fresh_salt, sign_evidence
 from registry.core import codec
 from registry.core.age.recipients import parse_recipient
-from registry.core.errors import InvalidInput, Malformed
+from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_of_block
-from registry.core.notices.document import MAX_NOTICE, Notice, notice_digest, parse_notice
+from registry.core.notices.document import Notice, notice_digest
 from registry.core.notices.rendering import DAY, fits
 from registry.core.statements.messages import Request
-from registry.present.vocabulary import check_known
+from registry.present.vocabulary import fault_of
 
 MAX_DAYS = 3650
 
 
-def parse_draft(raw: bytes) -> dict[str, Any]:
-    """Return a draft notice from JSON in any layout; ``Malformed`` where it is not one object."""
-    document = json.loads(codec.canonical(raw, MAX_NOTICE))
-    if not isinstance(document, dict) or not isinstance(document.get("controller", {}), dict):
-        raise Malformed("the draft is not a notice", "A notice is a JSON object; see docs/formats.md.")
-    return document
-
-
 def fill_notice(draft: dict[str, Any], account: str, recipient: str) -> bytes:
-    """Return the canonical notice of a draft with the brand's account and recipient; see `check_notice` for errors."""
-    controller = draft.get("controller", {}) | {"account": account, "recipient": recipient}
-    raw = codec.dump(draft | {"controller": controller})
+    """Return the canonical notice of a draft with the brand's account and recipient; see `check_notice` for errors.
+
+    Terms are sorted.
+    """
+    raw = codec.dump(complete_draft(draft, account, recipient))
     check_notice(raw)
     return raw
 
 
 def check_notice(raw: bytes) -> Notice:
-    """Return the notice if wallets accept it: well formed, known terms, a recipient that can be sealed to."""
-    notice = parse_notice(raw)
-    for scope in notice.scopes:
-        check_known(scope.purposes, "purpose")
-        check_known(scope.data, "data")
-        check_known(scope.processing, "processing")
-    check_known([notice.terms], "agreement")
+    """Return the notice if wallets accept it: well formed, known terms, a recipient that can be sealed to.
+
+    ``Malformed`` also where a text is still to be written, as ``..``. Several faults are told at once.
+    """
+    notice = parse_wholly(raw)
+    scopes = [(getattr(scope, name), kind) for scope in notice.scopes for name, kind in KIND_OF.items()]
+    terms = [(term, kind) for terms, kind in [*scopes, ([notice.terms], "agreement")] for term in terms]
+    unknown = [fault for term, kind in terms if (fault := fault_of(term, kind)) is not None]
+    if len(unknown) == 1:
+        raise unknown[0]
+    refuse_faults([f"{fault}. {fault.advice}" for fault in unknown])
+    refuse_faults([f"{name} is still to be written" for name in unwritten(notice)])
     parse_recipient(notice.controller.recipient)
     return notice
 

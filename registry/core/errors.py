@@ -12,14 +12,20 @@ There are five families. None is a subclass of another, because callers answer e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ConsentError(Exception):
-    """Base of all. ``advice`` says in one sentence what to do now. Messages never hold secrets."""
+    """Base of all. ``advice`` says in one sentence what to do now. Messages never hold secrets.
+
+    ``details`` has a line for each fault, where one message tells of several.
+    """
 
     advice = ""
 
-    def __init__(self, message: str, advice: str | None = None) -> None:
+    def __init__(self, message: str, advice: str | None = None, details: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.details = tuple(details)
         if advice is not None:
             self.advice = advice
 

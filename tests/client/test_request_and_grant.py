@@ -319,7 +319,7 @@ class TestRequestsThatAreNotAnswered:
         changed = {"purposes": [unknown]} if part == "purpose" else {"processing": [unknown]}
         notice = stage.notice(text=texts, **scope(**changed))
         with monkeypatch.context() as patch:
-            patch.setattr("registry.client.request.check_known", lambda terms, kind: None)
+            patch.setattr("registry.client.request.fault_of", lambda term, kind: None)
             patch.setattr("registry.client.sign.check_known", lambda terms, kind: None)
             asked = request(stage.brand, notice)
         # Verifying is not signing: evidence outlives vocabularies.

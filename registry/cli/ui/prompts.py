@@ -13,6 +13,7 @@ from registry.core.errors import InvalidInput
 
 MAX_ANSWER = 80
 MAX_SECRET = 4096
+MAX_TEXT = 8192
 
 
 def first_line(descriptor: int, what: str, option: str) -> bytes:
@@ -57,6 +58,21 @@ def ask_yes(question: str) -> bool:
     if not answer:
         raise KeyboardInterrupt
     return answer.strip().lower() in ("y", "yes")
+
+
+def ask_text(question: str, default: str = "") -> str:
+    """Ask for a line of text at the terminal; an empty answer is the default.
+
+    ``InvalidInput`` where there is no terminal; an interruption where the input ends.
+    """
+    if not sys.stdin.isatty():
+        raise InvalidInput("there is no terminal to ask at", "Run it in a terminal, or give all of it as options.")
+    sys.stderr.write(f"{question} [{default}]: " if default else f"{question}: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline(MAX_TEXT)
+    if not answer:
+        raise KeyboardInterrupt
+    return answer.strip() or default
 
 
 def ask_secret(prompt: str) -> str:
