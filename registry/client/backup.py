@@ -97,6 +97,7 @@ def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: st
 
 def refuse_other_files(source: BinaryIO) -> None:
     """Raise ``DamagedSeal`` for an open file that is known to be no sealed one, before a passphrase is asked for."""
+    source.seek(0)
     kind = kind_of_file(source.read(MAX_JSON))
     source.seek(0)
     if kind is not None and kind != SEALED:

@@ -112,13 +112,13 @@ from registry.client import accept
 from registry.cli.main import main
 
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
-opening = accept._open_record
+opening = accept.open_record
 
 def told(*given):
     opening(*given)
     os.kill(os.getpid(), signal.SIGTERM)
 
-accept._open_record = told
+accept.open_record = told
 main()
 """
 

@@ -209,7 +209,10 @@ def test_a_reformatted_file_is_refused_and_can_be_put_right(granted: Consent, in
     answer = granted("verify", pretty)
     assert no_of(answer) == (1, "Malformed") and "consent evidence canonical" in answer.err
     assert granted("evidence", "canonical", pretty).out.encode() == raw
-    assert granted.json("evidence", "canonical", pretty, "--out", pretty) == {"file": str(pretty), "bytes": len(raw)}
+    assert granted.json("evidence", "canonical", pretty, "--out", pretty, "--force") == {
+        "file": str(pretty),
+        "bytes": len(raw),
+    }
     assert pretty.read_bytes() == raw and granted("verify", pretty).code == 0
 
 
@@ -218,5 +221,5 @@ def test_canonical_does_not_mend_a_changed_value(granted: Consent) -> None:
     document["statement"]["message"]["expiresAt"] += 1
     changed = granted.folder / "changed.json"
     changed.write_text(json.dumps(document, indent=2))
-    assert granted("evidence", "canonical", changed, "--out", changed).code == 0
+    assert granted("evidence", "canonical", changed, "--out", changed, "--force").code == 0
     assert no_of(granted("verify", changed)) == (1, "BadSignature")

@@ -17,9 +17,9 @@ from registry.core.scalars import format_utc
 from registry.present.text import table
 from registry.present.vocabulary import check_known
 from registry.present.wording import terms
-from registry.vault.records import SHORT
 
 vault = group("vault", "consent vault add purchases.csv --category pd:Purchase")
+SHORT = 16  # characters of a CID's 59; the first seven are the same in all
 RecordName = Annotated[str, typer.Argument(metavar="RECORD", help="Its name, its CID, or the beginning of its CID.")]
 
 
