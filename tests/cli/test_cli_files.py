@@ -168,3 +168,14 @@ class TestImporting:
             path.unlink()
         said = asked.json("evidence", "import", asked.folder / "request.json", who="aurelle")
         assert said["kind"] == "Request" and Path(said["file"]).exists()
+
+
+def test_a_file_that_is_too_long_is_told_without_a_false_size(granted: Consent, tmp_path: Path) -> None:
+    """A file of any length "had" one byte more than the most, because no more is read (section E)."""
+    long = tmp_path / "long.json"
+    long.write_bytes(b" " * 5 * 1024 * 1024)
+    said = granted("verify", long)
+    assert said.code == 1 and "1,048,577" not in said.err
+    long.write_bytes(b"{" + b" " * 5 * 1024 * 1024)
+    said = granted("verify", long)
+    assert "it is longer than 1,048,576 bytes, the most that it may have" in said.err
