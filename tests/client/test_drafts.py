@@ -40,7 +40,7 @@ class TestTemplates:
         assert all(BRAND["contact"] in text.rights for text in notice.text.values())
 
     def test_it_needs_no_special_name(self, stage: Stage, case: str) -> None:
-        assert check_notice(filled(stage, template(case, name='A "B" \\ É', domain="b.example", contact="c")))
+        assert check_notice(filled(stage, template(case, name="L’Étoile & Fils", domain="b.example", contact="c")))
 
     def test_both_languages_say_the_same(self, case: str) -> None:
         english, french = (template(case, **BRAND)["text"][tag] for tag in LANGUAGES)
@@ -167,7 +167,7 @@ def test_names_that_only_look_unwritten(stage: Stage, name: str) -> None:
     ("path", "value", "says"),
     [
         (("controller", "domain"), "Shop.Example", "not a lower-case host name"),
-        (("controller", "name"), "a{b", "brace"),
+        (("controller", "name"), "a{b", "controller.name"),
         (("scopes", 3, "data"), ["photo", "email"], "pd:Picture.*pd:EmailAddress"),
         (("scopes", 0, "purposes"), [], "empty"),
         (("terms",), "SD-BASE", "ieee-7012:SD-BASE"),
