@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,15 @@ def _common(kind: Any, *names: str, **more: Any) -> Any:
     return _option(kind, *names, rich_help_panel="Everywhere", show_default=False, **more)
 
 
+def byte_size(text: str | int) -> int:
+    """Parse a number of bytes, as 1000, 500MB or 2GiB."""
+    if found := _SIZE.fullmatch(str(text)):
+        kilo = 1024 if found[3] else 1000
+        return int(found[1]) * int(kilo ** " KMGT".index((found[2] or " ").upper()))
+    raise typer.BadParameter("it is not a size, such as 500MB or 2GiB")
+
+
+_SIZE = re.compile(r"(\d{1,15})(?:([kKMGT])(i)?B)?")
 _TEXT, _NUMBER = str | None, int | None
 
 # Every command has these, but for those that it leaves out. `Context.flags` has their values, as those of `SHARED`.

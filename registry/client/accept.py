@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.client.evidence_store import parse_own
 from registry.client.party import Brand, Party
@@ -24,6 +25,46 @@ from registry.vault.records import open_record
 
 # Bytes; a file's name has at most 255.
 MAX_LOCAL_NAME, MAX_OWN_NAME = 80, 120
+# For all that one grant hands over (DESIGN section 6).
+MAX_OPENED = 1 << 30
+# Counted for each file beside its content: an empty one takes room on a disk too.
+FILE_BYTES = 4096
+
+
+class _Limit:
+    """Counts what is fetched and what is written, and raises ``InvalidInput`` before either is over the limit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._fetched = self._written = 0
+
+    def fetched(self, data: bytes) -> bytes:
+        self._fetched = self._checked(self._fetched + len(data))
+        return data
+
+    def counted(self, get: Callable[[str], bytes]) -> Callable[[str], bytes]:
+        return lambda cid: self.fetched(get(cid))
+
+    def writes(self, count: int) -> None:
+        self._written = self._checked(self._written + count)
+
+    def _checked(self, total: int) -> int:
+        if total > self._max_bytes:
+            advice = "Nothing was written. If you trust the person's software, allow more (`--max-size`)."
+            raise InvalidInput(f"this grant hands over more than {self._max_bytes:,} bytes", advice)
+        return total
+
+
+class _LimitedFile(io.FileIO):
+    """A new file that takes what its `_Limit` allows."""
+
+    def __init__(self, path: Path, limit: _Limit) -> None:
+        super().__init__(path, "w")
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        self._limit.writes(len(data))
+        return super().write(data)
 
 
 class Opened(NamedTuple):
@@ -54,8 +95,12 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     return keep(party, done._replace(evidence=with_acceptance(evidence, done.evidence)))
 
 
-def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Opened]:
-    """Verify a grant to this brand, and open the data that it hands over into a new ``directory``: all or nothing."""
+def open_data(brand: Brand, file: Evidence | bytes, directory: Path, *, max_bytes: int = MAX_OPENED) -> list[Opened]:
+    """Verify a grant to this brand, and open the data that it hands over into a new ``directory``: all or nothing.
+
+    ``max_bytes`` bounds what is fetched, and what is written with FILE_BYTES more for each file; ``InvalidInput`` if
+    there is more. ``Malformed`` if a list of the person's repeats itself.
+    """
     # A killed process may have left opened data, and the consent for it may have ended since.
     remove_left(directory)
     grant = _own_grant(brand, file).evidence.statement.message
@@ -64,15 +109,15 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path) -> list[Ope
         raise InvalidInput("this grant hands over no stored data", "There is nothing to open.")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
-    store = brand.network.store
-    sealed = store.get(cid_from_digest(unhex(grant.content)))
+    store, limit = brand.network.store, _Limit(max_bytes)
+    sealed = limit.fetched(store.get(cid_from_digest(unhex(grant.content))))
     try:
         capsule = open_capsule(sealed, brand.identity, grant)
     except NotARecipient as error:
         error.advice = "Open it in the home of the brand that asked (CONSENT_HOME): its keys alone open it."
         raise
     with writing(directory), making_folder(directory) as made:
-        opened = list(_open_streams(store, capsule, made))
+        opened = list(_open_streams(store, capsule, made, limit))
     return [file._replace(path=directory / file.path.name) for file in opened]
 
 
@@ -89,15 +134,17 @@ def _own_grant(party: Party, file: Evidence | bytes) -> VerifiedStatement:
     return verify(party.network, evidence, party.network.policy(controllers=frozenset({party.address})))
 
 
-def _open_streams(store: BlockStore, capsule: Capsule, directory: Path) -> Iterator[Opened]:
+def _open_streams(store: BlockStore, capsule: Capsule, directory: Path, limit: _Limit) -> Iterator[Opened]:
     for place, key in enumerate(capsule.streams, 1):
-        head = open_head(store.get(key.head), key, capsule.vault_key)
+        head = open_head(limit.fetched(store.get(key.head)), key, capsule.vault_key)
         for number, record in enumerate(head.records, 1):
             path = directory / _name(key, number, record.media_type)
             if path.exists():
                 path = path.with_stem(f"{path.stem}-{place}")  # two vocabularies share this local name
-            with path.open("wb") as plain:
-                open_record(store, record.cid, key.identity, plain)
+            limit.writes(FILE_BYTES)
+            get = limit.counted(store.reader(record.cid))
+            with io.BufferedWriter(_LimitedFile(path, limit)) as plain:
+                open_record(get, record.cid, key.identity, plain)
             yield Opened(path, path.stat().st_size, key.category)
 
 

@@ -16,7 +16,17 @@ from registry.core import codec
 from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, WrongCapsule
 from registry.core.ipld.cid import digest_of_cid
-from registry.core.scalars import Address, Bytes32, UInt64, check_address, check_term, read_words, to_hex, unhex
+from registry.core.scalars import (
+    Address,
+    Bytes32,
+    UInt64,
+    check_address,
+    check_distinct,
+    check_term,
+    read_words,
+    to_hex,
+    unhex,
+)
 from registry.core.statements.messages import Grant
 
 MAX_CAPSULE = 256 * 1024
@@ -113,7 +123,11 @@ def signed(document: _Signed, key: Ed25519PrivateKey) -> _Signed:
 
 
 def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
-    """Seal a capsule to the recipient in the controller's notice: one raw block of at most 256 KiB."""
+    """Seal a capsule to the recipient in the controller's notice: one raw block of at most 256 KiB.
+
+    ``Malformed`` if it repeats a stream or a head.
+    """
+    _check_list(capsule)
     sealed = seal_bytes(codec.encode(capsule), [recipient])
     if len(sealed) > MAX_CAPSULE:
         raise InvalidInput("the capsule is larger than 256 KiB", "Grant fewer categories at a time.")
@@ -123,28 +137,43 @@ def seal_capsule(capsule: Capsule, recipient: str) -> bytes:
 def open_capsule(sealed: bytes, identity: str, grant: Grant) -> Capsule:
     """Open a capsule with this age identity; ``WrongCapsule`` if it was made for another subject, controller or grant.
 
-    ``NotARecipient`` for another identity, ``DamagedSeal`` for altered bytes.
+    ``NotARecipient`` for another identity, ``DamagedSeal`` for altered bytes, ``Malformed`` for a repeated stream.
     """
     capsule = _parse(open_bytes(sealed, [identity]), _capsules, MAX_CAPSULE)
     for name, wanted in (("subject", grant.subject), ("controller", grant.controller), ("lock", grant.revocation)):
         if getattr(capsule, name) != wanted:
             raise WrongCapsule(f"the capsule was made for another {name}")
     _check_signature(capsule, capsule.vault_key)
+    _check_list(capsule)
     return capsule
 
 
 def seal_head(head: StreamHead, recipient: str) -> bytes:
-    """Seal a head to its stream, as it is stored."""
+    """Seal a head to its stream, as it is stored; ``Malformed`` if it repeats a record."""
+    _check_list(head)
     return seal_bytes(codec.encode(head), [recipient])
 
 
 def open_head(sealed: bytes, key: StreamKey, vault_key: str) -> StreamHead:
-    """Open a head and check that the vault signed it for this stream; otherwise ``WrongCapsule``."""
+    """Open a head and check that the vault signed it for this stream; otherwise ``WrongCapsule``.
+
+    ``Malformed`` if it repeats a record.
+    """
     head = _parse(open_bytes(sealed, [key.identity]), _heads, MAX_HEAD)
     if (head.stream, head.epoch) != (key.category, key.epoch):
         raise WrongCapsule(f"the head belongs to {head.stream}, epoch {head.epoch}")
     _check_signature(head, vault_key)
+    _check_list(head)
     return head
+
+
+def _check_list(document: StreamHead | Capsule) -> None:
+    """Refuse a repeated entry: a short list would otherwise become any amount of opened data (DESIGN section 6)."""
+    if isinstance(document, StreamHead):
+        check_distinct([record.cid for record in document.records], "a record")
+        return
+    check_distinct([(key.category, key.epoch) for key in document.streams], "a stream")
+    check_distinct([key.head for key in document.streams], "a head")
 
 
 def _signable(document: StreamHead | Capsule) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from binascii import hexlify, unhexlify
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct as Layout
@@ -179,6 +179,13 @@ def check_term(value: str, name: str) -> str:
     if not is_term(value):
         raise Malformed(f"{name}: {value[:80]!r} is neither a compact IRI nor an https:// one")
     return value
+
+
+def check_distinct(values: Collection[Hashable], what: str) -> None:
+    """Require that no value stands twice in a list of ours; otherwise ``Malformed``."""
+    if len(set(values)) != len(values):
+        advice = "Ask its author for a new one: software of ours writes no such list."
+        raise Malformed(f"a list repeats {what}", advice)
 
 
 def format_utc(time: int | None) -> str:

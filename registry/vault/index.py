@@ -14,7 +14,7 @@ from registry.core.capsules import RecordRef, StreamKey
 from registry.core.errors import DamagedSeal, InvalidInput, Malformed, StorageUnavailable
 from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import file_blocks, read_file
-from registry.core.scalars import Address, UInt64, check_address, check_term
+from registry.core.scalars import Address, UInt64, check_address, check_distinct, check_term
 from registry.storage.base import BlockStore
 
 MAX_INDEX = 64 * 1024 * 1024
@@ -109,13 +109,24 @@ def seal_index(index: Index, recipient: str) -> list[Block]:
 
 
 def open_index(cid: str, store: BlockStore, identity: str) -> Index:
-    """Return the index: ``StorageUnavailable`` if it cannot be read, ``SealedDataError`` if it cannot be opened."""
+    """Return the index: ``StorageUnavailable`` if it cannot be read, ``SealedDataError`` if it cannot be opened.
+
+    ``Malformed`` if it repeats a stream, a head or a record.
+    """
     sealed = bytearray()
     for piece in read_file(cid, store.get):
         sealed += piece
         if len(sealed) > MAX_INDEX:
             raise StorageUnavailable(f"the vault's index is larger than {MAX_INDEX:,} bytes")
     try:
-        return codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
+        index = codec.decode(open_bytes(bytes(sealed), [identity]), _decoder, MAX_INDEX)
     except Malformed as error:
         raise DamagedSeal(f"the vault's index is malformed: {error}") from None
+    _check_lists(index)
+    return index
+
+
+def _check_lists(index: Index) -> None:
+    check_distinct([(stream.category, stream.epoch) for stream in index.streams], "a stream")
+    check_distinct([stream.head for stream in index.streams], "a head")
+    check_distinct([record.cid for stream in index.streams for record in stream.records], "a record")

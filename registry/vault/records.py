@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -43,11 +44,14 @@ def find_record(index: Index, reference: str) -> Found:
     return found[0]
 
 
-def open_record(store: BlockStore, cid: str, identity: str, sink: BinaryIO) -> None:
-    """Open a sealed record into ``sink``; until this returns, use nothing of it. The errors are `open_sealed`'s."""
+def open_record(get: Callable[[str], bytes], cid: str, identity: str, sink: BinaryIO) -> None:
+    """Open a sealed record into ``sink``; until this returns, use nothing of it. The errors are `open_sealed`'s.
+
+    ``get`` returns its blocks, as a store's ``reader(cid)`` does.
+    """
     # Open while fetching: a tree that repeats one block a million times fails at its second chunk, long before
     # it fills the disk.
-    sealed = io.BufferedReader(PieceReader(read_file(cid, store.reader(cid))), LEAF_BYTES)
+    sealed = io.BufferedReader(PieceReader(read_file(cid, get)), LEAF_BYTES)
     open_sealed(sealed, sink, [identity])
 
 
@@ -56,7 +60,7 @@ def save_record(store: BlockStore, found: Found, file: Path) -> None:
     with writing(file):
         make_folder(file.parent)
         with replacing(file) as sink:
-            open_record(store, found.record.cid, found.stream.identity, sink)
+            open_record(store.reader(found.record.cid), found.record.cid, found.stream.identity, sink)
 
 
 def find_twin(index: Index, store: BlockStore, category: str, body: BinaryIO) -> Record | None:
@@ -81,7 +85,7 @@ def find_twin(index: Index, store: BlockStore, category: str, body: BinaryIO) ->
 
 def _is_same(store: BlockStore, found: Found, body: BinaryIO) -> bool:
     try:
-        open_record(store, found.record.cid, found.stream.identity, _Comparison(body))
+        open_record(store.reader(found.record.cid), found.record.cid, found.stream.identity, _Comparison(body))
     except (_OtherBytes, CouldNotCheck, SealedDataError):
         return False
     return True

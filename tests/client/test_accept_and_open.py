@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,10 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.client.accept import Opened, accept, open_data
+from registry.client.accept import MAX_OPENED, Opened, accept, open_data
 from registry.client.grant import grant, propose, refuse, sign_and_anchor
 from registry.client.revoke import revoke
 from registry.client.verify import verify
+from registry.core import codec
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import seal_bytes
 from registry.core.capsules import (
@@ -414,6 +416,86 @@ class TestHostileVaults:
             open_data(stage.brand, write_evidence(done), tmp_path / "opened")
         assert fetched.count(cid_of_block(leaf)) <= 3
         assert not any("opened" in name for name in files_in(tmp_path))
+
+    def granted_streams(self, stage: Stage, tmp_path: Path, *streams: StreamKey) -> bytes:
+        """A grant by a vault that hands over these streams."""
+
+        class Hostile(Vault):
+            def keys_for(self, _categories: object) -> tuple[StreamKey, ...]:
+                return streams
+
+        alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.seed("alice"), stage.store))
+        return write_evidence(grant(alice, stage.request()).evidence)
+
+    def stream_of(self, stage: Stage, identity: str, *cids: str) -> StreamKey:
+        """The key of a stream, in the store, whose head lists these records, and may list one twice."""
+        records = tuple(RecordRef(cid, "consent-file/1", "text/csv") for cid in cids)
+        head = signed(StreamHead(PURCHASES, 1, 1, None, records), stage.alice.vault.key)
+        sealed = seal_bytes(codec.encode(head), [recipient_of(identity)])
+        stage.store.put([Block(cid_of_block(sealed), sealed)])
+        return StreamKey(PURCHASES, 1, identity, cid_of_block(sealed))
+
+    def check_refused(self, stage: Stage, file: bytes, out: Path, error: type[Exception], **how: int) -> str:
+        """Nothing is left, and each record is fetched at most once; return the message."""
+        before = files_in(out.parent)
+        with pytest.raises(error) as caught:
+            open_data(stage.brand, file, out, **how)
+        assert files_in(out.parent) == before
+        return str(caught.value)
+
+    def test_a_stream_handed_over_twice(self, stage: Stage, tmp_path: Path) -> None:
+        """A capsule that repeats a stream 2,000 times made 100 MB out of one (item 14)."""
+        stage.keep(bytes(100_000))
+
+        def repeat(capsule: Capsule) -> bytes:
+            twice = signed(msgspec.structs.replace(capsule, streams=capsule.streams * 2), stage.alice.vault.key)
+            return seal_bytes(codec.encode(twice), [stage.brand.recipient])
+
+        file = self.granted_with(stage, repeat)
+        assert "repeats a stream" in self.check_refused(stage, file, tmp_path / "out", Malformed)
+
+    def test_a_record_listed_twice(self, stage: Stage, tmp_path: Path) -> None:
+        """A head that repeats a record fills the disk like a capsule that repeats a stream (item 14)."""
+        identity = generate_identity()
+        sealed = seal_bytes(bytes(100_000), [recipient_of(identity)])
+        stage.store.put([Block(cid_of_block(sealed), sealed)])
+        key = self.stream_of(stage, identity, *[cid_of_block(sealed)] * 100)
+        file = self.granted_streams(stage, tmp_path, key)
+        assert "repeats a record" in self.check_refused(stage, file, tmp_path / "out", Malformed)
+
+    @pytest.mark.parametrize("size", [1_000_000, 8_000_000])
+    def test_more_than_the_limit(self, stage: Stage, tmp_path: Path, size: int) -> None:
+        """All that is fetched, and all that is written, is counted together, before it is written (item 14)."""
+        file = handed_over(stage, bytes(400_000), bytes(size), b"small")
+        said = self.check_refused(stage, file, tmp_path / "out", InvalidInput, max_bytes=1_000_000)
+        assert "more than 1,000,000 bytes" in said
+        opened = open_data(stage.brand, file, tmp_path / "out", max_bytes=2 * size)
+        assert [one.size for one in opened] == [400_000, size, 5]
+
+    def test_what_is_fetched_stays_below_the_limit(
+        self, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The limit ends the fetching: it is not found out afterwards (item 14)."""
+        file, fetched = handed_over(stage, bytes(8_000_000)), list[int]()
+        get = stage.store.get
+        monkeypatch.setattr(stage.store, "get", lambda cid: fetched.append(len(get(cid))) or get(cid))
+        self.check_refused(stage, file, tmp_path / "out", InvalidInput, max_bytes=1_000_000)
+        assert sum(fetched) < 1_000_000 + 2 * LEAF_BYTES + 100_000  # the person's index is read too
+
+    def test_many_empty_files_count_too(self, stage: Stage, tmp_path: Path) -> None:
+        """A file takes room on a disk however short it is: thousands of records may be empty (item 14)."""
+        identity = generate_identity()
+        sealed = [seal_bytes(b"", [recipient_of(identity)]) for _ in range(30)]
+        stage.store.put([Block(cid_of_block(each), each) for each in sealed])
+        key = self.stream_of(stage, identity, *map(cid_of_block, sealed))
+        file = self.granted_streams(stage, tmp_path, key)
+        self.check_refused(stage, file, tmp_path / "out", InvalidInput, max_bytes=30 * 4096 - 1)
+        assert len(open_data(stage.brand, file, tmp_path / "out", max_bytes=30 * 4096)) == 30
+
+    def test_a_limit_of_a_gibibyte_by_default(self) -> None:
+        """DESIGN section 6 (item 14)."""
+        assert MAX_OPENED == 2**30
+        assert inspect.signature(open_data).parameters["max_bytes"].default == MAX_OPENED
 
     @pytest.mark.parametrize("raw", [b"", b"age-encryption.org/v1\n", b"{}", b"\x00" * 1000])
     def test_rubbish(self, stage: Stage, tmp_path: Path, raw: bytes) -> None:

@@ -149,12 +149,32 @@ class TestCapsules:
     def test_of_the_largest_size_and_above(self) -> None:
         each = len(codec.encode(capsule(streams=(key(), key())))) - len(codec.encode(capsule()))
         most = MAX_CAPSULE // each
+        streams = tuple(key(epoch=n, head=cid_of_block(b"%d" % n)) for n in range(10_000, 10_001 + most))
         with pytest.raises(InvalidInput, match="256 KiB"):
-            seal_capsule(signed(capsule(streams=(key(),) * (most + 1)), VAULT), recipient_of(BRAND))
+            seal_capsule(signed(capsule(streams=streams), VAULT), recipient_of(BRAND))
         with pytest.raises(DamagedSeal, match="262,144"):
-            open_capsule(sealed(capsule(streams=(key(),) * (most + 1))), BRAND, GRANT)
-        fits = signed(capsule(streams=(key(),) * (most - 20)), VAULT)
+            open_capsule(sealed(capsule(streams=streams)), BRAND, GRANT)
+        fits = signed(capsule(streams=streams[: most - 20]), VAULT)
         assert open_capsule(seal_capsule(fits, recipient_of(BRAND)), BRAND, GRANT) == fits
+
+
+@pytest.mark.parametrize(
+    ("streams", "says"),
+    [
+        ((key(), key()), "a stream"),
+        ((key(), key(head=cid_of_block(b"other head"))), "a stream"),
+        ((key(), key(category=EMAILS, epoch=3), key()), "a stream"),
+        ((key(), key(category=EMAILS)), "a head"),
+    ],
+)
+def test_a_capsule_that_repeats_itself(streams: tuple[StreamKey, ...], says: str) -> None:
+    """No stream and no head stands twice in a capsule, and nobody seals one that has it (item 14)."""
+    made = capsule(streams=streams)
+    with pytest.raises(Malformed, match=f"repeats {says}") as caught:
+        open_capsule(sealed(made), BRAND, GRANT)
+    assert "canonical" not in caught.value.advice
+    with pytest.raises(Malformed, match=f"repeats {says}"):
+        seal_capsule(signed(made, VAULT), recipient_of(BRAND))
 
 
 GOOD = sealed(capsule())
@@ -257,6 +277,16 @@ class TestHeads:
         reference = RecordRef(cid_of_block(b"record"), "s" * 1000, "text/csv")
         with pytest.raises(DamagedSeal, match="1,048,576"):
             self.open(sealed(head(records=(reference,) * (MAX_HEAD // 1000)), to=self.stream))
+
+    def test_that_repeats_a_record(self) -> None:
+        """Whatever else the two references say (item 14)."""
+        (one,) = head().records
+        for other in (one, RecordRef(one.cid, "other/1", "text/plain")):
+            made = signed(head(records=(one, RecordRef(HEAD_CID, "consent-file/1", "text/csv"), other)), VAULT)
+            with pytest.raises(Malformed, match="repeats a record"):
+                self.open(sealed(made, to=self.stream))
+            with pytest.raises(Malformed, match="repeats a record"):
+                seal_head(made, recipient_of(self.stream))
 
     @pytest.mark.parametrize(("number", "previous"), [(1, HEAD_CID), (2, None)])
     def test_only_the_first_has_no_previous(self, number: int, previous: str | None) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from filelock import FileLock
 from hypothesis import given, settings
@@ -532,6 +533,19 @@ class TestIndex:
         assert open_index(block.cid, store, owner_identity(SEED)) == Index()
         with pytest.raises(DamagedSeal, match="index"):
             open_index(other.cid, store, owner_identity(SEED))
+
+    def test_one_that_repeats_itself(self, vault: Vault, store: MemoryBlocks) -> None:
+        """The vault's own list keeps the rule of every list: nothing stands in it twice (item 14)."""
+        add(vault, b"one")
+        (one,) = vault.index().streams
+        elsewhere = msgspec.structs.replace(one, category=EMAILS, head=one.records[0].cid)
+        twice = msgspec.structs.replace(one, records=one.records * 2)
+        lists = {"a stream": (one, one), "a head": (one, msgspec.structs.replace(one, epoch=2)), "a record": (twice,)}
+        for says, streams in [*lists.items(), ("a record", (one, elsewhere))]:
+            (block,) = seal_index(Index(streams), vault.recipient)
+            store.put([block])
+            with pytest.raises(Malformed, match=f"repeats {says}"):
+                open_index(block.cid, store, vault.identity)
 
     def test_one_too_large_is_not_read(
         self, vault: Vault, store: MemoryBlocks, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SENDING, EvidenceFile, EvidenceOut
+from registry.cli.options import SENDING, EvidenceFile, EvidenceOut, byte_size
 from registry.cli.ui.receipts import print_anchored
 from registry.client import accept as use_case
 from registry.client.party import Party
@@ -50,14 +50,18 @@ def open_(
     ctx: Context,
     file: EvidenceFile,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the opened files.")],
+    max_size: Annotated[
+        int, typer.Option(metavar="SIZE", parser=byte_size, help="Open no more than this, as 500MB or 2GiB.")
+    ] = use_case.MAX_OPENED,
 ) -> None:
     """Open the data that a grant hands over.
 
     Verifies the grant first, so that nothing revoked or expired is opened. All files are written, or none.
+    What is fetched, and what is written, may each have 1 GiB in all, unless --max-size says otherwise.
     """
     evidence = parse_evidence(ctx.home.find(file))
     brand = ctx.session.reading_brand(evidence.statement.message.controller)
     with ctx.working("fetching and opening"):
-        opened = use_case.open_data(brand, evidence, out)
+        opened = use_case.open_data(brand, evidence, out, max_bytes=max_size)
     document = {"files": [{"path": str(o.path), "bytes": o.size, "category": o.category} for o in opened]}
     ctx.out.result(document, [f"{o.path}  {o.size:,} bytes  {o.category}" for o in opened])
