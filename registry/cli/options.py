@@ -34,6 +34,9 @@ COMMON: dict[str, Any] = {
     "network": _common(_TEXT, "--network", metavar="FOLDER", help="Shared by all parties here (CONSENT_NETWORK)."),
     "rpc_url": _common(_TEXT, "--rpc-url", metavar="URL", help="An Ethereum node, not the embedded chain."),
     "ipfs": _common(_TEXT, "--ipfs", metavar="ADDRESS", help="A Kubo node, not the embedded store."),
+    "allow_announcing": _common(
+        bool | None, "--allow-announcing", help="Take an IPFS node that announces what it holds."
+    ),
     "passphrase_fd": _common(
         _NUMBER, "--passphrase-fd", metavar="N", min=0, help="Read the passphrase from descriptor N."
     ),
@@ -41,7 +44,7 @@ COMMON: dict[str, Any] = {
     "verbose": _common(int, "--verbose", "-v", count=True, help="Print more, on stderr."),
 }
 # A command that needs neither a home nor a network leaves these out.
-STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "passphrase_fd"})
+STANDS_ALONE = frozenset({"home", "network", "rpc_url", "ipfs", "allow_announcing", "passphrase_fd"})
 
 SHARED: dict[str, Any] = {
     "wallets": _option(

@@ -157,7 +157,7 @@ def _ago(seconds: int) -> str:
 def _store(session: Session) -> Iterator[Check]:
     if (address := session.configuration.settings.ipfs) is not None:
         with open_kubo(address, session.configuration.credentials, SECONDS) as node:
-            yield from _kubo(node)
+            yield from _kubo(node, session.configuration.allow_announcing)
         return
     file = session.configuration.network_path / "blocks.sqlite"
     if not file.exists():
@@ -168,7 +168,7 @@ def _store(session: Session) -> Iterator[Check]:
     yield Check("store", OK, f"{stat.blocks:,} blocks, {stat.bytes:,} bytes, in {file}")
 
 
-def _kubo(node: KuboBlocks) -> Iterator[Check]:
+def _kubo(node: KuboBlocks, allow_announcing: bool) -> Iterator[Check]:
     kubo, usage = node.about()
     detail = f"Kubo {kubo}, {usage.used:,} of {usage.limit:,} bytes"
     if usage.used > FULL * usage.limit:
@@ -176,9 +176,12 @@ def _kubo(node: KuboBlocks) -> Iterator[Check]:
         yield Check("store", PROBLEM, f"{detail}: nearly full", advice, UNREACHABLE)
     else:
         yield Check("store", OK, detail)
-    if node.announces():
-        advice = "Set Provide.Enabled to false, or run it with --offline: it announces sealed data to everybody."
-        yield Check("store", PROBLEM, "it announces its blocks to the public network, unless it runs --offline", advice)
+    if allow_announcing:
+        yield Check("store", OK, "it may announce its blocks, as you allow")
+    elif node.announces():
+        from registry.storage.kubo import ANNOUNCING
+
+        yield Check("store", PROBLEM, "it announces its blocks to the public network", ANNOUNCING, WRONG)
 
 
 def _gateways(session: Session) -> Iterator[Check]:

@@ -31,19 +31,22 @@ def open_network(
     settings: Settings | None = None,
     *,
     credentials: Path | None = None,
+    allow_announcing: bool = False,
     progress: Progress | None = None,
     **bounds: Any,
 ) -> Network:
     """Open the network of this folder, by default as its own ``network.toml`` says. No node is asked yet.
 
-    ``credentials`` is the file for `read_credentials`. ``progress(transaction, seconds waited)`` is called while a
+    ``credentials`` is the file for `read_credentials`. Personal blocks go to an IPFS node that announces what it holds
+    only with ``allow_announcing``. ``progress(transaction, seconds waited)`` is called while a
     transaction is waited for. ``bounds`` are the last three members of `Network`; those left out come from the
     settings. ``InvalidInput`` where the settings make no network.
     """
     chosen = settings_of(read_settings(folder), SETTINGS_FILE) if settings is None else settings
     limits: dict[str, Any] = {"confirmations": chosen.confirmations or 0, "max_facts_age": chosen.max_facts_age}
     limits |= {name: value for name, value in bounds.items() if value is not None}
-    return Network(open_ledger(folder, chosen, progress), open_store(folder, chosen, credentials), **limits)
+    store = open_store(folder, chosen, credentials, allow_announcing)
+    return Network(open_ledger(folder, chosen, progress), store, **limits)
 
 
 def make_network(folder: Path) -> None:
@@ -101,13 +104,15 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
     )
 
 
-def open_store(folder: Path, settings: Settings, credentials: Path | None = None) -> BlockStore:
+def open_store(
+    folder: Path, settings: Settings, credentials: Path | None = None, allow_announcing: bool = False
+) -> BlockStore:
     """Return the store on the Kubo node ``ipfs``, or in the folder's own file, and its ``gateways`` for reading."""
     from registry.storage.gateway import GatewayBlocks, LayeredBlocks
 
     def own() -> BlockStore:
         if settings.ipfs is not None:
-            return open_kubo(settings.ipfs, credentials)
+            return open_kubo(settings.ipfs, credentials, allow_announcing=allow_announcing)
         from registry.storage.sqlite_store import SqliteBlocks
 
         return SqliteBlocks(folder / "blocks.sqlite")
@@ -115,7 +120,12 @@ def open_store(folder: Path, settings: Settings, credentials: Path | None = None
     return LayeredBlocks(own, [GatewayBlocks(address) for address in settings.gateways])
 
 
-def open_kubo(address: str, credentials: Path | None = None, seconds: float | None = None) -> KuboBlocks:
+def open_kubo(
+    address: str,
+    credentials: Path | None = None,
+    seconds: float | None = None,
+    allow_announcing: bool = False,
+) -> KuboBlocks:
     """Return the store on a Kubo node. ``InvalidInput`` where the extra ``ipfs`` is not installed."""
     try:
         from registry.storage import kubo
@@ -123,4 +133,4 @@ def open_kubo(address: str, credentials: Path | None = None, seconds: float | No
         advice = "Install it: pip install 'consent-registry[ipfs]'."
         raise InvalidInput(f"the part for IPFS nodes is not installed ({error.name})", advice) from None
     known = {} if credentials is None else read_credentials(credentials)
-    return kubo.KuboBlocks(address, seconds=seconds or kubo.SECONDS, **known)
+    return kubo.KuboBlocks(address, seconds=seconds or kubo.SECONDS, allow_announcing=allow_announcing, **known)

@@ -53,7 +53,7 @@ def publish_notice(network: Network, raw: bytes) -> str:
     """Check a notice, store it, and return its CID. Notices are public."""
     check_notice(raw)
     cid = cid_of_block(raw)
-    network.store.put([Block(cid, raw)])
+    network.store.put([Block(cid, raw)], public=True)
     return cid
 
 

@@ -77,6 +77,7 @@ class Session:
                 configuration.network_path,
                 configuration.settings,
                 credentials=configuration.credentials,
+                allow_announcing=configuration.allow_announcing,
                 progress=self.attendant.waiting,
                 **configuration.bounds,
             )

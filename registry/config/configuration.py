@@ -105,6 +105,18 @@ class Configuration:
         return self.whole_number("max_backdate")
 
     @property
+    def allow_announcing(self) -> bool:
+        """Whether sealed data may go to an IPFS node that announces it; ``InvalidInput`` where it is no yes or no.
+
+        The network's folder cannot say so: a person, and nobody else, decides that about their data.
+        """
+        value = self.value("allow_announcing", False)
+        words = {"true": True, "1": True, "false": False, "0": False}
+        if isinstance(value, bool | str) and (found := words.get(str(value).lower())) is not None:
+            return found
+        raise InvalidInput(f"allow_announcing is {value!r}, not true or false", "Correct the configuration.")
+
+    @property
     def credentials(self) -> Path | None:
         """The file ``ipfs_credentials``, relative to the home; None where no IPFS node or no file is named."""
         file = self.text("ipfs_credentials")

@@ -25,11 +25,12 @@ class BlockStore(Protocol):
     A store keeps blocks by their SHA-256: a raw and a dag-pb CID of the same bytes name the same block.
     """
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         """Store all blocks; they are durable when it returns. A block that is there already is no error.
 
-        InvalidInput for a block of over MAX_BLOCK_BYTES, or under a CID that is not its own. After an error some of
-        the blocks may be stored, which does no harm: put them again.
+        ``public`` blocks, such as notices, may be announced to a public network; all others may not. InvalidInput if
+        the store would announce them, or for a block of over MAX_BLOCK_BYTES, or under a CID that is not its own.
+        After an error some of the blocks may be stored, which does no harm: put them again.
         """
 
     def get(self, cid: str) -> bytes:

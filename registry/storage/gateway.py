@@ -144,8 +144,8 @@ class LayeredBlocks:
                 self._opened = self._open_store()
             return self._opened
 
-    def put(self, blocks: Iterable[Block]) -> None:
-        self.store.put(blocks)
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
+        self.store.put(blocks, public=public)
 
     def get(self, cid: str) -> bytes:
         return self._read(self.store.get, cid)

@@ -2,9 +2,9 @@
 
 Blocks are pinned as they are put: thousands travel as one CAR together with a pin set (``pinsets``) that lists them,
 and the node pins that set before its garbage collection can run. Personal ciphertext must not be announced to the
-public network: run the node with ``Provide.Enabled`` false or ``Routing.Type`` "none" (``announces()`` tells). No
-request made here asks for an announcement, and reads stay on the node: asking the network for a block reveals who
-wants it.
+public network: run the node with ``Provide.Enabled`` false, with ``Routing.Type`` "none", or offline. Any other node is
+refused for blocks that are not public. No request made here asks for an announcement, and reads stay on the node:
+asking the network for a block reveals who wants it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Self
 
-from registry.core.errors import BlockMismatch, StorageRefused, StorageUnavailable
+from registry.core.errors import BlockMismatch, InvalidInput, StorageRefused, StorageUnavailable
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import DAG_CBOR, DAG_PB, RAW, Block, cid_from_digest, digest_of_cid, text_of_cid
 from registry.storage import errors
@@ -35,6 +35,8 @@ ATTEMPTS = 5
 MAX_BATCH_BYTES = 16 << 20
 # Batches on their way at once; more would only take memory.
 SENDERS = 2
+_UNKNOWN = "Let its RPC answer config/show and swarm/peers, or accept it with --allow-announcing."
+ANNOUNCING = "Set its Provide.Enabled to false and start it again, or accept it with --allow-announcing."
 # If there are more pin sets than this, a deletion merges them all.
 MAX_PINSETS = 64
 
@@ -43,6 +45,7 @@ class KuboBlocks:
     """A BlockStore on the node at ``address``: a multiaddr (/ip4/127.0.0.1/tcp/5001) or the http(s) URL of its RPC.
 
     ``basic`` (user, password) or ``bearer`` (a token) are for a node that wants them (Kubo: API.Authorizations).
+    ``allow_announcing`` takes a node too that announces what it holds, or that does not say whether it does.
     ``seconds`` bounds each attempt of a call; a call that may succeed on a second attempt is made up to three times.
     Many threads and processes may write at once. What ``put`` has returned for survives a kill of the node; it
     survives a power cut only if the node syncs (Kubo: Datastore.Spec, "sync"). InvalidInput for a malformed address.
@@ -55,16 +58,22 @@ class KuboBlocks:
         basic: tuple[str, str] | None = None,
         bearer: str | None = None,
         seconds: float = SECONDS,
+        allow_announcing: bool = False,
     ) -> None:
+        self._allow_announcing = allow_announcing
         self._node = Kubo(parse_address(address), Credentials(basic, bearer), seconds)
         self._known: dict[str, PinSet | None] = {}
         self._damaged: set[bytes] = set()
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
+        may_send = public or self._allow_announcing
         # While the node writes one batch it takes the next, and the one after is made here.
         sent: deque[Future[None]] = deque()
         try:
             for batch in batches(blocks, MAX_BATCH_BYTES, MAX_ENTRIES):
+                if not may_send:
+                    self._refuse_announcing()
+                    may_send = True
                 if len(sent) == SENDERS:
                     sent.popleft().result()
                 sent.append(spawn(partial(self._send, batch)))
@@ -126,14 +135,19 @@ class KuboBlocks:
         return len(self._node.collect())
 
     def announces(self) -> bool:
-        """Whether the node's configuration has it tell the public network what it holds.
+        """Whether the node tells the public network what it holds; StorageUnavailable if it does not say.
 
-        Read from Provide.Enabled and Routing.Type (Kubo, docs/config.md). A daemon started with --offline announces
+        Read from Provide.Enabled and Routing.Type (Kubo, docs/config.md). A daemon that runs with --offline announces
         nothing whatever they say.
         """
-        config = self._node.config()
-        provides = member(member(config, "Provide", {}), "Enabled", True)
-        return provides and member(member(config, "Routing", {}), "Type", "") != "none"
+        try:
+            config = self._node.config()
+            provides = member(member(config, "Provide", {}), "Enabled", True)
+            return provides and member(member(config, "Routing", {}), "Type", "") != "none" and self._node.is_online()
+        except StorageUnavailable as error:
+            if type(error) is not StorageUnavailable:
+                raise  # it is down, slow or broken, which is no refusal to say
+            raise StorageUnavailable(f"it is unknown whether blocks would be announced: {error}", _UNKNOWN) from None
 
     def about(self) -> tuple[str, Usage]:
         """Return the node's version, and how many bytes its files take and may take."""
@@ -165,6 +179,10 @@ class KuboBlocks:
             self.delete(map(cid_from_digest, damaged))
             self._damaged -= damaged
         self._pin(sizes, batch)
+
+    def _refuse_announcing(self) -> None:
+        if self.announces():
+            raise InvalidInput(f"{self._node.name} announces what it holds to the public network", ANNOUNCING)
 
     def _holds(self, digest: bytes) -> bool:
         return self._node.has(cid_from_digest(digest))

@@ -130,6 +130,10 @@ class Kubo:
         """Return its whole configuration, without its private key."""
         return self._call(lambda: self._client.config.get().as_json())
 
+    def is_online(self) -> bool:
+        """Whether it takes part in a network: a daemon with --offline does not."""
+        return self._succeeds(lambda: self._client.swarm.peers(), errors.OFFLINE)
+
     def _succeeds(self, call: Callable[[], object], denial: re.Pattern[str]) -> bool:
         """Make a call; return False if the node refuses it in words that match ``denial``."""
         try:

@@ -82,7 +82,7 @@ class SqliteBlocks:
         with self._translated():
             self._db = self._open(busy_seconds)
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         # Blocks are collected before each commit: a slow iterator must not lock other writers out.
         for batch in batches(blocks, MAX_COMMIT_BYTES):
             with self._writing() as db:

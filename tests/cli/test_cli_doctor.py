@@ -14,7 +14,7 @@ from registry.config.network_file import write_settings
 from registry.devnet import programs
 from registry.ledger.base import read_deployment
 from tests.support.consent_world import Answer, Consent, files_in
-from tests.support.kubo_node import Node, running
+from tests.support.kubo_node import Node, announcing, running
 from tests.support.real_network import anvil, make_network, make_parties
 
 pytestmark = pytest.mark.slow
@@ -142,10 +142,20 @@ def test_an_old_head_is_told_where_it_matters(real: Consent) -> None:
     assert "older than max_facts_age" in problems(checks(real, 3))["ledger"]
 
 
-def test_a_store_that_announces_is_a_warning(real: Consent, tmp_path: Path) -> None:
-    with running(settings={"Provide": {"Enabled": True}, "Routing": {"Type": "autoclient"}}) as node:
+def test_a_store_that_announces_is_refused(real: Consent) -> None:
+    """`doctor` fails, personal data stays here, a notice may go; a person may allow it for themselves (item 15)."""
+    data = real.folder / "data.csv"
+    data.write_text("bought\n")
+    add = ("vault", "add", data, "--category", "pd:Purchase")
+    with announcing() as node:
         write_settings(real.folder / "network", ipfs=node.address)
-        assert "announces its blocks to the public network" in problems(checks(real))["store"]
+        assert "announces its blocks to the public network" in problems(checks(real, 2))["store"]
+        refused = real(*add)
+        assert refused.code == 2 and "announces what it holds" in refused.err
+        assert real(*add, "--allow-announcing").code == 0
+        (real.folder / "alice" / "config.toml").write_text("allow_announcing = true\n")
+        assert real(*add).code == 0
+        assert problems(checks(real)) == {}
 
 
 def test_no_secret_is_shown(real: Consent, chain: str) -> None:

@@ -474,7 +474,7 @@ class TestTrouble:
         proposal, _ = self.proposed(stage, trouble)
         put = stage.store.put
 
-        def put_and_go(blocks: Iterable[Block]) -> None:
+        def put_and_go(blocks: Iterable[Block], *, public: bool = False) -> None:
             put(blocks)
             stage.store.down = True
 

@@ -52,6 +52,26 @@ def test_numbers(tmp_path: Path, value: str, number: int | None) -> None:
     assert Configuration({"home": str(tmp_path / "none")}, {}).whole_number("max_backdate") is None
 
 
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [("", False), ("true", True), ("false", False), ('"TRUE"', True), ("1", None), ('"yes"', None), ("[]", None)],
+)
+def test_allowing_announcements(tmp_path: Path, line: str, allowed: bool | None) -> None:
+    """A party's own configuration alone allows them: the network's folder is somebody else's (item 15)."""
+    (tmp_path / "config.toml").write_text(f"allow_announcing = {line}\n" if line else "")
+    configuration = Configuration({"home": str(tmp_path), "network": str(tmp_path)}, {})
+    if allowed is None:
+        with pytest.raises(InvalidInput, match="allow_announcing is"):
+            _ = configuration.allow_announcing
+        return
+    assert configuration.allow_announcing is allowed
+    assert Configuration({"home": str(tmp_path)}, {"CONSENT_ALLOW_ANNOUNCING": "1"}).allow_announcing
+    assert Configuration({"home": str(tmp_path), "allow_announcing": True}, {}).allow_announcing
+    (tmp_path / "network.toml").write_text("allow_announcing = true\n")
+    with pytest.raises(InvalidInput, match=r"network\.toml"):
+        _ = Configuration({"home": str(tmp_path / "none"), "network": str(tmp_path)}, {}).allow_announcing
+
+
 def test_text_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("wallet = 7\n")
     with pytest.raises(InvalidInput, match=r"wallet in config\.toml is not text"):

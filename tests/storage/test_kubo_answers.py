@@ -96,7 +96,7 @@ def test_a_node_that_took_fewer_blocks() -> None:
         return saying(Answer(body=b'{"Stats":{"BlockCount":1}}'))(asked)
 
     with answering(respond) as served, KuboBlocks(served.url) as store:
-        assert "took 1 of 2" in str(refused(lambda: store.put([ONE])))
+        assert "took 1 of 2" in str(refused(lambda: store.put([ONE], public=True)))
 
 
 @pytest.mark.parametrize("kind", ["basic", "bearer"])

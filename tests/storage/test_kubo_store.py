@@ -11,18 +11,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import seal_bytes
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
 from registry.storage import kubo as module
 from registry.storage.kubo import KuboBlocks
 from registry.storage.pinsets import MAX_ENTRIES
-from tests.support.kubo_node import Node, running
+from tests.support.kubo_calls import FILE, ONE, unused_port
+from tests.support.kubo_node import Node, announcing, running
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.slow
@@ -170,17 +172,53 @@ def test_a_block_lost_to_others_does_not_hold_up_erasure(kubo: Node, store: Kubo
     assert store.stat() == (1, 1024)
 
 
-def test_announcing(kubo: Node, store: KuboBlocks) -> None:
-    assert not store.announces()
-    try:
-        kubo.run("config", "--json", "Provide.Enabled", "true")
-        assert not store.announces()
-        kubo.run("config", "Routing.Type", "auto")
-        assert store.announces()
-        kubo.run("config", "--json", "Provide.Enabled", "false")
-        assert not store.announces()
-    finally:
-        kubo.run("config", "Routing.Type", "none")
+@pytest.mark.parametrize(
+    ("settings", "offline", "announces"),
+    [
+        ({}, True, False),  # as the devnet has it
+        ({"Provide": {"Enabled": True}, "Routing": {"Type": "dht"}}, True, False),
+        ({"Provide": {"Enabled": True}}, False, False),
+        ({"Routing": {"Type": "dht"}}, False, False),
+        ({"Provide": {"Enabled": True}, "Routing": {"Type": "dht"}}, False, True),
+        ({"Provide": {"Enabled": None}, "Routing": {"Type": "dhtclient"}}, False, True),  # Kubo's own default
+    ],
+)
+def test_announcing(settings: dict[str, dict[str, Any]], offline: bool, announces: bool) -> None:
+    """Only a node that is online, provides and has a routing announces: it gets no personal block (item 15)."""
+    with running(settings=settings, offline=offline) as node, KuboBlocks(node.address) as store:
+        assert store.announces() is announces
+        if announces:
+            with pytest.raises(InvalidInput, match="announces what it holds") as caught:
+                store.put([ONE, *FILE])
+            assert "--allow-announcing" in caught.value.advice
+            assert store.stat().blocks == 0 and not store.has(ONE.cid)
+            store.put([ONE], public=True)
+            with KuboBlocks(node.address, allow_announcing=True) as allowed:
+                allowed.put(FILE)
+        else:
+            store.put([ONE, *FILE])
+        assert store.get(ONE.cid) == ONE.data and store.has(FILE[-1].cid)
+
+
+@pytest.mark.parametrize("hidden", ["config", "swarm"])
+def test_a_node_that_does_not_say_whether_it_announces(hidden: str) -> None:
+    """A restricted RPC leaves it unknown, which is neither yes nor no: nothing personal is sent (item 15)."""
+    names = ["version", "repo", "dag/import", "pin", "block", "config", "swarm"]
+    paths = [f"/api/v0/{name}" for name in names if name != hidden]
+    restricted = {"Authorizations": {"us": {"AuthSecret": "bearer:token", "AllowedPaths": paths}}}
+    with announcing(API=restricted) as node, KuboBlocks(node.address, bearer="token") as store:
+        with pytest.raises(StorageUnavailable, match="unknown whether") as caught:
+            store.put([ONE])
+        assert "--allow-announcing" in caught.value.advice
+        store.put([ONE], public=True)
+        with KuboBlocks(node.address, bearer="token", allow_announcing=True) as allowed:
+            allowed.put(FILE)
+
+
+def test_putting_nothing_asks_nothing() -> None:
+    """A grant that hands over no data works while the node cannot be asked (item 15)."""
+    with KuboBlocks(f"/ip4/127.0.0.1/tcp/{unused_port()}") as store:
+        store.put([])
 
 
 def test_two_writers_at_once(kubo: Node, store: KuboBlocks) -> None:

@@ -105,7 +105,7 @@ def test_a_batch_is_sent_in_pieces_and_knows_its_length() -> None:
 def test_a_batch_is_sent_with_its_length() -> None:
     with answering(lambda asked: Answer(body=b'{"Version":"0.42.0"}')) as server, hurried(server.url, 5) as store:
         with suppress(StorageUnavailable):
-            store.put([ONE])
+            store.put([ONE], public=True)
         (sent,) = [each for each in server.asked if "/dag/import" in each.path][:1]
         assert "Transfer-Encoding" not in sent.headers and int(sent.headers["Content-Length"]) > len(ONE.data)
 

@@ -26,7 +26,7 @@ class MemoryBlocks:
     capacity: int | None = None
     kept: dict[bytes, bytes] = field(default_factory=dict)
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         self._answer()
         new = {accepted(block): block.data for block in blocks}
         after = sum(map(len, (self.kept | new).values()))

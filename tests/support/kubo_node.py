@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,11 +27,13 @@ START_SECONDS = 60
 class Node:
     """One node. ``api`` and ``gateway`` are its ports; both change with each start."""
 
-    def __init__(self, folder: Path, *options: str, settings: dict[str, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *options: str, settings: dict[str, dict[str, Any]] | None = None, offline: bool = True
+    ) -> None:
         self.repo = folder
         self.api = self.gateway = 0
         self._ipfs = tool("kubo")
-        self._options = options
+        self._options = (*(kubo.DAEMON if offline else kubo.DAEMON[:1]), *options)
         self._process: subprocess.Popen[bytes] | None = None
         kubo.make_repo(self._ipfs, folder)
         kubo.configure(folder, api=0, settings=settings)
@@ -56,7 +58,7 @@ class Node:
     def start(self) -> Self:
         log = self.repo / "daemon.log"
         with log.open("wb") as output:
-            command = [self._ipfs, *kubo.DAEMON, *self._options]
+            command = [self._ipfs, *self._options]
             self._process = subprocess.Popen(
                 command, env=kubo.environment(self.repo), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
@@ -131,7 +133,16 @@ class Node:
 
 
 @contextmanager
-def running(*options: str, settings: dict[str, dict[str, Any]] | None = None) -> Iterator[Node]:
+def running(*options: str, settings: dict[str, dict[str, Any]] | None = None, offline: bool = True) -> Iterator[Node]:
     """Run a new node in a folder of its own, which is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="kubo-") as folder, Node(Path(folder), *options, settings=settings) as node:
+    with (
+        tempfile.TemporaryDirectory(prefix="kubo-") as folder,
+        Node(Path(folder), *options, settings=settings, offline=offline) as node,
+    ):
         yield node
+
+
+def announcing(**settings: dict[str, Any]) -> AbstractContextManager[Node]:
+    """Run a node that is set up to announce what it holds; it has no peers, so it tells nobody."""
+    told = {"Provide": {"Enabled": True}, "Routing": {"Type": "dht"}}
+    return running(settings=told | settings, offline=False)

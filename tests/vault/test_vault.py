@@ -237,7 +237,7 @@ class FailsAt(MemoryBlocks):
 
     puts_left: int = 10**9
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         self.puts_left -= 1
         if self.puts_left:
             return super().put(blocks)

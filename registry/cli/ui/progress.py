@@ -60,9 +60,9 @@ class CountedStore:
         self.get, self.reader, self.has = store.get, store.reader, store.has
         self.delete, self.stat = store.delete, store.stat
 
-    def put(self, blocks: Iterable[Block]) -> None:
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         """As the protocol says."""
-        self._store.put(self._each(blocks))
+        self._store.put(self._each(blocks), public=public)
 
     def _each(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
