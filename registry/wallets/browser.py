@@ -1,4 +1,4 @@
-"""Signs with the wallet in a person's browser: a page on 127.0.0.1 asks it, and its answer is checked here.
+"""Signs with the wallet in a person's browser: a page on this computer asks it, and its answer is checked here.
 
 The page (``page/``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for its
 account. It shows the request in words, and hands the wallet exactly the JSON that was made here. It never sees a key,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 MAX_EXTENSIONS = 10
 # A request for news is held this long. It must be shorter than RELOAD_SECONDS.
 HOLD_SECONDS = 2.0
-# A page that closed may come back within this time: a reload does.
+# A page that reloads comes back within this time. Its file is asked for before the old page says that it closes.
 RELOAD_SECONDS = 5.0
 FAREWELL_SECONDS = 3.0
 # An open page asks for news every few seconds, in the background too. After this long its browser has crashed.
@@ -50,6 +50,7 @@ class Page:
         self._seconds, self._extensions = seconds, 0
         self._deadline = time.monotonic() + seconds
         self._closed_at: float | None = None
+        self._loaded_at = -RELOAD_SECONDS
         self._silence = 0.0
         # The page has heard how the session ended.
         self.heard_end = threading.Event()
@@ -112,6 +113,7 @@ class Page:
             if self._key:
                 return ""
             self._key, self._silence = secrets.token_urlsafe(32), 0.0
+            self._loaded_at = -RELOAD_SECONDS  # this page has arrived
             return self._key
 
     def owns(self, key: str) -> bool:
@@ -148,10 +150,18 @@ class Page:
             self.put(asked=self._pending_sends)
             return True
 
-    def leave(self) -> None:
-        """Note that the page closes or reloads."""
+    def load(self) -> None:
+        """Note that a browser loads the page, for the first time or again."""
         with self._changed:
-            self._closed_at = time.monotonic()
+            self._loaded_at = time.monotonic()
+
+    def leave(self) -> None:
+        """Note that the page reloads, if it was loaded just before, or else that it closes, which ends the wait."""
+        with self._changed:
+            now = time.monotonic()
+            reloads = now < self._loaded_at + RELOAD_SECONDS
+            self._closed_at = now if reloads else now - RELOAD_SECONDS
+            self._changed.notify_all()
 
     def extend(self) -> None:
         """Restart the time limit, up to ten times, as WCAG 2.2.1 asks."""

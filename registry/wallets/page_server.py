@@ -1,14 +1,20 @@
 """Serves a `Page` over HTTP: three public files, and requests that only the page's owner may make.
 
-Other pages in the same browser can reach a server on 127.0.0.1 too. So ``Host`` must be this very address, which
-refuses names that were made to resolve here. Every request but those for the files must also come from this very page:
+A browser keeps what a program served at an origin, and a service worker answers there before any server does. So each
+page has an origin that nobody can guess (`own_host`).
+
+Other pages in the same browser can reach a server on loopback too. So ``Host`` must be this very host, which refuses
+names that were made to resolve here. Every request but those for the files must also come from this very page:
 ``Origin``, ``Sec-Fetch-Site``, and the token or key in a header. The link to a page is on the browser's command line,
 where all users can read it; Linux says which user a connection belongs to, so another user who has read it is refused.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import platform
+import secrets
 import socket
 import socketserver
 import sys
@@ -23,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from registry.core.errors import InvalidInput
 from registry.wallets.page_protocol import Page
 
 MAX_BODY = 65_536
@@ -48,7 +55,7 @@ _decoder: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | in
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves one page on a free port of 127.0.0.1 until it is closed."""
+    """Serves one page on a free port of loopback, at an origin of its own, until it is closed."""
 
     daemon_threads = True
     # On some systems, reuse lets another process take the port over.
@@ -57,9 +64,16 @@ class PageServer(ThreadingHTTPServer):
     server_bind = socketserver.TCPServer.server_bind
 
     def __init__(self, page: Page) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        address, name = own_host()
+        super().__init__((address, 0), _Handler)
         self.page = page
-        self.host = f"127.0.0.1:{self.server_address[1]}"
+        port = self.server_address[1]
+        try:
+            self._twin = None if name == address else _reserved("::1", port)
+        except InvalidInput:
+            self.server_close()
+            raise
+        self.host = f"{name}:{port}"
         self.origin = f"http://{self.host}"
         self.url = f"{self.origin}/#{page.token}"
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
@@ -69,6 +83,8 @@ class PageServer(ThreadingHTTPServer):
         """Stop listening; when this returns, the port refuses connections."""
         self.shutdown()
         self.server_close()
+        if self._twin is not None:
+            self._twin.close()
         self._thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -86,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send_error(403)
         if path not in _FILES:
             return self.send_error(404)
+        if path == "/":
+            self.server.page.load()
         name, kind = _FILES[path]
         return self._answer(200, kind, _file(name))
 
@@ -161,6 +179,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""
+
+
+def own_host() -> tuple[str, str]:
+    """Return a loopback address to listen on, and the host of the page's URL: neither was used before.
+
+    An address such as 127.83.201.6 needs no name, but macOS has 127.0.0.1 alone, and Windows forwards nothing else to
+    its Linux. There the host is a random name below localhost, which Chromium and Firefox know to mean this computer.
+    """
+    address = "127." + ".".join(str(1 + byte % 254) for byte in secrets.token_bytes(3))
+    with suppress(OSError), socket.socket() as probe:
+        if "microsoft" not in platform.release().lower():
+            probe.bind((address, 0))
+            return address, address
+    return "127.0.0.1", f"{secrets.token_hex(16)}.localhost"
+
+
+def _reserved(address: str, port: int) -> socket.socket | None:
+    """Keep other programs off this port of an IPv6 address, where a browser may look for a name first."""
+    try:
+        twin = socket.socket(socket.AF_INET6)
+    except OSError:
+        return None  # there is no IPv6
+    try:
+        twin.bind((address, port))
+    except OSError as error:
+        twin.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InvalidInput(f"another program has port {port} of {address}", "Run the command again.") from None
+        return None
+    return twin
 
 
 @cache

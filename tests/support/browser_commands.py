@@ -49,7 +49,7 @@ class Command:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self.said += line
-            if found := re.search(r"http://127\.0\.0\.1:\d+/#\S+", line):
+            if found := re.search(r"http://127[\d.]+:\d+/#\S+", line):
                 self._urls.append(found[0])
                 return found[0]
         raise AssertionError(self.said)

@@ -159,7 +159,8 @@ def is_refused(url: str) -> bool:
     """Does nobody listen there any more?"""
     parts = urlsplit(url)
     with socket.socket() as client:
-        return client.connect_ex((parts.hostname or "", parts.port or 0)) != 0
+        host = "127.0.0.1" if str(parts.hostname).endswith(".localhost") else parts.hostname
+        return client.connect_ex((host or "", parts.port or 0)) != 0
 
 
 class Browser:

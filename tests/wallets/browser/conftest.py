@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from registry.wallets.keywallet import KeyWallet
 from tests.support.browser_commands import World
 from tests.support.browser_stage import BOB, Browser, Stub
 from tests.support.levers import ANVIL_KEY, start_anvil
+
+OWN = re.compile(r"http://(127(\.\d+){3}|[0-9a-f]{32}\.localhost):\d+/|data:|blob:")
 
 
 @pytest.fixture(scope="session")
@@ -71,5 +74,5 @@ def browse(chromium: Any) -> Iterator[Callable[..., Browser]]:
     for browser in browsers:
         browser.close()
         assert browser.troubles == []
-        foreign = [url for url in browser.requests if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+        foreign = [url for url in browser.requests if not OWN.match(url)]
         assert foreign == []

@@ -474,6 +474,14 @@ class TestThePage:
         error = sitting.terminal.error()
         assert isinstance(error, CouldNotCheck) and "closed" in str(error) and exit_code(error) == 3
 
+    def test_a_closed_window_ends_the_wait_at_once(self, sit: Sit) -> None:
+        """A reload may take 30 seconds here, and nobody waits for one: no page was loaded again (section E)."""
+        sitting = sit().connect()
+        closed = time.monotonic()
+        sitting.page.close(run_before_unload=True)
+        assert "closed" in str(sitting.terminal.error())
+        assert time.monotonic() - closed < 5
+
     def test_the_link_leaves_no_token_behind(self, sit: Sit) -> None:
         sitting = sit().connect()
         token = sitting.url.split("#")[1]
