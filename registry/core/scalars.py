@@ -188,6 +188,12 @@ def check_distinct(values: Collection[Hashable], what: str) -> None:
         raise Malformed(f"a list repeats {what}", advice)
 
 
+def format_units(amount: int, decimals: int) -> str:
+    """An amount of the chain's smallest unit in a larger one, to its last digit: 18 for coins, 9 for gwei."""
+    whole, rest = divmod(amount, 10**decimals)
+    return f"{whole:,}.{rest:0{decimals}d}".rstrip("0").rstrip(".")
+
+
 def format_utc(time: int | None) -> str:
     """A unix time in UTC, to the second; "never" for None."""
     if time is None:

@@ -16,7 +16,7 @@ from web3.types import RPCEndpoint, RPCResponse, TxParams
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.scalars import to_hex
+from registry.core.scalars import format_units, to_hex
 from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
 from registry.ledger.base import Payer, Sender
@@ -115,7 +115,8 @@ class PayingAccount:
             # Nodes take a replacement if its fee and its tip are at least 10 % higher.
             fees[name] = max(fees[name], -(-version.tx[name] * 9 // 8))
         if (fee := fee_of(fees)) > self._max_fee:
-            message = f"a replacement costs {fee / 1e9:,.2f} gwei, but the limit is {self._max_fee / 1e9:,.2f}"
+            costs, limit = (format_units(amount, 9) for amount in (fee, self._max_fee))
+            message = f"a replacement costs {costs} gwei, but the limit is {limit}"
             raise InvalidInput(message, "Raise the limit and send it again, or wait: it may still be mined.")
         return self.signed(version.tx | fees)
 
@@ -160,7 +161,7 @@ class PayingAccount:
     def _check_funds(self, tx: dict[str, Any], balance: int) -> None:
         cost = tx["gas"] * fee_of(tx)
         if balance < cost:
-            has, needs, missing = (_coins(amount) for amount in (balance, cost, cost - balance))
+            has, needs, missing = (format_units(amount, 18) for amount in (balance, cost, cost - balance))
             problem = f"cannot pay for the transaction: it has {has}, and up to {needs} is needed"
             advice = f"Send it at least {missing} of the chain's currency."
             raise InvalidInput(f"{self._sender.address} {problem}", advice)
@@ -178,12 +179,7 @@ def _action(tx: dict[str, Any]) -> list[str]:
     return [str(tx.get(name)).lower() for name in ("from", "to", "input")]
 
 
-def _coins(wei: int) -> str:
-    """Return wei as an amount of the chain's currency, to the last digit."""
-    return f"{wei // 10**18:,}.{wei % 10**18:018d}".rstrip("0").rstrip(".")
-
-
 def _check_fee(needed: int, limit: int) -> None:
     if needed > limit:
-        message = f"gas costs {needed / 1e9:,.2f} gwei now, and the limit is {limit / 1e9:,.2f}"
+        message = f"gas costs {format_units(needed, 9)} gwei now, and the limit is {format_units(limit, 9)}"
         raise InvalidInput(message, "Wait until the chain is quieter, or raise the limit.")

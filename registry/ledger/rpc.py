@@ -128,7 +128,7 @@ class RpcLedger(Ledger):
         data = abi.encode(function, args)
         payer = sender or self._relay
         if payer is None:
-            advice = "Name the account that pays, or configure a relay."
+            advice = "Name the account that pays with --sender: self, or a wallet or key file."
             raise InvalidInput("no account pays for the transaction", advice)
         # Check the code each time: a chain that was reset has none, and would take the fee for nothing.
         self._head(with_code=True)

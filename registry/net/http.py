@@ -37,11 +37,15 @@ class TooLarge(Exception):
 
 
 class Response(NamedTuple):
-    """An answer. ``headers`` ignore the case of names."""
+    """An answer. ``headers`` ignore the case of names. Without a length, the connection's end was the body's."""
 
     status: int
     headers: HTTPMessage
     body: bytes
+
+    @property
+    def has_length(self) -> bool:
+        return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
 
 
 def fetch(
@@ -60,8 +64,9 @@ def fetch(
     ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status other
     than 200 is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of unknown
     length is refused, because it looks whole wherever its connection ends; do without for a format that shows its own
-    end, as JSON does. ``resolve_to`` is a host to connect to in place of the URL's, which is still the host that the
-    request names and that the certificate must show. TimeoutError, `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
+    end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of the
+    URL's, which is still the host that the request names and that the certificate must show. TimeoutError, `CutOff`,
+    `Untrusted`, `Unreachable` or `TooLarge`.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -69,7 +74,7 @@ def fetch(
         with Deadline(seconds) as deadline:
             try:
                 _connect(connection, resolve_to or connection.host, deadline)
-                connection.request(method, target, body or None, dict(headers or {}))
+                connection.request(method, target, body or None, _headers(connection, headers))
                 response = _read(connection.getresponse(), max_bytes, needs_length)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if deadline.expired or isinstance(error, TimeoutError):
@@ -95,11 +100,30 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
+def zone_name(zone: str) -> str:
+    """Return the zone of an IPv6 address in a URL, after its "%": RFC 6874 writes eth0 as 25eth0, many write eth0."""
+    return zone[2:] if zone.startswith("25") and zone != "25" else zone
+
+
 def _connection(parts: SplitResult) -> http.client.HTTPConnection:
+    _, host = zoned(parts.hostname or "")
     # The port is always given: http.client would take the end of an IPv6 address for one.
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(parts.hostname or "", parts.port or 443, context=_tls())
-    return http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
+        return http.client.HTTPSConnection(host, parts.port or 443, context=_tls())
+    return http.client.HTTPConnection(host, parts.port or 80)
+
+
+def zoned(host: str) -> tuple[str, str]:
+    """Return a URL's host without the zone of an IPv6 address, which only this machine knows, and with it."""
+    address, percent, zone = host.partition("%")
+    return (address, f"{address}%{zone_name(zone)}") if percent and ":" in address else (host, host)
+
+
+def _headers(connection: http.client.HTTPConnection, headers: Mapping[str, str] | None) -> dict[str, str]:
+    name, connected = zoned(connection.host)
+    if name == connected:
+        return dict(headers or {})
+    return {"Host": f"[{name}]:{connection.port}", **(headers or {})}
 
 
 def _connect(connection: http.client.HTTPConnection, host: str, deadline: Deadline) -> None:
@@ -108,7 +132,8 @@ def _connect(connection: http.client.HTTPConnection, host: str, deadline: Deadli
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if isinstance(connection, http.client.HTTPSConnection):
         # The handshake comes after attaching, for a peer may drip that too.
-        secure = _tls().wrap_socket(connection.sock, server_hostname=connection.host, do_handshake_on_connect=False)
+        name, _ = zoned(connection.host)
+        secure = _tls().wrap_socket(connection.sock, server_hostname=name, do_handshake_on_connect=False)
         connection.sock = secure
         deadline.attach(secure)
         secure.do_handshake()
@@ -121,7 +146,8 @@ def _first_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
         if (left := deadline.ends_at - time.monotonic()) <= 0:
             break
         try:
-            return socket.create_connection((str(address[0]), port), left)
+            zone = f"%{address[3]}" if len(address) == 4 and address[3] else ""
+            return socket.create_connection((f"{address[0]}{zone}", port), left)
         except OSError as failed:
             error = failed
     raise error

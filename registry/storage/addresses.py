@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.core.errors import InvalidInput
+from registry.net.http import zone_name
 
-_MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/\s]+)/tcp/(\d{1,5})(?:/(http|https))?")
+_MULTIADDR = re.compile(
+    r"(?:/ip6zone/(?P<zone>[^/\s%]+)(?=/ip6/))?/(?P<kind>ip4|ip6|dns|dns4|dns6)/(?P<host>[^/\s]+)"
+    r"/tcp/(?P<port>\d{1,5})(?:/(?P<speaks>http|https|tls/http))?"
+)
+_RPC_PATH = re.compile(r"(^|/)api/v0$")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -29,7 +35,10 @@ class Credentials:
 
 
 class Address(NamedTuple):
-    """A host, its port, whether it speaks TLS, and the path before "api/v0" without slashes at its ends."""
+    """A host, its port, whether it speaks TLS, and the path before "api/v0" without slashes at its ends.
+
+    An IPv6 address has its zone as in a URL: fe80::1%25eth0 (RFC 6874).
+    """
 
     host: str
     port: int
@@ -42,16 +51,11 @@ class Address(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http{'s' * self.secure}://{host}:{self.port}"
 
-    @property
-    def multiaddr(self) -> str:
-        """The multiaddr, without the path."""
-        kind = "ip6" if ":" in self.host else "dns"
-        return f"/{kind}/{self.host}/tcp/{self.port}/http{'s' * self.secure}"
-
 
 def parse_address(text: str) -> Address:
-    """Parse a multiaddr (/ip4/127.0.0.1/tcp/5001, optionally with /http or /https) or an http(s) URL.
+    """Parse a multiaddr (/ip4/127.0.0.1/tcp/5001, optionally with /http, /https or /tls/http) or an http(s) URL.
 
+    A host may be any name that a resolver takes, with underscores too. "api/v0" at the end of a URL is left out.
     InvalidInput for anything else, and for a user, a password, a query or a fragment in it.
     """
     try:
@@ -68,9 +72,12 @@ def parse_address(text: str) -> Address:
 
 def _from_multiaddr(text: str) -> Address:
     found = _MULTIADDR.fullmatch(text)
-    if found is None or not 0 < int(found[3]) < 1 << 16:
+    if found is None or not 0 < int(found["port"]) < 1 << 16:
         raise ValueError
-    return Address(found[2], int(found[3]), found[4] == "https")
+    host = f"{found['host']}%{found['zone']}" if found["zone"] else found["host"]
+    if check := {"ip4": IPv4Address, "ip6": IPv6Address}.get(found["kind"]):
+        check(host)
+    return Address(_with_zone(host), int(found["port"]), found["speaks"] in ("https", "tls/http"))
 
 
 def _from_url(parts: SplitResult) -> Address:
@@ -78,4 +85,10 @@ def _from_url(parts: SplitResult) -> Address:
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or extras or parts.port == 0:
         raise ValueError
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
-    return Address(parts.hostname, port, parts.scheme == "https", parts.path.strip("/"))
+    return Address(_with_zone(parts.hostname), port, parts.scheme == "https", _RPC_PATH.sub("", parts.path.strip("/")))
+
+
+def _with_zone(host: str) -> str:
+    """Return the host with an IPv6 address's zone as a URL has it; many programs write it with a bare "%"."""
+    address, percent, zone = host.partition("%")
+    return f"{address}%25{zone_name(zone)}" if percent and ":" in address else host

@@ -49,12 +49,12 @@ class GatewayBlocks:
     def get(self, cid: str) -> bytes:
         """Return the block's checked bytes. StorageUnavailable, or BlockMismatch if the gateway sent others."""
         digest_of_cid(cid)
-        return checked(cid, errors.retried(lambda: self._follow(cid)))
+        return checked(cid, errors.retried(lambda: self._whole(cid)))
 
     def check(self) -> None:
         """Require that a gateway answers at the address, whatever it holds; else StorageUnavailable."""
         try:
-            if self._follow(_EMPTY):
+            if self._follow(_EMPTY).body:
                 raise errors.strange(self._name, "does not answer as a gateway does")
         except Failed as failed:
             raise failed.error from None
@@ -62,13 +62,22 @@ class GatewayBlocks:
     def __repr__(self) -> str:
         return f"<GatewayBlocks: {self._name}>"
 
-    def _follow(self, cid: str) -> bytes:
+    def _whole(self, cid: str) -> bytes:
+        response = self._follow(cid)
+        if response.has_length:
+            return response.body
+        try:
+            return checked(cid, response.body)
+        except BlockMismatch:
+            raise errors.cut(self._name) from None  # more likely than a wrong block: only its CID shows its end
+
+    def _follow(self, cid: str) -> Response:
         ends_at = time.monotonic() + self._seconds
         here, target = self._address, f"{self._address.path and '/' + self._address.path}/ipfs/{cid}?format=raw"
         for _ in range(MAX_REDIRECTS + 1):
             response = self._fetch(here, target, cid, max(ends_at - time.monotonic(), _SHORTEST))
             if response.status == HTTPStatus.OK:
-                return response.body
+                return response
             if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                 raise Failed(StorageUnavailable(f"{self._name} does not have {cid}"))
             if response.status not in _REDIRECTS:
@@ -86,6 +95,7 @@ class GatewayBlocks:
                 headers=_HEADERS,
                 seconds=seconds,
                 max_bytes=MAX_BLOCK_BYTES,
+                needs_length=False,
                 resolve_to="localhost" if local else None,
             )
         except TooLarge:

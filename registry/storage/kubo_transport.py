@@ -14,6 +14,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from registry.net.chunked import ChunkError, unchunked
 from registry.net.deadline import Deadline
+from registry.net.http import zoned
 from registry.storage.addresses import Address, Credentials
 
 # The library patches requests for an older urllib3, but works with plain requests. It reads this while it is imported.
@@ -84,13 +85,13 @@ class Client(ipfshttpclient.Client):  # type: ignore[misc]
 
     def __init__(self, address: Address, credentials: Credentials, seconds: float) -> None:
         super().__init__(
-            address.multiaddr,
-            f"{address.path}/api/v0" if address.path else "api/v0",
             chunk_size=CHUNK_BYTES,
             auth=credentials.basic,
             headers={"Authorization": f"Bearer {credentials.bearer}"} if credentials.bearer else {},
             timeout=(min(CONNECT_SECONDS, seconds), seconds),
         )
+        # The library takes no host with an underscore and no zone of an IPv6 address; requests takes both.
+        self._client._base_url = f"{address.text}/{address.path and address.path + '/'}api/v0/"
         self._client.open_session()
         session = self._client._session
         # Ignore the environment's proxies and .netrc.
@@ -127,6 +128,10 @@ _deadline: ContextVar[Deadline] = ContextVar("the deadline of this thread's requ
 
 class _Watched:
     """A urllib3 connection, new or reused, under the calling thread's deadline."""
+
+    def __init__(self: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.host, self._dns_host = zoned(self.host)
 
     def connect(self: Any) -> None:
         super().connect()  # type: ignore[misc]

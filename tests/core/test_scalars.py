@@ -203,3 +203,20 @@ def test_hex_is_read_in_its_one_spelling(data: bytes) -> None:
 def test_every_other_spelling_of_hex_is_malformed(text: str) -> None:
     with pytest.raises(Malformed, match="signature"):
         read_hex(text, "signature")
+
+
+@pytest.mark.parametrize(
+    ("amount", "decimals", "text"),
+    [
+        (0, 9, "0"),
+        (1, 9, "0.000000001"),
+        (5_000_000, 9, "0.005"),
+        (1_500_000_000, 9, "1.5"),
+        (10**12, 9, "1,000"),
+        (1, 18, "0.000000000000000001"),
+        (1234 * 10**18 + 10**17, 18, "1,234.1"),
+    ],
+)
+def test_amounts_are_shown_to_the_last_digit(amount: int, decimals: int, text: str) -> None:
+    """A fee of some wei was once shown as 0.00 gwei (item 23)."""
+    assert scalars.format_units(amount, decimals) == text

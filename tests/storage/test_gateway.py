@@ -122,6 +122,17 @@ def test_a_body_that_is_cut(answer: Answer) -> None:
         assert "broke off" in str(refused(lambda: GatewayBlocks(served.url).get(ONE.cid), StorageCut))
 
 
+def test_a_body_that_ends_with_its_connection() -> None:
+    """Its identifier decides whether it is whole (item 23); no more than a block is read of an endless one."""
+    with answering(lambda asked: Answer(body=DATA, length=-1)) as served:
+        assert GatewayBlocks(served.url).get(ONE.cid) == DATA
+    with answering(lambda asked: Answer(length=-1)) as served:
+        GatewayBlocks(served.url).check()
+    endless = Answer(body=bytes(1 << 16), repeat=100, length=-1)
+    with answering(lambda asked: endless) as served, pytest.raises(BlockMismatch, match="more than a block"):
+        GatewayBlocks(served.url).get(ONE.cid)
+
+
 def test_a_slow_gateway(proxy: Proxy) -> None:
     proxy.delay = 0.2
     assert GatewayBlocks(proxy.url, seconds=5).get(ONE.cid) == DATA

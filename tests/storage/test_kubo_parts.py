@@ -105,6 +105,15 @@ def test_heads_grow_with_their_numbers() -> None:
         ("https://node.example", Address("node.example", 443, True)),
         ("https://node.example/ipfs-node/", Address("node.example", 443, True, "ipfs-node")),
         ("http://[::1]:5001", Address("::1", 5001, False)),
+        ("http://my_node:5001", Address("my_node", 5001, False)),
+        ("/dns4/my_node/tcp/5001", Address("my_node", 5001, False)),
+        ("/dns4/node.example/tcp/443/tls/http", Address("node.example", 443, True)),
+        ("/ip6zone/eth0/ip6/fe80::1/tcp/5001", Address("fe80::1%25eth0", 5001, False)),
+        ("http://[fe80::1%25eth0]:5001", Address("fe80::1%25eth0", 5001, False)),
+        ("http://[fe80::1%eth0]:5001", Address("fe80::1%25eth0", 5001, False)),
+        ("http://127.0.0.1:5001/api/v0", Address("127.0.0.1", 5001, False)),
+        ("https://node.example/key/api/v0/", Address("node.example", 443, True, "key")),
+        ("https://node.example/myapi/v0", Address("node.example", 443, True, "myapi/v0")),
     ],
 )
 def test_addresses(text: str, expected: Address) -> None:
@@ -130,6 +139,11 @@ def test_addresses(text: str, expected: Address) -> None:
         "/ip4/127.0.0.1/tcp/0",
         "/ip4/127.0.0.1/tcp/65536",
         "/unix/run/kubo.sock",
+        "/ip4/300.0.0.1/tcp/5001",
+        "/ip6/127.0.0.1/tcp/5001",
+        "/ip6zone/eth0/ip4/127.0.0.1/tcp/5001",
+        "/dns4/node.example/tcp/443/tls",
+        "/dns4/node.example/tcp/443/tls/https",
         "http://[::1",
     ],
 )

@@ -12,6 +12,7 @@ from registry.cli.context import Context
 from registry.client.sign import noting
 from registry.config.network_file import read_settings, write_settings
 from registry.core.errors import InvalidInput
+from registry.core.scalars import format_units
 from registry.fs.files import make_folder, writing
 from registry.ledger.artifacts import EVM_VERSIONS
 from registry.ledger.base import Deployment, read_deployment, write_deployment
@@ -22,7 +23,7 @@ from registry.ledger.rpc import DEFAULT_MAX_FEE, name_of, probe
 from registry.present.text import Row, table
 from registry.wallets import keyfiles
 
-_COIN, _GWEI = 10**18, 10**9
+_COIN, _GWEI = 18, 9
 _EXAMPLE = "consent deploy --rpc-url http://127.0.0.1:8545 --network ~/mynet --sender main"
 
 
@@ -89,7 +90,7 @@ def _deployed(ctx: Context, url: str, evm: str | None) -> tuple[Plan, Deployment
             url,
             sender,
             plan=plan,
-            max_fee=DEFAULT_MAX_FEE if fee is None else round(fee * _GWEI),
+            max_fee=DEFAULT_MAX_FEE if fee is None else round(fee * 10**_GWEI),
             confirmations=ctx.configuration.settings.confirmations or 0,
             progress=lambda transaction, seconds: ctx.out.progress(f"{transaction}, {seconds:.0f} s"),
         )
@@ -105,19 +106,19 @@ def _plan_rows(plan: Plan, url: str, payer: str) -> list[Row]:
     rows = [("Chain", f"{plan.chain_id}, through {name_of(url)}"), *places, ("Addresses", where), ("Build", plan.evm)]
     if not plan.missing:
         return rows
-    money = f"{_coins(plan.gas * plan.price)} in the chain's currency"
-    cost = f"about {plan.gas:,} gas at {plan.price / _GWEI:,.4g} gwei: {money}"
-    return [*rows, ("Cost", cost), ("Paid by", f"{plan.payer} ({payer}), which has {_coins(plan.balance)}")]
-
-
-def _coins(wei: int) -> str:
-    """Return an amount in the chain's own currency."""
-    return f"{wei / _COIN:,.9f}".rstrip("0").rstrip(".")
+    money = f"{format_units(plan.gas * plan.price, _COIN)} in the chain's currency"
+    cost = f"about {plan.gas:,} gas at {format_units(plan.price, _GWEI)} gwei: {money}"
+    return [
+        *rows,
+        ("Cost", cost),
+        ("Paid by", f"{plan.payer} ({payer}), which has {format_units(plan.balance, _COIN)}"),
+    ]
 
 
 def _check_balance(plan: Plan) -> None:
     if plan.balance < plan.gas * plan.price:
-        message = f"{plan.payer} has {_coins(plan.balance)}, and about {_coins(plan.gas * plan.price)} is needed"
+        has, needs = (format_units(amount, _COIN) for amount in (plan.balance, plan.gas * plan.price))
+        message = f"{plan.payer} has {has}, and about {needs} is needed"
         raise InvalidInput(message, "Send it some of the chain's currency; nothing was sent.")
 
 
