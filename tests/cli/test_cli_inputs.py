@@ -145,3 +145,15 @@ def test_a_home_and_a_network_of_such_a_name(tmp_path: Path, granted: Consent) -
     granted.json("backup", moved / "b.age", phrase=PHRASE)
     assert granted("restore", moved / "b.age", "--home", moved / "again", phrase=PHRASE).code == 0
     assert json.loads(granted("doctor", "--json").out.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [("10kB", 2), ("9KiB", 2), ("1MB", 0), ("1GiB", 0), ("3 bytes", 2), ("-1", 2)]
+)
+def test_opening_takes_a_limit(granted: Consent, tmp_path: Path, size: str, code: int) -> None:
+    """`--max-size` bounds all that one grant may put on the disk; nothing stays of what is larger (item 14)."""
+    answer = granted("open", granted.grant, "--out", tmp_path / "out", "--max-size", size, who="aurelle")
+    assert answer.code == code
+    assert (tmp_path / "out").exists() is (code == 0)
+    if code and "B" in size:
+        assert "hands over more than" in answer.err and "--max-size" in answer.err

@@ -93,6 +93,7 @@ def _place(ctx: Context, folder: Path, named: str | None) -> Iterator[Place]:
     else:
         found = default_folder()
         if (there := found.running()) and there.ready:
+            ctx.tell(f"On the devnet that runs already, in {found.path}: Ethereum {there.rpc_url}, IPFS {there.ipfs}.")
             yield _shared(found.network)
         else:
             with _own_devnet(ctx, folder / "devnet") as place:
