@@ -24,7 +24,10 @@ MAX_DEPLOYMENT_BYTES = 4_096
 
 
 class Receipt(NamedTuple):
-    """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds)."""
+    """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds).
+
+    ``gas_used`` is 0 if the node does not tell it.
+    """
 
     transaction: str
     block: int

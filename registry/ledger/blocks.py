@@ -20,9 +20,20 @@ def head_in(node: Node, answer: Any) -> Head:
         raise node.unavailable(f"it cannot name the block: {answer.message}")
     block = answer if isinstance(answer, dict) else {}
     hash_ = block.get("hash")
-    if not isinstance(hash_, str) or re.fullmatch(r"0x[0-9a-f]{64}", hash_) is None:
+    if not isinstance(hash_, str) or re.fullmatch(r"0x[0-9a-fA-F]{64}", hash_) is None:
         raise node.unavailable("its answer holds no block")
-    return Head(quantity(node, block.get("number")), hash_, quantity(node, block.get("timestamp")))
+    return Head(quantity(node, block.get("number")), hash_.lower(), quantity(node, block.get("timestamp")))
+
+
+def base_fee_in(node: Node, block: Any) -> int | None:
+    """Return the base fee of the block in an answer, in wei; None if the chain has none, however the node says so."""
+    fee = block.get("baseFeePerGas") if isinstance(block, dict) else None
+    return None if is_absent(fee) else quantity(node, fee)
+
+
+def is_absent(value: Any) -> bool:
+    """Return whether a member has no value. Nodes leave it out, or write null or something empty."""
+    return value in (None, "", "0x", [], {})
 
 
 def chain_id_in(node: Node, answer: Any) -> int:

@@ -33,7 +33,7 @@ from registry.ledger.contract_addresses import (
     stands,
 )
 from registry.ledger.rpc import DEFAULT_MAX_FEE, DEFAULT_TIMEOUT, RECEIPT_SECONDS
-from registry.ledger.tx_tracker import Limits, Progress
+from registry.ledger.tx_tracker import Limits, Progress, named
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 if TYPE_CHECKING:
@@ -147,6 +147,11 @@ class _Job(NamedTuple):
             if self._stands(contract, address, registry):
                 return address, None
             raise
+        with named(sent.receipt.transaction):
+            return self._appeared(contract, address, registry, sent), sent.receipt.block
+
+    def _appeared(self, contract: str, address: str, registry: str, sent: Sent) -> str:
+        """Return the address of the contract that was created, once the node shows it."""
         if not self.plan.everywhere:
             if sent.contract is None:
                 raise self.node.unavailable("its receipt names no contract")
@@ -158,7 +163,7 @@ class _Job(NamedTuple):
                 advice = "Run it again. If it fails again, this chain computes contract addresses in another way."
                 raise self.node.unavailable(why, advice)
             time.sleep(_PAUSE)
-        return address, sent.receipt.block
+        return address
 
     def _stands(self, contract: str, address: str, registry: str) -> bool:
         return stands(self.node, self.plan.chain_id, contract, address, registry, self.plan.evm)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +25,6 @@ PATIENCE = 60.0
 FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 # A timeout costs the whole time limit, so shrink much more after one.
 _LESS, _MUCH_LESS = 2, 8
-_WANTS_A_PAUSE = re.compile(r"rate.?limit|too many req|per (second|minute|day)|quota|throughput|\b429\b", re.IGNORECASE)
 
 
 def last_block_until(node: Node, moment: int, head: Head) -> Head | None:
@@ -128,7 +126,7 @@ class Logs:
         try:
             answer = self._node.attempt(Call("eth_getLogs", (where,)))
         except Busy as error:
-            self._wait(str(error))
+            self._wait(str(error), error.seconds)
         except TooLarge as error:
             self._shrink(blocks, _LESS, str(error))
         except TimeoutError:
@@ -146,8 +144,8 @@ class Logs:
             return answer
         if not isinstance(answer, NodeError):
             raise self._node.unavailable("its answer holds no logs")
-        if _WANTS_A_PAUSE.search(answer.message):
-            self._wait(answer.message)
+        if answer.wants_a_pause:
+            self._wait(answer.message, answer.pause)
         else:
             self._shrink(blocks, _LESS, answer.message)
         return None
@@ -157,9 +155,10 @@ class Logs:
             raise self._node.unavailable(f"it does not serve the logs: {why}")
         self._most = max(1, blocks // factor)
 
-    def _wait(self, why: str) -> None:
-        if time.monotonic() + self._pause > self._news + PATIENCE:
+    def _wait(self, why: str, told: float | None) -> None:
+        pause = told or self._pause
+        if time.monotonic() + pause > self._news + PATIENCE:
             advice = "Wait a while, or use another node."
             raise self._node.unavailable(f"it takes no more requests for now: {why}", advice)
-        time.sleep(self._pause)
+        time.sleep(pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)

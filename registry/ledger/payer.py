@@ -5,6 +5,7 @@ web3's own errors do not leave this module.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,14 +21,26 @@ from registry.core.scalars import format_units, to_hex
 from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
 from registry.ledger.base import Payer, Sender
-from registry.ledger.blocks import quantity
-from registry.ledger.tx_tracker import SignedTx, fee_of, send
+from registry.ledger.blocks import is_absent, quantity
+from registry.ledger.tx_tracker import RESEND, SignedTx, fee_of, send
 from registry.net.json_rpc import Call, Node, NodeError
 
 # A contract's state may change between the estimate and the block.
 _GAS_MARGIN_PERCENT = 20
-# What nodes say when the number (nonce) is used. A node behind a load balancer may not show the transaction yet.
-_TAKEN = ("nonce too low", "replacement transaction underpriced")
+# What nodes say when the number (nonce) is used: geth, Besu and Hardhat; Nethermind; Ganache; ethermint. A node behind
+# a load balancer may not show the transaction yet.
+_TAKEN = re.compile("nonce.{0,20}too low|oldnonce|correct nonce|invalid (nonce|sequence)|replacement", re.IGNORECASE)
+# The same of a transaction that the node has: geth, Nethermind, Besu and Hardhat, ethermint.
+_KNOWN = re.compile(r"already ?(known|imported|exists|in )|\bknown transaction", re.IGNORECASE)
+# The same of EIP-1559's transactions, on a chain that has base fees but not these. Then a gas price is offered.
+_NO_TYPES = re.compile(
+    "transaction type not|(unsupported|invalid|unknown) (transaction|tx) type|eip-?1559", re.IGNORECASE
+)
+_TYPES = "transactions of EIP-1559"
+_TIP = "eth_maxPriorityFeePerGas"
+_METHOD_NOT_FOUND = -32601
+# Blocks whose tips are read, and the tip if a node tells nothing: one gwei, which most chains take.
+_TIP_BLOCKS, _SMALL_TIP = 5, 10**9
 
 _WALLET = "Check which account the wallet holds; nothing was sent."
 
@@ -44,11 +57,26 @@ class _Provider(JSONBaseProvider):
 
     def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         answers = self._node.ask_all([Call(method, params) for method, params in requests])
+        answers = [_needed(*asked, answer) for asked, answer in zip(requests, answers, strict=True)]
         for answer in answers:
             if isinstance(answer, NodeError):
                 refused = self._node.unavailable(f"it refused: {answer.message}")
                 raise abi.refusal(answer.data) if answer.reverted else refused
         return [{"jsonrpc": "2.0", "id": i, "result": answer} for i, answer in enumerate(answers)]
+
+
+def _needed(method: RPCEndpoint, params: Any, answer: Any) -> Any:
+    """Return what is used of an answer. web3 reads all members of a block, and refuses those of other chains."""
+    if method == "eth_getBlockByNumber" and isinstance(answer, dict):
+        fee = answer.get("baseFeePerGas")
+        return {"baseFeePerGas": None if is_absent(fee) else fee}
+    if (
+        method == "eth_getTransactionCount"
+        and "pending" in params
+        and (answer is None or isinstance(answer, NodeError))
+    ):
+        return "0x0"  # some nodes know no pending block; the count at the latest one is asked for beside it
+    return answer
 
 
 @contextmanager
@@ -76,10 +104,12 @@ class PayingAccount:
             batch.add(eth.get_block("latest"))
             batch.add(eth.estimate_gas(plain))
             batch.add(eth.get_transaction_count(account, "pending"))
+            batch.add(eth.get_transaction_count(account, "latest"))
             batch.add(eth.get_balance(account))
-            block, estimate, nonce, balance = batch.execute()
+            block, estimate, *nonces, balance = batch.execute()
             gas = _number(estimate) * (100 + _GAS_MARGIN_PERCENT) // 100
-            tx |= {"chainId": self._chain_id, "nonce": _number(nonce), "gas": gas}
+            # A node may leave its pending transactions out, but not those in blocks.
+            tx |= {"chainId": self._chain_id, "nonce": max(map(_number, nonces)), "gas": gas}
             funds = _number(balance, 2**256)
         tx |= self._fees(block.get("baseFeePerGas"))
         self._check_funds(tx, funds)
@@ -125,38 +155,82 @@ class PayingAccount:
 
         ``InvalidInput`` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
         """
+        account = Web3.to_checksum_address(self._sender.address)
+        counts = [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
         try:
             answer = send(self._node, version)
+            if not isinstance(answer, NodeError):
+                return None  # also an odd answer: it may have taken the transaction
+            seen = self._node.ask_all([Call("eth_getTransactionByHash", (version.hash,)), *counts])
         except LedgerUnavailable:
             return None  # it may have arrived; the tracker sends the same bytes again if not
-        # With any other answer, also an odd one, it may have taken the transaction.
-        return self._judged(version, answer) if isinstance(answer, NodeError) else None
+        return self._judged(version, answer, seen)
 
-    def _judged(self, version: SignedTx, error: NodeError) -> str | None:
-        account, said = Web3.to_checksum_address(self._sender.address), error.message.lower()
-        counts = [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
-        known, *used = self._node.ask_all([Call("eth_getTransactionByHash", (version.hash,)), *counts])
-        if isinstance(known, dict) or "already known" in said or "already imported" in said:
+    def _judged(self, version: SignedTx, error: NodeError, seen: list[Any]) -> str | None:
+        known, latest, pending = seen
+        said = error.message
+        if isinstance(known, dict) or _KNOWN.search(said):
             return None
-        if max(quantity(self._node, number) for number in used) > version.tx["nonce"] or any(w in said for w in _TAKEN):
-            return error.message
+        if _NO_TYPES.search(said) and "type" in version.tx and _TYPES not in self._node.lacks:
+            self._node.lacks.add(_TYPES)
+            return said
+        used = [latest] if pending is None or isinstance(pending, NodeError) else [latest, pending]
+        if max(quantity(self._node, number) for number in used) > version.tx["nonce"] or _TAKEN.search(said):
+            return said
         with plain_errors(self._node):
-            self._check_funds(version.tx, _number(self._web3.eth.get_balance(account), 2**256))
-        if "insufficient funds" in said:
+            balance = self._web3.eth.get_balance(Web3.to_checksum_address(self._sender.address))
+            self._check_funds(version.tx, _number(balance, 2**256))
+        if "insufficient funds" in said.lower():
             message = "the account cannot pay for the transaction beside what it has already sent"
             raise InvalidInput(message, "Wait until that is in a block, or send the account more money.")
-        raise self._node.unavailable(f"it refused: {error.message}")
+        raise self._node.unavailable(f"it refused transaction {version.hash}: {said}", RESEND)
 
     def _fees(self, base: Any) -> dict[str, Any]:
         """Return EIP-1559 fees with room for the base fee to double; a gas price if the chain has no base fee."""
         with plain_errors(self._node):
-            if base is None:
+            if base is None or _TYPES in self._node.lacks:
                 price = _number(self._web3.eth.gas_price)
                 _check_fee(price, self._max_fee)
                 return {"gasPrice": price}
-            tip = _number(self._web3.eth.max_priority_fee)
-            _check_fee(_number(base) + tip, self._max_fee)
+            base = _number(base)
+        tip = self._tip(base)
+        _check_fee(base + tip, self._max_fee)
         return {"type": 2, "maxFeePerGas": min(2 * base + tip, self._max_fee), "maxPriorityFeePerGas": tip}
+
+    def _tip(self, base: int) -> int:
+        """Return the tip that the node names, or one that its other answers suggest."""
+        answer: Any = None
+        if _TIP not in self._node.lacks:
+            answer = self._node.ask(Call(_TIP))
+        if isinstance(answer, NodeError) and answer.code == _METHOD_NOT_FOUND:
+            self._node.lacks.add(_TIP)
+        if not isinstance(answer, NodeError) and not is_absent(answer):
+            tip = quantity(self._node, answer)
+            # BNB Chain has no base fee to speak of, and asks for more than the tips of its last blocks.
+            return tip if base else max(tip, self._tip_in_price(base))
+        return self._usual_tip() or self._tip_in_price(base) or _SMALL_TIP
+
+    def _usual_tip(self) -> int:
+        """Return the median of the tips in the last blocks; 0 if the node does not tell."""
+        answer = self._node.ask(Call("eth_feeHistory", (hex(_TIP_BLOCKS), "latest", (50,))))
+        rewards = answer.get("reward") if isinstance(answer, dict) else None
+        tips = [self._paid(block) for block in rewards] if isinstance(rewards, list) else []
+        paid = sorted(tip for tip in tips if tip)
+        return paid[len(paid) // 2] if paid else 0
+
+    def _paid(self, rewards: Any) -> int:
+        """Return the tip in one block's rewards; 0 if the block is empty, or this is no tip."""
+        try:
+            return quantity(self._node, rewards[0])
+        except (LedgerUnavailable, TypeError, LookupError):
+            return 0
+
+    def _tip_in_price(self, base: int) -> int:
+        """Return how much the node's gas price is above the base fee; 0 if it is not, or the node does not tell."""
+        answer = self._node.ask(Call("eth_gasPrice"))
+        if isinstance(answer, NodeError) or is_absent(answer):
+            return 0
+        return max(0, quantity(self._node, answer) - base)
 
     def _check_funds(self, tx: dict[str, Any], balance: int) -> None:
         cost = tx["gas"] * fee_of(tx)

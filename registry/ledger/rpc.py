@@ -9,19 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
-from registry.core.scalars import to_hex
+from registry.core.errors import InvalidInput
+from registry.core.facts import FactQuery, Facts, SignatureQuery
 from registry.ledger import abi
 from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Ledger, Payer, Pending, Receipt, Sender, check_depth
 from registry.ledger.blocks import block_call, chain_id_in, head_in
 from registry.ledger.contract_addresses import REGISTRY, code_call, domain_call, domain_word
-from registry.ledger.history import cutoffs_until, last_block_until
-from registry.ledger.tx_tracker import REPLACE_SECONDS, Limits
+from registry.ledger.fact_reader import Asked, FactReader
+from registry.ledger.tx_tracker import REPLACE_SECONDS, Limits, named
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
 
 if TYPE_CHECKING:
@@ -30,27 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 10.0
 RECEIPT_SECONDS = 180.0
 DEFAULT_MAX_FEE = 500 * 10**9
-# Between two requests the head may leave the chain, or another node may answer that does not have it yet.
-_ATTEMPTS, _PAUSE = 3, 0.2
-# A hostile contract burns all its gas, which takes up to half a second. This many in a request stay in the time limit.
-_PROBES = 8
 _MAX_CLIENT = 60
-
-_Anchors = dict[FactQuery, AnchorFacts]
-
-
-class _Unread(Exception):
-    """The node could not read a block that it had named. ``why`` is the error to raise if that persists."""
-
-    def __init__(self, why: LedgerUnavailable) -> None:
-        self.why = why
-
-
-class _Asked(NamedTuple):
-    questions: tuple[FactQuery, ...]
-    signatures: tuple[SignatureQuery, ...]
-    depth: int
-    as_of: int | None
 
 
 class _Pending(NamedTuple):
@@ -66,7 +44,8 @@ class _Pending(NamedTuple):
 
     def wait(self) -> Receipt:
         sent = self.submission.wait()
-        self.ledger.check_heard(self.function, sent)
+        with named(sent.receipt.transaction):
+            self.ledger.check_heard(self.function, sent)
         return sent.receipt
 
 
@@ -113,16 +92,8 @@ class RpcLedger(Ledger):
         as_of: int | None = None,
     ) -> Facts:
         check_depth(depth, as_of)
-        asked = _Asked(tuple(dict.fromkeys(questions)), tuple(dict.fromkeys(signatures)), depth, as_of)
-        left = _ATTEMPTS
-        while True:
-            try:
-                return self._read(asked, self.head())
-            except _Unread as unread:
-                left -= 1
-                if not left:
-                    raise unread.why from None
-            time.sleep(_PAUSE)
+        asked = Asked(tuple(dict.fromkeys(questions)), tuple(dict.fromkeys(signatures)), depth, as_of)
+        return FactReader(self._node, self.deployment, self._clock).read(asked, self.head)
 
     def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         data = abi.encode(function, args)
@@ -180,87 +151,6 @@ class RpcLedger(Ledger):
             advice = "Compare the deployment file with its origin. Do not trust the contract at that address."
             raise self._node.unavailable(f"the contract at {registry} is not a ConsentRegistry", advice)
         self._is_ours = True
-
-    def _read(self, asked: _Asked, head: Head) -> Facts:
-        past = asked.as_of if asked.as_of is not None and asked.as_of < head.time else None
-        signed_at = head if past is None else last_block_until(self._node, past, head)
-        latest, deep, signatures = self._ask(asked, head, signed_at)
-        anchors = {q: facts._replace(anchored_at=deep[q].anchored_at) for q, facts in latest.items()}
-        return Facts(
-            chain_id=self.deployment.chain_id,
-            block_number=head.number,
-            block_hash=head.hash,
-            block_time=head.time,
-            clock=int(self._clock()),
-            depth=asked.depth,
-            as_of=past,
-            anchors=anchors if past is None else self._with_old_cutoffs(anchors, signed_at, head),
-            signatures=signatures,
-        )
-
-    def _ask(
-        self, asked: _Asked, head: Head, signed_at: Head | None
-    ) -> tuple[_Anchors, _Anchors, dict[SignatureQuery, bool]]:
-        """Read the facts at the head and at the depth, and the signatures, in one batch unless these are many."""
-        latest = _at(head)
-        signed = None if signed_at is None else _at(signed_at)
-        blocks = [latest] if asked.depth == 0 else [latest, hex(max(head.number - asked.depth, 0))]
-        batch = [self._fact_call(question, block) for block in blocks for question in asked.questions]
-        # Before the chain began there were no contracts, so there is nothing to ask.
-        asks = [] if signed is None else [_signature_call(question, signed) for question in asked.signatures]
-        # A node without the old state may answer as if no contract existed then, which would refuse every signature.
-        old = signed_at is not None and signed_at != head and signed_at.number >= self.deployment.block
-        asks += [Call("eth_getCode", (self.deployment.registry, signed))] if old and asks else []
-        parts = [[*batch, *asks[:_PROBES]], *(asks[at : at + _PROBES] for at in range(_PROBES, len(asks), _PROBES))]
-        answers = chain.from_iterable(map(self._node.ask_all, parts))
-        facts = [{q: self._fact(next(answers), block) for q in asked.questions} for block in blocks]
-        signatures = {
-            q: signed_at is not None and abi.decode_probe(self._bytes(next(answers), signed)) for q in asked.signatures
-        }
-        for code in answers:
-            if not self._bytes(code, signed):
-                raise self._unread(signed, "it shows no registry there")
-        return facts[0], facts[-1], signatures
-
-    def _fact_call(self, question: FactQuery, block: Any) -> Call:
-        data = to_hex(abi.encode_facts(question))
-        return Call("eth_call", ({"to": self.deployment.registry, "data": data}, block))
-
-    def _fact(self, answer: Any, block: Any) -> AnchorFacts:
-        raw = self._bytes(answer, block)
-        if raw == b"" and isinstance(block, str):
-            if int(block, 16) >= self.deployment.block:
-                raise self._unread(block, "it shows no registry there")
-            return AnchorFacts(0, 0, 0)  # older than the registry
-        return abi.decode_facts(raw)
-
-    def _bytes(self, answer: Any, block: Any) -> bytes:
-        """Return the bytes that a call returned. These calls never revert, so an error is the node's own."""
-        if isinstance(answer, NodeError):
-            raise self._unread(block, answer.message)
-        if (raw := hex_bytes(answer)) is None:
-            raise self._node.unavailable("its answer makes no sense")
-        return raw
-
-    def _unread(self, block: Any, why: str) -> _Unread:
-        where = block if isinstance(block, str) else block["blockHash"]
-        advice = "Use a node that keeps the chain's old states (an archive node), or a smaller depth."
-        return _Unread(self._node.unavailable(f"it cannot read block {where}: {why}", advice))
-
-    def _with_old_cutoffs(self, anchors: _Anchors, past: Head | None, head: Head) -> _Anchors:
-        now = {question.subject.lower(): facts.cutoff for question, facts in anchors.items()}
-        found = {} if past is None else cutoffs_until(self._node, self.deployment, now, past.number, head.number)
-        return {q: facts._replace(cutoff=found.get(q.subject.lower(), 0)) for q, facts in anchors.items()}
-
-
-def _at(block: Head) -> dict[str, str]:
-    """Name a block by its hash (EIP-1898), so that the node reports a block that has left the chain."""
-    return {"blockHash": block.hash}
-
-
-def _signature_call(question: SignatureQuery, block: Any) -> Call:
-    call = {"data": to_hex(abi.signature_probe(question)), "gas": hex(abi.PROBE_GAS)}
-    return Call("eth_call", (call, block))
 
 
 class Probe(NamedTuple):

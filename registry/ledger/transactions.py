@@ -14,9 +14,9 @@ from web3 import Web3
 
 from registry.core.errors import InvalidInput
 from registry.ledger.base import Payer, Receipt, Sender
-from registry.ledger.blocks import quantity
+from registry.ledger.blocks import is_absent, quantity
 from registry.ledger.payer import PayingAccount, plain_errors
-from registry.ledger.tx_tracker import FIRST_PAUSE, Limits, Mined, Progress, SignedTx, TxTracker
+from registry.ledger.tx_tracker import FIRST_PAUSE, Limits, Mined, Progress, SignedTx, TxTracker, named
 from registry.net.json_rpc import Node
 
 # Other programs may send from the same account, so read its next nonce this often.
@@ -68,9 +68,10 @@ class Submission:
             while (mined := self._tracker.wait()) is None:
                 self._why = "another transaction took the account's nonce"
                 self._tracker = self._send()
-            if not isinstance(self._sender, Sender):
-                self._payer.check_handed_over(self._tracker.newest)
-            self._sent = _sent(self._node, mined)
+            with named(mined.hash):
+                if not isinstance(self._sender, Sender):
+                    self._payer.check_handed_over(self._tracker.newest)
+                self._sent = self._read(mined)
         return self._sent
 
     def _send(self) -> TxTracker:
@@ -80,11 +81,12 @@ class Submission:
             self._attempts += 1
             with self._nonce_lock:
                 first = self._payer.signed(self._payer.prepared(self._to, self._data))
-                refused = self._payer.refused(first)
+                with named(first.hash):
+                    refused = self._payer.refused(first)
             if refused is None:
                 bump = self._payer.bump_fees
                 return TxTracker(self._node, self._sender.address, first, self._limits, bump, self._progress)
-            self._why = refused
+            self._why = f"transaction {first.hash}: {refused}"
         advice = "Other programs keep sending from the same account. Try again, or use another account."
         raise self._node.unavailable(f"it refused {_ATTEMPTS} times: {self._why}", advice)
 
@@ -96,16 +98,20 @@ class Submission:
         sent = SignedTx(hash_, b"", tx)
         return TxTracker(self._node, self._sender.address, sent, self._limits, None, self._progress)
 
-
-def _sent(node: Node, mined: Mined) -> Sent:
-    receipt = mined.receipt
-    if quantity(node, receipt.get("status")) != 1:
-        advice = "Check the arguments. Only its gas was spent."
-        raise InvalidInput(f"the contract refused transaction {mined.hash}", advice)
-    created = receipt.get("contractAddress")
-    with plain_errors(node):
-        payer = Web3.to_checksum_address(receipt["from"])
-        contract = None if created is None else Web3.to_checksum_address(created)
-        log_addresses = frozenset(log["address"].lower() for log in receipt["logs"])
-    block, gas_used = mined.block, quantity(node, receipt.get("gasUsed"))
-    return Sent(Receipt(mined.hash, block.number, block.time, gas_used, payer), contract, log_addresses)
+    def _read(self, mined: Mined) -> Sent:
+        """Read the receipt: only what is used here, because other members differ from node to node."""
+        receipt, node = mined.receipt, self._node
+        logs, status, gas, created = (receipt.get(n) for n in ("logs", "status", "gasUsed", "contractAddress"))
+        with plain_errors(node):
+            log_addresses = frozenset(log["address"].lower() for log in (logs or ()))
+        # Where no status is shown, logs show that it was not undone.
+        if quantity(node, "0x1" if is_absent(status) and log_addresses else status) != 1:
+            advice = "Check the arguments. Only its gas was spent."
+            raise InvalidInput(f"the contract refused transaction {mined.hash}", advice)
+        contract = None
+        if self._to is None and not is_absent(created):
+            with plain_errors(node):
+                contract = Web3.to_checksum_address(str(created))
+        gas_used = 0 if is_absent(gas) else quantity(node, gas)
+        done = Receipt(mined.hash, mined.block.number, mined.block.time, gas_used, self._sender.address)
+        return Sent(done, contract, log_addresses)

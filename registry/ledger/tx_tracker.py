@@ -8,19 +8,21 @@ node shows of the chain does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
 from registry.core.scalars import to_hex
 from registry.ledger.base import Head
-from registry.ledger.blocks import block_call, head_in, quantity
+from registry.ledger.blocks import base_fee_in, block_call, head_in, is_absent, quantity
 from registry.net.json_rpc import Call, Node, NodeError
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # A block that was started before the transaction arrived is no sign that its fees are too low.
 _BLOCKS_TO_WAIT = 2
 REPLACE_SECONDS = 30.0
+RESEND = "It may still be taken up; sending it again later does no harm."
 
 Progress = Callable[[str, float], None]
 
@@ -55,6 +57,20 @@ def fee_of(tx: dict[str, Any]) -> int:
 def send(node: Node, version: SignedTx) -> Any:
     """Give the node the signed bytes, and return its answer: a `NodeError` if it refuses."""
     return node.ask(Call("eth_sendRawTransaction", (to_hex(version.raw),)))
+
+
+@contextmanager
+def named(transaction: str) -> Iterator[None]:
+    """Let every failure name the 0x hash of a transaction that was sent, because the person needs it."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        if transaction in str(error):
+            raise
+        raise LedgerUnavailable(f"{error}; transaction {transaction} was sent", error.advice) from None
+    except KeyboardInterrupt as error:
+        error.add_note(f"Transaction {transaction} was sent; it may still be taken up.")
+        raise
 
 
 class Mined(NamedTuple):
@@ -137,16 +153,31 @@ class TxTracker:
         asked = [Call("eth_getTransactionReceipt", (version.hash,)) for version in self._versions]
         asked += [Call("eth_getTransactionByHash", (self.newest.hash,)), block_call("latest")]
         answers = self._node.ask_all([*asked, Call("eth_getTransactionCount", (self._account, "latest"))])
-        for answer in answers:
-            if isinstance(answer, NodeError):
-                raise self._node.unavailable(f"it refused: {answer.message}")
         *receipts, known, block, nonce = answers
-        found = [(v, r) for v, r in zip(self._versions, receipts, strict=True) if r is not None]
+        head, count = head_in(self._node, block), quantity(self._node, nonce)
+        found = [(v, r) for v, r in zip(self._versions, receipts, strict=True) if self._is_mined(v, r, count)]
         version, receipt = found[0] if found else (None, {})
+        base_fee = base_fee_in(self._node, block) or 0
+        return _Observation(version, receipt, isinstance(known, dict), head, base_fee, count)
+
+    def _is_mined(self, version: SignedTx, receipt: Any, nonce: int) -> bool:
+        """Return whether this is the version's receipt. Some nodes show one, or an error, before it is in a block.
+
+        An error says nothing once the account's nonce is used: another transaction would be sent for nothing.
+        """
+        if isinstance(receipt, NodeError):
+            if nonce > version.tx.get("nonce", nonce):
+                raise self._node.unavailable(f"it refused: {receipt.message}")
+            self._why = f"it shows no receipt: {receipt.message}"
+            return False
+        if is_absent(receipt):
+            return False
         if not isinstance(receipt, dict):
             raise self._node.unavailable("its answer holds no receipt")
-        head, base_fee = head_in(self._node, block), quantity(self._node, block.get("baseFeePerGas") or "0x0")
-        return _Observation(version, receipt, known is not None, head, base_fee, quantity(self._node, nonce))
+        shown = receipt.get("transactionHash")
+        if not is_absent(shown) and str(shown).lower() != version.hash:
+            raise self._node.unavailable("its receipt is that of another transaction")
+        return not is_absent(receipt.get("blockNumber")) and not is_absent(receipt.get("blockHash"))
 
     def _deep_enough(self, version: SignedTx, seen: _Observation) -> Mined | None:
         number, wanted = quantity(self._node, seen.receipt.get("blockNumber")), self._limits.confirmations
@@ -157,7 +188,7 @@ class TxTracker:
             self._highest, self._news = seen.head.number, time.monotonic()
         if above < wanted:
             return None
-        block, mined_in = seen.head, seen.receipt.get("blockHash")
+        block, mined_in = seen.head, str(seen.receipt.get("blockHash")).lower()
         if block.hash != mined_in:
             # Ask by number: by hash, nodes also show blocks that have left the chain.
             block = head_in(self._node, self._node.ask(block_call(number)))
@@ -228,8 +259,7 @@ class TxTracker:
         if left <= 0:
             why = f"transaction {hash_} was sent, but {self._state} after {self._limits.seconds:g} s"
             because = f" ({reason})" if (reason := self._away or self._why) else ""
-            advice = self._advice or "It may still be taken up; sending it again later does no harm."
-            raise self._node.unavailable(why + because, advice)
+            raise self._node.unavailable(why + because, self._advice or RESEND)
         if self._progress is not None:
             self._progress(hash_, now - self._began)
         pause = min(self._pause, left)

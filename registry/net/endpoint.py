@@ -7,17 +7,20 @@ import re
 import socket
 import time
 from base64 import b64encode
+from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.net.http import TooLarge, Unreachable, fetch, reason
+from registry.net.http import CutOff, TooLarge, Unreachable, fetch, reason
 
 # The request is too large, or a gateway would not wait for the answer to so much at once.
 _TOO_MUCH = (413, 504)
-_TOO_OFTEN = 429
+_TOO_OFTEN, _UNAVAILABLE = 429, 503
+# These say nothing about what was asked: the login is missing, or the node is away.
+_NOT_THE_REQUEST = (401, 407, 502, _UNAVAILABLE)
 # The operating system's limit of a socket's address is 104 bytes on macOS, its final zero included.
 _MAX_PATH = 103
 _PIECE = 256 * 1024
@@ -25,8 +28,39 @@ _PIECE = 256 * 1024
 _anything = msgspec.json.Decoder(msgspec.Raw)
 
 
+# What nodes say beside a refusal: Infura "backoff_seconds", godwoken "please wait 23s", Ankr "retry in 10s".
+_PAUSE_TOLD = re.compile(
+    r"(?:backoff_seconds\W{1,4}|(?:retry|again) (?:in|after) |wait (?:for )?)([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms)?",
+    re.IGNORECASE,
+)
+
+
 class Busy(Unreachable):
-    """The node takes no more requests for now."""
+    """The node takes no more requests for now. ``seconds`` is the pause that it asks for, if it names one."""
+
+    def __init__(self, why: str, seconds: float | None = None) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+class NotJsonRpc(Unreachable):
+    """The node answered, but not in JSON-RPC. Some refuse a batch so, and answer each of its calls."""
+
+
+def pause_told(words: str) -> float | None:
+    """Return the pause, in seconds, that a node's words ask for; None if they name none."""
+    found = _PAUSE_TOLD.search(words)
+    return None if found is None else float(found[1]) / (1_000 if found[2] else 1)
+
+
+def _retry_after(value: str) -> float | None:
+    """Return the seconds of a Retry-After header, which is a number or a date (RFC 9110, section 10.2.3)."""
+    if re.fullmatch("[0-9]{1,9}", value.strip()):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 class HttpEndpoint:
@@ -44,8 +78,8 @@ class HttpEndpoint:
             self._headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
 
     def exchange(self, body: bytes) -> bytes:
-        """Return the raw answer to ``body``. `Unreachable`, `Busy`, `TooLarge`, or TimeoutError."""
-        status, _, raw = fetch(
+        """Return the raw answer to ``body``. `Unreachable`, `Busy`, `NotJsonRpc`, `TooLarge`, or TimeoutError."""
+        status, headers, raw = fetch(
             "POST",
             self._url,
             body=body,
@@ -56,11 +90,13 @@ class HttpEndpoint:
         )
         if status in _TOO_MUCH:
             raise TooLarge(f"HTTP status {status}")
-        if status == _TOO_OFTEN:
-            raise Busy(f"HTTP status {_TOO_OFTEN}: it is asked too often")
+        told = headers.get("Retry-After")
+        if status == _TOO_OFTEN or (status == _UNAVAILABLE and told is not None):
+            seconds = pause_told(raw.decode("latin-1")) if told is None else _retry_after(told)
+            raise Busy(f"HTTP status {status}: it is asked too often", seconds)
         # Many nodes send their errors with another status.
         if status != 200 and not raw.lstrip().startswith((b"{", b"[")):
-            raise Unreachable(f"HTTP status {status}")
+            raise (Unreachable if status in _NOT_THE_REQUEST else NotJsonRpc)(f"HTTP status {status}")
         return raw
 
 
@@ -111,7 +147,7 @@ def _read(connection: socket.socket, ends_at: float, max_bytes: int) -> bytes:
             raise TimeoutError
         connection.settimeout(left)
         if not (piece := connection.recv(_PIECE)):
-            raise Unreachable("it hung up before its answer was whole")
+            raise CutOff("it hung up before its answer was whole")
         raw += piece
         if len(raw) > max_bytes:
             raise TooLarge(f"its answer has more than {max_bytes:,} bytes")

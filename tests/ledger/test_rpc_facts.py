@@ -76,7 +76,7 @@ def test_a_node_without_batches_is_asked_one_by_one(serve: Callable[..., FakeNod
         ({"eth_getBlockByNumber": {"hash": "0x12"}}, "no block"),
         ({"eth_getBlockByNumber": {**block(1), "timestamp": 12}}, "something else than a number"),
         ({"eth_getBlockByNumber": Refused(-32000, "syncing")}, "syncing"),
-        ({"eth_call": "0x"}, "not a ConsentRegistry"),
+        ({"eth_call": "0x"}, "it shows no registry there"),
         ({"eth_call": "0x" + "ff" * 96}, "not a ConsentRegistry"),
         ({"eth_call": 7}, "makes no sense"),
         ({"eth_call": Refused(3, "execution reverted", "0x")}, "cannot read block"),
@@ -95,7 +95,8 @@ def test_a_node_that_says_the_wrong_thing(serve: Callable[..., FakeNode], change
         ("0x", "not a ConsentRegistry"),
         (ZERO, "not a ConsentRegistry"),
         (None, "not a ConsentRegistry"),
-        (Refused(-32005, "too many requests"), "does not show the contract"),
+        (Refused(-32000, "busy"), "does not show the contract"),
+        (Refused(-32005, "too many requests"), "takes no more requests for now: too many requests"),
     ],
 )
 def test_our_code_with_another_domain_is_not_believed(serve: Callable[..., FakeNode], domain: Any, words: str) -> None:

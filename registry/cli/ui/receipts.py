@@ -27,7 +27,7 @@ def print_anchored(out: Output, done: Anchored, purpose: str, file: Path | None 
     rows = [(kind, digest), *receipt_rows(done.receipt), ("Evidence", f"{size:,} bytes")]
     if done.superseded is not None:
         document["superseded"] = receipt_json(done.superseded)
-        rows.append(("Ended", f"the grant before it, gas {done.superseded.gas_used:,}"))
+        rows.append(("Ended", f"the grant before it, gas {_gas(done.superseded)}"))
     out.result(document, table([*rows, (purpose, where)]))
 
 
@@ -50,5 +50,9 @@ def receipt_rows(receipt: Receipt | None) -> list[Row]:
     return [
         ("Transaction", receipt.transaction),
         ("Block", f"{receipt.block}, {format_utc(receipt.time)}"),
-        ("Gas", f"{receipt.gas_used:,}"),
+        ("Gas", _gas(receipt)),
     ]
+
+
+def _gas(receipt: Receipt) -> str:
+    return f"{receipt.gas_used:,}" if receipt.gas_used else "not told by the node"
