@@ -36,6 +36,18 @@ def is_absent(value: Any) -> bool:
     return value in (None, "", "0x", [], {})
 
 
+def nonce_calls(account: str) -> list[Call]:
+    """Return the calls for `nonce_in`; some nodes know no pending block, and others leave theirs empty."""
+    return [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
+
+
+def nonce_in(node: Node, answers: list[Any]) -> int:
+    """Return an account's next nonce from the answers to `nonce_calls`."""
+    latest, pending = answers
+    count = quantity(node, latest)
+    return count if isinstance(pending, NodeError) or is_absent(pending) else max(count, quantity(node, pending))
+
+
 def chain_id_in(node: Node, answer: Any) -> int:
     """Return the chain id in an answer; ``LedgerUnavailable`` if it holds none."""
     if isinstance(answer, NodeError):

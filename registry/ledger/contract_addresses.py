@@ -11,7 +11,7 @@ from registry.core.statements.messages import domain_of
 from registry.core.statements.typed_data import domain_separator
 from registry.ledger.abi import selector
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_code_of
-from registry.ledger.blocks import block_call, chain_id_in, head_in, quantity
+from registry.ledger.blocks import block_call, chain_id_in, head_in, nonce_calls, nonce_in
 from registry.net.json_rpc import Call, Node, hex_bytes
 
 # Arachnid's deterministic deployment proxy. It is on most chains, by a transaction that has no private key; EIP-7997
@@ -90,7 +90,7 @@ def domain_word(chain_id: int, registry: str) -> bytes:
 
 def own_sites(node: Node, chain_id: int, evm: str, payer: str) -> tuple[Site, Site]:
     """Return the contracts that the payer created lately, or its next two addresses, on a chain without deployer."""
-    nonce = quantity(node, node.ask(Call("eth_getTransactionCount", (payer, "pending"))))
+    nonce = nonce_in(node, node.ask_all(nonce_calls(payer)))
     places = [_create(payer, n) for n in range(max(0, nonce - LOOK_BACK), nonce + 2)]
     codes = [code_in(node, answer) for answer in node.ask_all([code_call(place) for place in places])]
     at = max((i for i, code in enumerate(codes) if is_code_of(REGISTRY, code, evm)), default=None)

@@ -21,7 +21,7 @@ from registry.core.scalars import format_units, to_hex
 from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
 from registry.ledger.base import Payer, Sender
-from registry.ledger.blocks import is_absent, quantity
+from registry.ledger.blocks import is_absent, nonce_calls, nonce_in, quantity
 from registry.ledger.tx_tracker import RESEND, SignedTx, fee_of, send
 from registry.net.json_rpc import Call, Node, NodeError
 
@@ -155,27 +155,25 @@ class PayingAccount:
 
         ``InvalidInput`` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
         """
-        account = Web3.to_checksum_address(self._sender.address)
-        counts = [Call("eth_getTransactionCount", (account, block)) for block in ("latest", "pending")]
+        known = Call("eth_getTransactionByHash", (version.hash,))
         try:
             answer = send(self._node, version)
             if not isinstance(answer, NodeError):
                 return None  # also an odd answer: it may have taken the transaction
-            seen = self._node.ask_all([Call("eth_getTransactionByHash", (version.hash,)), *counts])
+            seen = self._node.ask_all([known, *nonce_calls(self._sender.address)])
         except LedgerUnavailable:
             return None  # it may have arrived; the tracker sends the same bytes again if not
         return self._judged(version, answer, seen)
 
     def _judged(self, version: SignedTx, error: NodeError, seen: list[Any]) -> str | None:
-        known, latest, pending = seen
+        known, *counts = seen
         said = error.message
         if isinstance(known, dict) or _KNOWN.search(said):
             return None
         if _NO_TYPES.search(said) and "type" in version.tx and _TYPES not in self._node.lacks:
             self._node.lacks.add(_TYPES)
             return said
-        used = [latest] if pending is None or isinstance(pending, NodeError) else [latest, pending]
-        if max(quantity(self._node, number) for number in used) > version.tx["nonce"] or _TAKEN.search(said):
+        if nonce_in(self._node, counts) > version.tx["nonce"] or _TAKEN.search(said):
             return said
         with plain_errors(self._node):
             balance = self._web3.eth.get_balance(Web3.to_checksum_address(self._sender.address))

@@ -67,7 +67,8 @@ class NodeError(msgspec.Struct):
     @property
     def wants_a_pause(self) -> bool:
         """Whether the node says that it is asked too often."""
-        return not self.reverted and (self.code == 429 or _TOO_OFTEN.search(self.message) is not None)
+        told = self.code == 429 or self.pause is not None or _TOO_OFTEN.search(self.message) is not None
+        return told and not self.reverted
 
 
 class _Answer(msgspec.Struct):

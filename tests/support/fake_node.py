@@ -137,7 +137,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class FakeNode:
-    """An HTTP server on a free port. ``raw`` writes the whole response itself; ``tls`` makes the server speak HTTPS."""
+    """An HTTP server on a free port. ``raw`` writes the whole response itself; ``tls`` makes the server speak HTTPS.
+
+    ``whole`` is called with each request, a call or a list of calls, and returns the whole HTTP response in place of
+    the answers; None lets the node answer.
+    """
 
     def __init__(
         self,
@@ -145,6 +149,7 @@ class FakeNode:
         *,
         batches: bool = True,
         raw: Any = None,
+        whole: Callable[[Any], bytes | None] = lambda _: None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.requests: list[Any] = []
@@ -158,6 +163,9 @@ class FakeNode:
                 node.headers.append({"path": self.path, **dict(self.headers)})
                 if raw is not None:
                     raw(self)
+                    return
+                if (written := whole(asked)) is not None:
+                    self.wfile.write(written)
                     return
                 status, body = 200, b""
                 try:
