@@ -10,7 +10,8 @@ import pytest
 from registry.core.facts import SignatureQuery
 from registry.core.scalars import unhex
 from registry.ledger.abi import PROBE_GAS
-from registry.ledger.rpc import _PROBES, RpcLedger
+from registry.ledger.fact_reader import _PROBES
+from registry.ledger.rpc import RpcLedger
 from tests.support.fake_node import QUESTION, REGISTRY, FakeNode, but, healthy, ledger_at
 from tests.support.levers import AnvilLevers, creation
 
