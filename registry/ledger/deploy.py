@@ -188,8 +188,9 @@ def _build(node: Node, wanted: str | None) -> str:
     """Return the wanted build, or the newest that the chain runs."""
     if wanted not in (None, *EVM_VERSIONS):
         raise InvalidInput(f"there is no build {wanted!r}", f"Use one of {', '.join(EVM_VERSIONS)}.")
-    calls = [Call("eth_call", ({"data": to_hex(code)}, "latest")) for code in _PROBES.values()]
-    answers = dict(zip(_PROBES, node.ask_all(calls), strict=True))
+    builds = [SHANGHAI] if wanted == SHANGHAI else list(EVM_VERSIONS)
+    calls = [Call("eth_call", ({"data": to_hex(_PROBES[build])}, "latest")) for build in builds]
+    answers = dict(zip(builds, node.ask_all(calls), strict=True))
     if hex_bytes(answers[SHANGHAI]) != _ONE:
         advice = "The contracts need a chain with Shanghai (PUSH0) or a later fork, and a node with eth_call."
         raise node.unavailable(f"it does not run the simplest code: {_why(answers[SHANGHAI])}", advice)
