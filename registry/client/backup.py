@@ -9,27 +9,24 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from registry.client.home import Home
 from registry.client.network import system_clock
+from registry.client.vault_blocks import blocks_below, settled
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_sealed, seal
-from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput, StorageUnavailable
+from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput
 from registry.core.file_kinds import MAX_JSON, SEALED, kind_of_file
-from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block, cid_from_digest
-from registry.core.ipld.unixfs import blocks_of
-from registry.core.scalars import ZERO_WORD, unhex
-from registry.core.statements.messages import Grant
+from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 from registry.fs.files import creating, make_folder, making_folder, read_bounded, reading_again, replace_file, writing
 from registry.storage.base import BlockStore
-from registry.vault.index import Index
+from registry.vault.place import Place, note_place
 from registry.vault.vault import Vault, set_floor
 from registry.wallets.derived import first_number
 from registry.wallets.keystore import refuse_guessable
 
 MAX_HOME_FILE = 16 * 1024 * 1024
-MAX_READS = 10
 _INDEX = "vault/index"
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json"
@@ -69,14 +66,29 @@ def back_up(
     return Saved(files, blocks, file.stat().st_size)
 
 
-def restore(file: Path, home: Home, store: BlockStore, passphrase: str) -> Saved:
-    """Restore a backup: its files into a new home, its blocks into the store, all of it or nothing."""
+def restore(file: Path, home: Home, store: BlockStore, passphrase: str, **names: Any) -> Saved:
+    """Restore a backup: its files into a new home, its blocks into the store, all of it or nothing.
+
+    ``names`` are those of `restore_from`.
+    """
     with reading_again(file) as source:
-        return restore_from(source, home, store, passphrase)
+        return restore_from(source, home, store, passphrase, **names)
 
 
-def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: str) -> Saved:
-    """Do as `restore` does, from an open file; after ``WrongPassphrase``, it can be called again."""
+def restore_from(
+    source: BinaryIO,
+    home: Home,
+    store: BlockStore,
+    passphrase: str,
+    *,
+    place: Place | None = None,
+    network: Path | None = None,
+) -> Saved:
+    """Do as `restore` does, from an open file; after ``WrongPassphrase``, it can be called again.
+
+    The home remembers ``place``, the name of the store, and the folder of its ``network``. The ones that the backup
+    remembers may lie on another machine.
+    """
     if home.path.exists():
         raise InvalidInput(f"{home.path} exists already", "Restore into a new folder: --home FOLDER.")
     refuse_other_files(source)
@@ -92,6 +104,9 @@ def restore_from(source: BinaryIO, home: Home, store: BlockStore, passphrase: st
             store.put(Block(found[1], data) for name, data in _members(plain) if (found := _BLOCK.fullmatch(name)))
         # The backup does not know which accounts were used since, so none of these numbers may be used again.
         set_floor(Home(made).vault, first_number(system_clock()))
+        home.remember(made, network)
+        if place is not None:
+            note_place(Home(made).vault, place)
     return Saved(files, blocks, size)
 
 
@@ -106,7 +121,7 @@ def refuse_other_files(source: BinaryIO) -> None:
 
 def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
     files = blocks = 0
-    roots, index, own = _settled(vault, store)
+    roots, index, own = settled(vault, store)
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
             name = path.relative_to(home.path).as_posix()
@@ -116,38 +131,10 @@ def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore
         for cid in roots:
             _add(archive, _INDEX, cid.encode() + b"\n")
             files += 1
-        for block in chain(own, _blocks(home, index, store)):
+        for block in chain(own, blocks_below(home, index, store)):
             _add(archive, f"blocks/{block.cid}", block.data)
             blocks += 1
     return files, blocks
-
-
-def _settled(vault: Vault, store: BlockStore) -> tuple[list[str], Index, list[Block]]:
-    """Read the index, its CID and its blocks at one instant: the next change of the vault erases those blocks."""
-    for _ in range(MAX_READS):
-        roots, index = vault.roots(), vault.index()
-        try:
-            blocks = [block for cid in roots for block in blocks_of(cid, store.get)]
-            if vault.roots() == roots:
-                return roots, index, blocks
-        except StorageUnavailable:
-            if vault.roots() == roots:
-                raise
-    raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
-
-
-def _blocks(home: Home, index: Index, store: BlockStore) -> Iterator[Block]:
-    for stream in index.streams:
-        yield Block(stream.head, store.get(stream.head))
-        for record in stream.records:
-            yield from blocks_of(record.cid, store.get)
-    for evidence in home.evidence.all():
-        message = evidence.statement.message
-        if isinstance(message, Grant) and message.content != ZERO_WORD:
-            cid = cid_from_digest(unhex(message.content))
-            # The person may have erased a capsule since; then the backup rightly lacks it.
-            if store.has(cid):
-                yield Block(cid, store.get(cid))
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -11,12 +11,13 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.client.network_config import open_kubo
+from registry.client.network_config import open_kubo, place_of
 from registry.client.session import Session
 from registry.config.configuration import read_credentials
 from registry.config.network_file import NAMES, read_toml
 from registry.core.errors import ConsentError, CouldNotCheck
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.place import noted_place
 from registry.wallets.keyfiles import list_keys
 
 if TYPE_CHECKING:
@@ -154,6 +155,18 @@ def _ago(seconds: int) -> str:
     return f"{seconds} s old"
 
 
+def _vault(session: Session) -> Iterator[Check]:
+    configuration = session.configuration
+    if (noted := noted_place(session.home.vault)) is None:
+        return
+    here = place_of(configuration.network_path, configuration.settings)
+    if noted.is_named_as(here):
+        yield Check("vault", OK, f"in {noted}")
+    else:
+        advice = "If that is another store, move the vault there: `consent vault move`."
+        yield Check("vault", PROBLEM, f"its blocks were put into {noted}, and {here} is configured", advice)
+
+
 def _store(session: Session) -> Iterator[Check]:
     if (address := session.configuration.settings.ipfs) is not None:
         with open_kubo(address, session.configuration.credentials, SECONDS) as node:
@@ -202,5 +215,6 @@ CHECKS: dict[str, Checker] = {
     "network": _network,
     "ledger": _ledger,
     "store": _store,
+    "vault": _vault,
     "gateways": _gateways,
 }

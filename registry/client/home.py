@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.client.evidence_store import DIGEST, EvidenceFolder
 from registry.client.network import Network, system_clock
+from registry.config.home_file import set_members
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.fs.files import making_folder, read_bounded, replace_file
@@ -21,6 +22,7 @@ from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
     from registry.client.party import Brand, Person
+    from registry.vault.place import Place
     from registry.vault.vault import Vault
 
 MAX_SEED_FILE = 16 * 1024
@@ -39,7 +41,7 @@ class Home:
 
     @property
     def vault(self) -> Path:
-        """The vault's own files; its blocks lie in the network's store."""
+        """The vault's own files. Its blocks lie in the store that `registry.vault.place` notes."""
         return self.path / "vault"
 
     @property
@@ -52,29 +54,41 @@ class Home:
         """The evidence that this party keeps."""
         return EvidenceFolder(self.path)
 
-    def create(self, passphrase: str, key: str | None = "main", *, guessable: bool = False) -> str | None:
+    def create(
+        self, passphrase: str, key: str | None = "main", *, guessable: bool = False, network: Path | None = None
+    ) -> str | None:
         """Make a seed, and the key file of a brand (None makes none); return its address. The passphrase seals both.
 
-        ``InvalidInput`` for a guessable passphrase, unless ``guessable`` allows it. An empty one protects nothing.
+        ``config.toml`` remembers the folder of the ``network``. ``InvalidInput`` for a guessable passphrase, unless
+        ``guessable`` allows it. An empty one protects nothing.
         """
         _check_new(passphrase, guessable)
         with self._making() as made:
             made._keep_seed(secrets.token_bytes(32), passphrase)
+            self.remember(made.path, network)
             if key is None:
                 return None
             if key != "main":
-                replace_file(made.path / "config.toml", f'key = "{key}"\n'.encode())
+                set_members(made.path, key=key)
             return keyfiles.new_key(made.keys, key, passphrase, cost=_cost(passphrase))
 
     def recover(
-        self, seed: bytes, passphrase: str, index: tuple[str, BlockStore] | None = None, *, guessable: bool = False
+        self,
+        seed: bytes,
+        passphrase: str,
+        index: tuple[str, BlockStore] | None = None,
+        *,
+        guessable: bool = False,
+        network: Path | None = None,
+        place: Place | None = None,
     ) -> None:
         """Make the home of a seed (32 bytes) and the vault ``index`` (CID, store); ``NotARecipient`` for another's.
 
-        The passphrase is as for `create`.
+        ``place`` names that store. The passphrase and the ``network`` are as for `create`.
         """
         from registry.core.crypto.seeds import owner_identity
         from registry.vault.index import open_index
+        from registry.vault.place import note_place
         from registry.vault.vault import set_floor, set_index
         from registry.wallets.derived import first_number
 
@@ -85,8 +99,18 @@ class Home:
         with self._making() as made:
             made._keep_seed(seed, passphrase)
             set_floor(made.vault, first_number(system_clock()))
+            self.remember(made.path, network)
             if index is not None:
                 set_index(made.vault, index[0])
+                if place is not None:
+                    note_place(made.vault, place)
+
+    def remember(self, made: Path, network: Path | None) -> None:
+        """Let the ``config.toml`` in ``made``, which becomes this home, name the folder of its network, or none."""
+        named = None if network is None else network.absolute()
+        if named is not None and named.parent == self.path.absolute().parent:
+            named = Path("..") / named.name  # both can then be moved together
+        set_members(made, network=None if named is None else str(named))
 
     @contextmanager
     def _making(self) -> Iterator[Home]:
@@ -162,7 +186,7 @@ class Home:
         """Return the vault, opened with this home's seed."""
         from registry.vault.vault import Vault  # slow to load, and verifying does not need it
 
-        return Vault(self.vault, self.seed(passphrase), network.store)
+        return Vault(self.vault, self.seed(passphrase), network.store, network.place)
 
     def find(self, reference: str) -> bytes:
         """Return the bytes of evidence that is named by a file or by a digest that is kept here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
@@ -17,6 +17,9 @@ from registry.core.verify.policy import Policy
 from registry.ledger.base import Ledger
 from registry.storage.base import BlockStore
 
+if TYPE_CHECKING:
+    from registry.vault.place import Place
+
 
 def system_clock() -> int:
     """Return the machine's time in unix seconds."""
@@ -27,7 +30,8 @@ def system_clock() -> int:
 class Network:
     """A ledger and a content store. ``clock`` gives unix seconds.
 
-    The last three members bound every `Policy`. ``max_backdate`` may be a function, called when a policy is made.
+    Three members bound every `Policy`. ``max_backdate`` may be a function, called when a policy is made. ``place``
+    names the store, so that a vault remembers it; None stands for a store of the caller's own.
     """
 
     ledger: Ledger
@@ -36,6 +40,7 @@ class Network:
     confirmations: int = 0
     max_backdate: int | Callable[[], int | None] | None = None
     max_facts_age: int | None = None
+    place: Place | None = None
 
     @property
     def domain(self) -> Domain:

@@ -7,15 +7,18 @@ embedded chain and store), and on play-money networks ``relay.json`` (the accoun
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.network import Network
 from registry.config.configuration import read_credentials
 from registry.config.network_file import SETTINGS_FILE, Settings, read_settings, settings_of
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.ledger.base import Ledger, read_deployment
+from registry.storage.addresses import parse_address
 from registry.storage.base import BlockStore
+from registry.vault.place import Place
 from registry.wallets.keyfiles import Relay, relay_key
 
 if TYPE_CHECKING:
@@ -45,8 +48,9 @@ def open_network(
     chosen = settings_of(read_settings(folder), SETTINGS_FILE) if settings is None else settings
     limits: dict[str, Any] = {"confirmations": chosen.confirmations or 0, "max_facts_age": chosen.max_facts_age}
     limits |= {name: value for name, value in bounds.items() if value is not None}
+    place = place_of(folder, chosen, credentials)
     store = open_store(folder, chosen, credentials, allow_announcing)
-    return Network(open_ledger(folder, chosen, progress), store, **limits)
+    return Network(open_ledger(folder, chosen, progress), store, place=place, **limits)
 
 
 def make_network(folder: Path) -> None:
@@ -85,7 +89,7 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
         from registry.ledger.embedded import EmbeddedLedger
 
         if not (folder / "deployment.json").exists():
-            advice = "Check the path in --network or CONSENT_NETWORK. `consent init` makes a network that is missing."
+            advice = "Check --network, CONSENT_NETWORK or config.toml. `consent init` makes a network that is missing."
             raise InvalidInput(f"there is no network at {folder}", advice)
         if not (folder / "chain.sqlite").exists():
             advice = f"Name its node with --rpc-url or in {SETTINGS_FILE}; a lost chain.sqlite comes from a backup."
@@ -118,6 +122,36 @@ def open_store(
         return SqliteBlocks(folder / "blocks.sqlite")
 
     return LayeredBlocks(own, [GatewayBlocks(address) for address in settings.gateways])
+
+
+def place_of(folder: Path, settings: Settings, credentials: Path | None = None) -> Place:
+    """Return the name of the store that `open_store` opens."""
+    if settings.ipfs is not None:
+        return Place(ipfs=settings.ipfs, credentials=None if credentials is None else str(credentials.absolute()))
+    return Place(file=str((folder / "blocks.sqlite").resolve()))
+
+
+def named_place(text: str) -> Place:
+    """Return the store that a file's path or a node's address names; ``InvalidInput`` for anything else."""
+    path = Path(text).expanduser()
+    if path.is_file():
+        return Place(file=str(path.resolve()))
+    with suppress(InvalidInput):
+        parse_address(text)
+        return Place(ipfs=text)
+    raise InvalidInput("this names no store", "Give the path of a blocks.sqlite, or the address of a Kubo node.")
+
+
+def open_place(place: Place) -> BlockStore:
+    """Open a store that is there already; ``StorageUnavailable`` where its file is missing."""
+    if place.ipfs is not None:
+        return open_kubo(place.ipfs, None if place.credentials is None else Path(place.credentials))
+    from registry.storage.sqlite_store import SqliteBlocks
+
+    if not Path(str(place.file)).is_file():
+        advice = "If it was moved, name it with `consent vault move --from FILE`; a lost one comes from a backup."
+        raise StorageUnavailable(f"there is no block store at {place}", advice)
+    return SqliteBlocks(str(place.file))
 
 
 def open_kubo(

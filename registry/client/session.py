@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from registry.client.accounts import SeedAccount
     from registry.client.network import Network
     from registry.client.party import Brand, Person
+    from registry.client.vault_blocks import Moved
     from registry.core.evidence.file import Evidence
     from registry.storage.base import BlockStore
     from registry.vault.vault import Vault
@@ -126,7 +127,17 @@ class Session:
         from registry.vault.vault import Vault
 
         # The store opens first: an error of the network is told before a passphrase is asked for.
-        return Vault(self.home.vault, store=store or self.network.store, seed=self.seed)
+        network = self.network
+        return Vault(self.home.vault, store=store or network.store, seed=self.seed, place=network.place)
+
+    def move_vault(self, source: str | None = None) -> Moved:
+        """Move the vault into the configured store: from where it lies, or from the named file or Kubo node."""
+        from registry.client.network_config import named_place
+        from registry.client.vault_blocks import move_vault
+
+        place = None if source is None else named_place(source)
+        network = self.network  # its errors are told before a passphrase is asked for
+        return move_vault(self.home, self.seed, network, place)
 
     @cached_property
     def wallets(self) -> Wallets:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from registry.config.home_file import HOME_FILE
 from registry.config.network_file import NAMES, Settings, read_settings, read_toml, settings_of
 from registry.core.errors import InvalidInput
 
@@ -37,7 +38,7 @@ class Configuration:
         if text := self.environment.get(f"CONSENT_{name.upper()}"):
             yield text, f"CONSENT_{name.upper()}"
         if name in self._config:
-            yield self._config[name], "config.toml"
+            yield self._config[name], HOME_FILE
         # The network's folder cannot name its own place.
         if name != "network" and name in self._shared:
             yield self._shared[name], "network.toml"
@@ -63,22 +64,27 @@ class Configuration:
 
     @cached_property
     def network_path(self) -> Path:
-        """``CONSENT_NETWORK``: the folder that the parties on this machine share."""
-        chosen = self.text("network")
-        return _absolute(chosen) if chosen else default_network()
+        """``CONSENT_NETWORK``: the folder that parties share. In config.toml its path is seen from the home."""
+        if not (chosen := self.text("network")):
+            return default_network()
+        if self.source("network") == HOME_FILE:
+            return Path(os.path.normpath(self.home_path / Path(chosen).expanduser()))
+        return _absolute(chosen)
+
+    @property
+    def named_network(self) -> Path | None:
+        """The network's folder where somebody named it, else None: a new home remembers it."""
+        return self.network_path if self.source("network") else None
 
     @cached_property
     def home_path(self) -> Path:
-        """``CONSENT_HOME``: this party's folder. By default ``home`` beside the network's folder."""
-        if chosen := self.flags.get("home") or self.environment.get("CONSENT_HOME"):
-            return _absolute(chosen)
-        # `network_path` would read config.toml, which lies in the home.
-        network = self.flags.get("network") or self.environment.get("CONSENT_NETWORK")
-        return (_absolute(network) if network else default_network()).parent / "home"
+        """``CONSENT_HOME``: this party's folder, on whichever network it is used."""
+        chosen = self.flags.get("home") or self.environment.get("CONSENT_HOME")
+        return _absolute(chosen) if chosen else default_home()
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        return read_toml(self.home_path / "config.toml")
+        return read_toml(self.home_path / HOME_FILE)
 
     @cached_property
     def _shared(self) -> dict[str, Any]:
@@ -154,10 +160,19 @@ def read_credentials(file: Path) -> dict[str, Any]:
 
 
 def default_network() -> Path:
-    """Return the network folder below the user's data folder."""
+    """Return the network's folder in the user's data folder."""
+    return _data() / "network"
+
+
+def default_home() -> Path:
+    """Return the home in the user's data folder."""
+    return _data() / "home"
+
+
+def _data() -> Path:
     from platformdirs import user_data_path
 
-    return user_data_path("consent-registry") / "network"
+    return user_data_path("consent-registry")
 
 
 def _absolute(path: str | Path) -> Path:

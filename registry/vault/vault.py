@@ -6,6 +6,7 @@ The records, heads and indexes are blocks in the store. Four files on disk go wi
   crash leaves the vault as it was.
 - ``old`` lists the blocks of replaced indexes that the store has yet to erase.
 - ``removed`` lists the blocks of removed records that it has yet to erase.
+- ``store`` names the store that holds the newest index; see `registry.vault.place`.
 - ``floor`` exists after a restore: all account numbers below it may be in use.
 """
 
@@ -32,6 +33,7 @@ from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
+from registry.vault.place import Place, note_place, noted_place
 from registry.vault.records import SHORT, Found, blocks_of_record, find_record, find_twin, save_record
 
 FILE_SCHEMA = "consent-file/1"
@@ -45,10 +47,13 @@ _NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
 class Vault:
-    """The vault in a directory, which many threads and processes may use. ``seed`` (32 bytes) opens it."""
+    """The vault in a directory, which many threads and processes may use. ``seed`` (32 bytes) opens it.
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore) -> None:
-        self._directory, self._seed, self._store = directory, seed, store
+    ``place`` names the store, so that the vault notes where its blocks lie; None notes nothing.
+    """
+
+    def __init__(self, directory: Path, seed: bytes, store: BlockStore, place: Place | None = None) -> None:
+        self._directory, self._seed, self._store, self._place = directory, seed, store, place
         # The age identity (secret) that opens what is sealed to `recipient`, and the key that signs heads and capsules.
         self.identity, self.key = owner_identity(seed), vault_key(seed)
 
@@ -62,21 +67,39 @@ class Vault:
         return revocation_secret(self._seed, salt)
 
     def index(self) -> Index:
-        """Read the newest index. ``StorageUnavailable`` if others replace it MAX_READS times meanwhile."""
+        """Read the newest index.
+
+        ``StorageUnavailable`` if others replace it MAX_READS times meanwhile, or if it lies in another store.
+        """
         for _ in range(MAX_READS):
             roots = self.roots()
             try:
                 return open_index(roots[0], self._store, self.identity) if roots else Index()
-            except StorageUnavailable:
+            except StorageUnavailable as error:
                 # Another process may have replaced and erased this index since its name was read.
                 if self.roots() == roots:
-                    raise
+                    raise self._elsewhere() or self._unknown(roots[0]) or error from None
         raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
     def roots(self) -> list[str]:
         """Return the CID of the newest index, if there is one. With the seed, it restores the whole vault."""
         file = self._directory / "index"
         return [_check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
+
+    def _elsewhere(self) -> StorageUnavailable | None:
+        """Return the error that names both stores, where the noted one is not the one that is configured."""
+        noted = noted_place(self._directory)
+        if noted is None or self._place is None or noted.is_named_as(self._place):
+            return None
+        advice = "Configure that store again, or move the vault: `consent vault move`."
+        return StorageUnavailable(f"the vault's blocks lie in {noted}, and {self._place} is configured", advice)
+
+    def _unknown(self, root: str) -> StorageUnavailable | None:
+        """Return the error of a store that says that it lacks the index, though no other one is noted."""
+        if self._place is None or self._store.has(root):
+            return None
+        advice = "Configure the store that holds it, or name that store: `consent vault move --from STORE`."
+        return StorageUnavailable(f"the vault's index is not in {self._place}", advice)
 
     def add(
         self, body: BinaryIO, *, category: str, name: str, media_type: str, now: int, again: bool = False
@@ -208,9 +231,19 @@ class Vault:
             advice = "Nothing was changed; keep the home on a disk that can lock files."
             raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
         with lock:
+            # A gateway may show the index of another store, but a change must not split the vault between stores.
+            if (elsewhere := self._elsewhere()) and not all(map(self._store.has, self.roots())):
+                raise elsewhere
             self._erase_old()
             self._erase_removed()
             yield self.index()
+
+    @contextmanager
+    def moving(self, place: Place) -> Iterator[Index]:
+        """Hold the vault still while its blocks are copied; then note ``place`` as theirs, durably."""
+        with self._change() as index:
+            yield index
+            note_place(self._directory, place)
 
     def _write_head(self, old: Stream | None, category: str, epoch: int, records: tuple[Record, ...]) -> Stream:
         identity = old.identity if old else generate_identity()
@@ -228,7 +261,10 @@ class Vault:
         # its name, the next change erases it, so that no erased key lives on in it.
         names = self._old_blocks() | self._index_blocks() | {block.cid for block in blocks}
         replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(names)).encode())
-        set_index(self._directory, self._store_file(blocks))
+        root = self._store_file(blocks)
+        if self._place is not None and noted_place(self._directory) != self._place:
+            note_place(self._directory, self._place)
+        set_index(self._directory, root)
         self._erase_old()
 
     def _erase_old(self) -> None:

@@ -40,7 +40,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore recover demo"
     wanted += " devnet deploy doctor sign signer wallets vocabulary"
     groups = {"keys": "new import list show words", "notice": "new check publish show"}
-    groups |= {"vault": "add list show get remove", "devnet": "status stop logs"}
+    groups |= {"vault": "add list show get remove move", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata"}
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
     assert set(LEAVES) == expected

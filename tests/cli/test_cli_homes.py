@@ -15,6 +15,8 @@ import pytest
 from registry.cli.context import TRIES
 from registry.cli.main import run
 from registry.client.home import Home
+from registry.client.network_config import make_network
+from registry.config.configuration import default_home
 from registry.core.crypto.seeds import owner_identity, revocation_secret
 from registry.wallets import keyfiles
 from registry.wallets.mnemonic import words_of
@@ -205,12 +207,58 @@ def test_the_account_comes_from_the_flag_the_variable_the_file(asked: Consent, m
     assert signer("--key", accounts["first"]) == accounts["first"]
 
 
-def test_the_home_lies_beside_the_network_by_default(
+def test_the_default_home_is_the_same_on_every_network(
     asked: Consent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CONSENT_NETWORK", str(asked.folder / "network"))
-    assert run(["status", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["home"] == str(asked.folder / "home")
+    """Naming a network says nothing about whose home it is (item 18)."""
+    for name in ("network", "other"):
+        make_network(asked.folder / name)
+        monkeypatch.setenv("CONSENT_NETWORK", str(asked.folder / name))
+        assert run(["status", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["home"] == str(default_home())
+
+
+def test_a_new_home_remembers_the_network_that_was_named(
+    asked: Consent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Then `--home` alone is enough, from any folder (item 18)."""
+    assert asked("init", "--later", who="new", phrase=PHRASE).code == 0
+    assert (asked.folder / "new" / "config.toml").read_text() == 'network = "../network"\n'
+    monkeypatch.delenv("CONSENT_NETWORK")
+    monkeypatch.chdir(tmp_path)
+    assert run(["status", "--json", "--home", str(asked.folder / "new")]) == 0
+    assert json.loads(capsys.readouterr().out)["network"] == str(asked.folder / "network")
+
+
+def test_a_vault_moves_to_the_network_that_is_used_now(asked: Consent) -> None:
+    """Another store is told with both names, the command moves the vault, and nothing is lost (item 18)."""
+    other = asked.folder / "other"
+    make_network(other)
+    assert asked("vault", "add", asked.folder / "request.json", "--category", DATUM).code == 0
+    away = asked("vault", "list", "--network", other)
+    assert (away.code, away.err.splitlines()[0]) == (
+        3,
+        f"StorageUnavailable: the vault's blocks lie in {asked.folder}/network/blocks.sqlite, "
+        f"and {other}/blocks.sqlite is configured",
+    )
+    assert "`consent vault move`" in away.err
+    assert "its blocks were put into" in asked("doctor", "--network", other).out
+    held = asked.json("vault", "list")
+    moved = asked.json("vault", "move", "--network", other)
+    assert set(moved) == {"from", "to", "blocks", "bytes"} and moved["to"] == f"{other}/blocks.sqlite"
+    assert asked.json("vault", "list", "--network", other) == held
+    assert asked("vault", "move", "--from", asked.folder / "nowhere").code == 2
+
+
+def test_a_restored_home_names_the_network_that_it_was_restored_on(granted: Consent) -> None:
+    """The network of the backup may lie on another machine (item 18)."""
+    config = granted.folder / "alice" / "config.toml"
+    config.write_text('network = "/gone"\n# mine\n')
+    granted.json("backup", granted.folder / "alice.age", phrase=PHRASE)
+    other = granted.folder / "elsewhere" / "network"
+    granted.json("restore", granted.folder / "alice.age", "--network", other, who="again", phrase=PHRASE)
+    assert (granted.folder / "again" / "config.toml").read_text() == f'network = "{other}"\n# mine\n'
+    assert str(other) in (granted.folder / "again" / "vault" / "store").read_text()
 
 
 def test_the_home_may_name_its_network(
@@ -237,7 +285,9 @@ def test_a_backup_restores_everything(granted: Consent) -> None:
     )
     assert (
         files_in(granted.folder / "alice").items()
-        >= {k: v for k, v in before.items() if "lock" not in k and not k.startswith("cache")}.items()
+        >= {
+            k: v for k, v in before.items() if k != "vault/store" and "lock" not in k and not k.startswith("cache")
+        }.items()
     )
     assert granted.json("vault", "list")["records"][0]["category"] == DATUM
     assert granted("revoke", granted.grant).code == 0

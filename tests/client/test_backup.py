@@ -12,11 +12,12 @@ import pytest
 
 from registry.client import backup
 from registry.client.accept import open_data
-from registry.client.backup import MAX_READS, Saved, back_up, restore
+from registry.client.backup import Saved, back_up, restore
 from registry.client.grant import grant
 from registry.client.home import Home
 from registry.client.network import Network
 from registry.client.revoke import revoke
+from registry.client.vault_blocks import MAX_READS
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.errors import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from registry.config.configuration import Configuration, default_network
+from registry.config.configuration import Configuration, default_home, default_network
+from registry.config.home_file import set_members
 from registry.core.errors import InvalidInput
 
 PLACES = ("--ipfs", "CONSENT_IPFS", "config.toml", "network.toml", "")
@@ -98,10 +99,43 @@ def test_credentials_go_to_a_node_that_the_person_named(tmp_path: Path, place: s
 
 
 def test_home_and_network_by_default(tmp_path: Path) -> None:
+    """Naming a network does not change whose home it is (item 18)."""
     assert Configuration({}, {}).network_path == default_network()
-    assert Configuration({}, {}).home_path == default_network().parent / "home"
+    assert Configuration({}, {}).home_path == default_home()
+    assert Configuration({}, {}).named_network is None
     named = Configuration({}, {"CONSENT_NETWORK": str(tmp_path / "net")})
-    assert (named.network_path, named.home_path) == (tmp_path / "net", tmp_path / "home")
+    assert (named.network_path, named.home_path) == (tmp_path / "net", default_home())
+    assert named.named_network == tmp_path / "net"
+
+
+@pytest.mark.parametrize("written", ["../net", "{}/net"])
+def test_a_home_may_name_its_network(tmp_path: Path, written: str) -> None:
+    """Its path is seen from the home, not from where the command happens to run (item 18)."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.toml").write_text(f'network = "{written.format(tmp_path)}"\n')
+    configuration = Configuration({"home": str(tmp_path / "home")}, {})
+    assert configuration.network_path == tmp_path / "net"
+    assert Configuration({"home": str(tmp_path / "home"), "network": "/other"}, {}).network_path == Path("/other")
+
+
+def test_setting_members_keeps_all_other_lines(tmp_path: Path) -> None:
+    """A person's comments in config.toml stay (item 18)."""
+    file = tmp_path / "config.toml"
+    set_members(tmp_path, network=None)
+    assert not file.exists()
+    file.write_text('# mine\nkey = "shop"\n network = "/old"\n[more]\nn = "kept"\n')
+    set_members(tmp_path, network='/new "é"')
+    assert file.read_text() == 'network = "/new \\"é\\""\n# mine\nkey = "shop"\n[more]\nn = "kept"\n'
+    set_members(tmp_path, network=None)
+    assert file.read_text() == '# mine\nkey = "shop"\n[more]\nn = "kept"\n'
+
+
+def test_a_member_that_is_written_otherwise_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('"network" = "/old"\n')
+    with pytest.raises(InvalidInput, match="cannot be changed"):
+        set_members(tmp_path, network="/new")
+    assert file.read_text() == '"network" = "/old"\n'
 
 
 @pytest.mark.parametrize("raw", [b"key = ", b"\xff"])

@@ -87,7 +87,7 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
     shown = [line.strip() for line in plain(day.shown) if line.strip()]
     assert "play money" in day.shown and max(len(line) for line in shown if str(folder) not in line) <= 80
     lines = shown[shown.index("In another terminal:") + 1 :][:3]
-    assert lines[0] == f"export CONSENT_NETWORK={folder / 'network'}"
+    assert lines[0] == f"export CONSENT_NETWORK={folder / 'network'} CONSENT_HOME={folder / 'home'}"
 
     # In another terminal, as they stand there.
     script = ['consent() { "$PYTHON" -m registry "$@"; }', "set -e", *lines]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +49,8 @@ def restore(
     with reading_again(file) as source:  # reports a wrong path before asking for a passphrase
         use_case.refuse_other_files(source)
         ctx.session.make_network()
-        saved = ctx.unlock(lambda phrase: use_case.restore_from(source, ctx.home, ctx.network.store, phrase))
+        network, named = ctx.network, ctx.configuration.named_network
+        places: dict[str, Any] = {"place": network.place, "network": named}
+        saved = ctx.unlock(lambda phrase: use_case.restore_from(source, ctx.home, network.store, phrase, **places))
     document = {"home": str(ctx.home.path), "files": saved.files, "blocks": saved.blocks}
     ctx.out.result(document, table([("Home", ctx.home.path), ("Files", saved.files), ("Blocks", saved.blocks)]))

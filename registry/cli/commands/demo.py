@@ -17,7 +17,8 @@ from registry.cli.commands.devnet import running
 from registry.cli.context import Context
 from registry.cli.options import STANDS_ALONE
 from registry.client.network import Network
-from registry.client.network_config import open_network
+from registry.client.network_config import open_network, place_of
+from registry.config.network_file import Settings
 from registry.core.errors import InvalidInput
 from registry.demo.scenario import STEPS, Step, Story
 from registry.devnet.devnet import Ports, Stop
@@ -104,7 +105,8 @@ def _embedded(ctx: Context, path: Path) -> Place:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ctx.working("making a chain"):
         ledger = EmbeddedLedger(path, relay_key)
-    return Place(Network(ledger, SqliteBlocks(path / "blocks.sqlite")), path)
+    store, name = SqliteBlocks(path / "blocks.sqlite"), place_of(path, Settings())
+    return Place(Network(ledger, store, place=name), path)
 
 
 def _shared(path: Path) -> Place:

@@ -102,7 +102,9 @@ def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bo
 def _report(ctx: Context, folder: Folder, found: Running) -> None:
     anvil, deployment = Anvil(found.rpc_url), read_deployment(folder.network / "deployment.json")
     balances = {name: anvil.balance(address) for name, address in found.accounts.items()}
-    export = f"export CONSENT_NETWORK={shlex.quote(str(folder.network))}"
+    # A home of its own: a person's real one must not come among play money.
+    network, home = shlex.quote(str(folder.network)), shlex.quote(str(folder.path / "home"))
+    export = f"export CONSENT_NETWORK={network} CONSENT_HOME={home}"
     lines = [export, "consent init", 'consent demo --network "$CONSENT_NETWORK"']
     accounts = {name: {"address": of, "wei": str(balances[name])} for name, of in found.accounts.items()}
     document = {

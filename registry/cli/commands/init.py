@@ -39,7 +39,8 @@ def init(
     phrase = ctx.new_passphrase()
     made = ctx.session.make_network()
     with ctx.working("sealing the new seed"):
-        address = home.create(phrase, "main" if brand else None, guessable=ctx.flags["guessable"])
+        key, named = "main" if brand else None, ctx.configuration.named_network
+        address = home.create(phrase, key, guessable=ctx.flags["guessable"], network=named)
         seed = home.seed(phrase)
         recipient = recipient_of(owner_identity(seed))
     document = {"home": str(home.path), "network": str(network), "networkMade": made}
@@ -87,7 +88,9 @@ def recover(
     ctx.session.make_network()
     with ctx.working("sealing the seed"):
         found = None if index is None else (index, ctx.network.store)
-        home.recover(seed, phrase, found, guessable=ctx.flags["guessable"])
+        place = None if index is None else ctx.network.place
+        named = ctx.configuration.named_network
+        home.recover(seed, phrase, found, guessable=ctx.flags["guessable"], network=named, place=place)
     ctx.out.result({"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")]))
 
 

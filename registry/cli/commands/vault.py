@@ -145,3 +145,29 @@ def remove(ctx: Context, record: RecordName) -> None:
     with ctx.working("removing"):
         opened.remove(found.cid)
     ctx.out.result({"removed": found.cid, "category": stream.category}, [f"Removed {found.name}."])
+
+
+@command(vault, "move", "consent vault move --ipfs /ip4/127.0.0.1/tcp/5001")
+def move(
+    ctx: Context,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STORE", help="A blocks.sqlite or a node, if not the one that the home remembers."
+        ),
+    ] = None,
+) -> None:
+    """Move the vault into the store that is configured now, block by block, each checked.
+
+    The home remembers which file or node holds its vault. A move that was interrupted can be repeated: until it is
+    complete, the vault lies where it was. The old store keeps its copy, which brands may still read there.
+    """
+    with ctx.working("moving the vault"):
+        moved = ctx.session.move_vault(source)
+    document = {"from": str(moved.source), "to": str(moved.target), "blocks": moved.blocks, "bytes": moved.bytes}
+    rows = [
+        ("From", moved.source),
+        ("To", moved.target),
+        ("Checked", f"{moved.blocks:,} blocks, {moved.bytes:,} bytes"),
+    ]
+    ctx.out.result(document, table(rows))

@@ -1,0 +1,51 @@
+"""Where a vault's blocks lie: the store that its last change went to, noted in the file ``store`` beside ``index``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from registry.core.errors import InvalidInput
+from registry.fs.files import read_bounded, replace_file
+from registry.storage.addresses import parse_address
+
+MAX_PLACE_FILE = 16 * 1024
+
+
+class Place(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file of blocks, or the address of a Kubo node and the file with the credentials for it. Paths are absolute."""
+
+    file: str | None = None
+    ipfs: str | None = None
+    credentials: str | None = None
+
+    def __str__(self) -> str:
+        # The path of an address may contain a key.
+        return f"the IPFS node at {parse_address(self.ipfs).text}" if self.ipfs else str(self.file)
+
+    def __repr__(self) -> str:
+        return f"Place({self})"
+
+    def is_named_as(self, other: Place) -> bool:
+        """Tell whether both name the same store in the same way."""
+        return (self.file, self.ipfs) == (other.file, other.ipfs)
+
+
+def noted_place(directory: Path) -> Place | None:
+    """Return where the vault in this directory noted that its blocks lie; None where nothing legible is noted."""
+    file = directory / "store"
+    if not file.exists():
+        return None
+    with suppress(msgspec.DecodeError, InvalidInput):
+        place = msgspec.json.decode(read_bounded(file, MAX_PLACE_FILE), type=Place)
+        if (place.file is None) != (place.ipfs is None) and str(place):
+            return place
+    return None
+
+
+def note_place(directory: Path, place: Place) -> None:
+    """Note durably where the blocks of the vault in this directory lie."""
+    replace_file(directory / "store", msgspec.json.encode(place) + b"\n")
