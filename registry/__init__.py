@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from registry.client.grant import grant as grant
     from registry.client.home import Home as Home
     from registry.client.network import Network as Network
+    from registry.client.network_config import open_network as open_network
     from registry.client.party import Brand as Brand
     from registry.client.party import Person as Person
     from registry.client.request import request as request
@@ -49,6 +50,7 @@ _MODULES = {
     "accept": "registry.client.accept",
     "grant": "registry.client.grant",
     "open_data": "registry.client.accept",
+    "open_network": "registry.client.network_config",
     "request": "registry.client.request",
     "revoke": "registry.client.revoke",
     "verify": "registry.client.verify",

@@ -160,7 +160,7 @@ def _vault(session: Session) -> Iterator[Check]:
     if (noted := noted_place(session.home.vault)) is None:
         return
     here = place_of(configuration.network_path, configuration.settings)
-    if noted.is_named_as(here):
+    if here is None or noted.is_named_as(here):
         yield Check("vault", OK, f"in {noted}")
     else:
         advice = "If that is another store, move the vault there: `consent vault move`."

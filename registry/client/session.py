@@ -85,12 +85,12 @@ class Session:
 
     def bare_network(self, registry: str) -> Network:
         """Open the registry at this address on the configured node, without a folder and for reading alone."""
-        from registry.client.network_config import bare_network
+        from registry.client.network_config import open_network
 
         rpc_url = self.configuration.settings.rpc_url
         if rpc_url is None:
             raise InvalidInput("--registry names a contract, and no node to ask is named", "Add --rpc-url URL.")
-        return bare_network(rpc_url, registry, **self.configuration.bounds)
+        return open_network(rpc_url=rpc_url, registry=registry, **self.configuration.bounds)
 
     def make_network(self) -> bool:
         """Make the configured network on this machine if it is missing and no node is named; tell whether it was."""

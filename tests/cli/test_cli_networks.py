@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 
+from examples.may_i import from_environment
 from registry.config.network_file import read_settings, write_settings
+from registry.core.evidence.file import parse_evidence, write_evidence
 from registry.core.ipld.cid import cid_of_block
 from registry.ledger.base import read_deployment
 from registry.net.json_rpc import Call, Node
 from registry.storage.sqlite_store import SqliteBlocks
+from tests.client.test_web_server import ask, problem
 from tests.support.consent_world import Consent, no_of
 from tests.support.http_answers import Answer, answering
 from tests.support.real_network import DATUM, anvil, make_network, make_parties
@@ -245,6 +248,24 @@ class TestWithoutAFolder:
         for other in (verifier, "0x" + "11" * 20):
             answer = self.verify(real, "--rpc-url", chain, "--registry", other)
             assert no_of(answer) == (3, "LedgerUnavailable") and other in answer.err and self.registry in answer.err
+
+    def test_a_node_alone_is_told_to_name_the_registry(self, real: Consent, chain: str) -> None:
+        """It was told to name a folder alone (section E)."""
+        answer = self.verify(real, "--rpc-url", chain)
+        assert no_of(answer) == (2, "InvalidInput") and "--registry" in answer.err
+
+    def test_a_server_needs_no_folder(self, real: Consent, chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The example in `examples/` on a real node (item 20)."""
+        evidence = parse_evidence(Path(self.file).read_bytes())
+        message: Any = evidence.statement.message
+        monkeypatch.setenv("CONSENT_RPC_URL", chain)
+        monkeypatch.setenv("CONSENT_REGISTRY", self.registry.lower())
+        monkeypatch.setenv("CONSENT_CONTROLLER", message.controller)
+        app = from_environment()
+        file, purpose = write_evidence(evidence), message.purposes[0]
+        assert ask(app, file, purpose, message.data[0]).status_code == 200
+        assert real("revoke", self.file, "--yes").code == 0
+        assert problem(ask(app, file, purpose, message.data[0])) == (403, "Revoked")
 
     def test_a_node_has_to_be_named(self, real: Consent) -> None:
         answer = self.verify(real, "--registry", self.registry)

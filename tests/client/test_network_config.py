@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ from registry.ledger.embedded import EmbeddedLedger
 from registry.ledger.rpc import DEFAULT_MAX_FEE, RpcLedger
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.place import Place
 from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
+from tests.support.fake_node import REGISTRY, FakeNode, healthy
 
 NOBODY = "http://127.0.0.1:9"
 KEYED = f"{NOBODY}/v3/4f2ac3e1b0d94d7d"
@@ -257,3 +260,39 @@ def test_a_network_is_made_only_where_nothing_else_lies(tmp_path: Path) -> None:
         make_network(tmp_path / "letters" / "to-ada.txt" / "network")
     with pytest.raises(InvalidInput, match="there is no network"):
         open_network(tmp_path / "letters")
+
+
+class TestWithoutAFolder:
+    """A server has a node and a registry that it trusts, and no folder (item 20)."""
+
+    def test_a_node_and_a_registry(self) -> None:
+        with closing(FakeNode(healthy)) as node:
+            network = open_network(rpc_url=node.url, registry=REGISTRY.lower(), confirmations=2, max_facts_age=60)
+            assert network.domain.verifying_contract == REGISTRY and network.domain.chain_id == 31_337
+            assert (network.confirmations, network.max_facts_age, network.place) == (2, 60, None)
+            with pytest.raises(InvalidInput, match="no content store is named"):
+                network.store.get(DATA.cid)
+
+    def test_with_a_store(self) -> None:
+        with closing(FakeNode(healthy)) as node:
+            network = open_network(rpc_url=node.url, registry=REGISTRY, ipfs="/ip4/127.0.0.1/tcp/9")
+        assert network.place == Place(ipfs="/ip4/127.0.0.1/tcp/9")
+        with pytest.raises(StorageUnavailable):
+            network.store.get(DATA.cid)
+
+    def test_what_makes_no_network(self, folder: Path) -> None:
+        for url, registry in ((None, None), (NOBODY, None), (None, REGISTRY)):
+            with pytest.raises(InvalidInput, match="without a folder"):
+                open_network(rpc_url=url, registry=registry)
+        with pytest.raises(InvalidInput, match="a folder and a registry"):
+            open_network(folder, rpc_url=NOBODY, registry=REGISTRY)
+        with pytest.raises(InvalidInput, match="is not an address"):
+            open_network(rpc_url=NOBODY, registry="0x12")
+        with pytest.raises(LedgerUnavailable):
+            open_network(rpc_url=NOBODY, registry=REGISTRY)
+
+    def test_a_folder_may_get_another_node(self, folder: Path) -> None:
+        write_settings(folder, rpc_url=NOBODY, confirmations=3)
+        network = open_network(folder, rpc_url="http://other.example:1")
+        assert isinstance(network.ledger, RpcLedger) and "other.example" in network.ledger._node.name
+        assert network.confirmations == 3
