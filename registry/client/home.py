@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +194,21 @@ class Home:
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)
+
+    def find_all(self, references: Iterable[str]) -> list[tuple[str, bytes]]:
+        """Return what `find` does for each reference, with its name; a folder stands for the ``.json`` files in it.
+
+        ``InvalidInput`` if one cannot be read, or for a folder without any.
+        """
+        return [(name, self.find(name)) for reference in references for name in _expanded(reference)]
+
+
+def _expanded(reference: str) -> list[str]:
+    if not (path := Path(reference)).is_dir():
+        return [reference]
+    if files := sorted(str(file) for file in path.glob("*.json")):
+        return files
+    raise InvalidInput(f"{reference} holds no .json file", "Name a folder that holds evidence files.")
 
 
 def _check_new(passphrase: str, guessable: bool) -> None:

@@ -23,14 +23,20 @@ def verify(
 
     Raises the ``NotConsented`` subclass that tells why not, or ``LedgerUnavailable`` if it could not be checked.
     """
-    if policy.domain != network.domain:
-        # A grant that is revoked in the policy's registry may look valid in this one.
-        raise LedgerUnavailable("the policy asks about another chain or registry than the network's")
+    if (wrong := _other_policy(network, policy)) is not None:
+        raise wrong
     evidence = read(evidence)
     if (foreign := _foreign(network, evidence)) is not None:
         raise foreign
     facts = network.read(evidence, depth=policy.confirmations, at=at)
     return judge(evidence, facts, policy, facts.present if at is None else at, grant=grant)
+
+
+def _other_policy(network: Network, policy: Policy) -> LedgerUnavailable | None:
+    if policy.domain == network.domain:
+        return None
+    # A grant that is revoked in the policy's registry may look valid in this one.
+    return LedgerUnavailable("the policy asks about another chain or registry than the network's")
 
 
 def _foreign(network: Network, evidence: Evidence) -> LedgerUnavailable | None:
@@ -51,22 +57,38 @@ def read(evidence: Evidence | bytes) -> Evidence:
 Answer = VerifiedStatement | NotConsented | LedgerUnavailable
 
 
-def verify_many(network: Network, files: Iterable[Evidence]) -> list[Answer]:
-    """Judge all by the network's bounds, with one reading of the chain.
+def verify_many(
+    network: Network, files: Iterable[Evidence | bytes], policy: Policy | None = None, *, at: int | None = None
+) -> list[Answer]:
+    """Judge all as `verify` does, with one reading of the chain; by default by the network's bounds alone.
 
     A refusal stands in its place, and so does ``LedgerUnavailable`` for evidence of another network. It is raised where
     the chain cannot be read.
     """
-    every, policy = list(files), network.policy(controllers=None)
-    queries = [fact_queries(evidence) for evidence in every]
+    asked = network.policy(controllers=None) if policy is None else policy
+    if (wrong := _other_policy(network, asked)) is not None:
+        raise wrong
+    every = [_read_or_refused(network, file) for file in files]
+    queries = [fact_queries(evidence) for evidence in every if isinstance(evidence, Evidence)]
     anchors = [query for part, _ in queries for query in part]
     signatures = [query for _, part in queries for query in part]
-    facts = network.ledger.facts(anchors, signatures, depth=policy.confirmations)
+    facts = network.ledger.facts(anchors, signatures, depth=asked.confirmations, as_of=at)
 
     judged: list[Answer] = []
     for evidence in every:
         try:
-            judged.append(_foreign(network, evidence) or judge(evidence, facts, policy, facts.present))
+            if isinstance(evidence, Evidence):
+                judged.append(judge(evidence, facts, asked, facts.present if at is None else at))
+            else:
+                judged.append(evidence)
         except NotConsented as no:
             judged.append(no)
     return judged
+
+
+def _read_or_refused(network: Network, file: Evidence | bytes) -> Evidence | NotConsented | LedgerUnavailable:
+    try:
+        evidence = read(file)
+    except NotConsented as no:
+        return no
+    return _foreign(network, evidence) or evidence

@@ -205,16 +205,29 @@ _QUESTIONS = {
 
 
 def verified_json(verified: VerifiedStatement) -> dict[str, Any]:
-    """A verdict as JSON values; conditions that were left out say "not asked"."""
+    """A verdict as JSON values; conditions that were left out say "not asked", members that its kind lacks are None."""
+    message, asked = verified.evidence.statement.message, dict(verified.policy.asked)
     return {
         "verified": True,
         "kind": verified.evidence.kind,
         "digest": verified.digest,
         "author": verified.author,
+        "controller": getattr(message, "controller", None),
+        "purposes": getattr(message, "purposes", None),
+        "data": getattr(message, "data", None),
+        "expiresAt": getattr(message, "expires_at", None),
         "anchoredAt": verified.anchored_at,
         "now": verified.now,
         "chainId": verified.policy.chain_id,
+        "registry": verified.policy.registry,
         "block": verified.block,
-        "asked": dict(verified.policy.asked),
+        "asked": asked | {"maxBackdate": asked.pop("max_backdate")},
         "acceptance": verified.acceptance,
     }
+
+
+def holds(verified: VerifiedStatement) -> str:
+    """A verdict in a few words: that it holds, until when, and whether it is accepted."""
+    message = verified.evidence.statement.message
+    until = f", until {format_utc(message.expires_at)}" if hasattr(message, "expires_at") else ""
+    return f"holds{until}{', accepted' if verified.acceptance == 'verified' else ''}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.cli.main import run
+from registry.cli.ui.output import Output
 from registry.core.age.recipients import Passphrase
 from registry.wallets import keyfiles, keystore
 from tests.support.consent_world import Consent
@@ -39,6 +41,30 @@ def a_known_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Passphrase.__init__, "__defaults__", (10,))
     for made in (keyfiles.new_key, keyfiles.import_key):
         monkeypatch.setitem(made.__kwdefaults__, "cost", keystore.LIGHT)
+
+
+@pytest.fixture(autouse=True)
+def one_style_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name that any command prints with --json is written likeThis (item 19)."""
+    print_line = Output.json_line
+
+    def checked(out: Output, document: dict[str, Any]) -> None:
+        print_line(out, document)
+        assert not (wrong := [name for name in names_in(document) if "_" in name or "-" in name]), wrong
+
+    monkeypatch.setattr(Output, "json_line", checked)
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """All names of members, but not the terms and texts that a notice maps."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            if name not in ("labels", "text", "more"):
+                yield from names_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from names_in(inner)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 PHRASE = "correct horse battery staple"
 ANCHORED = {"kind", "digest", "file", "bytes", "anchor"}
-RECEIPT = {"transaction", "block", "time", "gas_used", "sender"}
+RECEIPT = {"transaction", "block", "time", "gasUsed", "sender"}
 
 
 def alices(world: Consent) -> str:

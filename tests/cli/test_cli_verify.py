@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from registry.cli.main import run
 from registry.ledger.base import read_deployment
 from tests.support.consent_world import DATUM, ERROR, OTHER_PURPOSE, PURPOSE, TERMS, Consent, no_of
 
-QUESTIONS = ("controller", "purposes", "data", "terms", "acceptance", "confirmations", "max_backdate")
+QUESTIONS = ("controller", "purposes", "data", "terms", "acceptance", "confirmations", "maxBackdate")
 SHOWN = ("Controller", "Purposes", "Data", "Terms", "Acceptance", "Confirmations", "Back-dating")
 
 
@@ -29,7 +31,12 @@ def test_what_is_not_asked_says_so(granted: Consent) -> None:
 def test_the_json_of_a_yes(granted: Consent) -> None:
     said = granted.json("verify", granted.grant)
     names = {"verified", "kind", "digest", "author", "anchoredAt", "now", "chainId", "block", "asked", "acceptance"}
+    names |= {"controller", "purposes", "data", "expiresAt", "registry"}
     assert set(said) == names and said["verified"] is True and said["kind"] == "Grant"
+    assert (said["controller"], said["purposes"], said["data"]) == (brand(granted), [PURPOSE], [DATUM])
+    message = json.loads(granted.grant.read_bytes())["statement"]
+    assert said["registry"] == message["domain"]["verifyingContract"]
+    assert said["expiresAt"] == message["message"]["expiresAt"]
     assert said["asked"] == dict.fromkeys(QUESTIONS, "not asked")
     assert said["digest"] == granted.grant.stem
 
@@ -42,7 +49,7 @@ def test_the_json_of_a_yes(granted: Consent) -> None:
         (["--terms", TERMS], "terms", TERMS),
         (["--accepted"], "acceptance", "required"),
         (["--confirmations", "1"], "confirmations", "1"),
-        (["--max-backdate", "60"], "max_backdate", "60"),
+        (["--max-backdate", "60"], "maxBackdate", "60"),
     ],
 )
 def test_each_flag_asks_one_question(accepted: Consent, options: list[str], question: str, answer: str) -> None:
@@ -223,3 +230,68 @@ def test_canonical_does_not_mend_a_changed_value(granted: Consent) -> None:
     changed.write_text(json.dumps(document, indent=2))
     assert granted("evidence", "canonical", changed, "--out", changed, "--force").code == 0
     assert no_of(granted("verify", changed)) == (1, "BadSignature")
+
+
+class TestMany:
+    """One line each, and one exit code for all (item 19)."""
+
+    @pytest.fixture
+    def folder(self, accepted: Consent, worlds: Callable[[str], Path]) -> Path:
+        """A folder with a yes, a file that was cut off, and one of another chain."""
+        folder = accepted.folder / "received"
+        folder.mkdir()
+        yes = accepted.grant.read_bytes()
+        (folder / "1.json").write_bytes(yes)
+        (folder / "2.json").write_bytes(yes[:-9])
+        (other,) = (worlds("granted") / "alice" / "evidence").glob("0x*.json")
+        (folder / "3.json").write_bytes(other.read_bytes())
+        (folder / "notes.txt").write_text("no evidence")
+        return folder
+
+    def test_each_file_gets_its_line(self, accepted: Consent, folder: Path) -> None:
+        answer = accepted("verify", folder)
+        lines = answer.out.splitlines()
+        assert [line.split("  ")[0] for line in lines] == [str(folder / f"{n}.json") for n in (1, 2, 3)]
+        assert "  Yes: this Grant holds, until " in lines[0] and lines[0].endswith(", accepted")
+        assert "  No: Malformed: " in lines[1] and "  Not checked: LedgerUnavailable: " in lines[2]
+        assert answer.code == 3 and answer.err == ""
+
+    @pytest.mark.parametrize(("kept", "code"), [("1", 0), ("12", 1), ("13", 3), ("2", 1), ("23", 3)])
+    def test_what_could_not_be_checked_goes_before_a_no(
+        self, accepted: Consent, folder: Path, kept: str, code: int
+    ) -> None:
+        files = [folder / f"{n}.json" for n in kept]
+        named = accepted("verify", *files, files[0])
+        assert named.code == code and len(named.out.splitlines()) == len(files) + 1
+        for file in set(folder.glob("*.json")) - set(files):
+            file.unlink()
+        assert accepted("verify", folder).code == code
+
+    def test_their_json(self, accepted: Consent, folder: Path) -> None:
+        said = [json.loads(line) for line in accepted("verify", folder, "--json").out.splitlines()]
+        assert [(Path(one["file"]).name, one["verified"]) for one in said] == [
+            ("1.json", True),
+            ("2.json", False),
+            ("3.json", None),
+        ]
+        assert said[0] == {"file": said[0]["file"]} | accepted.json("verify", folder / "1.json") | {
+            name: said[0][name] for name in ("now", "block")
+        }
+        assert set(said[1]) == set(said[2]) == ERROR | {"file", "verified"}
+        assert [one.get("exit") for one in said] == [None, 1, 3]
+
+    def test_the_questions_hold_for_all(self, accepted: Consent, folder: Path) -> None:
+        answer = accepted("verify", folder / "1.json", accepted.grant, "--purpose", OTHER_PURPOSE)
+        assert answer.code == 1 and answer.out.count("No: PurposeNotGranted") == 2
+        assert accepted("verify", folder / "1.json", accepted.grant, "--at", "0").out.count("No: NotAnchored") == 2
+
+    def test_what_cannot_be_read_is_usage_before_anything_is_judged(self, accepted: Consent, folder: Path) -> None:
+        empty = accepted.folder / "empty"
+        empty.mkdir()
+        for wrong in (folder / "4.json", empty):
+            answer = accepted("verify", folder / "1.json", wrong)
+            assert (answer.code, answer.out) == (2, "")
+        assert accepted("verify", folder, "--grant", folder / "1.json").code == 2
+
+    def test_a_chain_that_is_away(self, accepted: Consent, folder: Path) -> None:
+        assert accepted("verify", folder, "--rpc-url", "http://127.0.0.1:9").code == 3

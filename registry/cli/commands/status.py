@@ -12,6 +12,7 @@ from registry.core.evidence.file import Evidence
 from registry.core.scalars import format_utc, to_hex
 from registry.core.verify.judge import VerifiedStatement
 from registry.present.text import NAME, Line, table
+from registry.present.wording import holds
 
 
 @command(app, "status", "consent status")
@@ -58,12 +59,10 @@ def _state_line(evidence: Evidence, answer: Answer) -> Line:
     message: Any = evidence.statement.message
     who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
     digest = f"{to_hex(evidence.digest)[:14]}  "
-    return Line(f"{digest}{evidence.kind} to {who}: {_state(message, answer)}", len(digest), NAME)
+    return Line(f"{digest}{evidence.kind} to {who}: {_state(answer)}", len(digest), NAME)
 
 
-def _state(message: Any, answer: Answer) -> str:
-    if not isinstance(answer, VerifiedStatement):
-        return f"{'' if isinstance(answer, NotConsented) else 'not checked: '}{type(answer).__name__}: {answer}"
-    until = f", until {format_utc(message.expires_at)}" if hasattr(message, "expires_at") else ""
-    accepted = ", accepted" if answer.acceptance == "verified" else ""
-    return f"holds{until}{accepted}"
+def _state(answer: Answer) -> str:
+    if isinstance(answer, VerifiedStatement):
+        return holds(answer)
+    return f"{'' if isinstance(answer, NotConsented) else 'not checked: '}{type(answer).__name__}: {answer}"

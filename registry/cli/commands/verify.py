@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.exit_codes import NO, error_document
-from registry.cli.options import EvidenceFile
+from registry.cli.exit_codes import NO, error_document, exit_code
 from registry.client import verify as use_case
 from registry.client.wallets import typed_address
 from registry.core.errors import InvalidInput, Malformed, NotConsented
 from registry.core.evidence.file import parse_evidence
+from registry.core.verify.judge import VerifiedStatement
 from registry.present.text import NO as RED
-from registry.present.text import Line
-from registry.present.wording import verified_json, verified_lines
+from registry.present.text import YES, Line
+from registry.present.wording import holds, verified_json, verified_lines
 
-_EXAMPLE = "consent verify grant.json --purpose dpv:Personalisation\nconsent verify 0x3f9a2c"
+if TYPE_CHECKING:
+    from registry.client.network import Network
+
+_EXAMPLE = "consent verify grant.json --purpose dpv:Personalisation\nconsent verify 0x3f9a2c\nconsent verify received/"
 
 
 _Controllers = Annotated[
@@ -39,10 +43,15 @@ _Accepted = Annotated[bool, typer.Option("--accepted", help="The controller must
 _Grant = Annotated[str | None, typer.Option(metavar="FILE", help="The grant that a stand-alone acceptance accepts.")]
 
 
+_Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Evidence files, digests of what is kept here, or folders.")
+]
+
+
 @command(app, "verify", _EXAMPLE)
 def verify(
     ctx: Context,
-    file: EvidenceFile,
+    files: _Files,
     controllers: _Controllers = None,
     purpose: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
     data: Annotated[list[str] | None, typer.Option(metavar="IRI", help="Must be granted; repeat.")] = None,
@@ -57,24 +66,59 @@ def verify(
     """Check whether it holds.
 
     Reads the chain that is configured, never the one that the file names. A question that you do not ask is reported
-    as "not asked", never implied.
+    as "not asked", never implied. Several files, or a folder, get a line each; the exit code is then 3 if one of them
+    could not be checked, else 1 if one is a no.
     """
     moment = None if at is None else parse_time(at)
-    raw = ctx.home.find(file)
+    many = len(files) > 1 or Path(files[0]).is_dir()
+    if many and grant is not None:
+        raise InvalidInput("--grant belongs to one acceptance", "Name one file.")
+    found = ctx.home.find_all(files)
     beside = None if grant is None else parse_evidence(ctx.home.find(grant))
     trusted = None if registry is None else typed_address(registry)
     named = None if controllers is None else [typed_address(controller) for controller in controllers]
-    asked = {"controllers": named, "purposes": purpose, "data": data, "terms": terms, "accepted": accepted}
-    bounds = {"confirmations": confirmations, "max_backdate": max_backdate}
+    asked: dict[str, Any] = {"controllers": named, "purposes": purpose, "data": data, "terms": terms}
+    asked |= {"accepted": accepted, "confirmations": confirmations, "max_backdate": max_backdate}
+    if many:
+        _verify_many(ctx, found, trusted, asked, moment)
     try:
-        evidence = parse_evidence(raw)
-        network = ctx.network if trusted is None else ctx.session.bare_network(trusted)
-        policy = network.policy(**asked, **bounds)
+        evidence = parse_evidence(found[0][1])
+        network = _network(ctx, trusted)
+        policy = network.policy(**asked)
         with ctx.working("reading the chain"):
             verified = use_case.verify(network, evidence, policy, at=moment, grant=beside)
     except NotConsented as no:
         _print_no(ctx, no)
     ctx.out.result(verified_json(verified), verified_lines(verified))
+
+
+def _network(ctx: Context, trusted: str | None) -> Network:
+    return ctx.network if trusted is None else ctx.session.bare_network(trusted)
+
+
+def _verify_many(
+    ctx: Context, found: list[tuple[str, bytes]], trusted: str | None, asked: dict[str, Any], at: int | None
+) -> NoReturn:
+    network = _network(ctx, trusted)
+    policy = network.policy(**asked)
+    with ctx.working("reading the chain"):
+        answers = use_case.verify_many(network, [raw for _, raw in found], policy, at=at)
+    codes = [_print_one(ctx, name, answer) for (name, _), answer in zip(found, answers, strict=True)]
+    raise typer.Exit(max(codes))
+
+
+def _print_one(ctx: Context, name: str, answer: use_case.Answer) -> int:
+    """Print the line of one file among many, and return its exit code."""
+    if isinstance(answer, VerifiedStatement):
+        words = f"Yes: this {answer.evidence.kind} {holds(answer)}"
+        ctx.out.result({"file": name} | verified_json(answer), [Line(f"{name}  {words}", 0, YES)])
+        return 0
+    code, error = exit_code(answer), type(answer).__name__
+    is_no = isinstance(answer, NotConsented)
+    document = {"file": name, "verified": False if is_no else None}
+    document |= error_document(error, str(answer), answer.advice, code)
+    ctx.out.result(document, [Line(f"{name}  {'No' if is_no else 'Not checked'}: {error}: {answer}", 0, RED)])
+    return code
 
 
 def parse_time(text: str) -> int:

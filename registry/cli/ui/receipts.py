@@ -40,7 +40,10 @@ def write_copy(file: Path | None, raw: bytes, kept: str) -> None:
 
 def receipt_json(receipt: Receipt | None) -> dict[str, Any] | None:
     """Return a transaction, for programs; None is one that was not needed."""
-    return None if receipt is None else receipt._asdict()
+    if receipt is None:
+        return None
+    document = receipt._asdict()
+    return document | {"gasUsed": document.pop("gas_used")}
 
 
 def receipt_rows(receipt: Receipt | None) -> list[Row]:
