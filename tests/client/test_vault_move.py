@@ -15,10 +15,12 @@ from registry.client.vault_blocks import Moved, move_vault
 from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.core.ipld.cid import Block
 from registry.storage.base import BlockStore
+from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.place import Place, note_place, noted_place
 from tests.support.builders import REGISTRY
 from tests.support.fake_storage import MemoryBlocks
+from tests.support.kubo_node import running
 from tests.support.stage import Stage, files_in
 from tests.vault.test_vault import add, contents
 
@@ -219,3 +221,20 @@ def test_the_same_store_under_another_name_is_no_other_store(home: Home, old: Ne
     assert contents(vault, old.store) == held
     add(vault, b"after")
     assert noted_place(home.vault) == renamed.place
+
+
+@pytest.mark.slow
+def test_to_a_node_and_back(home: Home, old: Network) -> None:
+    """A real node, which then has another port."""
+    held = filled(home, old)
+    with running() as node:
+        there = replace(old, store=KuboBlocks(node.address), place=Place(ipfs=node.address))
+        assert move(home, there).source == old.place
+        assert contents(home.open_vault(there, ""), there.store) == held
+        node.run("repo", "gc")
+        assert contents(home.open_vault(there, ""), there.store) == held
+        add(home.open_vault(there, ""), b"after")
+        with pytest.raises(StorageUnavailable, match=r"the IPFS node at http://127\.0\.0\.1"):
+            home.open_vault(old, "").index()
+        assert move(home, old).source == there.place
+    assert len(contents(home.open_vault(old, ""), old.store)["pd:Purchase/1"]) == 3

@@ -28,7 +28,8 @@ def init(
     """Make a home: a vault seed, which gives each brand an account of its own.
 
     It is sealed with a passphrase, which is asked for twice. At a terminal its 24 words are shown, once, and some of
-    them are asked back. Tells what to back up. Makes the network too where it is missing and no node is named.
+    them are asked back. Tells what to back up. Makes the network too where it is missing and no node is named. The home
+    remembers a network that you name.
     """
     network = ctx.configuration.network_path
     if ctx.home.exists and ctx.session.make_network():
