@@ -110,7 +110,8 @@ class Home:
         named = None if network is None else network.absolute()
         if named is not None and named.parent == self.path.absolute().parent:
             named = Path("..") / named.name  # both can then be moved together
-        set_members(made, network=None if named is None else str(named))
+        # TOML has no way to write a name that is not UTF-8.
+        set_members(made, network=str(named) if named is not None and _is_utf8(str(named)) else None)
 
     @contextmanager
     def _making(self) -> Iterator[Home]:
@@ -201,6 +202,10 @@ class Home:
         ``InvalidInput`` if one cannot be read, or for a folder without any.
         """
         return [(name, self.find(name)) for reference in references for name in _expanded(reference)]
+
+
+def _is_utf8(text: str) -> bool:
+    return text.encode(errors="replace").decode() == text
 
 
 def _expanded(reference: str) -> list[str]:

@@ -28,7 +28,7 @@ def set_members(home: Path, **values: str | None) -> None:
     mine = re.compile(rf"\s*({'|'.join(values)})\s*=")
     lines = file.read_text("utf-8-sig").splitlines(keepends=True) if file.exists() else []
     # Members stand before any table, which would take them.
-    added = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in named.items()]
+    added = [f"{name} = {_quoted(value)}\n" for name, value in named.items()]
     try:
         raw = "".join([*added, *(line for line in lines if not mine.match(line))]).encode()
         fits = tomllib.loads(raw.decode()) == others | named
@@ -37,3 +37,8 @@ def set_members(home: Path, **values: str | None) -> None:
     if not fits:
         raise InvalidInput(f"{file} cannot be changed", f"Set {' and '.join(values)} in it yourself.")
     replace_file(file, raw)
+
+
+def _quoted(text: str) -> str:
+    # JSON leaves DEL as it is, and TOML forbids it.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def noted_place(directory: Path) -> Place | None:
     file = directory / "store"
     if not file.exists():
         return None
-    with suppress(msgspec.DecodeError, InvalidInput):
-        place = msgspec.json.decode(read_bounded(file, MAX_PLACE_FILE), type=Place)
+    with suppress(ValueError, RecursionError, InvalidInput):
+        place = msgspec.convert(json.loads(read_bounded(file, MAX_PLACE_FILE)), Place)
         if (place.file is None) != (place.ipfs is None) and str(place):
             return place
     return None
@@ -48,4 +49,5 @@ def noted_place(directory: Path) -> Place | None:
 
 def note_place(directory: Path, place: Place) -> None:
     """Note durably where the blocks of the vault in this directory lie."""
-    replace_file(directory / "store", msgspec.json.encode(place) + b"\n")
+    # Python's own JSON escapes the bytes of a path that are not UTF-8.
+    replace_file(directory / "store", json.dumps(msgspec.to_builtins(place)).encode() + b"\n")

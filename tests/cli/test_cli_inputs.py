@@ -144,6 +144,10 @@ def test_a_home_and_a_network_of_such_a_name(tmp_path: Path, granted: Consent) -
     assert granted("vault", "list").code == granted("status").code == granted("revoke", granted.grant).code == 0
     granted.json("backup", moved / "b.age", phrase=PHRASE)
     assert granted("restore", moved / "b.age", "--home", moved / "again", phrase=PHRASE).code == 0
+    assert granted("init", "--later", "--home", tmp_path / "apart", phrase=PHRASE).code == 0
+    assert (
+        granted("vault", "move").code == granted("vault", "move", "--from", moved / "network/blocks.sqlite").code == 0
+    )
     assert json.loads(granted("doctor", "--json").out.splitlines()[0])
 
 

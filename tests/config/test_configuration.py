@@ -9,6 +9,7 @@ import pytest
 
 from registry.config.configuration import Configuration, default_home, default_network
 from registry.config.home_file import set_members
+from registry.config.network_file import read_toml
 from registry.core.errors import InvalidInput
 
 PLACES = ("--ipfs", "CONSENT_IPFS", "config.toml", "network.toml", "")
@@ -124,6 +125,8 @@ def test_setting_members_keeps_all_other_lines(tmp_path: Path) -> None:
     set_members(tmp_path, network=None)
     assert not file.exists()
     file.write_text('# mine\nkey = "shop"\n network = "/old"\n[more]\nn = "kept"\n')
+    set_members(tmp_path, network='/new \x7f\t"é"')
+    assert read_toml(file)["network"] == '/new \x7f\t"é"'
     set_members(tmp_path, network='/new "é"')
     assert file.read_text() == 'network = "/new \\"é\\""\n# mine\nkey = "shop"\n[more]\nn = "kept"\n'
     set_members(tmp_path, network=None)
