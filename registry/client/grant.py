@@ -17,7 +17,7 @@ from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sig
 from registry.client.verify import read, verify, verify_many
 from registry.core.capsules import Capsule, StreamKey, public_key_of, seal_capsule, signed
 from registry.core.crypto.revocation import lock_of
-from registry.core.errors import CouldNotCheck, Expired, InvalidInput, Rejected
+from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.notices.document import Notice
@@ -191,11 +191,7 @@ def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[E
     if party.address == message.controller:
         advice = "Answer it in the person's home (CONSENT_HOME), or with the person's wallet."
         raise InvalidInput("this request is by the account that would answer it", advice)
-    try:
-        verify(party.network, asked, party.network.policy(controllers=None))
-    except Expired as error:
-        error.advice = "Ask the brand for a new request; nothing was signed."
-        raise
+    verify(party.network, asked, party.network.policy(controllers=None))
     notice = asked.parsed_notice
     assert notice is not None  # the parser refuses a request without one
     check_known(message.purposes, "purpose")

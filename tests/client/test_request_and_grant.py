@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from registry.client.grant import Proposal, grant, propose, refuse, sign_and_anchor
+from registry.client.party import Person
 from registry.client.request import check_notice, publish_notice, request
 from registry.client.revoke import revoke
 from registry.client.verify import verify
@@ -284,9 +285,14 @@ class TestRequestsThatAreNotAnswered:
             refuse(stage.alice, stage.request() + b"\n")
 
     def test_one_that_has_expired(self, stage: Stage) -> None:
+        """`verify` advised the person to ask themselves for a new grant (section E)."""
         raw = stage.request(days=1)
         stage.pass_time(DAY)
-        for answer in (grant, refuse):
+
+        def checked(person: Person, file: bytes) -> object:
+            return verify(person.network, file, person.network.policy(controllers=None))
+
+        for answer in (grant, refuse, propose, checked):
             with pytest.raises(Expired) as caught:
                 answer(stage.alice, raw)
             assert "Ask the brand" in caught.value.advice

@@ -201,3 +201,17 @@ def test_a_wrong_bound_stops_judging_and_no_ending(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="max_backdate is 'abc'"):
         network.policy(controllers=None)
     assert network.policy(controllers=None, max_backdate=5).max_backdate == 5
+
+
+def test_each_party_is_told_when_they_use_the_others_home(opened: Open) -> None:
+    """A person could "accept", and a brand could answer itself, before anything told them (section E)."""
+    shop, alice = opened("shop"), opened()
+    asked = asked_by(shop)
+    done = grant(alice.person_for(asked), asked).evidence
+    with pytest.raises(InvalidInput, match="alice is a person's home") as caught:
+        alice.brand(done.statement.message.controller)
+    assert "CONSENT_HOME" in caught.value.advice
+    for old in (None, done):
+        with pytest.raises(InvalidInput, match="shop is the home of the brand that asks") as caught:
+            shop.person_for(asked, old)
+        assert "CONSENT_HOME" in caught.value.advice

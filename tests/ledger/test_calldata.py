@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from eth_abi import encode as abi_encode
 from hypothesis import given
@@ -85,3 +86,11 @@ def test_what_a_contract_could_only_refuse(message: Any, asked: dict[str, str], 
     with pytest.raises(InvalidInput) as caught:
         check_calldata(evidence_of(message), **{"purpose": PURPOSE, "data": DATUM, **asked})
     assert said in str(caught.value) and caught.value.advice
+
+
+def test_a_delegates_grant_is_refused_before_a_contract_does() -> None:
+    """The contract cannot see a mandate, so its answer would be about another signer (item 20)."""
+    signed = msgspec.structs.replace(evidence_of(grant_message()), mandate={})
+    for encode in (evidence_argument, lambda each: check_calldata(each, purpose=PURPOSE, data=DATUM)):
+        with pytest.raises(InvalidInput, match="a delegate signed this grant"):
+            encode(signed)

@@ -32,6 +32,7 @@ from registry.core.verify.policy import Policy
 
 # The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
+_NEW_REQUEST = "Ask the brand for a new request."
 
 
 @dataclass(frozen=True, init=False)
@@ -163,7 +164,7 @@ def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
         if min(message.issued_at, answer.anchored_at) <= answer.cutoff:
             raise errors.Revoked("the person revoked everything issued until then")
     elif isinstance(message, Request) and message.issued_at <= answer.cutoff:
-        raise errors.Revoked("the controller withdrew everything issued until then")
+        raise errors.Revoked("the controller withdrew everything issued until then", _NEW_REQUEST)
 
 
 def _in_force(evidence: Evidence, now: int) -> None:
@@ -175,7 +176,8 @@ def _in_force(evidence: Evidence, now: int) -> None:
     if now < begins:
         raise errors.NotYetValid(f"it begins at {format_utc(begins)}")
     if now >= message.expires_at:
-        raise errors.Expired(f"it ended at {format_utc(message.expires_at)}")
+        advice = _NEW_REQUEST if isinstance(message, Request) else None
+        raise errors.Expired(f"it ended at {format_utc(message.expires_at)}", advice)
 
 
 def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
