@@ -87,3 +87,10 @@ def test_the_package_holds_the_contracts_and_pins_what_they_are_compiled_with(co
     name = "@openzeppelin/contracts"
     assert package["dependencies"] == {name: node["dependencies"][name]}
     assert f'version = "{package["version"]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_documented_command_installs_what_the_contracts_import() -> None:
+    """Without --install-links, npm links to the folder and leaves OpenZeppelin out (item 20)."""
+    page = (ROOT / "docs" / "contracts.md").read_text()
+    assert "npm install --install-links ./consent-registry/contracts" in page
+    assert "npm install ./" not in page
