@@ -24,6 +24,7 @@ from registry.core.capsules import (
     Capsule,
     RecordRef,
     StreamHead,
+    StreamKey,
     open_capsule,
     public_key_of,
     seal_capsule,
