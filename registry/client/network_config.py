@@ -119,7 +119,7 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
         return EmbeddedLedger(folder, relay_key)
     if not (folder / "deployment.json").exists():
         advice = "Name its folder with --network. To verify, name the registry that you trust with --registry instead."
-        raise InvalidInput(f"a node is named, and there is no network at {folder} that names a registry", advice)
+        raise InvalidInput(f"a node is named, but no registry: there is no {folder / 'deployment.json'}", advice)
     relay = folder / "relay.json"
     deployment = read_deployment(folder / "deployment.json")
     return _rpc_ledger(settings.rpc_url, settings, deployment, progress, Relay(relay) if relay.exists() else None)
