@@ -97,6 +97,6 @@ def _address(process: subprocess.Popen[str]) -> str:
     said = ""
     for text in process.stderr:
         said += text
-        if found := re.search(r"http://127\.0\.0\.1:\d+/#\S+", text):
+        if found := re.search(r"http://127[\d.]+:\d+/#\S+", text):
             return found[0]
     raise RuntimeError(f"consent grant opened no page: {said.strip()}")
