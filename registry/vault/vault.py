@@ -1,11 +1,10 @@
 """A person's vault: each record is sealed to its stream, and only the owner can open the index of the streams.
 
-The records, heads and indexes are blocks in the store. Four files on disk go with them:
+The records, heads and indexes are blocks in the store. Files on disk go with them:
 
 - ``index`` holds the CID of the newest index. A change stores its blocks first and replaces this file last, so a
   crash leaves the vault as it was.
-- ``old`` lists the blocks of replaced indexes that the store has yet to erase.
-- ``removed`` lists the blocks of removed records that it has yet to erase.
+- ``old`` and ``removed`` list blocks that the store has yet to erase; see `registry.vault.leftovers`.
 - ``store`` names the store that holds the newest index; see `registry.vault.place`.
 - ``floor`` exists after a restore: all account numbers below it may be in use.
 """
@@ -15,7 +14,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,15 +25,16 @@ from registry.core.age.stream import sealed_pieces
 from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
 from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_key
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.ipld.cid import Block, cid_of_block, digest_of_cid
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term, format_utc
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
+from registry.vault.leftovers import Leftovers, check_cid
 from registry.vault.place import Place, note_place, noted_place
-from registry.vault.records import SHORT, Found, blocks_of_record, find_record, find_twin, save_record
+from registry.vault.records import SHORT, Found, find_record, find_twin, save_record
 
 FILE_SCHEMA = "consent-file/1"
 LOCK_SECONDS = 60
@@ -54,6 +54,7 @@ class Vault:
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, place: Place | None = None) -> None:
         self._directory, self._seed, self._store, self._place = directory, seed, store, place
+        self._leftovers = Leftovers(directory, store)
         # The age identity (secret) that opens what is sealed to `recipient`, and the key that signs heads and capsules.
         self.identity, self.key = owner_identity(seed), vault_key(seed)
 
@@ -84,7 +85,7 @@ class Vault:
     def roots(self) -> list[str]:
         """Return the CID of the newest index, if there is one. With the seed, it restores the whole vault."""
         file = self._directory / "index"
-        return [_check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
+        return [check_cid(file.read_text("ascii", "replace").strip(), file)] if file.exists() else []
 
     def _elsewhere(self) -> StorageUnavailable | None:
         """Return the error that names both stores, where the noted one is not the one that is configured."""
@@ -144,27 +145,9 @@ class Vault:
             left = tuple(each for each in stream.records if each.cid != record.cid)
             head = self._write_head(stream, stream.category, stream.epoch, left)
             # Noted first and erased last, so that a crash neither loses a listed record nor leaves an unlisted one.
-            self._note_removed(record.cid)
+            self._leftovers.note_removed(record.cid)
             self._save(_with(index, msgspec.structs.replace(head, shared=stream.shared)))
-            self._erase_removed()
         return record
-
-    def _note_removed(self, root: str) -> None:
-        lines = [*self._removed(), *((root, block) for block in blocks_of_record(self._store, root))]
-        replace_file(self._directory / "removed", "".join(f"{r} {block}\n" for r, block in sorted(lines)).encode())
-
-    def _removed(self) -> list[tuple[str, str]]:
-        """The records that were being removed, each with one of its blocks."""
-        file = self._directory / "removed"
-        names = file.read_text("ascii", "replace").split() if file.exists() else []
-        return list(zip(names[::2], (_check_cid(name, file) for name in names[1::2]), strict=False))
-
-    def _erase_removed(self) -> None:
-        if removed := self._removed():
-            listed = {record.cid for stream in self.index().streams for record in stream.records}
-            with suppress(StorageUnavailable, OSError):
-                self._store.delete({block for root, block in removed if root not in listed})
-                (self._directory / "removed").unlink()
 
     def _open_stream(self, index: Index, category: str) -> Stream:
         """Return the stream that takes the next record: never one whose key was handed out, whoever has it today."""
@@ -234,8 +217,7 @@ class Vault:
             # A gateway may show the index of another store, but a change must not split the vault between stores.
             if (elsewhere := self._elsewhere()) and not all(map(self._store.has, self.roots())):
                 raise elsewhere
-            self._erase_old()
-            self._erase_removed()
+            self._erase_leftovers()
             yield self.index()
 
     @contextmanager
@@ -259,25 +241,16 @@ class Vault:
         blocks = list(seal_index(index, self.recipient))
         # Every index holds the keys of all streams. List this one too: if the process dies before the new index gets
         # its name, the next change erases it, so that no erased key lives on in it.
-        names = self._old_blocks() | self._index_blocks() | {block.cid for block in blocks}
-        replace_file(self._directory / "old", "".join(f"{name}\n" for name in sorted(names)).encode())
+        self._leftovers.note_old(self._index_blocks() | {block.cid for block in blocks})
         root = self._store_file(blocks)
         if self._place is not None and noted_place(self._directory) != self._place:
             note_place(self._directory, self._place)
         set_index(self._directory, root)
-        self._erase_old()
+        self._erase_leftovers()
 
-    def _erase_old(self) -> None:
-        if old := self._old_blocks():
-            # The change itself is done. If the store or the disk cannot erase now, the next change tries again.
-            with suppress(StorageUnavailable, OSError):
-                self._store.delete(old - self._index_blocks())
-                (self._directory / "old").unlink()
-
-    def _old_blocks(self) -> set[str]:
-        file = self._directory / "old"
-        names = file.read_text("ascii", "replace").split() if file.exists() else ()
-        return {_check_cid(name, file) for name in names}
+    def _erase_leftovers(self) -> None:
+        self._leftovers.erase_old(self._index_blocks)
+        self._leftovers.erase_removed(lambda: {r.cid for stream in self.index().streams for r in stream.records})
 
     def _index_blocks(self) -> set[str]:
         return {block.cid for root in self.roots() for block in blocks_of(root, self._store.get)}
@@ -314,12 +287,3 @@ def _with(index: Index, *changed: Stream) -> Index:
     replaced = {(stream.category, stream.epoch) for stream in changed}
     others = (stream for stream in index.streams if (stream.category, stream.epoch) not in replaced)
     return msgspec.structs.replace(index, streams=(*others, *changed))
-
-
-def _check_cid(text: str, path: Path) -> str:
-    try:
-        digest_of_cid(text)
-    except InvalidInput:
-        message = f"the vault's {path.name} holds no content identifier"
-        raise InvalidInput(message, "Restore the home from a backup.") from None
-    return text

@@ -10,6 +10,7 @@ import pytest
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.unixfs import LEAF_BYTES
 from registry.vault.index import Record
+from registry.vault.leftovers import Leftovers
 from registry.vault.vault import Vault
 from tests.support.builders import NOW, SEED
 from tests.support.fake_storage import MemoryBlocks
@@ -90,7 +91,7 @@ def test_removing_keeps_what_was_handed_over_apart(vault: Vault) -> None:
     assert [(s.epoch, s.shared, len(s.records)) for s in vault.index().streams] == [(1, True, 1), (2, False, 1)]
 
 
-@pytest.mark.parametrize("moment", ["_save", "_erase_removed"])
+@pytest.mark.parametrize("moment", ["before it has a name", "before it is erased"])
 def test_a_crash_while_removing(
     vault: Vault, store: MemoryBlocks, moment: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -101,12 +102,14 @@ def test_a_crash_while_removing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        real = Vault._erase_removed
-        calls = iter([real, crash])
-        patch.setattr(Vault, moment, crash if moment == "_save" else lambda self: next(calls)(self))
+        if moment == "before it has a name":
+            patch.setattr(Vault, "_save", crash)
+        else:
+            calls = iter([Leftovers.erase_removed, crash])
+            patch.setattr(Leftovers, "erase_removed", lambda self, listed: next(calls)(self, listed))
         vault.remove(record.cid)
     add(vault, b"next")
-    if moment == "_save":
+    if moment == "before it has a name":
         vault.save(record.cid, tmp_path / "whole")
         assert (tmp_path / "whole").read_bytes() == bytes(3 * LEAF_BYTES)
     else:
