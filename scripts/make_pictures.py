@@ -23,7 +23,10 @@ CAMERA = "tests/wallets/browser/test_pictures.py::test_pictures"
 def sources() -> str:
     """Return the SHA-256 and the path of each file that the pictures show, as sha256sum writes them."""
     paths = sorted((ROOT / "registry" / "wallets" / "page").iterdir())
-    paths += [ROOT / "registry/data/demo_notice.json", ROOT / "registry/data/pages/words.json"]
+    paths += [
+        ROOT / "registry/data/demo_notice.json",
+        *(ROOT / f"registry/data/pages/{name}.json" for name in ("wallet", "words")),
+    ]
     lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT).as_posix()}\n" for path in paths]
     return "".join(lines)
 

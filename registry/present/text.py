@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from registry.core.notices import plain_text
-
 Row = tuple[str, Any]
 NAME, YES, NO = "cyan", "bold green", "bold red"
 _GAP = 2
@@ -40,6 +38,8 @@ def visible(text: str, escape: Callable[[str], str] = _spelt_out) -> str:
     """
     if USUAL.fullmatch(text):
         return text
+    from registry.core.notices import plain_text
+
     return "".join(c if plain_text.is_shown(text, place) else escape(c) for place, c in enumerate(text))
 
 

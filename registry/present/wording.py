@@ -53,7 +53,7 @@ def answer_lines(summary: SigningSummary) -> Iterator[str | Line]:
     # The signed sentence comes last, so that it is still in sight at the prompt.
     yield from ("", "What it comes to:")
     yield from table(_answer_rows(summary), indent=2)
-    yield from ("", "You sign this sentence:", Line(f"  {summary.sentence}", 2))
+    yield from ("", f"{say('you.sign')}:", Line(f"  {summary.sentence}", 2))
     for risk in summary.risks:
         yield from ("", Line(risk_text(risk, summary.payer), 0, NO))
 
@@ -134,7 +134,7 @@ def _text_rows(texts: Iterable[tuple[str, str]]) -> Iterator[Row]:
     """The texts of a notice, which may have several lines each."""
     for name, text in texts:
         first, *others = text.split("\n")
-        yield name.capitalize(), first
+        yield say(name), first
         yield from (("", line) for line in others)
 
 

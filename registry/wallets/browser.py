@@ -187,7 +187,12 @@ class BrowserWallet:
             self._note(_MAYBE_SENT)
 
     def _ask(self, summary: SigningSummary, method: str, params: list[Any]) -> Any:
-        question = {"words": msgspec.to_builtins(summary), "said": words_of(), "method": method, "params": params}
+        question = {
+            "words": msgspec.to_builtins(summary),
+            "said": words_of("wallet"),
+            "method": method,
+            "params": params,
+        }
         return self._answer(stage="question", account=self.address, question=question)
 
     def _answer(self, **state: Any) -> Any:

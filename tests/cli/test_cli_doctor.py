@@ -154,7 +154,7 @@ def test_a_store_that_announces_is_refused(real: Consent) -> None:
         assert refused.code == 2 and "announces what it holds" in refused.err
         assert real(*add, "--allow-announcing").code == 0
         (real.folder / "alice" / "config.toml").write_text("allow_announcing = true\n")
-        assert real(*add).code == 0
+        assert real(*add, "--again").code == 0
         assert problems(checks(real)) == {}
 
 

@@ -20,7 +20,7 @@ def weak_request(world: Consent) -> Path:
     draft = json.loads((world.folder / "notice.json").read_bytes())
     draft["controller"]["name"] = "Bazaar"
     notice.write_text(json.dumps(draft))
-    world.json("notice", "new", notice, "--out", notice, who="bazaar")
+    world.json("notice", "new", notice, "--out", notice, "--force", who="bazaar")
     notice.write_text(re.sub("age1pq1[a-z0-9]+", X25519, notice.read_text()))
     world.json("request", "--notice", notice, "--out", out, "--data", DATUM, who="bazaar")
     return out

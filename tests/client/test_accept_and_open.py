@@ -422,8 +422,8 @@ class TestHostileVaults:
         """A grant by a vault that hands over these streams."""
 
         class Hostile(Vault):
-            def keys_for(self, _categories: object) -> tuple[StreamKey, ...]:
-                return streams
+            def streams_of(self, _categories: object) -> tuple[Stream, ...]:
+                return tuple(Stream(k.category, k.epoch, k.identity, k.head, 1, (), shared=True) for k in streams)
 
         alice = replace(stage.alice, vault=Hostile(tmp_path / "hostile", stage.seed("alice"), stage.store))
         return write_evidence(grant(alice, stage.request()).evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,9 @@ def ask(app: FastAPI, file: bytes, purpose: str = PURPOSE, data: str = PURCHASES
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://brand") as client:
             return await client.post("/may-i", params={"purpose": purpose, "data": data}, content=file)
 
-    return asyncio.run(send())
+    # A thread of its own: the browser of other tests may have left a running loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, send()).result()
 
 
 def app_of(stage: Stage, network: Callable[[], Network] | None = None) -> FastAPI:

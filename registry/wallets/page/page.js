@@ -1,6 +1,6 @@
 "use strict";
 // Text from a brand or a wallet enters the page as text (textContent, append), never as markup.
-// Each text is in English, then in French. Those that the terminal says too come with the question (registry/present).
+// Each text is in English, then in French. Those about a question come with it (registry/data/pages).
 
 const LANGUAGES = { en: "English", fr: "Français" };
 const TEXT = {
@@ -18,46 +18,6 @@ const TEXT = {
   "none.lead": "It may be switched off, or in another browser.|Il est peut-être désactivé ou dans un autre navigateur.",
   look: "Look again|Chercher à nouveau",
   elsewhere: "Use another browser|Utiliser un autre navigateur",
-  Grant: "You are asked for your consent|On vous demande votre consentement",
-  Refusal: "Say no to this request|Refuser cette demande",
-  Request: "Ask for consent|Demander un consentement",
-  Acceptance: "Counter-sign a consent|Contresigner un consentement",
-  Revoke: "Withdraw this consent|Retirer ce consentement",
-  RevokeAll: "Withdraw everything|Tout retirer",
-  Retire: "Retire this account|Mettre ce compte hors d’usage",
-  Anchor: "Put a hash on the chain|Inscrire une empreinte",
-  Opening: "End a grant in private|Mettre fin en privé",
-  Transaction: "Send a transaction|Envoyer une transaction",
-  Statement: "Sign a statement|Signer une déclaration",
-  "Revoke.lead": "It ends at once. Nobody needs to agree.|Il prend fin aussitôt, sans l’accord de personne.",
-  "RevokeAll.lead": "All that this account allowed until now ends at once.|Tout ce que ce compte a autorisé jusqu’ici prend fin aussitôt.",
-  "Retire.lead": "It is never believed again. There is no way back.|Il ne sera plus jamais cru. C’est sans retour.",
-  "Anchor.lead": "It tells nobody anything.|Elle ne dit rien à personne.",
-  "Opening.lead": "Nobody learns whose.|Nul n’apprend de qui.",
-  loose: "Nothing is sent now, but whoever has your signature can do this, for good.|Rien n’est envoyé, mais qui a votre signature peut le faire, sans retour.",
-  someone: "Somebody|Quelqu’un",
-  said: "You sign this sentence|Vous signez cette phrase",
-  theirs: "They signed|La personne a signé",
-  once: "You had signed|Vous aviez signé",
-  from: "Given by|Donné par",
-  for: "For|Pour",
-  whom: "Given to|Donné à",
-  seen: "What others see|Ce que d’autres voient",
-  "seen.hash": "A hash on the chain that tells nobody anything|Sur la chaîne, une empreinte qui ne dit rien à personne",
-  "seen.account": "The address {account}, and what it does here: on the chain, for ever|L’adresse {account} et ce qu’elle fait ici : sur la chaîne, pour toujours",
-  brand: "What {name} says about it|Ce que {name} en dit",
-  retention: "How long it is kept|Durée de conservation",
-  recipients: "Who receives it|Destinataires",
-  transfers: "Where it goes|Transferts",
-  rights: "Your rights|Vos droits",
-  withdrawal: "Withdrawal|Retrait",
-  trace: "The trace that stays|La trace qui reste",
-  exact: "Exactly what your wallet receives|Exactement ce que reçoit votre portefeuille",
-  as: "As {account}, on chain {chain}|Avec {account}, sur la chaîne {chain}",
-  sign: "Sign with {wallet}|Signer avec {wallet}",
-  send: "Send with {wallet}|Envoyer avec {wallet}",
-  no: "Do not sign|Ne pas signer",
-  unsent: "Do not send|Ne pas envoyer",
   again: "Try again|Réessayer",
   cancel: "Stop|Arrêter",
   waiting: "Go on in {wallet}. If no window opens, click its icon.|Continuez dans {wallet}. Si rien ne s’ouvre, cliquez sur son icône.",
@@ -198,6 +158,7 @@ function accountsView() {
 
 function questionView() {
   const { words, method, params } = ui.state.question;
+  const said = ui.state.question.said.en;
   const name = named(words);
   const sends = method === SEND;
   const exact = sends ? params[0] : JSON.parse(params[1]);
@@ -206,9 +167,9 @@ function questionView() {
   return {
     view: [
       words.name && h("p", { class: "warning", id: "unconfirmed" }, unconfirmed(words)),
-      ...head(words.act in TEXT ? words.act : "Statement", { name }, lead in TEXT && lead),
+      ...head(words.act in said ? words.act : "Statement", { name }, lead in said && lead),
       ...words.risks.map(({ name: risk, brands }) => h("p", { class: "warning" }, t(`risk.${risk}`, { payer: words.payer, brands: brands.join(", ") }))),
-      words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs" }[words.act] ?? "said")), theirs(words, "blockquote", words.sentence)),
+      words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs" }[words.act] ?? "you.sign")), theirs(words, "blockquote", words.sentence)),
       h("dl", null, rows(words)),
       words.texts.length > 0 && fold(t("brand", { name }), h("dl", null, words.texts.map(([what, text]) => row(what, theirs(words, "span", text))))),
       fold(t("exact"), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),

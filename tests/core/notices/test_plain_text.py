@@ -157,5 +157,5 @@ def test_a_text_is_shown_with_its_lines() -> None:
     texts = notice_document()["text"]
     texts["en"]["retention"] = "Two years.\n\nThen none."
     lines = [line.text.split() for line in notice_lines(parse_notice(notice_bytes(text=texts)), "en", "bafy")]
-    begins = lines.index(["Retention", "Two", "years."])
+    begins = lines.index(["How", "long", "it", "is", "kept", "Two", "years."])
     assert lines[begins + 1 : begins + 3] == [[], ["Then", "none."]]
