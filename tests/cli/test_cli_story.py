@@ -61,7 +61,7 @@ def test_the_sentence_is_shown_last_and_signed_only_after_a_yes(asked: Consent) 
     shown = answer.err.splitlines()
     sentence = json.loads(asked.grant.read_bytes())["statement"]["message"]["statement"]
     assert shown[shown.index("You sign this sentence:") + 1].strip() == sentence
-    assert "Sign it? [y/N]:" in answer.err and "Trace" in answer.err
+    assert "Sign it? [y/N]:" in answer.err and "The trace that stays" in answer.err
     assert answer.out.startswith("Grant ") and "Hand over" in answer.out and "Sign" not in answer.out
 
 
