@@ -228,6 +228,19 @@ def test_the_person_reads_who_how_and_what(browse: Browse, stub: Stub) -> None:
     terminal.error()
 
 
+def test_the_lines_of_a_text_stay(browse: Browse, stub: Stub) -> None:
+    """The page ran the lines of a brand's text together, which the terminal and the evidence page keep (item 1)."""
+    document = notice_document()
+    document["text"]["en"]["retention"] = "Two years.\n\nThen none."
+    terminal = Terminal(signing(*demo_grant(notice=parse_notice(notice_bytes(**document)))))
+    page = browse(stub).open(terminal.url)
+    page.locator(".wallet").click()
+    page.locator("summary").first.click()
+    assert "Two years.\n\nThen none." in page.locator("details").first.inner_text()
+    page.locator("#actions button").nth(1).click()
+    terminal.error()
+
+
 def test_a_date_stays_on_one_line(browse: Browse, stub: Stub) -> None:
     """Item E: Chromium broke the sentence's date after a hyphen."""
     terminal = Terminal(signing(WORDS, TYPED))
