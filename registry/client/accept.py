@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ class _LimitedFile(io.FileIO):
     """A new file that takes what its `_Limit` allows."""
 
     def __init__(self, path: Path, limit: _Limit) -> None:
-        super().__init__(path, "w")
+        super().__init__(path, "x")
         self._limit = limit
 
     def write(self, data: Any) -> int:
@@ -135,17 +136,21 @@ def _own_grant(party: Party, file: Evidence | bytes) -> VerifiedStatement:
 
 
 def _open_streams(store: BlockStore, capsule: Capsule, directory: Path, limit: _Limit) -> Iterator[Opened]:
-    for place, key in enumerate(capsule.streams, 1):
+    for key in capsule.streams:
         head = open_head(limit.fetched(store.get(key.head)), key, capsule.vault_key)
         for number, record in enumerate(head.records, 1):
-            path = directory / _name(key, number, record.media_type)
-            if path.exists():
-                path = path.with_stem(f"{path.stem}-{place}")  # two vocabularies share this local name
+            path = _free(directory / _name(key, number, record.media_type))
             limit.writes(FILE_BYTES)
             get = limit.counted(store.reader(record.cid))
             with io.BufferedWriter(_LimitedFile(path, limit)) as plain:
                 open_record(get, record.cid, key.identity, plain)
             yield Opened(path, path.stat().st_size, key.category)
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or a name beside it that is free: two vocabularies may share a local name."""
+    names = chain([path], (path.with_stem(f"{path.stem}-{other}") for other in count(2)))
+    return next(each for each in names if not each.exists())
 
 
 def _name(key: StreamKey, number: int, media_type: str) -> str:

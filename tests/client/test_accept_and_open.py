@@ -179,6 +179,25 @@ class TestOpening:
         assert {one.category: one.path.read_bytes().decode() for one in opened} == {one: one for one in theirs}
         assert len(files_in(tmp_path / "out")) == 2
 
+    def test_names_that_the_person_chose_do_not_overwrite_each_other(self, stage: Stage, tmp_path: Path) -> None:
+        """The second name that a file would get may be a name that the person gave to another one (item 12)."""
+        theirs = [f"https://{host}.example/Loyalty" for host in ("a", "b", "c")]
+        texts = notice_document()["text"]
+        for text in texts.values():
+            text["labels"] |= {term: f"loyalty {number}" for number, term in enumerate(theirs)}
+        notice = stage.notice(text=texts, scopes=[{**MARKETING, "data": theirs}])
+        stage.notice = lambda **_: notice  # type: ignore[method-assign]
+        for between in ("x-2", "x-3"):
+            fresh = tmp_path / between
+            vault = Vault(fresh / "vault", between.encode().rjust(32), stage.network.store)
+            for category, name in zip(theirs, ("x", between, "x"), strict=True):
+                told = {"category": category, "name": name, "media_type": "text/plain"}
+                vault.add(io.BytesIO(category.encode()), now=NOW, **told)
+            alice = replace(stage.alice, vault=vault)
+            done = grant(alice, stage.request(), names=True, again=True)
+            opened = open_data(stage.brand, write_evidence(done.evidence), fresh / "out")
+            assert {one.category: one.path.read_bytes().decode() for one in opened} == {one: one for one in theirs}
+
     def test_a_very_long_category_still_has_a_name(self, stage: Stage, tmp_path: Path) -> None:
         theirs = "https://one.example/" + "a" * 500
         texts = notice_document()["text"]
