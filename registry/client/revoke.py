@@ -141,8 +141,11 @@ def retire(party: Party) -> Receipt:
 
 
 def controllers_of(party: Party) -> set[str]:
-    """Return the controllers that know this account, by the evidence that is kept."""
-    return {entry.controller for entry in party.evidence.entries().values() if entry.author == party.address}
+    """Return the controllers that know this account, by the evidence that is kept; none where that cannot be read."""
+    # A damaged file must not keep anybody from ending everything.
+    with suppress(InvalidInput):
+        return {entry.controller for entry in party.evidence.entries().values() if entry.author == party.address}
+    return set()
 
 
 def _note_payment(party: Party, controllers: Iterable[str]) -> None:

@@ -276,6 +276,11 @@ class Session:
 
         names = {key.address: f"key:{key.name}" for key in keyfiles.list_keys(self.home.keys)}
         names |= dict.fromkeys(seed, "seed")
-        granted = granting_accounts(self.vault(), self.home.evidence)
+        granted = set[str]()
+        try:
+            granted = granting_accounts(self.vault(), self.home.evidence)
+        except InvalidInput as error:
+            # A damaged file must not keep anybody from ending everything.
+            self.attendant.tell(f"Accounts of other wallets may be left out: {error}. {error.advice}")
         if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(meant)}):
             self.attendant.tell(f"Not included; name each of these with --wallet: {', '.join(others)}.")

@@ -155,6 +155,19 @@ class TestEnding:
         assert granted("revoke", granted.grant).code == 0
         assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
+    @pytest.mark.parametrize("ending", [("revoke-all",), ("revoke-all", "--sender", "self"), ("retire",), ("revoke",)])
+    def test_a_damaged_file_keeps_nothing_from_ending(self, granted: Consent, ending: tuple[str, ...]) -> None:
+        """The list of brands that a payment links is for the person to read, and stops nothing."""
+        kept, (account,) = granted.grant, accounts(granted)
+        (kept.parent / f"0x{'ab' * 32}.json").write_bytes(b"{")
+        if ending == ("revoke",):
+            ending = ("revoke", str(kept), "--sender", "self")
+        elif ending == ("retire",):
+            ending = ("retire", "--account", account["address"])
+        answer = granted(*ending, "--yes")
+        assert answer.code == 0, answer
+        assert no_of(granted("verify", kept)) == (1, "Revoked")
+
     def test_key_files_are_said_to_be_left_out(self, granted: Consent) -> None:
         keyfiles.new_key(granted.folder / "alice" / "keys", "old", "")
         answer = granted("revoke-all", "--yes")

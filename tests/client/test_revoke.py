@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -246,6 +247,14 @@ class TestRetiring:
         assert stage.holds(done) == "Revoked"
         with pytest.raises(InvalidInput, match="retired"):
             grant(stage.alice, raw)
+
+    @pytest.mark.parametrize("end", [retire, revoke_all])
+    def test_with_a_damaged_file_beside_the_grant(self, stage: Stage, end: Callable[[Party], Any]) -> None:
+        """What is kept is read only to remember who paid for what, and that is no reason not to end."""
+        done = stage.granted()
+        Path(str(done.kept)).with_name(f"0x{'ab' * 32}.json").write_bytes(b"{")
+        end(stage.alice)
+        assert stage.holds(done.evidence) == "Revoked"
 
     def test_with_another_account_life_goes_on(self, stage: Stage) -> None:
         retire(stage.alice)

@@ -173,7 +173,13 @@ def _warn(ctx: Context, parties: list[Person], warning: str, told: set[str]) -> 
 def _say_payer(ctx: Context, people: list[Person], told: set[str]) -> None:
     """Tell which address pays for all these endings, and which brands it links."""
     ctx.say_payer(people[0])
-    if brands := linked_brands(people[0], names_of(people[0], told)):
+    try:
+        brands = linked_brands(people[0], names_of(people[0], told))
+    except InvalidInput as error:
+        # A damaged file must not keep anybody from ending anything.
+        ctx.out.note(f"Which brands this links is not known: {error}. {error.advice}")
+        return
+    if brands:
         ctx.out.note(risk_text(Risk(LINKS_BRANDS, tuple(brands)), people[0].payer))
 
 
