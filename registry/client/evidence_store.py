@@ -107,9 +107,9 @@ class EvidenceFolder(NamedTuple):
             raise InvalidInput(f"{len(found)} digests begin with {digest}", f"Write one of {_candidates(found)}.")
         return read_bounded(found[0], MAX_EVIDENCE)
 
-    def keeps(self, digest: str) -> bool:
-        """Whether the evidence or the request with exactly this digest (0x hex) is kept."""
-        return any((self.path / folder / f"{digest}.json").is_file() for folder in ("evidence", "requests"))
+    def keeps_request(self, digest: str) -> bool:
+        """Whether the request with exactly this digest (0x hex) is kept."""
+        return (self.path / "requests" / f"{digest}.json").is_file()
 
     def keep_cutoff(self, account: str, until: int) -> None:
         # A folder that cannot be written must not keep anybody from ending everything.

@@ -220,7 +220,9 @@ class Session:
         own = {key.address for key in keyfiles.list_keys(self.home.keys)}
         if self.wallets.are_named and (wallet := self.wallets.chosen()) is not None:
             own.add(wallet.address)
-        if own & {evidence.author, message.controller} or self.home.evidence.keeps(getattr(message, "request", "")):
+        # Anybody can name a grant of ours as their request, so only requests count.
+        answers_ours = self.home.evidence.keeps_request(getattr(message, "request", ""))
+        if own & {evidence.author, message.controller} or answers_ours:
             return True
         # The search also notes the account in the map, which it may lack after a recovery from words.
         return self._own_wallet(evidence, self.network.clock()) is not None or made_lock(self.vault(), evidence)

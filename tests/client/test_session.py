@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from registry.client.accept import accept
 from registry.client.diagnostics import CHECKS, MISSING, OK, PROBLEM, answers
-from registry.client.grant import grant
+from registry.client.grant import grant, propose
 from registry.client.home import Home
 from registry.client.network import Network
 from registry.client.network_config import make_network
@@ -18,11 +19,13 @@ from registry.client.party import Person
 from registry.client.request import request
 from registry.client.revoke import revoke, revoke_all_of
 from registry.client.session import Session
+from registry.client.sign import anchor, sign
 from registry.client.verify import verify_many
 from registry.client.wallets import page_seconds, typed_address
 from registry.config.configuration import Configuration
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import Evidence
+from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.scalars import to_hex
 from registry.wallets import keystore
 from registry.wallets.base import AbsentWallet
 from tests.support.attendant import Attendant
@@ -77,6 +80,17 @@ def test_a_grant_of_another_wallet_needs_that_wallet(opened: Open, stage: Stage)
     with pytest.raises(InvalidInput, match="is no account of this home"):
         alice.person_of(foreign)
     assert isinstance(alice.person_of(foreign, signs=False).wallet, AbsentWallet)
+
+
+def test_a_strangers_grant_that_names_a_grant_of_ours_is_not_ours(opened: Open, stage: Stage) -> None:
+    """`revoke --brand` would stop at it, once it were imported."""
+    alice = opened()
+    own = grant(alice.person_for(parse_evidence(stage.request())), stage.request()).evidence
+    proposal = propose(stage.alice, stage.request())
+    message = replace(proposal.message, request=to_hex(own.digest))
+    foreign = anchor(stage.alice, message, sign(stage.alice, message), proposal.notice_bytes).evidence
+    assert verify_many(stage.network, [foreign])[0].evidence == foreign  # type: ignore[union-attr]
+    assert alice.is_own(own) and not alice.is_own(foreign)
 
 
 def test_a_named_key_file_signs_and_pays(opened: Open) -> None:
