@@ -115,12 +115,17 @@ def replace_file(path: Path, content: bytes) -> None:
     A pipe or a terminal, such as ``/dev/stdout``, is written to. ``InvalidInput`` if it cannot be written.
     """
     with writing(path):
-        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        if is_special(path):
             path.write_bytes(content)
             return
         make_folder(path.parent)
         with replacing(path) as sink:
             sink.write(content)
+
+
+def is_special(path: Path) -> bool:
+    """Tell whether there is something at ``path`` that no file may replace: a pipe, a device, a terminal, a folder."""
+    return path.is_relative_to("/dev") or (path.exists() and not path.is_file())
 
 
 def check_target(path: Path, *, replace: bool) -> None:

@@ -12,7 +12,7 @@ from registry.core.age.stream import open_sealed
 from registry.core.errors import CouldNotCheck, InvalidInput, SealedDataError
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, read_file
 from registry.core.scalars import format_utc
-from registry.fs.files import make_folder, replacing, writing
+from registry.fs.files import is_special, make_folder, replacing, writing
 from registry.fs.streams import PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Index, Record, Stream
@@ -56,7 +56,10 @@ def open_record(get: Callable[[str], bytes], cid: str, identity: str, sink: Bina
 
 
 def save_record(store: BlockStore, found: Found, file: Path) -> None:
-    """Open a record into a file (mode 0600): whole, or not at all."""
+    """Open a record into a file (mode 0600): whole, or not at all; ``InvalidInput`` for a pipe or a device."""
+    if is_special(file):
+        # Its reader could not tell a part from the whole.
+        raise InvalidInput(f"{file} is no file", "Name a file: a record is written whole or not at all.")
     with writing(file):
         make_folder(file.parent)
         with replacing(file) as sink:

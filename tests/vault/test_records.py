@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_a_record_whose_blocks_are_gone_leaves_no_half_file(vault: Vault, store:
     with pytest.raises(StorageUnavailable):
         vault.save(record.cid, file)
     assert file.read_bytes() == b"older"
+
+
+def test_a_pipe_is_not_replaced(vault: Vault, tmp_path: Path) -> None:
+    """A pipe's reader waited for ever, and as root a device such as /dev/stdout would be gone (item 17)."""
+    record, pipe = add(vault, b"mine"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for special in (pipe, Path("/dev/no such device"), tmp_path):
+        with pytest.raises(InvalidInput, match="is no file"):
+            vault.save(record.cid, special)
+    assert pipe.is_fifo()
 
 
 def test_a_reference_means_one_record(vault: Vault) -> None:
