@@ -31,7 +31,9 @@ class Found(NamedTuple):
 def find_record(index: Index, reference: str) -> Found:
     """Return the record with this CID, a CID that begins so, or this name. ``InvalidInput`` unless it is one."""
     every = [Found(stream, record) for stream in index.streams for record in stream.records]
-    found = [one for one in every if one.record.name == reference]
+    # A whole CID means that record, also where another one has it as its name: others know CIDs, and name files.
+    found = [one for one in every if one.record.cid == reference]
+    found = found or [one for one in every if one.record.name == reference]
     found = found or [one for one in every if reference and one.record.cid.startswith(reference)]
     if not found:
         what = f"no record is named {reference[:80]!r} or has a CID that begins so"

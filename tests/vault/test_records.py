@@ -80,6 +80,14 @@ def test_a_reference_means_one_record(vault: Vault) -> None:
             vault.find(unknown)
 
 
+def test_a_record_that_is_named_like_anothers_cid_is_not_taken_for_it(vault: Vault) -> None:
+    """A brand knows the CIDs that it was handed, and may send a file with such a name (item 17)."""
+    meant = add(vault, b"meant")
+    add(vault, b"sent by a brand", name=meant.cid)
+    assert vault.find(meant.cid).record == meant == vault.remove(meant.cid)
+    assert records(vault) == [meant.cid]
+
+
 def test_a_removed_record_is_erased(vault: Vault, store: MemoryBlocks) -> None:
     """A record stayed in the vault for ever (item 17)."""
     add(vault, b"stays", "stays.csv")
