@@ -52,7 +52,10 @@ class EvidenceStore(Protocol):
         """Remember durably that this account signs an end of everything until then (unix seconds)."""
 
     def cutoff_of(self, account: str) -> int:
-        """Return the largest time that `keep_cutoff` was given for this account; 0 where there is none."""
+        """Return the largest time that `keep_cutoff` was given for this account; 0 where there is none.
+
+        ``InvalidInput`` where it cannot be read.
+        """
 
     def keep_payment(self, payer: str, controller: str) -> None:
         """Remember durably that this account pays for something that this controller can recognise."""
@@ -118,7 +121,10 @@ class EvidenceFolder(NamedTuple):
 
     def cutoff_of(self, account: str) -> int:
         file = self.path / "cutoffs" / account
-        return int(read_bounded(file, MAX_CUTOFF)) if file.exists() else 0
+        try:
+            return int(read_bounded(file, MAX_CUTOFF)) if file.exists() else 0
+        except ValueError:
+            raise InvalidInput(f"{file} is damaged: it holds no time", "Restore it from a backup.") from None
 
     def keep_payment(self, payer: str, controller: str) -> None:
         # A file for each pair: two processes may keep payments at once.

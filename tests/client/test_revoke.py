@@ -256,6 +256,19 @@ class TestRetiring:
         end(stage.alice)
         assert stage.holds(done.evidence) == "Revoked"
 
+    @pytest.mark.parametrize("damaged", [b"", b"x", b"\xff"])
+    def test_everything_ends_with_a_damaged_cutoff_too(self, stage: Stage, damaged: bytes) -> None:
+        """Nothing more is signed with the account then: what it signed for is not known."""
+        done, raw = stage.granted().evidence, stage.request()
+        cutoffs = stage.folder / "alice" / "kept" / "cutoffs"
+        cutoffs.mkdir()
+        (cutoffs / stage.alice.address).write_bytes(damaged)
+        revoke_all(stage.alice)
+        assert stage.holds(done) == "Revoked"
+        stage.pass_time(HOUR)
+        with pytest.raises(InvalidInput, match="holds no time"):
+            grant(stage.alice, raw)
+
     def test_with_another_account_life_goes_on(self, stage: Stage) -> None:
         retire(stage.alice)
         alice = replace(stage.alice, wallet=KeyWallet(b"\x44" * 32))
