@@ -114,9 +114,7 @@ class FactReader(NamedTuple):
             {q: self._fact(next(answers), block, older) for q in asked.questions}
             for block, older in zip(blocks, may_be_older, strict=False)
         ]
-        signatures = {
-            q: signed_at is not None and abi.decode_probe(self._bytes(next(answers), signed)) for q in asked.signatures
-        }
+        signatures = {q: signed_at is not None and self._accepted(next(answers), signed) for q in asked.signatures}
         for code in answers:
             if not self._bytes(code, signed):
                 raise self._unread(signed, "it shows no registry there")
@@ -139,6 +137,12 @@ class FactReader(NamedTuple):
             # ethermint answers so to a hash; the registry's code stands there, as the head shows.
             raise self._unread(block, "it shows no registry there", refuses_hashes=isinstance(block, dict))
         return abi.decode_facts(raw) if raw else AnchorFacts(0, 0, 0)
+
+    def _accepted(self, answer: Any, block: Any) -> bool:
+        raw = self._bytes(answer, block)
+        if raw == b"":
+            raise self._unread(block, "it did not run the code that it was given", isinstance(block, dict))
+        return abi.decode_probe(raw)
 
     def _bytes(self, answer: Any, block: Any) -> bytes:
         """Return the bytes that a call returned. These calls never revert, so an error is the node's own."""

@@ -156,6 +156,17 @@ class TestBlocksByNumber:
         hashes = [params for params in asked_for(served, "eth_call") if isinstance(params[1], dict)]
         assert len(hashes) == 2  # the two questions of the first reading
 
+    def test_a_signature_alone_is_read_where_hashes_are_answered_with_nothing(self, serve: Serve) -> None:
+        """Before a contract account ends something, its signature is all that is asked for (item 21)."""
+
+        def nothing(params: list[Any]) -> Any:
+            return "0x" if isinstance(params[1], dict) else healthy("eth_call", params)
+
+        ledger = ledger_at(serve(but(eth_call=nothing)).url)
+        assert ledger.facts([], [SIGNED]).signatures == {SIGNED: True}
+        with pytest.raises(LedgerUnavailable, match="did not run the code"):
+            ledger_at(serve(but(eth_call="0x")).url).facts([], [SIGNED])
+
     def test_a_block_that_leaves_the_chain_meanwhile_is_not_believed(self, serve: Serve) -> None:
         """(item 21)"""
         moved = {**block(HEAD), "hash": ROOT}
