@@ -60,6 +60,14 @@ def test_the_formats_page_has_the_statement_types_to_the_letter() -> None:
         assert f"\n{type_string}\n" in page
 
 
+def test_the_code_cites_headings_that_the_formats_page_has() -> None:
+    headings = re.findall(r"^##+ (.+)", (ROOT / "docs" / "formats.md").read_text(), re.M)
+    code = "".join(p.read_text() for folder in ("registry", "tests") for p in (ROOT / folder).rglob("*.py"))
+    cited = set(re.findall(r'docs/formats\.md, "([^"]+)"', code))
+    assert cited
+    assert all(any(heading.startswith(name) for heading in headings) for name in cited), cited
+
+
 def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))):

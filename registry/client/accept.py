@@ -26,7 +26,7 @@ from registry.vault.records import open_record
 
 # Bytes; a file's name has at most 255.
 MAX_LOCAL_NAME, MAX_OWN_NAME = 80, 120
-# For all that one grant hands over (DESIGN section 6).
+# For all that one grant hands over.
 MAX_OPENED = 1 << 30
 # Counted for each file beside its content: an empty one takes room on a disk too.
 FILE_BYTES = 4096

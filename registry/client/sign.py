@@ -85,7 +85,7 @@ def sign(party: Party, message: Message) -> bytes:
 
 
 def _check_past_cutoff(party: Party, message: Message) -> None:
-    """Refuse to sign while the end of everything that this account signed could still end it too (DESIGN section 4)."""
+    """Refuse to sign while the end of everything that this account signed could still end it too."""
     if isinstance(message, ENDINGS):
         return
     until, now = party.evidence.cutoff_of(party.address), party.network.clock()

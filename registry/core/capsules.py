@@ -1,4 +1,6 @@
-"""Capsules (the keys that a grant hands over) and stream heads (the records of a stream); DESIGN section 6.
+"""Capsules (the keys that a grant hands over) and stream heads (the records of a stream).
+
+Their form is in docs/formats.md, "Sealed data".
 
 age authenticates no sender, so the vault's Ed25519 key signs the RFC 8785 bytes of both without their signature.
 """
@@ -168,7 +170,7 @@ def open_head(sealed: bytes, key: StreamKey, vault_key: str) -> StreamHead:
 
 
 def _check_list(document: StreamHead | Capsule) -> None:
-    """Refuse a repeated entry: a short list would otherwise become any amount of opened data (DESIGN section 6)."""
+    """Refuse a repeated entry: a short list would otherwise become any amount of opened data."""
     if isinstance(document, StreamHead):
         check_distinct([record.cid for record in document.records], "a record")
         return

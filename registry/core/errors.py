@@ -2,8 +2,8 @@
 
 There are five families. None is a subclass of another, because callers answer each differently:
 
-- ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of DESIGN
-  section 4, in the order of Solidity's ``Status``.
+- ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
+  docs/formats.md, "Verification", in the order of Solidity's ``Status``.
 - ``CouldNotCheck``: the chain or the store was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
 - ``InvalidInput``: the request makes no sense. Nothing was done.

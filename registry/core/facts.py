@@ -1,4 +1,4 @@
-"""The verifier's queries to a chain and the chain's answers: read first, judged afterwards (DESIGN section 4)."""
+"""The verifier's queries to a chain and the chain's answers: read first, judged afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of statements, each with one spelling (DESIGN section 5): hex words, addresses, times and terms."""
+"""The values of statements, each with one spelling (docs/formats.md): hex words, addresses, times and terms."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from registry.fs.processes import run
 INIT_SECONDS = 60
 DAEMON = ("daemon", "--offline")
 _READY = re.compile(r"(RPC API|Gateway) server listening on /ip4/127\.0\.0\.1/tcp/(\d+)")
-# DESIGN section 6: personal ciphertext is not announced. An "auto" value would ask a server of Kubo's makers.
+# Personal ciphertext is not announced. An "auto" value would ask a server of Kubo's makers.
 _PRIVATE: dict[str, dict[str, Any]] = {
     "Addresses": {"Swarm": []},
     "AutoConf": {"Enabled": False},

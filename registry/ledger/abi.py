@@ -1,7 +1,7 @@
 """The contract's calls, answers and refusals as bytes (Solidity ABI, "Formal Specification of the Encoding").
 
-This is written by hand: the few types that occur (DESIGN section 3) need one page, and a general ABI library takes a
-second to load.
+This is written by hand: the few types that occur (contracts/IConsentRegistry.sol) need one page, and a general ABI
+library takes a second to load.
 """
 
 from __future__ import annotations

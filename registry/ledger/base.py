@@ -134,7 +134,7 @@ class Ledger(Protocol):
         depth: int = 0,
         as_of: int | None = None,
     ) -> Facts:
-        """Read all answers at one head (DESIGN section 4, "Facts").
+        """Read all answers at one head.
 
         ``anchored_at`` is read ``depth`` blocks below the head, the rest at the head. ``as_of`` (unix seconds) counts
         only if it is before the head's time, and ``Facts.as_of`` says whether it did. Then the cutoff is the largest
@@ -145,9 +145,9 @@ class Ledger(Protocol):
     def submit(self, function: str, *args: Any, sender: Payer | None = None) -> Pending:
         """Send a transaction that calls a writing function of the contract, and return without waiting for a block.
 
-        Arguments are 0x strings, bytes or integers, in the order of DESIGN section 3. Without ``sender`` the ledger's
-        relay pays, if it has one. ``InvalidInput`` if the contract refuses the call now, or the arguments are wrong; a
-        later refusal is raised by `Pending.wait`. Every function is idempotent: repeat a call after
+        Arguments are 0x strings, bytes or integers, in the order of contracts/IConsentRegistry.sol. Without ``sender``
+        the ledger's relay pays, if it has one. ``InvalidInput`` if the contract refuses the call now, or the arguments
+        are wrong; a later refusal is raised by `Pending.wait`. Every function is idempotent: repeat a call after
         ``LedgerUnavailable``.
         """
 

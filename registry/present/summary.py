@@ -77,7 +77,7 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     signature_only: bool = False
 
 
-# The acts of the contract's functions (DESIGN section 3). A function for another account takes its address first.
+# The acts of the contract's functions. A function for another account takes its address first.
 _CALLS = {
     "anchor(bytes32,bytes32)": "Anchor",
     "revoke(bytes32,bytes32)": "Opening",

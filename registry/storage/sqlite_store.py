@@ -1,4 +1,4 @@
-"""The embedded block store: one SQLite file with the same identifiers as IPFS (DESIGN section 8)."""
+"""The embedded block store: one SQLite file with the same identifiers as IPFS."""
 
 from __future__ import annotations
 

@@ -513,7 +513,6 @@ class TestHostileVaults:
         assert len(open_data(stage.brand, file, tmp_path / "out", max_bytes=30 * 4096)) == 30
 
     def test_a_limit_of_a_gibibyte_by_default(self) -> None:
-        """DESIGN section 6 (item 14)."""
         assert MAX_OPENED == 2**30
         assert inspect.signature(open_data).parameters["max_bytes"].default == MAX_OPENED
 

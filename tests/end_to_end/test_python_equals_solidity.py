@@ -1,7 +1,7 @@
 """Whatever the evidence, the facts and the question: Python's verifier and ConsentVerifier give the same answer.
 
-What the chain does not judge (DESIGN section 3) is translated: another domain is a bad signature there, and the notice
-is not looked at.
+What the chain does not judge (docs/formats.md, "On chain") is translated: another domain is a bad signature there, and
+the notice is not looked at.
 """
 
 from __future__ import annotations

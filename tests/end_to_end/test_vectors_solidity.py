@@ -1,6 +1,6 @@
 """The shared vectors through ConsentVerifier and ConsentRegistry, on an EVM in this process.
 
-Every Grant whose members fit the contract's types is judged there. What DESIGN says the chain does not judge is left
+Every Grant whose members fit the contract's types is judged there. What the chain does not judge is left
 out by rule, never by name: step 0, what is no Grant, and questions about the past. Where the contract's answer differs
 (depth, ``BackDated``, notice, terms, acceptance, mandate), the vector itself says so in ``onChain``.
 """

@@ -80,7 +80,7 @@ def test_we_read_files_of_the_real_program(kubo: Node, store: KuboBlocks) -> Non
 
 
 def test_leaving_with_ipfs_and_age(kubo: Node, store: KuboBlocks, tmp_path: Path) -> None:
-    # DESIGN section 6: `ipfs cat CID | age -d -i KEY`, with none of our code.
+    # `ipfs cat CID | age -d -i KEY`, with none of our code.
     identity, plain = identity_from_seed(bytes(range(32))), random.Random(3).randbytes(700_000)
     cid = put_file(store, seal_bytes(plain, [recipient_of(identity)]))
     key = tmp_path / "key"

@@ -106,7 +106,7 @@ def call_data(function: str, types: Sequence[str], values: Sequence[Any]) -> byt
 
 
 def handle_of(message: Mapping[str, Any]) -> bytes:
-    """The handle, from DESIGN section 3 and not from the package."""
+    """The handle, from docs/formats.md, "Statements", and not from the package."""
     tag = keccak256(bytes(12) + _raw(message["subject"]) + keccak256(_raw(message["salt"])))
     return keccak256(_raw(message["revocation"]) + tag)
 

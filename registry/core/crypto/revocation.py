@@ -1,4 +1,4 @@
-"""Locks, tags and handles: the hashes by which a grant is revoked (DESIGN sections 2 and 3).
+"""Locks, tags and handles: the hashes by which a grant is revoked (docs/formats.md, "Statements").
 
 The holder of the *secret* opens a grant's *lock* privately. The subject's own address can revoke openly without it.
 """

@@ -1,4 +1,4 @@
-"""The keys and secrets derived from a vault seed (32 random bytes), by HKDF-SHA256 (RFC 5869; DESIGN section 6)."""
+"""The keys and secrets derived from a vault seed (32 random bytes), by HKDF-SHA256 (RFC 5869; docs/formats.md)."""
 
 from __future__ import annotations
 

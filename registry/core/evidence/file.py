@@ -1,4 +1,4 @@
-"""The evidence file: one statement with everything that proves it (DESIGN section 5).
+"""The evidence file: one statement with everything that proves it (docs/formats.md, "Evidence file").
 
 ``application/vnd.consent-evidence+json``, RFC 8785, at most 1 MiB.
 """

@@ -1,4 +1,4 @@
-"""Content identifiers, checked on every read; no node is trusted (DESIGN section 6; multiformats CID, "CIDv1")."""
+"""Content identifiers, checked on every read; no node is trusted (multiformats CID, "CIDv1")."""
 
 from __future__ import annotations
 

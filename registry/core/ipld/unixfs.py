@@ -1,4 +1,4 @@
-"""Files as trees of blocks, every block checked on every read (DESIGN section 6).
+"""Files as trees of blocks, every block checked on every read (docs/formats.md, "Sealed data").
 
 Trees are exactly those of ``ipfs add --cid-version=1``: raw leaves of 256 KiB under balanced dag-pb nodes of at most
 174 links (UnixFS specification; DAG-PB specification). Each file has one accepted tree.

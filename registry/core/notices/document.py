@@ -1,4 +1,4 @@
-"""Notices: the text that a person sees, with the templates of the signed sentence (DESIGN section 2).
+"""Notices: the text that a person sees, with the templates of the signed sentence (docs/formats.md, "Notice").
 
 ``consent-notice/1`` and its renderer are frozen; later versions come beside it, so an old sentence stays the same.
 """

@@ -1,4 +1,4 @@
-"""The rules of plain text: what a notice's names, labels, sentences and texts may hold (DESIGN section 2).
+"""The rules of plain text: what a notice's names, labels, sentences and texts may hold (docs/formats.md, "Plain text").
 
 A text that its kind's ``usual`` pattern matches keeps all rules, so notices in English or French read no table.
 """

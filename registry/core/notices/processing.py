@@ -1,4 +1,4 @@
-"""How data is used: the processing operations that a notice's scopes name (DESIGN section 2)."""
+"""How data is used: the processing operations that a notice's scopes name."""
 
 from __future__ import annotations
 

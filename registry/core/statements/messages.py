@@ -1,7 +1,7 @@
 """The statements that people and brands sign: frozen EIP-712 structures, checked when they are made.
 
-`TYPES` is DESIGN section 2, word for word; the rest follows from it. Members have their EIP-712 names in JSON
-(``issuedAt``) and Python names in code (``issued_at``). A structure that breaks a rule is ``Malformed``.
+`TYPES` is docs/formats.md, "Statements", word for word; the rest follows from it. Members have their EIP-712 names in
+JSON (``issuedAt``) and Python names in code (``issued_at``). A structure that breaks a rule is ``Malformed``.
 """
 
 from __future__ import annotations

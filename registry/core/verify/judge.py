@@ -1,4 +1,4 @@
-"""Verification: one pure function, whose steps carry the numbers of DESIGN section 4.
+"""Verification: one pure function, whose steps carry the numbers of docs/formats.md, "Verification".
 
 0. Parse strictly.                                                        ``Malformed``
 1. The domain is the one the policy names.                                ``WrongDomain``
