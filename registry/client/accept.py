@@ -8,7 +8,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from registry.client.evidence_store import parse_own
+from registry.client.evidence_store import kept_copy
 from registry.client.party import Brand, Party
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
 from registry.client.verify import read, verify
@@ -83,8 +83,8 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     and the receipt is None.
     """
     evidence = read(file)
-    for given in (evidence, *_kept(party, evidence)):
-        if _own_grant(party, given).acceptance == "verified":
+    for given in (evidence, kept_copy(party.evidence, evidence)):
+        if given is not None and _own_grant(party, given).acceptance == "verified":
             return keep(party, Anchored(given, None))
     message = Acceptance(
         grant=to_hex(evidence.digest),
@@ -120,12 +120,6 @@ def open_data(brand: Brand, file: Evidence | bytes, directory: Path, *, max_byte
     with writing(directory), making_folder(directory) as made:
         opened = list(_open_streams(store, capsule, made, limit))
     return [file._replace(path=directory / file.path.name) for file in opened]
-
-
-def _kept(party: Party, evidence: Evidence) -> list[Evidence]:
-    if to_hex(evidence.digest) not in party.evidence.digests():
-        return []
-    return [parse_own(party.evidence.find(to_hex(evidence.digest)))]
 
 
 def _own_grant(party: Party, file: Evidence | bytes) -> VerifiedStatement:

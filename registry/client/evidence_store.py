@@ -154,6 +154,12 @@ def kept_grants(store: EvidenceStore, *, controller: str) -> list[Evidence]:
     return [parse_own(store.find(digest), digest) for digest in mine]
 
 
+def kept_copy(store: EvidenceStore, evidence: Evidence) -> Evidence | None:
+    """Read the store's own copy of this evidence, which may be more or less complete; None if it keeps none."""
+    digest = to_hex(evidence.digest)
+    return parse_own(store.find(digest), digest) if digest in store.digests() else None
+
+
 def controller_of(store: EvidenceStore, brand: str) -> str:
     """Return the address of a brand that is named by its address or its name. ``InvalidInput`` unless it is one."""
     entries = [entry for entry in store.entries().values() if entry.kind == "Grant"]
@@ -191,7 +197,7 @@ def _read_own(path: Path) -> Evidence:
     return parse_own(read_bounded(path, MAX_EVIDENCE), str(path))
 
 
-def parse_own(raw: bytes, name: str = "your own copy") -> Evidence:
+def parse_own(raw: bytes, name: str) -> Evidence:
     """Parse a file of the party's own. ``InvalidInput`` where it is damaged: no consent is judged here."""
     try:
         return parse_evidence(raw)

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from registry.client.evidence_store import EvidenceStore, parse_own
+from registry.client.evidence_store import EvidenceStore, kept_copy
 from registry.client.network import Network
 from registry.client.verify import read, verify
 from registry.core.errors import Expired, InvalidInput, NotConsented, NotYetValid, Revoked
 from registry.core.evidence.file import Evidence
-from registry.core.scalars import to_hex
 
 # Of these, everything else was judged before: who signed it, its anchor and its dates.
 _ENDED = (Revoked, Expired, NotYetValid)
@@ -43,7 +42,7 @@ def import_evidence(
         message = evidence.statement.message
         what = f"neither its author {evidence.author} nor its controller {message.controller} is of this home"
         raise InvalidInput(what, "Check it where it is, with `consent verify FILE`: a home keeps its own alone.")
-    old = _kept(store, evidence)
+    old = kept_copy(store, evidence)
     if old is not None and not (accepted and old.acceptance is UNSET):
         return Imported(old, store.keep(old), ended, known=True)
     return Imported(evidence, store.keep(evidence), ended, known=False)
@@ -56,8 +55,3 @@ def _judged(network: Network, evidence: Evidence) -> tuple[NotConsented | None, 
     except _ENDED as no:
         return no, False
     return None, verified.acceptance == "verified"
-
-
-def _kept(store: EvidenceStore, evidence: Evidence) -> Evidence | None:
-    digest = to_hex(evidence.digest)
-    return parse_own(store.find(digest), digest) if digest in store.digests() else None
