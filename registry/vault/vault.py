@@ -22,7 +22,7 @@ import msgspec
 
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import sealed_pieces
-from registry.core.capsules import StreamHead, StreamKey, seal_head, signed
+from registry.core.capsules import StreamHead, seal_head, signed
 from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_key
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
@@ -160,12 +160,8 @@ class Vault:
         """Return all streams with records in these categories, old epochs included."""
         return tuple(s for s in self.index().streams if s.category in categories and s.records)
 
-    def keys_for(self, categories: Collection[str]) -> tuple[StreamKey, ...]:
-        """Return the keys of the streams of these categories, without the names of their records."""
-        return tuple(stream.key() for stream in self.streams_of(categories))
-
     def share(self, categories: Collection[str]) -> None:
-        """Note durably that the keys of `keys_for` leave the vault: they open nothing that is added later."""
+        """Note durably that the keys of `streams_of` leave the vault: they open nothing that is added later."""
         if not _leaving(self.index(), categories):
             return  # nothing to change, so do not wait for the lock
         with self._change() as index:

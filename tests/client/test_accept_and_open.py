@@ -387,7 +387,7 @@ class TestHostileVaults:
         stage.keep(b"bought")
         bob = stage.person("bob")
         bob.vault.add(io.BytesIO(b"bob's"), category=PURCHASES, name="n", media_type="text/csv", now=NOW)
-        stolen = bob.vault.keys_for([PURCHASES])
+        stolen = tuple(stream.key() for stream in bob.vault.streams_of([PURCHASES]))
         file = self.granted_with(stage, lambda c: self.seal(stage, msgspec.structs.replace(c, streams=stolen)))
         with pytest.raises(WrongCapsule, match="not signed"):
             open_data(stage.brand, file, tmp_path / "out")

@@ -357,7 +357,7 @@ class TestTargets:
         restore(file, again, stage.store, PHRASE)
         assert stage.store.kept == before
         vault = again.open_vault(stage.network, "")
-        assert vault.keys_for([PURCHASES]) == stage.alice.vault.keys_for([PURCHASES])
+        assert vault.streams_of([PURCHASES]) == stage.alice.vault.streams_of([PURCHASES])
 
 
 class MeanwhileBlocks(MemoryBlocks):
