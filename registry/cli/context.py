@@ -166,10 +166,10 @@ class Context:
         if party.payer:
             self.out.note(f"The address {party.payer} pays: the chain will show it for ever.")
 
-    def agree(self, agreed: bool = False) -> None:
-        """Ask whether to go on, unless the person ``agreed`` already; ``Rejected`` for no."""
-        if not (agreed or self.flags.get("yes") or ask_yes("Go on?")):
-            raise Rejected("you said no", "Nothing was sent.")
+    def agree(self, agreed: bool = False, question: str = "Go on?", left: str = "Nothing was sent.") -> None:
+        """Ask before something is done, unless the person ``agreed`` already; ``Rejected`` for no, which ``left``."""
+        if not (agreed or self.flags.get("yes") or ask_yes(question)):
+            raise Rejected("you said no", left)
 
     @property
     def _descriptor(self) -> int | None:

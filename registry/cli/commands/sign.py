@@ -17,12 +17,11 @@ from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.exit_codes import UNKNOWN
 from registry.cli.options import WALLET
-from registry.cli.ui.prompts import ask_yes
 from registry.client.network import Network
 from registry.client.sign import check_signable, sign_alone
 from registry.core.codec import canonical, dump
 from registry.core.crypto.signatures import recover_address
-from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed, Rejected
+from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
 from registry.core.scalars import ZERO_WORD, checksum, to_hex
 from registry.core.statements.messages import Domain, Message, domain_of, members
@@ -67,8 +66,7 @@ def sign(
     _show(ctx, domain, message, wallet.address)
     if ctx.wallets.pages:
         ctx.wallets.show(replace(summary_of_typed_data(typed_data(domain, message)), signature_only=True))
-    if not (ctx.flags["yes"] or ctx.wallets.ask_on_pages(wallet) or ask_yes("Sign it?")):
-        raise Rejected("you said no")
+    ctx.agree(ctx.wallets.ask_on_pages(wallet), "Sign it?", "Nothing was signed.")
     signature = to_hex(sign_alone(wallet, domain, message, now, network))
     document = {"signature": signature, "signer": wallet.address, "digest": to_hex(digest(domain, message))}
     ctx.out.result(document, [signature])

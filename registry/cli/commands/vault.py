@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.ui.progress import CountedStore, Rate, open_counted
-from registry.cli.ui.prompts import ask_yes
-from registry.core.errors import InvalidInput, Rejected
+from registry.core.errors import InvalidInput
 from registry.core.media_types import media_type_of
 from registry.core.scalars import format_utc
 from registry.present.text import table
 from registry.present.vocabulary import check_known
 from registry.present.wording import terms
+
+if TYPE_CHECKING:
+    from registry.vault.index import Record, Stream
 
 vault = group("vault", "consent vault add purchases.csv --category pd:Purchase")
 SHORT = 16  # characters of a CID's 59; the first seven are the same in all
@@ -59,20 +61,7 @@ def list_(ctx: Context) -> None:
     opened = ctx.session.vault()
     index, roots = opened.index(), opened.roots()
     records = [(stream, record) for stream in index.streams for record in stream.records]
-    document = {
-        "index": roots[0] if roots else None,
-        "records": [
-            {
-                "cid": r.cid,
-                "category": s.category,
-                "epoch": s.epoch,
-                "name": r.name,
-                "bytes": r.size,
-                "addedAt": r.added_at,
-            }
-            for s, r in records
-        ],
-    }
+    document = {"index": roots[0] if roots else None, "records": [_record_json(s, r) for s, r in records]}
     width = max((len(s.category) for s, _ in records), default=0)
     lines = [
         f"{r.cid[:SHORT]}  {format_utc(r.added_at)[:10]}  {s.category:<{width}}  {r.size:>10,} B  {r.name}"
@@ -84,24 +73,23 @@ def list_(ctx: Context) -> None:
         ctx.out.note(f"Index {root}: with the words of the seed it restores all of this.")
 
 
-@command(vault, "show", "consent vault show bafkrei...")
-def show(
-    ctx: Context,
-    record: RecordName,
-) -> None:
-    """Show one record: what it is, and where it lies."""
-    stream, found = ctx.session.vault().find(record)
-    document = {
-        "cid": found.cid,
+def _record_json(stream: Stream, record: Record) -> dict[str, Any]:
+    return {
+        "cid": record.cid,
         "category": stream.category,
         "epoch": stream.epoch,
-        "name": found.name,
-        "bytes": found.size,
-        "mediaType": found.media_type,
-        "schema": found.schema,
-        "addedAt": found.added_at,
-        "head": stream.head,
+        "name": record.name,
+        "bytes": record.size,
+        "addedAt": record.added_at,
     }
+
+
+@command(vault, "show", "consent vault show bafkrei...")
+def show(ctx: Context, record: RecordName) -> None:
+    """Show one record: what it is, and where it lies."""
+    stream, found = ctx.session.vault().find(record)
+    document = _record_json(stream, found)
+    document |= {"mediaType": found.media_type, "schema": found.schema, "head": stream.head}
     rows = [
         ("Name", found.name),
         ("Category", terms([stream.category])),
@@ -140,8 +128,7 @@ def remove(ctx: Context, record: RecordName) -> None:
     ctx.out.note(f"This removes {found.name}, {found.size:,} bytes, {stream.category}, {found.cid}.")
     if stream.shared:
         ctx.out.note("Its key was handed over: grants that did so open nothing more, and copies stay with the brands.")
-    if not (ctx.flags["yes"] or ask_yes("Remove it for good?")):
-        raise Rejected("you said no", "Nothing was removed.")
+    ctx.agree(question="Remove it for good?", left="Nothing was removed.")
     with ctx.working("removing"):
         opened.remove(found.cid)
     ctx.out.result({"removed": found.cid, "category": stream.category}, [f"Removed {found.name}."])
@@ -165,9 +152,5 @@ def move(
     with ctx.working("moving the vault"):
         moved = ctx.session.move_vault(source)
     document = {"from": str(moved.source), "to": str(moved.target), "blocks": moved.blocks, "bytes": moved.bytes}
-    rows = [
-        ("From", moved.source),
-        ("To", moved.target),
-        ("Checked", f"{moved.blocks:,} blocks, {moved.bytes:,} bytes"),
-    ]
-    ctx.out.result(document, table(rows))
+    checked = f"{moved.blocks:,} blocks, {moved.bytes:,} bytes"
+    ctx.out.result(document, table([("From", moved.source), ("To", moved.target), ("Checked", checked)]))

@@ -50,14 +50,8 @@ def ask_yes(question: str) -> bool:
 
     ``InvalidInput`` where there is no terminal; an interruption where the input ends.
     """
-    if not sys.stdin.isatty():
-        raise InvalidInput("there is no terminal to ask at", "Run it in a terminal, or add --yes.")
-    sys.stderr.write(f"{question} [y/N]: ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline(MAX_ANSWER)
-    if not answer:
-        raise KeyboardInterrupt
-    return answer.strip().lower() in ("y", "yes")
+    answer = _answer(f"{question} [y/N]: ", MAX_ANSWER, "Run it in a terminal, or add --yes.")
+    return answer.lower() in ("y", "yes")
 
 
 def ask_text(question: str, default: str = "") -> str:
@@ -65,14 +59,18 @@ def ask_text(question: str, default: str = "") -> str:
 
     ``InvalidInput`` where there is no terminal; an interruption where the input ends.
     """
+    shown = f"{question} [{default}]: " if default else f"{question}: "
+    return _answer(shown, MAX_TEXT, "Run it in a terminal, or give all of it as options.") or default
+
+
+def _answer(question: str, limit: int, advice: str) -> str:
     if not sys.stdin.isatty():
-        raise InvalidInput("there is no terminal to ask at", "Run it in a terminal, or give all of it as options.")
-    sys.stderr.write(f"{question} [{default}]: " if default else f"{question}: ")
+        raise InvalidInput("there is no terminal to ask at", advice)
+    sys.stderr.write(question)
     sys.stderr.flush()
-    answer = sys.stdin.readline(MAX_TEXT)
-    if not answer:
+    if not (line := sys.stdin.readline(limit)):
         raise KeyboardInterrupt
-    return answer.strip() or default
+    return line.strip()
 
 
 def ask_secret(prompt: str) -> str:
