@@ -23,30 +23,27 @@ def verify(
 
     Raises the ``NotConsented`` subclass that tells why not, or ``LedgerUnavailable`` if it could not be checked.
     """
-    if (wrong := _other_policy(network, policy)) is not None:
-        raise wrong
-    evidence = read(evidence)
-    if (foreign := _foreign(network, evidence)) is not None:
-        raise foreign
+    _check_policy(network, policy)
+    evidence = _read_own(network, evidence)
     facts = network.read(evidence, depth=policy.confirmations, at=at)
     return judge(evidence, facts, policy, facts.present if at is None else at, grant=grant)
 
 
-def _other_policy(network: Network, policy: Policy) -> LedgerUnavailable | None:
-    if policy.domain == network.domain:
-        return None
-    # A grant that is revoked in the policy's registry may look valid in this one.
-    return LedgerUnavailable("the policy asks about another chain or registry than the network's")
+def _check_policy(network: Network, policy: Policy) -> None:
+    if policy.domain != network.domain:
+        # A grant that is revoked in the policy's registry may look valid in this one.
+        raise LedgerUnavailable("the policy asks about another chain or registry than the network's")
 
 
-def _foreign(network: Network, evidence: Evidence) -> LedgerUnavailable | None:
-    """Return the error of evidence that this network's chain can say nothing about."""
+def _read_own(network: Network, file: Evidence | bytes) -> Evidence:
+    """Return evidence of this network; its chain can say nothing about any other."""
+    evidence = read(file)
     domains = (network.domain, evidence.statement.domain)
     own, other = (f"registry {domain.verifying_contract} on chain {domain.chain_id}" for domain in domains)
-    if own == other:
-        return None
-    advice = "Name its own network: --network FOLDER, or --rpc-url URL and --registry ADDRESS."
-    return LedgerUnavailable(f"it belongs to {other}, and this network is {own}", advice)
+    if own != other:
+        advice = "Name its own network: --network FOLDER, or --rpc-url URL and --registry ADDRESS."
+        raise LedgerUnavailable(f"it belongs to {other}, and this network is {own}", advice)
+    return evidence
 
 
 def read(evidence: Evidence | bytes) -> Evidence:
@@ -66,8 +63,7 @@ def verify_many(
     the chain cannot be read.
     """
     asked = network.policy(controllers=None) if policy is None else policy
-    if (wrong := _other_policy(network, asked)) is not None:
-        raise wrong
+    _check_policy(network, asked)
     every = [_read_or_refused(network, file) for file in files]
     queries = [fact_queries(evidence) for evidence in every if isinstance(evidence, Evidence)]
     anchors = [query for part, _ in queries for query in part]
@@ -88,7 +84,6 @@ def verify_many(
 
 def _read_or_refused(network: Network, file: Evidence | bytes) -> Evidence | NotConsented | LedgerUnavailable:
     try:
-        evidence = read(file)
-    except NotConsented as no:
-        return no
-    return _foreign(network, evidence) or evidence
+        return _read_own(network, file)
+    except (NotConsented, LedgerUnavailable) as error:
+        return error
