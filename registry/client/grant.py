@@ -20,7 +20,7 @@ from registry.core.crypto.revocation import lock_of
 from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_from_digest
-from registry.core.notices.document import Notice
+from registry.core.notices.document import Notice, chosen_language
 from registry.core.notices.processing import processing_of
 from registry.core.notices.rendering import DAY, fits, render
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
@@ -198,7 +198,7 @@ def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[E
     check_known(message.data, "data")
     check_known(processing_of(notice, message.purposes, message.data), "processing")
     check_known([message.terms], "agreement")
-    return asked, message, notice, _language(notice, language)
+    return asked, message, notice, chosen_language(notice, language)
 
 
 def _refuse_twin(person: Person, asked: Evidence) -> None:
@@ -211,14 +211,6 @@ def _refuse_twin(person: Person, asked: Evidence) -> None:
                 f"you granted this request already, and that grant holds: {to_hex(grant.digest)[:14]}",
                 "Replace it with --supersedes, or ask for a second one beside it with --again.",
             )
-
-
-def _language(notice: Notice, wanted: str | None) -> str:
-    if wanted is None:
-        return "en" if "en" in notice.text else min(notice.text)
-    if wanted not in notice.text:
-        raise InvalidInput(f"the notice is not written in {wanted!r}", f"It has: {', '.join(sorted(notice.text))}.")
-    return wanted
 
 
 def _chosen(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,18 +15,17 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from registry.core.crypto.revocation import salt_hash
-from registry.core.errors import NotConsented
 from registry.core.evidence.file import Evidence, acceptance_evidence
 from registry.core.evidence.proofs import proofs
 from registry.core.ipld.cid import cid_from_digest
-from registry.core.notices.document import Notice, languages
+from registry.core.notices.document import TEXTS, Notice, languages
 from registry.core.notices.processing import processing_of
-from registry.core.notices.rendering import render
+from registry.core.notices.rendering import signed_language
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.statements.typed_data import typed_data
 from registry.present.html import render_page
-from registry.present.summary import NOTICE_TEXTS, training_of
+from registry.present.summary import training_of
 from registry.present.vocabulary import described
 
 _STATES = {True: "yes", False: "no", None: "chain"}
@@ -61,7 +60,7 @@ def evidence_page(evidence: Evidence, raw: bytes, language: str = "en") -> bytes
         "spoken": spoken,
         **_terms(message, notice, spoken),
         "languages": languages(notice) if notice else (),
-        "notice_texts": NOTICE_TEXTS,
+        "notice_texts": TEXTS,
         "checks": list(_checks(evidence)),
         "related": list(_related(message)),
         "content": _content_cid(message),
@@ -88,13 +87,8 @@ def _terms(message: Any, notice: Notice | None, spoken: str | None) -> dict[str,
 
 def _spoken_language(notice: Notice, message: Any, preferred: str) -> str:
     """The language of the signed sentence; without one ``preferred``, English or the first that the notice has."""
-    if isinstance(message, Grant | Refusal):
-        for language in languages(notice):
-            try:
-                if render(notice, language, message) == message.statement:
-                    return language
-            except NotConsented:
-                break
+    if isinstance(message, Grant | Refusal) and (signed := signed_language(notice, message)) is not None:
+        return signed
     return next((language for language in (preferred, "en") if language in notice.text), languages(notice)[0])
 
 

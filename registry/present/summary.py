@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.evidence.file import Evidence
-from registry.core.notices.document import Notice
+from registry.core.notices.document import TEXTS, Notice
 from registry.core.notices.processing import allows_training, processing_of
-from registry.core.notices.rendering import render
+from registry.core.notices.rendering import signed_language
 from registry.core.scalars import checksum
 from registry.core.statements.messages import Grant, Refusal, kind_of
 from registry.present.vocabulary import Term, described
@@ -118,10 +118,6 @@ def _bare(terms: Any) -> tuple[Term, ...]:
     return described(map(str, terms)) if isinstance(terms, list | tuple) else ()
 
 
-# The texts of a notice, in reading order.
-NOTICE_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
-
-
 def summary_of_answer(message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None) -> SigningSummary:
     """Summarise a grant or refusal."""
     shared = len(capsule or b"") if isinstance(message, Grant) else None
@@ -147,8 +143,7 @@ def summary_of_ending(act: str, grant: Evidence | None = None) -> SigningSummary
     message = grant.statement.message
     if not isinstance(message, Grant):
         return SigningSummary(act)
-    language = next((tag for tag in notice.text if render(notice, tag, message) == message.statement), "en")
-    return _summary(act, message, notice, language)
+    return _summary(act, message, notice, signed_language(notice, message) or "en")
 
 
 def summary_of_acceptance(grant: Evidence, payer: str = "") -> SigningSummary:
@@ -170,7 +165,7 @@ def _summary(act: str, message: Grant | Refusal, notice: Notice, language: str) 
         language=language,
         sentence=message.statement,
         purposes=described(message.purposes, labels),
-        texts=tuple((name, getattr(text, name)) for name in NOTICE_TEXTS) if text else (),
+        texts=tuple((name, getattr(text, name)) for name in TEXTS) if text else (),
     )
     if not isinstance(message, Grant):
         return summary

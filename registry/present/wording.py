@@ -9,12 +9,12 @@ from msgspec import UNSET
 
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.proofs import proofs
-from registry.core.notices.document import Notice
+from registry.core.notices.document import TEXTS, Notice
 from registry.core.notices.processing import processing_of
 from registry.core.scalars import format_utc, to_hex
 from registry.core.statements.messages import Grant, Request
 from registry.core.verify.judge import VerifiedStatement
-from registry.present.summary import NOTICE_TEXTS, Records, Risk, SigningSummary, training_of
+from registry.present.summary import Records, Risk, SigningSummary, training_of
 from registry.present.text import NO, YES, Line, Row, table
 from registry.present.vocabulary import Term, described
 from registry.present.words import say
@@ -127,7 +127,7 @@ def notice_lines(notice: Notice, language: str, cid: str) -> list[Line]:
         rows += _listed("purposes", map(in_our_words, described(scope.purposes, text.labels)))
         rows += _listed("data", map(in_our_words, described(scope.data, text.labels)))
         rows += usage_rows(described(scope.processing))
-    return table([*rows, *_text_rows((name, getattr(text, name)) for name in NOTICE_TEXTS)])
+    return table([*rows, *_text_rows((name, getattr(text, name)) for name in TEXTS)])
 
 
 def _text_rows(texts: Iterable[tuple[str, str]]) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from registry.core.age.recipients import recipient_of
 from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput
 from registry.core.ipld.cid import cid_of_block
-from registry.core.notices.document import MAX_NOTICE
+from registry.core.notices.document import MAX_NOTICE, chosen_language
 from registry.fs.files import read_bounded, replace_file
 from registry.present.notice_templates import cases
 from registry.present.text import YES, Line, table
@@ -99,7 +99,5 @@ def show(
     """Show a notice in words."""
     raw = read_bounded(file, MAX_NOTICE)
     found = parse_wholly(raw)
-    chosen = language or ("en" if "en" in found.text else min(found.text))
-    if chosen not in found.text:
-        raise InvalidInput(f"it is not written in {chosen!r}", f"It has: {', '.join(sorted(found.text))}.")
+    chosen = chosen_language(found, language)
     ctx.out.result(json.loads(raw), notice_lines(found, chosen, cid_of_block(raw)))

@@ -9,8 +9,8 @@ from typing import Any
 from registry.cli.ui.prompts import ask_text
 from registry.client.drafts import Path, known_labels, member_fault
 from registry.core.errors import InvalidInput
+from registry.core.notices.document import TEXTS
 from registry.present.notice_templates import cases, template
-from registry.present.summary import NOTICE_TEXTS
 from registry.present.vocabulary import label
 
 _BRAND = {"name": "Name of the brand", "domain": "Its domain, as shop.example", "contact": "Where people reach it"}
@@ -63,7 +63,7 @@ def _edited(draft: dict[str, Any]) -> dict[str, Any]:
     draft["maxDays"] = _ask(("maxDays",), "For how many days at most", str(draft["maxDays"]), _number)
     for tag, text in draft["text"].items():
         _ask_labels(draft["scopes"], tag, text)
-        for name in NOTICE_TEXTS:
+        for name in TEXTS:
             text[name] = _ask(("text", tag, name), f"Text about {name} ({tag})", text[name])
     return draft
 

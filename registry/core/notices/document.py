@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from registry.core import codec
-from registry.core.errors import Malformed
+from registry.core.errors import InvalidInput, Malformed
 from registry.core.file_kinds import NOTICE, as_another
 from registry.core.notices import plain_text
 from registry.core.notices.plain_text import AND, LABEL, NAME, SENTENCE, TEXT, Kind
@@ -35,7 +35,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 _BRACED = re.compile(r"(\{[a-z]*\})")
 
-_TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
+# The texts of a language, in reading order.
+TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace")
 _CORRECT = "Ask the brand to correct its notice; docs/formats.md says what plain text may hold."
 
 Filled = Annotated[str, Meta(min_length=1)]
@@ -144,6 +145,15 @@ def languages(notice: Notice) -> list[str]:
     return sorted(notice.text)
 
 
+def chosen_language(notice: Notice, wanted: str | None) -> str:
+    """The language ``wanted``, by default English or the first; ``InvalidInput`` if the notice is not written in it."""
+    if wanted is None:
+        return "en" if "en" in notice.text else min(notice.text)
+    if wanted not in notice.text:
+        raise InvalidInput(f"the notice is not written in {wanted!r}", f"It has: {', '.join(languages(notice))}.")
+    return wanted
+
+
 def terms_of(notice: Notice) -> list[str]:
     """Every purpose and datum of every scope, sorted. Each needs a label; processing is told in our own words."""
     return sorted({term for scope in notice.scopes for term in (*scope.purposes, *scope.data)})
@@ -189,7 +199,7 @@ def _strings(text: Text) -> Iterator[tuple[str, Kind, str]]:
     yield from ((f"labels.{term}", LABEL, label) for term, label in text.labels.items())
     yield "and", AND, text.and_
     yield from ((sort, SENTENCE, sentence) for sort, sentence in sentences(text).items())
-    yield from ((name, TEXT, getattr(text, name)) for name in _TEXTS)
+    yield from ((name, TEXT, getattr(text, name)) for name in TEXTS)
 
 
 def _check_plain(value: str, kind: Kind, name: str) -> None:

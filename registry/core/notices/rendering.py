@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from registry.core.errors import NoticeMismatch
-from registry.core.notices.document import MAX_NOTICE, Notice, Text, sentences
+from registry.core.notices.document import MAX_NOTICE, Notice, Text, languages, sentences
 from registry.core.scalars import TooLargeToKeep
 from registry.core.statements.messages import Grant, Refusal, Request
 
@@ -45,6 +45,14 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         _check_sentence(notice, message)
     else:
         _check_scopes(notice, message.purposes, message.data)
+
+
+def signed_language(notice: Notice, message: Grant | Refusal) -> str | None:
+    """The language of the notice in which the message has its sentence; None if it has the sentence in none."""
+    try:
+        return next((tag for tag in languages(notice) if render(notice, tag, message) == message.statement), None)
+    except NoticeMismatch:
+        return None
 
 
 def label_of(text: Text, term: str) -> str:
