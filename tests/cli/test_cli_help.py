@@ -13,6 +13,7 @@ import pytest
 from registry.cli.app import COMMANDS
 from registry.cli.main import program, run
 from registry.cli.ui.help import PANELS
+from registry.vault.index import Index
 
 
 def pages() -> Iterator[tuple[str, ...]]:
@@ -94,7 +95,7 @@ def test_the_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     package, contracts, formats = capsys.readouterr().out.splitlines()
     assert package.startswith("consent-registry ") and contracts.startswith("contracts ConsentRegistry 1 (solc ")
-    assert "ConsentEvidence 1" in formats
+    assert "ConsentEvidence 1" in formats and f"VaultIndex {Index.__struct_config__.tag}" in formats
     assert run(["--version", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"package", "contracts", "formats"}
     assert run(["--json", "status"]) == 2 and "consent status ... --json" in capsys.readouterr().err
