@@ -156,10 +156,10 @@ class Context:
             raise Rejected("you said no", "Nothing was done; name a new file.")
         check_target(file, replace=asks or self.flags["force"])
 
-    def say_place(self) -> None:
+    def say_chain(self) -> None:
         """Tell on which chain a signature would count, before anything is signed."""
-        if self.session.place is not None:
-            self.out.note(self.session.place)
+        if self.session.chain_in_words is not None:
+            self.out.note(self.session.chain_in_words)
 
     def say_payer(self, party: Party) -> None:
         """Tell which address pays openly, before the person agrees."""

@@ -104,7 +104,7 @@ class Session:
         return True
 
     @property
-    def place(self) -> str | None:
+    def chain_in_words(self) -> str | None:
         """Where a signature would count, in words; None on the embedded chain, which is this machine's own."""
         url = self.configuration.settings.rpc_url
         if url is None:

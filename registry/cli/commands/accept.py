@@ -28,7 +28,7 @@ def accept(ctx: Context, file: EvidenceFile, out: EvidenceOut = None) -> None:
     ctx.check_out(out)
     evidence = parse_evidence(ctx.home.find(file))
     brand = ctx.session.brand(evidence.statement.message.controller)
-    ctx.say_place()
+    ctx.say_chain()
     _show(ctx, evidence, brand)
     ctx.say_payer(brand)
     with ctx.working("verifying and counter-signing"):

@@ -101,7 +101,7 @@ def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Pro
         with ctx.out.paused():
             on_page = ctx.wallets.ask_on_pages(party.wallet)
             if on_page:
-                ctx.say_place()
+                ctx.say_chain()
                 accepted.update(risk.name for risk in proposal.risks)  # the page shows them above its button
             else:
                 _show(ctx, proposal, party.payer)
@@ -126,8 +126,8 @@ def _show(ctx: Context, proposal: Proposal, payer: str) -> None:
     for line in answer_lines(proposal.summary(payer)):
         ctx.out.note(line)
     ctx.out.note("")
-    if ctx.session.place is not None:
-        ctx.say_place()
+    if ctx.session.chain_in_words is not None:
+        ctx.say_chain()
         ctx.out.note("")
 
 

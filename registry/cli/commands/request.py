@@ -36,7 +36,7 @@ def request(
     ctx.check_out(out)
     document = read_bounded(notice, MAX_NOTICE)
     brand = ctx.session.brand(use_case.check_notice(document).controller.account)
-    ctx.say_place()
+    ctx.say_chain()
     evidence = use_case.request(brand, document, purposes=purpose, data=data, days=days)
     raw, kept = write_evidence(evidence), brand.evidence.keep(evidence)
     write_copy(out, raw, kept)

@@ -69,7 +69,7 @@ def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
     may_end = use_case.check_subject if openly else use_case.opening_of
     for person, evidence in zip(people, grants, strict=True):
         may_end(person, evidence)
-    ctx.say_place()
+    ctx.say_chain()
     for evidence in grants:
         ctx.wallets.show(summary_of_ending("Revoke", evidence))
         ctx.out.note(f"This ends: {getattr(evidence.statement.message, 'statement', evidence.kind)}")
@@ -117,7 +117,7 @@ def retire(ctx: Context, account: Account = None) -> None:
         advice = "Name its address with --account; see `consent keys list`."
         raise InvalidInput(f"{len(people)} accounts are meant, and one is retired at a time", advice)
     person = people[0][0]
-    ctx.say_place()
+    ctx.say_chain()
     ctx.wallets.show(summary_of_ending("Retire"))
     what = f"The chain will show that the address {person.address} can never sign again."
     _warn(ctx, [person], what, use_case.controllers_of(person))
@@ -134,7 +134,7 @@ def revoke_all(ctx: Context, account: Account = None) -> None:
     account alone. The chain will show the addresses; you are asked first.
     """
     people = ctx.session.people(account)
-    ctx.say_place()
+    ctx.say_chain()
     ctx.wallets.show(summary_of_ending("RevokeAll"))
     _warn_of_all(ctx, people)
     endings = use_case.revoke_all_of(
