@@ -101,10 +101,6 @@ def make_network(folder: Path) -> None:
     EmbeddedLedger(folder, relay_key)
 
 
-def _no_store() -> BlockStore:
-    raise InvalidInput("no content store is named", "Name the network's folder, or an IPFS node.")
-
-
 def open_ledger(folder: Path, settings: Settings, progress: Progress | None = None) -> Ledger:
     """Open the chain behind ``rpc_url``, or the folder's embedded one."""
     if settings.rpc_url is None:
@@ -150,7 +146,7 @@ def open_store(
         if settings.ipfs is not None:
             return open_kubo(settings.ipfs, credentials, allow_announcing=allow_announcing)
         if folder is None:
-            return _no_store()
+            raise InvalidInput("no content store is named", "Name the network's folder, or an IPFS node.")
         from registry.storage.sqlite_store import SqliteBlocks
 
         return SqliteBlocks(folder / "blocks.sqlite")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from registry.client.accounts import brand_names
 from registry.client.party import Party
@@ -19,14 +19,12 @@ RISKS = (NOT_POST_QUANTUM, LINKS_BRANDS)
 
 def risks_of(party: Party, brand: Controller, hands_over: bool = False) -> tuple[Risk, ...]:
     """Return the risks of an answer to this brand that ``hands_over`` data, sealed to its recipient, or none."""
-    return tuple(_risks(party, brand, hands_over))
-
-
-def _risks(party: Party, brand: Controller, hands_over: bool) -> Iterator[Risk]:
+    risks = []
     if hands_over and not is_post_quantum(brand.recipient):
-        yield Risk(NOT_POST_QUANTUM)
+        risks.append(Risk(NOT_POST_QUANTUM))
     if brands := linked_brands(party, {brand.account: brand.name}):
-        yield Risk(LINKS_BRANDS, tuple(brands))
+        risks.append(Risk(LINKS_BRANDS, tuple(brands)))
+    return tuple(risks)
 
 
 def check_accepted(risks: Iterable[Risk], accepted: Collection[str], payer: str) -> None:

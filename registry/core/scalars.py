@@ -22,7 +22,6 @@ CLOCK_SKEW = 15 * 60
 MAX_DURATION = 315_360_000
 # Characters. A longer scope is not cached, so that hostile files cannot fill the memory.
 MAX_CACHED = 1_024
-MAX_TERM = 64
 ZERO_WORD = "0x" + "00" * 32
 
 # Bytes32 and Address are names for readers. `read_words`, `read_hex` and `check_address` check the values when a

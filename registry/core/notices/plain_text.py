@@ -34,6 +34,8 @@ _REFUSED = {
 # None of these characters changes in NFC, alone or beside another.
 _LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba"
 _IN_TEXTS = "!-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u20ac"
+# Ranges for a pattern: these show as themselves wherever they stand.
+HARMLESS = _IN_TEXTS + _SPACES
 _NAMED = rf"(?:[0-9{_LETTERS}!#$%&*+./:;?@_\u2013\u2014-]|(?<=[{_LETTERS}])['\u2019](?=[{_LETTERS}]))+"
 _SAID = f"[{_IN_TEXTS}]+"
 _SPACE = f"[{_SPACES}]"
