@@ -214,6 +214,5 @@ def parse_wholly(raw: bytes) -> Notice:
             raise
         first = str(error)
     with suppress(InvalidInput):
-        if len(faults := faults_of(parse_draft(raw))) > 1:
-            refuse_faults(faults)
+        refuse_faults(faults_of(parse_draft(raw)))
     raise Malformed(first, CORRECT)
