@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 Row = tuple[str, Any]
 NAME, YES, NO = "cyan", "bold green", "bold red"
 _GAP = 2
-# Harmless by the tables too, which need not be read for them; the terminal also shows arrows, boxes and dingbats.
-USUAL = re.compile(f"[{plain_text.HARMLESS}\u2190-\u21ff\u2500-\u27bf]*")
+# Harmless by the tables too, which need not be read for them: Latin, punctuation, arrows, boxes and dingbats.
+USUAL = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u202f-\u205e\u20ac\u2190-\u21ff\u2500-\u27bf]*")
 # A date, perhaps with its time, as sentences and `format_utc` have it.
 DATE = re.compile(r"(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d UTC)?\b)")
 
