@@ -15,7 +15,7 @@ from registry.client.network import Network, system_clock
 from registry.config.home_file import set_members
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE
-from registry.fs.files import making_folder, read_bounded, replace_file
+from registry.fs.files import is_special, making_folder, read_bounded, replace_file
 from registry.ledger.base import Payer
 from registry.storage.base import BlockStore
 from registry.wallets import keyfiles, keystore
@@ -211,7 +211,8 @@ def _is_utf8(text: str) -> bool:
 def _expanded(reference: str) -> list[str]:
     if not (path := Path(reference)).is_dir():
         return [reference]
-    if files := sorted(str(file) for file in path.glob("*.json")):
+    # A folder or a pipe with such a name is no evidence; a file that cannot be read is told.
+    if files := sorted(str(file) for file in path.glob("*.json") if not is_special(file)):
         return files
     raise InvalidInput(f"{reference} holds no .json file", "Name a folder that holds evidence files.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -292,6 +293,15 @@ class TestMany:
             answer = accepted("verify", folder / "1.json", wrong)
             assert (answer.code, answer.out) == (2, "")
         assert accepted("verify", folder, "--grant", folder / "1.json").code == 2
+
+    def test_what_only_has_the_name_of_a_file(self, accepted: Consent, folder: Path) -> None:
+        """A folder in the folder ended everything, and a pipe there was waited for without end."""
+        (folder / "deep.json").mkdir()
+        os.mkfifo(folder / "pipe.json")
+        assert len(accepted("verify", folder).out.splitlines()) == 3
+        (folder / "5.json").symlink_to(folder / "nowhere")
+        answer = accepted("verify", folder)
+        assert (answer.code, answer.out) == (2, "") and "5.json" in answer.err
 
     def test_a_chain_that_is_away(self, accepted: Consent, folder: Path) -> None:
         assert accepted("verify", folder, "--rpc-url", "http://127.0.0.1:9").code == 3

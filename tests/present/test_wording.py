@@ -61,7 +61,7 @@ def test_training_is_no_unless_it_is_named(processing: list[str], said: str) -> 
 def test_a_person_reads_who_asks_first_and_how_it_is_used() -> None:
     """(items 3 and 4) Who asked stood there as a fact; how, and how to stop, were missing."""
     lines = lines_of(notice_bytes())
-    assert re.fullmatch(r"Account 0x\w{40} calls itself Maison .*\. Nobody has confirmed it\.", lines[0])
+    assert re.fullmatch(r"Account 0x\w{40} calls itself “Maison .*\. Nobody has confirmed it\.", lines[0])
     said = "\n".join(lines)
     assert re.search(r"How +\w+ \[dpv:\w+\]", said) and re.search(r"AI training +no", said)
     assert re.search(r"How to stop +At any time, without a reason: `consent revoke`", said)

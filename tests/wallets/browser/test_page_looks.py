@@ -206,7 +206,7 @@ def test_the_person_reads_who_how_and_what(browse: Browse, stub: Stub) -> None:
     page.get_by_role("button", name="Sign with").wait_for()
     seen = page.locator("#view").inner_text()
     assert seen.startswith(
-        f"Account {WORDS.account} calls itself Maison Aurelle (aurelle.example). Nobody has confirmed"
+        f"Account {WORDS.account} calls itself “Maison Aurelle” (aurelle.example). Nobody has confirmed"
     )
     for said in (
         "The brand’s key is not post-quantum",
