@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from registry.cli.ui.output import Output
 from tests.support.consent_world import DATUM, Consent, no_of
 
 
@@ -38,3 +43,22 @@ def test_a_record_that_was_handed_over_is_removed_with_a_warning(granted: Consen
     assert said.code == 0 and "copies stay with the brands" in said.err
     opened = granted("open", granted.grant, "--out", tmp_path / "opened", who="aurelle")
     assert opened.code == 3 and not (tmp_path / "opened").exists()
+
+
+def test_the_passphrase_of_a_move_is_asked_for_outside_its_spinner(
+    granted: Consent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    working = Output.working
+
+    @contextmanager
+    def noted(out: Output, what: str) -> Iterator[None]:
+        shown.append(what)
+        with working(out, what):
+            yield
+        shown.append(f"{what}: done")
+
+    monkeypatch.setattr(Output, "working", noted)
+    assert granted("vault", "move").code == 0
+    assert shown[-2:] == ["moving the vault", "moving the vault: done"]
+    assert "trying the passphrase" in shown

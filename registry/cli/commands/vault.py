@@ -149,6 +149,8 @@ def move(
     The home remembers which file or node holds its vault. A move that was interrupted can be repeated: until it is
     complete, the vault lies where it was. The old store keeps its copy, which brands may still read there.
     """
+    # First the network, whose errors are told at once, then the passphrase: a spinner would hide its question.
+    _ = ctx.session.network, ctx.session.seed
     with ctx.working("moving the vault"):
         moved = ctx.session.move_vault(source)
     document = {"from": str(moved.source), "to": str(moved.target), "blocks": moved.blocks, "bytes": moved.bytes}
