@@ -124,13 +124,23 @@ class Context:
     def new_passphrase(self) -> str:
         """Return a passphrase to seal with, asked for twice or read from ``--passphrase-fd``.
 
-        It is never empty, and it is guessable only with ``--guessable``.
+        It is never empty, and it is guessable only with ``--guessable``. At a terminal three are asked for.
         """
         if self._descriptor is not None:
             phrase = self._passphrases[0] if self._passphrases else passphrase_from(self._descriptor)
             self._refuse_weak(phrase)
             return phrase
-        phrase = ask_secret("New passphrase: ")
+        for _ in range(TRIES - 1):
+            try:
+                return self._asked_passphrase()
+            except InvalidInput as error:
+                if not sys.stdin.isatty():
+                    raise
+                self.out.note(f"{error}. {error.advice}")
+        return self._asked_passphrase()
+
+    def _asked_passphrase(self) -> str:
+        phrase = ask_secret("New passphrase, best of a few words: ")
         self._refuse_weak(phrase)
         if phrase != ask_secret("The same again: "):
             raise InvalidInput("the two passphrases differ", "Try again; nothing was written.")

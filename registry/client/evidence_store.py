@@ -20,6 +20,7 @@ DIGEST = re.compile(r"0x[0-9a-f]{4,64}")
 MAX_CANDIDATES = 10
 SHORT = 14  # characters of a digest, as lists show it
 MAX_CUTOFF = 20  # digits
+MAX_NAMED = 10
 _MAX_INDEX = 64 * 1024 * 1024
 
 
@@ -165,7 +166,9 @@ def controller_of(store: EvidenceStore, brand: str) -> str:
     entries = [entry for entry in store.entries().values() if entry.kind == "Grant"]
     found = {e.controller for e in entries if brand.casefold() in (e.brand.casefold(), e.controller.casefold())}
     if not found:
-        raise InvalidInput(f"no grant to {brand[:80]!r} is kept here", "List what is kept: `consent status`.")
+        known = sorted({entry.brand or entry.controller for entry in entries})
+        advice = f"Grants are kept to: {', '.join(known[:MAX_NAMED])}." if known else "None is kept here at all."
+        raise InvalidInput(f"no grant to {brand[:80]!r} is kept here", advice)
     if len(found) > 1:
         # A name is only what a brand calls itself, so two brands may have one name.
         raise InvalidInput(f"{len(found)} brands call themselves {brand!r}", f"Name one: {', '.join(sorted(found))}.")

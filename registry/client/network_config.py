@@ -107,7 +107,7 @@ def open_ledger(folder: Path, settings: Settings, progress: Progress | None = No
         from registry.ledger.embedded import EmbeddedLedger
 
         if not (folder / "deployment.json").exists():
-            advice = "Check --network, CONSENT_NETWORK or config.toml. `consent init` makes a network that is missing."
+            advice = "Check --network, CONSENT_NETWORK or config.toml."
             raise InvalidInput(f"there is no network at {folder}", advice)
         if not (folder / "chain.sqlite").exists():
             advice = f"Name its node with --rpc-url or in {SETTINGS_FILE}; a lost chain.sqlite comes from a backup."

@@ -45,7 +45,7 @@ def check_back(screen: Screen, words: list[str]) -> None:
 def test_init_shows_the_words_once_and_asks_for_some(asked: Consent) -> None:
     screen = Screen(asked, "init", "--home", asked.folder / "bob")
     new_passphrase(screen)
-    shown = answer(screen, "Enter when you have them: ", "")
+    shown = answer(screen, "are asked back: ", "")
     assert "Back up this folder" in shown.split(ASIDE)[0] and BACK not in shown
     words = words_in(shown)
     assert words == list(words_of(Home(asked.folder / "bob").seed(PHRASE)))
@@ -53,7 +53,7 @@ def test_init_shows_the_words_once_and_asks_for_some(asked: Consent) -> None:
     # Wrong answers show them again.
     for _ in range(3):
         assert words[0] not in answer(screen, "Word ", "zzz").split(BACK)[-1]
-    assert words_in(answer(screen, "Enter when you have them: ", "")) == words
+    assert words_in(answer(screen, "are asked back: ", "")) == words
     check_back(screen, words)
     screen.until("That is right.")
     assert screen.ends() == 0 and not set(words) & set(re.findall("[a-z]+", screen.shown.split(BACK)[-1]))
@@ -65,7 +65,7 @@ def test_the_words_can_be_had_later(asked: Consent) -> None:
     assert screen.ends() == 0 and ASIDE not in screen.shown
     screen = Screen(asked, "keys", "words", "--home", asked.folder / "bob")
     answer(screen, "Passphrase: ", PHRASE)
-    words = words_in(answer(screen, "Enter when you have them: ", ""))
+    words = words_in(answer(screen, "are asked back: ", ""))
     check_back(screen, words)
     screen.until("That is right.")
     assert screen.ends() == 0
@@ -74,14 +74,14 @@ def test_the_words_can_be_had_later(asked: Consent) -> None:
 @pytest.mark.parametrize("key", ["\x03", "\x04"])
 def test_leaving_while_they_are_shown_takes_them_off_the_screen(asked: Consent, key: str) -> None:
     screen = Screen(asked, "keys", "words")
-    screen.until("Enter when you have them: ")
+    screen.until("are asked back: ")
     screen.type(key)
     assert screen.ends() == 130 and BACK in screen.shown and "Traceback" not in screen.shown
 
 
 def test_a_terminal_that_has_no_other_screen(asked: Consent) -> None:
     screen = Screen(asked, "keys", "words", TERM="dumb")
-    screen.until("Enter when you have them: ")
+    screen.until("are asked back: ")
     assert "\x1b" not in screen.shown
     screen.type("\x03")
     assert screen.ends() == 130

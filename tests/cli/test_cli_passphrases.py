@@ -109,9 +109,15 @@ def test_a_guessable_passphrase_is_refused(asked: Consent, tmp_path: Path, line:
     assert run(WEAK, "--guessable").startswith("0 ")
 
 
-def test_a_guessable_passphrase_is_refused_before_it_is_typed_again(asked: Consent, typing: list[str]) -> None:
-    typing += [WEAK]
-    assert no_of(asked("init", who="bob", typed="")) == (2, "InvalidInput") and typing == []
+def test_a_new_passphrase_has_three_tries(asked: Consent, typing: list[str]) -> None:
+    """One that was weak, or typed differently, ended the command. A weak one is refused before it is typed again."""
+    typing += [WEAK, PHRASE, "another", WEAK, PHRASE]
+    answer = asked("init", who="bob", typed="")
+    assert no_of(answer._replace(err=answer.err.splitlines()[-2])) == (2, "InvalidInput") and typing == [PHRASE]
+    assert answer.err.count("the passphrase is guessable") == 2 and "the two passphrases differ" in answer.err
+    typing[:] = [WEAK, PHRASE, PHRASE]
+    asked.json("keys", "new", "shop", typed="")
+    assert typing == []
 
 
 @pytest.mark.parametrize(("sealed", "typed"), [("nfc", "nfd"), ("nfd", "nfc")])

@@ -10,7 +10,7 @@ from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.options import STANDS_ALONE
 from registry.core.errors import InvalidInput
-from registry.present.text import NAME, Line
+from registry.present.text import Line
 from registry.present.vocabulary import search_terms, term_json
 
 Kind = Literal["purpose", "data", "processing", "agreement"]
@@ -43,4 +43,4 @@ def vocabulary(
 def _line(term: dict[str, object]) -> Line:
     special = ", special category" if term["special"] else ""
     head = f"{term['iri']}  "
-    return Line(f"{head}{term['label']} ({term['kind']}{special}): {term['definition']}", _INDENT, NAME)
+    return Line(f"{head}{term['label']} ({term['kind']}{special}): {term['definition']}", _INDENT)

@@ -60,7 +60,8 @@ def _display(words: Sequence[str]) -> None:
         lines = ["".join(cells[row::rows]).rstrip() for row in range(rows)]
         text = "\n".join(("Write these words on paper, in this order. They are the seed:", "", *lines))
         sys.stderr.write(
-            f"{text}\n\nAnybody who reads them has your accounts and your vault.\nEnter when you have them: "
+            f"{text}\n\nAnybody who reads them has your accounts and your vault.\n"
+            f"Press Enter when you have them; {ASKED_BACK} are asked back: "
         )
         sys.stderr.flush()
         if not sys.stdin.readline():
