@@ -77,10 +77,10 @@ def test_a_home_is_its_owners_alone(asked: Consent) -> None:
 def test_a_passphrase_is_typed_twice(asked: Consent, typing: list[str]) -> None:
     typing += [PHRASE, PHRASE]
     assert asked("init", who="bob", typed="").code == 0
-    typing += [PHRASE, "another"]
+    typing += [PHRASE, "another"] * 3
     answer = asked("init", who="carol", typed="")
     assert answer.code == 2 and "differ" in answer.err and not (asked.folder / "carol").exists()
-    typing += [""]
+    typing += [""] * 3
     assert "protects nothing" in asked("init", who="carol", typed="").err
     assert not typing and not (asked.folder / "carol").exists()
 

@@ -25,7 +25,7 @@ def answer(screen: Screen, prompt: str, text: str) -> str:
 
 
 def new_passphrase(screen: Screen) -> None:
-    for prompt in ("New passphrase: ", "The same again: "):
+    for prompt in ("best of a few words: ", "The same again: "):
         answer(screen, prompt, PHRASE)
 
 

@@ -223,7 +223,7 @@ def test_control_c_and_the_end_of_input_interrupt(asked: Consent, key: str) -> N
 @pytest.mark.slow
 def test_a_passphrase_is_never_echoed(asked: Consent) -> None:
     screen = Screen(asked, "init", "--later", "--home", asked.folder / "bob")
-    for prompt in ("New passphrase: ", "The same again: "):
+    for prompt in ("best of a few words: ", "The same again: "):
         screen.until(prompt)
         screen.type("open sesame\n")
     assert screen.ends() == 0
@@ -233,7 +233,7 @@ def test_a_passphrase_is_never_echoed(asked: Consent) -> None:
 
 def test_control_c_at_a_passphrase_writes_nothing(asked: Consent) -> None:
     screen = Screen(asked, "init", "--home", asked.folder / "bob")
-    screen.until("New passphrase: ")
+    screen.until("best of a few words: ")
     screen.type("\x03")
     assert screen.ends() == 130 and not (asked.folder / "bob").exists()
 

@@ -61,7 +61,7 @@ def _display(words: Sequence[str]) -> None:
         text = "\n".join(("Write these words on paper, in this order. They are the seed:", "", *lines))
         sys.stderr.write(
             f"{text}\n\nAnybody who reads them has your accounts and your vault.\n"
-            f"Press Enter when you have them; {ASKED_BACK} are asked back: "
+            "Press Enter when you have them; some are asked back: "
         )
         sys.stderr.flush()
         if not sys.stdin.readline():
