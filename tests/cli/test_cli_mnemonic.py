@@ -56,7 +56,10 @@ def test_init_shows_the_words_once_and_asks_for_some(asked: Consent) -> None:
     assert words_in(answer(screen, "are asked back: ", "")) == words
     check_back(screen, words)
     screen.until("That is right.")
-    assert screen.ends() == 0 and not set(words) & set(re.findall("[a-z]+", screen.shown.split(BACK)[-1]))
+    assert screen.ends() == 0
+    # Our own sentence may have a word of the list, such as "paper".
+    left = screen.shown.split(BACK)[-1].replace("That is right. Keep the paper where nobody else can read it.", "")
+    assert not set(words) & set(re.findall("[a-z]+", left))
 
 
 def test_the_words_can_be_had_later(asked: Consent) -> None:
