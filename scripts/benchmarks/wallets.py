@@ -37,7 +37,17 @@ def measure() -> Iterator[Figure]:
     yield Figure("the page's own code: HTML, script and style", weight / 1000, "KB", "<= 30")
     with tempfile.TemporaryDirectory() as folder, anvil() as url, _browser(url) as browser:
         place, story = story_on(url, Path(folder) / "anvil", "asked")
-        line = ("grant", str(story.folder / "request.json"), "--wallet", "browser", "--rpc-url", url, *place)
+        line = (
+            "grant",
+            str(story.folder / "request.json"),
+            "--wallet",
+            "browser",
+            "--sender",
+            "self",
+            "--rpc-url",
+            url,
+            *place,
+        )
         looks = [_look(browser, line) for _ in range(RUNS)]
     start, usable, drawn = (min(times) for times in zip(*looks, strict=True))
     until = "from `consent grant --wallet browser` to a usable page"
