@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from registry.cli.ui.output import Output
 from registry.cli.ui.prompts import ask_secret, ask_yes, passphrase_from
 from registry.core.errors import InvalidInput, Rejected, WrongPassphrase
-from registry.fs.files import check_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,6 +160,8 @@ class Context:
         """
         if file is None:
             return
+        from registry.fs.files import check_target
+
         asks = file.is_file() and sys.stdin.isatty() and not self.flags["force"]
         if asks and not ask_yes(f"{file} exists already. Replace it?"):
             raise Rejected("you said no", "Nothing was done; name a new file.")
