@@ -159,6 +159,7 @@ def measured(subject: str) -> tuple[int, list[dict[str, Any]]]:
     """Measure this one subject; return the exit code and the figures."""
     command = [sys.executable, str(bench.ROOT / "scripts" / "bench.py"), "--only", subject, "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert ran.returncode in (0, 1), ran.stderr  # what could not be measured
     return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()]
 
 
