@@ -300,11 +300,16 @@ class TestKeysThatWereHandedOut:
             grant(stage.alice, stage.request(), confirm=lambda _: False)
         assert [stream.shared for stream in stage.alice.vault.index().streams] == [False]
 
-    def test_a_vault_that_cannot_note_it_hands_over_nothing(self, stage: Stage) -> None:
+    def test_a_vault_that_cannot_note_it_hands_over_nothing(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise StorageUnavailable("full")
+
         stage.keep(b"before")
         asked = stage.request()
         kept, calls = set(stage.store.kept), len(stage.ledger.calls)
-        stage.alice.vault.share = lambda _: (_ for _ in ()).throw(StorageUnavailable("full"))  # type: ignore[method-assign]
+        monkeypatch.setattr(stage.alice.vault, "share", refuse)
         with pytest.raises(StorageUnavailable):
             grant(stage.alice, asked)
         assert (set(stage.store.kept), len(stage.ledger.calls)) == (kept, calls)

@@ -26,6 +26,7 @@ from registry.config.configuration import Configuration
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import to_hex
+from registry.core.verify.judge import VerifiedStatement
 from registry.wallets import keystore
 from registry.wallets.base import AbsentWallet
 from tests.support.attendant import Attendant
@@ -89,7 +90,8 @@ def test_a_strangers_grant_that_names_a_grant_of_ours_is_not_ours(opened: Open, 
     proposal = propose(stage.alice, stage.request())
     message = replace(proposal.message, request=to_hex(own.digest))
     foreign = anchor(stage.alice, message, sign(stage.alice, message), proposal.notice_bytes).evidence
-    assert verify_many(stage.network, [foreign])[0].evidence == foreign  # type: ignore[union-attr]
+    (answer,) = verify_many(stage.network, [foreign])
+    assert isinstance(answer, VerifiedStatement) and answer.evidence == foreign
     assert alice.is_own(own) and not alice.is_own(foreign)
 
 

@@ -15,6 +15,7 @@ import pytest
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.revocation import lock_of, tag_of
 from registry.core.crypto.seeds import revocation_secret
+from registry.core.evidence.file import Anchor
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.core.statements.messages import domain_of
 from registry.ledger.calldata import check_calldata, evidence_argument
@@ -34,6 +35,7 @@ def granted() -> dict[str, Any]:
     """A grant for that registry, and its call data by the Python package."""
     message = grant_message(purposes=(PURPOSE,), data=(DATUM,), issued_at=NOW - 10, not_before=NOW - 10)
     evidence = evidence_of(message, domain=domain_of(CHAIN_ID, REGISTRY))
+    assert isinstance(evidence.anchor, Anchor)
     secret = to_hex(revocation_secret(SEED, message.salt))
     assert lock_of(unhex(secret)) == message.revocation
     return {
@@ -41,7 +43,7 @@ def granted() -> dict[str, Any]:
         "registry": REGISTRY,
         "subject": SUBJECT,
         "controller": CONTROLLER,
-        "root": evidence.anchor.root,  # type: ignore[union-attr]
+        "root": evidence.anchor.root,
         "secret": secret,
         "tag": tag_of(SUBJECT, message.salt),
         "check": to_hex(check_calldata(evidence, purpose=PURPOSE, data=DATUM)),

@@ -22,16 +22,6 @@ from tests.vault.test_vault import COMMON, run
 ONE, OTHER, THIRD = ("0x" + digit * 40 for digit in "123")
 
 
-@pytest.fixture
-def store() -> MemoryBlocks:
-    return MemoryBlocks()
-
-
-@pytest.fixture
-def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
-    return Vault(tmp_path / "vault", SEED, store)
-
-
 def given(vault: Vault) -> dict[int, str]:
     return {account.number: account.controller for account in vault.index().accounts}
 

@@ -13,20 +13,10 @@ from registry.core.ipld.unixfs import LEAF_BYTES
 from registry.vault.index import Record
 from registry.vault.leftovers import Leftovers
 from registry.vault.vault import Vault
-from tests.support.builders import NOW, SEED
+from tests.support.builders import NOW
 from tests.support.fake_storage import MemoryBlocks
 
 PURCHASES = "pd:Purchase"
-
-
-@pytest.fixture
-def store() -> MemoryBlocks:
-    return MemoryBlocks()
-
-
-@pytest.fixture
-def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
-    return Vault(tmp_path / "vault", SEED, store)
 
 
 def add(vault: Vault, body: bytes, name: str = "a.csv", category: str = PURCHASES, again: bool = False) -> Record:

@@ -75,16 +75,6 @@ def handed_over(keys: Iterable[StreamKey], vault: Vault, store: BlockStore) -> l
     return found
 
 
-@pytest.fixture
-def store() -> MemoryBlocks:
-    return MemoryBlocks()
-
-
-@pytest.fixture
-def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
-    return Vault(tmp_path / "vault", SEED, store)
-
-
 def test_an_empty_vault(vault: Vault, tmp_path: Path) -> None:
     assert vault.index() == Index()
     vault.share([PURCHASES])

@@ -14,7 +14,7 @@ from registry.cli.exit_codes import NO, error_document, exit_code
 from registry.client import verify as use_case
 from registry.client.wallets import typed_address
 from registry.core.errors import InvalidInput, Malformed, NotConsented
-from registry.core.evidence.file import parse_evidence
+from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.verify.judge import VerifiedStatement
 from registry.present.text import NO as RED
 from registry.present.text import YES, Line
@@ -81,19 +81,25 @@ def verify(
     asked |= {"accepted": accepted, "confirmations": confirmations, "max_backdate": max_backdate}
     if many:
         _verify_many(ctx, found, trusted, asked, moment)
-    try:
-        evidence = parse_evidence(found[0][1])
-        network = _network(ctx, trusted)
-        policy = network.policy(**asked)
-        with ctx.working("reading the chain"):
-            verified = use_case.verify(network, evidence, policy, at=moment, grant=beside)
-    except NotConsented as no:
-        _print_no(ctx, no)
-    ctx.out.result(verified_json(verified), verified_lines(verified))
+    _verify_one(ctx, found[0][1], trusted, asked, moment, beside)
 
 
 def _network(ctx: Context, trusted: str | None) -> Network:
     return ctx.network if trusted is None else ctx.session.bare_network(trusted)
+
+
+def _verify_one(
+    ctx: Context, raw: bytes, trusted: str | None, asked: dict[str, Any], at: int | None, grant: Evidence | None
+) -> None:
+    try:
+        evidence = parse_evidence(raw)
+        network = _network(ctx, trusted)
+        policy = network.policy(**asked)
+        with ctx.working("reading the chain"):
+            verified = use_case.verify(network, evidence, policy, at=at, grant=grant)
+    except NotConsented as no:
+        _print_no(ctx, no)
+    ctx.out.result(verified_json(verified), verified_lines(verified))
 
 
 def _verify_many(

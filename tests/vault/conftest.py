@@ -1,0 +1,21 @@
+"""A vault in memory, and its store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.vault.vault import Vault
+from tests.support.builders import SEED
+from tests.support.fake_storage import MemoryBlocks
+
+
+@pytest.fixture
+def store() -> MemoryBlocks:
+    return MemoryBlocks()
+
+
+@pytest.fixture
+def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
+    return Vault(tmp_path / "vault", SEED, store)
