@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from registry.core.eip712 import domain_of
 from registry.core.errors import ConsentError, InvalidInput
 from registry.core.scalars import ZERO_WORD, check_address
-from registry.core.statements.messages import TYPES, domain_of, fields_of
+from registry.core.statements.messages import TYPES, fields_of
 
 OUTPUT = Path(__file__).parent.parent / "registry" / "data" / "erc7730"
 _SCHEMA = "https://eips.ethereum.org/assets/eip-7730/erc7730-v2.schema.json"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from registry.core.eip712 import Domain, domain_of
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery, Facts
 from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD
-from registry.core.statements.messages import Domain, domain_of
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
 from registry.ledger.base import Ledger

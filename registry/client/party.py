@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
 from registry.core.age.recipients import recipient_of
-from registry.core.evidence.file import Anchor
+from registry.core.anchor import Anchor
 from registry.core.merkle import build_tree, manifest_digest
 from registry.core.scalars import to_hex
 from registry.ledger.base import Ledger, Payer, Pending, Receipt

@@ -12,12 +12,13 @@ from msgspec import UNSET
 from registry.client.network import Network
 from registry.client.party import Party
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import Domain
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.evidence.file import STATEMENTS, Evidence, quoted
 from registry.core.facts import SignatureQuery
 from registry.core.merkle import commitment
 from registry.core.scalars import CLOCK_SKEW, MAX_SIGNATURE, format_utc, to_hex, unhex
-from registry.core.statements.messages import ENDINGS, Acceptance, Domain, Grant, Message, Refusal, Request
+from registry.core.statements.messages import ENDINGS, Acceptance, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest, typed_data
 from registry.core.verify.judge import advice_on
 from registry.ledger.base import Receipt

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from registry.core.crypto.revocation import handle_for
-from registry.core.scalars import ZERO_WORD
+from registry.core.scalars import ZERO_ADDRESS, ZERO_WORD
 
 # In blocks below the head: the largest depth at which an anchor may be read.
 MAX_DEPTH = 1_000_000
@@ -28,6 +28,14 @@ class FactQuery(NamedTuple):
     def handle(self) -> str:
         """The handle that the contract marks as revoked; zero for a statement that cannot be revoked."""
         return ZERO_WORD if self.lock is None or self.salt is None else handle_for(self.subject, self.lock, self.salt)
+
+
+class HandleQuery(NamedTuple):
+    """The same call for a handle or a root that is known without its grant; the zero word stands for none."""
+
+    root: str
+    handle: str
+    subject: str = ZERO_ADDRESS
 
 
 class SignatureQuery(NamedTuple):
@@ -61,7 +69,7 @@ class Facts(NamedTuple):
     clock: int
     depth: int
     as_of: int | None
-    anchors: Mapping[FactQuery, AnchorFacts]
+    anchors: Mapping[FactQuery | HandleQuery, AnchorFacts]
     signatures: Mapping[SignatureQuery, bool]
 
     @property

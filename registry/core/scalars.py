@@ -23,6 +23,7 @@ MAX_DURATION = 315_360_000
 # Characters. A longer scope is not cached, so that hostile files cannot fill the memory.
 MAX_CACHED = 1_024
 ZERO_WORD = "0x" + "00" * 32
+ZERO_ADDRESS = "0x" + "00" * 20
 
 # Bytes32 and Address are names for readers. `read_words`, `read_hex` and `check_address` check the values when a
 # structure is made; a pattern on each type would add a third to the time of a whole verification.

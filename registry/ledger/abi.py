@@ -12,7 +12,7 @@ from typing import Any
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
+from registry.core.facts import AnchorFacts, FactQuery, HandleQuery, SignatureQuery
 from registry.core.scalars import MAX_SIGNATURE, checksum
 
 # EIP-7825 allows a transaction 16,777,216 gas. An opening takes 25,300 gas by Prague's prices, and 113,300 by those of
@@ -65,7 +65,7 @@ def selector(signature: str) -> bytes:
     return keccak256(signature.encode())[:4]
 
 
-def encode_facts(question: FactQuery) -> bytes:
+def encode_facts(question: FactQuery | HandleQuery) -> bytes:
     """Return the call data of ``facts(root, handle, subject)``."""
     kinds = ("bytes32", "bytes32", "address")
     asked = question.root, question.handle, question.subject

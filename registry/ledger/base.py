@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.core.facts import MAX_DEPTH, FactQuery, Facts, SignatureQuery
+from registry.core.facts import MAX_DEPTH, FactQuery, Facts, HandleQuery, SignatureQuery
 from registry.core.scalars import MAX_SAFE_INTEGER, Address, UInt64, check_address
 from registry.fs.files import replace_file
 
@@ -128,7 +128,7 @@ class Ledger(Protocol):
 
     def facts(
         self,
-        questions: Iterable[FactQuery],
+        questions: Iterable[FactQuery | HandleQuery],
         signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
+from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import Anchor, Evidence
+from registry.core.evidence.file import Evidence
 from registry.core.scalars import hash_text, is_term, read_address
 from registry.core.statements.messages import Grant
 from registry.ledger.abi import selector

@@ -6,9 +6,8 @@ from bisect import bisect_left
 from typing import Any, NamedTuple
 
 from registry.core.crypto.keccak import keccak256
+from registry.core.eip712 import domain_of, domain_separator
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.core.statements.messages import domain_of
-from registry.core.statements.typed_data import domain_separator
 from registry.ledger.abi import selector
 from registry.ledger.artifacts import EVM_VERSIONS, PRAGUE, creation_code, is_code_of
 from registry.ledger.blocks import block_call, chain_id_in, head_in, nonce_calls, nonce_in

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, LedgerUnavailable
-from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.facts import AnchorFacts, FactQuery, Facts, HandleQuery, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.fs.files import file_lock
 from registry.ledger import abi
@@ -73,7 +73,7 @@ class EmbeddedLedger(Ledger):
 
     def facts(
         self,
-        questions: Iterable[FactQuery],
+        questions: Iterable[FactQuery | HandleQuery],
         signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,
@@ -220,7 +220,7 @@ class _Reader(NamedTuple):
     past: BlockHeaderAPI | None
     now: int
 
-    def anchor(self, question: FactQuery) -> AnchorFacts:
+    def anchor(self, question: FactQuery | HandleQuery) -> AnchorFacts:
         latest = self._facts(self.head, question)
         deep = latest if self.deep == self.head else self._facts(self.deep, question)
         # The contract's cutoff only rises, so its value at that block is the largest RevokedAll until then.
@@ -237,7 +237,7 @@ class _Reader(NamedTuple):
         answer = self.evm.call(at, b"", abi.signature_probe(question), gas=abi.PROBE_GAS)
         return abi.decode_probe(answer.data)
 
-    def _facts(self, at: BlockHeaderAPI | None, question: FactQuery) -> AnchorFacts:
+    def _facts(self, at: BlockHeaderAPI | None, question: FactQuery | HandleQuery) -> AnchorFacts:
         if at is None or not self.evm.code(at, self.registry):
             return AnchorFacts(0, 0, 0)  # older than the registry
         answer = self.evm.call(at, self.registry, abi.encode_facts(question))

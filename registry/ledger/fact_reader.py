@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from registry.core.errors import LedgerUnavailable
-from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.facts import AnchorFacts, FactQuery, Facts, HandleQuery, SignatureQuery
 from registry.core.scalars import to_hex
 from registry.ledger import abi
 from registry.ledger.base import Deployment, Head
@@ -26,7 +26,7 @@ _ATTEMPTS, _PAUSE = 3, 0.2
 # A hostile contract burns all its gas, which takes up to half a second. This many in a request stay in the time limit.
 _PROBES = 8
 
-_Anchors = dict[FactQuery, AnchorFacts]
+_Anchors = dict[FactQuery | HandleQuery, AnchorFacts]
 # What a node lacks that takes no block's hash in place of its number (EIP-1898), and the words of such nodes.
 _BY_HASH = "EIP-1898"
 _REFUSES_HASHES = re.compile("unmarshal|invalid (arg|param)|hex (string|number)|object|not supported", re.IGNORECASE)
@@ -42,7 +42,7 @@ class _Unread(Exception):
 class Asked(NamedTuple):
     """What `FactReader` is to read; `Ledger.facts` has the meanings."""
 
-    questions: tuple[FactQuery, ...]
+    questions: tuple[FactQuery | HandleQuery, ...]
     signatures: tuple[SignatureQuery, ...]
     depth: int
     as_of: int | None
@@ -120,7 +120,7 @@ class FactReader(NamedTuple):
                 raise self._unread(signed, "it shows no registry there")
         return facts[0], facts[-1], signatures
 
-    def _fact_call(self, question: FactQuery, block: Any) -> Call:
+    def _fact_call(self, question: FactQuery | HandleQuery, block: Any) -> Call:
         data = to_hex(abi.encode_facts(question))
         return Call("eth_call", ({"to": self.deployment.registry, "data": data}, block))
 

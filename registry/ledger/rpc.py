@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.core.errors import InvalidInput
-from registry.core.facts import FactQuery, Facts, SignatureQuery
+from registry.core.facts import FactQuery, Facts, HandleQuery, SignatureQuery
 from registry.ledger import abi
 from registry.ledger.artifacts import is_code_of
 from registry.ledger.base import Deployment, Head, Ledger, Payer, Pending, Receipt, Sender, check_depth
@@ -85,7 +85,7 @@ class RpcLedger(Ledger):
 
     def facts(
         self,
-        questions: Iterable[FactQuery],
+        questions: Iterable[FactQuery | HandleQuery],
         signatures: Iterable[SignatureQuery] = (),
         *,
         depth: int = 0,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from registry.core.crypto.keccak import keccak256
+from registry.core.eip712 import Domain, domain_of
 from registry.core.errors import InvalidInput, Malformed, Rejected
 from registry.core.scalars import read_address, to_hex
-from registry.core.statements.messages import Domain, domain_of
 from registry.core.statements.typed_data import digest, parse_typed_data
 
 _ADVICE = "Use another wallet for anything but consent."

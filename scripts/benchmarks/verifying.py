@@ -17,9 +17,9 @@ from coincurve import PublicKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from registry.core.anchor import Anchor
 from registry.core.evidence.file import (
     STATEMENTS,
-    Anchor,
     Evidence,
     commitment_of,
     is_included,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from registry.core.eip712 import domain_of
 from registry.core.evidence.file import parse_evidence, with_acceptance, write_evidence
 from registry.core.scalars import to_hex
-from registry.core.statements.messages import Retire, Revoke, RevokeAll, domain_of
+from registry.core.statements.messages import Retire, Revoke, RevokeAll
 from registry.core.statements.typed_data import typed_data
 from registry.wallets import keyfiles, keystore
 from tests.support.builders import (

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from registry.core.eip712 import domain_of
 from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import to_hex
-from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.messages import Retire
 from registry.core.statements.typed_data import typed_data
 from registry.ledger.base import Deployment
 from registry.wallets import keyfiles, keystore

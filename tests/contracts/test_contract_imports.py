@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from registry.core.anchor import Anchor
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.revocation import lock_of, tag_of
 from registry.core.crypto.seeds import revocation_secret
-from registry.core.evidence.file import Anchor
+from registry.core.eip712 import domain_of
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.core.statements.messages import domain_of
 from registry.ledger.calldata import check_calldata, evidence_argument
 from tests.support.builders import CHAIN_ID, CONTROLLER, NOW, SEED, SUBJECT, evidence_of, grant_message
 from tests.support.consent_chain import ROOT

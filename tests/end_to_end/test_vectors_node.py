@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import Domain
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.core.statements.messages import TYPES, Domain, Message, fields_of
+from registry.core.statements.messages import TYPES, Message, fields_of
 from registry.core.statements.typed_data import digest, parse_typed_data, typed_data
 from tests.support.nodejs import run_node
 from tests.support.strategies import domains, messages

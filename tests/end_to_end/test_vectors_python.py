@@ -12,6 +12,7 @@ import pytest
 from registry.core.crypto import keccak, revocation, seeds, signatures
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import domain_separator
 from registry.core.errors import Malformed, NoticeMismatch
 from registry.core.evidence.file import canonical_evidence, parse_evidence, write_evidence
 from registry.core.merkle import build_tree, commitment, manifest_digest, root_from
@@ -19,13 +20,7 @@ from registry.core.notices.document import languages, notice_digest, parse_notic
 from registry.core.notices.rendering import render
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.core.statements.messages import MESSAGES, TYPES, Grant, Refusal
-from registry.core.statements.typed_data import (
-    digest,
-    domain_separator,
-    parse_typed_data,
-    struct_hash,
-    typed_data,
-)
+from registry.core.statements.typed_data import digest, parse_typed_data, struct_hash, typed_data
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from tests.support.nodejs import ROOT, run_node
 from tests.support.vectors import FOLDER, FOLDERS, NAMES, Case, filled, judge, read_cases

@@ -10,8 +10,9 @@ from eth_abi import encode as abi_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import Anchor, Evidence
+from registry.core.evidence.file import Evidence
 from registry.core.scalars import unhex
 from registry.core.statements.messages import members
 from registry.ledger.calldata import EVIDENCE, check_calldata, evidence_argument

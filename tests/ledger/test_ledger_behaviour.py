@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import CLOCK_SKEW, to_hex
-from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll, domain_of
+from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll
 from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Ledger
 from registry.wallets.keywallet import KeyWallet

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from registry.core.crypto.revocation import lock_of, tag_of
+from registry.core.eip712 import domain_of
 from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import Evidence
 from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
 from registry.core.scalars import to_hex
-from registry.core.statements.messages import domain_of
 from registry.core.verify.judge import fact_queries, judge
 from registry.ledger.base import Deployment
 from registry.ledger.history import cutoffs_in

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotAnchored, Rejected
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery
 from registry.core.scalars import to_hex
-from registry.core.statements.messages import domain_of
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.judge import judge as pure_judge
 from registry.ledger.base import Deployment, Receipt, write_deployment

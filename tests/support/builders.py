@@ -15,22 +15,17 @@ import rfc8785
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from registry.core.anchor import Anchor
 from registry.core.crypto.revocation import lock_of
 from registry.core.crypto.seeds import revocation_secret
-from registry.core.evidence.file import (
-    STATEMENTS,
-    Anchor,
-    Evidence,
-    commitment_of,
-    quoted,
-    write_evidence,
-)
+from registry.core.eip712 import domain_of
+from registry.core.evidence.file import STATEMENTS, Evidence, commitment_of, quoted, write_evidence
 from registry.core.facts import AnchorFacts, Facts
 from registry.core.merkle import build_tree
 from registry.core.notices.document import notice_digest, parse_notice
 from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex
-from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request, domain_of
+from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy

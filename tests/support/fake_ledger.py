@@ -11,10 +11,11 @@ from eth_account import Account
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.revocation import handle_of, lock_of
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.scalars import CLOCK_SKEW, checksum, to_hex
-from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll, domain_of
+from registry.core.statements.messages import Message, Retire, Revoke, RevokeAll
 from registry.core.statements.typed_data import digest
 from registry.ledger import abi
 from registry.ledger.base import Deployment, Head, Ledger, Pending, Receipt, Sender, Settled, check_depth

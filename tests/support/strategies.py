@@ -7,18 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from registry.core.eip712 import Domain
 from registry.core.scalars import MAX_DURATION, MAX_SAFE_INTEGER, checksum, to_hex
-from registry.core.statements.messages import (
-    Acceptance,
-    Domain,
-    Grant,
-    Message,
-    Refusal,
-    Request,
-    Retire,
-    Revoke,
-    RevokeAll,
-)
+from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request, Retire, Revoke, RevokeAll
 
 words = st.binary(min_size=32, max_size=32).map(to_hex)
 addresses = st.binary(min_size=20, max_size=20).map(checksum)

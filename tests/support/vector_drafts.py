@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from registry.core.anchor import Anchor
 from registry.core.crypto.signatures import HALF_ORDER
-from registry.core.evidence.file import Anchor, Evidence
+from registry.core.eip712 import Domain, domain_of
+from registry.core.evidence.file import Evidence
 from registry.core.scalars import MAX_SIGNATURE, to_hex, unhex
-from registry.core.statements.messages import Domain, domain_of
 from tests.support.builders import (
     CHAIN_ID,
     CONTROLLER,

@@ -13,8 +13,9 @@ import pytest
 from eth_account import Account
 
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput, WrongPassphrase
-from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.messages import Retire
 from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Sender
 from registry.wallets.base import Wallet

@@ -10,9 +10,10 @@ import pytest
 from eth_keys.constants import SECPK1_N
 
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.scalars import to_hex, unhex
-from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.messages import Retire
 from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Sender, Submitter
 from registry.wallets.base import Owner, Wallet

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import domain_of
 from registry.core.errors import InvalidInput, Rejected
 from registry.core.scalars import checksum, unhex
-from registry.core.statements.messages import Retire, domain_of
+from registry.core.statements.messages import Retire
 from registry.core.statements.typed_data import digest, typed_data
 from registry.wallets.base import Owner, Wallet, safe_digest, safe_message
 from registry.wallets.contract import SafeWallet

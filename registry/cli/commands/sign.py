@@ -21,10 +21,11 @@ from registry.client.network import Network
 from registry.client.sign import check_signable, sign_alone
 from registry.core.codec import canonical, dump
 from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import Domain, domain_of
 from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE, parse_evidence
 from registry.core.scalars import ZERO_WORD, checksum, to_hex
-from registry.core.statements.messages import Domain, Message, domain_of, members
+from registry.core.statements.messages import Message, members
 from registry.core.statements.typed_data import digest, parse_typed_data, typed_data
 from registry.core.verify.judge import advice_on
 from registry.present.summary import summary_of_typed_data

@@ -6,20 +6,22 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import force_setattr
 
 from registry.core import codec
+from registry.core.anchor import Anchor
 from registry.core.crypto.revocation import handle_for
+from registry.core.eip712 import Domain
 from registry.core.errors import Malformed
 from registry.core.file_kinds import EVIDENCE, as_another
-from registry.core.merkle import MAX_PROOF, commitment, root_from
+from registry.core.merkle import commitment, root_from
 from registry.core.notices.document import Notice, read_notice
-from registry.core.scalars import Bytes32, Signature, UInt64, read_hex, read_words, unhex
-from registry.core.statements.messages import Acceptance, Domain, Grant, Refusal, Request
+from registry.core.scalars import Signature, read_hex, unhex
+from registry.core.statements.messages import Acceptance, Grant, Refusal, Request
 from registry.core.statements.typed_data import digest as digest_of
 
 MAX_EVIDENCE = 1024 * 1024
@@ -50,24 +52,6 @@ STATEMENTS: dict[type[Any], type[Any]] = {Grant: _Grant, Request: _Request, Refu
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
-
-
-class Anchor(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """Where the commitment is on the chain. ``transaction`` and ``block`` are hints, never shown as proved."""
-
-    root: Bytes32
-    proof: Annotated[tuple[Bytes32, ...], Meta(max_length=MAX_PROOF)]
-    transaction: Bytes32
-    block: UInt64
-
-    def __post_init__(self) -> None:
-        force_setattr(self, "words", self._read())  # eagerly: see statements.messages
-
-    def _read(self) -> tuple[bytes, ...]:
-        """The transaction, the root, and the proof from the leaf up: 32 bytes each."""
-        return read_words((self.transaction, self.root, *self.proof))
-
-    words = cached_property(_read)
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):

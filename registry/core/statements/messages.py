@@ -6,7 +6,6 @@ JSON (``issuedAt``) and Python names in code (``issued_at``). A structure that b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cached_property
 from operator import itemgetter
@@ -16,13 +15,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple, force_setattr
 
+from registry.core.eip712 import fields_in
+from registry.core.endings import ENDING_TYPES
 from registry.core.errors import Malformed
 from registry.core.scalars import (
     MAX_DURATION,
     Address,
     Bytes32,
     UInt64,
-    check_address,
     known_address,
     read_address,
     read_scope,
@@ -38,17 +38,13 @@ TYPES = {
     "Refusal": "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,"
     "bytes32 notice,uint64 issuedAt,bytes32 salt)",
     "Acceptance": "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
-    "Revoke": "Revoke(address subject,bytes32 handle)",
-    "RevokeAll": "RevokeAll(address subject,uint64 issuedUntil)",
-    "Retire": "Retire(address subject)",
+    **ENDING_TYPES,
 }
-
-DOMAIN_FIELDS = (("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"))
 
 
 def fields_of(primary_type: str) -> tuple[tuple[str, str], ...]:
     """((name, Solidity type), ...) of a statement type, in hashing order."""
-    return tuple((name, kind) for kind, name in re.findall(r"([\w\[\]]+) (\w+)", TYPES[primary_type]))
+    return fields_in(TYPES[primary_type])
 
 
 def _pick(primary_type: str, wanted: Callable[[str, str], bool]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
@@ -66,20 +62,6 @@ _PICKS = {
     )
     for kind in TYPES
 }
-
-
-class Domain(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The EIP-712 domain: one registry on one chain. Hashing it checks the address, once for all files."""
-
-    name: str
-    version: str
-    chain_id: UInt64
-    verifying_contract: Address
-
-
-def domain_of(chain_id: int, registry: str) -> Domain:
-    """The domain of this registry on this chain: name "ConsentRegistry", version "1"."""
-    return Domain("ConsentRegistry", "1", chain_id, check_address(registry))
 
 
 class MemberBytes(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any
@@ -13,12 +12,11 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from registry.core.crypto.keccak import keccak256
+from registry.core.eip712 import DOMAIN_FIELDS, Domain, signing_hash
 from registry.core.errors import Malformed
-from registry.core.scalars import hash_text, read_address
+from registry.core.scalars import hash_text
 from registry.core.statements.messages import (
-    DOMAIN_FIELDS,
     MESSAGES,
-    Domain,
     Grant,
     Message,
     Refusal,
@@ -35,7 +33,6 @@ _LAYOUT = {
     "string": ("32s", "texts"),
     "string[]": ("32s", "texts"),
     "uint64": ("24xQ", "members"),
-    "uint256": ("24xQ", "members"),
 }
 
 _Values = tuple[Any, ...]
@@ -67,7 +64,6 @@ def _places(homes: list[str]) -> Iterator[int]:
         yield first[home] + (place if home == "members" else homes[:place].count(home))
 
 
-_hash_domain = _hasher("EIP712Domain", DOMAIN_FIELDS, Domain)
 _HASHERS = {structure: _hasher(kind, fields_of(kind), structure) for kind, structure in MESSAGES.items()}
 
 
@@ -79,16 +75,9 @@ def struct_hash(message: Message) -> bytes:
     return _HASHERS[type(message)](astuple(message), words, accounts, texts)
 
 
-@lru_cache(maxsize=64)
-def domain_separator(domain: Domain) -> bytes:
-    """``hashStruct`` of the domain, 32 bytes; the contract's ``domainSeparator()`` returns the same."""
-    texts = hash_text(domain.name), hash_text(domain.version)
-    return _hash_domain(astuple(domain), (), (read_address(domain.verifying_contract),), texts)
-
-
 def digest(domain: Domain, message: Message) -> bytes:
     """The EIP-712 signing hash: keccak256(0x1901 || domainSeparator || hashStruct), 32 bytes."""
-    return keccak256(b"\x19\x01" + domain_separator(domain) + struct_hash(message))
+    return signing_hash(domain, struct_hash(message))
 
 
 def typed_data(domain: Domain, message: Message) -> dict[str, Any]:

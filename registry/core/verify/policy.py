@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from registry.core.eip712 import Domain, domain_of
 from registry.core.errors import InvalidInput
 from registry.core.scalars import check_address
-from registry.core.statements.messages import Domain, domain_of
 
 
 @dataclass(frozen=True, kw_only=True)

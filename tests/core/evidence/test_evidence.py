@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from registry.core import codec
+from registry.core.anchor import Anchor
 from registry.core.errors import Malformed, NotConsented
 from registry.core.evidence.file import (
     MAX_EVIDENCE,
     STATEMENTS,
-    Anchor,
     Evidence,
     _decoder,
     acceptance_evidence,

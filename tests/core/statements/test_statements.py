@@ -9,20 +9,18 @@ import pytest
 from hypothesis import given
 
 from registry.core.crypto.keccak import keccak256
+from registry.core.eip712 import DOMAIN_FIELDS, Domain, domain_of
 from registry.core.errors import Malformed
 from registry.core.scalars import MAX_DURATION, unhex
 from registry.core.statements.messages import (
-    DOMAIN_FIELDS,
     MESSAGES,
     TYPES,
-    Domain,
     Message,
     Refusal,
     Retire,
     Revoke,
     RevokeAll,
     check_window,
-    domain_of,
     fields_of,
     kind_of,
     members,

@@ -12,16 +12,11 @@ from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.core.eip712 import Domain, domain_separator
 from registry.core.errors import Malformed
 from registry.core.scalars import check_terms
-from registry.core.statements.messages import Domain, Message, Request, kind_of
-from registry.core.statements.typed_data import (
-    digest,
-    domain_separator,
-    parse_typed_data,
-    struct_hash,
-    typed_data,
-)
+from registry.core.statements.messages import Message, Request, kind_of
+from registry.core.statements.typed_data import digest, parse_typed_data, struct_hash, typed_data
 from tests.support import strategies
 from tests.support.builders import CONTROLLER, DOMAIN, grant_message, word
 from tests.support.memory import memory_stays_below
