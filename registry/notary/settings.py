@@ -1,0 +1,72 @@
+"""``notary.toml``: how one notary works. It holds no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from registry.config.network_file import read_toml
+from registry.core.errors import InvalidInput
+from registry.core.facts import MAX_DEPTH
+from registry.core.merkle import MAX_BATCH
+
+NOTARY_FILE = "notary.toml"
+DAY = 86_400
+_Count = Annotated[int, Meta(ge=0, le=10**9)]
+_Seconds = Annotated[int, Meta(ge=1, le=DAY)]
+_Text = Annotated[str, Meta(max_length=2048, pattern=r"^([!-~]([ -~]*[!-~])?)?\Z")]
+
+
+class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of ``notary.toml``; times are seconds.
+
+    ``database`` is a ``postgresql://`` URL without a password (libpq reads that from its own files); empty means SQLite
+    in the notary's folder. A batch closes after ``batch_items`` commitments or ``batch_seconds``. ``promise_seconds``
+    and ``relay_seconds`` are how far ahead promises are due. ``spend_per_day`` is in the chain's currency.
+    ``free_commitments``, ``free_endings`` and ``free_tokens`` are allowances of one network prefix for a day.
+    ``requests_per_second`` bounds one prefix. ``proxies`` are addresses whose X-Forwarded-For is believed.
+    """
+
+    database: _Text = ""
+    host: _Text = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8_600
+    batch_items: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = MAX_BATCH
+    batch_seconds: _Seconds = 60
+    promise_seconds: _Seconds = 900
+    relay_seconds: _Seconds = 300
+    confirmations: Annotated[int, Meta(ge=0, le=MAX_DEPTH)] = 3
+    replace_seconds: _Seconds = 30
+    max_fee_gwei: Annotated[float, Meta(gt=0, le=1e9)] = 500
+    spend_per_day: Annotated[float, Meta(gt=0, le=1e12)] = 1
+    free_commitments: _Count = 100
+    free_endings: _Count = 100
+    free_tokens: _Count = 20
+    requests_per_second: Annotated[int, Meta(ge=1, le=10**6)] = 50
+    proxies: Annotated[tuple[_Text, ...], Meta(max_length=32)] = ()
+
+    def __post_init__(self) -> None:
+        if self.promise_seconds <= self.batch_seconds:
+            raise ValueError("promise_seconds must be longer than batch_seconds")
+        if "@" in self.database and ":" in self.database.split("//", 1)[-1].split("@", 1)[0]:
+            raise ValueError("database holds a password: put it into ~/.pgpass, or name a file with PGPASSFILE")
+
+    @property
+    def max_seconds(self) -> int:
+        """The longest span of a promise, as ``/v1/info`` tells it."""
+        return max(self.promise_seconds, self.relay_seconds)
+
+
+def read_notary_settings(folder: Path) -> NotarySettings:
+    """Read the folder's ``notary.toml``; ``InvalidInput`` where it holds anything else."""
+    return notary_settings_of(read_toml(folder / NOTARY_FILE), str(folder / NOTARY_FILE))
+
+
+def notary_settings_of(values: dict[str, Any], where: str) -> NotarySettings:
+    """Return the settings; ``InvalidInput`` names ``where``."""
+    try:
+        return msgspec.convert(values, NotarySettings)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{where}: {error}", f"Correct {where}.") from None
