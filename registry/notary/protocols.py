@@ -41,13 +41,19 @@ class Intake(Protocol):
         """Count the commitments that are in no batch yet."""
 
     def times_of(self, commitment: bytes) -> Times | None:
-        """Return the times of a commitment that waits for a batch, alone or among others; None for any other."""
+        """Return the times of a commitment that waits for a batch, alone or among others; None for any other.
+
+        Ask this before `ChainBook.proof`: a batch may close between the two.
+        """
 
     def add_endings(self, endings: Sequence[NewEnding], payment: Payment = FREE) -> list[Ending] | Unpaid:
-        """Keep endings durably. A known key is returned as it is; only new ones are paid for."""
+        """Keep endings durably, all or none. A known one is returned as it is; only new ones are paid for.
+
+        An ending is known by its key *and* its body, because anybody may name another's handle beside a bad signature.
+        """
 
     def ending(self, key: bytes) -> Ending | None:
-        """Return the ending with this handle or digest."""
+        """Return the ending with this handle or digest; of several the one that is furthest, refused ones last."""
 
     def waiting_endings(self, limit: int) -> list[Ending]:
         """Return the waiting endings: those with a token first, and then those that came first."""
@@ -145,7 +151,10 @@ class ChainBook(Protocol):
         """Return the gas that anchoring took so far, and how many commitments it anchored."""
 
     def add_events(self, events: Sequence[Event]) -> None:
-        """Keep events in this order; their ids are given here."""
+        """Keep events in this order; their ids are given here.
+
+        An event that equals the newest one of its word is left out, so that a follower may add events twice.
+        """
 
     def events_after(self, id: int, limit: int = 1_000) -> list[Event]:
         """Return the events with larger ids, in order."""
@@ -158,6 +167,15 @@ class ChainBook(Protocol):
 
     def notes(self) -> dict[str, dict[str, Any]]:
         """Return all notes."""
+
+    def lead(self, account: str) -> bool:
+        """Become the one worker that sends for an account, or check that this one still is; False where another is.
+
+        A stopped process stays the leader. So transactions are fenced by their nonces as well.
+        """
+
+    def step_down(self) -> None:
+        """Let another worker lead."""
 
 
 class Signer(Protocol):
