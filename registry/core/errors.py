@@ -4,7 +4,7 @@ There are five families. None is a subclass of another, because callers answer e
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
   docs/formats.md, "Verification", in the order of Solidity's ``Status``.
-- ``CouldNotCheck``: the chain or the store was not asked or did not answer. Neither yes nor no.
+- ``CouldNotCheck``: the chain, the store or the database was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
 - ``InvalidInput``: the request makes no sense. Nothing was done.
 - ``Rejected``: the person, or their wallet, declined.
@@ -111,6 +111,12 @@ class CouldNotCheck(ConsentError):
 
 class LedgerUnavailable(CouldNotCheck):
     advice = "Check that the chain is reachable and is the configured one, then try again."
+
+
+class DatabaseUnavailable(CouldNotCheck):
+    """A service's own database is away, damaged, full, or of a newer version."""
+
+    advice = "Check that the database is running and reachable, then try again."
 
 
 class StorageUnavailable(CouldNotCheck):

@@ -251,4 +251,5 @@ def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
     # Made here, because FileLock insists on a mode that some disks refuse to set.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     # A lock that is only a file's existence would outlive a killed process on another machine.
-    return FileLock(path, fallback_to_soft=False).acquire(timeout=seconds)
+    # Any thread may release it: who took it may have ended.
+    return FileLock(path, fallback_to_soft=False, thread_local=False).acquire(timeout=seconds)

@@ -1,0 +1,64 @@
+"""Brings a database to the schema of this version, by Alembic. The migrations ship in the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from registry.core.errors import DatabaseUnavailable
+from registry.db.engine import is_sqlite, retrying, writing
+from registry.db.errors import named
+
+# Any fixed number: it keeps two programs that start at once from migrating one database at once.
+_LOCK = 0x436F6E73656E74
+_OPTIONS = "connection", "version_table"
+
+
+def migrate(engine: Engine, folder: Path, version_table: str) -> None:
+    """Bring the database to the newest revision in ``folder``, in one transaction; nothing is done where it is there.
+
+    `DatabaseUnavailable` where a newer version of this program has migrated it.
+    """
+    retrying(engine, lambda: _migrate(engine, folder, version_table))
+
+
+def run_environment() -> None:
+    """Run Alembic's migrations on the connection of `migrate`. The ``env.py`` of each folder calls this."""
+    given = context.config.attributes
+    context.configure(connection=given["connection"], version_table=given["version_table"], render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _migrate(engine: Engine, folder: Path, version_table: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    with writing(engine) as connection:
+        if not is_sqlite(engine):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        if _revision(connection, version_table) == _head(config):
+            return
+        _check_known(connection, config, version_table)
+        config.attributes.update(connection=connection, version_table=version_table)
+        command.upgrade(config, "head")
+
+
+def _head(config: Config) -> str | None:
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def _revision(connection: Connection, version_table: str) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_revision()
+
+
+def _check_known(connection: Connection, config: Config, version_table: str) -> None:
+    found = _revision(connection, version_table)
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        place = named(connection.engine.url)
+        raise DatabaseUnavailable(f"{place} was made by a newer version of this program", "Install that version.")
