@@ -127,4 +127,6 @@ def _postgres(url: str) -> Engine:
     if parsed.get_backend_name() != "postgresql":
         raise InvalidInput("the database's URL does not begin with postgresql://", "Write postgresql://HOST/NAME.")
     arguments = {"connect_timeout": 5, **_KEEPALIVES}
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL
+    )

@@ -1,0 +1,1 @@
+"""The notary's stores in SQL: one part for the intake, one for the chain book, each for SQLite and for PostgreSQL."""

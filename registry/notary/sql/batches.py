@@ -1,0 +1,110 @@
+"""Batches and proofs: what SQLite and PostgreSQL have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from registry.core.errors import DatabaseUnavailable
+from registry.db.engine import retrying, writing
+from registry.notary.records import Batch, BatchState
+from registry.notary.sql.closing import Built, Rule, build
+from registry.notary.sql.part import StorePart
+from registry.notary.sql.tables import batches as table
+from registry.notary.sql.tables import places, trees
+
+T = TypeVar("T")
+COLUMNS = tuple(table.c[name] for name in Batch._fields)
+_LOOKED_UP_AT_ONCE = 1_000
+_TRIES = 10
+
+
+class BatchTables(StorePart):
+    """The part of the chain book that keeps batches. Its subclasses take the requests, and read proofs."""
+
+    def close_batch(self, now: int, *, items: int, seconds: int, at_once: bool = False) -> Batch | None:
+        """See `ChainBook`."""
+        return self._again(lambda: self._close(Rule(now, items, seconds, at_once)))
+
+    def add_rebuilt(self, commitments: Sequence[bytes], transaction: str, block: int, time: int) -> Batch:
+        """See `ChainBook`."""
+        built = build(list(commitments), time, 0)
+        built.batch.update(state=BatchState.FINAL, transaction=transaction, block=block, time=time)
+        return self._again(lambda: self._add_rebuilt(built))
+
+    def _add_rebuilt(self, built: Built) -> Batch:
+        with writing(self._engine) as connection:
+            kept = connection.execute(_with_root(built.batch["root"])).first()
+            return batch_of(kept) if kept else self._add_batch(connection, built)
+
+    def batch(self, root: bytes) -> Batch | None:
+        """See `ChainBook`."""
+        found = self._rows(_with_root(root))
+        return batch_of(found[0]) if found else None
+
+    def batches(self, state: BatchState, limit: int = 100) -> list[Batch]:
+        """See `ChainBook`."""
+        query = select(*COLUMNS).where(table.c.state == state).order_by(table.c.due, table.c.id).limit(limit)
+        return [batch_of(row) for row in self._rows(query)]
+
+    def set_batch(self, batch: int, state: BatchState, *, transaction: str = "", block: int = 0, time: int = 0) -> None:
+        """See `ChainBook`."""
+        values = {"state": state, "transaction": transaction, "block": block, "time": time}
+        self._change(update(table).where(table.c.id == batch).values(values))
+
+    def manifest(self, root: bytes) -> bytes | None:
+        """See `ChainBook`."""
+        query = select(trees.c.commitments).join(table, table.c.id == trees.c.batch).where(table.c.root == root)
+        found = self._rows(query)
+        return found[0][0] if found else None
+
+    def _close(self, rule: Rule) -> Batch | None:
+        raise NotImplementedError
+
+    def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
+        raise NotImplementedError
+
+    def _add_batch(self, connection: Connection, built: Built, **more: int) -> Batch:
+        """Keep a batch. A commitment that is in another one already keeps its place there."""
+        row = connection.execute(insert(table).values(built.batch | more).returning(*COLUMNS)).one()
+        connection.execute(insert(trees).values(batch=row.id, **built.tree))
+        known = known_among(connection, [commitment for commitment, _ in built.places])
+        self._insert_places(connection, row.id, [each for each in built.places if each[0] not in known])
+        return batch_of(row)
+
+    def _again(self, work: Callable[[], T]) -> T:
+        """Do work again where another worker put one of its commitments into a batch at the same time."""
+        for _ in range(_TRIES):
+            try:
+                return retrying(self._engine, work)
+            except IntegrityError:
+                continue
+        raise DatabaseUnavailable("other workers close batches with the same commitments all the time", "Try again.")
+
+
+def batch_of(row: Iterable[Any]) -> Batch:
+    """Make a batch of a row with `COLUMNS`."""
+    values = Batch._make(row)
+    return values._replace(state=BatchState(values.state))
+
+
+def known_among(connection: Connection, commitments: Sequence[bytes]) -> set[bytes]:
+    """Return which of these commitments are in a batch."""
+    found = set[bytes]()
+    for part in _parts(sorted(commitments)):
+        found.update(connection.scalars(select(places.c.commitment).where(places.c.commitment.in_(part))))
+    return found
+
+
+def _parts(values: Sequence[bytes]) -> Iterator[list[bytes]]:
+    left = iter(values)
+    while part := list(islice(left, _LOOKED_UP_AT_ONCE)):
+        yield part
+
+
+def _with_root(root: bytes) -> Any:
+    return select(*COLUMNS).where(table.c.root == root)

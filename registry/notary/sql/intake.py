@@ -1,0 +1,134 @@
+"""The requests to anchor, one row each, as they arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, literal, select, update
+
+from registry.db.engine import reading, retrying, writing
+from registry.db.statements import InsertNew
+from registry.notary.records import Arrival, Batch, Times, Unpaid, Waiting
+from registry.notary.sql.endings import EndingTable
+from registry.notary.sql.payments import PaymentTables, pay
+from registry.notary.sql.tables import batches, requests, taken
+
+_WORD = 32
+# Requests whose items are dropped in one transaction: a longer one would make new requests wait.
+_DROPPED_AT_ONCE = 500
+_PAUSE = 0.005
+
+_insert = InsertNew(requests)
+_times = select(requests.c.received_at, requests.c.due)
+_times_of_key = _times.where(requests.c.key == bindparam("key"))
+_has_items = func.length(requests.c.commitments) > 0
+
+
+class _Intake(EndingTable, PaymentTables):
+    """An `Intake` in SQL. Its subclasses tell which requests wait."""
+
+    def take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
+        """See `Intake`."""
+        return retrying(self._engine, lambda: self._take(arrivals))
+
+    def _take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
+        answers: dict[int, Times | Unpaid] = {}
+        with writing(self._engine) as connection:
+            # In one order, so that two workers never wait for each other.
+            for place in sorted(range(len(arrivals)), key=lambda place: arrivals[place].key):
+                answers[place] = _keep(connection, arrivals[place])
+        return [answers[place] for place in range(len(arrivals))]
+
+    def waiting(self) -> Waiting:
+        """See `Intake`."""
+        counts = select(func.sum(func.length(requests.c.commitments)), func.min(requests.c.received_at))
+        ((size, oldest),) = self._rows(counts.where(self._is_waiting(), _has_items))
+        return Waiting(int(size or 0) // _WORD, oldest or 0)
+
+    def times_of(self, commitment: bytes) -> Times | None:
+        """See `Intake`."""
+        which = self._is_waiting()
+        if alone := self._rows(_times.where(requests.c.key == commitment, which, _has_items)):
+            return Times(*alone[0])
+        is_bulk = func.length(requests.c.commitments) > _WORD
+        bulk = _times.add_columns(requests.c.commitments).where(which, is_bulk, self._contains(commitment))
+        rows = self._rows(bulk.order_by(requests.c.id))
+        return next((Times(row[0], row[1]) for row in rows if _is_item(commitment, row[2])), None)
+
+    def _is_waiting(self) -> ColumnElement[bool]:
+        raise NotImplementedError
+
+    def _contains(self, commitment: bytes) -> ColumnElement[bool]:
+        raise NotImplementedError
+
+
+class SqliteIntake(_Intake):
+    """An `Intake` in a SQLite file. The chain book, in its own file, says up to where requests were taken."""
+
+    def __init__(self, engine: Engine, chain: Engine) -> None:
+        super().__init__(engine)
+        self._chain = chain
+
+    def drop_items(self, batch: Batch) -> None:
+        """See `Intake`."""
+        query = select(batches.c.first_request, batches.c.last_request).where(batches.c.id == batch.id)
+        with reading(self._chain) as connection:
+            found = connection.execute(query).first()
+        if found is None or found.last_request is None:
+            return
+        for start in range(found.first_request, found.last_request + 1, _DROPPED_AT_ONCE):
+            self._drop(start, min(start + _DROPPED_AT_ONCE - 1, found.last_request))
+            time.sleep(_PAUSE)  # SQLite has no queue of writers, so leave the others a gap
+
+    def _drop(self, first: int, last: int) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(update(requests).where(requests.c.id.between(first, last)).values(commitments=b""))
+
+    def _is_waiting(self) -> ColumnElement[bool]:
+        with reading(self._chain) as connection:
+            watermark = connection.execute(select(taken.c.last_request)).scalar_one()
+        return requests.c.id > literal(watermark)
+
+    def _contains(self, commitment: bytes) -> ColumnElement[bool]:
+        return func.instr(requests.c.commitments, commitment) > 0
+
+
+class PostgresIntake(_Intake):
+    """An `Intake` in PostgreSQL, where each request says which batch took it."""
+
+    def drop_items(self, batch: Batch) -> None:
+        """See `Intake`."""
+        retrying(self._engine, lambda: self._drop(batch.id))
+
+    def _drop(self, batch: int) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(update(requests).where(requests.c.batch == batch).values(commitments=b""))
+
+    def _is_waiting(self) -> ColumnElement[bool]:
+        return requests.c.batch.is_(None)
+
+    def _contains(self, commitment: bytes) -> ColumnElement[bool]:
+        found: ColumnElement[Any] = func.position(literal(commitment).op("IN")(requests.c.commitments))
+        return found > 0
+
+
+def _keep(connection: Connection, arrival: Arrival) -> Times | Unpaid:
+    received_at, due = arrival.times
+    values = {"key": arrival.key, "received_at": received_at, "due": due, "commitments": arrival.items}
+    id = _insert(connection, values)
+    if id is None:
+        return Times(*connection.execute(_times_of_key, {"key": arrival.key}).one())
+    unpaid = pay(connection, arrival.payment, len(arrival.items) // _WORD)
+    if unpaid:
+        connection.execute(delete(requests).where(requests.c.id == id))
+    return unpaid or arrival.times
+
+
+def _is_item(commitment: bytes, items: bytes) -> bool:
+    """Return whether the commitment stands at a multiple of 32 bytes: across two others it is none of them."""
+    place = items.find(commitment)
+    while place > 0 and place % _WORD:
+        place = items.find(commitment, place + 1)
+    return place >= 0

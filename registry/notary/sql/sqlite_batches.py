@@ -1,0 +1,82 @@
+"""Batches in SQLite. Batch and watermark are in one file, so one commit decides which requests were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Engine, func, select, update
+
+from registry.db.engine import driver_of, reading, writing
+from registry.notary.records import Batch
+from registry.notary.sql.batches import BatchTables, batch_of, known_among
+from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
+from registry.notary.sql.tables import requests, taken
+
+_FIND = """SELECT places.place, id, root, manifest, size, closed_at, due, state, "transaction", block, time
+           FROM places JOIN batches ON batches.id = places.batch WHERE commitment = ?"""
+_size = func.length(requests.c.commitments)
+
+
+class SqliteBatches(BatchTables):
+    """Batches of requests that are in the intake's own file."""
+
+    def __init__(self, engine: Engine, intake: Engine) -> None:
+        super().__init__(engine)
+        self._intake = intake
+
+    def proof(self, commitment: bytes) -> tuple[Batch, list[bytes]] | None:
+        """See `ChainBook`. It reads the nodes of this proof alone."""
+        with reading(self._engine) as connection:
+            db = driver_of(connection)
+            row = db.execute(_FIND, (commitment,)).fetchone()
+            if row is None:
+                return None
+            batch, nodes = batch_of(row[1:]), list[bytes]()
+            with db.blobopen("trees", "nodes", batch.id, readonly=True) as blob:
+                for place in reversed(siblings(row[0])):  # forwards: SQLite follows a chain of pages
+                    blob.seek(place * WORD)
+                    nodes.append(blob.read(WORD))
+        return batch, nodes[::-1]
+
+    def _close(self, rule: Rule) -> Batch | None:
+        if not self._is_due(rule):
+            return None
+        with writing(self._engine) as connection:
+            while (picked := self._pick(self._watermark(connection))).ids:
+                if not picked.is_full and not rule.allows(len(picked.commitments), picked.oldest):
+                    return None
+                if batch := self._add_picked(connection, picked, rule.now):
+                    return batch
+        return None
+
+    def _is_due(self, rule: Rule) -> bool:
+        """Look without a lock first: workers ask often, and there is seldom something to do."""
+        with reading(self._engine) as connection:
+            watermark = self._watermark(connection)
+        query = select(func.sum(_size), func.min(requests.c.received_at)).where(requests.c.id > watermark, _size > 0)
+        with reading(self._intake) as connection:
+            size, oldest = connection.execute(query).one()
+        return rule.allows((size or 0) // WORD, oldest or 0)
+
+    def _pick(self, watermark: int) -> Picked:
+        columns = (requests.c.id, requests.c.received_at, requests.c.due, requests.c.commitments)
+        query = select(*columns).where(requests.c.id > watermark).order_by(requests.c.id)
+        with reading(self._intake) as connection:
+            return pick(connection.execute(query.execution_options(yield_per=32)))
+
+    def _add_picked(self, connection: Connection, picked: Picked, now: int) -> Batch | None:
+        known = known_among(connection, picked.commitments)
+        fresh = [each for each in picked.commitments if each not in known]
+        connection.execute(update(taken).values(last_request=picked.ids[-1]))
+        if not fresh:
+            return None
+        ids = {"first_request": picked.ids[0], "last_request": picked.ids[-1]}
+        return self._add_batch(connection, build(fresh, now, picked.due), **ids)
+
+    def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
+        values = ((commitment, batch, place) for commitment, place in rows)
+        driver_of(connection).executemany("INSERT INTO places (commitment, batch, place) VALUES (?, ?, ?)", values)
+
+    @staticmethod
+    def _watermark(connection: Connection) -> int:
+        return int(connection.execute(select(taken.c.last_request)).scalar_one())
