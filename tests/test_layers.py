@@ -43,6 +43,8 @@ ONLY_IN = {
     "ipfshttpclient": {"storage"},
     "sqlite3": {"ledger", "storage", "db"},
     "sqlalchemy": {"db", "notary", "brand", "market"},
+    "alembic": {"db", "notary", "brand", "market"},
+    "psycopg": {"db"},
     "jinja2": {"present"},
     "zxcvbn": {"wallets"},
     "typer": {"cli"},

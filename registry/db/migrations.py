@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from alembic import command, context
@@ -16,7 +17,8 @@ from registry.db.errors import named
 
 # Any fixed number: it keeps two programs that start at once from migrating one database at once.
 _LOCK = 0x436F6E73656E74
-_OPTIONS = "connection", "version_table"
+# Alembic's context is global in a process.
+_guard = threading.Lock()
 
 
 def migrate(engine: Engine, folder: Path, version_table: str) -> None:
@@ -38,7 +40,7 @@ def run_environment() -> None:
 def _migrate(engine: Engine, folder: Path, version_table: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    with writing(engine) as connection:
+    with _guard, writing(engine) as connection:
         if not is_sqlite(engine):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         if _revision(connection, version_table) == _head(config):

@@ -15,11 +15,11 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-import psycopg
 import pytest
 
 _ROOT = Path("/usr/lib/postgresql")
 _SECONDS = 30
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 _numbers = count(1)
 
 
@@ -47,7 +47,7 @@ class PostgresServer:
             try:
                 self._connect("postgres").close()
                 return
-            except psycopg.OperationalError:
+            except OSError:
                 assert time.monotonic() < deadline, (self._home / "log").read_text()
                 if self._process.poll() is not None:
                     self._process = self._spawn()
@@ -65,7 +65,6 @@ class PostgresServer:
         """Make an empty database, and return its URL."""
         name = f"t{next(_numbers)}"
         with self._connect("postgres") as connection:
-            connection.autocommit = True
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://consent@/{name}?host={self._home}"
 
@@ -73,7 +72,6 @@ class PostgresServer:
         """Drop a database, also where somebody is still connected."""
         name = url.split("@/")[1].split("?")[0]
         with self._connect("postgres") as connection:
-            connection.autocommit = True
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -83,15 +81,17 @@ class PostgresServer:
                 command, stdout=log, stderr=log, env=_ENVIRONMENT, cwd="/", start_new_session=True, **self._user
             )
 
-    def _connect(self, name: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(host=str(self._home), user="consent", dbname=name, autocommit=True)
+    def _connect(self, name: str) -> Any:
+        import psycopg  # imported here: most tests need no database
+
+        try:
+            return psycopg.connect(host=str(self._home), user="consent", dbname=name, autocommit=True)
+        except psycopg.OperationalError as error:
+            raise OSError(str(error)) from None
 
     def _end(self, sign: signal.Signals) -> None:
         self._process.send_signal(sign)
         self._process.wait(_SECONDS)
-
-
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 
 @contextmanager

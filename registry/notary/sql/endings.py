@@ -32,12 +32,10 @@ class EndingTable(StorePart):
 
     def _add_endings(self, endings: Sequence[NewEnding], payment: Payment) -> list[Ending]:
         with writing(self._engine) as connection:
-            # In one order, so that two requests never wait for each other.
-            marks = sorted({_mark(each): each for each in endings}.items())
-            new = [_insert(connection, _values(mark, each, payment)) for mark, each in marks]
+            new = [_insert(connection, _values(each, payment)) for each in endings]
             if unpaid := pay(connection, payment, sum(id is not None for id in new)):
                 raise NotPaid(unpaid)
-            return [_with_mark(connection, _mark(each)) for each in endings]
+            return [_kept(connection, each) for each in endings]
 
     def ending(self, key: bytes) -> Ending | None:
         """See `Intake`."""
@@ -69,15 +67,16 @@ def _mark(ending: NewEnding) -> bytes:
     return sha256(ending.key + ending.body).digest()
 
 
-def _values(mark: bytes, ending: NewEnding, payment: Payment) -> dict[str, Any]:
+def _values(ending: NewEnding, payment: Payment) -> dict[str, Any]:
     received_at, due = ending.times
+    mark = _mark(ending)
     values = {"mark": mark, "key": ending.key, "kind": ending.kind, "body": ending.body, "received_at": received_at}
     state = {"due": due, "has_token": payment.token is not None, "state": EndingState.WAITING}
     return values | state | {"transaction": 0, "why": ""}
 
 
-def _with_mark(connection: Connection, mark: bytes) -> Ending:
-    return _ending(connection.execute(select(table).where(table.c.mark == mark)).one())
+def _kept(connection: Connection, ending: NewEnding) -> Ending:
+    return _ending(connection.execute(select(table).where(table.c.mark == _mark(ending))).one())
 
 
 def _ending(row: Row[Any]) -> Ending:

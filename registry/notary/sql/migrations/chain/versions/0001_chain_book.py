@@ -92,6 +92,10 @@ def _make_transactions() -> None:
         sqlite_where=is_live,
         postgresql_where=is_live,
     )
+    _make_versions()
+
+
+def _make_versions() -> None:
     op.create_table(
         "versions",
         sa.Column("id", _ID, primary_key=True),
