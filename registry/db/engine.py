@@ -41,9 +41,10 @@ def is_sqlite(engine: Engine) -> bool:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection to read with; SQLite's writers never wait for it."""
+    """Yield a connection to read with; SQLite's writers never wait for it. Each statement sees the newest commits."""
     with translated(engine.url), engine.connect() as connection:
-        yield connection
+        # Without it PostgreSQL is asked three times: for a transaction, for the rows, and for its end.
+        yield connection if is_sqlite(engine) else connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

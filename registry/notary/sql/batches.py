@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
@@ -15,7 +14,7 @@ from registry.notary.records import Batch, BatchState
 from registry.notary.sql.closing import Built, Rule, build
 from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import batches as table
-from registry.notary.sql.tables import places, trees
+from registry.notary.sql.tables import trees
 
 T = TypeVar("T")
 COLUMNS = tuple(table.c[name] for name in Batch._fields)
@@ -39,7 +38,11 @@ class BatchTables(StorePart):
     def _add_rebuilt(self, built: Built) -> Batch:
         with writing(self._engine) as connection:
             kept = connection.execute(_with_root(built.batch["root"])).first()
-            return batch_of(kept) if kept else self._add_batch(connection, built)
+            if kept:
+                return batch_of(kept)
+            known = self._known(connection, [commitment for commitment, _ in built.places])
+            new = [each for each in built.places if each[0] not in known]
+            return self._add_batch(connection, built._replace(places=new))
 
     def batch(self, root: bytes) -> Batch | None:
         """See `ChainBook`."""
@@ -65,15 +68,28 @@ class BatchTables(StorePart):
     def _close(self, rule: Rule) -> Batch | None:
         raise NotImplementedError
 
+    def _fresh(self, connection: Connection, commitments: Sequence[bytes]) -> list[bytes]:
+        """Return the commitments that are in no batch."""
+        known = self._known(connection, commitments)
+        return [each for each in commitments if each not in known]
+
+    def _known(self, connection: Connection, commitments: Sequence[bytes]) -> set[bytes]:
+        """Return which of these commitments are in a batch."""
+        ordered, found = sorted(commitments), set[bytes]()
+        for start in range(0, len(ordered), _LOOKED_UP_AT_ONCE):
+            found.update(self._known_of(connection, ordered[start : start + _LOOKED_UP_AT_ONCE]))
+        return found
+
+    def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
+        raise NotImplementedError
+
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
         raise NotImplementedError
 
     def _add_batch(self, connection: Connection, built: Built, **more: int) -> Batch:
-        """Keep a batch. A commitment that is in another one already keeps its place there."""
         row = connection.execute(insert(table).values(built.batch | more).returning(*COLUMNS)).one()
         connection.execute(insert(trees).values(batch=row.id, **built.tree))
-        known = known_among(connection, [commitment for commitment, _ in built.places])
-        self._insert_places(connection, row.id, [each for each in built.places if each[0] not in known])
+        self._insert_places(connection, row.id, built.places)
         return batch_of(row)
 
     def _again(self, work: Callable[[], T]) -> T:
@@ -90,20 +106,6 @@ def batch_of(row: Iterable[Any]) -> Batch:
     """Make a batch of a row with `COLUMNS`."""
     values = Batch._make(row)
     return values._replace(state=BatchState(values.state))
-
-
-def known_among(connection: Connection, commitments: Sequence[bytes]) -> set[bytes]:
-    """Return which of these commitments are in a batch."""
-    found = set[bytes]()
-    for part in _parts(sorted(commitments)):
-        found.update(connection.scalars(select(places.c.commitment).where(places.c.commitment.in_(part))))
-    return found
-
-
-def _parts(values: Sequence[bytes]) -> Iterator[list[bytes]]:
-    left = iter(values)
-    while part := list(islice(left, _LOOKED_UP_AT_ONCE)):
-        yield part
 
 
 def _with_root(root: bytes) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, func, select, update
 
 from registry.db.engine import driver_of, reading, retrying, writing
 from registry.notary.records import Batch
-from registry.notary.sql.batches import BatchTables, batch_of, known_among
+from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick
 from registry.notary.sql.tables import requests
 
@@ -64,12 +64,15 @@ class PostgresBatches(BatchTables):
             return pick(rows)
 
     def _add_picked(self, connection: Connection, picked: Picked, now: int) -> Batch | None:
-        known = known_among(connection, picked.commitments)
-        fresh = [each for each in picked.commitments if each not in known]
+        fresh = self._fresh(connection, picked.commitments)
         batch = self._add_batch(connection, build(fresh, now, picked.due)) if fresh else None
         mark = update(requests).where(requests.c.id == func.any(picked.ids))
         connection.execute(mark.values(batch=batch.id if batch else _NONE))
         return batch
+
+    def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
+        query = "SELECT commitment FROM places WHERE commitment = ANY(%b)"
+        return (row[0] for row in driver_of(connection).execute(query, (commitments,), binary=True))
 
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
         with driver_of(connection).cursor() as cursor, cursor.copy(_COPY) as copy:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, func, select, update
 
 from registry.db.engine import driver_of, reading, writing
 from registry.notary.records import Batch
-from registry.notary.sql.batches import BatchTables, batch_of, known_among
+from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
 from registry.notary.sql.tables import requests, taken
 
@@ -65,13 +65,17 @@ class SqliteBatches(BatchTables):
             return pick(connection.execute(query.execution_options(yield_per=32)))
 
     def _add_picked(self, connection: Connection, picked: Picked, now: int) -> Batch | None:
-        known = known_among(connection, picked.commitments)
-        fresh = [each for each in picked.commitments if each not in known]
+        fresh = self._fresh(connection, picked.commitments)
         connection.execute(update(taken).values(last_request=picked.ids[-1]))
         if not fresh:
             return None
         ids = {"first_request": picked.ids[0], "last_request": picked.ids[-1]}
         return self._add_batch(connection, build(fresh, now, picked.due), **ids)
+
+    def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
+        marks = ",".join("?" * len(commitments))
+        query = f"SELECT commitment FROM places WHERE commitment IN ({marks})"  # noqa: S608 - marks only
+        return (row[0] for row in driver_of(connection).execute(query, commitments))
 
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
         values = ((commitment, batch, place) for commitment, place in rows)
