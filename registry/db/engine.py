@@ -43,8 +43,11 @@ def is_sqlite(engine: Engine) -> bool:
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection to read with; SQLite's writers never wait for it. Each statement sees the newest commits."""
     with translated(engine.url), engine.connect() as connection:
-        # Without it PostgreSQL is asked three times: for a transaction, for the rows, and for its end.
-        yield connection if is_sqlite(engine) else connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not is_sqlite(engine):
+            # Without it PostgreSQL is asked three times: for a transaction, for the rows, and for its end.
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        with _dropped_if_lost(connection):
+            yield connection
 
 
 @contextmanager
@@ -53,8 +56,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     `DatabaseUnavailable` where the database is away. Whether the commit happened is not known then.
     """
-    with translated(engine.url), engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with (
+        translated(engine.url),
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+        _dropped_if_lost(connection),
+    ):
         yield connection
+
+
+@contextmanager
+def _dropped_if_lost(connection: Connection) -> Iterator[None]:
+    """Keep a lost connection out of the pool. SQLAlchemy notices the loss only where its own calls meet it."""
+    try:
+        yield
+    except Exception:
+        if not connection.invalidated and getattr(driver_of(connection), "closed", False):
+            connection.invalidate()
+        raise
 
 
 def driver_of(connection: Connection) -> Any:
@@ -123,7 +142,7 @@ def _begin(connection: Connection) -> None:
 def _postgres(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidInput("the database's URL is not valid", "Write postgresql://HOST/NAME.") from None
     if parsed.get_backend_name() != "postgresql":
         raise InvalidInput("the database's URL does not begin with postgresql://", "Write postgresql://HOST/NAME.")

@@ -22,22 +22,32 @@ _MESSAGES = {
 }
 
 
+# The names of PEP 249, which all drivers use. An error that is none of these is a bug, and stays as it is.
+_TROUBLE = {"DatabaseError", "InterfaceError", "InternalError", "OperationalError"}
+_STANDARD = _TROUBLE | {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError"}
+_DRIVERS = {"sqlite3", "psycopg"}
+
+
+class Conflict(Exception):
+    """A row was not kept, because a unique value of it is taken."""
+
+
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Raise `DatabaseUnavailable` for what a database away, damaged or full raises; other errors are bugs, and stay."""
+    """Raise `DatabaseUnavailable` for a database that is away, damaged, full or busy, and `Conflict`."""
     try:
         yield
-    except (sa.IntegrityError, sa.ProgrammingError):
-        raise
-    except sa.DBAPIError as error:
-        raise _unavailable(url, error.orig) from None
     except sa.TimeoutError:
         raise DatabaseUnavailable(f"{named(url)} is busy: all connections are in use") from None
     except Exception as error:
-        # Drivers that are used directly raise their own errors.
-        if not _is_trouble(error):
-            raise
-        raise _unavailable(url, error) from None
+        # SQLAlchemy wraps the driver's error. Where the driver is used directly, the error comes as it is.
+        cause = error.orig if isinstance(error, sa.DBAPIError) else error
+        kind = _kind(cause)
+        if kind == "IntegrityError":
+            raise Conflict from None
+        if kind in _TROUBLE:
+            raise _unavailable(url, cause) from None
+        raise
 
 
 def named(url: URL) -> str:
@@ -47,11 +57,11 @@ def named(url: URL) -> str:
     return f"the PostgreSQL database {url.database or 'of this user'}"
 
 
-def _is_trouble(error: Exception) -> bool:
-    if isinstance(error, sqlite3.DatabaseError):
-        return not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
-    module = type(error).__module__.split(".")[0]
-    return module == "psycopg" and any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+def _kind(error: BaseException | None) -> str:
+    """Return the driver's own name for the kind of an error, such as OperationalError; "" for other errors."""
+    kinds = [each for each in type(error).__mro__ if each.__module__.split(".")[0] in _DRIVERS]
+    standard = (each.__name__ for each in kinds if each.__name__ in _STANDARD)
+    return next(standard, "")
 
 
 def _unavailable(url: URL, error: BaseException | None) -> DatabaseUnavailable:

@@ -103,5 +103,6 @@ class _SessionLeader(LeaderLock):
     def _release(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            with suppress(Exception):  # closing a lost connection may fail; its lock is gone either way
-                session.close()
+            # A lost connection has lost the lock too. Closing alone would free it a moment later.
+            with suppress(Exception), session:
+                session.exec_driver_sql(f"SELECT pg_advisory_unlock({self._number})")

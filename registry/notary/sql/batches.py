@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from registry.core.errors import DatabaseUnavailable
 from registry.db.engine import retrying, writing
+from registry.db.errors import Conflict
 from registry.notary.records import Batch, BatchState
 from registry.notary.sql.closing import Built, Rule, build
 from registry.notary.sql.part import StorePart
@@ -97,7 +97,7 @@ class BatchTables(StorePart):
         for _ in range(_TRIES):
             try:
                 return retrying(self._engine, work)
-            except IntegrityError:
+            except Conflict:
                 continue
         raise DatabaseUnavailable("other workers close batches with the same commitments all the time", "Try again.")
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from registry.core.errors import InvalidInput
 from registry.db.engine import writing
+from registry.db.errors import Conflict
 from registry.db.statements import InsertNew
 from registry.notary.records import Payment, Sponsor, Unpaid
 from registry.notary.sql.part import StorePart
@@ -68,11 +69,11 @@ class PaymentTables(StorePart):
     def add_sponsor(self, name: str, key_hash: bytes, budget: int, now: int) -> Sponsor:
         """See `Intake`."""
         values = {"name": name, "key_hash": key_hash, "budget": budget, "used": 0, "created_at": now}
-        with writing(self._engine) as connection:
-            if connection.execute(select(sponsors.c.id).where(sponsors.c.name == name)).first():
-                raise InvalidInput(f"there is a sponsor named {name!r} already", "Choose another name.")
-            new = connection.execute(insert(sponsors).values(values).returning(*_columns)).one()
-            return _sponsor(new)
+        try:
+            with writing(self._engine) as connection:
+                return _sponsor(connection.execute(insert(sponsors).values(values).returning(*_columns)).one())
+        except Conflict:
+            raise InvalidInput(f"there is a sponsor named {name!r} already", "Choose another name.") from None
 
     def set_budget(self, name: str, budget: int) -> Sponsor:
         """See `Intake`."""

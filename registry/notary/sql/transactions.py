@@ -7,9 +7,9 @@ from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from registry.db.engine import retrying, writing
+from registry.db.errors import Conflict
 from registry.db.statements import InsertNew
 from registry.notary.records import NewTransaction, NonceTaken, Transaction, TxKind, TxState, Version
 from registry.notary.sql.part import StorePart
@@ -37,7 +37,7 @@ class TransactionTables(StorePart):
                 row = values | more | {"state": TxState.SIGNED} | _NOT_MINED
                 id = connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one()
                 connection.execute(insert(versions).values(_version_row(id, new.version)))
-        except IntegrityError:
+        except Conflict:
             return self._same_live(new)
         return self._transactions_where(table.c.id == id)[0]
 
@@ -86,7 +86,7 @@ class TransactionTables(StorePart):
         values = {"state": state, "gas_used": gas_used, "cost": str(cost)} | where
         try:
             self._change(update(table).where(table.c.id == id).values(values))
-        except IntegrityError:
+        except Conflict:
             raise NonceTaken(f"transaction {id}") from None
 
     def spent_since(self, moment: int) -> int:
