@@ -35,7 +35,7 @@ class PostgresServer:
             self._user = {"user": "postgres", "group": "postgres", "extra_groups": []}
             shutil.chown(home, "postgres", "postgres")
         flags = ("-U", "consent", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        command = [self._bin / "initdb", "-D", home / "d", *flags]
+        command: list[str | Path] = [self._bin / "initdb", "-D", home / "d", *flags]
         subprocess.run(command, check=True, stdout=DEVNULL, env=_ENVIRONMENT, cwd="/", timeout=60, **self._user)
         self.start()
 
@@ -74,8 +74,16 @@ class PostgresServer:
         with self._connect("postgres") as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [self._bin / "postgres", "-D", self._home / "d", "-k", self._home, "-c", "listen_addresses="]
+    def _spawn(self) -> subprocess.Popen[Any]:
+        command: list[str | Path] = [
+            self._bin / "postgres",
+            "-D",
+            self._home / "d",
+            "-k",
+            self._home,
+            "-c",
+            "listen_addresses=",
+        ]
         with (self._home / "log").open("ab") as log:
             return subprocess.Popen(
                 command, stdout=log, stderr=log, env=_ENVIRONMENT, cwd="/", start_new_session=True, **self._user

@@ -13,8 +13,8 @@ from registry.db.errors import Conflict
 from registry.notary.records import Batch, BatchState
 from registry.notary.sql.closing import Built, Rule, build
 from registry.notary.sql.part import StorePart
+from registry.notary.sql.tables import PARTS, manifests, nodes
 from registry.notary.sql.tables import batches as table
-from registry.notary.sql.tables import trees
 
 T = TypeVar("T")
 COLUMNS = tuple(table.c[name] for name in Batch._fields)
@@ -24,6 +24,8 @@ _TRIES = 10
 
 class BatchTables(StorePart):
     """The part of the chain book that keeps batches. Its subclasses take the requests, and read proofs."""
+
+    _PART_BYTES: int
 
     def close_batch(self, now: int, *, items: int, seconds: int, at_once: bool = False) -> Batch | None:
         """See `ChainBook`."""
@@ -61,7 +63,7 @@ class BatchTables(StorePart):
 
     def manifest(self, root: bytes) -> bytes | None:
         """See `ChainBook`."""
-        query = select(trees.c.commitments).join(table, table.c.id == trees.c.batch).where(table.c.root == root)
+        query = select(manifests.c.commitments).join(table, table.c.id == manifests.c.batch).where(table.c.root == root)
         found = self._rows(query)
         return found[0][0] if found else None
 
@@ -88,7 +90,10 @@ class BatchTables(StorePart):
 
     def _add_batch(self, connection: Connection, built: Built, **more: int) -> Batch:
         row = connection.execute(insert(table).values(built.batch | more).returning(*COLUMNS)).one()
-        connection.execute(insert(trees).values(batch=row.id, **built.tree))
+        connection.execute(insert(manifests).values(batch=row.id, commitments=built.commitments))
+        parts = range(0, len(built.nodes), self._PART_BYTES)
+        rows = [(row.id * PARTS + number, built.nodes[at : at + self._PART_BYTES]) for number, at in enumerate(parts)]
+        connection.execute(insert(nodes), [{"id": id, "data": data} for id, data in rows])
         self._insert_places(connection, row.id, built.places)
         return batch_of(row)
 

@@ -36,10 +36,11 @@ class Picked(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A batch's rows: that of ``batches``, that of ``trees`` without its batch, and the place of each commitment."""
+    """A batch's row in ``batches``, its commitments in ascending order, its nodes, and the place of each commitment."""
 
     batch: dict[str, Any]
-    tree: dict[str, bytes]
+    commitments: bytes
+    nodes: bytes
     places: list[tuple[bytes, int]]
 
 
@@ -65,8 +66,7 @@ def build(commitments: list[bytes], closed_at: int, due: int) -> Built:
     tree, block = build_tree(commitments), manifest(commitments)
     batch = {"root": tree.root, "manifest": sha256(block).digest(), "size": len(commitments), "closed_at": closed_at}
     state = {"due": due, "state": BatchState.CLOSED, "transaction": "", "block": 0, "time": 0}
-    nodes = {"nodes": b"".join(tree.nodes), "commitments": block}
-    return Built(batch | state, nodes, sorted(tree.places.items()))
+    return Built(batch | state, block, b"".join(tree.nodes), sorted(tree.places.items()))
 
 
 def siblings(place: int) -> list[int]:

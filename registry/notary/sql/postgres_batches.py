@@ -6,18 +6,20 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, func, select, update
 
+from registry.core.merkle import MAX_BATCH
 from registry.db.engine import driver_of, reading, retrying, writing
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick
-from registry.notary.sql.tables import requests
+from registry.notary.sql.tables import PARTS, requests
 
 # Counting from 1, node n has the sibling n # 1 (exclusive or) and the parent n >> 1.
 _FIND = """
-SELECT ARRAY(SELECT substring(trees.nodes FROM 32 * ((((place + 1) >> level) # 1) - 1)::int + 1 FOR 32)
+SELECT ARRAY(SELECT substring(data FROM 32 * ((((place + 1) >> level) # 1) - 1)::int + 1 FOR 32)
              FROM generate_series(0, 14) AS level WHERE (place + 1) >> level > 1 ORDER BY level),
-       id, root, manifest, size, closed_at, due, state, "transaction", block, time
-FROM places JOIN batches ON batches.id = places.batch JOIN trees ON trees.batch = places.batch WHERE commitment = %s"""
+       batches.id, root, manifest, size, closed_at, due, state, "transaction", block, time
+FROM places JOIN batches ON batches.id = places.batch JOIN nodes ON nodes.id = %s * places.batch
+WHERE commitment = %s"""
 _COPY = "COPY places (commitment, batch, place) FROM STDIN (FORMAT BINARY)"
 _TYPES = ("bytea", "int8", "int8")
 _waits = requests.c.batch.is_(None)
@@ -29,13 +31,15 @@ _NONE = 0
 class PostgresBatches(BatchTables):
     """Batches of requests in the same database."""
 
+    _PART_BYTES = 2 * MAX_BATCH * WORD
+
     def proof(self, commitment: bytes) -> tuple[Batch, list[bytes]] | None:
         """See `ChainBook`. It reads the nodes of this proof alone."""
         return retrying(self._engine, lambda: self._proof(commitment))
 
     def _proof(self, commitment: bytes) -> tuple[Batch, list[bytes]] | None:
         with reading(self._engine) as connection:
-            row = driver_of(connection).execute(_FIND, (commitment,), binary=True).fetchone()
+            row = driver_of(connection).execute(_FIND, (PARTS, commitment), binary=True).fetchone()
         return None if row is None else (batch_of(row[1:]), row[0])
 
     def _close(self, rule: Rule) -> Batch | None:

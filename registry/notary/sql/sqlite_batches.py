@@ -10,15 +10,19 @@ from registry.db.engine import driver_of, reading, writing
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
-from registry.notary.sql.tables import requests, taken
+from registry.notary.sql.tables import PARTS, requests, taken
 
 _FIND = """SELECT places.place, id, root, manifest, size, closed_at, due, state, "transaction", block, time
            FROM places JOIN batches ON batches.id = places.batch WHERE commitment = ?"""
+# The nodes of one part: with its id and its length it fits into a page of 4,096 bytes.
+_NODES = 126
 _size = func.length(requests.c.commitments)
 
 
 class SqliteBatches(BatchTables):
     """Batches of requests that are in the intake's own file."""
+
+    _PART_BYTES = _NODES * WORD
 
     def __init__(self, engine: Engine, intake: Engine) -> None:
         super().__init__(engine)
@@ -31,12 +35,11 @@ class SqliteBatches(BatchTables):
             row = db.execute(_FIND, (commitment,)).fetchone()
             if row is None:
                 return None
-            batch, nodes = batch_of(row[1:]), list[bytes]()
-            with db.blobopen("trees", "nodes", batch.id, readonly=True) as blob:
-                for place in reversed(siblings(row[0])):  # forwards: SQLite follows a chain of pages
-                    blob.seek(place * WORD)
-                    nodes.append(blob.read(WORD))
-        return batch, nodes[::-1]
+            batch, wanted = batch_of(row[1:]), [divmod(place, _NODES) for place in siblings(row[0])]
+            ids = {part: batch.id * PARTS + part for part, _ in wanted}
+            query = f"SELECT id, data FROM nodes WHERE id IN ({_marks(len(ids))})"  # noqa: S608 - marks only
+            parts = dict(db.execute(query, list(ids.values())).fetchall())
+        return batch, [parts[ids[part]][at * WORD : at * WORD + WORD] for part, at in wanted]
 
     def _close(self, rule: Rule) -> Batch | None:
         if not self._is_due(rule):
@@ -73,8 +76,7 @@ class SqliteBatches(BatchTables):
         return self._add_batch(connection, build(fresh, now, picked.due), **ids)
 
     def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
-        marks = ",".join("?" * len(commitments))
-        query = f"SELECT commitment FROM places WHERE commitment IN ({marks})"  # noqa: S608 - marks only
+        query = f"SELECT commitment FROM places WHERE commitment IN ({_marks(len(commitments))})"  # noqa: S608 - marks only
         return (row[0] for row in driver_of(connection).execute(query, commitments))
 
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
@@ -84,3 +86,7 @@ class SqliteBatches(BatchTables):
     @staticmethod
     def _watermark(connection: Connection) -> int:
         return int(connection.execute(select(taken.c.last_request)).scalar_one())
+
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)

@@ -91,8 +91,13 @@ batches = Table(
     Index("batches_state", "state", "due", "id"),
     sqlite_autoincrement=True,
 )
-# The nodes of a batch's tree, root first, and its commitments in ascending order.
-trees = Table("trees", chain, Column("batch", ID, primary_key=True), _blob("nodes"), _blob("commitments"))
+# A batch's commitments in ascending order.
+manifests = Table("manifests", chain, Column("batch", ID, primary_key=True), _blob("commitments"))
+# The nodes of its tree, root first, in parts. The id is PARTS times the batch, plus the number of the part from 0.
+# PostgreSQL has one part: it reads a slice of a long blob at once. SQLite would follow a chain of up to 500 pages to
+# the slice, so there a part fits into one page (4,096 bytes).
+PARTS = 1024
+nodes = Table("nodes", chain, Column("id", ID, primary_key=True), _blob("data"))
 places = Table(
     "places",
     chain,

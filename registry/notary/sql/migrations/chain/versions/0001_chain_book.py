@@ -46,9 +46,8 @@ def _make_batches() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("batches_state", "batches", ["state", "due", "id"])
-    op.create_table(
-        "trees", sa.Column("batch", _ID, primary_key=True), *_columns(sa.LargeBinary, "nodes", "commitments")
-    )
+    op.create_table("manifests", sa.Column("batch", _ID, primary_key=True), *_columns(sa.LargeBinary, "commitments"))
+    op.create_table("nodes", sa.Column("id", _ID, primary_key=True), *_columns(sa.LargeBinary, "data"))
     op.create_table(
         "places",
         sa.Column("commitment", sa.LargeBinary, primary_key=True),
@@ -59,8 +58,8 @@ def _make_batches() -> None:
     op.execute("INSERT INTO taken (last_request) VALUES (0)")
     if op.get_context().dialect.name == "postgresql":
         # Uncompressed, so that a proof reads its nodes alone.
-        for name in ("nodes", "commitments"):
-            op.execute(f"ALTER TABLE trees ALTER COLUMN {name} SET STORAGE EXTERNAL")
+        op.execute("ALTER TABLE nodes ALTER COLUMN data SET STORAGE EXTERNAL")
+        op.execute("ALTER TABLE manifests ALTER COLUMN commitments SET STORAGE EXTERNAL")
 
 
 def _make_transactions() -> None:
