@@ -42,10 +42,20 @@ def is_sqlite(engine: Engine) -> bool:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection to read with; SQLite's writers never wait for it. Each statement sees the newest commits."""
+    if is_sqlite(engine):
+        with translated(engine.url), engine.connect() as connection:
+            yield connection
+    else:
+        # A transaction would cost two more round trips.
+        with autocommitting(engine) as connection:
+            yield connection
+
+
+@contextmanager
+def autocommitting(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection to PostgreSQL on which each statement is a transaction of its own: one round trip for it."""
     with translated(engine.url), engine.connect() as connection:
-        if not is_sqlite(engine):
-            # Without it PostgreSQL is asked three times: for a transaction, for the rows, and for its end.
-            connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execution_options(isolation_level="AUTOCOMMIT")
         with _dropped_if_lost(connection):
             yield connection
 
@@ -146,7 +156,6 @@ def _postgres(url: str) -> Engine:
         raise InvalidInput("the database's URL is not valid", "Write postgresql://HOST/NAME.") from None
     if parsed.get_backend_name() != "postgresql":
         raise InvalidInput("the database's URL does not begin with postgresql://", "Write postgresql://HOST/NAME.")
+    # No connection is tried before its use: that would cost a round trip, and `retrying` finds the lost ones.
     arguments = {"connect_timeout": 5, **_KEEPALIVES}
-    return create_engine(
-        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL
-    )
+    return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=arguments, **_POOL)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Row, delete, insert, select, update
 
 from registry.core.errors import InvalidInput
-from registry.db.engine import writing
+from registry.db.engine import retrying, writing
 from registry.db.errors import Conflict
 from registry.db.statements import InsertNew
 from registry.notary.records import Payment, Sponsor, Unpaid
@@ -78,11 +79,10 @@ class PaymentTables(StorePart):
     def set_budget(self, name: str, budget: int) -> Sponsor:
         """See `Intake`."""
         change = update(sponsors).where(sponsors.c.name == name).values(budget=budget).returning(*_columns)
-        with writing(self._engine) as connection:
-            changed = connection.execute(change).first()
-        if changed is None:
+        changed = retrying(self._engine, lambda: self._changed(change))
+        if not changed:
             raise _unknown(name)
-        return _sponsor(changed)
+        return _sponsor(changed[0])
 
     def remove_sponsor(self, name: str) -> None:
         """See `Intake`."""
@@ -93,8 +93,12 @@ class PaymentTables(StorePart):
 
     def forget_tokens(self, now: int) -> int:
         """See `Intake`."""
+        ended = delete(tokens).where(tokens.c.ends < now).returning(tokens.c.token)
+        return len(retrying(self._engine, lambda: self._changed(ended)))
+
+    def _changed(self, statement: Executable) -> Sequence[Any]:
         with writing(self._engine) as connection:
-            return connection.execute(delete(tokens).where(tokens.c.ends < now)).rowcount
+            return connection.execute(statement).all()
 
 
 def _sponsor(row: Row[Any]) -> Sponsor:
