@@ -22,7 +22,8 @@ BUSY_SECONDS = 30.0
 # How long idempotent work is tried again while PostgreSQL restarts.
 RETRY_SECONDS = 5.0
 _PAUSE = 0.05
-_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 10, "hide_parameters": True}
+# A PostgreSQL server takes 100 connections unless it is told otherwise, for all processes together.
+_POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 10, "hide_parameters": True}
 _KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 

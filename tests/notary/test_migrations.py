@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,6 +20,7 @@ from registry.notary.sql.tables import chain, intake
 from registry.notary.stores import CHAIN_FILE, INTAKE_FILE, Stores
 from tests.support.store_fixtures import Place
 
+ROOT = Path(__file__).resolve().parents[2]
 # Made by hand on PostgreSQL alone.
 _EXTRA = {"requests_waiting", "requests_batch"}
 
@@ -42,7 +48,7 @@ def test_a_newer_database_is_refused(place: Place, part: str) -> None:
     assert raised.value.advice == "Install that version."
 
 
-def test_two_that_start_at_once(place: Place) -> None:
+def test_threads_that_start_at_once(place: Place) -> None:
     opened: list[Stores] = []
     threads = [threading.Thread(target=lambda: opened.append(place.open())) for _ in range(6)]
     for each in threads:
@@ -50,3 +56,18 @@ def test_two_that_start_at_once(place: Place) -> None:
     for each in threads:
         each.join(60)
     assert len(opened) == 6
+
+
+def test_processes_that_start_at_once(place: Place) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tests.support.store_fixtures import Place;"
+        "sys.stdin.read(); Place(Path(sys.argv[1]), sys.argv[2]).open()"
+    )
+    command = [sys.executable, "-c", script, str(place.folder), place.database]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=ROOT) for _ in range(3)]
+    time.sleep(1)  # until all wait for their input
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.close()
+    assert [each.wait(60) for each in started] == [0, 0, 0]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +36,7 @@ from registry.notary.records import (
     Version,
     Waiting,
 )
-from registry.notary.stores import Stores
+from registry.notary.stores import INTAKE_FILE, Stores
 from tests.support.store_fixtures import Place
 
 NOW = 1_800_000_000
@@ -338,6 +340,17 @@ class TestEndings:
         (paid,) = added(stores, [ending()], Payment(token=fresh()[0]))
         assert stores.intake.waiting_endings(3) == [paid, *flood[:2]]
         assert paid.has_token and not flood[0].has_token
+
+    def test_a_flood_of_endings_is_not_sorted(self, tmp_path: Path) -> None:
+        place = Place(tmp_path, "")
+        added(place.open(), [ending()])
+        with sqlite3.connect(tmp_path / INTAKE_FILE) as db:
+            query = (
+                "EXPLAIN QUERY PLAN SELECT * FROM endings WHERE state = 'waiting' ORDER BY without_token, id LIMIT 9"
+            )
+            plan = " ".join(row[3] for row in db.execute(query))
+        db.close()
+        assert "endings_state" in plan and "TEMP B-TREE" not in plan
 
     def test_a_repeat_is_the_first_one(self, stores: Stores) -> None:
         new = ending()

@@ -45,7 +45,7 @@ class EndingTable(StorePart):
     def waiting_endings(self, limit: int) -> list[Ending]:
         """See `Intake`."""
         waiting = select(table).where(table.c.state == EndingState.WAITING)
-        rows = self._rows(waiting.order_by(table.c.has_token.desc(), table.c.id).limit(limit))
+        rows = self._rows(waiting.order_by(table.c.without_token, table.c.id).limit(limit))
         return [_ending(row) for row in rows]
 
     def count_endings(self) -> dict[EndingState, int]:
@@ -71,7 +71,7 @@ def _values(ending: NewEnding, payment: Payment) -> dict[str, Any]:
     received_at, due = ending.times
     mark = _mark(ending)
     values = {"mark": mark, "key": ending.key, "kind": ending.kind, "body": ending.body, "received_at": received_at}
-    state = {"due": due, "has_token": payment.token is not None, "state": EndingState.WAITING}
+    state = {"due": due, "without_token": payment.token is None, "state": EndingState.WAITING}
     return values | state | {"transaction": 0, "why": ""}
 
 
@@ -81,5 +81,5 @@ def _kept(connection: Connection, ending: NewEnding) -> Ending:
 
 def _ending(row: Row[Any]) -> Ending:
     times = Times(row.received_at, row.due)
-    state = bool(row.has_token), EndingState(row.state), row.transaction, row.why
+    state = not row.without_token, EndingState(row.state), row.transaction, row.why
     return Ending(row.id, row.key, EndingKind(row.kind), row.body, times, *state)

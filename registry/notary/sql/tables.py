@@ -53,7 +53,7 @@ sponsors = Table(
     _number("created_at"),
     sqlite_autoincrement=True,
 )
-# ``mark`` is the SHA-256 of key and body.
+# ``mark`` is the SHA-256 of key and body. ``without_token`` sorts those with a token first, in the index.
 endings = Table(
     "endings",
     intake,
@@ -64,12 +64,12 @@ endings = Table(
     _blob("body"),
     _number("received_at"),
     _number("due"),
-    Column("has_token", Boolean, nullable=False),
+    Column("without_token", Boolean, nullable=False),
     _text("state"),
     _number("transaction"),
     _text("why"),
     Index("endings_key", "key"),
-    Index("endings_state", "state", "has_token", "id"),
+    Index("endings_state", "state", "without_token", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -55,11 +55,11 @@ def _make_endings() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("received_at", _ID, nullable=False),
         sa.Column("due", _ID, nullable=False),
-        sa.Column("has_token", sa.Boolean, nullable=False),
+        sa.Column("without_token", sa.Boolean, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("transaction", _ID, nullable=False),
         sa.Column("why", sa.Text, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("endings_key", "endings", ["key"])
-    op.create_index("endings_state", "endings", ["state", "has_token", "id"])
+    op.create_index("endings_state", "endings", ["state", "without_token", "id"])
