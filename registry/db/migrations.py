@@ -26,7 +26,10 @@ def migrate(engine: Engine, folder: Path, version_table: str) -> None:
 
     `DatabaseUnavailable` where a newer version of this program has migrated it.
     """
-    retrying(engine, lambda: _migrate(engine, folder, version_table))
+    if not retrying(engine, lambda: _migrate(engine, folder, version_table)):
+        raise DatabaseUnavailable(
+            f"{named(engine.url)} was made by a newer version of this program", "Install that version."
+        )
 
 
 def run_environment() -> None:
@@ -37,30 +40,22 @@ def run_environment() -> None:
         context.run_migrations()
 
 
-def _migrate(engine: Engine, folder: Path, version_table: str) -> None:
+def _migrate(engine: Engine, folder: Path, version_table: str) -> bool:
+    """Migrate; False where the database has a revision that is not in the folder."""
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     with _guard, writing(engine) as connection:
         if not is_sqlite(engine):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        if _revision(connection, version_table) == _head(config):
-            return
-        _check_known(connection, config, version_table)
+        script, found = ScriptDirectory.from_config(config), _revision(connection, version_table)
+        if found not in {None, *(each.revision for each in script.walk_revisions())}:
+            return False
+        if found == script.get_current_head():
+            return True
         config.attributes.update(connection=connection, version_table=version_table)
         command.upgrade(config, "head")
-
-
-def _head(config: Config) -> str | None:
-    return ScriptDirectory.from_config(config).get_current_head()
+    return True
 
 
 def _revision(connection: Connection, version_table: str) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_revision()
-
-
-def _check_known(connection: Connection, config: Config, version_table: str) -> None:
-    found = _revision(connection, version_table)
-    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        place = named(connection.engine.url)
-        raise DatabaseUnavailable(f"{place} was made by a newer version of this program", "Install that version.")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 
-from registry.core.errors import DatabaseUnavailable
+from registry.core.errors import DatabaseUnavailable, InvalidInput
+from registry.core.merkle import MAX_BATCH
 from registry.notary.protocols import Intake
 from registry.notary.records import Arrival, Times, Unpaid
 
@@ -36,8 +37,12 @@ class Ingest:
     def submit(self, arrival: Arrival) -> Future[Times | Unpaid]:
         """Keep a request; the result is there when it is durable, or `DatabaseUnavailable` is.
 
-        `DatabaseUnavailable` also where too much waits already, and after `close`.
+        `DatabaseUnavailable` also where too much waits already, and after `close`. `InvalidInput` for a request that is
+        empty, or fits into no batch: it would keep later ones from theirs.
         """
+        count, rest = divmod(len(arrival.items), 32)
+        if rest or not 1 <= count <= MAX_BATCH:
+            raise InvalidInput(f"a request holds 1 to {MAX_BATCH:,} commitments of 32 bytes")
         answer: Future[_Answer] = Future()
         with self._guard:
             if self._is_closed:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from registry.core.errors import DatabaseUnavailable
+from registry.core.errors import DatabaseUnavailable, InvalidInput
+from registry.core.merkle import MAX_BATCH
 from registry.notary import ingest
 from registry.notary.ingest import MAX_GROUP, Ingest
 from registry.notary.records import Arrival, Payment, Times, Unpaid
@@ -111,6 +112,12 @@ def test_it_refuses_more_than_fits_into_memory(
     assert all(each.result(30) for each in answers)
     keeping.close()
     assert keeping._waiting_bytes == 0
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 32 * MAX_BATCH + 32])
+def test_it_refuses_what_fits_into_no_batch(keeping: Ingest, size: int) -> None:
+    with pytest.raises(InvalidInput, match="a request holds"):
+        keeping.submit(Arrival(bytes(32), bytes(size), Times(NOW, NOW + 900)))
 
 
 def test_closing_keeps_what_was_submitted(tmp_path: Path) -> None:
