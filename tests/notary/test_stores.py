@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
 from registry.core.merkle import MAX_BATCH, build_tree, manifest, root_from
+from registry.db.engine import open_engine, reading
 from registry.notary.records import (
     FREE,
     Arrival,
@@ -158,6 +159,21 @@ class TestRequests:
         assert check_proof(stores, singles[0].key) == batch
         assert close(stores) is not None
 
+    def test_requests_that_hold_nothing_new_are_dropped_too(self, place: Place) -> None:
+        stores, (a, b) = place.open(), fresh(2)
+        stores.intake.take([arrival([a]), arrival([b])])
+        first = close(stores)
+        stores.intake.take([arrival([a, b])])
+        assert close(stores) is None
+        stores.intake.take([arrival(fresh())])
+        second = close(stores)
+        assert first is not None and second is not None
+        for batch in (first, second):
+            stores.intake.drop_items(batch)
+        with reading(open_engine(place.database or place.folder / INTAKE_FILE)) as connection:
+            sizes = connection.exec_driver_sql("SELECT length(commitments) FROM requests").scalars().all()
+        assert sizes == [0, 0, 0, 0]
+
 
 class TestClosing:
     def test_it_closes_by_number_by_age_or_at_once(self, stores: Stores) -> None:
@@ -177,7 +193,8 @@ class TestClosing:
 
     def test_a_request_goes_into_a_batch_whole(self, stores: Stores) -> None:
         asked = [arrival(fresh(10_000), NOW + number) for number in range(4)]
-        stores.intake.take(asked)
+        for each in asked:  # in one call, the order of the keys decides
+            stores.intake.take([each])
         first = stores.book.close_batch(NOW, items=MAX_BATCH, seconds=60)
         assert first is not None and (first.size, first.due) == (30_000, NOW + 900)
         assert stores.intake.waiting() == Waiting(10_000, NOW + 3)

@@ -71,7 +71,7 @@ class PostgresBatches(BatchTables):
         fresh = self._fresh(connection, picked.commitments)
         batch = self._add_batch(connection, build(fresh, now, picked.due)) if fresh else None
         mark = update(requests).where(requests.c.id == func.any(picked.ids))
-        connection.execute(mark.values(batch=batch.id if batch else _NONE))
+        connection.execute(mark.values(batch=batch.id) if batch else mark.values(batch=_NONE, commitments=b""))
         return batch
 
     def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:

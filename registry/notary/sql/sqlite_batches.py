@@ -10,12 +10,13 @@ from registry.db.engine import driver_of, reading, writing
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
-from registry.notary.sql.tables import PARTS, requests, taken
+from registry.notary.sql.tables import PARTS, batches, requests, taken
 
 _FIND = """SELECT places.place, id, root, manifest, size, closed_at, due, state, "transaction", block, time
            FROM places JOIN batches ON batches.id = places.batch WHERE commitment = ?"""
 # The nodes of one part: with its id and its length it fits into a page of 4,096 bytes.
 _NODES = 126
+_LAST_TAKEN = select(batches.c.last_request).where(batches.c.last_request > 0).order_by(batches.c.id.desc()).limit(1)
 _size = func.length(requests.c.commitments)
 
 
@@ -72,7 +73,9 @@ class SqliteBatches(BatchTables):
         connection.execute(update(taken).values(last_request=picked.ids[-1]))
         if not fresh:
             return None
-        ids = {"first_request": picked.ids[0], "last_request": picked.ids[-1]}
+        # Requests that were skipped before are dropped with this batch, because they hold nothing new.
+        last = connection.execute(_LAST_TAKEN).scalar() or 0
+        ids = {"first_request": last + 1, "last_request": picked.ids[-1]}
         return self._add_batch(connection, build(fresh, now, picked.due), **ids)
 
     def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
