@@ -21,6 +21,8 @@ _DROPPED_AT_ONCE = 500
 _PAUSE = 0.005
 
 _insert = InsertNew(requests)
+_INSERT = "INSERT INTO requests (key, received_at, due, commitments) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_TIMES_OF = "SELECT received_at, due FROM requests WHERE key = ?"
 _INSERT_ALL = """INSERT INTO requests (key, received_at, due, commitments)
                  SELECT * FROM unnest(%b::bytea[], %b::int8[], %b::int8[], %b::bytea[])
                  ON CONFLICT DO NOTHING RETURNING key"""
@@ -38,6 +40,18 @@ class _Intake(EndingTable, PaymentTables):
         return retrying(self._engine, lambda: self._take(arrivals))
 
     def _take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
+        """Keep what needs no payment through the driver, for it may be thousands a second."""
+        free = {each.key: each for each in reversed(arrivals) if each.payment == FREE}
+        first = self._keep_free(sorted(free.values())) if free else {}
+        paid = [each for each in arrivals if each.payment != FREE]
+        answers = iter(self._take_paid(paid) if paid else ())
+        return [first[each.key] if each.payment == FREE else next(answers) for each in arrivals]
+
+    def _keep_free(self, arrivals: Sequence[Arrival]) -> dict[bytes, Times]:
+        """Keep arrivals with different keys, in order of the keys; return the times of the first request of each."""
+        raise NotImplementedError
+
+    def _take_paid(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
         answers: dict[int, Times | Unpaid] = {}
         with writing(self._engine) as connection:
             # In one order, so that two workers never wait for each other.
@@ -75,6 +89,15 @@ class SqliteIntake(_Intake):
         super().__init__(engine)
         self._chain = chain
 
+    def _keep_free(self, arrivals: Sequence[Arrival]) -> dict[bytes, Times]:
+        kept = dict[bytes, Times]()
+        with writing(self._engine) as connection:
+            db = driver_of(connection)
+            for each in arrivals:
+                is_new = db.execute(_INSERT, (each.key, *each.times, each.items)).rowcount
+                kept[each.key] = each.times if is_new else Times(*db.execute(_TIMES_OF, (each.key,)).fetchone())
+        return kept
+
     def drop_items(self, batch: Batch) -> None:
         """See `Intake`."""
         query = select(batches.c.first_request, batches.c.last_request).where(batches.c.id == batch.id)
@@ -102,18 +125,8 @@ class SqliteIntake(_Intake):
 class PostgresIntake(_Intake):
     """An `Intake` in PostgreSQL, where each request says which batch took it."""
 
-    def _take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
-        """Keep what needs no payment by one statement for all: a round trip to the server costs more than its work."""
-        free = {each.key: each for each in reversed(arrivals) if each.payment == FREE}
-        first = self._keep_free(sorted(free.values()))
-        paid = [each for each in arrivals if each.payment != FREE]
-        answers = iter(super()._take(paid) if paid else ())
-        return [first[each.key] if each.payment == FREE else next(answers) for each in arrivals]
-
     def _keep_free(self, arrivals: Sequence[Arrival]) -> dict[bytes, Times]:
-        """Keep arrivals with different keys; return the times of the first request of each."""
-        if not arrivals:
-            return {}
+        # One statement for all: a round trip to the server costs more than its work.
         times = [each.times for each in arrivals]
         numbers = [each.received_at for each in times], [each.due for each in times]
         values = ([each.key for each in arrivals], *numbers, [each.items for each in arrivals])
