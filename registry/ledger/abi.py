@@ -24,6 +24,8 @@ MAX_REVERT = 4_096
 PROBE_GAS = 10_000_000
 ERC1271_YES = keccak256(b"isValidSignature(bytes32,bytes)")[:4] + bytes(28)
 
+ANCHORED = "0x" + keccak256(b"Anchored(bytes32,bytes32)").hex()
+REVOKED = "0x" + keccak256(b"Revoked(bytes32)").hex()
 REVOKED_ALL = "0x" + keccak256(b"RevokedAll(address,uint64)").hex()
 
 _OPENINGS = "(bytes32,bytes32)[]"

@@ -8,10 +8,9 @@ from __future__ import annotations
 import zlib
 from typing import Any, NamedTuple
 
-from registry.core.crypto.keccak import keccak256
 from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import checksum, to_hex
-from registry.ledger.abi import REVOKED_ALL
+from registry.ledger.abi import ANCHORED, REVOKED, REVOKED_ALL
 from registry.ledger.base import Deployment, Head
 from registry.ledger.blocks import block_call, head_in, quantity
 from registry.net.json_rpc import Call, Node, NodeError, hex_bytes
@@ -25,8 +24,8 @@ ETHER = 10**18
 ROUTINE = ("anvil_nodeInfo", "anvil_dumpState")
 
 _KINDS = {
-    "0x" + keccak256(b"Anchored(bytes32,bytes32)").hex(): "anchor",
-    "0x" + keccak256(b"Revoked(bytes32)").hex(): "revocation",
+    ANCHORED: "anchor",
+    REVOKED: "revocation",
     REVOKED_ALL: "revoke-all",
 }
 

@@ -23,6 +23,14 @@ from registry.fs.files import replace_file
 MAX_DEPLOYMENT_BYTES = 4_096
 
 
+class OutOfFunds(InvalidInput):
+    """The account that pays does not hold enough."""
+
+
+class FeeTooHigh(InvalidInput):
+    """The chain asks for more than the limit of fees allows."""
+
+
 class Receipt(NamedTuple):
     """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds).
 

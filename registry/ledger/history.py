@@ -110,14 +110,26 @@ class Logs:
         entries: list[Any] = []
         at = first
         while at <= last:
-            if time.monotonic() - self._began > SECONDS:
-                why = f"it gave the logs of {at - first:,} of {last - first + 1:,} blocks in {SECONDS:.0f} s"
-                raise self._node.unavailable(why, "Use a node that serves longer ranges of logs.")
-            end = min(last, at + self._most - 1)
-            if (part := self._ask(at, end)) is not None:
+            self._check_time(at - first, last - first + 1)
+            if (part := self._ask(at, end := self._end(at, last))) is not None:
                 entries += part
                 at = end + 1
         return entries
+
+    def read_part(self, first: int, last: int) -> tuple[int, list[Any]]:
+        """Return the entries of one answer, and the last of its blocks: as many as the node serves at once."""
+        while True:
+            self._check_time(0, last - first + 1)
+            if (part := self._ask(first, end := self._end(first, last))) is not None:
+                return end, part
+
+    def _end(self, first: int, last: int) -> int:
+        return min(last, first + self._most - 1)
+
+    def _check_time(self, done: int, blocks: int) -> None:
+        if time.monotonic() - self._began > SECONDS:
+            why = f"it gave the logs of {done:,} of {blocks:,} blocks in {SECONDS:.0f} s"
+            raise self._node.unavailable(why, "Use a node that serves longer ranges of logs.")
 
     def _ask(self, first: int, last: int) -> list[Any] | None:
         """Ask once. Return None to ask again, perhaps for fewer blocks."""

@@ -20,9 +20,10 @@ from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.scalars import format_units, to_hex
 from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
-from registry.ledger.base import Payer, Sender
+from registry.ledger.base import FeeTooHigh, OutOfFunds, Payer, Sender
 from registry.ledger.blocks import is_absent, nonce_calls, nonce_in, quantity
-from registry.ledger.tx_tracker import RESEND, SignedTx, fee_of, send
+from registry.ledger.observation import SignedTx, fee_of, send
+from registry.ledger.tx_tracker import RESEND
 from registry.net.json_rpc import Call, Node, NodeError
 
 # A contract's state may change between the estimate and the block.
@@ -95,8 +96,11 @@ class PayingAccount:
         self._node, self._chain_id, self._sender, self._max_fee = node, chain_id, sender, max_fee
         self._web3 = Web3(_Provider(node), middleware=[])
 
-    def prepared(self, to: str | None, data: bytes) -> dict[str, Any]:
-        """Return an unsigned transaction with nonce, gas and fees; ``InvalidInput`` if the account cannot pay it."""
+    def prepared(self, to: str | None, data: bytes, nonce: int | None = None) -> dict[str, Any]:
+        """Return an unsigned transaction with gas, fees and ``nonce``, by default the account's next one.
+
+        `OutOfFunds`, `FeeTooHigh`, or another ``InvalidInput`` if the contract refuses the call.
+        """
         tx: dict[str, Any] = {"data": to_hex(data), "value": 0} | ({} if to is None else {"to": to})
         account, eth = Web3.to_checksum_address(self._sender.address), self._web3.eth
         plain: TxParams = {**tx, "from": account}  # type: ignore[typeddict-item]  # a TypedDict with the same names
@@ -109,7 +113,8 @@ class PayingAccount:
             block, estimate, *nonces, balance = batch.execute()
             gas = _number(estimate) * (100 + _GAS_MARGIN_PERCENT) // 100
             # A node may leave its pending transactions out, but not those in blocks.
-            tx |= {"chainId": self._chain_id, "nonce": max(map(_number, nonces)), "gas": gas}
+            following = max(map(_number, nonces))
+            tx |= {"chainId": self._chain_id, "nonce": following if nonce is None else nonce, "gas": gas}
             funds = _number(balance, 2**256)
         tx |= self._fees(block.get("baseFeePerGas"))
         self._check_funds(tx, funds)
@@ -137,7 +142,7 @@ class PayingAccount:
         return SignedTx(to_hex(keccak256(raw)), raw, tx)
 
     def bump_fees(self, version: SignedTx) -> SignedTx:
-        """Sign it again with present fees, higher than before; ``InvalidInput`` if they exceed the limit."""
+        """Sign it again with present fees, higher than before; `FeeTooHigh` if they exceed the limit."""
         with plain_errors(self._node):
             base = self._web3.eth.get_block("latest").get("baseFeePerGas")
         fees = self._fees(base)
@@ -147,13 +152,13 @@ class PayingAccount:
         if (fee := fee_of(fees)) > self._max_fee:
             costs, limit = (format_units(amount, 9) for amount in (fee, self._max_fee))
             message = f"a replacement costs {costs} gwei, but the limit is {limit}"
-            raise InvalidInput(message, "Raise the limit and send it again, or wait: it may still be mined.")
+            raise FeeTooHigh(message, "Raise the limit and send it again, or wait: it may still be mined.")
         return self.signed(version.tx | fees)
 
     def refused(self, version: SignedTx) -> str | None:
         """Send it. Return None if the node has it, or may have it; else the node's words for a used nonce.
 
-        ``InvalidInput`` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
+        `OutOfFunds` if the account cannot pay, ``LedgerUnavailable`` for any other refusal.
         """
         known = Call("eth_getTransactionByHash", (version.hash,))
         try:
@@ -180,7 +185,7 @@ class PayingAccount:
             self._check_funds(version.tx, _number(balance, 2**256))
         if "insufficient funds" in said.lower():
             message = "the account cannot pay for the transaction beside what it has already sent"
-            raise InvalidInput(message, "Wait until that is in a block, or send the account more money.")
+            raise OutOfFunds(message, "Wait until that is in a block, or send the account more money.")
         raise self._node.unavailable(f"it refused transaction {version.hash}: {said}", RESEND)
 
     def _fees(self, base: Any) -> dict[str, Any]:
@@ -236,7 +241,7 @@ class PayingAccount:
             has, needs, missing = (format_units(amount, 18) for amount in (balance, cost, cost - balance))
             problem = f"cannot pay for the transaction: it has {has}, and up to {needs} is needed"
             advice = f"Send it at least {missing} of the chain's currency."
-            raise InvalidInput(f"{self._sender.address} {problem}", advice)
+            raise OutOfFunds(f"{self._sender.address} {problem}", advice)
 
 
 def _number(value: Any, limit: int = 2**63) -> int:
@@ -254,4 +259,4 @@ def _action(tx: dict[str, Any]) -> list[str]:
 def _check_fee(needed: int, limit: int) -> None:
     if needed > limit:
         message = f"gas costs {format_units(needed, 9)} gwei now, and the limit is {format_units(limit, 9)}"
-        raise InvalidInput(message, "Wait until the chain is quieter, or raise the limit.")
+        raise FeeTooHigh(message, "Wait until the chain is quieter, or raise the limit.")

@@ -128,29 +128,36 @@ class RpcLedger(Ledger):
         self._head(with_code=True)
 
     def _head(self, with_code: bool) -> Head:
-        asked = [Call("eth_chainId"), block_call("latest")]
-        if with_code:
-            asked += [code_call(self.deployment.registry), domain_call(self.deployment.registry)]
-        chain_id, block, *registry = self._node.ask_all(asked)
-        found, wanted = chain_id_in(self._node, chain_id), self.deployment.chain_id
-        if found != wanted:
-            raise self._node.unavailable(f"it is on chain {found}, not on {wanted}")
-        if registry:
-            self._check(*registry)
-        return head_in(self._node, block)
+        head = checked_head(self._node, self.deployment, with_code=with_code)
+        self._is_ours |= with_code
+        return head
 
-    def _check(self, answer: Any, domain: Any) -> None:
-        """Require our code, made for this address: with another domain, it would refuse our signed revocations."""
-        code, registry = hex_bytes(answer), self.deployment.registry
-        ours = code is not None and is_code_of(REGISTRY, code)
-        if code is None or (ours and isinstance(domain, NodeError)):
-            raise self._node.unavailable(f"it does not show the contract at {registry}")
-        if not code:
-            raise self._node.unavailable(f"there is no contract at {registry}")
-        if not ours or hex_bytes(domain) != domain_word(self.deployment.chain_id, registry):
-            advice = "Compare the deployment file with its origin. Do not trust the contract at that address."
-            raise self._node.unavailable(f"the contract at {registry} is not a ConsentRegistry", advice)
-        self._is_ours = True
+
+def checked_head(node: Node, deployment: Deployment, *, with_code: bool = True) -> Head:
+    """Return the newest block; ``LedgerUnavailable`` if the node is on another chain, or our code is not there."""
+    asked = [Call("eth_chainId"), block_call("latest")]
+    if with_code:
+        asked += [code_call(deployment.registry), domain_call(deployment.registry)]
+    chain_id, block, *registry = node.ask_all(asked)
+    found, wanted = chain_id_in(node, chain_id), deployment.chain_id
+    if found != wanted:
+        raise node.unavailable(f"it is on chain {found}, not on {wanted}")
+    if registry:
+        _check_code(node, deployment, *registry)
+    return head_in(node, block)
+
+
+def _check_code(node: Node, deployment: Deployment, answer: Any, domain: Any) -> None:
+    """Require our code, made for this address: with another domain, it would refuse our signed revocations."""
+    code, registry = hex_bytes(answer), deployment.registry
+    ours = code is not None and is_code_of(REGISTRY, code)
+    if code is None or (ours and isinstance(domain, NodeError)):
+        raise node.unavailable(f"it does not show the contract at {registry}")
+    if not code:
+        raise node.unavailable(f"there is no contract at {registry}")
+    if not ours or hex_bytes(domain) != domain_word(deployment.chain_id, registry):
+        advice = "Compare the deployment file with its origin. Do not trust the contract at that address."
+        raise node.unavailable(f"the contract at {registry} is not a ConsentRegistry", advice)
 
 
 class Probe(NamedTuple):

@@ -15,8 +15,9 @@ from web3 import Web3
 from registry.core.errors import InvalidInput
 from registry.ledger.base import Payer, Receipt, Sender
 from registry.ledger.blocks import is_absent, quantity
+from registry.ledger.observation import SignedTx, has_worked, log_addresses
 from registry.ledger.payer import PayingAccount, plain_errors
-from registry.ledger.tx_tracker import FIRST_PAUSE, Limits, Mined, Progress, SignedTx, TxTracker, named
+from registry.ledger.tx_tracker import FIRST_PAUSE, Limits, Mined, Progress, TxTracker, named
 from registry.net.json_rpc import Node
 
 # Other programs may send from the same account, so read its next nonce this often.
@@ -101,11 +102,8 @@ class Submission:
     def _read(self, mined: Mined) -> Sent:
         """Read the receipt: only what is used here, because other members differ from node to node."""
         receipt, node = mined.receipt, self._node
-        logs, status, gas, created = (receipt.get(n) for n in ("logs", "status", "gasUsed", "contractAddress"))
-        with plain_errors(node):
-            log_addresses = frozenset(log["address"].lower() for log in (logs or ()))
-        # Where no status is shown, logs show that it was not undone.
-        if quantity(node, "0x1" if is_absent(status) and log_addresses else status) != 1:
+        gas, created = receipt.get("gasUsed"), receipt.get("contractAddress")
+        if not has_worked(node, receipt):
             advice = "Check the arguments. Only its gas was spent."
             raise InvalidInput(f"the contract refused transaction {mined.hash}", advice)
         contract = None
@@ -114,4 +112,4 @@ class Submission:
                 contract = Web3.to_checksum_address(str(created))
         gas_used = 0 if is_absent(gas) else quantity(node, gas)
         done = Receipt(mined.hash, mined.block.number, mined.block.time, gas_used, self._sender.address)
-        return Sent(done, contract, log_addresses)
+        return Sent(done, contract, log_addresses(node, receipt))

@@ -1,8 +1,7 @@
 """Follow a transaction that was sent, until enough blocks lie above it.
 
 Meanwhile the node may be away, a reorganisation may remove the transaction from its block, the base fee may rise above
-its fees, or another program may use the account's nonce. The words of a node's messages decide nothing; only what the
-node shows of the chain does.
+its fees, or another program may use the account's nonce.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
-from registry.core.scalars import to_hex
 from registry.ledger.base import Head
-from registry.ledger.blocks import base_fee_in, block_call, head_in, is_absent, quantity
-from registry.net.json_rpc import Call, Node, NodeError
+from registry.ledger.blocks import quantity
+from registry.ledger.observation import Observation, SignedTx, block_of_receipt, fee_of, observe, send
+from registry.net.json_rpc import Node, NodeError
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # A block that was started before the transaction arrived is no sign that its fees are too low.
@@ -41,24 +40,6 @@ class Limits(NamedTuple):
     replace_seconds: float = REPLACE_SECONDS
 
 
-class SignedTx(NamedTuple):
-    """A signed transaction, with JSON-RPC's names in ``tx``. Replacements share its nonce, so only one can be mined."""
-
-    hash: str
-    raw: bytes
-    tx: dict[str, Any]
-
-
-def fee_of(tx: dict[str, Any]) -> int:
-    """Return the highest fee that a transaction offers for a unit of gas, in wei; older chains use a gas price."""
-    return int(tx.get("maxFeePerGas", tx.get("gasPrice", 0)))
-
-
-def send(node: Node, version: SignedTx) -> Any:
-    """Give the node the signed bytes, and return its answer: a `NodeError` if it refuses."""
-    return node.ask(Call("eth_sendRawTransaction", (to_hex(version.raw),)))
-
-
 @contextmanager
 def named(transaction: str) -> Iterator[None]:
     """Let every failure name the 0x hash of a transaction that was sent, because the person needs it."""
@@ -79,17 +60,6 @@ class Mined(NamedTuple):
     hash: str
     receipt: dict[str, Any]
     block: Head
-
-
-class _Observation(NamedTuple):
-    """One reading of the chain. ``known`` says whether the node has the newest version."""
-
-    version: SignedTx | None
-    receipt: dict[str, Any]
-    known: bool
-    head: Head
-    base_fee: int
-    nonce: int
 
 
 class TxTracker:
@@ -149,37 +119,12 @@ class TxTracker:
                 self._away = str(error).removeprefix(f"{self._node.name}: ")
             self._rest()
 
-    def _observe(self) -> _Observation:
-        asked = [Call("eth_getTransactionReceipt", (version.hash,)) for version in self._versions]
-        asked += [Call("eth_getTransactionByHash", (self.newest.hash,)), block_call("latest")]
-        answers = self._node.ask_all([*asked, Call("eth_getTransactionCount", (self._account, "latest"))])
-        *receipts, known, block, nonce = answers
-        head, count = head_in(self._node, block), quantity(self._node, nonce)
-        found = [(v, r) for v, r in zip(self._versions, receipts, strict=True) if self._is_mined(v, r, count)]
-        version, receipt = found[0] if found else (None, {})
-        base_fee = base_fee_in(self._node, block) or 0
-        return _Observation(version, receipt, isinstance(known, dict), head, base_fee, count)
+    def _observe(self) -> Observation:
+        (seen,) = observe(self._node, self._account, [self._versions])
+        self._why = seen.why or self._why
+        return seen
 
-    def _is_mined(self, version: SignedTx, receipt: Any, nonce: int) -> bool:
-        """Return whether this is the version's receipt. Some nodes show one, or an error, before it is in a block.
-
-        An error says nothing once the account's nonce is used: another transaction would be sent for nothing.
-        """
-        if isinstance(receipt, NodeError):
-            if nonce > version.tx.get("nonce", nonce):
-                raise self._node.unavailable(f"it refused: {receipt.message}")
-            self._why = f"it shows no receipt: {receipt.message}"
-            return False
-        if is_absent(receipt):
-            return False
-        if not isinstance(receipt, dict):
-            raise self._node.unavailable("its answer holds no receipt")
-        shown = receipt.get("transactionHash")
-        if not is_absent(shown) and str(shown).lower() != version.hash:
-            raise self._node.unavailable("its receipt is that of another transaction")
-        return not is_absent(receipt.get("blockNumber")) and not is_absent(receipt.get("blockHash"))
-
-    def _deep_enough(self, version: SignedTx, seen: _Observation) -> Mined | None:
+    def _deep_enough(self, version: SignedTx, seen: Observation) -> Mined | None:
         number, wanted = quantity(self._node, seen.receipt.get("blockNumber")), self._limits.confirmations
         above = max(0, seen.head.number - number)
         self._misses, self._why, self._advice = 0, "", ""
@@ -188,16 +133,12 @@ class TxTracker:
             self._highest, self._news = seen.head.number, time.monotonic()
         if above < wanted:
             return None
-        block, mined_in = seen.head, str(seen.receipt.get("blockHash")).lower()
-        if block.hash != mined_in:
-            # Ask by number: by hash, nodes also show blocks that have left the chain.
-            block = head_in(self._node, self._node.ask(block_call(number)))
-        if block.hash != mined_in:
+        if (block := block_of_receipt(self._node, seen)) is None:
             self._state = f"was in block {number:,}, which has left the chain,"
             return None
         return Mined(version.hash, seen.receipt, block)
 
-    def _is_lost(self, seen: _Observation) -> bool:
+    def _is_lost(self, seen: Observation) -> bool:
         """Return whether another transaction has its nonce.
 
         If the node does not know the transaction, or new blocks leave it out, send it again.
@@ -223,7 +164,7 @@ class TxTracker:
         late = time.monotonic() - self._sent >= self._limits.replace_seconds
         return late and head.number >= self._sent_at + _BLOCKS_TO_WAIT
 
-    def _send_again(self, version: SignedTx, seen: _Observation) -> None:
+    def _send_again(self, version: SignedTx, seen: Observation) -> None:
         """Send the same bytes, which can be mined only once; bump the fees if they are below the base fee."""
         if fee_of(version.tx) < seen.base_fee:
             self._bump_fees(version, seen.head)
