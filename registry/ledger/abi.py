@@ -14,6 +14,7 @@ from registry.core.crypto.keccak import keccak256
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, HandleQuery, SignatureQuery
 from registry.core.scalars import MAX_SIGNATURE, checksum
+from registry.ledger.base import CallRefused
 
 # EIP-7825 allows a transaction 16,777,216 gas. An opening takes 25,300 gas by Prague's prices, and 113,300 by those of
 # the fork after Osaka, where new state costs more. With the margin over the estimate, 100 fit both.
@@ -103,19 +104,19 @@ def decode_probe(answer: bytes) -> bool:
     return answer[-1] == 1
 
 
-def refusal(data: bytes) -> InvalidInput:
+def refusal(data: bytes) -> CallRefused:
     """Return the error that describes a revert, from its data."""
     kind, rest = data[:4], data[4:MAX_REVERT]
     if kind == _INVALID_SIGNATURE and len(rest) == 32:
         problem = f"the signature is not one of {checksum(rest[12:])}"
-        return InvalidInput(problem, "Sign again with the subject's own wallet.")
+        return CallRefused(problem, "Sign again with the subject's own wallet.")
     if kind == _IN_THE_FUTURE and len(rest) == 32:
         problem = f"issuedUntil {int.from_bytes(rest, 'big')} is more than 15 minutes ahead of the chain's clock"
-        return InvalidInput(problem, "Sign again with the present time. To give the address up for ever, retire it.")
+        return CallRefused(problem, "Sign again with the present time. To give the address up for ever, retire it.")
     if kind == _ZERO_ROOT:
-        return InvalidInput("a root of zero cannot be anchored", "Anchor the root of a batch.")
+        return CallRefused("a root of zero cannot be anchored", "Anchor the root of a batch.")
     problem = f"the contract refused the call ({_reason(kind, rest)})"
-    return InvalidInput(problem, "Check the arguments. Nothing changed.")
+    return CallRefused(problem, "Check the arguments. Nothing changed.")
 
 
 def _reason(kind: bytes, rest: bytes) -> str:

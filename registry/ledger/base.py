@@ -31,6 +31,10 @@ class FeeTooHigh(InvalidInput):
     """The chain asks for more than the limit of fees allows."""
 
 
+class CallRefused(InvalidInput):
+    """The contract refuses the call."""
+
+
 class Receipt(NamedTuple):
     """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds).
 

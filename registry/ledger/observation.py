@@ -95,13 +95,18 @@ def _is_in_block(node: Node, version: SignedTx, receipt: Any) -> bool:
     return not is_absent(receipt.get("blockNumber")) and not is_absent(receipt.get("blockHash"))
 
 
-def block_of_receipt(node: Node, seen: Observation) -> Head | None:
-    """Return the block of the version in a block; None if that block has left the chain."""
-    block, mined_in = seen.head, str(seen.receipt.get("blockHash")).lower()
-    if block.hash != mined_in:
-        # Ask by number: by hash, nodes also show blocks that have left the chain.
-        block = head_in(node, node.ask(block_call(quantity(node, seen.receipt.get("blockNumber")))))
-    return block if block.hash == mined_in else None
+def blocks_of_receipts(node: Node, seen: Sequence[Observation]) -> list[Head | None]:
+    """Return the block of each version in a block; None if that block has left the chain, or there is none."""
+    found = {one.head.number: one.head for one in seen}
+    places = [quantity(node, one.receipt.get("blockNumber")) if one.version else None for one in seen]
+    # Ask by number: by hash, nodes also show blocks that have left the chain.
+    others = sorted({place for place in places if place is not None} - found.keys())
+    answers = node.ask_all([block_call(number) for number in others])
+    # A block that is gone from the chain, as where a chain was cut back, has no answer.
+    found |= {number: head_in(node, shown) for number, shown in zip(others, answers, strict=True) if shown is not None}
+    blocks = [found.get(place) if place is not None else None for place in places]
+    hashes = [str(one.receipt.get("blockHash")).lower() for one in seen]
+    return [block if block and block.hash == hash_ else None for block, hash_ in zip(blocks, hashes, strict=True)]
 
 
 def log_addresses(node: Node, receipt: dict[str, Any]) -> frozenset[str]:

@@ -99,7 +99,7 @@ class PayingAccount:
     def prepared(self, to: str | None, data: bytes, nonce: int | None = None) -> dict[str, Any]:
         """Return an unsigned transaction with gas, fees and ``nonce``, by default the account's next one.
 
-        `OutOfFunds`, `FeeTooHigh`, or another ``InvalidInput`` if the contract refuses the call.
+        `OutOfFunds`, `FeeTooHigh`, or `CallRefused` if the contract refuses it.
         """
         tx: dict[str, Any] = {"data": to_hex(data), "value": 0} | ({} if to is None else {"to": to})
         account, eth = Web3.to_checksum_address(self._sender.address), self._web3.eth

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable
 from registry.ledger.base import Head
 from registry.ledger.blocks import quantity
-from registry.ledger.observation import Observation, SignedTx, block_of_receipt, fee_of, observe, send
+from registry.ledger.observation import Observation, SignedTx, blocks_of_receipts, fee_of, observe, send
 from registry.net.json_rpc import Node, NodeError
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
@@ -133,7 +133,8 @@ class TxTracker:
             self._highest, self._news = seen.head.number, time.monotonic()
         if above < wanted:
             return None
-        if (block := block_of_receipt(self._node, seen)) is None:
+        (block,) = blocks_of_receipts(self._node, [seen])
+        if block is None:
             self._state = f"was in block {number:,}, which has left the chain,"
             return None
         return Mined(version.hash, seen.receipt, block)
