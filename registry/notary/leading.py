@@ -1,0 +1,180 @@
+"""The work of the one worker that leads for the account: it follows the chain, relays endings, and anchors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from registry.core.errors import LedgerUnavailable
+from registry.ledger import abi
+from registry.ledger.base import CallRefused, Head
+from registry.ledger.follower import Follower
+from registry.ledger.outbox import Outbox
+from registry.notary.chain_log import ChainLog
+from registry.notary.condition import Condition, Trouble, trouble
+from registry.notary.records import BatchState, Ending, EndingKind, EndingState, NonceTaken, TxKind
+from registry.notary.relaying import call_of, in_transactions
+from registry.notary.sending import Held, Sending
+from registry.notary.settings import NotarySettings
+from registry.notary.stores import Stores
+
+# Transactions in no block at once, and how many of them may be for what no token paid for. Nodes keep 16 of an account.
+MOST_UNMINED, MOST_FREE = 16, 8
+# Waiting endings that one round looks at.
+_LOOK_AT = 1_000
+# Parts of the log that one round reads, so that endings never wait for a long one.
+_PARTS = 3
+# Seconds after which transactions are looked for although there is no new block.
+_LOOK_AGAIN = 1.0
+
+
+class Leader:
+    """One round after another over what the book and the chain show. Nothing else is remembered that matters."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        outbox: Outbox,
+        follower: Follower,
+        settings: NotarySettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._intake, self._book, self._outbox = stores.intake, stores.book, outbox
+        self._settings, self._clock = settings, clock
+        self._log = ChainLog(stores, follower)
+        self._sending = Sending(stores, outbox, settings, clock)
+        self._leads, self._followed, self._looked = False, False, 0.0
+        self._head: Head | None = None
+
+    def round(self) -> list[Trouble] | None:
+        """Do one round, and return what holds work up; None where another worker leads."""
+        led, self._leads = self._leads, False
+        if not self._book.lead(self._outbox.account):
+            return None
+        if not led:
+            self._log.load()
+            self._followed, self._head = False, None
+        troubles = self._round()
+        self._leads = True  # only now: after an error, everything is read anew
+        return troubles
+
+    def step_down(self) -> None:
+        """Let another worker lead."""
+        self._leads = False
+        self._book.step_down()
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a note tells of the chain: head, how much is in no block, whether all events are known."""
+        head, funds = self._head, self._sending.funds
+        place = {"head": head.number, "head_time": head.time} if head else {}
+        money = {"balance": str(funds.balance)} if funds else {}
+        return {"followed": self._followed, "unmined": len(self._sending.unmined), **place, **money}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a transaction is in no block, or part of the log is not read."""
+        return bool(self._sending.unmined) or not self._followed
+
+    def _round(self) -> list[Trouble]:
+        troubles: list[Trouble] = []
+        try:
+            self._sending.load()
+            head = self._outbox.head()
+            if self._is_news(head):
+                troubles += self._catch_up(head)
+            self._relay()
+            self._finish(head)
+            self._anchor()
+        except Held as held:
+            troubles.append(held.trouble)
+        except LedgerUnavailable as error:
+            troubles.append(trouble(Condition.CHAIN, error))
+        except NonceTaken as error:
+            troubles.append(Trouble(Condition.CHAIN, f"another worker sends for this account ({error})", ""))
+            self._head = None
+        return troubles
+
+    def _is_news(self, head: Head) -> bool:
+        same = self._head is not None and self._head.hash == head.hash
+        return not same or not self._followed or time.monotonic() - self._looked >= _LOOK_AGAIN
+
+    def _catch_up(self, head: Head) -> list[Trouble]:
+        """Follow the log, and settle the transactions. A node that shows no logs holds up nothing else."""
+        found: list[Trouble] = []
+        for _ in range(_PARTS):
+            all_of_them, removed = not self._followed, False
+            try:
+                removed = self._follow(head)
+            except LedgerUnavailable as error:
+                self._followed = False
+                found = [trouble(Condition.CHAIN, error)]
+            settled = self._sending.settle(head, all_of_them=removed or all_of_them)
+            self._log.keep()
+            if found or self._followed:
+                break
+        self._head, self._looked = head, time.monotonic()
+        return found + settled
+
+    def _follow(self, head: Head) -> bool:
+        """Read one part of the log; return whether a reorganisation took something back."""
+        if self._log.has_read(head):
+            self._followed = True
+            return False
+        step = self._log.read()
+        self._followed = step.caught_up
+        return step.removed_above is not None
+
+    def _relay(self) -> None:
+        """Relay endings. Those with a token come first, and those without leave room for more of them."""
+        for group in in_transactions(self._fresh_endings()):
+            has_token = any(ending.has_token for ending in group)
+            if len(self._sending.unmined) < (MOST_UNMINED if has_token else MOST_FREE):
+                self._relay_group(group)
+
+    def _fresh_endings(self) -> list[Ending]:
+        """Return the waiting endings that no transaction carries. What the chain has already is ended for nothing."""
+        waiting = self._intake.waiting_endings(_LOOK_AT)
+        carried = self._sending.carried_endings if waiting else frozenset()
+        waiting = [ending for ending in waiting if ending.id not in carried]
+        known = [ending.id for ending in waiting if self._is_known(ending)]
+        if known:
+            self._intake.set_endings(known, EndingState.ENDED)
+        return [ending for ending in waiting if ending.id not in known]
+
+    def _is_known(self, ending: Ending) -> bool:
+        has_handle = ending.kind in (EndingKind.OPENING, EndingKind.REVOKE)
+        return has_handle and self._book.event_of(ending.key) is not None
+
+    def _relay_group(self, group: list[Ending]) -> None:
+        kind, call = call_of(group)
+        try:
+            self._sending.post(kind, call, endings=[ending.id for ending in group])
+        except CallRefused as error:
+            if kind is TxKind.REVOKE_BATCH:
+                raise Held(trouble(Condition.CHAIN, error)) from None
+            self._intake.set_endings([group[0].id], EndingState.REFUSED, why=str(error))
+
+    def _finish(self, head: Head) -> None:
+        """Make batches final that are deep enough. First drop their items: after a crash, both are done again."""
+        for batch in self._book.batches(BatchState.ANCHORED):
+            if head.number - batch.block >= self._settings.confirmations:
+                self._intake.drop_items(batch)
+                hash_, number, when = batch.transaction, batch.block, batch.time
+                self._book.set_batch(batch.id, BatchState.FINAL, transaction=hash_, block=number, time=when)
+
+    def _anchor(self) -> None:
+        """Anchor pinned batches, those that are due first, first."""
+        batches = self._book.batches(BatchState.PINNED)
+        carried = self._sending.carried_batches if batches else frozenset()
+        for batch in batches:
+            if batch.id in carried or len(self._sending.unmined) >= MOST_UNMINED:
+                continue
+            # The part of the log that was not read yet may hold the root; but promises do not wait for long.
+            if not self._followed and batch.due - self._clock() > self._settings.promise_seconds / 2:
+                continue
+            call = abi.encode("anchor", [batch.root, batch.manifest])
+            try:
+                self._sending.post(TxKind.ANCHOR, call, batch=batch.id)
+            except CallRefused as error:
+                raise Held(trouble(Condition.CHAIN, error)) from None

@@ -1,0 +1,216 @@
+"""The worker's plain way: batches closed, pinned, anchored and final; endings in the next block."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from registry.core.scalars import checksum, to_hex, unhex
+from registry.ledger import abi
+from registry.notary.condition import WORKER_NOTE, Condition
+from registry.notary.records import BatchState, EndingState, EventKind, TxState
+from tests.support.levers import WALLETS, AnvilLevers, creation
+from tests.support.notary_stage import (
+    STRANGER,
+    KeySigner,
+    NotaryStage,
+    opening,
+    signed_retire,
+    signed_revoke,
+    signed_revoke_all,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_batch_is_anchored_and_then_final(stage: NotaryStage) -> None:
+    items, worker = stage.commit(3), stage.worker()
+    assert worker.step().state is Condition.OK
+    found = stage.stores.book.proof(items[0])
+    assert found is not None and found[0].state is BatchState.SENT
+    worker.step()
+    (batch,) = stage.stores.book.batches(BatchState.ANCHORED)
+    (log,) = [log for log in stage.chain.logs(abi.ANCHORED) if unhex(log["topics"][1]) == batch.root]
+    assert (batch.transaction, batch.block) == (log["transactionHash"], int(log["blockNumber"], 16))
+    assert batch.time == int(stage.levers._ask("eth_getBlockByNumber", log["blockNumber"], False)["timestamp"], 16)
+    stage.levers.mine(2)
+    worker.step()
+    assert [one.root for one in stage.stores.book.batches(BatchState.FINAL)] == [batch.root]
+    stage.check()
+
+
+def test_the_manifest_is_pinned_before_its_transaction_is_sent(stage: NotaryStage) -> None:
+    stage.commit()
+    stage.blocks.down = True
+    worker = stage.worker()
+    found = worker.step()
+    assert found.state is Condition.STORE and "does not answer" in found.why
+    assert stage.chain.calls() == [] and stage.stores.book.notes()[WORKER_NOTE]["state"] == "store"
+    stage.blocks.down = False
+    assert worker.step().state is Condition.OK
+    assert stage.stores.book.notes()[WORKER_NOTE]["state"] == "ok"
+    stage.check()
+
+
+def test_an_opening_is_in_the_transaction_of_the_next_round(stage: NotaryStage) -> None:
+    worker = stage.worker()
+    worker.step()
+    stage.commit()
+    (ending,) = stage.end()
+    worker.step()
+    calls = stage.chain.calls()
+    assert calls[0][:4] == abi.selector("revokeBatch((bytes32,bytes32)[])")  # before the anchor
+    assert calls[1][:4] == abi.selector("anchor(bytes32,bytes32)")
+    assert stage.stores.intake.ending(ending.key).state is EndingState.SENT  # type: ignore[union-attr]
+    worker.step()
+    assert stage.stores.intake.ending(ending.key).state is EndingState.ENDED  # type: ignore[union-attr]
+    event = stage.stores.book.event_of(ending.key)
+    assert event is not None and event.kind is EventKind.REVOKED
+    stage.check()
+
+
+def test_openings_go_together_in_no_order_and_those_with_a_token_first(stage: NotaryStage) -> None:
+    free, paid = [opening() for _ in range(99)], [opening() for _ in range(8)]
+    for one in free:
+        stage.end(one)
+    for one in paid:
+        stage.end(one, token=True)
+    stage.worker().step()
+    first, second = [stage.chain._openings(call) for call in stage.chain.calls()]
+    assert (len(first), len(second)) == (100, 7)
+    secrets = [unhex(one.secret) for one in (*paid, *free)]
+    sent = [secret for secret, _ in first]
+    assert set(sent) == set(secrets[:100]) and sent != secrets[:100]
+    stage.check()
+
+
+def test_a_known_handle_costs_nothing(stage: NotaryStage) -> None:
+    worker, known = stage.worker(), opening()
+    stage.levers.ledger.transact("revoke", known.secret, known.tag)
+    worker.step()
+    stage.end(known)
+    worker.step()
+    assert stage.ending(known).state is EndingState.ENDED and stage.chain.calls() == []
+
+
+def test_each_signed_ending_has_a_transaction_of_its_own(stage: NotaryStage) -> None:
+    signers = [KeySigner(os.urandom(32)) for _ in range(3)]
+    now = stage.levers.ledger.head().time
+    bodies = (
+        signed_revoke(signers[0], stage.deployment),
+        signed_revoke_all(signers[1], stage.deployment, now),
+        signed_retire(signers[2], stage.deployment),
+    )
+    stage.end(*bodies)
+    worker = stage.worker()
+    worker.step()
+    worker.step()
+    assert [stage.ending(body).state for body in bodies] == [EndingState.ENDED] * 3
+    assert len(stage.chain.calls()) == 3
+    logs = [log["topics"][1][-40:] for log in stage.chain.logs(abi.REVOKED_ALL)]
+    assert logs == [signer.address[2:].lower() for signer in signers[1:]]
+
+
+def test_an_ending_that_the_contract_refuses_is_not_paid_for(stage: NotaryStage) -> None:
+    someone = KeySigner(os.urandom(32))
+    forged = signed_revoke(someone, stage.deployment, STRANGER.address)
+    early = signed_revoke_all(someone, stage.deployment, stage.levers.ledger.head().time + 10_000)
+    stage.end(forged, early)
+    assert stage.worker().step().state is Condition.OK
+    assert [stage.ending(body).state for body in (forged, early)] == [EndingState.REFUSED] * 2
+    assert "the signature is not one of" in stage.ending(forged).why and "ahead" in stage.ending(early).why
+    assert stage.chain.calls() == []
+
+
+@pytest.mark.parametrize("kind", ["yes", "no", "failing"])
+def test_endings_of_contract_accounts(stage: NotaryStage, kind: str) -> None:
+    """One that burns all its gas is refused before it costs anything."""
+    account = stage.levers.contract(kind)
+    body = signed_revoke(KeySigner(os.urandom(32)), stage.deployment, checksum(unhex(account)))
+    stage.end(body)
+    worker = stage.worker()
+    worker.step()
+    worker.step()
+    wanted = EndingState.ENDED if kind == "yes" else EndingState.REFUSED
+    assert stage.ending(body).state is wanted
+    assert len(stage.chain.calls()) == (kind == "yes")
+
+
+def test_a_contract_account_that_costs_too_much_is_refused(stage: NotaryStage) -> None:
+    """It counts down from 65,535, which takes 1.7 million gas, and then says yes."""
+    runtime = bytes.fromhex("6200ffff" + "5b" + "6001900380600457" + "50") + WALLETS["yes"]
+    account = str(stage.levers.send(data=to_hex(creation(runtime)))["contractAddress"])
+    body = signed_revoke(KeySigner(os.urandom(32)), stage.deployment, checksum(unhex(account)))
+    stage.end(body)
+    stage.worker().step()
+    assert stage.ending(body).state is EndingState.REFUSED and "gas" in stage.ending(body).why
+    assert stage.chain.calls() == []
+
+
+def test_a_flood_without_tokens_delays_no_ending_with_one(by_hand: AnvilLevers, tmp_path: Path) -> None:
+    stage = NotaryStage.on(tmp_path, by_hand)
+    worker = stage.worker()
+    for _ in range(20):
+        stage.end(*(opening() for _ in range(100)))
+    for _ in range(3):
+        worker.step()
+    assert len(stage.stores.book.transactions()) == 8  # room is kept
+    urgent = opening()
+    stage.end(urgent, token=True)
+    worker.step()
+    by_hand.mine(1)
+    assert unhex(urgent.handle) in stage.chain.handles()
+    for _ in range(6):
+        worker.step()
+        by_hand.mine(1)
+    stage.check()
+
+
+def test_a_root_that_a_stranger_anchors_is_not_sent_again(stage: NotaryStage) -> None:
+    worker = stage.worker()
+    stage.commit()
+    worker.packer.step(at_once=True)
+    (batch,) = stage.stores.book.batches(BatchState.PINNED)
+    sent = stage.levers.ledger.transact("anchor", batch.root, batch.manifest)
+    worker.step()
+    (found,) = stage.stores.book.batches(BatchState.ANCHORED)
+    assert (found.root, found.transaction) == (batch.root, sent.transaction) and stage.chain.calls() == []
+    stage.levers.mine(2)
+    worker.step()
+    assert stage.stores.book.batch(batch.root).state is BatchState.FINAL  # type: ignore[union-attr]
+
+
+def test_a_stranger_who_anchors_the_root_beside_another_manifest_changes_nothing(stage: NotaryStage) -> None:
+    worker = stage.worker()
+    stage.commit()
+    worker.packer.step(at_once=True)
+    (batch,) = stage.stores.book.batches(BatchState.PINNED)
+    stage.levers.ledger.transact("anchor", batch.root, os.urandom(32))
+    worker.step()
+    worker.step()
+    (found,) = stage.stores.book.batches(BatchState.ANCHORED)
+    assert len(stage.chain.calls()) == 1 and stage.chain.roots() == [batch.root] and found.root == batch.root
+
+
+def test_the_note_says_how_it_fares(stage: NotaryStage) -> None:
+    stage.worker().step()
+    note = stage.stores.book.notes()[WORKER_NOTE]
+    assert note["state"] == "ok" and note["head"] == stage.levers.ledger.head().number and note["followed"]
+    assert note["since"] <= note["at"]
+
+
+def test_old_transactions_are_watched_no_more(stage: NotaryStage) -> None:
+    stage.commit()
+    worker = stage.worker()
+    worker.step()
+    worker.step()
+    (tx,) = stage.stores.book.transactions()
+    assert tx.state is TxState.MINED and tx.gas_used > 40_000 and tx.cost > 0
+    stage.levers.mine(40)
+    worker.step()
+    worker.step()
+    assert stage.stores.book.transactions() == []
+    found = stage.stores.book.transaction(tx.id)
+    assert found is not None and found.state is TxState.FINAL
