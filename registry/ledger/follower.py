@@ -79,7 +79,7 @@ class Step(NamedTuple):
     """What one step found. Where ``removed_above`` is a number, all that was logged above that block is taken back.
 
     Then there are no entries: the next step reads the blocks that took their place. ``caught_up`` says whether the
-    cursor has reached ``head``.
+    cursor has reached the node's head.
     """
 
     cursor: Cursor
@@ -139,7 +139,7 @@ class Follower:
         known = dict(cursor.blocks).get(head.number)
         if known is not None and known != head.hash:
             return self._take_back(cursor, head)
-        return Step(cursor, head, caught_up=head.number == cursor.number)
+        return Step(cursor, head, caught_up=True)
 
     def _take_back(self, cursor: Cursor, head: Head) -> Step:
         answers = self._node.ask_all([block_call(number) for number, _ in cursor.blocks])

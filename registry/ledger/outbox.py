@@ -89,6 +89,10 @@ class Outbox:
         )
         return Funds(quantity(self._node, balance, 2**256), nonce_in(self._node, counts))
 
+    def price(self) -> int:
+        """Return the wei that a unit of gas may cost now; ``FeeTooHigh`` over the limit."""
+        return self._payer.price()
+
     def sign(self, call: bytes, nonce: int) -> SignedTx:
         """Simulate a call of the registry, price it, and sign it. Nothing is sent.
 

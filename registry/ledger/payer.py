@@ -143,9 +143,7 @@ class PayingAccount:
 
     def bump_fees(self, version: SignedTx) -> SignedTx:
         """Sign it again with present fees, higher than before; `FeeTooHigh` if they exceed the limit."""
-        with plain_errors(self._node):
-            base = self._web3.eth.get_block("latest").get("baseFeePerGas")
-        fees = self._fees(base)
+        fees = self._present_fees()
         for name in fees.keys() & {"gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"}:
             # Nodes take a replacement if its fee and its tip are at least 10 % higher.
             fees[name] = max(fees[name], -(-version.tx[name] * 9 // 8))
@@ -154,6 +152,10 @@ class PayingAccount:
             message = f"a replacement costs {costs} gwei, but the limit is {limit}"
             raise FeeTooHigh(message, "Raise the limit and send it again, or wait: it may still be mined.")
         return self.signed(version.tx | fees)
+
+    def price(self) -> int:
+        """Return the highest fee that it would offer for a unit of gas now, in wei; `FeeTooHigh` over the limit."""
+        return fee_of(self._present_fees())
 
     def refused(self, version: SignedTx) -> str | None:
         """Send it. Return None if the node has it, or may have it; else the node's words for a used nonce.
@@ -187,6 +189,11 @@ class PayingAccount:
             message = "the account cannot pay for the transaction beside what it has already sent"
             raise OutOfFunds(message, "Wait until that is in a block, or send the account more money.")
         raise self._node.unavailable(f"it refused transaction {version.hash}: {said}", RESEND)
+
+    def _present_fees(self) -> dict[str, Any]:
+        with plain_errors(self._node):
+            base = self._web3.eth.get_block("latest").get("baseFeePerGas")
+        return self._fees(base)
 
     def _fees(self, base: Any) -> dict[str, Any]:
         """Return EIP-1559 fees with room for the base fee to double; a gas price if the chain has no base fee."""

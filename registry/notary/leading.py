@@ -17,6 +17,7 @@ from registry.notary.records import BatchState, Ending, EndingKind, EndingState,
 from registry.notary.relaying import call_of, in_transactions
 from registry.notary.sending import Held, Sending
 from registry.notary.settings import NotarySettings
+from registry.notary.settling import Settling
 from registry.notary.stores import Stores
 
 # Transactions in no block at once, and how many of them may be for what no token paid for. Nodes keep 16 of an account.
@@ -27,6 +28,8 @@ _LOOK_AT = 1_000
 _PARTS = 3
 # Seconds after which transactions are looked for although there is no new block.
 _LOOK_AGAIN = 1.0
+# How often the account's balance and the price of gas are looked at where nothing is sent.
+_MEANS_SECONDS = 5.0
 
 
 class Leader:
@@ -44,6 +47,9 @@ class Leader:
         self._settings, self._clock = settings, clock
         self._log = ChainLog(stores, follower)
         self._sending = Sending(stores, outbox, settings, clock)
+        self._settling = Settling(stores, outbox, self._sending, settings)
+        self._means: list[Trouble] = []
+        self._means_asked, self._balance = 0.0, ""
         self._leads, self._followed, self._looked = False, False, 0.0
         self._head: Head | None = None
 
@@ -65,11 +71,9 @@ class Leader:
         self._book.step_down()
 
     def figures(self) -> dict[str, Any]:
-        """Return what a note tells of the chain: head, how much is in no block, whether all events are known."""
-        head, funds = self._head, self._sending.funds
-        place = {"head": head.number, "head_time": head.time} if head else {}
-        money = {"balance": str(funds.balance)} if funds else {}
-        return {"followed": self._followed, "unmined": len(self._sending.unmined), **place, **money}
+        """Return what a note tells: head, transactions in no block, whether all events are known, balance in wei."""
+        place = {"head": self._head.number, "head_time": self._head.time} if self._head else {}
+        return {"followed": self._followed, "unmined": len(self._sending.unmined), "balance": self._balance, **place}
 
     @property
     def is_busy(self) -> bool:
@@ -84,8 +88,10 @@ class Leader:
             if self._is_news(head):
                 troubles += self._catch_up(head)
             self._relay()
-            self._finish(head)
+            if self._followed:
+                self._finish(head)
             self._anchor()
+            troubles += self._look_at_means()
         except Held as held:
             troubles.append(held.trouble)
         except LedgerUnavailable as error:
@@ -94,6 +100,14 @@ class Leader:
             troubles.append(Trouble(Condition.CHAIN, f"another worker sends for this account ({error})", ""))
             self._head = None
         return troubles
+
+    def _look_at_means(self) -> list[Trouble]:
+        """Look at money and fees now and then, and in each round while they hold work up."""
+        if self._means or time.monotonic() - self._means_asked >= _MEANS_SECONDS:
+            self._means = self._sending.means()
+            self._means_asked = time.monotonic()
+            self._balance = str(self._sending.funds.balance) if self._sending.funds else ""
+        return self._means
 
     def _is_news(self, head: Head) -> bool:
         same = self._head is not None and self._head.hash == head.hash
@@ -109,7 +123,7 @@ class Leader:
             except LedgerUnavailable as error:
                 self._followed = False
                 found = [trouble(Condition.CHAIN, error)]
-            settled = self._sending.settle(head, all_of_them=removed or all_of_them)
+            settled = self._settling.settle(head, all_of_them=removed or all_of_them)
             self._log.keep()
             if found or self._followed:
                 break

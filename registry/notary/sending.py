@@ -1,4 +1,4 @@
-"""The transactions of the notary's account: signed, stored, then sent; observed, replaced, sent again.
+"""The transactions of the notary's account: signed, stored, then sent.
 
 Every step may be cut off by a crash. What was stored then decides: a transaction that is stored is sent again as it is,
 and what a live transaction carries is never given to another.
@@ -12,9 +12,9 @@ from itertools import chain
 
 from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import format_units
-from registry.ledger.base import CallRefused, FeeTooHigh, Head, OutOfFunds
+from registry.ledger.base import CallRefused, FeeTooHigh, OutOfFunds
 from registry.ledger.observation import SignedTx, fee_of
-from registry.ledger.outbox import Funds, InBlock, Outbox, Sighting
+from registry.ledger.outbox import Funds, InBlock, Outbox
 from registry.notary.condition import Condition, Trouble, trouble
 from registry.notary.records import (
     BatchState,
@@ -28,15 +28,11 @@ from registry.notary.records import (
 from registry.notary.settings import DAY, NotarySettings
 from registry.notary.stores import Stores
 
-# Below so many blocks a transaction is watched no more. A reorganisation that deep makes a new transaction.
-WATCHED_BLOCKS = 32
-# A block that was started before the transaction arrived is no sign that its fees are too low.
-_BLOCKS_TO_WAIT = 2
-# A node that lags behind itself shows a used nonce before the receipt.
-_SURE_SECONDS = 2.0
-_UNMINED = (TxState.SIGNED, TxState.SENT)
+# An anchor takes half of it.
+_USUAL_GAS = 100_000
+UNMINED = (TxState.SIGNED, TxState.SENT)
 _IN_A_BLOCK = (BatchState.ANCHORED, BatchState.FINAL)
-_SIGNED_ENDINGS = (TxKind.REVOKE_OPENLY, TxKind.REVOKE_ALL, TxKind.RETIRE)
+SIGNED_ENDINGS = (TxKind.REVOKE_OPENLY, TxKind.REVOKE_ALL, TxKind.RETIRE)
 # A hostile contract account could make its ending cost much. A Safe of ten owners takes a tenth of it.
 MAX_ENDING_GAS = 1_000_000
 
@@ -59,21 +55,16 @@ class Sending:
         self._settings, self._clock = settings, clock
         self.live: dict[int, Transaction] = {}
         self.funds: Funds | None = None
-        # By transaction: since when the node does not know it; since when, and at which block, a version waits.
-        self._misses: dict[int, float] = {}
-        self._waits: dict[int, tuple[int, float, int]] = {}
 
     def load(self) -> None:
         """Read the live transactions from the book. What the account holds is asked for again when it is needed."""
         self.live = {tx.id: tx for tx in self._book.transactions()}
         self.funds = None
-        self._misses = {id: since for id, since in self._misses.items() if id in self.live}
-        self._waits = {id: since for id, since in self._waits.items() if id in self.live}
 
     @property
     def unmined(self) -> list[Transaction]:
         """The transactions that are in no block, by nonce."""
-        return [tx for tx in self.live.values() if tx.state in _UNMINED]
+        return [tx for tx in self.live.values() if tx.state in UNMINED]
 
     @property
     def carried_endings(self) -> frozenset[int]:
@@ -85,22 +76,6 @@ class Sending:
         """The ids of the batches that live transactions carry."""
         return frozenset(tx.batch for tx in self.live.values() if tx.kind is TxKind.ANCHOR)
 
-    def settle(self, head: Head, *, all_of_them: bool) -> list[Trouble]:
-        """Look for the transactions that are in no block, or for ``all_of_them``, and do what each needs.
-
-        Return what could not be done.
-        """
-        deep = head.number - self._settings.confirmations - WATCHED_BLOCKS
-        looked_for = [tx for tx in self.live.values() if all_of_them or tx.state in _UNMINED or tx.block <= deep]
-        seen = self._outbox.sight([[_signed(version) for version in tx.versions] for tx in looked_for])
-        troubles = []
-        for tx, sighting in zip(looked_for, seen, strict=True):
-            try:
-                self._settle(tx, sighting, head)
-            except Held as held:
-                troubles.append(held.trouble)
-        return troubles
-
     def post(self, kind: TxKind, call: bytes, *, batch: int = 0, endings: Sequence[int] = ()) -> None:
         """Sign a call, store it, then send it.
 
@@ -109,15 +84,31 @@ class Sending:
         """
         nonce = self._next_nonce()
         signed = self._priced(call, nonce)
-        if kind in _SIGNED_ENDINGS and signed.tx["gas"] > MAX_ENDING_GAS:
+        if kind in SIGNED_ENDINGS and signed.tx["gas"] > MAX_ENDING_GAS:
             raise CallRefused(f"it takes {signed.tx['gas']:,} gas, and a notary pays at most {MAX_ENDING_GAS:,}")
         self._check_ceiling(_most(signed))
         version = Version(signed.hash, signed.raw, signed.tx, int(self._clock()))
         new = NewTransaction(self._outbox.account, nonce, kind, call, version, batch, tuple(endings))
         tx = self._book.add_transaction(new)
         self.live[tx.id] = tx
-        self._mark_sent(tx)
-        self._send(tx)
+        self.mark_sent(tx)
+        self.send(tx)
+
+    def means(self) -> list[Trouble]:
+        """Return what would hold up a transaction, so that nobody promises what the account cannot pay."""
+        self.funds = self._outbox.funds()
+        try:
+            needed = _USUAL_GAS * self._outbox.price()
+            self._check_ceiling(needed)
+        except FeeTooHigh as error:
+            return [trouble(Condition.FEES, error)]
+        except Held as held:
+            return [held.trouble]
+        if self.funds.balance < needed:
+            has, needs = (format_units(amount, 18) for amount in (self.funds.balance, needed))
+            why = f"{self._outbox.account} has {has}, and one transaction may take {needs}"
+            return [Trouble(Condition.FUNDS, why, "Send it more of the chain's currency.")]
+        return []
 
     def _next_nonce(self) -> int:
         if self.funds is None:
@@ -136,13 +127,11 @@ class Sending:
         limit = int(self._settings.spend_per_day * 10**18)
         spent = self._book.spent_since(int(self._clock()) - DAY)
         if spent + more > limit:
-            amounts = (format_units(amount, 18) for amount in (spent, more, limit))
-            why = "{} of the chain's currency is spent, {} more is needed, and the ceiling of a day is {}".format(
-                *amounts
-            )
+            was, needs, most = (format_units(amount, 18) for amount in (spent, more, limit))
+            why = f"{was} of the chain's currency is spent, {needs} more is needed, and the ceiling of a day is {most}"
             raise Held(Trouble(Condition.CEILING, why, "Wait, or raise spend_per_day in notary.toml."))
 
-    def _mark_sent(self, tx: Transaction) -> None:
+    def mark_sent(self, tx: Transaction) -> None:
         """Mark what the transaction carries, before it is sent; after a crash again."""
         if tx.endings:
             self._intake.set_endings(tx.endings, EndingState.SENT, transaction=tx.id)
@@ -154,67 +143,25 @@ class Sending:
         ours = [version.hash for version in tx.versions]
         return batch is not None and batch.state in _IN_A_BLOCK and batch.transaction not in ours
 
-    def _send(self, tx: Transaction) -> None:
+    def send(self, tx: Transaction) -> None:
+        """Give the node the newest version; `Held` where it does not take it."""
         try:
-            refused = self._outbox.send(_signed(tx.versions[-1]))
+            refused = self._outbox.send(signed_of(tx.versions[-1]))
         except OutOfFunds as error:
             raise Held(trouble(Condition.FUNDS, error)) from None
         except LedgerUnavailable as error:
             raise Held(trouble(Condition.CHAIN, error)) from None
         # With a used nonce, the next look tells whether a version of ours used it.
         if refused is None and tx.state is TxState.SIGNED:
-            self._set(tx, TxState.SENT)
+            self.set_state(tx, TxState.SENT)
 
-    def _set(self, tx: Transaction, state: TxState) -> None:
+    def set_state(self, tx: Transaction, state: TxState) -> None:
+        """Set the state of a transaction that is in no block."""
         self._book.set_transaction(tx.id, state)
         self.live[tx.id] = tx._replace(state=state)
 
-    def _settle(self, tx: Transaction, seen: Sighting, head: Head) -> None:
-        if seen.mined is not None:
-            self._misses.pop(tx.id, None)
-            self._waits.pop(tx.id, None)
-            self._mined(tx, seen.mined, head)
-            return
-        if tx.state is TxState.MINED:
-            tx = self._taken_back(tx)
-        if seen.taken or not seen.known:
-            self._missing(tx, seen)
-        else:
-            self._misses.pop(tx.id, None)
-            if tx.state is TxState.SIGNED:
-                self._mark_sent(tx)
-                self._set(tx, TxState.SENT)
-            self._hurry(tx, seen, head)
-
-    def _mined(self, tx: Transaction, found: InBlock, head: Head) -> None:
-        if not found.worked or (tx.kind is TxKind.ANCHOR and not found.heard):
-            self._undone(tx, found)
-            return
-        if tx.state is not TxState.MINED or tx.block_hash != found.block.hash:
-            self._carry_out(tx, found)
-        if head.number - found.block.number >= self._settings.confirmations + WATCHED_BLOCKS:
-            self._record(tx, TxState.FINAL, found)
-            del self.live[tx.id]
-
-    def _carry_out(self, tx: Transaction, found: InBlock) -> None:
-        if tx.endings:
-            self._intake.set_endings(tx.endings, EndingState.ENDED, transaction=tx.id)
-        if tx.kind is TxKind.ANCHOR:
-            number, when = found.block.number, found.block.time
-            self._book.set_batch(tx.batch, BatchState.ANCHORED, transaction=found.hash, block=number, time=when)
-        self._record(tx, TxState.MINED, found)
-
-    def _undone(self, tx: Transaction, found: InBlock) -> None:
-        """The contract undid it. A signed ending is refused; what it cannot refuse gets a new transaction."""
-        if tx.kind in _SIGNED_ENDINGS:
-            why = f"the contract refused it in block {found.block.number:,}"
-            self._intake.set_endings(tx.endings, EndingState.REFUSED, why=why)
-        else:
-            self._release(tx)
-        self._record(tx, TxState.FINAL, found)
-        del self.live[tx.id]
-
-    def _record(self, tx: Transaction, state: TxState, found: InBlock) -> None:
+    def record(self, tx: Transaction, state: TxState, found: InBlock) -> None:
+        """Record the block that holds it, and what it cost."""
         self._book.set_transaction(
             tx.id,
             state,
@@ -226,53 +173,16 @@ class Sending:
         )
         self.live[tx.id] = tx._replace(state=state, block=found.block.number, block_hash=found.block.hash)
 
-    def _taken_back(self, tx: Transaction) -> Transaction:
-        """Its block has left the chain. The same bytes stay valid, and are sent again."""
-        self._mark_sent(tx)
-        self._set(tx, TxState.SIGNED)
-        return self.live[tx.id]
-
-    def _missing(self, tx: Transaction, seen: Sighting) -> None:
-        """Wait before it is given up, because the answers may be of different moments."""
-        if tx.state is TxState.SIGNED and not seen.taken:
-            self._mark_sent(tx)
-            self._send(tx)
-            return
-        now = time.monotonic()
-        if now - self._misses.setdefault(tx.id, now) < _SURE_SECONDS:
-            return
-        del self._misses[tx.id]
-        if seen.taken:
-            self._release(tx)
-            self._book.set_transaction(tx.id, TxState.LOST)
-            del self.live[tx.id]
-        elif seen.too_cheap:
-            self._replace(tx)
-        else:
-            self._send(tx)
-
-    def _release(self, tx: Transaction) -> None:
+    def release(self, tx: Transaction) -> None:
         """Let another transaction carry what this one carried."""
         if tx.endings:
             self._intake.set_endings(tx.endings, EndingState.WAITING, transaction=0)
         if tx.kind is TxKind.ANCHOR and not self._is_anchored_by_another(tx):
             self._book.set_batch(tx.batch, BatchState.PINNED)
 
-    def _hurry(self, tx: Transaction, seen: Sighting, head: Head) -> None:
-        """Replace it where new blocks leave it out. Unless they are too cheap, those behind the first one wait."""
-        now, versions = time.monotonic(), len(tx.versions)
-        count, since, block = self._waits.setdefault(tx.id, (versions, now, head.number))
-        if count != versions:
-            self._waits[tx.id] = versions, now, head.number
-            return
-        is_first = tx.id == self.unmined[0].id
-        late = now - since >= self._settings.replace_seconds and head.number >= block + _BLOCKS_TO_WAIT
-        if (late and is_first) or (seen.too_cheap and head.number > block):
-            self._waits[tx.id] = versions, now, head.number
-            self._replace(tx)
-
-    def _replace(self, tx: Transaction) -> None:
-        newest = _signed(tx.versions[-1])
+    def replace(self, tx: Transaction) -> None:
+        """Sign it anew for higher fees, store that, then send it; `Held` where money or fees do not allow it."""
+        newest = signed_of(tx.versions[-1])
         try:
             signed = self._outbox.replace(newest)
         except FeeTooHigh as error:
@@ -281,11 +191,12 @@ class Sending:
         version = Version(signed.hash, signed.raw, signed.tx, int(self._clock()))
         self._book.add_version(tx.id, version)
         tx = self.live[tx.id] = tx._replace(versions=(*tx.versions, version))
-        self._mark_sent(tx)
-        self._send(tx)
+        self.mark_sent(tx)
+        self.send(tx)
 
 
-def _signed(version: Version) -> SignedTx:
+def signed_of(version: Version) -> SignedTx:
+    """Return the version as the outbox takes it."""
     return SignedTx(version.hash, version.raw, version.tx)
 
 
