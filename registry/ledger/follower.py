@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from registry.core.errors import BlockMismatch, InvalidInput, Malformed
 from registry.core.merkle import build_tree
-from registry.core.scalars import to_hex
+from registry.core.scalars import checksum, to_hex
 from registry.ledger.abi import ANCHORED, REVOKED, REVOKED_ALL
 from registry.ledger.base import Deployment, Head
 from registry.ledger.blocks import block_call, chain_id_in, head_in, is_absent, quantity
@@ -118,6 +118,15 @@ class Follower:
             return self._read_range(cursor, head, first, min(head.number - _NEAR_HEAD, first + _SPAN - 1))
         return self._read_blocks(cursor, head, range(first, head.number + 1))
 
+    def senders(self, transactions: Sequence[str]) -> list[str]:
+        """Return the checksummed account that sent each of these transactions, which are in blocks."""
+        shown = self._node.ask_all([Call("eth_getTransactionByHash", (hash_,)) for hash_ in transactions])
+        senders = [hex_bytes(tx.get("from")) if isinstance(tx, dict) else None for tx in shown]
+        found = [checksum(sender) for sender in senders if sender is not None and len(sender) == 20]
+        if len(found) != len(transactions):
+            raise self._node.unavailable("it does not show a transaction that is in a block")
+        return found
+
     def _look(self, cursor: Cursor) -> tuple[Head, str | None]:
         """Return the head, and the hash that the cursor's newest block has now; None where the node has none."""
         asked = [Call("eth_chainId"), block_call("latest")]
@@ -175,13 +184,13 @@ class Follower:
         self._check_links(cursor, headers, head)
         where = {"address": self._deployment.registry, "topics": [list(_EVENTS)]}
         asked = [Call("eth_getLogs", ({**where, "blockHash": header.head.hash},)) for header in headers]
-        raw: list[Any] = []
+        raw, places = list[Any](), list[tuple[int, int]]()
         for header, answer in zip(headers, self._node.ask_all(asked), strict=True):
             if not isinstance(answer, list):
                 why = answer.message if isinstance(answer, NodeError) else "its answer holds no logs"
                 raise self._node.unavailable(f"it does not show the logs of block {header.head.number:,}: {why}")
             raw += answer
-        places = [self._place(entry, numbers[0], numbers[-1]) for entry in raw]
+            places += [self._place(entry, header.head.number, header.head.number) for entry in answer]
         entries = self._entries(raw, places, {header.head.number: header for header in headers})
         return Step(_advanced(cursor, [header.head for header in headers]), head, entries, caught_up=True)
 
