@@ -91,7 +91,7 @@ def test_all_kinds_in_order_and_on_from_there(own: tuple[str, Deployment]) -> No
     assert [one.kind for one in new] == [LogKind.ANCHORED, LogKind.REVOKED, LogKind.REVOKED_ALL]
     assert (to_hex(new[0].word), to_hex(new[0].data)) == (root, manifest_word)
     assert (new[0].block, new[0].time, new[0].transaction) == (first.block, first.time, first.transaction)
-    assert (new[2].word[12:] == unhex(subject.address) and new[2].data == b"\xff" * 8) or len(new[2].data) == 32
+    assert new[2].word[12:] == unhex(subject.address) and new[2].data[-8:] == b"\xff" * 8
     assert as_logs(reader.entries) == on_chain(levers)
     fresh = Reader(*own)
     fresh.catch_up()
