@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.node_fixtures", "tests.support.store_fixtures"]
+pytest_plugins = ["tests.support.node_fixtures", "tests.support.store_fixtures", "tests.support.worker_fixtures"]
 
 # No deadline: a shared machine is slow at times, and that says nothing about the code.
 _QUIET = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}

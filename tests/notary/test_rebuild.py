@@ -98,11 +98,11 @@ def test_a_run_that_is_cut_off_is_repeated(stage: NotaryStage, tmp_path: Path) -
     assert again(stage, tmp_path / "new").restored == 2
 
 
-def test_progress_is_told(levers: AnvilLevers, tmp_path: Path) -> None:
-    stage, told = NotaryStage.on(tmp_path, levers), list[RebuildProgress]()
-    follower = Follower(levers.url, stage.deployment)
+def test_progress_is_told(own_levers: AnvilLevers, tmp_path: Path) -> None:
+    stage, told = NotaryStage.on(tmp_path, own_levers), list[RebuildProgress]()
+    follower = Follower(own_levers.url, stage.deployment)
     rebuild(stage.stores, stage.blocks, follower, [stage.signer.address], confirmations=0, progress=told.append)
-    assert told[-1].block == told[-1].head == levers.ledger.head().number
+    assert told[-1].block == told[-1].head == own_levers.ledger.head().number
 
 
 def test_the_worker_goes_on_after_a_rebuild(stage: NotaryStage, tmp_path: Path) -> None:

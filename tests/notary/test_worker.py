@@ -149,8 +149,8 @@ def test_a_contract_account_that_costs_too_much_is_refused(stage: NotaryStage) -
     assert stage.chain.calls() == []
 
 
-def test_a_flood_without_tokens_delays_no_ending_with_one(by_hand: AnvilLevers, tmp_path: Path) -> None:
-    stage = NotaryStage.on(tmp_path, by_hand)
+def test_a_flood_without_tokens_delays_no_ending_with_one(levers_by_hand: AnvilLevers, tmp_path: Path) -> None:
+    stage = NotaryStage.on(tmp_path, levers_by_hand)
     worker = stage.worker()
     for _ in range(20):
         stage.end(*(opening() for _ in range(100)))
@@ -160,11 +160,11 @@ def test_a_flood_without_tokens_delays_no_ending_with_one(by_hand: AnvilLevers, 
     urgent = opening()
     stage.end(urgent, token=True)
     worker.step()
-    by_hand.mine(1)
+    levers_by_hand.mine(1)
     assert unhex(urgent.handle) in stage.chain.handles()
     for _ in range(6):
         worker.step()
-        by_hand.mine(1)
+        levers_by_hand.mine(1)
     stage.check()
 
 

@@ -19,11 +19,11 @@ from registry.notary.condition import WORKER_NOTE, Condition
 from registry.notary.records import BatchState, EndingState, TxState
 from registry.notary.worker import Worker
 from registry.wallets.keywallet import KeyWallet
-from tests.notary.conftest import GWEI
 from tests.support.levers import ANVIL_KEY, AnvilLevers, freeze, start_anvil, stop, until
 from tests.support.notary_stage import ETHER, NotaryStage, funded, opening
 from tests.support.soak import SOAK
 from tests.support.tcp_proxy import Proxy
+from tests.support.worker_fixtures import GWEI
 
 pytestmark = pytest.mark.slow
 
@@ -158,8 +158,8 @@ class TestMoney:
         assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash  # type: ignore[union-attr]
         stage.check()
 
-    def test_a_ceiling_of_a_day(self, levers: AnvilLevers, tmp_path: Path) -> None:
-        stage = NotaryStage.on(tmp_path, levers, spend_per_day=0.0005)
+    def test_a_ceiling_of_a_day(self, own_levers: AnvilLevers, tmp_path: Path) -> None:
+        stage = NotaryStage.on(tmp_path, own_levers, spend_per_day=0.0005)
         clock = [time.time()]
         worker = stage.worker(clock=lambda: clock[0])
         for _ in range(20):
@@ -180,30 +180,30 @@ class TestMoney:
         settle(stage, worker)
         stage.check()
 
-    def test_fees_over_the_limit(self, levers: AnvilLevers, tmp_path: Path) -> None:
-        stage = NotaryStage.on(tmp_path, levers, max_fee_gwei=5)
+    def test_fees_over_the_limit(self, own_levers: AnvilLevers, tmp_path: Path) -> None:
+        stage = NotaryStage.on(tmp_path, own_levers, max_fee_gwei=5)
         worker = stage.worker()
-        levers._ask("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
-        levers.mine(1)
+        own_levers._ask("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+        own_levers.mine(1)
         stage.commit()
         assert worker.step().state is Condition.FEES and state_of(stage) == "fees"
-        levers._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        levers.mine(1)
+        own_levers._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+        own_levers.mine(1)
         settle(stage, worker)
         stage.check()
 
 
 class TestStuckTransactions:
-    def test_what_the_base_fee_left_behind_is_replaced(self, by_hand: AnvilLevers, tmp_path: Path) -> None:
-        stage = NotaryStage.on(tmp_path, by_hand)
+    def test_what_the_base_fee_left_behind_is_replaced(self, levers_by_hand: AnvilLevers, tmp_path: Path) -> None:
+        stage = NotaryStage.on(tmp_path, levers_by_hand)
         stage.commit()
         stage.end()
         worker = stage.worker()
         worker.step()
         txs = stage.stores.book.transactions()
         assert len(txs) == 2
-        by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(100 * GWEI))
-        by_hand.mine(1)
+        levers_by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(100 * GWEI))
+        levers_by_hand.mine(1)
         settle(stage, worker)
         for tx in txs:
             now = stage.stores.book.transaction(tx.id)
@@ -211,34 +211,34 @@ class TestStuckTransactions:
             assert now.nonce == tx.nonce
         stage.check()
 
-    def test_the_limit_of_fees_holds_for_replacements(self, by_hand: AnvilLevers, tmp_path: Path) -> None:
-        stage = NotaryStage.on(tmp_path, by_hand, max_fee_gwei=4)
+    def test_the_limit_of_fees_holds_for_replacements(self, levers_by_hand: AnvilLevers, tmp_path: Path) -> None:
+        stage = NotaryStage.on(tmp_path, levers_by_hand, max_fee_gwei=4)
         stage.end()
         worker = stage.worker()
         worker.step()
         (tx,) = stage.stores.book.transactions()
-        by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(50 * GWEI))
-        by_hand.mine(1)
+        levers_by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(50 * GWEI))
+        levers_by_hand.mine(1)
         worker.step()
-        by_hand.mine(1)
+        levers_by_hand.mine(1)
         assert worker.step().state is Condition.FEES
         assert len(stage.stores.book.transactions()[0].versions) == 1
-        by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+        levers_by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
         settle(stage, worker)
         assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash  # type: ignore[union-attr]
         stage.check()
 
-    def test_a_nonce_that_another_program_takes(self, by_hand: AnvilLevers, tmp_path: Path) -> None:
+    def test_a_nonce_that_another_program_takes(self, levers_by_hand: AnvilLevers, tmp_path: Path) -> None:
         """Then there is a new transaction, because the old one can never be mined."""
-        stage = NotaryStage.on(tmp_path, by_hand)
+        stage = NotaryStage.on(tmp_path, levers_by_hand)
         stage.commit()
         stage.end()
         worker = stage.worker()
         worker.step()
         fees = {"type": 2, "chainId": 31_337, "maxFeePerGas": 100 * GWEI, "maxPriorityFeePerGas": 90 * GWEI}
         other = {**fees, "nonce": 0, "gas": 21_000, "to": "0x" + "11" * 20, "value": 0, "data": "0x"}
-        by_hand._ask("eth_sendRawTransaction", to_hex(stage.signer.sign_transaction(other)))
-        by_hand.mine(1)
+        levers_by_hand._ask("eth_sendRawTransaction", to_hex(stage.signer.sign_transaction(other)))
+        levers_by_hand.mine(1)
         settle(stage, worker)
         stage.chain.check(stage.commitments, stage.openings)
         lost = stage.stores.book.transaction(1)
@@ -247,22 +247,22 @@ class TestStuckTransactions:
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5] if SOAK else [1, 2, 5])
 @pytest.mark.parametrize("confirmed", [False, True])
-def test_reorganisations(levers: AnvilLevers, tmp_path: Path, depth: int, confirmed: bool) -> None:
+def test_reorganisations(own_levers: AnvilLevers, tmp_path: Path, depth: int, confirmed: bool) -> None:
     """Blocks are taken out, with what they held. The same bytes are sent again, also where they were final."""
-    stage = NotaryStage.on(tmp_path, levers, confirmations=0 if confirmed else 6)
+    stage = NotaryStage.on(tmp_path, own_levers, confirmations=0 if confirmed else 6)
     worker, subject = stage.worker(), opening()
     worker.step()
     stage.commit()
     stage.end(subject)
     worker.step()
-    levers.mine(max(0, depth - 2))
+    own_levers.mine(max(0, depth - 2))
     worker.step()
     wanted = BatchState.FINAL if confirmed else BatchState.ANCHORED
     assert stage.ending(subject).state is EndingState.ENDED and stage.stores.book.batches(wanted)
     sent = [tx.versions for tx in stage.stores.book.transactions()]
     (root,) = stage.chain.roots()
-    levers._ask("anvil_reorg", depth, [])
-    levers.mine(1)
+    own_levers._ask("anvil_reorg", depth, [])
+    own_levers.mine(1)
     assert stage.chain.roots() == []
     worker.step()
     worker.step()
@@ -273,28 +273,28 @@ def test_reorganisations(levers: AnvilLevers, tmp_path: Path, depth: int, confir
     assert kinds == ["anchored", "removed", "anchored"]
 
 
-def test_a_chain_that_is_cut_back(levers: AnvilLevers, tmp_path: Path) -> None:
+def test_a_chain_that_is_cut_back(own_levers: AnvilLevers, tmp_path: Path) -> None:
     """Some nodes show a shorter chain for a while: nothing is taken back until another block takes the place."""
-    stage = NotaryStage.on(tmp_path, levers)
+    stage = NotaryStage.on(tmp_path, own_levers)
     worker = stage.worker()
     worker.step()
     stage.end()
     worker.step()
     worker.step()
-    levers._ask("anvil_rollback", 1)
+    own_levers._ask("anvil_rollback", 1)
     worker.step()
     events = stage.stores.book.events_after(0)
     assert not [event for event in events if event.kind == "removed"]
-    levers.mine(1)
+    own_levers.mine(1)
     worker.step()
     assert "removed" in [event.kind for event in stage.stores.book.events_after(0)]
     settle(stage, worker)
     stage.check()
 
 
-def test_ipfs_is_down_while_batches_close(levers: AnvilLevers, tmp_path: Path) -> None:
+def test_ipfs_is_down_while_batches_close(own_levers: AnvilLevers, tmp_path: Path) -> None:
     """Endings go on meanwhile."""
-    stage = NotaryStage.on(tmp_path, levers)
+    stage = NotaryStage.on(tmp_path, own_levers)
     worker = stage.worker()
     stage.blocks.down = True
     for _ in range(3):
@@ -313,8 +313,8 @@ def test_ipfs_is_down_while_batches_close(levers: AnvilLevers, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("shift", [-90_000, 90_000])
-def test_clocks_set_back_and_forward(levers: AnvilLevers, tmp_path: Path, shift: int) -> None:
-    stage = NotaryStage.on(tmp_path, levers)
+def test_clocks_set_back_and_forward(own_levers: AnvilLevers, tmp_path: Path, shift: int) -> None:
+    stage = NotaryStage.on(tmp_path, own_levers)
     clock = [time.time()]
     worker = stage.worker(clock=lambda: clock[0])
     stage.commit(now=int(clock[0]))
@@ -339,11 +339,11 @@ def mortal() -> Iterator[tuple[subprocess.Popen[str], str, Deployment]]:
 def test_a_node_that_forgets_what_waits(mortal: tuple[subprocess.Popen[str], str, Deployment], tmp_path: Path) -> None:
     """It is killed while transactions wait in its pool, and begun again from its last block."""
     process, url, deployment = mortal
-    levers = AnvilLevers(url, deployment)
-    stage = NotaryStage.on(tmp_path, levers)
+    own_levers = AnvilLevers(url, deployment)
+    stage = NotaryStage.on(tmp_path, own_levers)
     worker = stage.worker()
     worker.step()
-    levers._ask("evm_setAutomine", False)
+    own_levers._ask("evm_setAutomine", False)
     stage.commit()
     stage.end()
     worker.step()
