@@ -160,6 +160,8 @@ class NotaryStage:
         """Every commitment is anchored once and can be proved, every opening ended, and no call was sent twice."""
         self.chain.check(self.commitments if commitments is None else commitments, self.openings)
         book = self.stores.book
+        held = Counter(one for root in self.chain.roots() for one in self.chain.manifest(root, self.blocks))
+        assert {one: held[one] for one in self.commitments if held[one] != 1} == {}
         for one in self.commitments if commitments is None else commitments:
             found = book.proof(one)
             assert found is not None
