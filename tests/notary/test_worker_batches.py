@@ -1,0 +1,68 @@
+"""Full batches, and manifests on a real Kubo that goes away and comes back."""
+
+from __future__ import annotations
+
+import os
+import time
+from hashlib import sha256
+
+import pytest
+
+from registry.core.ipld.cid import cid_from_digest
+from registry.core.merkle import MAX_BATCH
+from registry.notary.condition import WORKER_NOTE
+from registry.notary.records import Arrival, BatchState, EndingState, Times
+from registry.storage.kubo import KuboBlocks
+from tests.support.kubo_node import running
+from tests.support.notary_stage import NotaryStage, opening
+from tests.support.tcp_proxy import Proxy
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_grant_in_a_full_batch_takes_at_most_two_gas(stage: NotaryStage) -> None:
+    size, worker = 32_000, stage.worker()
+    worker.step()
+    for _ in range(0, size, 1_000):
+        items = os.urandom(32 * 1_000)
+        stage.stores.intake.take([Arrival(sha256(items).digest(), items, Times(1_000, 1_900))])
+    began = time.monotonic()
+    worker.step()
+    worker.step()
+    taken = time.monotonic() - began
+    (batch,) = stage.stores.book.batches(BatchState.ANCHORED)
+    gas, commitments = stage.stores.book.totals()
+    assert (batch.size, commitments) == (size, size) and gas / commitments <= 2, (gas, taken)
+    assert len(stage.blocks.get(cid_from_digest(batch.manifest))) == 32 * size <= 32 * MAX_BATCH
+
+
+def test_kubo_is_down_while_batches_close(stage: NotaryStage) -> None:
+    """Endings go on; when it is back, the manifests are pinned, and then the batches are anchored."""
+    with running() as kubo, Proxy(kubo.api) as proxy, KuboBlocks(proxy.address, seconds=3) as blocks:
+        worker, subject = stage.worker(blocks=blocks), opening()
+        stage.commit(4)
+        worker.step()
+        worker.step()
+        kubo.stop()
+        for _ in range(2):
+            stage.commit(4)
+            worker.step()
+        assert stage.stores.book.notes()[WORKER_NOTE]["state"] == "store"
+        stage.end(subject)
+        worker.step()
+        worker.step()
+        assert stage.ending(subject).state is EndingState.ENDED and len(stage.chain.roots()) == 1
+        kubo.start()
+        proxy.target = kubo.api
+        for _ in range(3):
+            worker.step()
+            stage.levers.mine(1)
+        worker.step()
+        batches = stage.stores.book.batches(BatchState.FINAL)
+        assert len(batches) == 3 and stage.stores.book.notes()[WORKER_NOTE]["state"] == "ok"
+        for batch in batches:
+            cid = cid_from_digest(batch.manifest)
+            assert kubo.run("block", "get", cid) == stage.stores.book.manifest(batch.root)
+            assert cid.encode() in kubo.run("pin", "ls", cid)
+        stage.blocks = blocks  # type: ignore[assignment]  # another BlockStore
+        stage.check()
