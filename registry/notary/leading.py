@@ -20,8 +20,9 @@ from registry.notary.settings import NotarySettings
 from registry.notary.settling import Settling
 from registry.notary.stores import Stores
 
-# Transactions in no block at once, and how many of them may be for what no token paid for. Nodes keep 16 of an account.
-MOST_UNMINED, MOST_FREE = 16, 8
+# Transactions in no block at once: of all kinds, for endings, and for endings that no token paid for. The rest is room
+# for anchors, and for endings with a token. Nodes keep 16 of an account.
+MOST_UNMINED, MOST_ENDINGS, MOST_FREE = 16, 14, 8
 # Waiting endings that one round looks at.
 _LOOK_AT = 1_000
 # Parts of the log that one round reads, so that endings never wait for a long one.
@@ -87,10 +88,12 @@ class Leader:
             head = self._outbox.head()
             if self._is_news(head):
                 troubles += self._catch_up(head)
-            self._relay()
+            # What is signed and not sent has the next nonce: all others would wait behind it.
+            if not self._sending.has_unsent:
+                self._relay()
+                self._anchor()
             if self._followed:
                 self._finish(head)
-            self._anchor()
             troubles += self._look_at_means()
         except Held as held:
             troubles.append(held.trouble)
@@ -111,7 +114,8 @@ class Leader:
 
     def _is_news(self, head: Head) -> bool:
         same = self._head is not None and self._head.hash == head.hash
-        return not same or not self._followed or time.monotonic() - self._looked >= _LOOK_AGAIN
+        unsettled = self._sending.has_unsent or not self._followed
+        return not same or unsettled or time.monotonic() - self._looked >= _LOOK_AGAIN
 
     def _catch_up(self, head: Head) -> list[Trouble]:
         """Follow the log, and settle the transactions. A node that shows no logs holds up nothing else."""
@@ -143,7 +147,7 @@ class Leader:
         """Relay endings. Those with a token come first, and those without leave room for more of them."""
         for group in in_transactions(self._fresh_endings()):
             has_token = any(ending.has_token for ending in group)
-            if len(self._sending.unmined) < (MOST_UNMINED if has_token else MOST_FREE):
+            if len(self._sending.unmined) < (MOST_ENDINGS if has_token else MOST_FREE):
                 self._relay_group(group)
 
     def _fresh_endings(self) -> list[Ending]:

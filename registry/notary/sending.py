@@ -20,6 +20,7 @@ from registry.notary.records import (
     BatchState,
     EndingState,
     NewTransaction,
+    NonceTaken,
     Transaction,
     TxKind,
     TxState,
@@ -67,6 +68,11 @@ class Sending:
         return [tx for tx in self.live.values() if tx.state in UNMINED]
 
     @property
+    def has_unsent(self) -> bool:
+        """Whether a transaction is signed, and the node did not take it yet."""
+        return any(tx.state is TxState.SIGNED for tx in self.live.values())
+
+    @property
     def carried_endings(self) -> frozenset[int]:
         """The ids of the endings that live transactions carry."""
         return frozenset(chain.from_iterable(tx.endings for tx in self.live.values()))
@@ -88,6 +94,8 @@ class Sending:
             raise CallRefused(f"it takes {signed.tx['gas']:,} gas, and a notary pays at most {MAX_ENDING_GAS:,}")
         self._check_ceiling(_most(signed))
         version = Version(signed.hash, signed.raw, signed.tx, int(self._clock()))
+        if not self._book.lead(self._outbox.account):
+            raise NonceTaken("another worker leads now")
         new = NewTransaction(self._outbox.account, nonce, kind, call, version, batch, tuple(endings))
         tx = self._book.add_transaction(new)
         self.live[tx.id] = tx

@@ -10,7 +10,7 @@ import pytest
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.ledger import abi
 from registry.notary.condition import WORKER_NOTE, Condition
-from registry.notary.records import BatchState, EndingState, EventKind, TxState
+from registry.notary.records import BatchState, EndingState, EventKind, TxKind, TxState
 from tests.support.levers import WALLETS, AnvilLevers, creation
 from tests.support.notary_stage import (
     STRANGER,
@@ -166,6 +166,23 @@ def test_a_flood_without_tokens_delays_no_ending_with_one(levers_by_hand: AnvilL
         worker.step()
         levers_by_hand.mine(1)
     stage.check()
+
+
+def test_a_flood_with_tokens_leaves_room_for_anchors(levers_by_hand: AnvilLevers, tmp_path: Path) -> None:
+    stage = NotaryStage.on(tmp_path, levers_by_hand)
+    worker = stage.worker()
+    for _ in range(16):
+        for _ in range(100):
+            stage.end(opening(), token=True)
+    stage.commit()
+    worker.step()
+    kinds = [tx.kind for tx in stage.stores.book.transactions()]
+    assert len(kinds) == 11 and kinds.count(TxKind.ANCHOR) == 1  # a round looks at 1,000 endings
+    worker.step()
+    stage.commit()
+    worker.step()
+    kinds = [tx.kind for tx in stage.stores.book.transactions()]
+    assert (kinds.count(TxKind.REVOKE_BATCH), kinds.count(TxKind.ANCHOR)) == (14 - 1, 2)
 
 
 def test_a_root_that_a_stranger_anchors_is_not_sent_again(stage: NotaryStage) -> None:

@@ -150,7 +150,9 @@ class TestMoney:
         stage.signer.sign_transaction = poor  # type: ignore[method-assign]
         stage.end()
         assert worker.step().state is Condition.FUNDS
-        (tx,) = stage.stores.book.transactions()
+        stage.commit()
+        assert worker.step().state is Condition.FUNDS
+        (tx,) = stage.stores.book.transactions()  # nothing else gets a nonce behind it
         assert tx.state is TxState.SIGNED
         stage.signer.sign_transaction = take  # type: ignore[method-assign]
         funded(stage.levers, stage.signer.address, ETHER)

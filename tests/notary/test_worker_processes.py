@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from registry.notary.records import BatchState, EndingState
 from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.levers import AnvilLevers
 from tests.support.notary_stage import NotaryStage, opening, signed_retire
+from tests.support.postgres import PostgresServer
 from tests.support.soak import SOAK, sampled
 from tests.support.store_fixtures import Place
 from tests.support.worker_process import MOMENTS, start
@@ -111,3 +113,26 @@ def test_a_worker_that_is_told_to_end_does(fleet: Fleet) -> None:
     process.terminate()
     began = time.monotonic()
     assert process.wait(10) == 0 and time.monotonic() - began < 2
+
+
+def test_a_worker_outlasts_a_database_that_is_restarted(
+    postgres: PostgresServer, postgres_url: str, own_levers: AnvilLevers, tmp_path: Path
+) -> None:
+    """The server is killed as by a power cut, and begun again; the worker goes on by itself."""
+    key = os.urandom(32)
+    stage = NotaryStage.on(tmp_path, own_levers, key, database=postgres_url)
+    stage.blocks = SqliteBlocks(tmp_path / "blocks.sqlite")  # type: ignore[assignment]  # another BlockStore
+    fleet = Fleet(stage, key)
+    try:
+        process = fleet.start()
+        for _ in range(6 if SOAK else 3):
+            stage.commit(3)
+            stage.end()
+            time.sleep(0.4)
+            postgres.kill()
+            postgres.start()
+        fleet.settle()
+        assert process.poll() is None
+        stage.check()
+    finally:
+        fleet.end()
