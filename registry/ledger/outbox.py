@@ -78,9 +78,12 @@ class Outbox:
         self._node, self._deployment, self.account = Node(url, timeout), deployment, sender.address
         self._payer = PayingAccount(self._node, deployment.chain_id, sender, max_fee)
 
-    def head(self) -> Head:
-        """Return the newest block of the right chain, where the registry still is: a chain may have been reset."""
-        return checked_head(self._node, self._deployment)
+    def head(self, *, with_code: bool = True) -> Head:
+        """Return the newest block of the right chain; ``with_code``, require the registry there too.
+
+        Do that at each new block, because a chain may have been reset, and would take the fee for nothing.
+        """
+        return checked_head(self._node, self._deployment, with_code=with_code)
 
     def funds(self) -> Funds:
         """Return the account's balance and next nonce."""

@@ -25,8 +25,8 @@ from registry.notary.stores import Stores
 MOST_UNMINED, MOST_ENDINGS, MOST_FREE = 16, 14, 8
 # Waiting endings that one round looks at.
 _LOOK_AT = 1_000
-# Parts of the log that one round reads, so that endings never wait for a long one.
-_PARTS = 3
+# How long one round reads the log, so that endings never wait for a long one.
+_CATCH_UP_SECONDS = 0.2
 # Seconds after which transactions are looked for although there is no new block.
 _LOOK_AGAIN = 1.0
 # How often the account's balance and the price of gas are looked at where nothing is sent.
@@ -62,7 +62,10 @@ class Leader:
         if not led:
             self._log.load()
             self._followed, self._head = False, None
-        troubles = self._round()
+        try:
+            troubles = self._round()
+        except NonceTaken as error:
+            return [Trouble(Condition.CHAIN, f"another worker sends for this account ({error})", "Run one leader.")]
         self._leads = True  # only now: after an error, everything is read anew
         return troubles
 
@@ -85,9 +88,9 @@ class Leader:
         troubles: list[Trouble] = []
         try:
             self._sending.load()
-            head = self._outbox.head()
+            head = self._outbox.head(with_code=False)
             if self._is_news(head):
-                troubles += self._catch_up(head)
+                troubles += self._catch_up(self._outbox.head())
             # What is signed and not sent has the next nonce: all others would wait behind it.
             if not self._sending.has_unsent:
                 self._relay()
@@ -99,9 +102,6 @@ class Leader:
             troubles.append(held.trouble)
         except LedgerUnavailable as error:
             troubles.append(trouble(Condition.CHAIN, error))
-        except NonceTaken as error:
-            troubles.append(Trouble(Condition.CHAIN, f"another worker sends for this account ({error})", ""))
-            self._head = None
         return troubles
 
     def _look_at_means(self) -> list[Trouble]:
@@ -114,13 +114,13 @@ class Leader:
 
     def _is_news(self, head: Head) -> bool:
         same = self._head is not None and self._head.hash == head.hash
-        unsettled = self._sending.has_unsent or not self._followed
-        return not same or unsettled or time.monotonic() - self._looked >= _LOOK_AGAIN
+        again = self.is_busy and time.monotonic() - self._looked >= _LOOK_AGAIN
+        return not same or again or self._sending.has_unsent or not self._followed
 
     def _catch_up(self, head: Head) -> list[Trouble]:
         """Follow the log, and settle the transactions. A node that shows no logs holds up nothing else."""
-        found: list[Trouble] = []
-        for _ in range(_PARTS):
+        found, ends = list[Trouble](), time.monotonic() + _CATCH_UP_SECONDS
+        while True:
             all_of_them, removed = not self._followed, False
             try:
                 removed = self._follow(head)
@@ -129,7 +129,7 @@ class Leader:
                 found = [trouble(Condition.CHAIN, error)]
             settled = self._settling.settle(head, all_of_them=removed or all_of_them)
             self._log.keep()
-            if found or self._followed:
+            if found or self._followed or time.monotonic() >= ends:
                 break
         self._head, self._looked = head, time.monotonic()
         return found + settled

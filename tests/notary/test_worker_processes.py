@@ -18,7 +18,7 @@ from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.levers import AnvilLevers
 from tests.support.notary_stage import NotaryStage, opening, signed_retire
 from tests.support.postgres import PostgresServer
-from tests.support.soak import SOAK, sampled
+from tests.support.soak import SOAK
 from tests.support.store_fixtures import Place
 from tests.support.worker_process import MOMENTS, start
 
@@ -72,7 +72,7 @@ def fleet(place: Place, own_levers: AnvilLevers) -> Iterator[Fleet]:
     made.end()
 
 
-@pytest.mark.parametrize("moment", sampled(MOMENTS, 5))
+@pytest.mark.parametrize("moment", MOMENTS if SOAK else ("stored", "marked", "sent", "followed", "pinned"))
 def test_a_worker_that_is_killed_at_a_moment(fleet: Fleet, moment: str) -> None:
     stage = fleet.stage
     process = fleet.start(moment)
