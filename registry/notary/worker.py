@@ -27,6 +27,8 @@ from registry.storage.base import BlockStore
 # Seconds between two looks at the database, at the chain while something is in no block, and at the chain otherwise.
 _GLANCE, _BUSY_PAUSE, _IDLE_PAUSE = 0.05, 0.25, 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+# How often in a row packing lets endings go first.
+_MOST_YIELDS = 20
 # The note is written at least so often, so that a reader sees that the worker lives.
 NOTE_SECONDS = 5.0
 # How long `Worker.run` waits for a request that is under way when it is told to stop.
@@ -56,7 +58,7 @@ class Worker:
         self.packer = Packer(stores, blocks, settings, clock)
         self.leader = Leader(stores, outbox, follower, settings, clock)
         self._note: dict[str, Any] = {}
-        self._noted, self._next = 0.0, 0.0
+        self._noted, self._next, self._yields = 0.0, 0.0, 0
 
     def step(self) -> Trouble:
         """Do one round, and return what holds work up. ``DatabaseUnavailable`` where the database is away."""
@@ -83,6 +85,11 @@ class Worker:
                 raise loop.failure
 
     def _pack(self) -> float | None:
+        # Closing a batch keeps the database busy for a while. Endings that wait go first, but not for ever.
+        if self._yields < _MOST_YIELDS and self._intake.waiting_endings(1):
+            self._yields += 1
+            return _GLANCE
+        self._yields = 0
         busy = self.packer.step()
         if self.packer.trouble is not None:
             return None
