@@ -25,6 +25,8 @@ from registry.notary.stores import Stores
 MOST_UNMINED, MOST_ENDINGS, MOST_FREE = 16, 14, 8
 # Waiting endings that one round looks at.
 _LOOK_AT = 1_000
+# How long one round relays endings that no token paid for: garbage that the contract refuses takes time too.
+_FREE_SECONDS = 0.25
 # How long one round reads the log, so that endings never wait for a long one.
 _CATCH_UP_SECONDS = 0.2
 # Seconds after which transactions are looked for although there is no new block.
@@ -144,27 +146,31 @@ class Leader:
         return step.removed_above is not None
 
     def _relay(self) -> None:
-        """Relay endings. Those with a token come first, and those without leave room for more of them."""
-        for group in in_transactions(self._fresh_endings()):
-            has_token = any(ending.has_token for ending in group)
-            if len(self._sending.unmined) < (MOST_ENDINGS if has_token else MOST_FREE):
-                self._relay_group(group)
-
-    def _fresh_endings(self) -> list[Ending]:
-        """Return the waiting endings that no transaction carries. What the chain has already is ended for nothing."""
+        """Relay endings. Those with a token come first; those without leave them room, and soon the next round."""
         waiting = self._intake.waiting_endings(_LOOK_AT)
         carried = self._sending.carried_endings if waiting else frozenset()
-        waiting = [ending for ending in waiting if ending.id not in carried]
-        known = [ending.id for ending in waiting if self._is_known(ending)]
+        ends = time.monotonic() + _FREE_SECONDS
+        for group in in_transactions([ending for ending in waiting if ending.id not in carried]):
+            has_token = any(ending.has_token for ending in group)
+            if not has_token and time.monotonic() >= ends:
+                continue
+            if len(self._sending.unmined) < (MOST_ENDINGS if has_token else MOST_FREE):
+                self._relay_group(self._without_known(group))
+
+    def _without_known(self, group: list[Ending]) -> list[Ending]:
+        """Leave out what the chain has already: it is ended for nothing."""
+        known = [ending.id for ending in group if self._is_known(ending)]
         if known:
             self._intake.set_endings(known, EndingState.ENDED)
-        return [ending for ending in waiting if ending.id not in known]
+        return [ending for ending in group if ending.id not in known]
 
     def _is_known(self, ending: Ending) -> bool:
         has_handle = ending.kind in (EndingKind.OPENING, EndingKind.REVOKE)
         return has_handle and self._book.event_of(ending.key) is not None
 
     def _relay_group(self, group: list[Ending]) -> None:
+        if not group:
+            return
         kind, call = call_of(group)
         try:
             self._sending.post(kind, call, endings=[ending.id for ending in group])

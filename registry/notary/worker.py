@@ -106,8 +106,8 @@ class Worker:
             return _IDLE_PAUSE
         if found.state not in (Condition.OK, Condition.STORE):
             return None
-        # What no transaction has room for now waits for the next block.
-        return _BUSY_PAUSE if self._has_work() else _GLANCE
+        # What no transaction has room for waits for the next block, but an ending with a token does not wait for it.
+        return 2 * _GLANCE if self._has_work() else _GLANCE
 
     def _has_work(self) -> bool:
         return bool(self._intake.waiting_endings(1) or self._book.batches(BatchState.PINNED, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -20,7 +21,7 @@ from registry.notary.records import BatchState, EndingState, TxState
 from registry.notary.worker import Worker
 from registry.wallets.keywallet import KeyWallet
 from tests.support.levers import ANVIL_KEY, AnvilLevers, freeze, start_anvil, stop, until
-from tests.support.notary_stage import ETHER, NotaryStage, funded, opening
+from tests.support.notary_stage import ETHER, STRANGER, KeySigner, NotaryStage, funded, opening, signed_revoke
 from tests.support.soak import SOAK
 from tests.support.tcp_proxy import Proxy
 from tests.support.worker_fixtures import GWEI
@@ -385,6 +386,26 @@ class TestRunning:
             thread.join(10)
         assert time.monotonic() - began < 1.0
         assert stage.stores.book.lead(stage.signer.address)  # it stepped down
+
+    def test_garbage_without_tokens_delays_no_ending_with_one(self, stage: NotaryStage) -> None:
+        """Each forged ending costs a slow node a tenth of a second, so all of them together would take 30 s."""
+        someone = KeySigner(os.urandom(32))
+        for _ in range(3):
+            stage.end(*(signed_revoke(someone, stage.deployment, STRANGER.address) for _ in range(100)))
+        with Proxy(int(stage.levers.url.rpartition(":")[2])) as proxy:
+            worker, stop_it = stage.worker(proxy.url), threading.Event()
+            thread = threading.Thread(target=worker.run, args=(stop_it,))
+            thread.start()
+            until(lambda: stage.stores.intake.count_endings().get(EndingState.REFUSED))
+            proxy.delay = 0.02
+            began, urgent = time.monotonic(), opening()
+            stage.end(urgent, token=True)
+            until(lambda: unhex(urgent.handle) in stage.chain.handles())
+            taken = time.monotonic() - began
+            left = stage.stores.intake.count_endings().get(EndingState.WAITING, 0)
+            stop_it.set()
+            thread.join(10)
+        assert left > 100 and taken < 2.0, (left, taken)
 
     def test_a_node_that_hangs_does_not_hold_up_stopping(
         self, mortal: tuple[subprocess.Popen[str], str, Deployment], tmp_path: Path
