@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.ipld.cid import cid_from_digest
 from registry.ledger.follower import Follower
 from registry.notary.rebuild import RebuildProgress, Rebuilt, rebuild
-from registry.notary.records import BatchState
+from registry.notary.records import Arrival, BatchState, Times
 from registry.notary.stores import open_stores
 from tests.support.levers import AnvilLevers
 from tests.support.notary_stage import NotaryStage
@@ -70,8 +71,6 @@ def test_strangers_and_junk_do_not_count(stage: NotaryStage, tmp_path: Path) -> 
     anchored(stage, 1)
     stage.levers.ledger.transact("anchor", os.urandom(32), os.urandom(32))  # another account
     junk, root = os.urandom(64), os.urandom(32)
-    from hashlib import sha256
-
     stage.blocks.kept[sha256(junk).digest()] = junk
     stage.levers.ledger.transact("anchor", root, sha256(junk).digest(), sender=stage.signer)
     stage.levers.mine(2)
@@ -110,10 +109,6 @@ def test_the_worker_goes_on_after_a_rebuild(stage: NotaryStage, tmp_path: Path) 
     anchored(stage, 2)
     old = list(stage.commitments)
     again(stage, tmp_path / "new")
-    from hashlib import sha256
-
-    from registry.notary.records import Arrival, Times
-
     stage.stores.intake.take([Arrival(sha256(b"".join(old)).digest(), b"".join(old), Times(1_000, 1_900))])
     worker = stage.worker()
     stage.commit(2)

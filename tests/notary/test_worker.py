@@ -64,9 +64,9 @@ def test_an_opening_is_in_the_transaction_of_the_next_round(stage: NotaryStage) 
     calls = stage.chain.calls()
     assert calls[0][:4] == abi.selector("revokeBatch((bytes32,bytes32)[])")  # before the anchor
     assert calls[1][:4] == abi.selector("anchor(bytes32,bytes32)")
-    assert stage.stores.intake.ending(ending.key).state is EndingState.SENT  # type: ignore[union-attr]
+    assert stage.stores.intake.ending(ending.key).state is EndingState.SENT
     worker.step()
-    assert stage.stores.intake.ending(ending.key).state is EndingState.ENDED  # type: ignore[union-attr]
+    assert stage.stores.intake.ending(ending.key).state is EndingState.ENDED
     event = stage.stores.book.event_of(ending.key)
     assert event is not None and event.kind is EventKind.REVOKED
     stage.check()
@@ -197,7 +197,7 @@ def test_a_root_that_a_stranger_anchors_is_not_sent_again(stage: NotaryStage) ->
     assert (found.root, found.transaction) == (batch.root, sent.transaction) and stage.chain.calls() == []
     stage.levers.mine(2)
     worker.step()
-    assert stage.stores.book.batch(batch.root).state is BatchState.FINAL  # type: ignore[union-attr]
+    assert stage.stores.book.batch(batch.root).state is BatchState.FINAL
 
 
 def test_a_stranger_who_anchors_the_root_beside_another_manifest_changes_nothing(stage: NotaryStage) -> None:

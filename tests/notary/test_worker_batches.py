@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from registry.core.ipld.cid import cid_from_digest
 from registry.core.merkle import MAX_BATCH
+from registry.ledger.base import Deployment
 from registry.notary.condition import WORKER_NOTE
 from registry.notary.records import Arrival, BatchState, EndingState, Times
 from registry.storage.kubo import KuboBlocks
 from tests.support.kubo_node import running
-from tests.support.notary_stage import NotaryStage, opening
+from tests.support.levers import GethLevers, until
+from tests.support.notary_stage import KeySigner, NotaryStage, opening, signed_revoke
 from tests.support.tcp_proxy import Proxy
 
 pytestmark = pytest.mark.slow
@@ -64,5 +67,24 @@ def test_kubo_is_down_while_batches_close(stage: NotaryStage) -> None:
             cid = cid_from_digest(batch.manifest)
             assert kubo.run("block", "get", cid) == stage.stores.book.manifest(batch.root)
             assert cid.encode() in kubo.run("pin", "ls", cid)
-        stage.blocks = blocks  # type: ignore[assignment]  # another BlockStore
+        stage.blocks = blocks
         stage.check()
+
+
+def test_all_of_it_on_geth(geth: tuple[str, Deployment], tmp_path: Path) -> None:
+    stage = NotaryStage.on(tmp_path, GethLevers(*geth))
+    worker, subject = stage.worker(), KeySigner(os.urandom(32))
+    revoke = signed_revoke(subject, stage.deployment)
+    stage.commit(5)
+    stage.end(opening(), opening())
+    stage.end(revoke)
+
+    def is_done() -> bool:
+        worker.step()
+        stage.levers.mine(1)
+        return bool(stage.stores.book.batches(BatchState.FINAL))
+
+    until(is_done, seconds=60)
+    worker.step()
+    assert stage.ending(revoke).state is EndingState.ENDED
+    stage.check()

@@ -148,17 +148,17 @@ class TestMoney:
             funded(stage.levers, stage.signer.address, 10)
             return take(tx)
 
-        stage.signer.sign_transaction = poor  # type: ignore[method-assign]
+        stage.signer.sign_transaction = poor
         stage.end()
         assert worker.step().state is Condition.FUNDS
         stage.commit()
         assert worker.step().state is Condition.FUNDS
         (tx,) = stage.stores.book.transactions()  # nothing else gets a nonce behind it
         assert tx.state is TxState.SIGNED
-        stage.signer.sign_transaction = take  # type: ignore[method-assign]
+        stage.signer.sign_transaction = take
         funded(stage.levers, stage.signer.address, ETHER)
         settle(stage, worker)
-        assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash  # type: ignore[union-attr]
+        assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash
         stage.check()
 
     def test_a_ceiling_of_a_day(self, own_levers: AnvilLevers, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ class TestStuckTransactions:
         assert len(stage.stores.book.transactions()[0].versions) == 1
         levers_by_hand._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
         settle(stage, worker)
-        assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash  # type: ignore[union-attr]
+        assert stage.stores.book.transaction(tx.id).mined_hash == tx.versions[0].hash
         stage.check()
 
     def test_a_nonce_that_another_program_takes(self, levers_by_hand: AnvilLevers, tmp_path: Path) -> None:

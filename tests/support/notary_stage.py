@@ -10,8 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from registry.core import codec
-from registry.core.crypto.revocation import lock_of, salt_hash, tag_of
+from registry.core.crypto.revocation import handle_of, lock_of, salt_hash, tag_of
 from registry.core.eip712 import domain_of
 from registry.core.endings import (
     Opening,
@@ -34,13 +36,14 @@ from registry.notary.worker import Worker
 from registry.storage.base import BlockStore
 from registry.wallets.keywallet import KeyWallet
 from tests.support.fake_storage import MemoryBlocks
-from tests.support.levers import ANVIL_KEY, AnvilLevers
+from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers
 
 ETHER = 10**18
+Chain = AnvilLevers | GethLevers
 
 
 class KeySigner:
-    """An account of its own, from a key in memory. It may die at each signature: see ``before``."""
+    """A notary's account, or a person's, from a key in memory."""
 
     def __init__(self, key: bytes) -> None:
         self._wallet, self._key = KeyWallet(key), key
@@ -73,8 +76,6 @@ def new_ending(body: Opening | SignedEnding, deployment: Deployment, now: int = 
 def signed_revoke(signer: KeySigner, deployment: Deployment, subject: str = "") -> SignedRevoke:
     """Return a Revoke for a new grant of ``subject``, by default the signer's own, signed by the signer."""
     subject, lock, salt = subject or signer.address, lock_of(os.urandom(32)), to_hex(os.urandom(32))
-    from registry.core.crypto.revocation import handle_of
-
     message = {"subject": subject, "handle": handle_of(lock, tag_of(subject, salt))}
     return _signed(SignedRevoke, signer, deployment, message, lock=lock, saltHash=salt_hash(salt))
 
@@ -89,8 +90,6 @@ def signed_revoke_all(signer: KeySigner, deployment: Deployment, until: int) -> 
 
 
 def _signed(kind: Any, signer: KeySigner, deployment: Deployment, message: dict[str, Any], **more: str) -> Any:
-    import msgspec
-
     values = {"primaryType": kind.__struct_config__.tag, "message": message, **more}
     unsigned = msgspec.convert({**values, "signature": "0x00"}, kind)
     digest = ending_digest(domain_of(deployment.chain_id, deployment.registry), unsigned)
@@ -101,7 +100,7 @@ def _signed(kind: Any, signer: KeySigner, deployment: Deployment, message: dict[
 class NotaryStage:
     """A worker's whole surroundings. The chain makes a block for each transaction unless a test turns that off."""
 
-    levers: AnvilLevers
+    levers: Chain
     folder: Path
     settings: NotarySettings
     signer: KeySigner
@@ -111,10 +110,10 @@ class NotaryStage:
     openings: list[Opening] = field(default_factory=list)
 
     @classmethod
-    def on(cls, folder: Path, levers: AnvilLevers, key: bytes | None = None, **settings: Any) -> NotaryStage:
+    def on(cls, folder: Path, levers: Chain, key: bytes | None = None, **settings: Any) -> NotaryStage:
         """Open a notary in a new folder, with an account that has one ether."""
         signer = KeySigner(key or os.urandom(32))
-        levers._ask("anvil_setBalance", signer.address, hex(ETHER))
+        funded(levers, signer.address, ETHER)
         chosen = NotarySettings(**{"batch_seconds": 1, "confirmations": 2, **settings})
         return cls(levers, folder, chosen, signer, open_stores(folder, chosen))
 
@@ -173,7 +172,7 @@ class NotaryStage:
 class ChainAudit:
     """What a stranger reads of the chain: nothing here is the notary's code."""
 
-    def __init__(self, levers: AnvilLevers, account: str) -> None:
+    def __init__(self, levers: Chain, account: str) -> None:
         self._ask, self._account = levers._ask, account
         self._deployment = levers.ledger.deployment
 
@@ -222,9 +221,12 @@ class ChainAudit:
         return bool(tx["from"] == self._account.lower())
 
 
-def funded(levers: AnvilLevers, address: str, wei: int) -> None:
-    """Set an account's balance."""
-    levers._ask("anvil_setBalance", address, hex(wei))
+def funded(levers: Chain, address: str, wei: int) -> None:
+    """Set an account's balance; on geth, where none can be set, send it that much."""
+    if isinstance(levers, GethLevers):
+        levers.send(to=address, value=hex(wei))
+    else:
+        levers._ask("anvil_setBalance", address, hex(wei))
 
 
 STRANGER = KeySigner(ANVIL_KEY)
