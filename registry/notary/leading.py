@@ -27,6 +27,8 @@ MOST_UNMINED, MOST_ENDINGS, MOST_FREE = 16, 14, 8
 _LOOK_AT = 1_000
 # How long one round relays endings that no token paid for: garbage that the contract refuses takes time too.
 _FREE_SECONDS = 0.25
+# How long one round drops items: those of many small requests take a while, and endings wait meanwhile.
+_FINISH_SECONDS = 0.2
 # How long one round reads the log, so that endings never wait for a long one.
 _CATCH_UP_SECONDS = 0.2
 # Seconds after which transactions are looked for although there is no new block.
@@ -93,18 +95,24 @@ class Leader:
             head = self._outbox.head(with_code=False)
             if self._is_news(head):
                 troubles += self._catch_up(self._outbox.head())
-            # What is signed and not sent has the next nonce: all others would wait behind it.
-            if not self._sending.has_unsent:
-                self._relay()
-                self._anchor()
+            troubles += self._send_all()
             if self._followed:
                 self._finish(head)
             troubles += self._look_at_means()
-        except Held as held:
-            troubles.append(held.trouble)
         except LedgerUnavailable as error:
             troubles.append(trouble(Condition.CHAIN, error))
         return troubles
+
+    def _send_all(self) -> list[Trouble]:
+        # What is signed and not sent has the next nonce: all others would wait behind it.
+        if self._sending.has_unsent:
+            return []
+        try:
+            self._relay()
+            self._anchor()
+        except Held as held:
+            return [held.trouble]
+        return []
 
     def _look_at_means(self) -> list[Trouble]:
         """Look at money and fees now and then, and in each round while they hold work up."""
@@ -181,7 +189,10 @@ class Leader:
 
     def _finish(self, head: Head) -> None:
         """Make batches final that are deep enough. First drop their items: after a crash, both are done again."""
+        ends = time.monotonic() + _FINISH_SECONDS
         for batch in self._book.batches(BatchState.ANCHORED):
+            if time.monotonic() >= ends:
+                return
             if head.number - batch.block >= self._settings.confirmations:
                 self._intake.drop_items(batch)
                 hash_, number, when = batch.transaction, batch.block, batch.time
