@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from registry import lazy_py_ecc
 from registry.ledger.base import Deployment, Head, Sender
 from registry.ledger.blocks import is_absent, nonce_calls, nonce_in, quantity
 from registry.ledger.observation import (
@@ -20,7 +21,6 @@ from registry.ledger.observation import (
     log_addresses,
     observe,
 )
-from registry.ledger.payer import PayingAccount
 from registry.ledger.rpc import DEFAULT_MAX_FEE, DEFAULT_TIMEOUT, checked_head
 from registry.net.json_rpc import Call, Node
 
@@ -75,6 +75,9 @@ class Outbox:
         max_fee: int = DEFAULT_MAX_FEE,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
+        lazy_py_ecc.eth_account()  # before web3, which would load all of it
+        from registry.ledger.payer import PayingAccount  # web3 takes a second to load
+
         self._node, self._deployment, self.account = Node(url, timeout), deployment, sender.address
         self._payer = PayingAccount(self._node, deployment.chain_id, sender, max_fee)
 
