@@ -35,7 +35,7 @@ class Intake(Protocol):
     """What arrived. Each method is one durable transaction. Safe for threads."""
 
     def take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
-        """Keep requests durably, many in a commit. A known key gets the times of its first request, and pays nothing."""
+        """Keep requests durably, in one commit. A known key gets the times of its first request, and pays nothing."""
 
     def waiting(self) -> Waiting:
         """Count the commitments that are in no batch yet."""
