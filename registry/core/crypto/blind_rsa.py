@@ -43,18 +43,18 @@ def blind_sign(key: RSAPrivateKey, blinded: bytes) -> bytes:
     The private operation takes the same time for all keys and messages (GMP's ``mpz_powm_sec``), and is blinded once
     more. It is checked before it leaves, because a faulty one would give the key away.
     """
-    from gmpy2 import powmod_sec
+    from gmpy2 import invert, powmod, powmod_sec
 
     private = key.private_numbers()
     n, e, number = private.public_numbers.n, private.public_numbers.e, int.from_bytes(blinded, "big")
     if len(blinded) != _size(key.public_key()) or number >= n:
         raise InvalidInput("this is no message blinded for this key", "Blind it for the key in /v1/info.")
     mask = secrets.randbelow(n - 1) + 1
-    masked = number * pow(mask, e, n) % n
+    masked = number * int(powmod(mask, e, n)) % n
     by_p = int(powmod_sec(masked % private.p, private.dmp1, private.p))
     by_q = int(powmod_sec(masked % private.q, private.dmq1, private.q))
-    signed = (by_q + private.q * ((by_p - by_q) * private.iqmp % private.p)) * pow(mask, -1, n) % n
-    if pow(signed, e, n) != number:
+    signed = (by_q + private.q * ((by_p - by_q) * private.iqmp % private.p)) * int(invert(mask, n)) % n
+    if powmod(signed, e, n) != number:
         raise RuntimeError("the private operation went wrong, so nothing is given out")
     return _bytes(key.public_key(), signed)
 
