@@ -1,0 +1,47 @@
+"""Bodies, bounded before they are parsed: by their declared length, and by what arrives in chunks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+from registry.http.problems import Problem
+
+JSON = "application/json"
+SECONDS = 30.0
+
+
+async def read_body(request: Request, limit: int, media_type: str = JSON) -> bytes:
+    """Return the whole body. It has this media type and at most ``limit`` bytes, and arrives within 30 s."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != media_type:
+        raise Problem(415, "UnsupportedMediaType", f"the body is not {media_type}", f"Send it as {media_type}.")
+    if _declared(request) > limit:
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _received(request, limit)
+    except TimeoutError:
+        advice = "Send it again, on a faster connection."
+        raise Problem(408, "TooSlow", "the body did not arrive in time", advice, {"Connection": "close"}) from None
+
+
+def _declared(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() else 0
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body is not read, so the connection cannot be used again.
+    detail = f"the body is longer than {limit:,} bytes"
+    return Problem(413, "TooLarge", detail, "Send less at once.", {"Connection": "close"})
