@@ -37,6 +37,9 @@ class Intake(Protocol):
     def take(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
         """Keep requests durably, in one commit. A known key gets the times of its first request, and pays nothing."""
 
+    def known(self, key: bytes) -> Times | None:
+        """Return the times of the request with this key; None for a new one."""
+
     def waiting(self) -> Waiting:
         """Count the commitments that are in no batch yet."""
 
