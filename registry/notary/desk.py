@@ -1,0 +1,92 @@
+"""What all routes of the notary share: its stores and account, what pays, and whether it may promise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from registry.core.eip712 import Domain
+from registry.core.errors import Malformed
+from registry.core.scalars import read_hex
+from registry.http.limits import Allowance
+from registry.http.problems import Problem
+from registry.notary.arrivals import Promised, sign_promise
+from registry.notary.gate import Gate
+from registry.notary.payments import Till
+from registry.notary.protocols import ChainBook, Intake, Signer
+from registry.notary.records import FREE, Arrival, Payment, Times, Unpaid
+from registry.notary.settings import NotarySettings
+from registry.notary.token_keys import TokenKeys
+
+
+class Taking(Protocol):
+    """Takes requests durably, many in one commit."""
+
+    def submit(self, arrival: Arrival) -> Future[Times | Unpaid]:
+        """Return the future of what `Intake.take` returns."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the API needs. ``clock`` returns unix seconds."""
+
+    intake: Intake
+    book: ChainBook
+    ingest: Taking
+    signer: Signer
+    domain: Domain
+    settings: NotarySettings
+    keys: TokenKeys
+    clock: Callable[[], float] = time.time
+
+
+class Desk:
+    """One app's own state: allowances, the remembered sponsors, the worker's note. All of it is in memory."""
+
+    def __init__(self, api: Api) -> None:
+        self.api, settings = api, api.settings
+        self.till = Till(api.intake, api.keys, api.clock)
+        self.gate = Gate(api.book, settings, api.clock)
+        self.commitments = Allowance(settings.free_commitments, api.clock)
+        self.endings = Allowance(settings.free_endings, api.clock)
+        self.tokens = Allowance(settings.free_tokens, api.clock)
+
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.api.clock())
+
+    async def payment(self, request: Request, count: int) -> Payment:
+        """Return what the request pays with. A token pays for one item, so more are refused."""
+        authorization = request.headers.get("authorization", "")
+        payment = await run_in_threadpool(self.till.payment, authorization) if authorization else FREE
+        if payment.token is not None and count > 1:
+            detail = f"a token pays for one item, and the request holds {count:,}"
+            raise Problem(400, "OneItemAToken", detail, "Send each in a request of its own.")
+        return payment
+
+    def sign(self, promised: Promised) -> bytes:
+        """Return the signed promise as JSON."""
+        return sign_promise(self.api.domain, self.api.signer, promised)
+
+
+def malformed(error: Malformed, advice: str = "Look at /openapi.json for its form.") -> Problem:
+    """Return the problem for a body of another form; the error's own advice is for evidence files."""
+    return Problem(422, "Malformed", str(error), advice)
+
+
+def read_word(text: str) -> bytes:
+    """Read the 32 bytes in a path."""
+    try:
+        word = read_hex(text, "the path's last part")
+    except Malformed as error:
+        raise malformed(error) from None
+    if len(word) != 32:
+        raise malformed(Malformed("the path's last part is not 32 bytes"))
+    return word

@@ -1,0 +1,94 @@
+"""Refuses to promise what the worker could not keep: without funds, at the ceiling of spend, or without the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from msgspec import Struct, ValidationError, convert
+from starlette.concurrency import run_in_threadpool
+
+from registry.http.problems import Problem, busy
+from registry.notary.protocols import ChainBook
+from registry.notary.settings import NotarySettings
+
+NOTE = "worker"
+# What may be away for this part of a promise's span, before nothing more is promised.
+PART = 4
+_READ_SECONDS = 1.0
+_RETRY_SECONDS = 60
+_ADVICE = "Ask another notary, or anchor and end it by a transaction of your own."
+
+
+class WorkerNote(Struct, frozen=True):
+    """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds)."""
+
+    state: str
+    at: int
+    since: int = 0
+
+
+class _Reason(NamedTuple):
+    name: str
+    detail: str
+    at_once: bool = False
+
+
+_SILENT = _Reason("WorkerSilent", "the notary's worker does not run")
+_REASONS = {
+    "no-funds": _Reason("OutOfFunds", "the notary's account is out of funds", at_once=True),
+    "ceiling": _Reason("CeilingReached", "what the notary may spend in a day is spent", at_once=True),
+    "fees": _Reason("FeesTooHigh", "the chain's fees have been above the notary's limit for too long"),
+    "chain": _Reason("LedgerUnavailable", "the notary's chain has been away for too long"),
+    "store": _Reason("StorageUnavailable", "the notary's content store has been away for too long"),
+}
+
+
+class Gate:
+    """Reads the worker's note, at most once a second."""
+
+    def __init__(self, book: ChainBook, settings: NotarySettings, clock: Callable[[], float]) -> None:
+        self._book, self._settings, self._clock = book, settings, clock
+        self._note: WorkerNote | None = None
+        self._read_at = float("-inf")
+
+    async def require_open(self, span: int) -> None:
+        """Raise a 503 that names the reason, where a promise of ``span`` seconds could not be kept."""
+        if not 0 <= self._clock() - self._read_at < _READ_SECONDS:
+            await run_in_threadpool(self._read)
+        self._check(span)
+
+    def check(self) -> None:
+        """Do the same for the longest span, and read the note now."""
+        self._read()
+        self._check(self._settings.max_seconds)
+
+    def _read(self) -> None:
+        self._note, self._read_at = read_note(self._book.notes()), self._clock()
+
+    def _check(self, span: int) -> None:
+        if problem := refusal(self._note, self._clock(), span):
+            raise problem
+
+
+def read_note(notes: Mapping[str, Mapping[str, Any]]) -> WorkerNote | None:
+    """Return the worker's note; None where no worker has left one."""
+    try:
+        return convert(notes.get(NOTE), WorkerNote)
+    except ValidationError:
+        return None
+
+
+def refusal(note: WorkerNote | None, now: float, span: int) -> Problem | None:
+    """Return why nothing may be promised for ``span`` seconds; None where it may."""
+    grace = span / PART
+    if note is None or now - note.at > grace:
+        return _problem(_SILENT)
+    reason = _REASONS.get(note.state)
+    if reason is not None and (reason.at_once or now - note.since > grace):
+        return _problem(reason)
+    return None
+
+
+def _problem(reason: _Reason) -> Problem:
+    return busy(reason.name, reason.detail, _ADVICE, _RETRY_SECONDS)

@@ -1,0 +1,130 @@
+"""``/v1/commitments``: take commitments durably and promise them; tell how far one is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from registry.core import codec
+from registry.core.errors import Malformed
+from registry.core.promises import MAX_ITEMS
+from registry.core.scalars import to_hex
+from registry.http.bodies import read_body
+from registry.http.problems import Problem, documented
+from registry.notary.arrivals import MAX_COMMITMENTS_BODY, Promised, new_arrival, read_commitments
+from registry.notary.desk import Desk, malformed, read_word
+from registry.notary.records import FREE, Arrival, Batch, BatchState, Times, Unpaid
+from registry.notary.routes import schemas
+from registry.notary.routes.schemas import COUNT, TIME, WORD, Word, an_object
+
+_LIST = {"type": "array", "items": WORD, "minItems": 1, "maxItems": MAX_ITEMS, "uniqueItems": True}
+_BODY = an_object(["commitments"], commitments=_LIST)
+_PROMISE = ("Promise", "commitments", "anchorBy")
+_TAKEN = schemas.answer(
+    202,
+    "They are kept durably. The promise is the same for a repeat of the request.",
+    schemas.promise_schema(*_PROMISE),
+    schemas.promise_example(*_PROMISE, schemas.COMMITMENT, 900),
+)
+_STATES = ("waiting", "closed", "sent", "anchored", "final")
+_ANCHOR = an_object(
+    ["root", "proof", "transaction", "block"],
+    root=WORD,
+    proof={"type": "array", "items": WORD, "maxItems": 15},
+    transaction=WORD,
+    block=COUNT,
+)
+_STATE_EXAMPLE = {
+    "state": "anchored",
+    "anchor": {"root": schemas.ROOT, "proof": [schemas.HANDLE], "transaction": "0x" + "9d" * 32, "block": 17},
+    "anchoredAt": 1_790_000_060,
+}
+_STATE = schemas.answer(
+    200,
+    "How far it is, and its `anchor` once it is in a block. The chain can still take that block back before `final`.",
+    an_object(["state"], state={"enum": list(_STATES)}, anchor=_ANCHOR, anchoredAt=TIME),
+    _STATE_EXAMPLE,
+)
+_NAMES = {BatchState.PINNED: BatchState.CLOSED}
+_SHOWN = (BatchState.ANCHORED, BatchState.FINAL)
+
+
+def add(app: FastAPI, desk: Desk) -> None:
+    """Add the routes."""
+
+    @app.post(
+        "/v1/commitments",
+        tags=["commitments"],
+        status_code=202,
+        response_class=Response,
+        responses={**_TAKEN, **schemas.PAYING, **schemas.BUSY},
+        openapi_extra=schemas.takes(_BODY, one={"commitments": [schemas.COMMITMENT]}),
+    )
+    async def take(request: Request) -> Response:
+        """Keep 1 to 10,000 commitments durably, and promise by when they are on the chain.
+
+        A token pays for one commitment, a sponsor's key for any number, the free allowance for some a day.
+        """
+        await desk.gate.require_open(desk.api.settings.promise_seconds)
+        raw = await read_body(request, MAX_COMMITMENTS_BODY)
+        try:
+            words, items = read_commitments(raw)
+        except Malformed as error:
+            raise malformed(error) from None
+        payment = await desk.payment(request, len(words))
+        arrival = new_arrival(items, desk.now, desk.api.settings.promise_seconds, payment)
+        times = await _paid(desk, arrival, request.state.prefix)
+        return Response(desk.sign(Promised(words, items, times)), 202, media_type="application/json")
+
+    @app.get(
+        "/v1/commitments/{commitment}",
+        tags=["commitments"],
+        response_class=Response,
+        responses={**_STATE, **schemas.READING, **documented(UnknownCommitment=404)},
+    )
+    def state(commitment: Word) -> Response:
+        """Tell how far a commitment is, and how to prove it once it is anchored.
+
+        Brands and auditors take whole batches instead, so that the notary does not learn what they check.
+        """
+        return Response(codec.encode(_state(desk, read_word(commitment))), media_type="application/json")
+
+
+async def _paid(desk: Desk, arrival: Arrival, prefix: str) -> Times:
+    """Keep the request and return its times. A repeat is free, also where nothing is left of the allowance."""
+    count, is_free = len(arrival.items) // 32, arrival.payment == FREE
+    if is_free and not desk.commitments.take(prefix, count):
+        known = await run_in_threadpool(desk.api.intake.known, arrival.key)
+        if known is None:
+            raise desk.till.spent(desk.commitments)
+        return known
+    times = await asyncio.wrap_future(desk.api.ingest.submit(arrival))
+    if isinstance(times, Unpaid):
+        raise desk.till.unpaid(times)
+    if is_free and times != arrival.times:
+        desk.commitments.give_back(prefix, count)
+    return times
+
+
+def _state(desk: Desk, commitment: bytes) -> dict[str, Any]:
+    times = desk.api.intake.times_of(commitment)  # first, because a batch may close between the two
+    found = desk.api.book.proof(commitment)
+    if found is not None:
+        return _in_batch(*found)
+    if times is None:
+        advice = "Send it, or ask the notary that promised it."
+        raise Problem(404, "UnknownCommitment", "this notary does not have the commitment", advice)
+    return {"state": "waiting"}
+
+
+def _in_batch(batch: Batch, proof: list[bytes]) -> dict[str, Any]:
+    state = {"state": str(_NAMES.get(batch.state, batch.state))}
+    if batch.state not in _SHOWN:
+        return state
+    words = [to_hex(word) for word in proof]
+    anchor = {"root": to_hex(batch.root), "proof": words, "transaction": batch.transaction, "block": batch.block}
+    return {**state, "anchor": anchor, "anchoredAt": batch.time}
