@@ -1,0 +1,80 @@
+"""Answers that are no success are problems with a name and advice; bodies are bounded before they are parsed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
+from tests.support.http_service import LIMIT, SECRET, sample_app
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(sample_app())
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "name", "advice"),
+    [
+        ("/v1/fails/malformed", 422, "Malformed", Malformed.advice),
+        ("/v1/fails/input", 400, "InvalidInput", InvalidInput.advice),
+        ("/v1/fails/ledger", 503, "LedgerUnavailable", LedgerUnavailable.advice),
+        ("/v1/fails/bug", 500, "InternalError", "Tell its operator when this was."),
+        ("/nowhere", 404, "NotFound", "Look at /openapi.json for what there is."),
+        ("/v1/number/x1", 422, "Malformed", "Look at /openapi.json for its form."),
+    ],
+)
+def test_errors_are_problems(client: TestClient, path: str, status: int, name: str, advice: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["type"].endswith("/" + name) and told["title"] == name
+    assert told["advice"] == advice and told["status"] == status
+    assert ("retry-after" in answer.headers) is (status == 503)
+
+
+def test_a_wrong_method_names_the_right_ones(client: TestClient) -> None:
+    answer = client.delete("/v1/prefix")
+    assert (answer.status_code, answer.headers["allow"], answer.json()["title"]) == (405, "GET", "MethodNotAllowed")
+
+
+def test_no_answer_repeats_what_was_sent(client: TestClient) -> None:
+    assert "s3cret" not in client.get("/v1/number/s3cret").text
+
+
+def test_an_exception_tells_the_log_where_but_not_what(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = client.get("/v1/fails/bug")
+    assert SECRET not in answer.text
+    assert "KeyError at " in caplog.text and "http_service.py" in caplog.text and SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json-seq", ""])
+def test_another_media_type_is_refused(client: TestClient, kind: str) -> None:
+    answer = client.post("/v1/echo", content=b"{}", headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["title"]) == (415, "UnsupportedMediaType")
+
+
+def test_parameters_of_the_media_type_do_not_matter(client: TestClient) -> None:
+    answer = client.post("/v1/echo", content=b"{}", headers={"Content-Type": "Application/JSON; charset=utf-8"})
+    assert (answer.status_code, answer.content) == (200, b"{}")
+
+
+@pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413)])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_are_bounded(client: TestClient, size: int, status: int, chunked: bool) -> None:
+    def parts() -> Iterator[bytes]:
+        for start in range(0, size, 100):
+            yield b"x" * min(100, size - start)
+
+    answer = client.post("/v1/echo", content=parts() if chunked else b"x" * size, headers=JSON)
+    assert answer.status_code == status
+    if status == 413:
+        assert answer.json()["title"] == "TooLarge" and answer.headers["connection"] == "close"

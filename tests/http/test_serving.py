@@ -1,0 +1,108 @@
+"""Services behind a real uvicorn: in a thread, and in a process that a signal ends in order."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from registry.core.errors import InvalidInput
+from registry.http.serving import Server
+from tests.support.http_service import sample_app
+from tests.support.paths import ROOT
+
+PROGRAM = """
+import sys
+from registry.http.serving import Server
+from tests.support.http_service import sample_app
+server = Server(sample_app())
+print(server.url, flush=True)
+server.run()
+print("ended", flush=True)
+"""
+
+
+def test_a_server_in_a_thread_answers_and_closes_its_port() -> None:
+    with Server(sample_app()) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        answer = httpx.get(server.url + "/healthz")
+        assert answer.status_code == 200 and "server" not in answer.headers
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url + "/healthz")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Content-Length: 1001\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 1_000 + b"\r\n1\r\nx\r\n",
+    ],
+)
+def test_a_body_that_is_too_long_is_refused_before_it_has_all_arrived(sent: bytes) -> None:
+    with Server(sample_app()) as server, socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
+        s.settimeout(10)
+        s.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + sent)
+        assert s.recv(65_536).startswith(b"HTTP/1.1 413 ")  # nothing more was sent
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(how: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            assert _answers(url)
+            process.send_signal(how)
+            assert process.stdout.read() == "ended\n" and process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def _answers(url: str) -> bool:
+    for _ in range(100):
+        try:
+            return httpx.get(url + "/healthz").status_code == 200
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    return False
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with Server(sample_app()) as server, pytest.raises(InvalidInput, match=r"cannot listen on 127\.0\.0\.1"):
+        Server(sample_app(), port=int(server.url.rsplit(":")[-1]))
+
+
+def test_it_serves_tls(tmp_path: Path) -> None:
+    chain, key = _certificate(tmp_path)
+    with Server(sample_app(), tls=(chain, key)) as server:
+        context = ssl.create_default_context(cafile=str(chain))
+        answer = httpx.get(server.url.replace("127.0.0.1", "localhost") + "/healthz", verify=context)
+    assert answer.status_code == 200 and "strict-transport-security" in answer.headers
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    chain, file = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(key.private_bytes(*form))
+    return chain, file
