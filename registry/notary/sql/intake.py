@@ -59,6 +59,11 @@ class _Intake(EndingTable, PaymentTables):
                 answers[place] = _keep(connection, arrivals[place])
         return [answers[place] for place in range(len(arrivals))]
 
+    def known(self, key: bytes) -> Times | None:
+        """See `Intake`."""
+        rows = self._rows(_times.where(requests.c.key == key))
+        return Times(*rows[0]) if rows else None
+
     def waiting(self) -> Waiting:
         """See `Intake`."""
         counts = select(func.sum(func.length(requests.c.commitments)), func.min(requests.c.received_at))
