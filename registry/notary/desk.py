@@ -17,6 +17,7 @@ from registry.core.scalars import read_hex
 from registry.http.limits import Allowance
 from registry.http.problems import Problem
 from registry.notary.arrivals import Promised, sign_promise
+from registry.notary.draws import Draws
 from registry.notary.gate import Gate
 from registry.notary.payments import Till
 from registry.notary.protocols import ChainBook, Intake, Signer
@@ -52,6 +53,7 @@ class Desk:
     def __init__(self, api: Api) -> None:
         self.api, settings = api, api.settings
         self.till = Till(api.intake, api.keys, api.clock)
+        self.draws = Draws(api.intake)
         self.gate = Gate(api.book, settings, api.clock)
         self.commitments = Allowance(settings.free_commitments, api.clock)
         self.endings = Allowance(settings.free_endings, api.clock)

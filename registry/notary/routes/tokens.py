@@ -42,22 +42,23 @@ def add(app: FastAPI, desk: Desk) -> None:
         """
         body = await read_body(request, MAX_REQUEST, REQUEST_TYPE)
         payment = await desk.payment(request, 1)
-        return Response(
-            await run_in_threadpool(_issue, desk, body, payment, request.state.prefix), 200, None, RESPONSE_TYPE
-        )
+        if payment.token is not None:
+            raise desk.till.refuse(401, "NoSponsor", "a token pays for no token", "Send a sponsor's key, or nothing.")
+        signed = await run_in_threadpool(_sign, desk, body)  # first, because what cannot be signed costs nothing
+        await _pay(desk, payment, request.state.prefix)
+        return Response(signed, 200, None, RESPONSE_TYPE)
 
 
-def _issue(desk: Desk, body: bytes, payment: Payment, prefix: str) -> bytes:
-    """Sign first: what cannot be signed costs nothing."""
-    if payment.token is not None:
-        raise desk.till.refuse(401, "NoSponsor", "a token pays for no token", "Send a sponsor's key, or nothing.")
+def _sign(desk: Desk, body: bytes) -> bytes:
     try:
-        signed = desk.api.keys.issuing().issue(body)
+        return desk.api.keys.issuing().issue(body)
     except Malformed as error:
         raise malformed(error, error.advice) from None
+
+
+async def _pay(desk: Desk, payment: Payment, prefix: str) -> None:
     if payment.sponsor is None:
         if not desk.tokens.take(prefix, 1):
             raise desk.till.spent(desk.tokens)
-    elif unpaid := desk.api.intake.draw(payment.sponsor, 1):
+    elif unpaid := await desk.draws.draw(payment.sponsor):
         raise desk.till.unpaid(unpaid)
-    return signed
