@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
@@ -23,7 +24,8 @@ class Service(NamedTuple):
 
     ``check`` raises a ``ConsentError`` or a `Problem` while the service is not ready. ``apart`` tells which requests
     have a rate of their own, beside the others of their prefix. ``open_paths`` begin the paths that pages of any origin
-    may call. ``/metrics`` answers this machine only, unless ``public_metrics``.
+    may call. ``/metrics`` answers this machine only, unless ``public_metrics``. ``schemes`` are the security schemes of
+    the OpenAPI document.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Service(NamedTuple):
     open_paths: tuple[str, ...] = ("/v1/", "/.well-known/")
     public_metrics: bool = False
     apart: Callable[[Request], bool] | None = None
+    schemes: Mapping[str, Any] = MappingProxyType({})
 
 
 def new_app(service: Service) -> FastAPI:
@@ -53,7 +56,7 @@ def new_app(service: Service) -> FastAPI:
     add_problem_handlers(app)
     add_health(app, service.check, service.public_metrics)
     app.add_middleware(Guard, rules=_rules(service, app.state.metrics))
-    _describe(app)
+    _describe(app, service.schemes)
     return app
 
 
@@ -64,13 +67,15 @@ def _rules(service: Service, metrics: Metrics) -> Rules:
     return Rules(service.proxies, service.open_paths, lambda request: other if apart(request) else plain, metrics)
 
 
-def _describe(app: FastAPI) -> None:
-    """Add the schema of problems to the app's OpenAPI document."""
+def _describe(app: FastAPI, schemes: Mapping[str, Any]) -> None:
+    """Add the schema of problems and the security schemes to the app's OpenAPI document."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = made()
-        document.setdefault("components", {}).setdefault("schemas", {}).setdefault("Problem", SCHEMA)
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = SCHEMA
+        components["securitySchemes"] = dict(schemes)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation gives

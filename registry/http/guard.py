@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,8 @@ from registry.http.metrics import Metrics
 from registry.http.problems import Problem
 
 log = logging.getLogger("registry.http")
+# What the log says where a caller left before the answer.
+_GONE = 499
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -63,6 +65,8 @@ class Guard:
         answer = _Answer(scope, send, self._headers(scope))
         try:
             await self._handle(scope, receive, answer)
+        except ClientDisconnect:
+            answer.status = answer.status or _GONE
         except Exception as error:
             # Its message may hold what nobody should log; where it happened says enough.
             places = [f"{one.filename}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]

@@ -17,6 +17,10 @@ _ABOUT = (
     "The blind notary anchors commitments in batches, and relays endings. It sees hashes, and never a statement. "
     "Times are unix seconds. Hex is lower case, with 0x."
 )
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "PrivateToken", "description": "A Privacy Pass token (RFC 9577)."},
+    "sponsor": {"type": "http", "scheme": "bearer", "description": "The key of a sponsor."},
+}
 
 
 def build_app(api: Api, *, public_metrics: bool = False) -> FastAPI:
@@ -32,6 +36,7 @@ def build_app(api: Api, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
         # A flood without tokens must not use up the rate of those who bring one.
         apart=lambda request: is_token(request.headers.get("authorization", "")),
+        schemes=_SCHEMES,
     )
     app = new_app(service)
     add_figures(app.state.metrics.registry, api)

@@ -28,11 +28,16 @@ class Feed:
         self.listeners = 0
 
     async def events(self, last: int) -> AsyncIterator[ServerSentEvent]:
-        """Yield all events after ``last``, also those to come, until the service stops."""
+        """Yield all events after ``last``, also those to come, until the service stops.
+
+        An id that no event has is of another database, so that listener hears all from the first one on.
+        """
         self.listeners += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
+            if last and not await self._after(last - 1, 1):
+                last = 0
             while not self._ended:
                 news, page = self._news, await self._after(last, _PAGE)
                 for event in page:

@@ -15,6 +15,8 @@ from registry.notary.settings import NotarySettings
 NOTE = "worker"
 # What may be away for this part of a promise's span, before nothing more is promised.
 PART = 4
+# The worker writes its note every few seconds, so a shorter silence says nothing.
+SILENT_SECONDS = 20
 _READ_SECONDS = 1.0
 _RETRY_SECONDS = 60
 _ADVICE = "Ask another notary, or anchor and end it by a transaction of your own."
@@ -82,7 +84,7 @@ def read_note(notes: Mapping[str, Mapping[str, Any]]) -> WorkerNote | None:
 def refusal(note: WorkerNote | None, now: float, span: int) -> Problem | None:
     """Return why nothing may be promised for ``span`` seconds; None where it may."""
     grace = span / PART
-    if note is None or now - note.at > grace:
+    if note is None or now - note.at > max(grace, SILENT_SECONDS):
         return _problem(_SILENT)
     reason = _REASONS.get(note.state)
     if reason is not None and (reason.at_once or now - note.since > grace):

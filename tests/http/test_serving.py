@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import signal
 import socket
 import ssl
@@ -55,6 +56,20 @@ def test_a_body_that_is_too_long_is_refused_before_it_has_all_arrived(sent: byte
         s.settimeout(10)
         s.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + sent)
         assert s.recv(65_536).startswith(b"HTTP/1.1 413 ")  # nothing more was sent
+
+
+def test_a_caller_that_leaves_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="registry.http"), Server(sample_app()) as server:
+        with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
+            s.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            s.sendall(b"Content-Length: 100\r\n\r\nhalf")
+            time.sleep(0.2)
+        for _ in range(100):
+            if caplog.records:
+                break
+            time.sleep(0.05)
+    lines = [one.getMessage() for one in caplog.records if one.name == "registry.http"]
+    assert len(lines) == 1 and lines[0].startswith("POST /v1/echo 499 ")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

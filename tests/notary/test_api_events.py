@@ -63,6 +63,12 @@ def test_events_come_in_order_and_a_listener_goes_on_where_it_was(served: tuple[
     assert read(url, 2, last=found[0][0]) == found[1:]
 
 
+def test_an_id_of_another_database_begins_anew(served: tuple[Desk, str]) -> None:
+    desk, url = served
+    desk.api.book.add_events([an_event(0), an_event(1)])
+    assert read(url, 2, last="99") == read(url, 2)
+
+
 def test_all_who_listen_hear_what_happens_meanwhile(served: tuple[Desk, str]) -> None:
     desk, url = served
     heard: list[list[Any]] = []

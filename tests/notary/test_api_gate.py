@@ -63,6 +63,7 @@ def test_no_note_is_a_silent_worker() -> None:
     problem = refusal(None, NOW, 800)
     assert problem is not None and problem.name == "WorkerSilent"
     assert refusal(WorkerNote("ok", NOW), NOW + 200, 800) is None
+    assert refusal(WorkerNote("ok", NOW), NOW + 19, 8) is None  # the note is not written more often
     assert refusal(WorkerNote("a state of a later version", NOW), NOW, 800) is None
 
 

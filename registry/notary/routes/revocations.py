@@ -82,7 +82,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         """
         await desk.gate.require_open(desk.api.settings.relay_seconds)
         raw = await read_body(request, MAX_BODY)
-        endings = _read(desk, raw)
+        endings = await run_in_threadpool(_read, desk, raw)
         payment = await desk.payment(request, len(endings))
         kept = await run_in_threadpool(_keep, desk, endings, payment, request.state.prefix)
         promised = relayed_together(kept)
