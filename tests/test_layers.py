@@ -53,6 +53,8 @@ ONLY_IN = {
     "subprocess": {"fs", "devnet"},
     "fastapi": {"http", "notary", "brand", "market", "web"},
     "uvicorn": {"http", "web"},
+    "sse_starlette": {"notary"},
+    "prometheus_client": {"http", "notary"},
 }
 # None of these opens a file, a socket or a process, or reads a clock or the environment.
 ALLOWED_IN_CORE = {
