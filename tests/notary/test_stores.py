@@ -98,6 +98,7 @@ class TestRequests:
         assert stores.book.manifest(unknown) is None
         assert stores.book.batch(unknown) is None
         assert stores.intake.times_of(unknown) is None
+        assert stores.intake.known(unknown) is None
         assert stores.intake.ending(unknown) is None
         assert stores.book.event_of(unknown) is None
         assert stores.book.transaction(1) is None
@@ -112,6 +113,7 @@ class TestRequests:
         assert stores.intake.take([again]) == [first.times]
         stores.intake.drop_items(batch)
         assert stores.intake.take([again]) == [first.times]
+        assert stores.intake.known(first.key) == first.times
         assert stores.intake.waiting() == Waiting(0, 0)
         assert close(stores) is None
 
