@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 from starlette.requests import Request
 
+from registry.http.bodies import Held
 from registry.http.guard import Guard, Rules
 from registry.http.health import add_health
 from registry.http.limits import TokenBuckets
@@ -52,7 +53,7 @@ def new_app(service: Service) -> FastAPI:
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.metrics, app.state.at_stop = new_metrics(), []
+    app.state.metrics, app.state.at_stop, app.state.held = new_metrics(), [], Held()
     add_problem_handlers(app)
     add_health(app, service.check, service.public_metrics)
     app.add_middleware(Guard, rules=_rules(service, app.state.metrics))

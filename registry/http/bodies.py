@@ -1,4 +1,4 @@
-"""Bodies, bounded before they are parsed: by their declared length, and by what arrives in chunks."""
+"""Bodies, bounded before they are parsed: by their declared length, by what arrives in chunks, and all together."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import asyncio
 
 from starlette.requests import Request
 
-from registry.http.problems import Problem
+from registry.http.problems import Problem, busy
 
 JSON = "application/json"
 SECONDS = 30.0
+# Bytes of all bodies that are arriving, so that slow callers cannot fill the memory.
+MOST_HELD = 64 * 1_024 * 1_024
+
+
+class Held:
+    """The bytes of bodies that are arriving at one app now."""
+
+    def __init__(self) -> None:
+        self.size = 0
 
 
 async def read_body(request: Request, limit: int, media_type: str = JSON) -> bytes:
@@ -32,12 +41,19 @@ def _declared(request: Request) -> int:
 
 
 async def _received(request: Request, limit: int) -> bytes:
+    held: Held = request.app.state.held
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            held.size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            if held.size > MOST_HELD:
+                raise busy("Busy", "too many bodies arrive at once", "Send it again soon.")
+            parts.append(part)
+    finally:
+        held.size -= size
     return b"".join(parts)
 
 

@@ -68,6 +68,8 @@ class Guard:
         except ClientDisconnect:
             answer.status = answer.status or _GONE
         except Exception as error:
+            if answer.status and isinstance(error, OSError):
+                return None  # the caller left, or reads no more of an endless answer
             # Its message may hold what nobody should log; where it happened says enough.
             places = [f"{one.filename}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
             log.error("%s at %s", type(error).__name__, " < ".join(reversed(places)))

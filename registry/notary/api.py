@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from registry.http.app import Service, new_app
 from registry.notary.desk import Api, Desk
 from registry.notary.figures import add_figures
-from registry.notary.payments import is_token
 from registry.notary.routes import batches, commitments, events, info, revocations, tokens
 
 __all__ = ["Api", "build_app"]
@@ -35,7 +34,7 @@ def build_app(api: Api, *, public_metrics: bool = False) -> FastAPI:
         proxies=api.settings.proxies,
         public_metrics=public_metrics,
         # A flood without tokens must not use up the rate of those who bring one.
-        apart=lambda request: is_token(request.headers.get("authorization", "")),
+        apart=lambda request: desk.till.brings_token(request.headers.get("authorization", "")),
         schemes=_SCHEMES,
     )
     app = new_app(service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from sse_starlette import ServerSentEvent
@@ -25,14 +26,15 @@ class Feed:
         self._book, self._newest, self._ended = book, 0, False
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
-        self.listeners = 0
+        self.listeners = Counter[str]()
 
-    async def events(self, last: int) -> AsyncIterator[ServerSentEvent]:
+    async def events(self, last: int, prefix: str) -> AsyncIterator[ServerSentEvent]:
         """Yield all events after ``last``, also those to come, until the service stops.
 
-        An id that no event has is of another database, so that listener hears all from the first one on.
+        ``prefix`` is the listener's network. An id that no event has is of another database, so that listener hears all
+        from the first one on.
         """
-        self.listeners += 1
+        self.listeners[prefix] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
@@ -46,7 +48,7 @@ class Feed:
                 if len(page) < _PAGE and last >= self._newest:
                     await news.wait()
         finally:
-            self.listeners -= 1
+            self.listeners -= Counter([prefix])  # forgets what is at zero
 
     def stop(self) -> None:
         """End all streams. Called on the loop that serves them."""

@@ -20,8 +20,8 @@ _MAX_SPONSORS = 1_024
 _SECONDS = 30  # for which a sponsor is remembered; the intake still refuses one that was removed
 
 
-def is_token(authorization: str) -> bool:
-    """Tell whether a request brings a token, good or bad."""
+def _is_token(authorization: str) -> bool:
+    """Tell whether a request says that it brings a token."""
     return authorization[:13].lower() == "privatetoken "
 
 
@@ -36,13 +36,20 @@ class Till:
     def payment(self, authorization: str) -> Payment:
         """Return what the ``Authorization`` header pays with; ``FREE`` where there is none. May read the intake."""
         scheme, _, rest = authorization.partition(" ")
-        if is_token(authorization):
+        if _is_token(authorization):
             return self._token(authorization)
         if scheme.lower() == "bearer":
             return Payment(sponsor=self._sponsor(sponsor_key_hash(rest.strip())))
         if authorization:
             raise self.refuse(401, "UnknownScheme", "neither a token nor a key", "Send a PrivateToken or a Bearer key.")
         return FREE
+
+    def brings_token(self, authorization: str) -> bool:
+        """Tell whether a request brings a token that this notary signed, spent or not."""
+        try:
+            return _is_token(authorization) and self._token(authorization).token is not None
+        except Problem:
+            return False
 
     def refuse(self, status: int, name: str, detail: str, advice: str, wait: int = 0) -> Problem:
         """Return a problem that asks for a token (RFC 9577, section 2.1)."""

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -20,12 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from registry.core.errors import InvalidInput
+from registry.http import bodies
 from registry.http.serving import Server
 from tests.support.http_service import sample_app
 from tests.support.paths import ROOT
 
 PROGRAM = """
 import sys
+from registry.http import bodies
 from registry.http.serving import Server
 from tests.support.http_service import sample_app
 server = Server(sample_app())
@@ -58,16 +61,32 @@ def test_a_body_that_is_too_long_is_refused_before_it_has_all_arrived(sent: byte
         assert s.recv(65_536).startswith(b"HTTP/1.1 413 ")  # nothing more was sent
 
 
+def test_bodies_that_arrive_slowly_are_bounded_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST_HELD", 700)
+    app = sample_app()
+    with Server(app) as server:
+        body = {"content": b"x" * 600, "headers": {"Content-Type": "application/json"}}
+        with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as slow:
+            slow.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            slow.sendall(b"Content-Length: 600\r\n\r\n" + b"x" * 200)
+            assert _comes(lambda: app.state.held.size == 200)
+            answer = httpx.post(server.url + "/v1/echo", **body)
+            assert (answer.status_code, answer.json()["title"]) == (503, "Busy")
+        assert _comes(lambda: app.state.held.size == 0)
+        assert httpx.post(server.url + "/v1/echo", **body).status_code == 200
+
+
+def _comes(is_true: Callable[[], bool]) -> bool:
+    return any(is_true() or time.sleep(0.02) for _ in range(250))
+
+
 def test_a_caller_that_leaves_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="registry.http"), Server(sample_app()) as server:
         with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
             s.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
             s.sendall(b"Content-Length: 100\r\n\r\nhalf")
             time.sleep(0.2)
-        for _ in range(100):
-            if caplog.records:
-                break
-            time.sleep(0.05)
+        _comes(lambda: bool(caplog.records))
     lines = [one.getMessage() for one in caplog.records if one.name == "registry.http"]
     assert len(lines) == 1 and lines[0].startswith("POST /v1/echo 499 ")
 

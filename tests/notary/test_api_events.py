@@ -102,9 +102,10 @@ def test_an_event_is_told_within_a_second(served: tuple[Desk, str]) -> None:
     assert times[0] - began < 1.5
 
 
-def test_only_so_many_may_listen(served: tuple[Desk, str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["MOST_LISTENERS", "MOST_OF_A_PREFIX"])
+def test_only_so_many_may_listen(served: tuple[Desk, str], monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     desk, url = served
-    monkeypatch.setattr(route, "MOST_LISTENERS", 1)
+    monkeypatch.setattr(route, limit, 1)
     desk.api.book.add_events([an_event(0)])
     with httpx.stream("GET", url, timeout=SECONDS) as first:
         lines = first.iter_lines()  # kept, because httpx closes the stream with it

@@ -202,15 +202,17 @@ def test_a_token_pays_for_no_token(desk: Desk) -> None:
 def test_a_flood_of_endings_without_tokens_never_delays_one_with(tmp_path: Path) -> None:
     """At the API their allowance and rate are their own, and in the intake their place is behind."""
     with notary_api(tmp_path / "notary", free_endings=150, requests_per_second=1) as desk:
-        tokens = [a_token(desk, **{"X-Forwarded-For": "x"})]
+        token = a_token(desk)
         for network in range(4):
             address = f"198.51.{network}.1"
             assert end(desk, *range(1_000 * network, 1_000 * network + 75), address=address).status_code == 202
             assert end(desk, *range(1_000 * network + 100, 1_000 * network + 175), address=address).status_code == 202
             assert end(desk, 1_000 * network + 300, address=address).status_code == 401
         assert [end(desk, number, address="198.51.0.1").status_code for number in range(5_000, 5_003)][-1] == 429
+        forged = authorization_of(bytes(2) + urlsafe_b64decode(token.split('"')[1])[2:])
+        assert [end(desk, 1, pay=forged, address="198.51.0.1").status_code for _ in range(9)][-1] == 429
         # From the very network that floods.
-        assert end(desk, 9_999, pay=tokens[0], address="198.51.0.9").status_code == 202
+        assert end(desk, 9_999, pay=token, address="198.51.0.9").status_code == 202
         waiting = desk.api.intake.waiting_endings(100)
         assert len(waiting) == 100 and waiting[0].has_token and not waiting[1].has_token
 

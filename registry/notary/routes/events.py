@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
 from sse_starlette import EventSourceResponse
 
 from registry.http.problems import Problem, busy, documented
@@ -13,7 +13,9 @@ from registry.notary.feed import Feed
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import Answers
 
-MOST_LISTENERS = 256
+MOST_LISTENERS, MOST_OF_A_PREFIX = 256, 32
+# A listener that reads nothing for so long is dropped.
+SEND_SECONDS = 30
 PING_SECONDS = 15
 _MAX_DIGITS = 15
 _EXAMPLE = f'id: 7\r\nevent: revoked\r\ndata: {{"block":18,"time":1790000012,"word":"{schemas.HANDLE}"}}\r\n\r\n'
@@ -38,10 +40,12 @@ def add(app: FastAPI, desk: Desk) -> None:
         response_class=EventSourceResponse,
         responses={**_STREAM, **schemas.READING, **documented(TooManyListeners=503)},
     )
-    async def events(last_event_id: _LastId = "0") -> EventSourceResponse:
+    async def events(request: Request, last_event_id: _LastId = "0") -> EventSourceResponse:
         """Tell each root that is anchored and each handle that is revoked, and what a reorganisation takes back."""
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= _MAX_DIGITS):
             raise Problem(422, "Malformed", "Last-Event-ID is no id of an event", "Send the last id that you got.")
-        if feed.listeners >= MOST_LISTENERS:
+        prefix, listeners = request.state.prefix, feed.listeners
+        if listeners.total() >= MOST_LISTENERS or listeners[prefix] >= MOST_OF_A_PREFIX:
             raise busy("TooManyListeners", "too many listen already", "Read the chain's own log instead.")
-        return EventSourceResponse(feed.events(int(last_event_id)), ping=PING_SECONDS)
+        stream = feed.events(int(last_event_id), prefix)
+        return EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=SEND_SECONDS)

@@ -21,6 +21,7 @@ ADDRESS: dict[str, Any] = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "
 TEXT: dict[str, Any] = {"type": "string"}
 Word = Annotated[str, Path(pattern=WORD_PATTERN, description="32 bytes.", examples=[COMMITMENT])]
 BUSY = documented(
+    Busy=503,
     OutOfFunds=503,
     CeilingReached=503,
     FeesTooHigh=503,

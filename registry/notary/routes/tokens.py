@@ -22,7 +22,7 @@ _SIGNED: Answers = {
         "content": {RESPONSE_TYPE: {"schema": _BINARY, "example": "256 bytes"}},
     }
 }
-_UNAVAILABLE = documented(DatabaseUnavailable=503)
+_UNAVAILABLE = documented(Busy=503, DatabaseUnavailable=503)
 
 
 def add(app: FastAPI, desk: Desk) -> None:
