@@ -53,7 +53,9 @@ class _Figures(Collector):
         gas, grants = book.totals()
         yield _gauge("notary_anchoring_gas", "Gas that anchoring took so far.", gas)
         yield _gauge("notary_anchored_commitments", "Commitments that were anchored so far.", grants)
-        batches = GaugeMetricFamily("notary_batches", "Batches that are not final, by state.", labels=["state"])
+        batches = GaugeMetricFamily(
+            "notary_batches", "Batches that are not final, by state, at most 100 of each.", labels=["state"]
+        )
         for state in _ON_THE_WAY:
             batches.add_metric([state], len(book.batches(state)))
         yield batches

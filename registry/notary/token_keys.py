@@ -68,7 +68,7 @@ class TokenKeys:
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         _require_gmp()
         self._folder, self._clock, self._lock = folder / FOLDER, clock, Lock()
-        self._keys, self._looked = _read(self._folder), clock()
+        self._keys, self._looked, self._files = _read(self._folder), clock(), _files(self._folder)
         if not self._keys:
             advice = "Make one with `consent notary init`, or restore the folder from a back-up."
             raise InvalidInput(f"there is no key for tokens in {self._folder}", advice)
@@ -93,18 +93,23 @@ class TokenKeys:
         return [one for one in reversed(self._keys) if self._clock() < one.ends]
 
     def _look(self) -> bool:
-        """Read the folder again, unless that was done just now; tell whether that found another set of keys."""
+        """Look at the folder again, unless that was done just now; tell whether it holds another set of keys."""
         with self._lock:
             if abs(self._clock() - self._looked) < _LOOK_SECONDS:
                 return False
-            keys, self._looked = _read(self._folder), self._clock()
-            changed = [one.key.id for one in keys] != [one.key.id for one in self._keys]
-            self._keys = keys or self._keys
-            return changed and bool(keys)
+            self._looked, files = self._clock(), _files(self._folder)
+            if not files or files == self._files:  # reading a key takes a moment
+                return False
+            self._keys, self._files = _read(self._folder), files
+            return True
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9][0-9][0-9][0-9].pem"))
 
 
 def _read(folder: Path) -> list[IssuingKey]:
-    return [_read_key(file) for file in sorted(folder.glob("[0-9][0-9][0-9][0-9].pem"))]
+    return [_read_key(file) for file in _files(folder)]
 
 
 def _read_key(file: Path) -> IssuingKey:
