@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
@@ -29,7 +29,8 @@ def prefix_of(address: IPv4Address | IPv6Address | None) -> str:
     if address is None:
         return UNKNOWN
     bits = _V4_BITS if address.version == 4 else _V6_BITS
-    return str(ip_network((address, bits), strict=False))
+    rest = address.max_prefixlen - bits
+    return f"{type(address)(int(address) >> rest << rest)}/{bits}"
 
 
 def is_local(request: HTTPConnection) -> bool:

@@ -21,7 +21,7 @@ from registry.notary.draws import Draws
 from registry.notary.gate import Gate
 from registry.notary.payments import Till
 from registry.notary.protocols import ChainBook, Intake, Signer
-from registry.notary.records import FREE, Arrival, Payment, Times, Unpaid
+from registry.notary.records import Arrival, Payment, Times, Unpaid
 from registry.notary.settings import NotarySettings
 from registry.notary.token_keys import TokenKeys
 
@@ -67,7 +67,9 @@ class Desk:
     async def payment(self, request: Request, count: int) -> Payment:
         """Return what the request pays with. A token pays for one item, so more are refused."""
         authorization = request.headers.get("authorization", "")
-        payment = await run_in_threadpool(self.till.payment, authorization) if authorization else FREE
+        payment = self.till.payment_at_once(authorization)
+        if payment is None:
+            payment = await run_in_threadpool(self.till.payment, authorization)
         if payment.token is not None and count > 1:
             detail = f"a token pays for one item, and the request holds {count:,}"
             raise Problem(400, "OneItemAToken", detail, "Send each in a request of its own.")

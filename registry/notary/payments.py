@@ -44,6 +44,13 @@ class Till:
             raise self.refuse(401, "UnknownScheme", "neither a token nor a key", "Send a PrivateToken or a Bearer key.")
         return FREE
 
+    def payment_at_once(self, authorization: str) -> Payment | None:
+        """Do as `payment`, but return None where that would read the intake, for a sponsor that is not remembered."""
+        is_sponsor = authorization[:7].lower() == "bearer "
+        if is_sponsor and self._remembered(sponsor_key_hash(authorization[7:].strip())) is None:
+            return None
+        return self.payment(authorization)
+
     def brings_token(self, authorization: str) -> bool:
         """Tell whether a request brings a token that this notary signed, spent or not."""
         try:
@@ -84,9 +91,8 @@ class Till:
         return Payment(token=sha256(token.nonce).digest(), token_ends=found.ends)
 
     def _sponsor(self, key_hash: bytes) -> int:
-        known = self._sponsors.get(key_hash)
-        if known is not None and 0 <= self._clock() - known[1] < _SECONDS:
-            return known[0]
+        if (known := self._remembered(key_hash)) is not None:
+            return known
         sponsor = self._intake.sponsor_of(key_hash)
         if sponsor is None:
             raise self._no_sponsor()
@@ -95,6 +101,10 @@ class Till:
             if len(self._sponsors) > _MAX_SPONSORS:
                 self._sponsors.popitem(last=False)
         return sponsor.id
+
+    def _remembered(self, key_hash: bytes) -> int | None:
+        known = self._sponsors.get(key_hash)
+        return known[0] if known is not None and 0 <= self._clock() - known[1] < _SECONDS else None
 
     def _no_sponsor(self) -> Problem:
         return self.refuse(401, Unpaid.NO_SPONSOR, "no sponsor has this key", "Ask the notary's operator for a key.")
