@@ -9,10 +9,10 @@ from msgspec import Struct, ValidationError, convert
 from starlette.concurrency import run_in_threadpool
 
 from registry.http.problems import Problem, busy
+from registry.notary.condition import WORKER_NOTE, Condition
 from registry.notary.protocols import ChainBook
 from registry.notary.settings import NotarySettings
 
-NOTE = "worker"
 # What may be away for this part of a promise's span, before nothing more is promised.
 PART = 4
 # The worker writes its note every few seconds, so a shorter silence says nothing.
@@ -37,12 +37,12 @@ class _Reason(NamedTuple):
 
 
 _SILENT = _Reason("WorkerSilent", "the notary's worker does not run")
-_REASONS = {
-    "no-funds": _Reason("OutOfFunds", "the notary's account is out of funds", at_once=True),
-    "ceiling": _Reason("CeilingReached", "what the notary may spend in a day is spent", at_once=True),
-    "fees": _Reason("FeesTooHigh", "the chain's fees have been above the notary's limit for too long"),
-    "chain": _Reason("LedgerUnavailable", "the notary's chain has been away for too long"),
-    "store": _Reason("StorageUnavailable", "the notary's content store has been away for too long"),
+_REASONS: dict[str, _Reason] = {
+    Condition.FUNDS: _Reason("OutOfFunds", "the notary's account is out of funds", at_once=True),
+    Condition.CEILING: _Reason("CeilingReached", "what the notary may spend in a day is spent", at_once=True),
+    Condition.FEES: _Reason("FeesTooHigh", "the chain's fees have been above the notary's limit for too long"),
+    Condition.CHAIN: _Reason("LedgerUnavailable", "the notary's chain has been away for too long"),
+    Condition.STORE: _Reason("StorageUnavailable", "the notary's content store has been away for too long"),
 }
 
 
@@ -76,7 +76,7 @@ class Gate:
 def read_note(notes: Mapping[str, Mapping[str, Any]]) -> WorkerNote | None:
     """Return the worker's note; None where no worker has left one."""
     try:
-        return convert(notes.get(NOTE), WorkerNote)
+        return convert(notes.get(WORKER_NOTE), WorkerNote)
     except ValidationError:
         return None
 

@@ -9,7 +9,8 @@ import pytest
 
 from registry.core.errors import DatabaseUnavailable
 from registry.core.scalars import to_hex
-from registry.notary.gate import WorkerNote, refusal
+from registry.notary.condition import WORKER_NOTE, Condition, Trouble, note_of
+from registry.notary.gate import WorkerNote, read_note, refusal
 from tests.support.notary_api import NOW, Desk, notary_api
 
 COMMITMENT = {"commitments": [to_hex(bytes([5]) * 32)]}
@@ -51,6 +52,13 @@ def test_what_may_come_back_is_waited_for_a_quarter_of_the_span(desk: Desk, stat
     desk.say(state, NOW - 150)
     assert desk.client.post("/v1/commitments", json=COMMITMENT).status_code == 202
     assert desk.client.post("/v1/revocations", json=OPENING).status_code == 503  # whose span is shorter
+
+
+@pytest.mark.parametrize("state", [one for one in Condition if one is not Condition.OK])
+def test_no_trouble_of_a_worker_is_overlooked(state: Condition) -> None:
+    note = note_of(Trouble(state, "", ""), {}, NOW)
+    found = read_note({WORKER_NOTE: note})
+    assert found is not None and refusal(WorkerNote(found.state, NOW + 900, found.since), NOW + 900, 800) is not None
 
 
 def test_a_silent_worker_is_refused(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from registry.core.eip712 import domain_of
 from registry.notary.api import Api, build_app
-from registry.notary.gate import NOTE
+from registry.notary.condition import WORKER_NOTE
 from registry.notary.ingest import Ingest
 from registry.notary.settings import NotarySettings
 from registry.notary.stores import open_stores
@@ -85,7 +85,7 @@ class Desk:
     def say(self, state: str, since: float = 0) -> None:
         """Write the worker's note, as of now."""
         note = {"state": state, "since": int(since), "at": int(self.clock.now), "why": "", "advice": ""}
-        self.api.book.put_note(NOTE, note)
+        self.api.book.put_note(WORKER_NOTE, note)
 
 
 @cache

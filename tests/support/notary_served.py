@@ -13,7 +13,7 @@ from pathlib import Path
 
 from registry.http.serving import Server
 from registry.notary.api import Api, build_app
-from registry.notary.gate import NOTE
+from registry.notary.condition import WORKER_NOTE
 from registry.notary.ingest import Ingest
 from registry.notary.settings import NotarySettings
 from registry.notary.sponsors import sponsor_key_hash
@@ -30,7 +30,7 @@ def main(folder: Path, database: str) -> None:
     stores, now = open_stores(folder, settings), int(time.time())
     new_token_key(folder, time.gmtime().tm_year)
     stores.intake.add_sponsor("bench", sponsor_key_hash("bench"), BUDGET, now)
-    stores.book.put_note(NOTE, {"state": "ok", "since": now, "at": now})
+    stores.book.put_note(WORKER_NOTE, {"state": "ok", "since": now, "at": now})
     ingest = Ingest(stores.intake)
     keys = TokenKeys(folder, time.time)
     server = Server(build_app(Api(stores.intake, stores.book, ingest, FastSigner(), DOMAIN, settings, keys)))
