@@ -118,6 +118,10 @@ class Context:
         above = f" and {depth} above it" if depth else ""
         self.out.progress(f"waiting for a block{above}, {seconds:.0f} s")
 
+    def waiting_for(self, what: str, seconds: float) -> None:
+        """Show how long something else has been waited for."""
+        self.out.progress(f"{what}, {seconds:.0f} s")
+
     # Questions and remarks -------------------------------------------------------------------------------------
 
     def new_passphrase(self) -> str:

@@ -60,6 +60,13 @@ SHARED: dict[str, Any] = {
     "sender": _option(
         _TEXT, "--sender", metavar="ACCOUNT", help="Who pays, not the relay: self, or a wallet or key file."
     ),
+    "notary": _option(
+        list[str] | None,
+        "--notary",
+        metavar="URL",
+        help="Let this notary anchor or end it, free: URL#ACCOUNT, or none; repeat (CONSENT_NOTARY).",
+    ),
+    "no_wait": _option(bool, "--no-wait", help="Leave once a notary promised it; `consent status` completes it."),
     "depth": _option(
         _NUMBER, "--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."
     ),
@@ -68,9 +75,10 @@ SHARED: dict[str, Any] = {
     "yes": _option(bool, "--yes", "-y", help="Do not ask first."),
 }
 DEFAULTS: dict[str, Any] = {"json": False, "verbose": 0, "yes": False, "guessable": False, "force": False}
+DEFAULTS |= {"no_wait": False}
 
 WALLET = ("wallets", "contract", "key")
-SENDING = (*WALLET, "sender", "depth")
+SENDING = (*WALLET, "sender", "notary", "depth")
 SIGNING = (*SENDING, "yes")
 
 # Parameters that several commands declare in the same way.

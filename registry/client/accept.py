@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from registry.client.evidence_store import kept_copy
 from registry.client.party import Brand, Party
+from registry.client.pending import begin, finish, pending_answer
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
 from registry.client.verify import read, verify
 from registry.core.capsules import Capsule, StreamKey, open_capsule, open_head
@@ -80,18 +81,23 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     """Verify a grant to this brand, counter-sign it, and keep the completed file: both sides hold the same bytes.
 
     A grant that this brand accepted before, in this file or in the one that it keeps, is accepted: nothing is sent,
-    and the receipt is None.
+    and the receipt is None. With notaries the signed acceptance stays pending until it is anchored, as for `grant`.
     """
     evidence = read(file)
     for given in (evidence, kept_copy(party.evidence, evidence)):
         if given is not None and _own_grant(party, given).acceptance == "verified":
             return keep(party, Anchored(given, None))
+    if (pending := pending_answer(party, "Acceptance", "grant", to_hex(evidence.digest))) is not None:
+        return finish(party, pending)
     message = Acceptance(
         grant=to_hex(evidence.digest),
         controller=party.address,
         issued_at=party.network.date_for(party.address),
         salt=fresh_salt(),
     )
+    if party.notaries is not None:
+        party.evidence.keep(evidence)
+        return finish(party, begin(party, message, sign(party, message)))
     done = anchor(party, message, sign(party, message))
     return keep(party, done._replace(evidence=with_acceptance(evidence, done.evidence)))
 

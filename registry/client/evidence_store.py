@@ -103,8 +103,10 @@ class EvidenceFolder(NamedTuple):
     def find(self, digest: str) -> bytes:
         if DIGEST.fullmatch(digest) is None:
             raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and four hex digits at least.")
-        folders = (self.path / "evidence", self.path / "requests")
-        found = sorted(path for folder in folders for path in folder.glob(f"{digest}*.json"))
+        # What waits for its anchor is found too, so that the parser can say what it is.
+        folders = (self.path / "pending", self.path / "requests", self.path / "evidence")
+        named = {path.name: path for folder in folders for path in folder.glob(f"{digest}*.json")}
+        found = sorted(named.values())
         if not found:
             raise InvalidInput(f"no evidence {digest} is kept in {self.path}", "List what is kept: `consent status`.")
         if len(found) > 1:
@@ -157,7 +159,11 @@ def kept_grants(store: EvidenceStore, *, controller: str) -> list[Evidence]:
 
 def kept_copy(store: EvidenceStore, evidence: Evidence) -> Evidence | None:
     """Read the store's own copy of this evidence, which may be more or less complete; None if it keeps none."""
-    digest = to_hex(evidence.digest)
+    return kept_by_digest(store, to_hex(evidence.digest))
+
+
+def kept_by_digest(store: EvidenceStore, digest: str) -> Evidence | None:
+    """Read the evidence with exactly this digest (0x hex); None if the store keeps none."""
     return parse_own(store.find(digest), digest) if digest in store.digests() else None
 
 

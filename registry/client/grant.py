@@ -11,6 +11,7 @@ import msgspec
 
 from registry.client.evidence_store import kept_grants
 from registry.client.party import Party, Person
+from registry.client.pending import begin, pending_answer, publish
 from registry.client.revoke import opening_of, revoke
 from registry.client.risks import check_accepted, check_paid, note_payment, risks_of
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign
@@ -83,12 +84,18 @@ def grant(
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
     The capsule is stored first and taken back if anchoring fails. Last, the grant that this one ``supersedes`` ends.
+    With notaries the signed grant is kept first, with its capsule, and stays pending (`registry.client.pending`) until
+    it is anchored: ``NotYetAnchored`` and ``NotaryUnavailable`` leave it so.
+
     ``InvalidInput`` where a grant of the same request holds: ending one of the two would leave the other in force. The
     same for a risk that is not ``accepted``.
     """
     proposal = propose(person, request, **choice)
-    done = _sign_and_anchor(person, proposal, confirm, choice.get("accepted", ()))
-    if (old := choice.get("supersedes")) is None:
+    old, accepted = choice.get("supersedes"), choice.get("accepted", ())
+    if person.notaries is not None:
+        return _by_notary(person, proposal, _signed(person, proposal, confirm, accepted), accepted, old)
+    done = _sign_and_anchor(person, proposal, confirm, accepted)
+    if old is None:
         return keep(person, done)
     left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
     with noting(left):
@@ -157,18 +164,37 @@ def sign_and_anchor(
     party: Party, proposal: Proposal, confirm: Confirm | None = None, accepted: Collection[str] = ()
 ) -> Anchored:
     """Sign a proposal, store its capsule, anchor it, and keep its evidence. ``accepted`` is as for `grant`."""
+    if party.notaries is not None:
+        return _by_notary(party, proposal, _signed(party, proposal, confirm, accepted), accepted)
     return keep(party, _sign_and_anchor(party, proposal, confirm, accepted))
 
 
-def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> Anchored:
+def _by_notary(
+    party: Party, proposal: Proposal, signature: bytes, accepted: Collection[str], old: Evidence | None = None
+) -> Anchored:
+    pending = begin(party, proposal.message, signature, proposal.notice_bytes)
+    return publish(party, pending, _share(party, proposal), accepted, old)
+
+
+def _signed(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> bytes:
     check_paid(party)
     if confirm is not None and not confirm(proposal):
         raise Rejected("you said no")
     check_accepted(proposal.risks, accepted, party.payer)
-    signature = sign(party, proposal.message)
+    return sign(party, proposal.message)
+
+
+def _share(party: Party, proposal: Proposal) -> list[Block]:
+    """Return the blocks to store; the streams in them count as shared from now on."""
     blocks = _blocks(proposal)
     if blocks and isinstance(party, Person) and isinstance(proposal.message, Grant):
         party.vault.share(proposal.message.data)
+    return blocks
+
+
+def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> Anchored:
+    signature = _signed(party, proposal, confirm, accepted)
+    blocks = _share(party, proposal)
     note_payment(party, proposal.message.controller)
     party.network.store.put(blocks)
     try:
@@ -203,6 +229,10 @@ def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[E
 
 def _refuse_twin(person: Person, asked: Evidence) -> None:
     request = to_hex(asked.digest)
+    if (pending := pending_answer(person, "Grant", "request", request)) is not None:
+        digest = pending.evidence.digest[:14]
+        advice = f"Complete it with `consent status`, or give it up: `consent evidence drop {digest}`."
+        raise InvalidInput(f"your grant of this request waits for its anchor: {digest}", advice)
     given = kept_grants(person.evidence, controller=asked.author)
     same = [grant for grant in given if isinstance(m := grant.statement.message, Grant) and m.request == request]
     for grant, answer in zip(same, verify_many(person.network, same), strict=True):

@@ -1,20 +1,22 @@
 """How a person ends consent: one grant in private or openly, everything at once, or an address for ever.
 
-Nobody can stop these, and no brand or notary has to help. All but the private way show the address on chain, and
-the caller tells the person so first.
+A notary sends it, where the person has one; without one their own transaction does. Nobody can stop these, and no brand
+or notary has to help. All but the private way show the address on chain, and the caller tells the person so first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
 from registry.client.party import Party, Person
+from registry.client.relay import Ending, deliver, signed_ending
 from registry.client.risks import note_payment
 from registry.client.sign import is_signed_by, sign
 from registry.core.crypto.revocation import handle_for, lock_of, salt_hash, tag_of
+from registry.core.endings import Opening, SignedEnding
 from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery
@@ -38,8 +40,7 @@ def revoke(person: Person, evidence: Evidence) -> Receipt | None:
     opening = opening_of(person, evidence)
     if has_ended(person, evidence):
         return None
-    _note_payment(person, [_grant(evidence).controller])
-    return _ended(person, evidence, _transact(person, "revoke", *opening))
+    return _ended(person, evidence, _end(person, [_grant(evidence).controller], Opening(*opening)))
 
 
 def opening_of(person: Person, evidence: Evidence) -> tuple[str, str]:
@@ -62,13 +63,12 @@ def revoke_openly(person: Person, evidence: Evidence) -> Receipt | None:
     if has_ended(person, evidence):
         return None
     grant = _grant(evidence)
-    _note_payment(person, [grant.controller])
     lock = (grant.revocation, salt_hash(grant.salt))
     if person.pays_itself:
-        receipt = _transact(person, "revokeOpenly", *lock)
+        receipt = _transact(person, [grant.controller], "revokeOpenly", *lock)
     else:
         message = Revoke(person.address, handle_for(grant.subject, grant.revocation, grant.salt))
-        receipt = _transact(person, "revokeOpenlyFor", person.address, *lock, to_hex(sign(person, message)))
+        receipt = _end(person, [grant.controller], signed_ending(message, sign(person, message), lock))
     return _ended(person, evidence, receipt)
 
 
@@ -81,20 +81,20 @@ def has_ended(party: Party, evidence: Evidence) -> bool:
 
 def revoke_all(party: Party) -> Receipt:
     """Use the kill-switch: end everything that this address issued until now. The chain shows the address."""
-    _note_payment(party, controllers_of(party))
+    told = controllers_of(party)
     if party.pays_itself:
-        return _transact(party, "revokeAll")
+        return _transact(party, told, "revokeAll")
     head = party.network.ledger.head().time
     # Sign for no later than now: until then anybody could send it again, and end what was granted since.
     until = max(party.network.clock(), head)
     if until > head + CLOCK_SKEW:
         # The chain may have made no block for long, or this machine's clock may be wrong. In the second case the
         # contract refuses, and the latest time that it takes must do: a wrong clock stops nobody.
-        signed = _signed_until(party, until)
+        signed = signed_until(party, until)
         with suppress(InvalidInput):
-            return _transact(party, "revokeAllFor", *signed)
+            return _end(party, told, signed)
         until = head + CLOCK_SKEW
-    return _transact(party, "revokeAllFor", *_signed_until(party, until))
+    return _end(party, told, signed_until(party, until))
 
 
 def revoke_all_of(people: Sequence[Person], working: Working = lambda _: nullcontext()) -> Endings:
@@ -134,10 +134,11 @@ def failure_of(name: str, error: ConsentError) -> str:
 
 def retire(party: Party) -> Receipt:
     """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
-    _note_payment(party, controllers_of(party))
+    told = controllers_of(party)
     if party.pays_itself:
-        return _transact(party, "retire")
-    return _transact(party, "retireFor", party.address, to_hex(sign(party, Retire(party.address))))
+        return _transact(party, told, "retire")
+    message = Retire(party.address)
+    return _end(party, told, signed_ending(message, sign(party, message)))
 
 
 def controllers_of(party: Party) -> set[str]:
@@ -155,9 +156,11 @@ def _note_payment(party: Party, controllers: Iterable[str]) -> None:
             note_payment(party, controller)
 
 
-def _signed_until(party: Party, until: int) -> tuple[str, int, str]:
+def signed_until(party: Party, until: int) -> SignedEnding:
+    """Return the signed end of everything that this account issued until then (unix seconds)."""
     party.evidence.keep_cutoff(party.address, until)  # before the signature exists: see `sign`
-    return party.address, until, to_hex(sign(party, RevokeAll(party.address, until)))
+    message = RevokeAll(party.address, until)
+    return signed_ending(message, sign(party, message))
 
 
 def _grant(evidence: Evidence) -> Grant:
@@ -205,5 +208,12 @@ def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     return receipt
 
 
-def _transact(party: Party, function: str, *args: str | int) -> Receipt:
+def _end(party: Party, told: Collection[str], ending: Ending) -> Receipt:
+    """End it through the party's notaries, else in its own transaction. ``told`` are the controllers that see it."""
+    pay = partial(_note_payment, party.by_itself, told)
+    return deliver(party.network, party.notaries, party.sender, ending, pay)
+
+
+def _transact(party: Party, told: Collection[str], function: str, *args: str | int) -> Receipt:
+    _note_payment(party, told)
     return party.network.ledger.transact(function, *args, sender=party.sender)

@@ -19,6 +19,7 @@ from registry.wallets.base import AbsentWallet
 if TYPE_CHECKING:
     from registry.client.accounts import SeedAccount
     from registry.client.network import Network
+    from registry.client.notary_anchor import Notaries
     from registry.client.party import Brand, Person
     from registry.client.vault_blocks import Moved
     from registry.core.evidence.file import Evidence
@@ -50,6 +51,9 @@ class Attendant(Protocol):
 
     def waiting(self, transaction: str, seconds: float) -> None:
         """Hear that a transaction has been waited for so many seconds."""
+
+    def waiting_for(self, what: str, seconds: float) -> None:
+        """Hear what else has been waited for so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,13 @@ class Session:
         return move_vault(self.home, self.seed, network, place)
 
     @cached_property
+    def notaries(self) -> Notaries | None:
+        """The notaries that the configuration names; None where it names none, or the one who pays by a flag."""
+        from registry.client.notary_config import open_notaries
+
+        return open_notaries(self)
+
+    @cached_property
     def wallets(self) -> Wallets:
         """The wallets that the configuration names."""
         return Wallets(self)
@@ -169,8 +180,9 @@ class Session:
         return Person(vault=self.vault(), **self._members(wallet))
 
     def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
-        sender = self.wallets.payer(wallet) if pays else None
-        return {"network": self.network, "wallet": wallet, "evidence": self.home.evidence, "sender": sender}
+        sender, notaries = (self.wallets.payer(wallet), self.notaries) if pays else (None, None)
+        parts = {"network": self.network, "wallet": wallet, "evidence": self.home.evidence}
+        return parts | {"sender": sender, "notaries": notaries}
 
     def person_for(self, request: Evidence, old: Evidence | None = None) -> Person:
         """Return the person who answers: with the account that signed ``old``, the named wallet, or the brand's own."""

@@ -15,8 +15,8 @@ from registry.core.crypto.signatures import recover_address
 from registry.core.eip712 import Domain
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
 from registry.core.evidence.file import STATEMENTS, Evidence, quoted
+from registry.core.evidence.pending import Unanchored
 from registry.core.facts import SignatureQuery
-from registry.core.merkle import commitment
 from registry.core.scalars import CLOCK_SKEW, MAX_SIGNATURE, format_utc, to_hex, unhex
 from registry.core.statements.messages import ENDINGS, Acceptance, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest, typed_data
@@ -134,15 +134,27 @@ def sign_evidence(party: Party, message: Request, notice: bytes) -> Evidence:
 def anchor(
     party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
 ) -> Anchored:
-    """Put the commitment on chain, and return the evidence."""
-    own = commitment(digest(party.network.domain, message), signature)
-    anchored, receipt = party.anchorer.submit(own).wait()
+    """Put the commitment on chain in the party's own transaction, and return the evidence."""
+    own = unanchored(party, message, signature, notice)
+    anchored, receipt = party.anchorer.submit(own.commitment).wait()
+    check_counts(party, receipt)
+    return Anchored(own.anchored(anchored), receipt)
+
+
+def unanchored(
+    party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
+) -> Unanchored:
+    """Return the signed statement, which an anchor makes evidence of."""
+    statement = STATEMENTS[type(message)](domain=party.network.domain, message=message)
+    return Unanchored(statement, to_hex(signature), UNSET if notice is None else quoted(notice))
+
+
+def check_counts(party: Party, receipt: Receipt) -> None:
+    """``LedgerUnavailable`` where the anchor is not past the last end of everything that this account signed."""
     if receipt.time <= party.evidence.cutoff_of(party.address):
         # Anybody could send the signed end of everything again, with a later block, and it would end this too.
         advice = "Do it again: the chain's clock must be past the time until which you ended everything."
         raise LedgerUnavailable(f"{receipt.transaction} anchored it too early to count", advice)
-    own_notice = UNSET if notice is None else quoted(notice)
-    return Anchored(_evidence(party, message, signature, quoted_notice=own_notice, anchor=anchored), receipt)
 
 
 def keep(party: Party, done: Anchored) -> Anchored:

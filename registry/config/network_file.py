@@ -1,7 +1,7 @@
 """``network.toml``: which chain and content store the parties of a network share.
 
-Anybody who can write this file chooses a chain and a store, and nothing else. Accounts and credentials stand in a
-party's own ``config.toml``.
+Anybody who can write this file chooses a chain, a store and notaries, and nothing else. Accounts and credentials stand
+in a party's own ``config.toml``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from registry.fs.files import replace_file
 SETTINGS_FILE = "network.toml"
 MAX_TOML_BYTES = 64 * 1024
 MAX_GATEWAYS = 16
+MAX_NOTARIES = 8
 # A shared folder may lower the fee that a party's own account pays for a unit of gas, and never raise it.
 MAX_SHARED_FEE_GWEI = 500
 _Text = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^[!-~]([ -~]*[!-~])?\Z")]
@@ -32,13 +33,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The members of ``network.toml``. None and empty stand for the embedded default.
 
     ``rpc_url`` is http, https or IPC. ``ipfs`` is the multiaddr or URL of a Kubo node. ``gateways`` are URLs that are
-    read where the store lacks a block. ``confirmations`` counts blocks above a transaction. ``max_fee_gwei`` bounds
-    one unit of gas. ``max_facts_age`` is the largest age of the newest block, in seconds, when something is judged.
+    read where the store lacks a block. ``notary`` names notaries as URL#ACCOUNT, in the order in which they are asked.
+    ``confirmations`` counts blocks above a transaction. ``max_fee_gwei`` bounds one unit of gas. ``max_facts_age`` is
+    the largest age of the newest block, in seconds, when something is judged.
     """
 
     rpc_url: _Text | None = None
     ipfs: _Text | None = None
     gateways: Annotated[tuple[_Text, ...], Meta(max_length=MAX_GATEWAYS)] = ()
+    notary: Annotated[tuple[_Text, ...], Meta(max_length=MAX_NOTARIES)] = ()
     confirmations: _Count | None = None
     max_fee_gwei: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     max_facts_age: Annotated[int, Meta(ge=0)] | None = None
@@ -54,8 +57,9 @@ NAMES = Settings.__struct_fields__
 def settings_of(values: Mapping[str, Any], where: str) -> Settings:
     """Return the settings; text may be numbers. ``InvalidInput`` names ``where`` and no value: a URL may hold a key."""
     named = {name: value for name, value in values.items() if value is not None}
-    if isinstance(gateways := named.get("gateways"), str):
-        named["gateways"] = gateways.split()
+    for name in ("gateways", "notary"):
+        if isinstance(text := named.get(name), str):
+            named[name] = text.split()
     try:
         return msgspec.convert(named, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -119,6 +119,18 @@ class DatabaseUnavailable(CouldNotCheck):
     advice = "Check that the database is running and reachable, then try again."
 
 
+class NotaryUnavailable(CouldNotCheck):
+    """A notary did not answer, refused, or did not do what it promised."""
+
+    advice = "Try again later, name another notary with --notary, or pay yourself with --sender."
+
+
+class NotYetAnchored(CouldNotCheck):
+    """It is signed and kept, and the chain does not show it yet."""
+
+    advice = "`consent status` completes it; until then it is nobody's consent."
+
+
 class StorageUnavailable(CouldNotCheck):
     """A content store failed. Raised itself where no subclass describes the failure better."""
 

@@ -28,6 +28,11 @@ SEALED = FileKind("a sealed file (age), such as a backup", "`consent restore FIL
 KEYSTORE = FileKind("a keystore with a sealed key", "Keep it to yourself; `consent keys import` takes a key over.")
 TYPED_DATA = FileKind("a statement as typed data", "`consent sign FILE` signs it, and `consent signer` shows who did.")
 TABLE = FileKind("a table of data", "`consent vault add FILE` puts data into a vault.")
+PENDING = FileKind(
+    "a statement that is not anchored yet",
+    "It is nobody's consent: `consent status` completes it, and `consent evidence drop` gives it up.",
+)
+PROMISE = FileKind("a notary's promise", "`consent notary judge FILE` tells whether the notary kept it.")
 EMPTY = FileKind("an empty file", "Ask for the original file again.")
 _BY_START = {
     b"age-encryption.org/": SEALED,
@@ -76,6 +81,10 @@ def _kind_of_json(raw: bytes) -> FileKind | None:
         return None
     if document.get("type") == "ConsentEvidence":
         return EVIDENCE
+    if document.get("type") == "ConsentPromise":
+        return PROMISE
+    if isinstance(document.get("evidence"), dict):
+        return PENDING
     if str(document.get("schema", "")).startswith("consent-notice/"):
         return NOTICE if "account" in str(document.get("controller")) else DRAFT
     if isinstance(document.get("crypto"), dict):

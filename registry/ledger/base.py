@@ -38,7 +38,8 @@ class CallRefused(InvalidInput):
 class Receipt(NamedTuple):
     """A transaction in a block. ``transaction`` is its 0x hash, ``time`` the block's (unix seconds).
 
-    ``gas_used`` is 0 if the node does not tell it.
+    ``gas_used`` is 0 if the node does not tell it. ``notary`` names the notary that paid, if one did; its word is all
+    that is known of the transaction and the block then, and they may be missing ("" and 0).
     """
 
     transaction: str
@@ -46,6 +47,7 @@ class Receipt(NamedTuple):
     time: int
     gas_used: int
     sender: str
+    notary: str = ""
 
 
 class Pending(Protocol):

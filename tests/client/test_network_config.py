@@ -43,6 +43,7 @@ EVERY: dict[str, Any] = {
     "rpc_url": KEYED,
     "ipfs": "/ip4/127.0.0.1/tcp/5001",
     "gateways": ["http://127.0.0.1:8080", "https://gateway.example"],
+    "notary": ["https://notary.example", "http://127.0.0.1:8600"],
     "confirmations": 3,
     "max_fee_gwei": 1.5,
     "max_facts_age": 600,

@@ -32,3 +32,6 @@ class Attendant:
 
     def waiting(self, transaction: str, seconds: float) -> None:
         self.told.append(transaction)
+
+    def waiting_for(self, what: str, seconds: float) -> None:
+        self.told.append(what)

@@ -49,6 +49,7 @@ class _Acceptance(_Statement, frozen=True, tag="Acceptance"):
 
 # Each message with the structure that puts it into its domain.
 STATEMENTS: dict[type[Any], type[Any]] = {Grant: _Grant, Request: _Request, Refusal: _Refusal, Acceptance: _Acceptance}
+Statement = _Grant | _Request | _Refusal | _Acceptance
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
@@ -72,7 +73,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     parsed and checked once for all of them.
     """
 
-    statement: _Grant | _Request | _Refusal | _Acceptance
+    statement: Statement
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")

@@ -1,0 +1,131 @@
+"""What a home keeps until the chain shows it: pending statements, promises of notaries, endings to be sent later."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from registry.core import codec
+from registry.core.anchor import Anchor
+from registry.core.endings import Opening, SignedEnding
+from registry.core.errors import InvalidInput, Malformed
+from registry.core.evidence.pending import MAX_PENDING, PendingFile, parse_pending, write_pending
+from registry.core.promises import MAX_PROMISE, PromiseFile, SignedPromise, parse_promise_file, write_promise_file
+from registry.core.scalars import Bytes32, UInt64
+from registry.fs.files import read_bounded, replace_file
+
+T = TypeVar("T")
+MAX_ENDING = 64 * 1024
+
+
+class LaterEnding(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An ending that is sent at ``due`` (unix seconds), and only once the evidence ``after`` is kept, if one is named.
+
+    It is an opening, which anybody who reads the file can send, or a signed ending. ``name`` is the digest of its
+    grant, or the account.
+    """
+
+    name: str
+    due: UInt64
+    opening: Opening | UnsetType = UNSET
+    signed: SignedEnding | UnsetType = UNSET
+    after: Bytes32 | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.opening is UNSET) == (self.signed is UNSET):
+            raise Malformed("it holds one opening or one signed ending")
+
+    @property
+    def ending(self) -> Opening | SignedEnding:
+        """What is sent."""
+        found = self.opening if self.signed is UNSET else self.signed
+        assert not isinstance(found, UnsetType)  # `__post_init__` has checked it
+        return found
+
+
+_later = msgspec.json.Decoder(LaterEnding)
+
+
+class PendingFolder(NamedTuple):
+    """Folders of a home: ``pending/DIGEST.json``, ``promises/ITEM-ACCOUNT.json``, ``endings/NAME.json``."""
+
+    path: Path
+
+    def keep(self, pending: PendingFile) -> str:
+        """Keep a signed statement durably; return where it lies."""
+        return self._write("pending", pending.evidence.digest, write_pending(pending))
+
+    def all(self) -> list[PendingFile]:
+        """Read all that wait, oldest first."""
+        found = [_own(path, MAX_PENDING, parse_pending) for path in self._files("pending")]
+        return sorted(found, key=lambda each: (each.evidence.statement.message.issued_at, each.evidence.digest))
+
+    def find(self, digest: str) -> PendingFile:
+        """Return the one whose digest begins so; ``InvalidInput`` unless it is one."""
+        found = [path for path in self._files("pending") if path.stem.startswith(digest)]
+        if len(found) != 1:
+            count = "nothing" if not found else f"{len(found)} statements"
+            raise InvalidInput(f"{count} with the digest {digest[:80]} waits here", "See `consent status`.")
+        return _own(found[0], MAX_PENDING, parse_pending)
+
+    def drop(self, digest: str) -> None:
+        """Keep it no longer: it is evidence now, or given up."""
+        (self.path / "pending" / f"{digest}.json").unlink(missing_ok=True)
+
+    def keep_promise(self, file: PromiseFile) -> str:
+        """Keep a promise durably; return where it lies."""
+        return self._write("promises", f"{file.item}-{file.notary}", write_promise_file(file))
+
+    def drop_promise(self, file: PromiseFile) -> None:
+        """Forget a promise that was kept."""
+        (self.path / "promises" / f"{file.item}-{file.notary}.json").unlink(missing_ok=True)
+
+    def promises(self) -> list[tuple[Path, PromiseFile]]:
+        """Read all promises that are kept here, with their files."""
+        return [(path, _own(path, MAX_PROMISE, parse_promise_file)) for path in self._files("promises")]
+
+    def keep_later(self, later: LaterEnding) -> None:
+        """Keep an ending durably until it is sent, over an older one of its name."""
+        self._write("endings", later.name, codec.encode(later))
+
+    def later(self) -> list[LaterEnding]:
+        """Read the endings that are to be sent, those that are due first, first."""
+        return sorted(self._later(), key=lambda each: (each.due, each.name))
+
+    def drop_later(self, name: str) -> None:
+        """Forget an ending: it was sent, or its grant goes on."""
+        (self.path / "endings" / f"{name}.json").unlink(missing_ok=True)
+
+    def _later(self) -> Iterator[LaterEnding]:
+        for path in self._files("endings"):
+            yield _own(path, MAX_ENDING, lambda raw: codec.decode(raw, _later, MAX_ENDING))
+
+    def _files(self, folder: str) -> list[Path]:
+        return sorted((self.path / folder).glob("0x*.json"))
+
+    def _write(self, folder: str, name: str, raw: bytes) -> str:
+        path = self.path / folder / f"{name}.json"
+        replace_file(path, raw)
+        return str(path)
+
+
+def promise_file(promise: SignedPromise, item: str, anchor: Anchor | None = None) -> PromiseFile:
+    """Return the file of a promise that was checked."""
+    return PromiseFile(promise, item, promise.notary, UNSET if anchor is None else anchor)
+
+
+def random_seconds(least: int, most: int) -> int:
+    """Return a random number of seconds, both bounds included."""
+    return least + secrets.randbelow(most - least + 1)
+
+
+def _own(path: Path, limit: int, parse: Callable[[bytes], T]) -> T:
+    try:
+        return parse(read_bounded(path, limit))
+    except Malformed as error:
+        raise InvalidInput(f"{path} is damaged: {error}", "Restore it from a backup, or move it away.") from None
