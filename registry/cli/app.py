@@ -39,6 +39,7 @@ COMMANDS = {
     "open": (BRANDS, "Open the data that a grant hands over."),
     "verify": (ANYBODY, "Check whether it holds."),
     "evidence": (ANYBODY, "Evidence files: what they say, their one encoding, and keeping them."),
+    "notary": (ANYBODY, "Whether a notary kept what it promised."),
     "vocabulary": (ANYBODY, "Find the terms for purposes, kinds of data and processing."),
     "signer": (ANYBODY, "Show who signed this."),
     "keys": (YOURS, "The accounts of your seed, one for each brand; and key files, for brands."),

@@ -178,6 +178,9 @@ class Context:
 
     def say_payer(self, party: Party) -> None:
         """Tell which address pays openly, before the person agrees."""
+        if party.notaries is not None:
+            hosts = ", then ".join(client.host for client in party.notaries.clients)
+            self.out.note(f"The notary {hosts} pays: the chain will show its account, and none of yours.")
         if party.payer:
             self.out.note(f"The address {party.payer} pays: the chain will show it for ever.")
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from registry.core.errors import InvalidInput
+
 
 def _option(kind: Any, *names: str, **more: Any) -> Any:
     return Annotated[kind, typer.Option(*names, **more)]
@@ -81,6 +83,11 @@ WALLET = ("wallets", "contract", "key")
 SENDING = (*WALLET, "sender", "notary", "depth")
 SIGNING = (*SENDING, "yes")
 
+Spread = Annotated[
+    float | None,
+    typer.Option("--spread", metavar="HOURS", help="Not at once: each at a random time within so many hours."),
+]
+
 # Parameters that several commands declare in the same way.
 Purposes = Annotated[
     list[str] | None, typer.Option("--purpose", metavar="IRI", help="This purpose; repeat. By default all of them.")
@@ -94,3 +101,16 @@ EvidenceOut = Annotated[
 EvidenceFile = Annotated[
     str, typer.Argument(metavar="FILE", help="An evidence file, or the digest of one that is kept here.")
 ]
+AcceptRisk = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RISK", help="Accept not-post-quantum or links-brands, which --yes does not; repeat."),
+]
+
+
+def accepted_risks(named: list[str] | None) -> set[str]:
+    """Return the risks of ``--accept-risk``; ``InvalidInput`` for an unknown one."""
+    from registry.client.risks import RISKS
+
+    if unknown := sorted(set(named or ()).difference(RISKS)):
+        raise InvalidInput(f"there is no risk {unknown[0][:80]!r}", f"Name {' or '.join(RISKS)}.")
+    return set(named or ())

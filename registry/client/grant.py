@@ -50,11 +50,11 @@ class Proposal:
         """The notice document, exactly as it came with the request."""
         return str(self.request.notice).encode()
 
-    def summary(self, payer: str = "") -> SigningSummary:
-        """Return what the person reads; ``payer`` is the paying address, empty for the network's relay."""
+    def summary(self, payer: str = "", notary: bool = False) -> SigningSummary:
+        """Return what the person reads; ``payer`` is the paying address, empty for a ``notary`` or the relay."""
         summary = summary_of_answer(self.message, self.notice, self.language, self.capsule)
         more = {"records": self.records, "names_given": self.names_given, "risks": self.risks}
-        return msgspec.structs.replace(summary, payer=payer, **more)
+        return msgspec.structs.replace(summary, payer=payer, notary=notary, **more)
 
 
 Confirm = Callable[[Proposal], bool]

@@ -5,7 +5,7 @@ Each is kept durably before it is due, and needs no seed any more: `consent stat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from registry.client.evidence_store import EvidenceStore
@@ -92,6 +92,20 @@ def send_due(
         except ConsentError as error:
             endings.failed.append((later.name, error))
     return endings, waiting
+
+
+def send_all(
+    network: Network, notaries: Notaries, folder: PendingFolder, store: EvidenceStore, sender: Payer | None = None
+) -> Iterator[tuple[Endings, list[Waiting]]]:
+    """Send what is due, then wait for the next, until nothing waits for its time; yield what each round did."""
+    by = notaries if notaries.clients else None
+    for _ in range(len(folder.later()) + 1):
+        endings, waiting = send_due(network, by, folder, store, sender)
+        yield endings, waiting
+        times = [each.due for each in waiting if each.due > network.clock()]
+        if not times:
+            return
+        wait_until(network, notaries, min(times))
 
 
 def wait_until(network: Network, notaries: Notaries, due: int) -> None:

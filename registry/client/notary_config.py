@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.client.notary import NotaryClient, parse_notaries
@@ -10,7 +11,9 @@ from registry.client.pending_store import PendingFolder
 from registry.client.tokens import Tokens
 
 if TYPE_CHECKING:
+    from registry.client.party import Party
     from registry.client.session import Session
+    from registry.core.evidence.pending import PendingFile
 
 
 def open_notaries(session: Session) -> Notaries | None:
@@ -36,3 +39,32 @@ def open_notaries(session: Session) -> Notaries | None:
         progress=session.attendant.waiting_for,
         waits=not flags.get("no_wait"),
     )
+
+
+def home_notaries(session: Session) -> Notaries:
+    """Return the session's notaries; where there are none, what keeps the home's pending statements all the same."""
+    if session.notaries is not None:
+        return session.notaries
+    attendant = session.attendant
+    return Notaries((), PendingFolder(session.home.path), attendant.tell, attendant.waiting_for)
+
+
+def pending_party(session: Session, pending: PendingFile) -> Party:
+    """Return the party that goes on with a pending statement: it signs nothing any more, and may have to pay."""
+    from registry.client.party import Party
+    from registry.wallets.base import AbsentWallet
+
+    wallet = AbsentWallet(pending.evidence.author)
+    sender = session.wallets.payer(wallet)
+    evidence, notaries = session.home.evidence, home_notaries(session)
+    return Party(network=session.network, wallet=wallet, evidence=evidence, sender=sender, notaries=notaries)
+
+
+def ending_party(session: Session, pending: PendingFile) -> Party:
+    """Return the party that gives up a pending statement: the person with the vault, where it must be ended first."""
+    from registry.client.pending import as_if_anchored, must_be_ended
+
+    if not must_be_ended(pending):
+        return pending_party(session, pending)
+    person = session.person_of(as_if_anchored(pending), signs=False)
+    return replace(person, notaries=home_notaries(session))

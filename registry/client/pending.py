@@ -103,8 +103,12 @@ def finish(party: Party, pending: PendingFile, accepted: Collection[str] = ()) -
     promise = pending.promise if isinstance(pending.promise, SignedPromise) else None
     if promise is None:
         _check_stored(party, pending)
-    with noting(f"It is signed and kept: `consent status` completes it, from {own.digest[:14]}."):
-        anchor, receipt = anchorer.resume(own.commitment, promise).wait()
+    try:
+        with noting(f"It is signed and kept as {own.digest[:14]}: `consent status` completes it."):
+            anchor, receipt = anchorer.resume(own.commitment, promise).wait()
+    except NotYetAnchored as error:
+        error.digest = own.digest
+        raise
     return _complete(party, pending, anchor, receipt)
 
 
@@ -121,17 +125,28 @@ def finish_all(network: Network, store: EvidenceStore, notaries: Notaries) -> li
     return outcomes
 
 
-def give_up(person: Person, pending: PendingFile) -> Receipt | None:
+def give_up(party: Party, pending: PendingFile) -> Receipt | None:
     """End a pending statement before it is anchored, delete its capsule, and keep it no longer.
 
-    A grant that a notary has promised to anchor is revoked, for the notary can show it; the ending's receipt is
-    returned, and None where there is nothing to end.
+    A grant that a notary has promised to anchor is revoked by its `Person`, because the notary may anchor it still. The
+    ending's receipt is returned, and None where there is nothing to end.
     """
-    own, receipt = pending.evidence, None
-    if own.kind == "Grant" and pending.promise is not UNSET:
-        receipt = revoke(person, own.anchored(_NO_ANCHOR))
-    _forget(person, pending)
+    receipt = None
+    if must_be_ended(pending):
+        assert isinstance(party, Person)
+        receipt = revoke(party, as_if_anchored(pending))
+    _forget(party, pending)
     return receipt
+
+
+def must_be_ended(pending: PendingFile) -> bool:
+    """Whether giving it up takes an ending: of a grant that was handed to a notary."""
+    return pending.evidence.kind == "Grant" and pending.promise is not UNSET
+
+
+def as_if_anchored(pending: PendingFile) -> Evidence:
+    """Return the evidence with an anchor that nobody made; an ending needs none."""
+    return pending.evidence.anchored(Anchor(ZERO_WORD, (), ZERO_WORD, 0))
 
 
 def notaries_of(party: Party) -> Notaries:
@@ -150,9 +165,6 @@ def pending_answer(party: Party, kind: str, member: str, digest: str) -> Pending
         if (own.kind, own.author, named) == (kind, party.address, digest):
             return pending
     return None
-
-
-_NO_ANCHOR = Anchor(ZERO_WORD, (), ZERO_WORD, 0)
 
 
 def _complete(party: Party, pending: PendingFile, anchor: Anchor, receipt: Receipt) -> Anchored:

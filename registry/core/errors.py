@@ -126,7 +126,9 @@ class NotaryUnavailable(CouldNotCheck):
 
 
 class NotYetAnchored(CouldNotCheck):
-    """It is signed and kept, and the chain does not show it yet."""
+    """It is signed and kept, and the chain does not show it yet. ``digest`` names the statement, where it is known."""
+
+    digest = ""
 
     advice = "`consent status` completes it; until then it is nobody's consent."
 

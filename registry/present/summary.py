@@ -51,8 +51,8 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``shared_bytes`` is
     the size of the capsule, 0 for none and None if the act cannot share any. ``records`` are those that it opens, and
     ``names_given`` says whether their names go with them. ``payer`` is the address that pays openly, empty if a relay
-    pays. ``whose`` is the account that the act concerns, if it is not the wallet's. ``signature_only``: nothing is sent
-    now, and anybody with the signature may send it.
+    pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's. With
+    ``signature_only`` nothing is sent now, and anybody with the signature may send it.
     """
 
     act: str
@@ -73,6 +73,7 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     risks: tuple[Risk, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     payer: str = ""
+    notary: bool = False
     whose: str = ""
     signature_only: bool = False
 

@@ -75,7 +75,7 @@ def _answer_rows(summary: SigningSummary) -> Iterator[Row]:
     if summary.terms is not None:
         yield say("terms"), in_our_words(summary.terms)
     yield from _listed("handed", _handed_over(summary))
-    yield say("stop"), f"{say('stop.how', command='`consent revoke`')} {say(payment_of(summary.payer))}"
+    yield say("stop"), f"{say('stop.how', command='`consent revoke`')} {say(payment_of(summary))}"
 
 
 def usage_rows(processing: Sequence[Term]) -> Iterator[Row]:
@@ -84,9 +84,11 @@ def usage_rows(processing: Sequence[Term]) -> Iterator[Row]:
     yield say("training"), say(f"training.{training_of(processing)}")
 
 
-def payment_of(payer: str) -> str:
-    """The key of our words for who pays: the network's relay, or the person."""
-    return "stop.payer" if payer else "stop.relay"
+def payment_of(summary: SigningSummary) -> str:
+    """The key of our words for who pays: a notary, the network's relay, or the person."""
+    if summary.notary:
+        return "stop.notary"
+    return "stop.payer" if summary.payer else "stop.relay"
 
 
 def _handed_over(summary: SigningSummary) -> Iterator[str]:

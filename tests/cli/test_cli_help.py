@@ -26,7 +26,11 @@ def pages() -> Iterator[tuple[str, ...]]:
 
 
 PAGES = list(pages())
-LEAVES = [page for page in PAGES if (page and page[0] not in ("keys", "vault", "notice", "evidence")) or len(page) == 2]
+LEAVES = [
+    page
+    for page in PAGES
+    if (page and page[0] not in ("keys", "vault", "notice", "evidence", "notary")) or len(page) == 2
+]
 
 
 def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
@@ -42,7 +46,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     wanted += " devnet deploy doctor sign signer wallets vocabulary"
     groups = {"keys": "new import list show words", "notice": "new check publish show"}
     groups |= {"vault": "add list show get remove move", "devnet": "status stop logs"}
-    groups |= {"evidence": "show import canonical calldata"}
+    groups |= {"evidence": "show import canonical calldata finish drop", "notary": "judge"}
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
     assert set(LEAVES) == expected
 

@@ -10,7 +10,7 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.options import SENDING, EvidenceFile, EvidenceOut, byte_size
-from registry.cli.ui.receipts import print_anchored
+from registry.cli.ui.receipts import leaving, print_anchored
 from registry.client import accept as use_case
 from registry.client.party import Party
 from registry.core.evidence.file import Evidence, parse_evidence
@@ -19,7 +19,7 @@ from registry.present.text import table
 from registry.present.wording import evidence_rows
 
 
-@command(app, "accept", "consent accept grant.json", options=(*SENDING, "force"))
+@command(app, "accept", "consent accept grant.json", options=(*SENDING, "no_wait", "force"))
 def accept(ctx: Context, file: EvidenceFile, out: EvidenceOut = None) -> None:
     """Counter-sign a grant to this brand.
 
@@ -31,7 +31,7 @@ def accept(ctx: Context, file: EvidenceFile, out: EvidenceOut = None) -> None:
     ctx.say_chain()
     _show(ctx, evidence, brand)
     ctx.say_payer(brand)
-    with ctx.working("verifying and counter-signing"):
+    with leaving(ctx), ctx.working("verifying and counter-signing"):
         done = use_case.accept(brand, evidence)
     print_anchored(ctx.out, done, "Send back", out)
 

@@ -10,8 +10,12 @@ import typer
 
 from registry.cli.app import command, group
 from registry.cli.context import Context
-from registry.cli.options import WALLET, EvidenceFile
+from registry.cli.options import SENDING, SIGNING, WALLET, AcceptRisk, EvidenceFile, accepted_risks
+from registry.cli.ui.receipts import leaving, print_anchored, receipt_json, receipt_rows
+from registry.client import pending as use_case
 from registry.client.import_evidence import import_evidence
+from registry.client.notary_config import ending_party, pending_party
+from registry.client.pending_store import PendingFolder
 from registry.client.wallets import typed_address
 from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
 from registry.core.scalars import to_hex
@@ -122,3 +126,37 @@ def calldata(
         encoded = check_calldata(found, purpose=purpose or asked[0], data=data or asked[1], controller=asked_by)
     ctx.out.note("An eth_call publishes nothing. A transaction publishes the grant for ever; ask its person first.")
     ctx.out.result({"calldata": to_hex(encoded), "bytes": len(encoded)}, [to_hex(encoded)])
+
+
+_Pending = Annotated[str, typer.Argument(metavar="DIGEST", help="What waits for its anchor; the first digits do.")]
+
+
+@command(evidence, "finish", "consent evidence finish 0x3f9a2c --sender self", options=(*SENDING, "no_wait"))
+def finish(ctx: Context, digest: _Pending, accept_risk: AcceptRisk = None) -> None:
+    """Anchor what is signed and still waits: through a notary, or in your own transaction.
+
+    `consent status` does it too, but waits for no block and lets nobody of yours pay.
+    """
+    pending = PendingFolder(ctx.home.path).find(digest)
+    party = pending_party(ctx.session, pending)
+    with leaving(ctx), ctx.working("anchoring"):
+        done = use_case.finish(party, pending, accepted_risks(accept_risk))
+    print_anchored(ctx.out, done, "Kept in")
+
+
+@command(evidence, "drop", "consent evidence drop 0x3f9a2c", options=SIGNING)
+def drop(ctx: Context, digest: _Pending) -> None:
+    """Give up what is signed and not anchored yet, and delete what it would have handed over.
+
+    A grant that a notary promised to anchor is ended too.
+    """
+    pending = PendingFolder(ctx.home.path).find(digest)
+    own = pending.evidence
+    ctx.out.note(f"This gives up: {getattr(own.statement.message, 'statement', own.kind)}")
+    ctx.agree()
+    party = ending_party(ctx.session, pending)
+    with ctx.working("giving it up"):
+        receipt = use_case.give_up(party, pending)
+    document = {"dropped": own.digest, "transaction": receipt_json(receipt)}
+    rows = [("Given up", own.digest), *(receipt_rows(receipt) if receipt is not None else [])]
+    ctx.out.result(document, table(rows))

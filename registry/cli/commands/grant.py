@@ -9,29 +9,26 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SIGNING, Data, EvidenceOut, Purposes
+from registry.cli.options import SIGNING, AcceptRisk, Data, EvidenceOut, Purposes, accepted_risks
 from registry.cli.ui.prompts import ask_yes
-from registry.cli.ui.receipts import print_anchored
+from registry.cli.ui.receipts import leaving, print_anchored
 from registry.client import grant as use_case
 from registry.client.accounts import brands_that_know
 from registry.client.grant import Proposal
 from registry.client.party import Party
-from registry.client.risks import RISKS
-from registry.core.errors import InvalidInput
 from registry.core.evidence.file import parse_evidence
+from registry.present.summary import SigningSummary
 from registry.present.wording import answer_lines, risk_text
 
 AskedBy = Annotated[str, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
-AcceptRisk = Annotated[
-    list[str] | None,
-    typer.Option(metavar="RISK", help="Accept not-post-quantum or links-brands, which --yes does not; repeat."),
-]
 Language = Annotated[
     str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
 ]
 
 
-@command(app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=(*SIGNING, "force"))
+@command(
+    app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=(*SIGNING, "no_wait", "force")
+)
 def grant(
     ctx: Context,
     request: AskedBy,
@@ -58,15 +55,15 @@ def grant(
     asked = parse_evidence(ctx.home.find(request))
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
-    accepted = _accepted(accept_risk)
+    accepted = accepted_risks(accept_risk)
     choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
     choice |= use_case.Choice(names=names, accepted=accepted)
-    with ctx.working("reading the request"):
+    with leaving(ctx), ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
     print_anchored(ctx.out, done, "Hand over", out)
 
 
-@command(app, "refuse", "consent refuse request.json", options=(*SIGNING, "force"))
+@command(app, "refuse", "consent refuse request.json", options=(*SIGNING, "no_wait", "force"))
 def refuse(
     ctx: Context,
     request: AskedBy,
@@ -77,17 +74,11 @@ def refuse(
     """Say no, and be able to prove that you did."""
     ctx.check_out(out)
     asked = parse_evidence(ctx.home.find(request))
-    person, accepted = ctx.session.person_for(asked), _accepted(accept_risk)
-    with ctx.working("reading the request"):
+    person, accepted = ctx.session.person_for(asked), accepted_risks(accept_risk)
+    with leaving(ctx), ctx.working("reading the request"):
         confirm = _confirming(ctx, person, accepted)
         done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted)
     print_anchored(ctx.out, done, "Kept in", out)
-
-
-def _accepted(named: list[str] | None) -> set[str]:
-    if unknown := sorted(set(named or ()).difference(RISKS)):
-        raise InvalidInput(f"there is no risk {unknown[0][:80]!r}", f"Name {' or '.join(RISKS)}.")
-    return set(named or ())
 
 
 def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Proposal], bool]:
@@ -97,14 +88,15 @@ def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Pro
     """
 
     def confirm(proposal: Proposal) -> bool:
-        ctx.wallets.show(proposal.summary(party.payer))
+        summary = proposal.summary(party.payer, party.notaries is not None)
+        ctx.wallets.show(summary)
         with ctx.out.paused():
             on_page = ctx.wallets.ask_on_pages(party.wallet)
             if on_page:
                 ctx.say_chain()
                 accepted.update(risk.name for risk in proposal.risks)  # the page shows them above its button
             else:
-                _show(ctx, proposal, party.payer)
+                _show(ctx, summary)
             _say_account(ctx, party, proposal.message.controller)
             agreed = on_page or bool(ctx.flags["yes"]) or _agrees(proposal, party.payer, accepted)
         if agreed:
@@ -122,8 +114,8 @@ def _agrees(proposal: Proposal, payer: str, accepted: set[str]) -> bool:
     return ask_yes("Sign it?")
 
 
-def _show(ctx: Context, proposal: Proposal, payer: str) -> None:
-    for line in answer_lines(proposal.summary(payer)):
+def _show(ctx: Context, summary: SigningSummary) -> None:
+    for line in answer_lines(summary):
         ctx.out.note(line)
     ctx.out.note("")
     if ctx.session.chain_in_words is not None:

@@ -11,16 +11,20 @@ import typer
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
-from registry.cli.options import SIGNING
+from registry.cli.options import SIGNING, Spread
 from registry.cli.ui.receipts import receipt_json, receipt_rows
 from registry.client import revoke as use_case
 from registry.client.evidence_store import controller_of, kept_grants
+from registry.client.later import Waiting, send_all, spread_accounts, spread_grants
+from registry.client.notary_config import home_notaries
 from registry.client.party import Person
+from registry.client.pending_store import PendingFolder
 from registry.client.revoke import Endings
 from registry.client.risks import LINKS_BRANDS, linked_brands, names_of
+from registry.client.sign import noting
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
-from registry.core.scalars import to_hex
+from registry.core.scalars import format_utc, to_hex
 from registry.ledger.base import Receipt
 from registry.present.summary import Risk, summary_of_ending
 from registry.present.text import Row, table
@@ -32,7 +36,7 @@ Account = Annotated[
 ]
 
 
-@command(app, "revoke", "consent revoke 0x3f9a2c", options=SIGNING)
+@command(app, "revoke", "consent revoke 0x3f9a2c", options=(*SIGNING, "no_wait"))
 def revoke(
     ctx: Context,
     file: Annotated[
@@ -44,6 +48,7 @@ def revoke(
     openly: Annotated[
         bool, typer.Option("--open", help="With the account's signature, not the secret; the address is seen.")
     ] = False,
+    spread: Spread = None,
 ) -> None:
     """End one grant, or all grants to one brand, at once.
 
@@ -51,6 +56,8 @@ def revoke(
     """
     if (file is None) == (brand is None):
         raise InvalidInput("name one grant, or a brand with --brand", "See `consent status`.")
+    if spread is not None and (brand is None or openly):
+        raise InvalidInput("--spread is for all grants to a brand, in private", "Leave it out, or name --brand.")
     end = use_case.revoke_openly if openly else use_case.revoke
     if file is not None:
         evidence = parse_evidence(ctx.home.find(file))
@@ -60,7 +67,12 @@ def revoke(
         _print_ending(ctx, receipt, "Revoked", "the grant has ended")
     else:
         grants = kept_grants(ctx.home.evidence, controller=controller_of(ctx.home.evidence, brand or ""))
-        _end_each(ctx, grants, _agreed(ctx, grants, openly), end)
+        people = _agreed(ctx, grants, openly)
+        if spread is None:
+            _end_each(ctx, grants, people, end)
+            return
+        spread_grants(list(zip(people, grants, strict=True)), PendingFolder(ctx.home.path), spread)
+        _send_later(ctx, people[0])
 
 
 def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
@@ -126,8 +138,8 @@ def retire(ctx: Context, account: Account = None) -> None:
     _print_ending(ctx, receipt, "Retired", f"{person.address} is never believed again")
 
 
-@command(app, "revoke-all", "consent revoke-all", options=SIGNING)
-def revoke_all(ctx: Context, account: Account = None) -> None:
+@command(app, "revoke-all", "consent revoke-all\nconsent revoke-all --spread 12", options=(*SIGNING, "no_wait"))
+def revoke_all(ctx: Context, account: Account = None, spread: Spread = None) -> None:
     """Use the kill-switch: end everything that your accounts issued until now.
 
     All accounts of your seed, one transaction each, or the one that --account names; with --wallet, that wallet's
@@ -136,7 +148,11 @@ def revoke_all(ctx: Context, account: Account = None) -> None:
     people = ctx.session.people(account)
     ctx.say_chain()
     ctx.wallets.show(summary_of_ending("RevokeAll"))
-    _warn_of_all(ctx, people)
+    _warn_of_all(ctx, people, spread)
+    if spread is not None:
+        spread_accounts([person for person, _ in people], PendingFolder(ctx.home.path), spread)
+        _send_later(ctx, people[0][0])
+        return
     endings = use_case.revoke_all_of(
         [person for person, _ in people], lambda address: ctx.working(f"revoking all of {address}")
     )
@@ -145,16 +161,42 @@ def revoke_all(ctx: Context, account: Account = None) -> None:
     _tell_failures(ctx, endings)
 
 
-def _warn_of_all(ctx: Context, people: list[tuple[Person, str | None]]) -> None:
+def _send_later(ctx: Context, person: Person) -> None:
+    """Send each ending at its time, and tell of it; with ``--no-wait`` only what is due now."""
+    notaries, endings = home_notaries(ctx.session), Endings([], [])
+    rounds = send_all(ctx.network, notaries, notaries.folder, ctx.home.evidence, person.sender)
+    with ctx.working("ending each at its time"), noting(_CONTINUES):
+        for endings, waiting in rounds:
+            _print_round(ctx, endings, waiting)
+            if ctx.flags["no_wait"]:
+                break
+    _tell_failures(ctx, endings)
+
+
+_CONTINUES = "`consent status` sends the endings that are left, each when it is due."
+
+
+def _print_round(ctx: Context, endings: Endings, waiting: list[Waiting]) -> None:
+    ended = [{"name": name, "transaction": receipt_json(sent)} for name, sent in endings.ended]
+    later = [{"name": name, "due": due} for name, due in waiting]
+    rows = [row for name, sent in endings.ended for row in [("Ended", name), *receipt_rows(sent)]]
+    rows += [("Ends later", f"{name}, {format_utc(due)}") for name, due in waiting]
+    ctx.out.result({"ended": ended, "later": later}, table(rows))
+    if waiting:
+        ctx.out.note(_CONTINUES)
+
+
+def _warn_of_all(ctx: Context, people: list[tuple[Person, str | None]], spread: float | None) -> None:
     what = f"the address {people[0][0].address} has"
     if len(people) > 1:
         what = f"these {len(people)} addresses have"
         for person, controller in people:
             ctx.out.note(f"{person.address}, known to {controller}")
-        ctx.out.note(
-            "They are sent within seconds of each other: by the time alone anybody can tell that they belong to one "
-            "person. With --account you end one, and the next on another day."
-        )
+        if spread is None:
+            ctx.out.note(
+                "They are sent within seconds of each other: by the time alone anybody can tell that they belong to "
+                "one person. --spread takes hours instead; with --account you end one, and the next on another day."
+            )
     told = {each for person, _ in people for each in use_case.controllers_of(person)}
     _warn(ctx, [person for person, _ in people], f"The chain will show for ever that {what} revoked all.", told)
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from registry.cli.app import app, command
 from registry.cli.context import Context
+from registry.cli.ui.left import left_json, left_lines
+from registry.client.notary_config import home_notaries
+from registry.client.unfinished import go_on
 from registry.client.verify import Answer, verify_many
 from registry.core.errors import NotConsented
 from registry.core.evidence.file import Evidence
@@ -15,11 +18,16 @@ from registry.present.text import NAME, Line, table
 from registry.present.wording import holds
 
 
-@command(app, "status", "consent status")
+@command(app, "status", "consent status", options=("notary",))
 def status(ctx: Context) -> None:
-    """Show every consent that is kept here, and whether it holds now."""
-    kept = list(ctx.home.evidence.all())
+    """Show every consent that is kept here, and whether it holds now.
+
+    First completes what waits for its anchor, and sends the endings that are due.
+    """
     network, domain = ctx.network, ctx.network.domain
+    with ctx.working("completing what waits"):
+        left = go_on(network, ctx.home.evidence, home_notaries(ctx.session))
+    kept = list(ctx.home.evidence.all())
     with ctx.working("reading the chain"):
         head = network.ledger.head()
         judged = list(zip(kept, verify_many(network, kept), strict=True))
@@ -30,6 +38,7 @@ def status(ctx: Context) -> None:
         "registry": domain.verifying_contract,
         "block": head.number,
         "evidence": [_state_json(evidence, answer) for evidence, answer in judged],
+        **left_json(left),
     }
     rows = [
         ("Home", ctx.home.path),
@@ -38,7 +47,7 @@ def status(ctx: Context) -> None:
         ("Head", f"block {head.number}, {format_utc(head.time)}"),
     ]
     states = [_state_line(evidence, answer) for evidence, answer in judged] or [Line("No consent is kept here yet.")]
-    ctx.out.result(document, [*table(rows), "", *states])
+    ctx.out.result(document, [*table(rows), "", *states, *left_lines(left)])
 
 
 def _state_json(evidence: Evidence, answer: Answer) -> dict[str, Any]:

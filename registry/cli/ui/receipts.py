@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from registry.cli.context import Context
 from registry.cli.ui.output import Output
 from registry.client.sign import Anchored, noting
+from registry.core.errors import NotYetAnchored
 from registry.core.evidence.file import write_evidence
 from registry.core.scalars import format_utc, to_hex
 from registry.fs.files import replace_file
@@ -27,8 +33,23 @@ def print_anchored(out: Output, done: Anchored, purpose: str, file: Path | None 
     rows = [(kind, digest), *receipt_rows(done.receipt), ("Evidence", f"{size:,} bytes")]
     if done.superseded is not None:
         document["superseded"] = receipt_json(done.superseded)
-        rows.append(("Ended", f"the grant before it, gas {_gas(done.superseded)}"))
+        by = f"by {done.superseded.notary}" if done.superseded.notary else f"gas {_gas(done.superseded)}"
+        rows.append(("Ended", f"the grant before it, {by}"))
     out.result(document, table([*rows, (purpose, where)]))
+
+
+@contextmanager
+def leaving(ctx: Context) -> Iterator[None]:
+    """With ``--no-wait``, print that it is promised and kept, and end well, where it is not anchored yet."""
+    try:
+        yield
+    except NotYetAnchored as left:
+        if not ctx.flags.get("no_wait"):
+            raise
+        document = {"state": "pending", "digest": left.digest, "why": str(left)}
+        rows = [("Pending", left.digest), ("State", str(left)), ("Next", left.advice)]
+        ctx.out.result(document, table(rows))
+        raise typer.Exit from None
 
 
 def write_copy(file: Path | None, raw: bytes, kept: str) -> None:
@@ -43,18 +64,27 @@ def receipt_json(receipt: Receipt | None) -> dict[str, Any] | None:
     if receipt is None:
         return None
     document = receipt._asdict()
-    return document | {"gasUsed": document.pop("gas_used")}
+    gas, notary = document.pop("gas_used"), document.pop("notary")
+    return document | ({"notary": notary, "gasUsed": None} if notary else {"gasUsed": gas})
 
 
 def receipt_rows(receipt: Receipt | None) -> list[Row]:
     """Return a transaction's place and cost, for people; None is one that was not needed."""
     if receipt is None:
         return [("Transaction", "none, it was done before")]
+    if receipt.notary:
+        block = f"{receipt.block}, " if receipt.block else ""
+        rows = [("Transaction", receipt.transaction or "not told by the notary"), ("Block", block + _at(receipt))]
+        return [*rows, ("Paid by", f"the notary {receipt.notary}")]
     return [
         ("Transaction", receipt.transaction),
-        ("Block", f"{receipt.block}, {format_utc(receipt.time)}"),
+        ("Block", f"{receipt.block}, {_at(receipt)}"),
         ("Gas", _gas(receipt)),
     ]
+
+
+def _at(receipt: Receipt) -> str:
+    return format_utc(receipt.time)
 
 
 def _gas(receipt: Receipt) -> str:

@@ -209,7 +209,7 @@ function rows(words) {
     row("training", words.training && t(`training.${words.training}`)),
     row("until", words.until && moment(words.until)),
     row("handed", words.handed !== null && (words.handed ? [list(words.records.map(records)), t("handed.keys"), " ", t(words.names_given ? "names.given" : "names.kept")] : t("handed.nothing"))),
-    row("stop", act === "Grant" && [...pieces("stop.how", { command: code("consent revoke") }), " ", t(payer ? "stop.payer" : "stop.relay")]),
+    row("stop", act === "Grant" && [...pieces("stop.how", { command: code("consent revoke") }), " ", t(words.notary ? "stop.notary" : payer ? "stop.payer" : "stop.relay")]),
     row("seen", seen && [t(seen, { account: payer || (!sends && whose) || ui.state.account }), answers && h("p", null, t("shared"))]),
     row("terms", words.terms && term(words.terms)),
   ];

@@ -1,0 +1,30 @@
+"""Go on with what a home has left unfinished: pending statements, endings for later, promises of notaries."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from registry.client.evidence_store import EvidenceStore
+from registry.client.later import Waiting, send_due
+from registry.client.network import Network
+from registry.client.notary_anchor import Notaries
+from registry.client.pending import Outcome, finish_all
+from registry.client.promises import Judged, judge_kept
+from registry.client.revoke import Endings
+
+
+class Left(NamedTuple):
+    """What was completed and what is left: pending statements, endings, and promises that are not known to be kept."""
+
+    outcomes: list[Outcome]
+    endings: Endings
+    waiting: list[Waiting]
+    promises: list[Judged]
+
+
+def go_on(network: Network, store: EvidenceStore, notaries: Notaries) -> Left:
+    """Complete what can be completed now, without waiting and without a seed. Errors become part of the answer."""
+    folder = notaries.folder
+    outcomes = finish_all(network, store, notaries)
+    endings, waiting = send_due(network, notaries if notaries.clients else None, folder, store)
+    return Left(outcomes, endings, waiting, judge_kept(network, folder))
