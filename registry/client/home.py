@@ -21,6 +21,7 @@ from registry.storage.base import BlockStore
 from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
+    from registry.client.notary_anchor import Notaries
     from registry.client.party import Brand, Person
     from registry.vault.place import Place
     from registry.vault.vault import Vault
@@ -166,22 +167,49 @@ class Home:
         advice = f"See `consent keys list`, or make it: `consent keys new {name}`."
         raise InvalidInput(f"there is no account {name!r} in {self.path}", advice)
 
-    def brand(self, network: Network, passphrase: str, key: str = "main", sender: Payer | None = None) -> Brand:
+    def notaries(self, network: Network, *names: str, **how: Any) -> Notaries:
+        """Return notaries, each named as URL#ACCOUNT; ``how`` has further members of `Notaries`, such as ``waits``."""
+        from registry.client.notary import NotaryClient, parse_notaries
+        from registry.client.notary_anchor import Notaries
+        from registry.client.pending_store import PendingFolder
+        from registry.client.tokens import Tokens
+
+        tokens = Tokens(self.path / "tokens")
+        clients = (NotaryClient(name, network.domain, tokens) for name in parse_notaries(names))
+        return Notaries(tuple(clients), PendingFolder(self.path), **how)
+
+    def brand(
+        self,
+        network: Network,
+        passphrase: str,
+        key: str = "main",
+        sender: Payer | None = None,
+        notaries: Notaries | None = None,
+    ) -> Brand:
         """Return this home's brand, which signs with one of its key files."""
         from registry.client.party import Brand
 
         wallet = keyfiles.open_key(self.keys, key, passphrase)
         identity = self.open_vault(network, passphrase).identity
-        return Brand(network=network, wallet=wallet, evidence=self.evidence, sender=sender, identity=identity)
+        parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
+        return Brand(**parts, sender=sender, notaries=notaries, identity=identity)
 
-    def person(self, network: Network, controller: str, passphrase: str, sender: Payer | None = None) -> Person:
+    def person(
+        self,
+        network: Network,
+        controller: str,
+        passphrase: str,
+        sender: Payer | None = None,
+        notaries: Notaries | None = None,
+    ) -> Person:
         """Return this home's person, who signs with the account of the seed for this controller alone."""
         from registry.client.accounts import account_for
         from registry.client.party import Person
 
         vault = self.open_vault(network, passphrase)
         wallet = account_for(network, self.seed(passphrase), vault, controller)
-        return Person(network=network, wallet=wallet, evidence=self.evidence, sender=sender, vault=vault)
+        parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
+        return Person(**parts, sender=sender, notaries=notaries, vault=vault)
 
     def open_vault(self, network: Network, passphrase: str) -> Vault:
         """Return the vault, opened with this home's seed."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from registry.client.notary import NotaryClient, parse_notaries
+from registry.client.notary import parse_notaries
 from registry.client.notary_anchor import Notaries
 from registry.client.pending_store import PendingFolder
-from registry.client.tokens import Tokens
 
 if TYPE_CHECKING:
     from registry.client.party import Party
@@ -22,7 +21,8 @@ def open_notaries(session: Session) -> Notaries | None:
     No notary is asked yet. A ``sender`` of the configuration pays only where no notary does it.
     """
     flags = session.configuration.flags
-    names = parse_notaries(session.configuration.settings.notary)
+    texts = session.configuration.settings.notary
+    names = parse_notaries(texts)
     if not names or (flags.get("sender") is not None and not flags.get("notary")):
         return None
     for name in names:
@@ -31,14 +31,8 @@ def open_notaries(session: Session) -> Notaries | None:
                 f"No account is known for the notary {name.url}, so it names its own: its promises prove something "
                 f"only to those who know that account. Write {name.url}#ACCOUNT."
             )
-    tokens = Tokens(session.home.path / "tokens")
-    return Notaries(
-        tuple(NotaryClient(name, session.network.domain, tokens) for name in names),
-        PendingFolder(session.home.path),
-        tell=session.attendant.tell,
-        progress=session.attendant.waiting_for,
-        waits=not flags.get("no_wait"),
-    )
+    how = {"tell": session.attendant.tell, "progress": session.attendant.waiting_for}
+    return session.home.notaries(session.network, *texts, **how, waits=not flags.get("no_wait"))
 
 
 def home_notaries(session: Session) -> Notaries:
@@ -62,9 +56,9 @@ def pending_party(session: Session, pending: PendingFile) -> Party:
 
 def ending_party(session: Session, pending: PendingFile) -> Party:
     """Return the party that gives up a pending statement: the person with the vault, where it must be ended first."""
-    from registry.client.pending import as_if_anchored, must_be_ended
+    from registry.client.pending import must_be_ended
 
     if not must_be_ended(pending):
         return pending_party(session, pending)
-    person = session.person_of(as_if_anchored(pending), signs=False)
+    person = session.person_of(pending.evidence.as_if_anchored, signs=False)
     return replace(person, notaries=home_notaries(session))

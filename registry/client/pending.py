@@ -134,7 +134,7 @@ def give_up(party: Party, pending: PendingFile) -> Receipt | None:
     receipt = None
     if must_be_ended(pending):
         assert isinstance(party, Person)
-        receipt = revoke(party, as_if_anchored(pending))
+        receipt = revoke(party, pending.evidence.as_if_anchored)
     _forget(party, pending)
     return receipt
 
@@ -142,11 +142,6 @@ def give_up(party: Party, pending: PendingFile) -> Receipt | None:
 def must_be_ended(pending: PendingFile) -> bool:
     """Whether giving it up takes an ending: of a grant that was handed to a notary."""
     return pending.evidence.kind == "Grant" and pending.promise is not UNSET
-
-
-def as_if_anchored(pending: PendingFile) -> Evidence:
-    """Return the evidence with an anchor that nobody made; an ending needs none."""
-    return pending.evidence.anchored(Anchor(ZERO_WORD, (), ZERO_WORD, 0))
 
 
 def notaries_of(party: Party) -> Notaries:

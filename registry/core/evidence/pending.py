@@ -17,10 +17,11 @@ from registry.core.errors import Malformed
 from registry.core.evidence.file import Evidence, Statement
 from registry.core.merkle import commitment
 from registry.core.promises import Promise, SignedPromise
-from registry.core.scalars import Signature, read_hex, to_hex, unhex
-from registry.core.statements.messages import Grant, Refusal, Request
+from registry.core.scalars import ZERO_WORD, Signature, read_hex, to_hex, unhex
+from registry.core.statements.messages import Acceptance, Grant, Refusal, Request
 from registry.core.statements.typed_data import digest as digest_of
 
+_NO_ANCHOR = Anchor(ZERO_WORD, (), ZERO_WORD, 0)
 MAX_PENDING = 2 * 1024 * 1024
 
 
@@ -37,6 +38,8 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         read_hex(self.signature, "signature")
         if isinstance(self.statement.message, Request):
             raise Malformed("a Request is not anchored")
+        if (self.quoted_notice is UNSET) != isinstance(self.statement.message, Acceptance):
+            raise Malformed(f"evidence of a {self.kind} has its notice, and of an Acceptance has none")
 
     @property
     def kind(self) -> str:
@@ -58,6 +61,11 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def commitment(self) -> bytes:
         """What is anchored: 32 bytes."""
         return commitment(unhex(self.digest), unhex(self.signature))
+
+    @property
+    def as_if_anchored(self) -> Evidence:
+        """The evidence with an anchor that nobody made, for what does not look at the anchor."""
+        return self.anchored(_NO_ANCHOR)
 
     def anchored(self, anchor: Anchor) -> Evidence:
         """Return the evidence that this anchor makes of it."""
@@ -83,8 +91,10 @@ _decoder = msgspec.json.Decoder(PendingFile)
 
 
 def parse_pending(raw: bytes) -> PendingFile:
-    """Parse a pending file; ``Malformed`` for anything else."""
-    return codec.decode(raw, _decoder, MAX_PENDING)
+    """Parse a pending file; ``Malformed`` for anything else, such as a notice that is malformed."""
+    file = codec.decode(raw, _decoder, MAX_PENDING)
+    _ = file.evidence.as_if_anchored.notice_and_digest
+    return file
 
 
 def write_pending(file: PendingFile) -> bytes:
