@@ -21,6 +21,7 @@ from registry.vault.place import noted_place
 from registry.wallets.keyfiles import list_keys
 
 if TYPE_CHECKING:
+    from registry.client.notary import NotaryClient
     from registry.storage.kubo import KuboBlocks
 
 OK, MISSING, PROBLEM = "ok", "missing", "problem"
@@ -209,6 +210,15 @@ def _gateway(address: str, _: Session) -> Iterator[Check]:
     yield Check("gateway", OK, _shown("gateways", address))
 
 
+def _notaries(session: Session) -> Iterator[Check]:
+    for client in () if session.notaries is None else session.notaries.clients:
+        yield from answers(session, "notary", partial(_notary, client))
+
+
+def _notary(client: NotaryClient, _: Session) -> Iterator[Check]:
+    yield Check("notary", OK, f"{client.host}, account {client.info.account}")
+
+
 CHECKS: dict[str, Checker] = {
     "package": _package,
     "home": _home,
@@ -217,4 +227,5 @@ CHECKS: dict[str, Checker] = {
     "store": _store,
     "vault": _vault,
     "gateways": _gateways,
+    "notaries": _notaries,
 }

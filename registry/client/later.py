@@ -13,7 +13,7 @@ from registry.client.network import Network
 from registry.client.notary_anchor import Notaries, present
 from registry.client.party import Party, Person
 from registry.client.pending_store import LaterEnding, PendingFolder, random_seconds
-from registry.client.relay import deliver
+from registry.client.relay import deliver, is_done
 from registry.client.revoke import Endings, opening_of, signed_until
 from registry.core.endings import Opening
 from registry.core.errors import ConsentError, InvalidInput
@@ -40,9 +40,14 @@ def note_superseded(person: Person, old: Evidence, after: str) -> None:
 
 
 def end_superseded(party: Party, after: str) -> Receipt | None:
-    """Send the ending that waited for this grant, at its own time; None where it was sent before."""
+    """Send the ending that waited for this grant, at its own time; None where it was sent before, or is left for later.
+
+    A party that does not wait leaves it to `send_due`.
+    """
     notaries, receipt = party.notaries, None
     assert notaries is not None
+    if not notaries.waits:
+        return None
     for later in [each for each in notaries.folder.later() if each.after == after]:
         wait_until(party.network, notaries, later.due)
         receipt = _send(party.network, notaries, notaries.folder, party.sender, later)
@@ -117,7 +122,8 @@ def wait_until(network: Network, notaries: Notaries, due: int) -> None:
 
 def _send(
     network: Network, notaries: Notaries | None, folder: PendingFolder, sender: Payer | None, later: LaterEnding
-) -> Receipt:
-    receipt = deliver(network, notaries, sender, later.ending)
+) -> Receipt | None:
+    # It may have ended since, or been sent by a process that was killed.
+    receipt = None if is_done(network, later.ending) else deliver(network, notaries, sender, later.ending)
     folder.drop_later(later.name)
     return receipt

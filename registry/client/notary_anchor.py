@@ -20,7 +20,7 @@ from registry.core.promises import SignedPromise
 from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, format_utc, to_hex, unhex
 from registry.ledger.base import Receipt
 
-POLL, MAX_POLL, LONGER = 0.25, 5.0, 1.25
+POLL, MAX_POLL, LONGER = 0.25, 2.0, 1.25
 # For a loop that a stopped clock would never end.
 MAX_POLLS = int((MAX_SPAN + CLOCK_SKEW) / POLL)
 Shown = tuple[Anchor, Receipt]

@@ -82,8 +82,7 @@ def _wait(
     until = network.clock() + PATIENCE if promise is None else promise.message.due
     for count, _ in enumerate(notaries.pauses(f"waiting for the notary {client.host}")):
         now = present(network)
-        done = goal.time_of(network.ledger.facts([goal.query]).anchors[goal.query])
-        if done:
+        if done := _time_of(network, goal):
             return _done(notaries, client, goal, promise, done)
         why = _refusal(client, goal.item) if count % ASKED_EVERY == ASKED_EVERY - 1 else None
         if why is not None or now > until:
@@ -107,6 +106,16 @@ def _done(notaries: Notaries, client: NotaryClient, goal: _Goal, promise: Signed
         if (state := client.ending_state(goal.item)) is not None:
             transaction, block = state.transaction or "", state.block or 0
     return Receipt(transaction, block, done, 0, "", client.host)
+
+
+def is_done(network: Network, ending: Ending) -> bool:
+    """Whether the chain shows already what this ending does."""
+    return bool(_time_of(network, _goal_of(network, ending, present(network))))
+
+
+def _time_of(network: Network, goal: _Goal) -> int:
+    """When it was done, in unix seconds; 0 where the chain does not show it."""
+    return goal.time_of(network.ledger.facts([goal.query]).anchors[goal.query])
 
 
 def _refusal(client: NotaryClient, item: str) -> str | None:

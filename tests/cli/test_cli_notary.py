@@ -74,6 +74,15 @@ def test_the_payer_of_a_flag_pays_without_a_notary(asked: Consent, notary_of: No
     assert "notary" not in said["anchor"] and notary.asked == []
 
 
+def test_the_doctor_asks_the_notaries(asked: Consent, notary_of: Notary) -> None:
+    notary = notary_of(asked)
+    write_settings(asked.folder / "network", notary=[notary.named])
+    told = asked("doctor")
+    assert f"127.0.0.1:{notary.port}, account {notary.account}" in told.out
+    notary.dropped = True
+    assert asked("doctor").code == 3
+
+
 def test_an_account_that_nobody_told_is_said(asked: Consent, notary_of: Notary) -> None:
     notary = notary_of(asked)
     said = asked("grant", asked.folder / "request.json", "--yes", "--notary", notary.url)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.client.accept import accept
+from registry.client.backup import _FILES
 from registry.client.grant import grant, refuse
+from registry.client.home import Home
+from registry.client.later import spread_accounts
+from registry.client.notary import parse_notary
 from registry.client.pending import finish, finish_all, give_up, notaries_of
+from registry.client.pending_store import promise_file
 from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotaryUnavailable, NotYetAnchored
 from registry.core.evidence.file import commitment_of, is_included
-from registry.core.promises import judge_promise, promise_query
+from registry.core.promises import SignedPromise, judge_promise, promise_query
 from registry.core.scalars import to_hex
 from registry.wallets.keywallet import KeyWallet
 from tests.support.served_stage import ServedStage
@@ -251,3 +257,58 @@ def test_a_token_pays_once_where_the_notary_asks_for_one(served: ServedStage) ->
     assert list(folder.iterdir()) == []
     again = served.granted().receipt
     assert again is not None and again.notary.endswith(str(served.second.port))
+
+
+def test_a_backup_holds_what_waits(served: ServedStage, tmp_path: Path) -> None:
+    """What is pending, promised, to be sent later or paid with comes back, and nothing else of these folders."""
+    home = served.home_of(served.stage.alice)
+    served.waits, served.first.works = False, False
+    with pytest.raises(NotYetAnchored):
+        served.granted()
+    (pending,) = served.folder.all()
+    assert isinstance(pending.promise, SignedPromise)
+    file = promise_file(pending.promise, to_hex(pending.evidence.commitment))
+    wanted = {f"pending/{pending.evidence.digest}.json", f"promises/{file.item}-{file.notary}.json", "tokens/a-1.token"}
+    served.folder.keep_promise(file)
+    (home / "tokens").mkdir()
+    (home / "tokens" / "a-1.token").write_text("token")
+    (home / "pending" / ".0x12.part").write_text("half")
+    spread_accounts([served.alice], served.folder, 1)
+    wanted.add(f"endings/{served.alice.address}.json")
+    found = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    held = {name for name in found if _FILES.fullmatch(name)}
+    assert wanted <= held and "pending/.0x12.part" in found - held
+
+
+def test_a_program_names_notaries_of_a_home(served: ServedStage, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create("", guessable=True)
+    notaries = home.notaries(served.stage.network, served.first.named, served.second.url, waits=False)
+    assert [client.name.account for client in notaries.clients] == [served.first.account, None]
+    assert not notaries.waits and notaries.folder.path == home.path
+    person = home.person(served.stage.network, served.stage.brand.address, "", notaries=notaries)
+    assert grant(person, served.stage.request()).receipt is not None
+    assert home.brand(served.stage.network, "", notaries=notaries).payer == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "account"),
+    [
+        ("https://notary.example", "https://notary.example", None),
+        ("https://notary.example/one/", "https://notary.example/one", None),
+        (f"http://[::1]:8600#{'0x' + '11' * 20}", "http://[::1]:8600", "0x" + "11" * 20),
+        ("http://localhost:8600", "http://localhost:8600", None),
+    ],
+)
+def test_a_notary_is_named_by_its_url_and_account(text: str, url: str, account: str | None) -> None:
+    assert parse_notary(text) == (url, account)
+
+
+WRONG_NAMES = ["notary.example", "ftp://x", "http://notary.example", "http://10.0.0.1", "https://user@x", "https://"]
+WRONG_NAMES += ["https://x?key=1", "https://x:0", "https://x y", "https://x#0x12", "https://x#" + "0x" + "aB" * 20]
+
+
+@pytest.mark.parametrize("text", WRONG_NAMES)
+def test_anything_else_names_no_notary(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse_notary(text)

@@ -150,6 +150,25 @@ def test_what_a_pending_grant_replaces_stays_until_that_is_anchored(served: Serv
     assert served.stage.holds(old) == "Revoked"
 
 
+def test_an_ending_that_is_on_the_chain_already_is_not_sent_again(served: ServedStage) -> None:
+    ended = served.granted().evidence
+    spread_grants([(served.alice, ended)], served.folder, 1)
+    revoke(served.alice, ended)
+    spread_accounts([served.alice], served.folder, 1)
+    revoke_all(served.alice)
+    before = calls(served)
+    sent, waiting = send_due(served.stage.network, served.alice.notaries, served.folder, served.alice.evidence)
+    assert [receipt for _, receipt in sent.ended] == [None, None] and waiting == [] == served.folder.later()
+    assert calls(served) == before
+
+
+def test_who_does_not_wait_leaves_the_replaced_grant_to_status(served: ServedStage) -> None:
+    old = served.granted().evidence
+    served.waits = False
+    new = served.granted(supersedes=old)
+    assert new.superseded is None and len(served.folder.later()) == 1 and served.slept == []
+
+
 def test_endings_are_spread_over_random_times_and_survive_a_restart(served: ServedStage) -> None:
     grants = [grant(served.alice, served.stage.request()).evidence for _ in range(6)]
     alice, store = served.alice, EvidenceFolder(served.home_of(served.stage.alice))
