@@ -29,7 +29,9 @@ MAX_SPAN = 86_400  # a promise for later than a day helps nobody
 MAX_SHOWN = 300
 NONE = "none"
 _ACCEPTED = (200, 202)
-_UNPAID = (401, 402, 429)
+_UNPAID = (401, 402)
+# So many tokens at most are tried for one item, should the notary refuse them.
+MAX_TOKENS = 3
 _GRAMMAR = "Write https://HOST or https://HOST#ACCOUNT, with the account that you know it by."
 
 
@@ -69,6 +71,10 @@ def _is_local(parts: SplitResult) -> bool:
         return False
 
 
+class _TokenKey(Struct, frozen=True):
+    id: Bytes32
+
+
 class Info(Struct, frozen=True, rename="camel"):
     """What ``GET /v1/info`` tells, as far as a client needs it."""
 
@@ -76,6 +82,7 @@ class Info(Struct, frozen=True, rename="camel"):
     registry: Address
     account: Address
     max_seconds: Annotated[int, Meta(ge=1)]
+    token_keys: tuple[_TokenKey, ...] = ()
 
 
 class State(Struct, frozen=True):
@@ -178,17 +185,21 @@ class NotaryClient:
     def _paid(self, path: str, body: bytes, item: str, *, at_once: bool) -> bytes:
         """Post the item: with a token, ``at_once`` or where the notary asks for one."""
         _ = self.info  # the notary is the right one before it hears anything
-        token = self._token(item) if at_once else None
-        answer = self._exchange("POST", path, body, token)
-        if answer.status in _UNPAID and token is None and (token := self._token(item)) is not None:
+        for _ in range(MAX_TOKENS):
+            token = self._token(item) if at_once else None
             answer = self._exchange("POST", path, body, token)
+            if answer.status not in _UNPAID or (at_once and token is None):
+                break
+            if token is not None and self.tokens is not None:
+                self.tokens.spent(item)
+            at_once = True
         raw = self._body(answer)
-        if self.tokens is not None and token is not None:
+        if token is not None and self.tokens is not None:
             self.tokens.spent(item)
         return raw
 
     def _token(self, item: str) -> str | None:
-        return None if self.tokens is None else self.tokens.take(item)
+        return None if self.tokens is None else self.tokens.take(item, {key.id for key in self.info.token_keys})
 
     def _ask(self, method: str, path: str) -> bytes:
         return self._body(self._exchange(method, path))

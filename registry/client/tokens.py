@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from base64 import urlsafe_b64decode
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
+from registry.core.scalars import to_hex
 from registry.fs.files import read_bounded
 
 MAX_TOKEN = 4_096
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,4000}={0,2}")
+# RFC 9577, section 2.2: type (2 bytes), nonce (32), challenge digest (32), key id (32), authenticator (256).
+_KEY_ID, _BYTES = slice(66, 98), 354
 
 
 class Tokens(NamedTuple):
@@ -19,26 +22,38 @@ class Tokens(NamedTuple):
 
     folder: Path
 
-    def take(self, item: str) -> str | None:
-        """Return the token that is set aside for this item, or set one aside; None where there is none left."""
+    def take(self, item: str, keys: Collection[str]) -> str | None:
+        """Return the token that is set aside for this item, or set one aside; None where there is none left.
+
+        ``keys`` are the ids (0x hex) of the notary's keys: only a token that one of them signed pays there.
+        """
         for file in [*self.folder.glob(f"*.{item}"), *sorted(self.folder.glob("*.token"))]:
-            aside = file.with_suffix(f".{item}")
-            try:
-                file.replace(aside)  # another process may have taken it
-                token = read_bounded(aside, MAX_TOKEN).decode().strip()
-            except (OSError, UnicodeDecodeError, InvalidInput):
+            token = _read(file)
+            if token is None or _key_of(token) not in keys:
                 continue
-            if _TOKEN.fullmatch(token):
+            with suppress(OSError):
+                file.replace(file.with_suffix(f".{item}"))  # another process may have taken it
                 return token
         return None
 
     def spent(self, item: str) -> None:
-        """Forget the token that paid for this item."""
+        """Forget the token of this item: it paid, or it pays for nothing."""
         for file in self.folder.glob(f"*.{item}"):
             with suppress(OSError):
                 file.unlink()
 
-    @property
-    def left(self) -> int:
-        """How many are left."""
-        return len(list(self.folder.glob("*.token")))
+
+def _read(file: Path) -> str | None:
+    try:
+        return read_bounded(file, MAX_TOKEN).decode("ascii").strip()
+    except (UnicodeDecodeError, InvalidInput):
+        return None
+
+
+def _key_of(token: str) -> str:
+    """The id of the key that signed the token, 0x hex; empty for what is no token."""
+    try:
+        raw = urlsafe_b64decode(token)
+    except ValueError:
+        return ""
+    return to_hex(raw[_KEY_ID]) if len(raw) == _BYTES else ""

@@ -17,6 +17,7 @@ from registry.client.later import spread_accounts
 from registry.client.notary import parse_notary
 from registry.client.pending import finish, finish_all, give_up, notaries_of
 from registry.client.pending_store import promise_file
+from registry.client.tokens import Tokens
 from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotaryUnavailable, NotYetAnchored
 from registry.core.evidence.file import commitment_of, is_included
@@ -25,6 +26,7 @@ from registry.core.scalars import to_hex
 from registry.wallets.keywallet import KeyWallet
 from tests.support.served_stage import ServedStage
 from tests.support.stage import PURCHASES
+from tests.support.stub_notary import TOKEN_KEY, token_of
 
 OWN = "your own transaction does"
 
@@ -247,16 +249,42 @@ def test_giving_up_ends_what_was_promised_and_deletes_the_capsule(served: Served
     assert served.stage.holds(shown) == "Revoked"
 
 
-def test_a_token_pays_once_where_the_notary_asks_for_one(served: ServedStage) -> None:
+def tokens_in(served: ServedStage, **tokens: str) -> Path:
     folder = served.home_of(served.stage.alice) / "tokens"
     folder.mkdir(parents=True)
-    (folder / "one.token").write_text("AbC_-1==\n")
-    served.first.tokens = {"AbC_-1=="}
+    for name, token in tokens.items():
+        (folder / f"{name}.token").write_text(f"{token}\n")
+    return folder
+
+
+def test_a_token_pays_once_where_the_notary_asks_for_one(served: ServedStage) -> None:
+    folder = tokens_in(served, one=token_of())
+    served.first.tokens = {token_of()}
     done = served.granted()
     assert done.receipt is not None and done.receipt.notary.endswith(str(served.first.port))
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [] and served.first.tokens == set()
     again = served.granted().receipt
     assert again is not None and again.notary.endswith(str(served.second.port))
+
+
+def test_another_notarys_token_stays_and_a_refused_one_goes(served: ServedStage) -> None:
+    foreign, spent, good = token_of("0x" + "33" * 32), token_of(mark=2), token_of(mark=3)
+    folder = tokens_in(served, a=foreign, b=spent, c=good, d="no token")
+    served.first.tokens = {good}
+    done = served.granted()
+    assert done.receipt is not None and done.receipt.notary.endswith(str(served.first.port))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.token", "d.token"]
+
+
+def test_the_same_item_is_sent_with_its_own_token_again(served: ServedStage) -> None:
+    folder = tokens_in(served, one=token_of(), two=token_of(mark=2))
+    tokens = Tokens(folder)
+    item = "0x" + "12" * 32
+    assert tokens.take(item, {TOKEN_KEY}) == token_of() == tokens.take(item, {TOKEN_KEY})
+    assert tokens.take("0x" + "13" * 32, {TOKEN_KEY}) == token_of(mark=2)
+    assert tokens.take("0x" + "14" * 32, {TOKEN_KEY}) is None
+    tokens.spent(item)
+    assert tokens.take(item, {TOKEN_KEY}) is None
 
 
 def test_a_backup_holds_what_waits(served: ServedStage, tmp_path: Path) -> None:

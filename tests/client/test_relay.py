@@ -18,6 +18,7 @@ from registry.core.scalars import to_hex
 from registry.ledger.base import Receipt
 from registry.wallets.keywallet import KeyWallet
 from tests.support.served_stage import ServedStage
+from tests.support.stub_notary import token_of
 
 ENDINGS = {"openly": revoke_openly, "in private": revoke}
 
@@ -113,10 +114,10 @@ def test_each_ending_brings_a_token_if_there_is_one(served: ServedStage) -> None
     done = served.granted()
     folder = served.home_of(served.stage.alice) / "tokens"
     folder.mkdir(parents=True)
-    (folder / "one.token").write_text("T0ken")
+    (folder / "one.token").write_text(token_of())
     revoke(served.alice, done.evidence)
     posts = [token for method, path, token in served.first.asked if (method, path) == ("POST", "/v1/revocations")]
-    assert posts == ["T0ken"] and list(folder.iterdir()) == []
+    assert posts == [token_of()] and list(folder.iterdir()) == []
 
 
 def test_what_a_grant_replaces_ends_only_after_it_is_anchored_and_apart(served: ServedStage) -> None:

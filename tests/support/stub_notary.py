@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,13 @@ from registry.core.promises import Promise, RelayPromise, promise_digest, sign_s
 from registry.core.scalars import to_hex, unhex
 from registry.ledger.base import Ledger, Receipt
 
+TOKEN_KEY = to_hex(keccak256(b"a key for tokens"))
 OTHER_WORD = to_hex(keccak256(b"somebody else's"))
+
+
+def token_of(key: str = TOKEN_KEY, mark: int = 1) -> str:
+    """A token in base64url that names this key; the stub knows by its list what is signed."""
+    return urlsafe_b64encode(bytes([0, 2]) + bytes([mark]) * 64 + unhex(key) + bytes(256)).decode()
 
 
 @dataclass
@@ -154,7 +161,7 @@ class StubNotary:
 
     def _info(self) -> dict[str, Any]:
         told = {"chainId": self.domain.chain_id, "registry": self.domain.verifying_contract, "account": self.account}
-        return told | {"maxSeconds": self.max_seconds, "relaySeconds": 300, "tokenKeys": []}
+        return told | {"maxSeconds": self.max_seconds, "relaySeconds": 300, "tokenKeys": [{"id": TOKEN_KEY}]}
 
     @staticmethod
     def _key(name: bytes) -> bytes:
