@@ -1,0 +1,63 @@
+"""``notary judge``: whether a notary kept its promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.cli.app import command
+from registry.cli.context import Context
+from registry.cli.exit_codes import NO, UNKNOWN
+from registry.client.promises import judge_file, with_proof
+from registry.core.evidence.file import parse_evidence
+from registry.core.promises import MAX_PROMISE, PromiseState, RelayPromise, parse_promise_file
+from registry.core.scalars import format_utc
+from registry.fs.files import read_bounded
+from registry.present.text import table
+
+MEANINGS = {
+    PromiseState.KEPT: "The chain shows it in time: the notary did what it promised.",
+    PromiseState.LATE: "The chain shows that it was not done in time. This file proves it to anybody.",
+    PromiseState.OPEN: "The chain's time has not reached it yet: ask again later.",
+    PromiseState.UNSHOWN: "Its time is past, and no proof of an anchor is known. It is for the notary to show one.",
+}
+_CODES = {PromiseState.KEPT: 0, PromiseState.LATE: NO, PromiseState.OPEN: UNKNOWN, PromiseState.UNSHOWN: UNKNOWN}
+_EXAMPLE = "consent notary judge promises/0x3f9a2c-0x6e0E.json"
+
+
+def add_to(notary: typer.Typer) -> None:
+    """Add this command to the group."""
+    command(notary, "judge", _EXAMPLE)(judge)
+
+
+def judge(
+    ctx: Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The promise, as `promises/` in a home keeps it.")],
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", metavar="FILE", help="The evidence that shows when it was anchored.")
+    ] = None,
+) -> None:
+    """Tell whether a notary kept its promise, by the chain's time.
+
+    Exit code 0: it did. 1: it did not. 3: that is not known, or not yet.
+    """
+    promise = parse_promise_file(read_bounded(file, MAX_PROMISE))
+    if evidence is not None:
+        promise = with_proof(promise, parse_evidence(ctx.home.find(evidence)))
+    with ctx.working("reading the chain"):
+        state = judge_file(ctx.network, promise)
+    message = promise.promise.message
+    what = "Handle" if isinstance(message, RelayPromise) else "Commitment"
+    document: dict[str, Any] = {"state": str(state), "meaning": MEANINGS[state], "notary": promise.notary}
+    document |= {
+        "item": promise.item,
+        "kind": type(message).__name__,
+        "receivedAt": message.received_at,
+        "due": message.due,
+    }
+    rows = [("Promise", f"{state}: {MEANINGS[state]}"), ("Notary", promise.notary), (what, promise.item)]
+    rows += [("Received", format_utc(message.received_at)), ("Due", format_utc(message.due))]
+    ctx.out.result(document, table(rows))
+    raise typer.Exit(_CODES[state])
