@@ -92,7 +92,7 @@ def _agreed(ctx: Context, grants: list[Evidence], openly: bool) -> list[Person]:
     else:
         _say_payer(ctx, people, told)
         # Without a terminal nobody is asked: a revocation must not fail for want of an answer.
-        ctx.agree(people[0].sender is None and not sys.stdin.isatty())
+        ctx.agree(not people[0].payer and not sys.stdin.isatty())
     return people
 
 
