@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from registry.client.accept import accept
 from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
 from registry.client.later import send_due, spread_accounts, spread_grants
 from registry.client.pending import finish_all
 from registry.client.revoke import has_ended, retire, revoke, revoke_all, revoke_openly
 from registry.core.errors import InvalidInput, NotaryUnavailable, NotYetAnchored
+from registry.core.evidence.file import Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.promises import judge_promise, promise_query
-from registry.core.scalars import to_hex
+from registry.core.scalars import ZERO_WORD, to_hex
 from registry.ledger.base import Receipt
 from registry.wallets.keywallet import KeyWallet
 from tests.support.served_stage import ServedStage
@@ -108,6 +112,36 @@ def test_an_ending_that_the_contract_refuses_is_told_and_not_waited_for(served: 
     served.first.refused_endings = "InvalidSignature"
     assert by_notary(revoke_all(served.alice), served.second.port)
     assert "refuses the ending: InvalidSignature" in served.said and sum(served.slept) < 10
+
+
+def secrets_of(*files: Evidence) -> list[str]:
+    """What a notary must never hear: digests, addresses, CIDs, salts, purposes, sentences."""
+    found = []
+    for file in files:
+        message = file.statement.message
+        found += [to_hex(file.digest), file.signature]
+        for value in msgspec.to_builtins(message).values():
+            found += value if isinstance(value, list | tuple) else [str(value)]
+    return [value.removeprefix("0x").lower() for value in found if len(value) > 8 and value != ZERO_WORD]
+
+
+def test_a_notary_hears_hashes_only_and_each_on_a_connection_of_its_own(served: ServedStage) -> None:
+    served.stage.keep(b"bought")
+    asked = served.stage.request()
+    given = grant(served.alice, asked).evidence
+    accepted = accept(served.brand, given).evidence
+    revoke(served.alice, given)
+    acceptance = acceptance_evidence(accepted)
+    assert acceptance is not None
+    heard = b"\n".join(served.first.heard).decode().lower()
+    never = secrets_of(parse_evidence(asked), given, acceptance)
+    assert len(never) > 20 and [value for value in never if value in heard] == []
+    assert commitment_of(given).hex() in heard
+    assert "user-agent" not in heard and "cookie" not in heard and "accept-language" not in heard
+    posts = [json.loads(each.split(b"\n")[-1]) for each in served.first.heard if each.startswith(b"POST")]
+    assert [sorted(post) for post in posts] == [["commitments"], ["commitments"], ["openings"]]
+    assert [len(items) for post in posts for items in post.values()] == [1, 1, 1]
+    assert len(set(served.first.connections)) == len(served.first.connections) > 6
 
 
 def test_each_ending_brings_a_token_if_there_is_one(served: ServedStage) -> None:

@@ -38,6 +38,7 @@ class StubNotary:
 
     ``refuses`` is a status that answers every request of this kind. ``dropped`` breaks connections. ``lies`` names an
     anchor that is on no chain. ``bare`` gives no promise. ``tokens`` are the only ones that pay, None takes all.
+    ``heard`` has every request as it came, ``connections`` the client's port of each.
     """
 
     ledger: Ledger
@@ -61,6 +62,8 @@ class StubNotary:
     endings: list[Ending] = field(default_factory=list)
     batches: list[tuple[Tree, Receipt]] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
+    heard: list[bytes] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
     on_request: Callable[[str], None] = lambda _: None
     port: int = 0
 
@@ -180,6 +183,10 @@ def serving(notary: StubNotary) -> Iterator[StubNotary]:
             self._do(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
         def _do(self, body: bytes) -> None:
+            notary.connections.append(self.client_address[1])
+            notary.heard.append(
+                b"%s %s\n%s\n%s" % (self.command.encode(), self.path.encode(), bytes(self.headers), body)
+            )
             if notary.dropped:
                 notary.asked.append((str(self.command), self.path, "dropped"))
                 self.close_connection = True
