@@ -143,9 +143,11 @@ class _NotaryAnchor(NamedTuple):
         return anchor, found[1]._replace(notary=self.client.host)
 
     def _judged(self, shown: Shown) -> Shown:
-        if self.promise is not None and shown[1].time > self.promise.message.due:
-            path = self._keep_promise(shown[0])
-            self.anchorer.notaries.tell(f"The notary anchored it too late: it had promised {self._due}. Proof: {path}")
+        anchor, receipt = shown
+        if self.promise is not None and receipt.time > self.promise.message.due:
+            # An anchor of our own says nothing about the notary's.
+            path = self._keep_promise(anchor if receipt.notary else None)
+            self.anchorer.notaries.tell(f"The notary had promised to anchor it by {self._due}, and did not: {path}")
         return shown
 
     def _taken_over(self) -> Shown:

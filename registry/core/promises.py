@@ -150,7 +150,11 @@ class PromiseFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PromiseState(StrEnum):
-    """How a promise stands. ``LATE`` is proof; ``UNSHOWN`` is not, and one proof clears the notary."""
+    """How a promise stands. ``LATE`` of a `RelayPromise` is proof.
+
+    ``LATE`` of a `Promise` and ``UNSHOWN`` are not: anybody can anchor a commitment again, and later, so one proof of
+    an earlier anchor clears the notary.
+    """
 
     KEPT = "Kept"
     LATE = "Late"

@@ -153,7 +153,7 @@ def test_a_promise_is_judged_with_an_exit_code(asked: Consent, notary_of: Notary
     assert set(judged.document) == {"state", "meaning", "notary", "item", "kind", "receivedAt", "due"}
     # Its own transaction came later than the promise.
     late = asked("notary", "judge", file, "--evidence", asked.grant)
-    assert late.code == 1 and "Late: The chain shows that it was not done in time." in late.out
+    assert late.code == 1 and "Late: The known anchor is later than promised." in late.out
     assert [each["state"] for each in asked.json("status")["promises"]] == ["Unshown"]
     assert "Unshown" in asked("status").out
     assert asked("notary", "judge", asked.grant).code == 1

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from registry.client.accept import accept
+from registry.client.anchoring import OwnAnchorer
 from registry.client.backup import _FILES
 from registry.client.grant import grant, refuse
 from registry.client.home import Home
@@ -17,6 +19,7 @@ from registry.client.later import spread_accounts
 from registry.client.notary import parse_notary
 from registry.client.pending import finish, finish_all, give_up, notaries_of
 from registry.client.pending_store import promise_file
+from registry.client.promises import judge_file
 from registry.client.tokens import Tokens
 from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotaryUnavailable, NotYetAnchored
@@ -137,11 +140,25 @@ def test_a_late_anchor_counts_and_its_promise_is_kept_as_proof(served: ServedSta
     done = served.granted()
     ((_, file),) = served.folder.promises()
     anchor = file.anchor
-    assert anchor == done.evidence.anchor and "too late" in served.said
+    assert anchor == done.evidence.anchor and "and did not" in served.said
     message = file.promise.message
     assert anchor and done.receipt is not None and done.receipt.time > message.due
     facts = served.stage.ledger.facts([promise_query(message, file.item, anchor)])
     assert judge_promise(message, file.item, facts, anchor) == "Late"
+
+
+def test_an_anchor_of_our_own_is_no_proof_that_the_notary_was_late(served: ServedStage) -> None:
+    """A process was killed after it took over: its promise is broken for all that is known, and not proved late."""
+    served.waits, served.first.works = False, False
+    with pytest.raises(NotYetAnchored):
+        served.granted()
+    (pending,) = served.folder.all()
+    served.stage.pass_time(1_000)
+    OwnAnchorer(served.stage.ledger).submit(pending.evidence.commitment).wait()
+    done = finish(served.alice, pending)
+    assert served.stage.holds(done.evidence) == "VerifiedGrant" and anchors(served) == 1
+    ((_, file),) = served.folder.promises()
+    assert file.anchor is msgspec.UNSET and judge_file(served.stage.network, file) == "Unshown"
 
 
 def test_without_a_notary_ones_own_transaction_anchors_after_saying_so(served: ServedStage) -> None:

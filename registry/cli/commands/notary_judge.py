@@ -19,10 +19,12 @@ from registry.present.text import table
 
 MEANINGS = {
     PromiseState.KEPT: "The chain shows it in time: the notary did what it promised.",
-    PromiseState.LATE: "The chain shows that it was not done in time. This file proves it to anybody.",
+    PromiseState.LATE: "The chain shows that it was not ended in time. This file proves it to anybody.",
     PromiseState.OPEN: "The chain's time has not reached it yet: ask again later.",
     PromiseState.UNSHOWN: "Its time is past, and no proof of an anchor is known. It is for the notary to show one.",
 }
+# Whoever has a commitment can anchor it once more, and later. So only an earlier proof settles it.
+LATE_ANCHOR = "The known anchor is later than promised. Only the proof of an earlier one would clear the notary."
 _CODES = {PromiseState.KEPT: 0, PromiseState.LATE: NO, PromiseState.OPEN: UNKNOWN, PromiseState.UNSHOWN: UNKNOWN}
 _EXAMPLE = "consent notary judge promises/0x3f9a2c-0x6e0E.json"
 
@@ -49,15 +51,17 @@ def judge(
     with ctx.working("reading the chain"):
         state = judge_file(ctx.network, promise)
     message = promise.promise.message
-    what = "Handle" if isinstance(message, RelayPromise) else "Commitment"
-    document: dict[str, Any] = {"state": str(state), "meaning": MEANINGS[state], "notary": promise.notary}
+    is_relay = isinstance(message, RelayPromise)
+    what = "Handle" if is_relay else "Commitment"
+    meaning = LATE_ANCHOR if state is PromiseState.LATE and not is_relay else MEANINGS[state]
+    document: dict[str, Any] = {"state": str(state), "meaning": meaning, "notary": promise.notary}
     document |= {
         "item": promise.item,
         "kind": type(message).__name__,
         "receivedAt": message.received_at,
         "due": message.due,
     }
-    rows = [("Promise", f"{state}: {MEANINGS[state]}"), ("Notary", promise.notary), (what, promise.item)]
+    rows = [("Promise", f"{state}: {meaning}"), ("Notary", promise.notary), (what, promise.item)]
     rows += [("Received", format_utc(message.received_at)), ("Due", format_utc(message.due))]
     ctx.out.result(document, table(rows))
     raise typer.Exit(_CODES[state])
