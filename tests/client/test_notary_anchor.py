@@ -214,6 +214,24 @@ def test_a_chain_that_cannot_be_read_is_not_taken_for_an_empty_one(served: Serve
     assert anchors(served) == 1 and served.stage.holds(done.evidence) == "VerifiedGrant"
 
 
+def test_a_chain_that_goes_away_while_it_is_waited_for_loses_nothing(served: ServedStage) -> None:
+    served.first.works = False
+
+    def away(path: str) -> None:
+        served.stage.ledger.down = len(served.slept) == 3
+
+    served.first.on_request = away
+    with pytest.raises(LedgerUnavailable) as caught:
+        served.granted()
+    assert any("consent status" in note for note in caught.value.__notes__)
+    (pending,) = served.folder.all()
+    assert pending.promise and served.stage.alice.evidence.digests() == frozenset()
+    served.stage.ledger.down, served.first.on_request = False, lambda _: None
+    served.first.work()
+    assert served.stage.holds(finish(served.alice, pending).evidence) == "VerifiedGrant"
+    assert anchors(served) == 1 == posted(served.first.asked)
+
+
 def test_no_wait_leaves_once_it_is_promised_and_is_completed_later(served: ServedStage) -> None:
     served.waits, served.first.works = False, False
     served.stage.keep(b"bought", PURCHASES)

@@ -14,8 +14,9 @@ from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
 from registry.client.later import send_due, spread_accounts, spread_grants
 from registry.client.pending import finish_all
+from registry.client.promises import judge_kept
 from registry.client.revoke import has_ended, retire, revoke, revoke_all, revoke_openly
-from registry.core.errors import InvalidInput, NotaryUnavailable, NotYetAnchored
+from registry.core.errors import InvalidInput, LedgerUnavailable, NotaryUnavailable, NotYetAnchored
 from registry.core.evidence.file import Evidence, acceptance_evidence, commitment_of, parse_evidence
 from registry.core.promises import judge_promise, promise_query
 from registry.core.scalars import ZERO_WORD, to_hex
@@ -142,6 +143,23 @@ def test_a_notary_hears_hashes_only_and_each_on_a_connection_of_its_own(served: 
     assert [sorted(post) for post in posts] == [["commitments"], ["commitments"], ["openings"]]
     assert [len(items) for post in posts for items in post.values()] == [1, 1, 1]
     assert len(set(served.first.connections)) == len(served.first.connections) > 6
+
+
+def test_a_chain_that_goes_away_leaves_the_promise_to_be_judged(served: ServedStage) -> None:
+    done = served.granted()
+    served.first.works, before = False, len(served.slept)
+
+    def away(path: str) -> None:
+        served.stage.ledger.down = len(served.slept) > before + 5
+
+    served.first.on_request = away
+    with pytest.raises(LedgerUnavailable):
+        revoke(served.alice, done.evidence)
+    served.stage.ledger.down = False
+    assert [each.state for each in judge_kept(served.stage.network, served.folder)] == ["Open"]
+    served.first.work()
+    assert [each.state for each in judge_kept(served.stage.network, served.folder)] == ["Kept"]
+    assert served.folder.promises() == [] and revoke(served.alice, done.evidence) is None
 
 
 def test_each_ending_brings_a_token_if_there_is_one(served: ServedStage) -> None:
