@@ -178,7 +178,7 @@ class Context:
 
     def say_payer(self, party: Party) -> None:
         """Tell which address pays openly, before the person agrees."""
-        if party.notaries is not None:
+        if party.notaries is not None and party.notaries.clients:
             hosts = ", then ".join(client.host for client in party.notaries.clients)
             self.out.note(f"The notary {hosts} pays: the chain will show its account, and none of yours.")
         if party.payer:

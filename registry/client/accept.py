@@ -97,7 +97,7 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     )
     if party.notaries is not None:
         party.evidence.keep(evidence)
-        return finish(party, begin(party, message, sign(party, message)))
+        return finish(party, begin(party, message, sign(party, message)), first=True)
     done = anchor(party, message, sign(party, message))
     return keep(party, done._replace(evidence=with_acceptance(evidence, done.evidence)))
 

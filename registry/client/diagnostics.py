@@ -211,7 +211,7 @@ def _gateway(address: str, _: Session) -> Iterator[Check]:
 
 
 def _notaries(session: Session) -> Iterator[Check]:
-    for client in () if session.notaries is None else session.notaries.clients:
+    for client in session.notaries.clients:
         yield from answers(session, "notary", partial(_notary, client))
 
 

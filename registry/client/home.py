@@ -186,13 +186,13 @@ class Home:
         sender: Payer | None = None,
         notaries: Notaries | None = None,
     ) -> Brand:
-        """Return this home's brand, which signs with one of its key files."""
+        """Return this home's brand, which signs with one of its key files. ``notaries`` are as for `person`."""
         from registry.client.party import Brand
 
         wallet = keyfiles.open_key(self.keys, key, passphrase)
         identity = self.open_vault(network, passphrase).identity
         parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
-        return Brand(**parts, sender=sender, notaries=notaries, identity=identity)
+        return Brand(**parts, sender=sender, notaries=notaries or self.notaries(network), identity=identity)
 
     def person(
         self,
@@ -202,14 +202,17 @@ class Home:
         sender: Payer | None = None,
         notaries: Notaries | None = None,
     ) -> Person:
-        """Return this home's person, who signs with the account of the seed for this controller alone."""
+        """Return this home's person, who signs with the account of the seed for this controller alone.
+
+        ``notaries`` are asked first; without them the person anchors and ends in transactions of their own.
+        """
         from registry.client.accounts import account_for
         from registry.client.party import Person
 
         vault = self.open_vault(network, passphrase)
         wallet = account_for(network, self.seed(passphrase), vault, controller)
         parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
-        return Person(**parts, sender=sender, notaries=notaries, vault=vault)
+        return Person(**parts, sender=sender, notaries=notaries or self.notaries(network), vault=vault)
 
     def open_vault(self, network: Network, passphrase: str) -> Vault:
         """Return the vault, opened with this home's seed."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.client.notary import parse_notaries
 from registry.client.notary_anchor import Notaries
-from registry.client.pending_store import PendingFolder
 
 if TYPE_CHECKING:
     from registry.client.party import Party
@@ -15,16 +13,16 @@ if TYPE_CHECKING:
     from registry.core.evidence.pending import PendingFile
 
 
-def open_notaries(session: Session) -> Notaries | None:
-    """Return the notaries of ``--notary``; None where none is named, or ``--sender`` says without one who pays.
+def open_notaries(session: Session) -> Notaries:
+    """Return the notaries of ``--notary``: none of them where ``--sender`` without it says who pays.
 
     No notary is asked yet. A ``sender`` of the configuration pays only where no notary does it.
     """
     flags = session.configuration.flags
     texts = session.configuration.settings.notary
     names = parse_notaries(texts)
-    if not names or (flags.get("sender") is not None and not flags.get("notary")):
-        return None
+    if flags.get("sender") is not None and not flags.get("notary"):
+        names, texts = (), ()
     for name in names:
         if name.account is None:
             session.attendant.tell(
@@ -35,14 +33,6 @@ def open_notaries(session: Session) -> Notaries | None:
     return session.home.notaries(session.network, *texts, **how, waits=not flags.get("no_wait"))
 
 
-def home_notaries(session: Session) -> Notaries:
-    """Return the session's notaries; where there are none, what keeps the home's pending statements all the same."""
-    if session.notaries is not None:
-        return session.notaries
-    attendant = session.attendant
-    return Notaries((), PendingFolder(session.home.path), attendant.tell, attendant.waiting_for)
-
-
 def pending_party(session: Session, pending: PendingFile) -> Party:
     """Return the party that goes on with a pending statement: it signs nothing any more, and may have to pay."""
     from registry.client.party import Party
@@ -50,7 +40,7 @@ def pending_party(session: Session, pending: PendingFile) -> Party:
 
     wallet = AbsentWallet(pending.evidence.author)
     sender = session.wallets.payer(wallet)
-    evidence, notaries = session.home.evidence, home_notaries(session)
+    evidence, notaries = session.home.evidence, session.notaries
     return Party(network=session.network, wallet=wallet, evidence=evidence, sender=sender, notaries=notaries)
 
 
@@ -60,5 +50,4 @@ def ending_party(session: Session, pending: PendingFile) -> Party:
 
     if not must_be_ended(pending):
         return pending_party(session, pending)
-    person = session.person_of(pending.evidence.as_if_anchored, signs=False)
-    return replace(person, notaries=home_notaries(session))
+    return session.person_of(pending.evidence.as_if_anchored, signs=False)

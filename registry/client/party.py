@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Party:
     """One account on a network. ``evidence`` keeps what it signs; ``sender`` pays, None is the network's own relay.
 
-    ``notaries`` anchor and end for it, free, and are asked first; None where the party does it itself.
+    ``notaries`` anchor and end for it, free, and are asked first. They may be none: then the party does it itself, and
+    what it signs is kept from the moment it is signed. None stands for a party that keeps nothing until it is anchored.
     """
 
     network: Network
@@ -43,7 +44,12 @@ class Party:
     @property
     def payer(self) -> str:
         """The address that pays openly; empty where a notary or the network's relay pays."""
-        return "" if self.sender is None or self.notaries is not None else self.sender.address
+        return "" if self.sender is None or self.asks_notaries else self.sender.address
+
+    @property
+    def asks_notaries(self) -> bool:
+        """True where a notary is asked before the party pays itself."""
+        return self.notaries is not None and bool(self.notaries.clients)
 
     @property
     def by_itself(self) -> Self:

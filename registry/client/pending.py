@@ -28,6 +28,7 @@ from registry.core.errors import (
     LedgerUnavailable,
     NotaryUnavailable,
     NotYetAnchored,
+    Rejected,
     StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence, with_acceptance
@@ -72,21 +73,26 @@ def publish(
         with suppress(StorageUnavailable):
             _forget(party, pending)
         raise
-    if old is None:
-        return finish(party, pending, accepted)
-    if isinstance(party, Person):
-        note_superseded(party, old, digest)
-    done = finish(party, pending, accepted)
-    with noting(f"The new grant is anchored. `consent status` ends the one before it, {to_hex(old.digest)[:14]}."):
-        return done._replace(superseded=end_superseded(party, digest))
+    if old is None or not isinstance(party, Person):
+        return finish(party, pending, accepted, first=True)
+    note_superseded(party, old, digest)
+    done = finish(party, pending, accepted, first=True)
+    left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
+    with noting(left):
+        if party.asks_notaries:
+            return done._replace(superseded=end_superseded(party, digest))
+        ended = revoke(party, old)
+        notaries_of(party).folder.drop_later(to_hex(old.digest))
+        return done._replace(superseded=ended)
 
 
-def finish(party: Party, pending: PendingFile, accepted: Collection[str] = ()) -> Anchored:
+def finish(party: Party, pending: PendingFile, accepted: Collection[str] = (), *, first: bool = False) -> Anchored:
     """Anchor a pending statement through the party's notaries, or its own transaction, and keep the evidence.
 
     It may have been sent before, by a process that was killed: the chain is read first. ``accepted`` has the risks
     that the person accepts, should the party have to pay. ``NotYetAnchored`` where nothing more is waited for now, and
-    ``NotaryUnavailable`` where no notary took it and nobody pays; in both cases the statement stays pending.
+    ``NotaryUnavailable`` where no notary took it and nobody pays; in both cases the statement stays pending. The
+    ``first`` time, what the payer declines or the contract refuses is forgotten: no notary has seen it.
     """
     notaries, own = notaries_of(party), pending.evidence
     if own.statement.domain != party.network.domain:
@@ -108,6 +114,10 @@ def finish(party: Party, pending: PendingFile, accepted: Collection[str] = ()) -
             anchor, receipt = anchorer.resume(own.commitment, promise).wait()
     except NotYetAnchored as error:
         error.digest = own.digest
+        raise
+    except (InvalidInput, Rejected):
+        if first and not party.asks_notaries:
+            _forget(party, pending)
         raise
     return _complete(party, pending, anchor, receipt)
 
@@ -169,11 +179,13 @@ def _complete(party: Party, pending: PendingFile, anchor: Anchor, receipt: Recei
     except LedgerUnavailable:
         _forget(party, pending)
         raise
-    evidence = _whole(party, pending.evidence.anchored(anchor))
-    kept = party.evidence.keep(evidence)
+    with noting("It is anchored, and what you signed is kept: `consent status` makes the evidence of it."):
+        evidence = _whole(party, pending.evidence.anchored(anchor))
+        kept = party.evidence.keep(evidence)
     for later in folder.later():
         if later.after == pending.evidence.digest:
-            folder.keep_later(structs.replace(later, due=party.network.clock() + random_seconds(*LATER)))
+            apart = random_seconds(*LATER) if party.asks_notaries else 0
+            folder.keep_later(structs.replace(later, due=party.network.clock() + apart))
     folder.drop(pending.evidence.digest)
     return Anchored(evidence, receipt, kept)
 
@@ -220,6 +232,8 @@ def _may_pay(party: Party, pending: PendingFile, accepted: Collection[str]) -> N
     try:
         check_paid(own)
     except InvalidInput as error:
+        if not party.asks_notaries:
+            raise
         raise NotaryUnavailable(f"no notary anchored it, and {error}") from None
     if not isinstance(message, Acceptance):
         linked = linked_brands(own, names_of(own, [message.controller]))
@@ -228,7 +242,8 @@ def _may_pay(party: Party, pending: PendingFile, accepted: Collection[str]) -> N
             again = f"consent evidence finish {pending.evidence.digest[:14]} --accept-risk {LINKS_BRANDS}"
             raise NotaryUnavailable(what, f"Try later, or do: `{again}`.")
         note_payment(own, message.controller)
-    notaries_of(party).tell(f"No notary anchored it, so your own transaction does. {said_of_payer(own.sender)}")
+    if party.asks_notaries:
+        notaries_of(party).tell(f"No notary anchored it, so your own transaction does. {said_of_payer(own.sender)}")
 
 
 def _forget(party: Party, pending: PendingFile) -> None:

@@ -155,7 +155,7 @@ def deliver(
 
     ``before_paying`` is called before that. ``NotaryUnavailable`` where nobody is left to pay.
     """
-    if notaries is not None:
+    if notaries is not None and notaries.clients:
         if (receipt := relay(network, notaries, ending)) is not None:
             return receipt
         check_can_pay(network, notaries, sender)

@@ -66,5 +66,5 @@ def names_of(party: Party, controllers: Iterable[str]) -> dict[str, str]:
 
 def check_paid(party: Party) -> None:
     """``InvalidInput`` where nobody pays, before the person reads and signs for nothing."""
-    if party.notaries is None and party.sender is None and not party.network.ledger.has_relay:
+    if not party.asks_notaries and party.sender is None and not party.network.ledger.has_relay:
         raise InvalidInput("no account pays for the transaction", "Name the account that pays with --sender.")

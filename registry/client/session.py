@@ -144,8 +144,8 @@ class Session:
         return move_vault(self.home, self.seed, network, place)
 
     @cached_property
-    def notaries(self) -> Notaries | None:
-        """The notaries that the configuration names; None where it names none, or the one who pays by a flag."""
+    def notaries(self) -> Notaries:
+        """The notaries that the configuration names, which may be none."""
         from registry.client.notary_config import open_notaries
 
         return open_notaries(self)

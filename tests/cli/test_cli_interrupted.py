@@ -54,4 +54,9 @@ def test_before_the_evidence_is_kept(asked: Consent, command: str) -> None:
     (asked.folder / "alice" / "evidence").write_text("in the way")
     answer = asked(command, asked.folder / "request.json", "--yes")
     assert answer.code == 2 and "cannot be written" in answer.err
-    assert "It is anchored. If `consent status` does not list it, its evidence is lost: do it again." in answer.err
+    assert "It is anchored, and what you signed is kept: `consent status` makes the evidence of it." in answer.err
+    (asked.folder / "alice" / "evidence").unlink()
+    head = asked.json("status", who="aurelle")["block"]
+    said = asked.json("status")
+    assert [each["state"] for each in said["pending"]] == ["anchored"] and said["block"] == head
+    assert [each["state"] for each in said["evidence"]] == ["Valid"]

@@ -46,9 +46,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
 class Party:
     """``consent`` as one home of a world, with a notary."""
 
-    def __init__(self, world: Path, who: str, notary: StubNotary, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, world: Path, who: str, notary: StubNotary | None, capsys: pytest.CaptureFixture[str]) -> None:
         self.world, self.home, self._capsys = world, world / who, capsys
-        self._more = ["--home", str(self.home), "--network", str(world / "network"), "--notary", notary.named]
+        self._more = ["--home", str(self.home), "--network", str(world / "network")]
+        self._more += [] if notary is None else ["--notary", notary.named]
 
     def killed(self, step: int, *arguments: object) -> int | None:
         return killed_at(step, [*arguments, *self._more], {"CONSENT_HOME": "", "CONSENT_NETWORK": ""})
@@ -121,6 +122,25 @@ def test_a_killed_acceptance_and_ending(step: int, world: Copy, capsys: pytest.C
         alice.json("revoke", file, "--yes")
         assert [each["state"] for each in alice.json("status")["evidence"]] == ["Revoked"]
         assert alice.json("status")["promises"] == []
+
+
+@pytest.mark.parametrize("step", sampled(range(1, MOST), SAMPLE))
+def test_a_killed_grant_that_is_paid_by_oneself(step: int, world: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = world()
+    alice = Party(folder, "alice", None, capsys)
+    grant = ("grant", folder / "request.json", "--yes")
+    before = alice.json("status")["block"]
+    alice.killed(step, *grant)
+    for each in alice.json("status")["pending"]:
+        if each["state"] == "waiting":
+            assert "never stored" in each["why"]
+            alice.json("evidence", "drop", each["digest"], "--yes")
+    if not alice.evidence:
+        alice.json(*grant)
+    (given,) = alice.evidence
+    said = alice.json("status")
+    assert [each["state"] for each in said["evidence"]] == ["Valid"] and said["pending"] == []
+    assert said["block"] == before + 1 and capsule_is_stored(folder, given)
 
 
 def test_the_steps_are_all_of_them(world: Copy, capsys: pytest.CaptureFixture[str]) -> None:

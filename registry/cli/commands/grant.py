@@ -88,7 +88,7 @@ def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Pro
     """
 
     def confirm(proposal: Proposal) -> bool:
-        summary = proposal.summary(party.payer, party.notaries is not None)
+        summary = proposal.summary(party.payer, party.asks_notaries)
         ctx.wallets.show(summary)
         with ctx.out.paused():
             on_page = ctx.wallets.ask_on_pages(party.wallet)

@@ -16,7 +16,6 @@ from registry.cli.ui.receipts import receipt_json, receipt_rows
 from registry.client import revoke as use_case
 from registry.client.evidence_store import controller_of, kept_grants
 from registry.client.later import Waiting, send_all, spread_accounts, spread_grants
-from registry.client.notary_config import home_notaries
 from registry.client.party import Person
 from registry.client.pending_store import PendingFolder
 from registry.client.revoke import Endings
@@ -163,7 +162,7 @@ def revoke_all(ctx: Context, account: Account = None, spread: Spread = None) -> 
 
 def _send_later(ctx: Context, person: Person) -> None:
     """Send each ending at its time, and tell of it; with ``--no-wait`` only what is due now."""
-    notaries, endings = home_notaries(ctx.session), Endings([], [])
+    notaries, endings = ctx.session.notaries, Endings([], [])
     rounds = send_all(ctx.network, notaries, notaries.folder, ctx.home.evidence, person.sender)
     with ctx.working("ending each at its time"), noting(_CONTINUES):
         for endings, waiting in rounds:

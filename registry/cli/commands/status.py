@@ -7,7 +7,6 @@ from typing import Any
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.ui.left import left_json, left_lines
-from registry.client.notary_config import home_notaries
 from registry.client.unfinished import go_on
 from registry.client.verify import Answer, verify_many
 from registry.core.errors import NotConsented
@@ -26,7 +25,7 @@ def status(ctx: Context) -> None:
     """
     network, domain = ctx.network, ctx.network.domain
     with ctx.working("completing what waits"):
-        left = go_on(network, ctx.home.evidence, home_notaries(ctx.session))
+        left = go_on(network, ctx.home.evidence, ctx.session.notaries)
     kept = list(ctx.home.evidence.all())
     with ctx.working("reading the chain"):
         head = network.ledger.head()
