@@ -24,6 +24,7 @@ from registry.client.tokens import Tokens
 from registry.core.anchor import Anchor
 from registry.core.errors import InvalidInput, LedgerUnavailable, NotaryUnavailable, NotYetAnchored
 from registry.core.evidence.file import commitment_of, is_included
+from registry.core.merkle import build_tree, manifest_digest
 from registry.core.promises import SignedPromise, judge_promise, promise_query
 from registry.core.scalars import to_hex
 from registry.wallets.keywallet import KeyWallet
@@ -230,6 +231,27 @@ def test_a_chain_that_goes_away_while_it_is_waited_for_loses_nothing(served: Ser
     served.first.work()
     assert served.stage.holds(finish(served.alice, pending).evidence) == "VerifiedGrant"
     assert anchors(served) == 1 == posted(served.first.asked)
+
+
+def test_a_batch_of_one_is_taken_with_what_the_notary_tells_of_it(served: ServedStage) -> None:
+    """The chain shows the root of such a batch, which anybody can compute, before the notary names the transaction."""
+    served.first.works = False
+
+    def anchored_alone(path: str) -> None:
+        if served.first.waiting and len(served.slept) == 2:
+            batch = [served.first.waiting.pop()]
+            tree = build_tree(batch)
+            receipt = served.stage.ledger.transact("anchor", to_hex(tree.root), to_hex(manifest_digest(batch)))
+            told.append((tree, receipt))
+        if len(served.slept) == 4:
+            served.first.batches = told
+
+    told: list[Any] = []
+    served.first.on_request = anchored_alone
+    done = served.granted()
+    assert done.evidence.anchor and done.evidence.anchor.proof == () and len(served.slept) == 4
+    assert done.evidence.anchor.transaction == told[0][1].transaction and done.receipt is not None
+    assert done.receipt.notary.endswith(str(served.first.port)) and anchors(served) == 1
 
 
 def test_no_wait_leaves_once_it_is_promised_and_is_completed_later(served: ServedStage) -> None:
