@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, NamedTuple, TypeVar
@@ -73,6 +74,7 @@ def _is_local(parts: SplitResult) -> bool:
 
 class _TokenKey(Struct, frozen=True):
     id: Bytes32
+    key: str = ""
 
 
 class Info(Struct, frozen=True, rename="camel"):
@@ -83,6 +85,7 @@ class Info(Struct, frozen=True, rename="camel"):
     account: Address
     max_seconds: Annotated[int, Meta(ge=1)]
     token_keys: tuple[_TokenKey, ...] = ()
+    challenge: str = ""
 
 
 class State(Struct, frozen=True):
@@ -156,6 +159,11 @@ class NotaryClient:
         """Ask how far an ending is, by its handle or digest; None where the notary does not know it."""
         return self._state(f"/v1/revocations/{item}")
 
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Post a body as it is, once the notary is known to be the right one; return the answer's."""
+        _ = self.info
+        return self._body(self._exchange("POST", path, body, headers=headers))
+
     def _state(self, path: str) -> State | None:
         answer = self._exchange("GET", path)
         return None if answer.status == 404 else self._decoded(self._body(answer), State)
@@ -204,10 +212,18 @@ class NotaryClient:
     def _ask(self, method: str, path: str) -> bytes:
         return self._body(self._exchange(method, path))
 
-    def _exchange(self, method: str, path: str, body: bytes = b"", token: str | None = None) -> Response:
-        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        if headers is None:
+            headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
         if token is not None:
-            headers["Authorization"] = f'PrivateToken token="{token}"'
+            headers = {**headers, "Authorization": f'PrivateToken token="{token}"'}
         url, most = self.name.url + path, MAX_PROMISE
         try:
             return fetch(method, url, body=body, headers=headers, needs_length=False, seconds=SECONDS, max_bytes=most)

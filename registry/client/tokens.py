@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
 from registry.core.scalars import to_hex
-from registry.fs.files import read_bounded
+from registry.fs.files import read_bounded, replace_file
 
 MAX_TOKEN = 4_096
 # RFC 9577, section 2.2: type (2 bytes), nonce (32), challenge digest (32), key id (32), authenticator (256).
@@ -35,6 +35,10 @@ class Tokens(NamedTuple):
                 file.replace(file.with_suffix(f".{item}"))  # another process may have taken it
                 return token
         return None
+
+    def add(self, name: str, token: str) -> None:
+        """Keep a token durably, in a file of this name."""
+        replace_file(self.folder / f"{name}.token", token.encode())
 
     def spent(self, item: str) -> None:
         """Forget the token of this item: it paid, or it pays for nothing."""

@@ -46,7 +46,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     wanted += " devnet deploy doctor sign signer wallets vocabulary"
     groups = {"keys": "new import list show words", "notice": "new check publish show"}
     groups |= {"vault": "add list show get remove move", "devnet": "status stop logs"}
-    groups |= {"evidence": "show import canonical calldata finish drop", "notary": "judge"}
+    groups |= {"evidence": "show import canonical calldata finish drop", "notary": "judge draw"}
     expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
     assert set(LEAVES) == expected
 

@@ -167,3 +167,9 @@ def test_all_accounts_are_ended_over_hours_and_status_goes_on(granted: Consent, 
     assert said.code == 0 and "Ended" in said.out
     assert not list((granted.folder / "alice" / "endings").glob("0x*"))
     assert granted("revoke", granted.grant, "--spread", 1).code == 2
+
+
+def test_tokens_are_drawn_from_a_named_notary_only(asked: Consent, notary_of: Notary) -> None:
+    assert no_of(asked("notary", "draw")) == (2, "InvalidInput")
+    said = asked("notary", "draw", "--count", 2, "--notary", notary_of(asked).named)
+    assert (said.code, "has a challenge of its own" in said.err) == (3, True)
