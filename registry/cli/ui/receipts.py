@@ -73,14 +73,19 @@ def receipt_rows(receipt: Receipt | None) -> list[Row]:
     if receipt is None:
         return [("Transaction", "none, it was done before")]
     if receipt.notary:
-        block = f"{receipt.block}, " if receipt.block else ""
-        rows = [("Transaction", receipt.transaction or "not told by the notary"), ("Block", block + _at(receipt))]
-        return [*rows, ("Paid by", f"the notary {receipt.notary}")]
+        return [*_told(receipt), ("Paid by", f"the notary {receipt.notary}")]
     return [
         ("Transaction", receipt.transaction),
         ("Block", f"{receipt.block}, {_at(receipt)}"),
         ("Gas", _gas(receipt)),
     ]
+
+
+def _told(receipt: Receipt) -> list[Row]:
+    """Return when it was done, and what the notary told of its transaction so far."""
+    if not receipt.transaction:
+        return [("Time", _at(receipt))]
+    return [("Transaction", receipt.transaction), ("Block", f"{receipt.block}, {_at(receipt)}")]
 
 
 def _at(receipt: Receipt) -> str:
