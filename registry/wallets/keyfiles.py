@@ -10,7 +10,7 @@ import re
 from codecs import BOM_UTF8
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,8 +28,9 @@ from registry.wallets.keystore import (
     random_key,
     seal_secret,
 )
-from registry.wallets.keywallet import KeyWallet, address_of
+from registry.wallets.keywallet import HashSigner, KeyWallet, address_of
 
+_Wallet = TypeVar("_Wallet", bound=KeyWallet)
 MAX_KEYS = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
@@ -71,9 +72,18 @@ def list_keys(directory: Path) -> list[KeyInfo]:
 
 def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWallet:
     """Unseal a key by its file's name or its address. ``WrongPassphrase``, or ``InvalidInput``."""
+    return _opened(KeyWallet, directory, name_or_address, passphrase)
+
+
+def open_signer(directory: Path, name_or_address: str, passphrase: str) -> HashSigner:
+    """Unseal the key of a service, which also signs digests; see `open_key`."""
+    return _opened(HashSigner, directory, name_or_address, passphrase)
+
+
+def _opened(kind: type[_Wallet], directory: Path, name_or_address: str, passphrase: str) -> _Wallet:
     path = _find(directory, name_or_address)
     document = _read(path)
-    wallet = KeyWallet(open_secret(document, passphrase))
+    wallet = kind(open_secret(document, passphrase))
     if wallet.address != _address_in(document, path):
         raise InvalidInput(f"{path.name} names another account than its key's", "Restore the file from a backup.")
     return wallet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from registry.core.errors import InvalidInput
@@ -49,3 +50,28 @@ class KeyWallet:
             return bytes(eth_account().Account.sign_transaction(tx, self._key).raw_transaction)
         except (TypeError, ValueError, KeyError) as error:
             raise InvalidInput(f"not a transaction ({type(error).__name__})", "Check its members.") from None
+
+
+class HashSigner(KeyWallet):
+    """The account of a service, which also signs digests that its callers computed: a notary's promises.
+
+    No person's key belongs into one, because a digest does not show what is signed.
+    """
+
+    __slots__ = ("_sign",)
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        try:
+            from coincurve import PrivateKey
+        except ModuleNotFoundError:
+            self._sign = None
+        else:
+            self._sign = partial(PrivateKey(key).sign_recoverable, hasher=None)
+
+    def sign_hash(self, digest: bytes) -> bytes:
+        """Return the plain ECDSA signature (65 bytes, RFC 6979, v 27 or 28) of a 32-byte digest. Safe for threads."""
+        if self._sign is None:
+            return self._signed(digest)
+        raw: bytes = self._sign(digest)
+        return raw[:64] + bytes([raw[64] + 27])

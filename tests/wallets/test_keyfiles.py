@@ -6,11 +6,14 @@ import copy
 import json
 import pickle
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from eth_account import Account
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.core.crypto.signatures import recover_address
 from registry.core.eip712 import domain_of
@@ -19,8 +22,8 @@ from registry.core.statements.messages import Retire
 from registry.core.statements.typed_data import digest, typed_data
 from registry.ledger.base import Sender
 from registry.wallets.base import Wallet
-from registry.wallets.keyfiles import KeyInfo, import_key, list_keys, new_key, open_key
-from registry.wallets.keywallet import CURVE_ORDER, KeyWallet, address_of
+from registry.wallets.keyfiles import KeyInfo, import_key, list_keys, new_key, open_key, open_signer
+from registry.wallets.keywallet import CURVE_ORDER, HashSigner, KeyWallet, address_of
 
 KEY = bytes(range(1, 33))
 ADDRESS = Account.from_key(KEY).address
@@ -203,3 +206,25 @@ def test_the_key_is_never_shown() -> None:
         with pytest.raises(TypeError) as caught:
             leak(wallet)
         assert KEY.hex() not in str(caught.value)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_services_account_signs_digests_as_the_wallet_signs_statements(digest: bytes) -> None:
+    signature = HashSigner(KEY).sign_hash(digest)
+    assert signature == bytes(Account.unsafe_sign_hash(digest, KEY).signature)
+    assert recover_address(digest, signature) == bytes.fromhex(ADDRESS[2:])
+
+
+def test_a_services_account_signs_without_the_fast_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = HashSigner(KEY).sign_hash(KEY)
+    monkeypatch.setitem(sys.modules, "coincurve", None)
+    assert HashSigner(KEY).sign_hash(KEY) == fast
+
+
+def test_a_services_key_opens_from_its_file_and_shows_nothing(tmp_path: Path) -> None:
+    import_key(tmp_path, "account", KEY, "p", cost=CHEAP)
+    signer = open_signer(tmp_path, "account", "p")
+    assert isinstance(signer, Sender) and signer.address == ADDRESS
+    assert KEY.hex() not in repr(signer) and not hasattr(signer, "__dict__")
+    with pytest.raises(WrongPassphrase):
+        open_signer(tmp_path, "account", "q")
