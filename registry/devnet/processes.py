@@ -6,11 +6,9 @@ So the next devnet can end what a killed one left behind, and never another user
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from registry.core.errors import CouldNotCheck
-from registry.fs.processes import run
+from registry.fs.processes import end_with_parent, run
 from registry.ledger.anvil import ROUTINE
 
 END_SECONDS = 10.0
@@ -27,7 +25,6 @@ PAUSE = 0.05
 LAST_LINES = 12
 MAX_LOG_BYTES = 1 << 20
 _LOAD_SECONDS = 5.0
-_PR_SET_PDEATHSIG = 1
 _NOISE = frozenset(name.encode() for name in ROUTINE)
 
 
@@ -73,7 +70,7 @@ class Child:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                preexec_fn=None if outlives_us else _end_with_parent(),
+                preexec_fn=None if outlives_us else end_with_parent(),
             )
         self.identity = process_identity(name, self._process.pid)
 
@@ -103,20 +100,6 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait(END_SECONDS)
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """Return what makes the kernel end the child when this process ends, however that happens; Linux only."""
-    if sys.platform != "linux":
-        return None
-    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
-
-    def request_signal() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before the request
-            os._exit(1)
-
-    return request_signal
 
 
 def process_identity(name: str, pid: int) -> ProcessIdentity:
