@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.cli.ui.output import Output
-from registry.cli.ui.prompts import ask_secret, ask_yes, passphrase_from
+from registry.cli.ui.prompts import ask_secret, ask_yes, passphrase_from, passphrase_in
 from registry.core.errors import InvalidInput, Rejected, WrongPassphrase
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ class Context:
 
         Each try on a keystore takes a second, so the empty passphrase is tried only where it ``is_light``.
         """
-        if self._descriptor is not None and not self._passphrases:
-            self._passphrases.append(passphrase_from(self._descriptor))
+        if self._source is not None and not self._passphrases:
+            self._passphrases.append(self._source())
         for known in [*self._passphrases, *([""] if is_light else [])]:
             with suppress(WrongPassphrase):
                 return self._open(opener, known)
-        if self._descriptor is not None:
+        if self._source is not None:
             raise WrongPassphrase("the given passphrase does not open it")
         return self._ask(opener)
 
@@ -125,12 +125,12 @@ class Context:
     # Questions and remarks -------------------------------------------------------------------------------------
 
     def new_passphrase(self) -> str:
-        """Return a passphrase to seal with, asked for twice or read from ``--passphrase-fd``.
+        """Return a passphrase to seal with, asked for twice or read from a descriptor or a file.
 
         It is never empty, and it is guessable only with ``--guessable``. At a terminal three are asked for.
         """
-        if self._descriptor is not None:
-            phrase = self._passphrases[0] if self._passphrases else passphrase_from(self._descriptor)
+        if self._source is not None:
+            phrase = self._passphrases[0] if self._passphrases else self._source()
             self._refuse_weak(phrase)
             return phrase
         for _ in range(TRIES - 1):
@@ -190,8 +190,13 @@ class Context:
             raise Rejected("you said no", left)
 
     @property
-    def _descriptor(self) -> int | None:
-        return self.flags.get("passphrase_fd")
+    def _source(self) -> Callable[[], str] | None:
+        """What reads the given passphrase; None where it has to be asked for."""
+        if (descriptor := self.flags.get("passphrase_fd")) is not None:
+            return partial(passphrase_from, descriptor)
+        if file := self.configuration.passphrase_file:
+            return partial(passphrase_in, file)
+        return None
 
     def _open(self, opener: Callable[[str], T], phrase: str) -> T:
         with self.out.working("trying the passphrase"):

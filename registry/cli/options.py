@@ -73,6 +73,12 @@ SHARED: dict[str, Any] = {
         _NUMBER, "--confirmations", metavar="N", min=0, help="Wait until N blocks lie above the transaction."
     ),
     "guessable": _option(bool, "--guessable", help="Take a passphrase that can be guessed, for tests and play money."),
+    "passphrase_file": _option(
+        _TEXT,
+        "--passphrase-file",
+        metavar="FILE",
+        help="Read the passphrase from this file, for a service (CONSENT_PASSPHRASE_FILE).",
+    ),
     "force": _option(bool, "--force", help="Replace the file that is written, if there is one."),
     "yes": _option(bool, "--yes", "-y", help="Do not ask first."),
 }

@@ -123,6 +123,14 @@ class Configuration:
         raise InvalidInput(f"allow_announcing is {value!r}, not true or false", "Correct the configuration.")
 
     @property
+    def passphrase_file(self) -> Path | None:
+        """The file that holds the passphrase, for a command with ``--passphrase-file``: a service has no terminal."""
+        if "passphrase_file" not in self.flags:
+            return None
+        named = self.flags["passphrase_file"] or self.environment.get("CONSENT_PASSPHRASE_FILE")
+        return _absolute(named) if named else None
+
+    @property
     def credentials(self) -> Path | None:
         """The file ``ipfs_credentials``, relative to the home; None where no IPFS node or no file is named."""
         file = self.text("ipfs_credentials")
@@ -167,6 +175,11 @@ def default_network() -> Path:
 def default_home() -> Path:
     """Return the home in the user's data folder."""
     return _data() / "home"
+
+
+def default_notary() -> Path:
+    """Return a notary's folder in the user's data folder."""
+    return _data() / "notary"
 
 
 def _data() -> Path:

@@ -1,13 +1,15 @@
-"""Prompts: yes or no, secrets without echo, and secrets through file descriptors.
+"""Prompts: yes or no, secrets without echo, and secrets through file descriptors and files.
 
-A descriptor shows a secret in neither a list of processes nor a shell's history.
+Neither shows a secret in a list of processes or a shell's history.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from codecs import BOM_UTF8
+from pathlib import Path
 
 from registry.core.errors import InvalidInput
 
@@ -89,3 +91,17 @@ def passphrase_from(descriptor: int) -> str:
         return line.decode()
     except UnicodeDecodeError:
         raise InvalidInput("the passphrase is not valid UTF-8", "Type it as text, in a UTF-8 locale.") from None
+
+
+def passphrase_in(file: Path) -> str:
+    """Read a passphrase, the first line of a file that others may not read: a systemd credential, for example."""
+    try:
+        with file.open("rb") as source:
+            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode)
+            # systemd gives a credential to its user by an access list, which shows as the group's right to read.
+            if os.name == "posix" and mode & 0o037:
+                advice = f"Run: chmod 600 {file}. Then change the passphrase, because others may have read it."
+                raise InvalidInput(f"other users may read the passphrase in {file} (mode {mode:03o})", advice)
+            return passphrase_from(source.fileno())
+    except OSError as error:
+        raise InvalidInput(f"the passphrase in {file} cannot be read: {error.strerror}", "Check the path.") from None
