@@ -16,14 +16,17 @@ from registry.cli.ui.help import PANELS, Command, Group
 from registry.cli.ui.output import Output
 from registry.core.errors import InvalidInput
 
-START, PEOPLE, BRANDS, ANYBODY, YOURS = PANELS
+START, PEOPLE, BRANDS, ANYBODY, OPERATORS, YOURS = PANELS
 
 # Each command and group in the order of the help page: its panel, and the first paragraph of its help. Its module is
 # `registry.cli.commands.NAME`, or that of the command beside it; only the module of the command that is run is loaded.
 COMMANDS = {
     "demo": (START, "Play the whole story: a person grants, a brand verifies, the person revokes."),
     "init": (START, "Make a home: a vault seed, which gives each brand an account of its own."),
-    "devnet": (START, "Run a whole network on this machine: anvil, Kubo, contracts, accounts with play money."),
+    "devnet": (
+        START,
+        "Run a whole network on this machine: anvil, Kubo, a notary, contracts, accounts with play money.",
+    ),
     "doctor": (START, "Show what is installed and reachable, and what to do about the rest."),
     "deploy": (START, "Put the contracts on a chain, and write the folder of its network."),
     "vault": (PEOPLE, "Your own data, sealed file by file before it leaves this machine."),
@@ -39,9 +42,9 @@ COMMANDS = {
     "open": (BRANDS, "Open the data that a grant hands over."),
     "verify": (ANYBODY, "Check whether it holds."),
     "evidence": (ANYBODY, "Evidence files: what they say, their one encoding, and keeping them."),
-    "notary": (ANYBODY, "Whether a notary kept what it promised."),
     "vocabulary": (ANYBODY, "Find the terms for purposes, kinds of data and processing."),
     "signer": (ANYBODY, "Show who signed this."),
+    "notary": (OPERATORS, "Run a notary, which anchors in batches and sees hashes only; judge one; draw its tokens."),
     "keys": (YOURS, "The accounts of your seed, one for each brand; and key files, for brands."),
     "status": (YOURS, "Show every consent that is kept here, and whether it holds now."),
     "wallets": (YOURS, "Show what can sign here, and how --wallet names it."),
@@ -90,10 +93,10 @@ app = typer.Typer(
 )
 
 
-def group(name: str, example: str) -> typer.Typer:
-    """Register a command with commands of its own."""
-    child = typer.Typer(cls=Group, help=COMMANDS[name][1], rich_markup_mode=None, epilog=example)
-    app.add_typer(child, name=name, no_args_is_help=True)
+def group(name: str, example: str, *, owner: typer.Typer | None = None, help: str = "") -> typer.Typer:
+    """Register a command with commands of its own. One inside another group names its ``owner`` and its ``help``."""
+    child = typer.Typer(cls=Group, help=help or COMMANDS[name][1], rich_markup_mode=None, epilog=example)
+    (owner or app).add_typer(child, name=name, no_args_is_help=True)
     return child
 
 

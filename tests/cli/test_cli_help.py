@@ -21,16 +21,19 @@ def pages() -> Iterator[tuple[str, ...]]:
     yield ()
     for name in root.list_commands(None):
         command = root.get_command(None, name)
-        yield (name,)
-        yield from ((name, inner) for inner in getattr(command, "commands", {}))
+        yield from within((name,), command)
+
+
+def within(page: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
+    yield page
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from within((*page, name), inner)
 
 
 PAGES = list(pages())
-LEAVES = [
-    page
-    for page in PAGES
-    if (page and page[0] not in ("keys", "vault", "notice", "evidence", "notary")) or len(page) == 2
-]
+GROUPS = {("keys",), ("vault",), ("notice",), ("evidence",), ("notary",), ("notary", "sponsors")}
+LEAVES = [page for page in PAGES if page and page not in GROUPS]
+ALONE = {("demo",), ("devnet",), ("vocabulary",), ("notary", "init"), ("notary", "sponsors")}
 
 
 def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
@@ -46,8 +49,10 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     wanted += " devnet deploy doctor sign signer wallets vocabulary"
     groups = {"keys": "new import list show words", "notice": "new check publish show"}
     groups |= {"vault": "add list show get remove move", "devnet": "status stop logs"}
-    groups |= {"evidence": "show import canonical calldata finish drop", "notary": "judge draw"}
-    expected = {(name,) for name in wanted.split()} | {(group, n) for group in groups for n in groups[group].split()}
+    groups |= {"evidence": "show import canonical calldata finish drop"}
+    groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
+    expected = {(name,) for name in wanted.split()}
+    expected |= {(*group.split(), name) for group in groups for name in groups[group].split()}
     assert set(LEAVES) == expected
 
 
@@ -79,7 +84,7 @@ def test_json_and_verbose_are_everywhere(page: tuple[str, ...], capsys: pytest.C
     about = help_of(page, capsys)
     common = about.split("\nEverywhere\n")[1]
     assert "--json" in common and "-v, --verbose" in common
-    assert ("--home FOLDER" in common) is (page[0] not in ("demo", "devnet", "vocabulary"))
+    assert ("--home FOLDER" in common) is not any(page[: len(alone)] == alone for alone in ALONE)
 
 
 def test_the_first_page_is_in_the_order_of_a_newcomer(capsys: pytest.CaptureFixture[str]) -> None:

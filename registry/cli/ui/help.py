@@ -14,7 +14,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 MAX_WIDTH = 100
 _GAP = 2
 _MAX_COLUMN = 26
-PANELS = ("Start here", "For people", "For brands", "For anybody", "Yours")
+PANELS = ("Start here", "For people", "For brands", "For anybody", "For operators", "Yours")
 
 
 class Command(TyperCommand):
