@@ -1,4 +1,4 @@
-"""Runs a local network in one folder: starts anvil and Kubo, deploys, funds accounts, saves the chain, ends both.
+"""Runs a local network in one folder: starts anvil, Kubo and a notary, deploys, funds, saves the chain, ends all.
 
 The devnet saves the chain itself. anvil's own ``--state`` rewrites its file in place every second, so a kill at that
 moment would lose everything. Here each file appears whole or not at all, and only after a new block. If only the devnet
@@ -11,20 +11,20 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from registry.client.network_config import open_network
 from registry.config.network_file import write_settings
-from registry.core.errors import ConsentError, InvalidInput, LedgerUnavailable, StorageUnavailable
-from registry.devnet import kubo
+from registry.core.errors import ConsentError, CouldNotCheck, LedgerUnavailable, StorageUnavailable
+from registry.devnet import kubo, notary
 from registry.devnet.folders import LOGS, Folder, Running, newest_block
+from registry.devnet.ports import Ports, require_free
 from registry.devnet.processes import Child, ChildEnded, process_identity, shorten, wait_until
 from registry.devnet.programs import find_program
 from registry.devnet.watching import Event, Watcher
@@ -33,11 +33,12 @@ from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment, Sender, read_deployment, write_deployment
 from registry.storage.base import BlockStore
 
-RPC_PORT, IPFS_PORT = 8545, 5001
 CHAIN_ID = 31_337
 POLL_SECONDS = 0.25
 PINS_SECONDS = 3.0
 READY_SECONDS = 60.0
+# A notary ends its answers under way first, and then its worker's step.
+NOTARY_SECONDS = 20.0
 ACCOUNTS = ("dev1", "dev2", "dev3")
 # Play money.
 RELAY_ETHER, ACCOUNT_ETHER = 1_000_000, 10_000
@@ -48,13 +49,6 @@ _SAVE_PAUSE = 4
 # In anvil's message that it cannot read the saved chain.
 _UNREADABLE = re.compile(r"load[- ](init )?state", re.IGNORECASE)
 _LISTENING = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)\n", re.MULTILINE)
-
-
-class Ports(NamedTuple):
-    """Ports of 127.0.0.1; 0 takes any free one."""
-
-    rpc: int
-    ipfs: int
 
 
 class Stop:
@@ -108,8 +102,9 @@ class Devnet:
         return self._watcher
 
     def launch(self, anvil: Path, ipfs: Path, ports: Ports) -> None:
-        """Start both programs, without waiting for them."""
-        _require_free(ports)
+        """Start anvil and Kubo, without waiting for them."""
+        require_free(ports)
+        self._ports = ports
         if not (self.folder.repo / "config").exists():
             kubo.make_repo(ipfs, self.folder.repo)
         kubo.configure(self.folder.repo, ports.ipfs)
@@ -121,12 +116,15 @@ class Devnet:
         chain: list[Any] = [anvil, *options, "--accounts", "0", *dump, self.folder.exit_dump, *load]
         for name, command in {"anvil": chain, "kubo": [ipfs, *kubo.DAEMON]}.items():
             # anvil gets Kubo's variables too: they show which devnet a process belongs to.
-            child = Child(name, command, self.folder.log(name), kubo.environment(self.folder.repo))
-            self._children[name] = child
-            self._record(children=(*self.running.children, child.identity))
+            self._start(name, command, kubo.environment(self.folder.repo))
+
+    def _start(self, name: str, command: list[Any], environment: Mapping[str, str]) -> None:
+        child = Child(name, command, self.folder.log(name), environment)
+        self._children[name] = child
+        self._record(children=(*self.running.children, child.identity))
 
     def prepare(self, stop: Stop) -> None:
-        """Wait until both programs answer, deploy, fund the accounts, and record that the devnet is ready.
+        """Wait until both programs answer, deploy, and fund the accounts.
 
         ``ChildEnded`` if one of them ends, ``KeyboardInterrupt`` if the devnet has to end.
         """
@@ -143,19 +141,34 @@ class Devnet:
         network.store.stat()
         self._watcher = Watcher(self._anvil, deployment, quick_store(ipfs))
         stop.check()
-        self._record(ready=True, rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
+        self._record(rpc_url=url, ipfs=ipfs, gateway=f"http://127.0.0.1:{gateway}", accounts=accounts)
+
+    def launch_notary(self) -> None:
+        """Start the notary, without waiting for it. No thread may run meanwhile, because it forks."""
+        if self._ports.notary is not None:
+            command = notary.command(self.folder, self.running.rpc_url, self.running.ipfs, self._ports.notary)
+            self._start("notary", command, notary.environment(kubo.environment(self.folder.repo)))
+
+    def complete(self, stop: Stop) -> None:
+        """Wait until the notary takes commitments, name it in ``network.toml``, and record that the devnet is ready."""
+        url = self._wait_for("notary", notary.url_in, stop) if "notary" in self._children else ""
+        if url and not wait_until(lambda: self._goes_on(stop) and notary.is_ready(url), READY_SECONDS):
+            why = f"the notary is not ready within {READY_SECONDS:.0f} s"
+            raise CouldNotCheck(why, f"Look into {self.folder.log('notary')}.")
+        notary.announce(self.folder.network, url, self.running.accounts.get("notary", ""))
+        self._record(ready=True, notary=url)
+
+    def _goes_on(self, stop: Stop) -> bool:
+        stop.check()
+        self._check_children()
+        return True
 
     def _wait_for(self, name: str, ports_in: Callable[[str], Any], stop: Stop) -> Any:
         """Return what ``ports_in`` finds in the log of this child, once that is not None."""
         child = self._children[name]
 
-        def listens() -> bool:
-            stop.check()
-            self._check_children()
-            return ports_in(child.output()) is not None
-
-        if not wait_until(listens, READY_SECONDS):
-            error = LedgerUnavailable if name == "anvil" else StorageUnavailable
+        if not wait_until(lambda: self._goes_on(stop) and ports_in(child.output()) is not None, READY_SECONDS):
+            error = {"anvil": LedgerUnavailable, "kubo": StorageUnavailable}.get(name, CouldNotCheck)
             raise error(f"{name} did not start within {READY_SECONDS:.0f} s", f"Look into {self.folder.log(name)}.")
         return ports_in(child.output())
 
@@ -167,6 +180,8 @@ class Devnet:
         accounts = {key.name: key.address for key in keyfiles.list_keys(self.folder.accounts)}
         for name in (name for name in ACCOUNTS if name not in accounts):
             accounts[name] = keyfiles.new_key(self.folder.accounts, name, "", cost=keystore.LIGHT)
+        if self._ports.notary is not None:
+            accounts["notary"] = notary.make(self.folder.notary)
         relay = KeyWallet(relay_key(self.folder.network / "relay.json"))
         anvil.fund(relay.address, RELAY_ETHER * ETHER)
         for address in accounts.values():
@@ -179,6 +194,7 @@ class Devnet:
         file = self.folder.network / "deployment.json"
         if file.exists() and self.folder.state.exists():
             return read_deployment(file)
+        notary.forget_chain(self.folder.notary)
         deployment = deploy(url, payer)
         # Save the chain first: after a kill, the file must never name contracts that are not there.
         self.save()
@@ -217,9 +233,11 @@ class Devnet:
             replace_file(self.folder.state, self._anvil.state())
 
     def end(self) -> None:
-        """Save the chain and end both programs; ``LedgerUnavailable`` if the newest blocks could not be saved."""
+        """End the notary, save the chain, and end the others; ``LedgerUnavailable`` if blocks could not be saved."""
         unsaved: ConsentError | None = None
         try:
+            if (child := self._children.get("notary")) is not None:
+                child.end(NOTARY_SECONDS)
             self.save()
         except ConsentError as error:
             unsaved = error
@@ -274,19 +292,3 @@ def quick_store(ipfs: str) -> BlockStore:
     from registry.storage.kubo import KuboBlocks
 
     return KuboBlocks(ipfs, seconds=PINS_SECONDS)
-
-
-def _require_free(ports: Ports) -> None:
-    if ports.rpc == ports.ipfs != 0:
-        advice = "Choose another with --rpc-port N or --ipfs-port N; 0 takes a free one."
-        raise InvalidInput(f"anvil and Kubo cannot both have port {ports.rpc}", advice)
-    programs = {"--rpc-port": "another anvil, geth or Hardhat", "--ipfs-port": "another Kubo or IPFS Desktop"}
-    for port, (flag, other) in zip(ports, programs.items(), strict=True):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                advice = f"End that, or choose another with {flag} N; 0 takes a free one."
-                why = f"port {port} of 127.0.0.1 cannot be used: {error.strerror} ({other}?)"
-                raise InvalidInput(why, advice) from None

@@ -20,8 +20,8 @@ SECONDS = 3.0
 DUMP_SECONDS, MAX_DUMP_BYTES = 20.0, 128 << 20
 MAX_STATE_BYTES = 512 << 20
 ETHER = 10**18
-# Methods that a devnet calls again and again. A log of the node's calls leaves them out.
-ROUTINE = ("anvil_nodeInfo", "anvil_dumpState")
+# Methods that a devnet and its notary call again and again. A log of the node's calls leaves them out.
+ROUTINE = ("anvil_nodeInfo", "anvil_dumpState", "eth_chainId", "eth_getBlockByNumber")
 
 _KINDS = {
     ANCHORED: "anchor",

@@ -85,6 +85,7 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
     day = Screen(Consent(tmp_path, None, None), "devnet", "--dir", folder, *ANY_PORTS)  # type: ignore[arg-type]
     day.until("Ctrl-C ends it")
     shown = [line.strip() for line in plain(day.shown) if line.strip()]
+    assert re.search(r"Notary +http://127\.0\.0\.1:\d+", "\n".join(shown))
     assert "play money" in day.shown and max(len(line) for line in shown if str(folder) not in line) <= 80
     lines = shown[shown.index("In another terminal:") + 1 :][:3]
     assert lines[0] == f"export CONSENT_NETWORK={folder / 'network'} CONSENT_HOME={folder / 'home'}"
@@ -112,7 +113,7 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
         document(consent(tmp_path, "grant", world / "request.json", *again, "--yes", "--json", **alice))
         for again in ([], ["--again"])
     )
-    day.until(f"block {second['anchor']['block']}")
+    day.until("anchors \x1b[1m5\x1b[0m")  # three of the demo, and these by the notary
     for line in (["accept", first["file"]], ["open", first["file"], "--out", world / "opened"]):
         assert consent(tmp_path, *line, **brand).returncode == 0
     assert (world / "opened" / "Purchase-1-1.csv").read_bytes() == (world / "purchases.csv").read_bytes()
@@ -210,7 +211,7 @@ def test_killed_while_it_saves(folder: Path) -> None:
         assert saved_block(folder) >= reached
 
 
-@pytest.mark.parametrize("name", ["anvil", "kubo"])
+@pytest.mark.parametrize("name", ["anvil", "kubo", "notary"])
 def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
     with Run(folder) as run:
         os.kill(run.child(name), signal.SIGKILL)
@@ -220,7 +221,8 @@ def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
         assert run.process.wait(PATIENCE) == 3
         assert nothing_is_left_of(folder)
         # Its last words.
-        assert {"anvil": "  eth_getBlockByNumber\n", "kubo": "  Daemon is ready\n"}[name] in run.errors
+        words = {"anvil": "  eth_", "kubo": "  Daemon is ready\n", "notary": "  Listening on http://"}
+        assert words[name] in run.errors
         assert "Traceback" not in run.errors
         # What it kept is whole: nobody is told to throw it away.
         assert "Start it again" in run.errors and "--fresh" not in run.errors
@@ -279,7 +281,7 @@ def test_a_damaged_chain_is_said(folder: Path) -> None:
 def test_the_terminal_goes_away(folder: Path, tmp_path: Path) -> None:
     screen = Screen(Consent(tmp_path, None, None), "devnet", "--dir", folder, *ANY_PORTS)  # type: ignore[arg-type]
     screen.until("Ctrl-C ends it")
-    assert len(left_of(folder)) == 2
+    assert len(left_of(folder)) == 5  # the notary is three
     os.close(screen._fd)
     assert os.waitpid(screen._pid, 0)[0] == screen._pid
     assert nothing_is_left_of(folder) and not (folder / "running.json").exists()
@@ -330,7 +332,7 @@ def test_a_port_that_is_taken(folder: Path, flag: str, who: str) -> None:
 
 def test_one_port_for_both(folder: Path) -> None:
     done = consent(folder.parent, "devnet", "--dir", folder, "--rpc-port", "18999", "--ipfs-port", "18999")
-    assert done.returncode == 2 and "cannot both have port 18999" in done.stderr
+    assert done.returncode == 2 and "two programs cannot both have port 18999" in done.stderr
     assert left_of(folder) == [] and "--fresh" not in done.stderr
 
 
@@ -364,7 +366,7 @@ def detached(tmp_path: Path) -> Iterator[dict[str, object]]:
 
 def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     folder = Path(str(detached["folder"]))
-    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 2
+    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 5
     story = consent(tmp_path, "demo", "--network", "devnet", "--json")
     steps = {line["step"]: line for line in map(json.loads, story.stdout.splitlines())}
     assert steps["revoked"]["status"] == steps["checked"]["status"] == "Revoked" and steps["revoked"]["gas"] > 21_000

@@ -20,12 +20,14 @@ from registry.cli.ui.live import counted, viewing
 from registry.client.network_config import open_network
 from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
-from registry.devnet.devnet import IPFS_PORT, POLL_SECONDS, RPC_PORT, Devnet, Ports, Stop, quick_store, starting
+from registry.devnet.devnet import POLL_SECONDS, Devnet, Stop, quick_store, starting
 from registry.devnet.folders import LOGS, Folder, Running, default_folder
+from registry.devnet.ports import IPFS_PORT, NOTARY_PORT, RPC_PORT, Ports, usual_or_any
 from registry.devnet.processes import Child, ChildEnded, Tail, wait_until
 from registry.devnet.watching import Watcher
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import read_deployment
+from registry.notary.folder import INSTALL, is_installed
 from registry.present.text import YES, Line, Row, table
 
 DETACHED_SECONDS = 120.0
@@ -55,19 +57,23 @@ def devnet(
     directory: Dir = None,
     rpc_port: Annotated[int | None, _port("--rpc-port", "anvil's port, 8545 by default; 0 takes a free one.")] = None,
     ipfs_port: Annotated[int | None, _port("--ipfs-port", "Kubo's port, 5001 by default; 0 takes a free one.")] = None,
+    notary_port: Annotated[
+        int | None, _port("--notary-port", "The notary's port, 8600 by default if it is free; 0 takes a free one.")
+    ] = None,
 ) -> None:
-    """Run a whole network on this machine: anvil, Kubo, contracts, accounts with play money.
+    """Run a whole network on this machine: anvil, Kubo, a notary, contracts, accounts with play money.
 
     Only this machine reaches it, but every program here does: anvil also answers any web page that is open here, and
     such a page may rewrite the chain. So it is for play money. Its data stays for the next run. It shows blocks,
     anchors, revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
-        if fresh or detach or directory or rpc_port is not None or ipfs_port is not None or ctx.out.as_json:
+        if fresh or detach or directory or {rpc_port, ipfs_port, notary_port} != {None} or ctx.out.as_json:
             raise InvalidInput("options stand after the command", f"Write `consent devnet {name} ...`.")
         return
     folder = _folder(directory)
-    ports = Ports(RPC_PORT if rpc_port is None else rpc_port, IPFS_PORT if ipfs_port is None else ipfs_port)
+    rpc, ipfs = RPC_PORT if rpc_port is None else rpc_port, IPFS_PORT if ipfs_port is None else ipfs_port
+    ports = Ports(rpc, ipfs, _notary_port(ctx, notary_port))
     if detach:
         _detach(ctx, folder, ports, fresh)
         return
@@ -78,6 +84,16 @@ def devnet(
                 show(net.poll(), net.watcher)
                 time.sleep(POLL_SECONDS)
     ctx.out.result({"event": "ended"}, [_ENDED])
+
+
+def _notary_port(ctx: Context, named: int | None) -> int | None:
+    """Return the notary's port, None where its libraries are missing."""
+    if not is_installed():
+        if named is not None:
+            raise InvalidInput("the part for notaries is not installed", INSTALL)
+        ctx.out.note(f"No notary runs here, because its part is not installed. {INSTALL}")
+        return None
+    return usual_or_any(NOTARY_PORT) if named is None else named
 
 
 def _folder(directory: Path | None) -> Folder:
@@ -92,6 +108,9 @@ def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bo
         with starting(folder, ports, fresh=fresh) as net:
             with ctx.working("starting anvil and Kubo"):
                 net.prepare(stop)
+            net.launch_notary()
+            with ctx.working("starting the notary"):
+                net.complete(stop)
             yield net
     except ChildEnded as error:
         for line in error.lines:
@@ -119,6 +138,7 @@ def _report(ctx: Context, folder: Folder, found: Running) -> None:
     rows: list[Row] = [
         ("Ethereum", f"{found.rpc_url}, chain {deployment.chain_id}"),
         ("IPFS", f"{found.ipfs}, gateway {found.gateway}"),
+        ("Notary", found.notary or "none"),
         ("Registry", deployment.registry),
         ("Verifier", deployment.verifier),
         ("Folder", folder.path),
@@ -133,13 +153,19 @@ def _report(ctx: Context, folder: Folder, found: Running) -> None:
 
 def _places(folder: Folder, found: Running) -> dict[str, Any]:
     places = {"folder": str(folder.path), "network": str(folder.network), "process": found.process.pid}
-    return places | {"rpcUrl": found.rpc_url, "ipfs": found.ipfs, "gateway": found.gateway}
+    return places | {
+        "rpcUrl": found.rpc_url,
+        "ipfs": found.ipfs,
+        "gateway": found.gateway,
+        "notary": found.notary or None,
+    }
 
 
 def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     """Run the same command in a process apart from this terminal, and wait until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
-    line += ["--rpc-port", str(ports.rpc), "--ipfs-port", str(ports.ipfs)]
+    named = {"--rpc-port": ports.rpc, "--ipfs-port": ports.ipfs, "--notary-port": ports.notary}
+    line += [word for flag, port in named.items() if port is not None for word in (flag, str(port))]
     line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
     folder.claim()
     child = Child("devnet", line, folder.log("devnet"), outlives_us=True)
@@ -201,6 +227,7 @@ def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
     }
     rows: list[Row] = [("Runs", f"since {format_utc(found.since)}, process {found.process.pid}")]
     rows += [("Ethereum", found.rpc_url), ("IPFS", f"{found.ipfs}, gateway {found.gateway}")]
+    rows += [("Notary", found.notary or "none")]
     rows += [("Folder", folder.path), *((name.capitalize(), number) for name, number in counted(watcher))]
     rows += [("Bytes", f"{watcher.pins.bytes:,}")]
     ctx.out.result(document, table(rows))
@@ -222,7 +249,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines, until Ctrl-C.")] = False,
     directory: Dir = None,
 ) -> None:
-    """Show the last log lines of anvil, Kubo and a detached devnet."""
+    """Show the last log lines of anvil, Kubo, the notary and a detached devnet."""
     folder = _folder(directory)
     if not any(folder.log(name).exists() for name in LOGS):
         raise InvalidInput(f"no devnet has run in {folder.path}", "Start one with `consent devnet`.")
