@@ -1,0 +1,128 @@
+"""The notary learns nothing: its database, its log and its traffic over a whole story, scanned for all of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from registry.config.network_file import read_settings, write_settings
+from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.ipld.cid import cid_from_digest
+from registry.core.merkle import commitment
+from registry.core.scalars import unhex
+from registry.core.statements.typed_data import digest
+from registry.ledger.anvil import Anvil
+from registry.net.json_rpc import Call, Node
+from tests.support.devnet_runs import Run, consent, document
+from tests.support.privacy_scan import Scanner, files_below, packed
+from tests.support.tcp_proxy import Proxy
+from tests.support.tools import tool
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
+]
+
+
+class Wire(Proxy):
+    """A proxy that keeps all that goes through it."""
+
+    def __init__(self, target: int) -> None:
+        self.seen = bytearray()
+        super().__init__(target)
+
+    def _request(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        self.seen += piece
+        return super()._request(sink, piece, done)
+
+    def _answer(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        self.seen += piece
+        return super()._answer(sink, piece, done)
+
+
+def told(run: Run, world: Path, who: str, *words: object) -> dict[str, Any]:
+    more = {"CONSENT_NETWORK": run.network, "CONSENT_HOME": str(world / who)}
+    return document(consent(run.folder.parent, *words, "--json", **more))
+
+
+def story(run: Run, world: Path) -> list[Evidence]:
+    """A grant with an acceptance, a refusal, and an end in private; nobody names who pays."""
+    assert (
+        consent(run.folder.parent, "demo", "--network", run.network, "--until", "asked", "--dir", world).returncode == 0
+    )
+    request = world / "request.json"
+    grant = told(run, world, "alice", "grant", request, "--yes")
+    accepted = told(run, world, "aurelle", "accept", grant["file"])
+    told(run, world, "alice", "revoke", grant["file"], "--yes")
+    refusal = told(run, world, "alice", "refuse", request, "--yes")
+    return [parse_evidence(Path(one["file"]).read_bytes()) for one in (accepted, refusal)]
+
+
+def signed(files: list[Evidence]) -> Iterator[tuple[str, Any, bytes, bytes]]:
+    """What was signed and anchored: its kind, message, digest and signature."""
+    for evidence in files:
+        parts = [evidence] if evidence.acceptance is UNSET else [evidence, evidence.acceptance]
+        for one in parts:
+            message = one.statement.message
+            yield type(message).__name__, message, digest(one.statement.domain, message), unhex(one.signature)
+
+
+def secrets_of(files: list[Evidence]) -> dict[str, bytes | str]:
+    """All that these files say, but for commitments, which are the notary's business."""
+    found: dict[str, bytes | str] = {}
+    for kind, message, hashed, signature in signed(files):
+        found |= {f"{kind} digest": hashed, f"{kind} signature": signature}
+        for name, value in msgspec.to_builtins(message).items():
+            for place, one in enumerate(value if isinstance(value, list | tuple) else [value]):
+                if isinstance(one, str) and one.strip("0x"):
+                    found[f"{kind} {name} {place}"] = one
+    for name in [name for name in found if name.endswith((" notice 0", " content 0"))]:
+        found[f"{name} CID"] = cid_from_digest(unhex(str(found[name])))
+    return found
+
+
+def test_the_notary_learns_nothing(tmp_path: Path) -> None:
+    tool("anvil")
+    tool("kubo")
+    folder, world = tmp_path / "devnet", tmp_path / "world"
+    with Run(folder) as run, Wire(int(run.ready["notary"].rpartition(":")[2])) as wire:
+        (named,) = read_settings(folder / "network")["notary"]
+        write_settings(folder / "network", notary=[f"{wire.url}#{named.partition('#')[2]}"])
+        relay = run.ready["accounts"]["relay"]["address"]
+        sent = Node(run.ready["rpcUrl"], 5).ask(Call("eth_getTransactionCount", (relay, "latest")))
+        files = story(run, world)
+        assert Node(run.ready["rpcUrl"], 5).ask(Call("eth_getTransactionCount", (relay, "latest"))) == sent
+        assert Anvil(run.ready["rpcUrl"]).tip().number > 4
+        places = [*files_below(folder / "notary"), ("log", (folder / "logs" / "notary.log").read_bytes())]
+        places.append(("traffic", bytes(wire.seen)))
+    secrets = secrets_of(files)
+    commitments = {kind: commitment(hashed, signature) for kind, _, hashed, signature in signed(files)}
+    assert len(secrets) > 20 and len(wire.seen) > 1_000
+    assert Scanner(secrets).scan(places) == []
+
+    # The scan sees what is there: the notary's own business, and each of five that are planted.
+    names = {found.name for found in Scanner(commitments).scan(places)}
+    assert names == set(commitments) == {"Grant", "Acceptance", "Refusal"}
+    check_planted(secrets, places)
+
+
+def check_planted(secrets: dict[str, bytes | str], places: list[tuple[str, bytes]]) -> None:
+    clean = dict(places)
+    hidden: dict[str, tuple[str, Callable[[Any], bytes]]] = {
+        "Grant subject 0": ("log", lambda secret: str(secret).lower().encode()),
+        "Grant digest": ("intake.sqlite", lambda secret: bytes(secret)),
+        "Grant purposes 0": ("traffic", lambda secret: json.dumps({"purpose": secret}).encode()),
+        "Grant content 0 CID": ("notary.toml", lambda secret: packed(str(secret).encode())),
+        "Grant statement 0": ("chain.sqlite", lambda secret: str(secret).encode("utf-16-le")),
+    }
+    for name, (place, spelled) in hidden.items():
+        found = Scanner(secrets).scan([(place, clean[place] + spelled(secrets[name]))])
+        assert name in {one.name for one in found}, name
