@@ -39,11 +39,14 @@ PURPOSES = {
     "demo": "tells the story once",
     "client": "every rule that must hold for all callers",
     "vault": "a person's records, sealed, in streams",
+    "notary": "anchors in batches, relays endings, sees hashes",
     "ledger": "reads and writes a chain",
     "storage": "keeps sealed blocks",
     "wallets": "holds keys and signs",
-    "net": "HTTP and JSON-RPC with a deadline",
-    "config": "flags, variables, settings files",
+    "net": "asks HTTP, JSON-RPC",
+    "config": "all settings",
+    "db": "databases of services",
+    "http": "serves services",
     "fs": "durable files and locks",
     "lazy_py_ecc": "postpones a slow import",
     "present": "words, summaries and pages for people",
@@ -126,13 +129,15 @@ def _band(number: int, layer: list[str], imports: dict[str, set[str]]) -> Iterat
     top = TOP + number * (BAND_HEIGHT + GAP)
     yield _rect("band", MARGIN, top, WIDTH - 2 * MARGIN, BAND_HEIGHT)
     yield _text(MARGIN + 14, top + BAND_HEIGHT // 2 + 5, "label", LABELS[_first(layer)])
-    left = MARGIN + LABEL_WIDTH
-    width = (WIDTH - MARGIN - left - GAP * len(layer)) // len(layer)
-    for place, package in enumerate(layer):
-        x = left + place * (width + GAP)
+    x, room = MARGIN + LABEL_WIDTH, WIDTH - 2 * MARGIN - LABEL_WIDTH - GAP * len(layer)
+    # A box is as wide as what it says.
+    lengths = {one: 4 + max(len(f"{one} {PURPOSES[one]}"), len(_listed(imports[one]))) for one in layer}
+    for package in layer:
+        width = room * lengths[package] // sum(lengths.values())
         yield _rect("box", x, top + 7, width, BAND_HEIGHT - 14)
         yield _text(x + 12, top + 28, "name", package, PURPOSES[package])
         yield _text(x + 12, top + 49, "quiet", f"\u2193 {_listed(imports[package])}")
+        x += width + GAP
 
 
 def _first(layer: list[str]) -> str:
