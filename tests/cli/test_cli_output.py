@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 from registry.cli.ui import progress
 from registry.cli.ui.output import Output, wrap
-from registry.client import grant
-from registry.core.errors import LedgerUnavailable, StorageDown
+from registry.client.anchoring import OwnAnchorer
+from registry.core.errors import LedgerUnavailable
 from registry.core.ipld.unixfs import file_blocks
 from registry.core.notices.plain_text import LABEL
 from registry.present.text import Line, table, visible
-from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.consent_world import DATUM, PURPOSE, Consent, no_of
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.page_cases import as_plain
@@ -207,16 +206,14 @@ def test_how_fast_a_file_goes(
 
 
 @pytest.mark.parametrize(("kind", "code"), [(LedgerUnavailable, 3), (KeyboardInterrupt, 130)])
-def test_what_was_left_behind_is_said(
+def test_what_waits_is_said(
     asked: Consent, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], code: int
 ) -> None:
     def failing(*_: Any) -> Any:
-        monkeypatch.setattr(SqliteBlocks, "delete", away)
         raise kind("the node went away")
 
-    def away(*_: Any) -> Any:
-        raise StorageDown("the store cannot be reached")
-
-    monkeypatch.setattr(grant, "anchor", failing)
-    answer = asked("grant", asked.folder / "request.json", "--yes")
-    assert answer.code == code and "Its capsule is still stored" in answer.err
+    with monkeypatch.context() as patched:
+        patched.setattr(OwnAnchorer, "submit", failing)
+        answer = asked("grant", asked.folder / "request.json", "--yes")
+    assert answer.code == code and "It is signed and kept" in answer.err
+    assert "anchored now" in asked("status").out
