@@ -99,12 +99,13 @@ class ChainLog:
                 self._unrevoked(event.word)
 
     def _stands(self, event: Event) -> bool:
-        newest = self._book.event_of(event.word) if event.kind is not EventKind.REMOVED else None
+        newest = self._book.event_of(event.word, event.manifest)
         return newest is not None and newest.id == event.id
 
     def _unanchored(self, event: Event) -> None:
         batch = self._book.batch(event.word)
-        if batch is not None and batch.state in (BatchState.ANCHORED, BatchState.FINAL):
+        is_ours = batch is not None and batch.manifest == event.manifest
+        if batch is not None and is_ours and batch.state in (BatchState.ANCHORED, BatchState.FINAL):
             self._book.set_batch(batch.id, BatchState.PINNED)
 
     def _unrevoked(self, handle: bytes) -> None:

@@ -156,14 +156,17 @@ class ChainBook(Protocol):
     def add_events(self, events: Sequence[Event]) -> None:
         """Keep events in this order; their ids are given here.
 
-        An event that equals the newest one of its word is left out, so that a follower may add events twice.
+        What stands already, or was taken back already, is left out, so that a follower may add events twice.
         """
 
     def events_after(self, id: int, limit: int = 1_000) -> list[Event]:
         """Return the events with larger ids, in order."""
 
-    def event_of(self, word: bytes) -> Event | None:
-        """Return the newest event of a root or handle; None also where that one was taken back."""
+    def event_of(self, word: bytes, manifest: bytes = b"") -> Event | None:
+        """Return the newest event of a handle, or of a root with this manifest; None where that one was taken back.
+
+        Anybody may anchor a word that is somebody's handle, or a root beside another manifest.
+        """
 
     def put_note(self, name: str, value: dict[str, Any]) -> None:
         """Keep a small JSON object under a name: a cursor, a worker's state."""

@@ -493,12 +493,22 @@ class TestEventsAndNotes:
         stores.book.add_events([event])
         assert len(stores.book.events_after(0)) == 1
         stores.book.add_events([removed])
-        assert stores.book.event_of(event.word) is None
+        assert stores.book.event_of(event.word, event.manifest) is None
         stores.book.add_events([event])
         assert [each.kind for each in stores.book.events_after(0)] == [
             EventKind.ANCHORED, EventKind.REMOVED, EventKind.ANCHORED,
         ]  # fmt: skip
-        assert stores.book.event_of(event.word) is not None
+        assert stores.book.event_of(event.word, event.manifest) is not None
+
+    def test_a_word_may_be_a_handle_and_a_root_with_several_manifests(self, stores: Stores) -> None:
+        word, one, two = fresh(3)
+        ended = Event(0, EventKind.REVOKED, word, b"", 5, NOW)
+        first, other = (Event(0, EventKind.ANCHORED, word, manifest, 6, NOW) for manifest in (one, two))
+        stores.book.add_events([ended, first, other, first._replace(block=7)])  # a repeat changes nothing on the chain
+        assert [each._replace(id=0) for each in stores.book.events_after(0)] == [ended, first, other]
+        stores.book.add_events([first._replace(kind=EventKind.REMOVED)])
+        standing = [stores.book.event_of(word, manifest) for manifest in (b"", one, two)]
+        assert [each and each._replace(id=0) for each in standing] == [ended, None, other]
 
     def test_notes(self, stores: Stores) -> None:
         assert stores.book.notes() == {}

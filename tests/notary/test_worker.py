@@ -96,6 +96,20 @@ def test_a_known_handle_costs_nothing(stage: NotaryStage) -> None:
     assert stage.ending(known).state is EndingState.ENDED and stage.chain.calls() == []
 
 
+def test_a_handle_that_somebody_anchors_as_a_root_is_still_ended(stage: NotaryStage) -> None:
+    worker, wanted = stage.worker(), opening()
+    stage.levers.ledger.transact("anchor", wanted.handle, "0x" + "00" * 32)
+    worker.step()
+    stage.end(wanted)
+    worker.step()
+    assert [one for call in stage.chain.calls() for one in stage.chain._openings(call)] != []
+    worker.step()
+    assert stage.ending(wanted).state is EndingState.ENDED
+    event = stage.stores.book.event_of(unhex(wanted.handle))
+    assert event is not None and event.kind is EventKind.REVOKED
+    stage.check()
+
+
 def test_each_signed_ending_has_a_transaction_of_its_own(stage: NotaryStage) -> None:
     signers = [KeySigner(os.urandom(32)) for _ in range(3)]
     now = stage.levers.ledger.head().time

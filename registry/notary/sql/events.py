@@ -25,8 +25,9 @@ class EventTables(StorePart):
     def _add_events(self, events: Sequence[Event]) -> None:
         with writing(self._engine) as connection:
             for each in events:
-                newest = connection.execute(_newest_of(each.word)).first()
-                if newest is None or _event(newest)._replace(id=each.id) != each:
+                newest = connection.execute(_newest_of(each.word, each.manifest)).first()
+                stands = newest is not None and newest.kind != EventKind.REMOVED
+                if stands == (each.kind is EventKind.REMOVED):
                     connection.execute(insert(table).values(_values(each)))
 
     def events_after(self, id: int, limit: int = 1_000) -> list[Event]:
@@ -34,9 +35,9 @@ class EventTables(StorePart):
         query = select(table).where(table.c.id > id).order_by(table.c.id).limit(limit)
         return [_event(row) for row in self._rows(query)]
 
-    def event_of(self, word: bytes) -> Event | None:
+    def event_of(self, word: bytes, manifest: bytes = b"") -> Event | None:
         """See `ChainBook`."""
-        found = self._rows(_newest_of(word))
+        found = self._rows(_newest_of(word, manifest))
         return None if not found or found[0].kind == EventKind.REMOVED else _event(found[0])
 
     def put_note(self, name: str, value: dict[str, Any]) -> None:
@@ -53,8 +54,9 @@ class EventTables(StorePart):
         return {row.name: json.loads(row.value) for row in self._rows(select(notes))}
 
 
-def _newest_of(word: bytes) -> Select[Any]:
-    return select(table).where(table.c.word == word).order_by(table.c.id.desc()).limit(1)
+def _newest_of(word: bytes, manifest: bytes) -> Select[Any]:
+    same = table.c.word == word, table.c.manifest == manifest
+    return select(table).where(*same).order_by(table.c.id.desc()).limit(1)
 
 
 def _event(row: Row[Any]) -> Event:
