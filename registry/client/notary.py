@@ -20,13 +20,15 @@ from registry.core.anchor import Anchor
 from registry.core.eip712 import Domain
 from registry.core.endings import Opening, SignedEnding
 from registry.core.errors import ConsentError, InvalidInput, Malformed, NotaryUnavailable
-from registry.core.promises import MAX_PROMISE, Promise, SignedPromise
+from registry.core.promises import MAX_PROMISE, Promise, RelayPromise, SignedPromise
 from registry.core.scalars import CLOCK_SKEW, Address, Bytes32, UInt64, to_hex
 from registry.net.http import Response, TooLarge, Unreachable, fetch
 
 T = TypeVar("T")
+_Kind = type[Promise] | type[RelayPromise]
 SECONDS = 15.0
-MAX_SPAN = 86_400  # a promise for later than a day helps nobody
+# A promise for later helps nobody; and who is asked for an ending might have reason to keep it waiting.
+MAX_SPAN, MAX_RELAY_SPAN = 86_400, 3_600
 MAX_SHOWN = 300
 NONE = "none"
 _ACCEPTED = (200, 202)
@@ -139,7 +141,7 @@ class NotaryClient:
         """Hand over one commitment (32 bytes) at the time ``now``, and return the checked promise."""
         item = to_hex(commitment)
         raw = self._paid("/v1/commitments", codec.encode({"commitments": [item]}), item, at_once=False)
-        return self._checked(self._decoded(raw, SignedPromise), item, now)
+        return self._checked(self._decoded(raw, SignedPromise), Promise, item, now)
 
     def relay(self, ending: Opening | SignedEnding, item: str, now: int) -> SignedPromise | None:
         """Hand over one ending; ``item`` is its handle or digest. Return the checked promise, None where it gave none.
@@ -149,7 +151,7 @@ class NotaryClient:
         kind = "openings" if isinstance(ending, Opening) else "signed"
         raw = self._paid("/v1/revocations", codec.encode({kind: [ending]}), item, at_once=True)
         promise = self._decoded(raw, _Relayed).promise
-        return self._checked(promise, item, now) if isinstance(promise, SignedPromise) else None
+        return self._checked(promise, RelayPromise, item, now) if isinstance(promise, SignedPromise) else None
 
     def state_of(self, commitment: bytes) -> State | None:
         """Ask how far a commitment is; None where the notary does not know it."""
@@ -168,25 +170,26 @@ class NotaryClient:
         answer = self._exchange("GET", path)
         return None if answer.status == 404 else self._decoded(self._body(answer), State)
 
-    def _checked(self, signed: SignedPromise, item: str, now: int) -> SignedPromise:
-        if (fault := self._fault(signed, item, now)) is not None:
+    def _checked(self, signed: SignedPromise, kind: _Kind, item: str, now: int) -> SignedPromise:
+        if (fault := self._fault(signed, kind, item, now)) is not None:
             raise self._error(f"gave a promise that does not count: {fault}")
         return signed
 
-    def _fault(self, signed: SignedPromise, item: str, now: int) -> str | None:
+    def _fault(self, signed: SignedPromise, kind: _Kind, item: str, now: int) -> str | None:
         message = signed.message
         try:
             signer = signed.notary
         except ConsentError as error:
             return str(error)
-        what = "commitment" if isinstance(message, Promise) else "handle"
+        what, longest = ("commitment", MAX_SPAN) if kind is Promise else ("handle", MAX_RELAY_SPAN)
         span = message.due - message.received_at
         checks = (
+            (isinstance(message, kind), f"it is no {kind.__name__}"),
             (signed.statement.domain == self.domain, "it is for another chain or registry"),
             (signer == self.account, f"{signer} signed it, not {self.account}"),
             (message.items == (item,), f"it does not name this {what} alone"),
             (abs(message.received_at - now) <= CLOCK_SKEW, "it is dated more than 15 minutes from now"),
-            (span <= min(self.info.max_seconds, MAX_SPAN), f"it takes {span:,} seconds"),
+            (span <= min(self.info.max_seconds, longest), f"it takes {span:,} seconds"),
         )
         return next((fault for holds, fault in checks if not holds), None)
 

@@ -36,7 +36,7 @@ class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     batch_items: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = MAX_BATCH
     batch_seconds: _Seconds = 60
     promise_seconds: _Seconds = 900
-    relay_seconds: _Seconds = 300
+    relay_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 300  # clients accept no longer promise of an ending
     confirmations: Annotated[int, Meta(ge=0, le=MAX_DEPTH)] = 3
     replace_seconds: _Seconds = 30
     max_fee_gwei: Annotated[float, Meta(gt=0, le=1e9)] = 500

@@ -74,6 +74,7 @@ def test_a_refusal_and_an_acceptance_go_the_same_way(served: ServedStage) -> Non
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("another signs", {"signs_as": b"somebody"}, "signed it, not"),
     ("names more", {"names_more": True}, "does not name this commitment alone"),
+    ("another kind", {"swaps": True}, "it is no Promise"),
     ("takes too long", {"span": 901}, "it takes 901 seconds"),
     ("a span of its own", {"span": 90_000, "max_seconds": 90_000}, "it takes 90,000 seconds"),
     ("dated ahead", {"dated": 901}, "more than 15 minutes from now"),

@@ -74,7 +74,15 @@ def test_a_broken_promise_leads_to_the_next_notary_and_is_proof(served: ServedSt
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"signs_as": b"somebody"}, {"names_more": True}, {"span": 901}, {"dropped": True}, {"refuses": 429}],
+    [
+        {"signs_as": b"somebody"},
+        {"names_more": True},
+        {"swaps": True},
+        {"span": 901},
+        {"dropped": True},
+        {"refuses": 429},
+        {"span": 3_601, "max_seconds": 86_400},
+    ],
     ids=str,
 )
 def test_a_missing_promise_leads_to_the_next_notary(served: ServedStage, wrong: dict[str, Any]) -> None:

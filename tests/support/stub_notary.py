@@ -37,8 +37,8 @@ class StubNotary:
     """The switches are attributes. ``works`` says whether it anchors and relays at once; `work` does it later.
 
     ``refuses`` is a status that answers every request of this kind. ``dropped`` breaks connections. ``lies`` names an
-    anchor that is on no chain. ``bare`` gives no promise. ``tokens`` are the only ones that pay, None takes all.
-    ``heard`` has every request as it came, ``connections`` the client's port of each.
+    anchor that is on no chain. ``bare`` gives no promise, ``swaps`` one of the other kind. ``tokens`` are the only ones
+    that pay, None takes all. ``heard`` has every request as it came, ``connections`` the client's port of each.
     """
 
     ledger: Ledger
@@ -51,6 +51,7 @@ class StubNotary:
     dropped: bool = False
     bare: bool = False
     names_more: bool = False
+    swaps: bool = False
     refuses: int = 0
     signs_as: bytes | None = None
     chain_id: int | None = None
@@ -135,7 +136,7 @@ class StubNotary:
     def _promised(self, items: tuple[str, ...], *, relay: bool) -> bytes:
         received = self.times.setdefault(items[0], self.clock() + self.dated)
         named = (*items, OTHER_WORD) if self.names_more else items
-        message = (RelayPromise if relay else Promise)(named, received, received + self.span)
+        message = (RelayPromise if relay != self.swaps else Promise)(named, received, received + self.span)
         signed = Account.unsafe_sign_hash(promise_digest(self.domain, message), self._key(self.signs_as or self.name))
         if self.works:
             self.work()
