@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from registry.core.errors import InvalidInput
+from registry.http.connections import Connection
 
 HOST = "127.0.0.1"
 # Requests at once, endless answers among them. uvicorn answers 503 to more.
@@ -125,6 +126,7 @@ def _server(app: FastAPI, tls: tuple[Path, Path] | None) -> _Server:
     chain, key = tls or (None, None)
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,  # the service's own line for each request has no address and no query
         access_log=False,
         server_header=False,

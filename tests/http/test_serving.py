@@ -19,9 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from starlette.responses import Response
 
 from registry.core.errors import InvalidInput
-from registry.http import bodies
+from registry.http import bodies, connections
 from registry.http.serving import Server
 from tests.support.http_service import sample_app
 from tests.support.paths import ROOT
@@ -74,6 +75,60 @@ def test_bodies_that_arrive_slowly_are_bounded_all_together(monkeypatch: pytest.
             assert (answer.status_code, answer.json()["title"]) == (503, "Busy")
         assert _comes(lambda: app.state.held.size == 0)
         assert httpx.post(server.url + "/v1/echo", **body).status_code == 200
+
+
+HEAD = b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        HEAD,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+    ],
+    ids=["nothing", "half a head", "a request", "a body that nobody reads"],
+)
+def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
+    with Server(sample_app()) as server, socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
+        s.sendall(sent)
+        assert _comes(lambda: _is_closed(s, b"x"))
+
+
+def _is_closed(connection: socket.socket, byte: bytes) -> bool:
+    """Send one more byte, which is no head of a request and no end of one."""
+    try:
+        connection.sendall(byte)
+    except OSError:
+        return True
+    return False
+
+
+def test_a_caller_that_reads_no_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SEND_SECONDS", 0.3)
+    app = sample_app()
+
+    @app.get("/v1/much")
+    async def much() -> Response:
+        return Response(b"x" * (16 << 20))
+
+    with Server(app) as server, socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
+        s.sendall(b"GET /v1/much HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert _comes(lambda: bool(server._server.server_state.connections))
+        assert _comes(lambda: not server._server.server_state.connections)
+        assert httpx.get(server.url + "/v1/much").status_code == 200
+
+
+def test_a_request_that_takes_longer_than_a_head_may_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.2)
+    with Server(sample_app()) as server, socket.create_connection(("127.0.0.1", int(server.url.rsplit(":")[-1]))) as s:
+        s.settimeout(10)
+        s.sendall(HEAD + b"Content-Length: 4\r\n\r\n12")
+        time.sleep(0.5)
+        s.sendall(b"34")
+        assert s.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
 def _comes(is_true: Callable[[], bool]) -> bool:
