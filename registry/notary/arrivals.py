@@ -19,6 +19,8 @@ from registry.notary.protocols import Signer
 from registry.notary.records import FREE, Arrival, Ending, EndingKind, EndingState, NewEnding, Payment, Times
 
 MAX_COMMITMENTS_BODY = 1_024 * 1_024
+# What a signed ending may cost, in openings: one that its subject signed, and one that a contract must be asked about.
+SIGNED_WEIGHT, CONTRACT_WEIGHT = 2, 10
 
 
 class _Commitments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,11 +51,12 @@ def new_ending(domain: Domain, ending: Opening | SignedEnding, now: int, seconds
         return NewEnding(unhex(ending.handle), EndingKind.OPENING, body, Times(now, now + seconds))
     kind = EndingKind(str(type(ending).__struct_config__.tag))
     digest = ending_digest(domain, ending)
-    if not isinstance(ending, SignedRevoke):
-        return NewEnding(digest, kind, body, Times(now, 0))
     # A contract's signature is good or bad as its owners please, so only plain ECDSA is promised.
     is_plain = recover_address(digest, unhex(ending.signature)) == read_address(ending.message.subject)
-    return NewEnding(unhex(ending.message.handle), kind, body, Times(now, now + seconds if is_plain else 0))
+    weight = SIGNED_WEIGHT if is_plain else CONTRACT_WEIGHT
+    if not isinstance(ending, SignedRevoke):
+        return NewEnding(digest, kind, body, Times(now, 0), weight)
+    return NewEnding(unhex(ending.message.handle), kind, body, Times(now, now + seconds if is_plain else 0), weight)
 
 
 class Promised(NamedTuple):

@@ -18,6 +18,8 @@ PART = 4
 # The worker writes its note every few seconds, so a shorter silence says nothing.
 SILENT_SECONDS = 20
 _READ_SECONDS = 1.0
+# Endings that no token paid for, and that wait. A block takes 800 of them, and a promise lasts for some blocks.
+MOST_FREE_WAITING = 5_000
 _RETRY_SECONDS = 60
 _ADVICE = "Ask another notary, or anchor and end it by a transaction of your own."
 
@@ -28,6 +30,7 @@ class WorkerNote(Struct, frozen=True):
     state: str
     at: int
     since: int = 0
+    free_room: int | None = None
 
 
 class _Reason(NamedTuple):
@@ -59,6 +62,12 @@ class Gate:
         if not 0 <= self._clock() - self._read_at < _READ_SECONDS:
             await run_in_threadpool(self._read)
         self._check(span)
+
+    @property
+    def free_room(self) -> int:
+        """How many endings that no token paid for may wait: as many as can be relayed in time, and paid for."""
+        room = None if self._note is None else self._note.free_room
+        return MOST_FREE_WAITING if room is None else min(room, MOST_FREE_WAITING)
 
     def check(self) -> None:
         """Do the same for the longest span, and read the note now."""

@@ -15,7 +15,7 @@ from registry.notary.chain_log import ChainLog
 from registry.notary.condition import Condition, Trouble, trouble
 from registry.notary.records import BatchState, Ending, EndingKind, EndingState, NonceTaken, TxKind
 from registry.notary.relaying import call_of, in_transactions
-from registry.notary.sending import Held, Sending
+from registry.notary.sending import MAX_ENDING_GAS, MAX_FREE_GAS, Held, Sending
 from registry.notary.settings import NotarySettings
 from registry.notary.settling import Settling
 from registry.notary.stores import Stores
@@ -79,9 +79,13 @@ class Leader:
         self._book.step_down()
 
     def figures(self) -> dict[str, Any]:
-        """Return what a note tells: head, transactions in no block, whether all events are known, balance in wei."""
+        """Return what a note tells: head, transactions in no block, whether all events are known, balance in wei.
+
+        ``free_room`` is how many more endings may be taken for nothing.
+        """
         place = {"head": self._head.number, "head_time": self._head.time} if self._head else {}
-        return {"followed": self._followed, "unmined": len(self._sending.unmined), "balance": self._balance, **place}
+        means = {"balance": self._balance, "free_room": self._sending.free_room}
+        return {"followed": self._followed, "unmined": len(self._sending.unmined), **means, **place}
 
     @property
     def is_busy(self) -> bool:
@@ -160,10 +164,14 @@ class Leader:
         ends = time.monotonic() + _FREE_SECONDS
         for group in in_transactions([ending for ending in waiting if ending.id not in carried]):
             has_token = any(ending.has_token for ending in group)
-            if not has_token and time.monotonic() >= ends:
+            if not has_token and (time.monotonic() >= ends or self._is_too_dear(group[0])):
                 continue
             if len(self._sending.unmined) < (MOST_ENDINGS if has_token else MOST_FREE):
                 self._relay_group(self._without_known(group))
+
+    def _is_too_dear(self, ending: Ending) -> bool:
+        """Whether it waits because half of the day's money is spent: nobody paid for it, and nothing was promised."""
+        return ending.kind is not EndingKind.OPENING and not ending.times.due and self._sending.free_room == 0
 
     def _without_known(self, group: list[Ending]) -> list[Ending]:
         """Leave out what the chain has already: it is ended for nothing."""
@@ -181,7 +189,8 @@ class Leader:
             return
         kind, call = call_of(group)
         try:
-            self._sending.post(kind, call, endings=[ending.id for ending in group])
+            most_gas = MAX_ENDING_GAS if group[0].has_token else MAX_FREE_GAS
+            self._sending.post(kind, call, endings=[ending.id for ending in group], most_gas=most_gas)
         except CallRefused as error:
             if kind is TxKind.REVOKE_BATCH:
                 raise Held(trouble(Condition.CHAIN, error)) from None

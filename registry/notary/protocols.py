@@ -52,6 +52,8 @@ class Intake(Protocol):
     def add_endings(self, endings: Sequence[NewEnding], payment: Payment = FREE) -> list[Ending] | Unpaid:
         """Keep endings durably, all or none. A known one is returned as it is; only new ones are paid for.
 
+        One that was refused is tried again where a token pays for that.
+
         An ending is known by its key *and* its body, because anybody may name another's handle beside a bad signature.
         """
 
@@ -60,6 +62,9 @@ class Intake(Protocol):
 
     def waiting_endings(self, limit: int) -> list[Ending]:
         """Return the waiting endings: those with a token first, and then those that came first."""
+
+    def free_waiting(self, limit: int) -> int:
+        """Count the waiting endings that no token paid for, up to ``limit``."""
 
     def count_endings(self) -> dict[EndingState, int]:
         """Count the endings by state."""

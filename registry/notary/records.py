@@ -76,12 +76,14 @@ class NewEnding(NamedTuple):
     """An ending that arrived. ``key`` (32 bytes) is its handle, or its digest where it has none.
 
     ``body`` is the canonical JSON of the `Opening` or the signed ending. ``due`` is 0 where no promise is given.
+    ``weight`` is what it may cost, in openings.
     """
 
     key: bytes
     kind: EndingKind
     body: bytes
     times: Times
+    weight: int = 1
 
 
 class Ending(NamedTuple):

@@ -34,8 +34,11 @@ _USUAL_GAS = 100_000
 UNMINED = (TxState.SIGNED, TxState.SENT)
 _IN_A_BLOCK = (BatchState.ANCHORED, BatchState.FINAL)
 SIGNED_ENDINGS = (TxKind.REVOKE_OPENLY, TxKind.REVOKE_ALL, TxKind.RETIRE)
-# A hostile contract account could make its ending cost much. A Safe of ten owners takes a tenth of it.
-MAX_ENDING_GAS = 1_000_000
+# A hostile contract account could make its ending cost much. A Safe of ten owners takes a tenth of the first one; the
+# second one is for endings that no token paid for.
+MAX_ENDING_GAS, MAX_FREE_GAS = 1_000_000, 300_000
+# Endings that nobody pays for take at most this part of what a day may cost, and each takes about so much gas.
+FREE_PART, _OPENING_GAS = 2, 30_000
 
 
 class Held(Exception):
@@ -56,6 +59,7 @@ class Sending:
         self._settings, self._clock = settings, clock
         self.live: dict[int, Transaction] = {}
         self.funds: Funds | None = None
+        self.free_room: int | None = None
 
     def load(self) -> None:
         """Read the live transactions from the book. What the account holds is asked for again when it is needed."""
@@ -82,7 +86,15 @@ class Sending:
         """The ids of the batches that live transactions carry."""
         return frozenset(tx.batch for tx in self.live.values() if tx.kind is TxKind.ANCHOR)
 
-    def post(self, kind: TxKind, call: bytes, *, batch: int = 0, endings: Sequence[int] = ()) -> None:
+    def post(
+        self,
+        kind: TxKind,
+        call: bytes,
+        *,
+        batch: int = 0,
+        endings: Sequence[int] = (),
+        most_gas: int = MAX_ENDING_GAS,
+    ) -> None:
         """Sign a call, store it, then send it.
 
         `Held` where money or fees do not allow it. ``CallRefused`` where the contract does not: then nothing is stored.
@@ -90,8 +102,8 @@ class Sending:
         """
         nonce = self._next_nonce()
         signed = self._priced(call, nonce)
-        if kind in SIGNED_ENDINGS and signed.tx["gas"] > MAX_ENDING_GAS:
-            raise CallRefused(f"it takes {signed.tx['gas']:,} gas, and a notary pays at most {MAX_ENDING_GAS:,}")
+        if kind in SIGNED_ENDINGS and signed.tx["gas"] > most_gas:
+            raise CallRefused(f"it takes {signed.tx['gas']:,} gas, and the notary pays at most {most_gas:,} for it")
         self._check_ceiling(_most(signed))
         version = Version(signed.hash, signed.raw, signed.tx, int(self._clock()))
         if not self._book.lead(self._outbox.account):
@@ -106,7 +118,9 @@ class Sending:
         """Return what would hold up a transaction, so that nobody promises what the account cannot pay."""
         self.funds = self._outbox.funds()
         try:
-            needed = _USUAL_GAS * self._outbox.price()
+            price = self._outbox.price()
+            self.free_room = self._room(price)
+            needed = _USUAL_GAS * price
             self._check_ceiling(needed)
         except FeeTooHigh as error:
             return [trouble(Condition.FEES, error)]
@@ -117,6 +131,15 @@ class Sending:
             why = f"{self._outbox.account} has {has}, and one transaction may take {needs}"
             return [Trouble(Condition.FUNDS, why, "Send it more of the chain's currency.")]
         return []
+
+    def _room(self, price: int) -> int:
+        """Return how many more openings may be taken for nothing, so that they never use up a day's money."""
+        limit, spent = self._limit // FREE_PART, self._book.spent_since(int(self._clock()) - DAY)
+        return max(0, limit - spent) // max(1, price * _OPENING_GAS)
+
+    @property
+    def _limit(self) -> int:
+        return int(self._settings.spend_per_day * 10**18)
 
     def _next_nonce(self) -> int:
         if self.funds is None:
@@ -132,7 +155,7 @@ class Sending:
             raise Held(trouble(Condition.FEES, error)) from None
 
     def _check_ceiling(self, more: int) -> None:
-        limit = int(self._settings.spend_per_day * 10**18)
+        limit = self._limit
         spent = self._book.spent_since(int(self._clock()) - DAY)
         if spent + more > limit:
             was, needs, most = (format_units(amount, 18) for amount in (spent, more, limit))

@@ -11,10 +11,12 @@ import pytest
 from eth_account import Account
 
 from registry.core.crypto.keccak import keccak256
-from registry.core.endings import ending_digest, parse_endings
+from registry.core.endings import Opening, ending_digest, parse_endings
 from registry.core.promises import RelayPromise, parse_signed_promise
 from registry.core.scalars import to_hex, unhex
-from registry.notary.records import EndingKind, EndingState, Event, EventKind
+from registry.notary.arrivals import new_ending
+from registry.notary.condition import WORKER_NOTE
+from registry.notary.records import EndingKind, EndingState, Event, EventKind, Payment, Unpaid
 from tests.support.notary_api import DOMAIN, NOW, Desk, notary_api
 
 PATH = "/v1/revocations"
@@ -158,3 +160,29 @@ def test_other_bodies_are_malformed(desk: Desk, body: dict[str, Any]) -> None:
     answer = desk.client.post(PATH, json=body)
     assert (answer.status_code, answer.json()["title"]) == (422, "Malformed")
     assert desk.api.intake.waiting_endings(9) == []
+
+
+def test_no_more_is_promised_for_nothing_than_can_be_relayed_in_time_and_paid_for(desk: Desk) -> None:
+    token = Payment(token=keccak256(b"token"))
+    for room, fits in ((2, 2), (0, 0)):
+        note = {"state": "ok", "since": 0, "at": NOW, "free_room": room}
+        desk.api.book.put_note(WORKER_NOTE, note)
+        desk.clock.now += 2
+        first = 10 * room
+        for number in range(first, first + fits):
+            assert desk.client.post(PATH, json={"openings": [opening(number)]}).status_code == 202
+        answer = desk.client.post(PATH, json={"openings": [opening(first + 9)]})
+        assert (answer.status_code, answer.json()["title"]) == (503, "Busy") and answer.headers["Retry-After"] == "60"
+        repeat = desk.client.post(PATH, json={"openings": [opening(20)]})
+        assert repeat.status_code == 202  # promised before
+    kept = desk.api.intake.add_endings([new_ending(DOMAIN, Opening(**opening(99)), NOW, 300)], token)
+    assert not isinstance(kept, Unpaid)
+
+
+def test_an_ending_that_may_cost_more_takes_more_of_the_allowance(tmp_path: Path) -> None:
+    with notary_api(tmp_path / "other", free_endings=13) as desk:
+        send = [desk.client.post(PATH, json={"signed": [signed("RevokeAll", SUBJECT)]})]
+        send.append(desk.client.post(PATH, json={"signed": [signed("Retire", STRANGER)]}))
+        send.append(desk.client.post(PATH, json={"openings": [opening(1)]}))
+        send.append(desk.client.post(PATH, json={"openings": [opening(2)]}))
+        assert [one.status_code for one in send] == [202, 202, 202, 401]

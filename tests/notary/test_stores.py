@@ -355,7 +355,7 @@ def added(stores: Stores, endings: Sequence[NewEnding], payment: Payment = FREE)
 
 class TestEndings:
     def test_endings_with_a_token_go_first(self, stores: Stores) -> None:
-        flood = added(stores, [ending() for _ in range(50)])
+        flood = [added(stores, [ending()])[0] for _ in range(50)]
         (paid,) = added(stores, [ending()], Payment(token=fresh()[0]))
         assert stores.intake.waiting_endings(3) == [paid, *flood[:2]]
         assert paid.has_token and not flood[0].has_token
@@ -389,6 +389,22 @@ class TestEndings:
         assert stores.intake.waiting_endings(10) == [c]
         counts = {EndingState.WAITING: 1, EndingState.SENT: 1, EndingState.ENDED: 0, EndingState.REFUSED: 1}
         assert stores.intake.count_endings() == counts
+
+    def test_a_token_pays_for_another_try_of_a_refused_one(self, stores: Stores) -> None:
+        new = ending(kind=EndingKind.RETIRE)
+        (first,) = added(stores, [new])
+        assert stores.intake.free_waiting(9) == 1
+        stores.intake.set_endings([first.id], EndingState.REFUSED, why="too dear")
+        later = new._replace(times=Times(NOW + 9, NOW + 309))
+        assert added(stores, [later])[0].state is EndingState.REFUSED
+        (again,) = added(stores, [later], Payment(token=word(9)))
+        assert again == first._replace(has_token=True, times=later.times)
+        assert stores.intake.free_waiting(9) == 0 and stores.intake.waiting_endings(9) == [again]
+        assert stores.intake.add_endings([ending()], Payment(token=word(9))) is Unpaid.TOKEN_SPENT
+
+    def test_some_of_those_that_wait_for_nothing_are_counted(self, stores: Stores) -> None:
+        added(stores, [ending() for _ in range(5)])
+        assert [stores.intake.free_waiting(limit) for limit in (1, 4, 6)] == [1, 4, 5]
 
     def test_a_bad_signature_never_stands_in_the_way(self, stores: Stores) -> None:
         (handle,) = fresh()

@@ -10,13 +10,14 @@ import pytest
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.ledger import abi
 from registry.notary.condition import WORKER_NOTE, Condition
-from registry.notary.records import BatchState, EndingState, EventKind, TxKind, TxState
+from registry.notary.records import BatchState, EndingState, EventKind, Times, TxKind, TxState
 from tests.support.levers import WALLETS, AnvilLevers, creation
 from tests.support.notary_stage import (
     ETHER,
     STRANGER,
     KeySigner,
     NotaryStage,
+    new_ending,
     opening,
     signed_retire,
     signed_revoke,
@@ -162,6 +163,36 @@ def test_a_contract_account_that_costs_too_much_is_refused(stage: NotaryStage) -
     stage.worker().step()
     assert stage.ending(body).state is EndingState.REFUSED and "gas" in stage.ending(body).why
     assert stage.chain.calls() == []
+
+
+def test_a_dear_contract_account_needs_a_token(stage: NotaryStage) -> None:
+    """It counts down from 20,000, which takes half a million gas."""
+    runtime = bytes.fromhex("62004e20" + "5b" + "6001900380600457" + "50") + WALLETS["yes"]
+    account = str(stage.levers.send(data=to_hex(creation(runtime)))["contractAddress"])
+    body = signed_revoke(KeySigner(os.urandom(32)), stage.deployment, checksum(unhex(account)))
+    stage.end(body)
+    worker = stage.worker()
+    worker.step()
+    assert stage.ending(body).state is EndingState.REFUSED and "at most 300,000" in stage.ending(body).why
+    stage.end(body, token=True)
+    for _ in range(2):
+        worker.step()
+    assert stage.ending(body).state is EndingState.ENDED and len(stage.chain.calls()) == 1
+
+
+def test_endings_for_nothing_take_at_most_half_of_the_money(stage: NotaryStage) -> None:
+    worker, account = stage.worker(), checksum(unhex(stage.levers.contract("yes")))
+    worker.step()
+    room = stage.stores.book.notes()[WORKER_NOTE]["free_room"]
+    assert 0 < room == 5 * 10**17 // (worker.leader._outbox.price() * 30_000)
+    worker.leader._sending.free_room = 0
+    promised, dear = opening(), signed_revoke(KeySigner(os.urandom(32)), stage.deployment, account)
+    stage.end(promised)
+    stage.stores.intake.add_endings([new_ending(dear, stage.deployment)._replace(times=Times(1_000, 0))])
+    for _ in range(2):
+        worker.step()
+    states = [stage.ending(body).state for body in (promised, dear)]
+    assert states == [EndingState.ENDED, EndingState.WAITING]
 
 
 def test_a_flood_without_tokens_delays_no_ending_with_one(levers_by_hand: AnvilLevers, tmp_path: Path) -> None:

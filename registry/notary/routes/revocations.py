@@ -12,7 +12,7 @@ from registry.core import codec
 from registry.core.endings import MAX_BODY, MAX_ENDINGS, parse_endings
 from registry.core.errors import Malformed
 from registry.http.bodies import read_body
-from registry.http.problems import Problem, documented
+from registry.http.problems import Problem, busy, documented
 from registry.notary.arrivals import new_ending, relayed_together
 from registry.notary.desk import Desk, malformed, read_word
 from registry.notary.records import FREE, Ending, EndingKind, EventKind, NewEnding, Payment, Unpaid
@@ -114,13 +114,23 @@ def _read(desk: Desk, raw: bytes) -> list[NewEnding]:
 def _keep(desk: Desk, endings: list[NewEnding], payment: Payment, prefix: str) -> list[Ending]:
     """Keep what is not on the chain yet. Only what is new is paid for."""
     left = [one for one in endings if not _is_on_chain(desk, one)]
-    count = sum(not _is_kept(desk, one) for one in left) if payment == FREE else 0
+    count = sum(one.weight for one in left if not _is_kept(desk, one)) if payment == FREE else 0
+    if count:
+        _check_room(desk, count)
     if count and not desk.endings.take(prefix, count):
         raise desk.till.spent(desk.endings)
     kept = desk.api.intake.add_endings(left, payment) if left else []
     if isinstance(kept, Unpaid):
         raise desk.till.unpaid(kept)
     return kept
+
+
+def _check_room(desk: Desk, count: int) -> None:
+    """Refuse what a flood of endings that nobody paid for would make late, or what would take the money for others."""
+    room = desk.gate.free_room
+    if count + desk.api.intake.free_waiting(room + 1) > room:
+        advice = "Send it with a token, ask another notary, or end it by a transaction of your own."
+        raise busy("Busy", "the notary takes no more endings for nothing now", advice, 60)
 
 
 def _is_on_chain(desk: Desk, ending: NewEnding) -> bool:

@@ -32,7 +32,8 @@ class EndingTable(StorePart):
 
     def _add_endings(self, endings: Sequence[NewEnding], payment: Payment) -> list[Ending]:
         with writing(self._engine) as connection:
-            new = [_insert(connection, _values(each, payment)) for each in endings]
+            # In one order, so that two requests never wait for each other.
+            new = [_added(connection, each, payment) for each in sorted(endings, key=_mark)]
             if unpaid := pay(connection, payment, sum(id is not None for id in new)):
                 raise NotPaid(unpaid)
             return [_kept(connection, each) for each in endings]
@@ -47,6 +48,12 @@ class EndingTable(StorePart):
         waiting = select(table).where(table.c.state == EndingState.WAITING)
         rows = self._rows(waiting.order_by(table.c.without_token, table.c.id).limit(limit))
         return [_ending(row) for row in rows]
+
+    def free_waiting(self, limit: int) -> int:
+        """See `Intake`."""
+        waiting = select(table.c.id).where(table.c.state == EndingState.WAITING, table.c.without_token)
+        ((count,),) = self._rows(select(func.count()).select_from(waiting.limit(limit).subquery()))
+        return int(count)
 
     def count_endings(self) -> dict[EndingState, int]:
         """See `Intake`."""
@@ -73,6 +80,17 @@ def _values(ending: NewEnding, payment: Payment) -> dict[str, Any]:
     values = {"mark": mark, "key": ending.key, "kind": ending.kind, "body": ending.body, "received_at": received_at}
     state = {"due": due, "without_token": payment.token is None, "state": EndingState.WAITING}
     return values | state | {"transaction": 0, "why": ""}
+
+
+def _added(connection: Connection, ending: NewEnding, payment: Payment) -> int | None:
+    """Add an ending, or let a token pay for another try of a refused one. None where neither is done."""
+    values = _values(ending, payment)
+    id: int | None = _insert(connection, values)
+    if id is not None or payment.token is None:
+        return id
+    refused = table.c.mark == values["mark"], table.c.state == EndingState.REFUSED
+    change = update(table).where(*refused).values(values).returning(table.c.id)
+    return connection.execute(change).scalar_one_or_none()
 
 
 def _kept(connection: Connection, ending: NewEnding) -> Ending:
