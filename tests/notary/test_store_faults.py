@@ -20,7 +20,7 @@ import pytest
 from registry.core.errors import DatabaseUnavailable
 from registry.core.merkle import MAX_BATCH, root_from
 from registry.notary.ingest import Ingest
-from registry.notary.records import BatchState, Times
+from registry.notary.records import Arrival, BatchState, Payment, Times
 from registry.notary.settings import NotarySettings
 from registry.notary.sql.closing import Built, build
 from registry.notary.stores import CHAIN_FILE, INTAKE_FILE, Stores, open_stores
@@ -53,6 +53,32 @@ def check(stores: Stores, answers: Answers) -> None:
     asked = [arrival(numbers, 1) for numbers in answers]
     for start in range(0, len(asked), 500):
         assert stores.intake.take(asked[start : start + 500]) == list(answers.values())[start : start + 500]
+
+
+def test_two_workers_never_wait_for_each_other(postgres: PostgresServer, postgres_url: str, tmp_path: Path) -> None:
+    """PostgreSQL ends such a wait after a second, by undoing what one of them has done."""
+    workers = [Place(tmp_path, postgres_url).open() for _ in range(2)]
+    sponsors = [workers[0].intake.add_sponsor(f"{name}", bytes([name]) * 32, 10**6, 1).id for name in range(4)]
+    chance = random.Random(SEED)
+    tokens = [chance.randbytes(32) for _ in range(300)]
+    pays = [Payment(sponsor=each) for each in sponsors] * 30 + [Payment(each, 9) for each in tokens] * 2
+
+    def groups() -> list[list[Arrival]]:
+        chance.shuffle(pays)
+        keys = [chance.randbytes(32) for _ in range(600)]
+        arrivals = [Arrival(key, key, Times(1, 2), pay) for key, pay in zip(keys, pays, strict=False)]
+        return [arrivals[start : start + 200] for start in range(0, 600, 200)]
+
+    work, before = [groups(), groups()], postgres.said()
+    threads = [
+        threading.Thread(target=lambda worker=worker, mine=mine: [worker.intake.take(group) for group in mine])
+        for worker, mine in zip(workers, work, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert "deadlock detected" not in postgres.said()[len(before) :]
 
 
 @contextmanager

@@ -61,6 +61,10 @@ class PostgresServer:
         """Shut it down fast, and roll back what is open."""
         self._end(signal.SIGINT)
 
+    def said(self) -> str:
+        """Return its log."""
+        return (self._home / "log").read_text()
+
     def new_database(self) -> str:
         """Make an empty database, and return its URL."""
         name = f"t{next(_numbers)}"

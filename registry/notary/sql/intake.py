@@ -53,10 +53,12 @@ class _Intake(EndingTable, PaymentTables):
 
     def _take_paid(self, arrivals: Sequence[Arrival]) -> list[Times | Unpaid]:
         answers: dict[int, Times | Unpaid] = {}
-        with writing(self._engine) as connection:
-            # In one order, so that two workers never wait for each other.
-            for place in sorted(range(len(arrivals)), key=lambda place: arrivals[place].key):
-                answers[place] = _keep(connection, arrivals[place])
+        while left := [place for place in range(len(arrivals)) if place not in answers]:
+            # One of each key: whether that one is paid for decides what its repeats get.
+            places = {arrivals[place].key: place for place in reversed(left)}
+            with writing(self._engine) as connection:
+                found = _keep_paid(connection, [arrivals[place] for place in places.values()])
+            answers |= {places[key]: answer for key, answer in found.items()}
         return [answers[place] for place in range(len(arrivals))]
 
     def known(self, key: bytes) -> Times | None:
@@ -158,16 +160,31 @@ class PostgresIntake(_Intake):
         return found > 0
 
 
-def _keep(connection: Connection, arrival: Arrival) -> Times | Unpaid:
+def _keep_paid(connection: Connection, arrivals: Sequence[Arrival]) -> dict[bytes, Times | Unpaid]:
+    """Keep arrivals with different keys, and let each pay.
+
+    All in order of the keys, then of what pays: so two workers never wait for each other.
+    """
+    ids = {each.key: _insert(connection, _values(each)) for each in sorted(arrivals, key=lambda each: each.key)}
+    answers: dict[bytes, Times | Unpaid] = {}
+    for each in sorted(arrivals, key=_what_pays):
+        if ids[each.key] is None:
+            answers[each.key] = Times(*connection.execute(_times_of_key, {"key": each.key}).one())
+            continue
+        unpaid = pay(connection, each.payment, len(each.items) // _WORD)
+        if unpaid:
+            connection.execute(delete(requests).where(requests.c.id == ids[each.key]))
+        answers[each.key] = unpaid or each.times
+    return answers
+
+
+def _values(arrival: Arrival) -> dict[str, Any]:
     received_at, due = arrival.times
-    values = {"key": arrival.key, "received_at": received_at, "due": due, "commitments": arrival.items}
-    id = _insert(connection, values)
-    if id is None:
-        return Times(*connection.execute(_times_of_key, {"key": arrival.key}).one())
-    unpaid = pay(connection, arrival.payment, len(arrival.items) // _WORD)
-    if unpaid:
-        connection.execute(delete(requests).where(requests.c.id == id))
-    return unpaid or arrival.times
+    return {"key": arrival.key, "received_at": received_at, "due": due, "commitments": arrival.items}
+
+
+def _what_pays(arrival: Arrival) -> tuple[int, bytes]:
+    return arrival.payment.sponsor or 0, arrival.payment.token or b""
 
 
 def _is_item(commitment: bytes, items: bytes) -> bool:
