@@ -134,12 +134,13 @@ class Outbox:
         return Sighting(None, seen.known, taken, fee_of(newest.tx) < seen.base_fee)
 
     def _in_block(self, version: SignedTx, receipt: dict[str, Any], block: Head) -> InBlock:
-        gas, price = (self._number(receipt, name) for name in ("gasUsed", "effectiveGasPrice"))
+        gas = self._number(receipt, "gasUsed")
+        price, more = (self._number(receipt, name, 2**128) for name in ("effectiveGasPrice", "l1Fee"))
         # Rollups charge the data that they publish apart from the gas.
-        cost = gas * (price or fee_of(version.tx)) + self._number(receipt, "l1Fee")
+        cost = gas * (price or fee_of(version.tx)) + more
         heard = self._deployment.registry.lower() in log_addresses(self._node, receipt)
         return InBlock(version.hash, block, gas, cost, has_worked(self._node, receipt), heard)
 
-    def _number(self, receipt: dict[str, Any], name: str) -> int:
+    def _number(self, receipt: dict[str, Any], name: str, limit: int = 2**63) -> int:
         value = receipt.get(name)
-        return 0 if is_absent(value) else quantity(self._node, value, 2**128)
+        return 0 if is_absent(value) else quantity(self._node, value, limit)

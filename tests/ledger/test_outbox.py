@@ -180,6 +180,7 @@ def test_a_receipt_of_a_block_that_the_node_does_not_have(serve: Callable[..., F
         {"eth_getTransactionReceipt": {**RECEIPT, "transactionHash": "0x" + "99" * 32}},
         {"eth_getTransactionReceipt": {**RECEIPT, "blockNumber": "soon"}},
         {"eth_getTransactionReceipt": {**RECEIPT, "gasUsed": "much"}},
+        {"eth_getTransactionReceipt": {**RECEIPT, "gasUsed": hex(2**63)}},  # no database keeps it
         {"eth_getTransactionReceipt": {**RECEIPT, "logs": [1]}},
         {"eth_getTransactionReceipt": {**RECEIPT, "status": None, "logs": []}},
         {"eth_getTransactionCount": None},
