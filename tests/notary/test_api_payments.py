@@ -23,6 +23,7 @@ from registry.core.crypto.privacy_pass import (
 from registry.core.scalars import to_hex
 from registry.http.limits import DAY
 from registry.notary.sponsors import new_sponsor_key, sponsor_key_hash
+from registry.notary.token_keys import IssuingKey
 from tests.support.notary_api import NOW, Desk, notary_api
 
 BINARY = {"Content-Type": REQUEST_TYPE}
@@ -190,6 +191,14 @@ def test_what_is_no_request_for_a_token_costs_nothing(tmp_path: Path, body: byte
         sent = body[:2] + last + body[3:] if len(body) == 259 else body
         assert desk.client.post("/v1/tokens", content=sent, headers=BINARY).status_code in (400, 422)
         a_token(desk)
+
+
+def test_nothing_is_signed_for_those_whose_allowance_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with notary_api(tmp_path / "notary", free_tokens=1) as desk:
+        a_token(desk)
+        draw = draw_token(desk.api.keys.issuing().key)
+        monkeypatch.setattr(IssuingKey, "issue", lambda *_: pytest.fail("signing takes a millisecond of a core"))
+        assert name(desk.client.post("/v1/tokens", content=draw.request, headers=BINARY)) == (401, "AllowanceSpent")
 
 
 def test_a_token_pays_for_no_token(desk: Desk) -> None:

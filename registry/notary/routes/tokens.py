@@ -44,8 +44,8 @@ def add(app: FastAPI, desk: Desk) -> None:
         payment = await desk.payment(request, 1)
         if payment.token is not None:
             raise desk.till.refuse(401, "NoSponsor", "a token pays for no token", "Send a sponsor's key, or nothing.")
-        signed = await run_in_threadpool(_sign, desk, body)  # first, because what cannot be signed costs nothing
-        await _pay(desk, payment, request.state.prefix)
+        is_free = payment.sponsor is None
+        signed = await (_for_nothing(desk, body, request) if is_free else _signed(desk, body, payment))
         return Response(signed, 200, None, RESPONSE_TYPE)
 
 
@@ -56,9 +56,22 @@ def _sign(desk: Desk, body: bytes) -> bytes:
         raise malformed(error, error.advice) from None
 
 
-async def _pay(desk: Desk, payment: Payment, prefix: str) -> None:
-    if payment.sponsor is None:
-        if not desk.tokens.take(prefix, 1):
-            raise desk.till.spent(desk.tokens)
-    elif unpaid := await desk.draws.draw(payment.sponsor):
+async def _for_nothing(desk: Desk, body: bytes, request: Request) -> bytes:
+    """Sign within the allowance. Signing takes a moment, so it comes last; what cannot be signed costs nothing."""
+    prefix = request.state.prefix
+    if not desk.tokens.take(prefix, 1):
+        raise desk.till.spent(desk.tokens)
+    try:
+        return await run_in_threadpool(_sign, desk, body)
+    except Exception:
+        desk.tokens.give_back(prefix, 1)
+        raise
+
+
+async def _signed(desk: Desk, body: bytes, payment: Payment) -> bytes:
+    """Sign, then take it from the sponsor's budget, because what cannot be signed costs nothing."""
+    assert payment.sponsor is not None
+    signed = await run_in_threadpool(_sign, desk, body)
+    if unpaid := await desk.draws.draw(payment.sponsor):
         raise desk.till.unpaid(unpaid)
+    return signed
