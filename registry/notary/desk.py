@@ -61,8 +61,8 @@ class Desk:
 
     @property
     def now(self) -> int:
-        """Unix seconds."""
-        return int(self.api.clock())
+        """Unix seconds, at which a promise begins."""
+        return self.gate.now
 
     async def payment(self, request: Request, count: int) -> Payment:
         """Return what the request pays with. A token pays for one item, so more are refused."""

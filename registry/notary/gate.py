@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Meta, Struct, ValidationError, convert
 from starlette.concurrency import run_in_threadpool
 
 from registry.http.problems import Problem, busy
@@ -25,12 +25,16 @@ _ADVICE = "Ask another notary, or anchor and end it by a transaction of your own
 
 
 class WorkerNote(Struct, frozen=True):
-    """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds)."""
+    """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds).
+
+    ``head_time`` is that of the newest block it saw, and ``free_room`` how many endings may wait for nothing.
+    """
 
     state: str
     at: int
     since: int = 0
     free_room: int | None = None
+    head_time: Annotated[int, Meta(ge=0, lt=2**50)] = 0
 
 
 class _Reason(NamedTuple):
@@ -68,6 +72,11 @@ class Gate:
         """How many endings that no token paid for may wait: as many as can be relayed in time, and paid for."""
         room = None if self._note is None else self._note.free_room
         return MOST_FREE_WAITING if room is None else min(room, MOST_FREE_WAITING)
+
+    @property
+    def now(self) -> int:
+        """The unix time that promises begin at. The chain judges them, so its time counts where it is ahead."""
+        return max(int(self._clock()), 0 if self._note is None else self._note.head_time)
 
     def check(self) -> None:
         """Do the same for the longest span, and read the note now."""

@@ -61,6 +61,19 @@ def test_no_trouble_of_a_worker_is_overlooked(state: Condition) -> None:
     assert found is not None and refusal(WorkerNote(found.state, NOW + 900, found.since), NOW + 900, 800) is not None
 
 
+def test_a_clock_behind_the_chains_makes_no_promise_late(desk: Desk) -> None:
+    note = {"state": "ok", "since": 0, "at": NOW, "head_time": NOW + 850}
+    desk.api.book.put_note(WORKER_NOTE, note)
+    times = [(NOW + 850, NOW + 1_650), (NOW + 850, NOW + 1_250)]
+    promise = desk.client.post("/v1/commitments", json=COMMITMENT).json()["statement"]["message"]
+    assert (promise["receivedAt"], promise["anchorBy"]) == times[0]
+    relay = desk.client.post("/v1/revocations", json=OPENING).json()["promise"]["statement"]["message"]
+    assert (relay["receivedAt"], relay["relayBy"]) == times[1]
+    desk.clock.now += 2
+    desk.api.book.put_note(WORKER_NOTE, {**note, "head_time": 2**63})  # a node that lies
+    assert desk.client.post("/v1/commitments", json=COMMITMENT).status_code == 503
+
+
 def test_a_silent_worker_is_refused(desk: Desk) -> None:
     desk.clock.now += 201
     answer = desk.client.post("/v1/commitments", json=COMMITMENT)
