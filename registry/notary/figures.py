@@ -12,6 +12,7 @@ from registry.core.errors import CouldNotCheck
 from registry.notary.desk import Api
 from registry.notary.gate import read_note, refusal
 from registry.notary.records import BatchState
+from registry.notary.settings import DAY
 
 _ON_THE_WAY = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT, BatchState.ANCHORED)
 
@@ -66,6 +67,12 @@ class _Figures(Collector):
         silent = max(0.0, now - note.at) if note else float("inf")
         refuses = refusal(note, now, self._api.settings.promise_seconds) is not None
         yield _gauge("notary_worker_silent_seconds", "For how long the worker has finished no round.", silent)
+        spent, ceiling = self._api.book.spent_since(int(now) - DAY), self._api.settings.spend_per_day
+        yield _gauge(
+            "notary_spent_share", "What the last day cost at most, as a share of its ceiling.", spent / 10**18 / ceiling
+        )
+        if note and note.balance:
+            yield _gauge("notary_balance", "What the account has, in the chain's currency.", int(note.balance) / 10**18)
         yield _gauge("notary_refuses", "1 while the notary refuses to promise.", int(refuses))
 
 

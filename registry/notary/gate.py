@@ -27,7 +27,8 @@ _ADVICE = "Ask another notary, or anchor and end it by a transaction of your own
 class WorkerNote(Struct, frozen=True):
     """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds).
 
-    ``head_time`` is that of the newest block it saw, and ``free_room`` how many endings may wait for nothing.
+    ``head_time`` is that of the newest block it saw, ``balance`` the account's wei, and ``free_room`` how many endings
+    may wait for nothing.
     """
 
     state: str
@@ -35,6 +36,7 @@ class WorkerNote(Struct, frozen=True):
     since: int = 0
     free_room: int | None = None
     head_time: Annotated[int, Meta(ge=0, lt=2**50)] = 0
+    balance: Annotated[str, Meta(pattern=r"\A[0-9]{0,78}\Z")] = ""
 
 
 class _Reason(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,11 +53,23 @@ class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("promise_seconds must be longer than batch_seconds")
         if "@" in self.database and ":" in self.database.split("//", 1)[-1].split("@", 1)[0]:
             raise ValueError("database holds a password: put it into ~/.pgpass, or name a file with PGPASSFILE")
+        for proxy in self.proxies:
+            _check_address(proxy)
 
     @property
     def max_seconds(self) -> int:
         """The longest span of a promise, as ``/v1/info`` tells it."""
         return max(self.promise_seconds, self.relay_seconds)
+
+
+def _check_address(proxy: str) -> None:
+    # A range or another spelling would match no caller, and all callers would share one allowance.
+    try:
+        found = str(ip_address(proxy))
+    except ValueError:
+        raise ValueError(f"proxies holds {proxy!r}, which is no address of one machine") from None
+    if found != proxy:
+        raise ValueError(f"proxies holds {proxy!r}: write {found}")
 
 
 def read_notary_settings(folder: Path) -> NotarySettings:

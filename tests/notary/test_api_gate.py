@@ -103,3 +103,12 @@ def test_a_database_that_is_away_is_503_and_never_a_promise(desk: Desk, monkeypa
     ]
     assert {(one.status_code, one.json()["title"]) for one in answers} == {(503, "DatabaseUnavailable")}
     assert all("retry-after" in one.headers for one in answers)
+
+
+def test_the_figures_tell_of_money_and_of_refusing(desk: Desk) -> None:
+    note = {"state": "no-funds", "since": NOW, "at": NOW, "balance": str(25 * 10**17)}
+    desk.api.book.put_note(WORKER_NOTE, note)
+    figures = desk.app.state.metrics.registry
+    assert figures.get_sample_value("notary_balance") == 2.5
+    assert figures.get_sample_value("notary_spent_share") == 0
+    assert figures.get_sample_value("notary_refuses") == 1

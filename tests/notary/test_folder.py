@@ -16,6 +16,15 @@ from registry.notary.folder import COMMENTS, make_settings, make_token_keys, req
 from registry.notary.settings import NotarySettings, notary_settings_of
 
 
+WRONG = [
+    {"port": -1},
+    {"ports": 1},
+    {"database": "postgresql://a:secret@h/n"},
+    {"proxies": ["10.0.0.0/8"]},
+    {"proxies": ["2001:DB8::1"]},
+]
+
+
 def test_every_setting_has_its_comment_and_its_default() -> None:
     assert tuple(COMMENTS) == NotarySettings.__struct_fields__
     shown = "\n".join(line[2:] for line in settings_text().splitlines() if re.match(r"# [a-z_]+ = ", line))
@@ -40,7 +49,7 @@ def test_it_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "notary.toml").read_bytes() == before
 
 
-@pytest.mark.parametrize("values", [{"port": -1}, {"ports": 1}, {"database": "postgresql://a:secret@h/n"}])
+@pytest.mark.parametrize("values", WRONG)
 def test_wrong_values_write_nothing(tmp_path: Path, values: dict[str, object]) -> None:
     with pytest.raises(InvalidInput) as caught:
         make_settings(tmp_path / "notary", **values)
