@@ -15,7 +15,6 @@ from registry.core.errors import InvalidInput
 from registry.notary.folder import COMMENTS, make_settings, make_token_keys, require_folder, settings_text
 from registry.notary.settings import NotarySettings, notary_settings_of
 
-
 WRONG = [
     {"port": -1},
     {"ports": 1},
