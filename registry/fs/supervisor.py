@@ -29,14 +29,20 @@ class _Program:
         self._pause, self._next_start = FIRST_PAUSE, 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
-    def keep_running(self) -> int | None:
-        """Start it if it does not run and its pause is over; return the exit code if it has just ended."""
+    def keep_running(self, hopeless: int | None) -> int | None:
+        """Start it if it does not run and its pause is over; return the exit code if it has just ended.
+
+        After the code ``hopeless`` it is not started again.
+        """
         now, code = time.monotonic(), None
         if self.process is not None and (code := self.process.poll()) is not None:
             self.process = None
             if now - self._started > STEADY_SECONDS:
                 self._pause = FIRST_PAUSE
             self._next_start = now + self._pause
+            if code == hopeless:
+                self._told(f"the {self._name} has ended ({_how(code)}), so the service ends too")
+                return code
             self._told(f"the {self._name} has ended ({_how(code)}); it starts again in {self._pause:g} s")
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         if self.process is None and now >= self._next_start:
@@ -104,7 +110,7 @@ def supervise(
     running = [_Program(name, command, secret, told) for name, command in programs.items()]
     try:
         while not stop.is_set():
-            codes = [program.keep_running() for program in running]
+            codes = [program.keep_running(hopeless) for program in running]
             if hopeless is not None and hopeless in codes:
                 return hopeless
             stop.wait(POLL_SECONDS)

@@ -140,14 +140,13 @@ class Batch(NamedTuple):
 
 
 class TxKind(StrEnum):
-    """What a transaction does. ``CANCEL`` only uses up a nonce."""
+    """The function of the contract that a transaction calls."""
 
     ANCHOR = "anchor"
     REVOKE_BATCH = "revokeBatch"
     REVOKE_OPENLY = "revokeOpenlyFor"
     REVOKE_ALL = "revokeAllFor"
     RETIRE = "retireFor"
-    CANCEL = "cancel"
 
 
 class TxState(StrEnum):

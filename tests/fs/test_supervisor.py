@@ -106,6 +106,7 @@ def test_a_program_that_cannot_work_ends_all(tmp_path: Path) -> None:
     service = Service(tmp_path)
     programs = {name: service._program(name, tmp_path) for name in ("first", "wrong")}
     assert supervise(programs, b"sesame", service.stop, service.told.append, hopeless=2) == 2
+    assert service.told == ["the wrong has ended (exit code 2), so the service ends too"]
     assert all(gone(pid) for name in programs for pid in service.starts(name))
 
 

@@ -108,7 +108,7 @@ def test_the_ceiling_is_one_of_the_last_24_hours(tmp_path: Path) -> None:
     tx = {"gas": 100_000, "maxFeePerGas": 10**10}
     for number, signed in enumerate((NOW - 86_401, NOW - 100)):
         version = Version("0x" + f"{number:064x}", b"raw", tx, signed)
-        desk.stores.book.add_transaction(NewTransaction(ACCOUNT, number, TxKind.CANCEL, b"", version))
+        desk.stores.book.add_transaction(NewTransaction(ACCOUNT, number, TxKind.ANCHOR, b"", version))
     found = desk.status()
     assert found.spent == found.ceiling == 10**15
     assert found.troubles == ("the last 24 hours cost 0.001, and the ceiling is reached",)
