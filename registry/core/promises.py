@@ -19,6 +19,7 @@ from registry.core.crypto.signatures import recover_address
 from registry.core.eip712 import Domain, signing_hash
 from registry.core.errors import BadSignature, InvalidInput, Malformed, NotIncluded
 from registry.core.facts import Facts, HandleQuery
+from registry.core.file_kinds import PROMISE, as_another
 from registry.core.merkle import root_from
 from registry.core.scalars import (
     ZERO_WORD,
@@ -228,7 +229,11 @@ def parse_signed_promise(raw: bytes) -> SignedPromise:
 
 def parse_promise_file(raw: bytes) -> PromiseFile:
     """Parse the file of one promise, whose bytes are RFC 8785; ``Malformed`` for anything else."""
-    return codec.decode(raw, _file_decoder, MAX_PROMISE)
+    try:
+        return codec.decode(raw, _file_decoder, MAX_PROMISE)
+    except Malformed as error:
+        advice = "Give a file as a home keeps it in promises/."
+        raise as_another(Malformed(str(error), advice), raw, PROMISE) from None
 
 
 def write_promise_file(file: PromiseFile) -> bytes:

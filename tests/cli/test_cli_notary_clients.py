@@ -156,7 +156,15 @@ def test_a_promise_is_judged_with_an_exit_code(asked: Consent, notary_of: Notary
     assert late.code == 1 and "Late: The known anchor is later than promised." in late.out
     assert [each["state"] for each in asked.json("status")["promises"]] == ["Unshown"]
     assert "Unshown" in asked("status").out
-    assert asked("notary", "judge", asked.grant).code == 1
+    # Exit code 1 would say that the notary broke its promise.
+    table = asked.folder / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    for wrong, words in ((asked.grant, "this is an evidence file"), (table, "this is a table of data")):
+        said = asked("notary", "judge", wrong)
+        assert said.code == 2 and words in said.err
+    forged = asked.folder / "forged.json"
+    forged.write_bytes(file.read_bytes().replace(b'"anchorBy":1', b'"anchorBy":2'))
+    assert asked("notary", "judge", forged).code == 2
 
 
 def test_all_accounts_are_ended_over_hours_and_status_goes_on(granted: Consent, notary_of: Notary) -> None:

@@ -11,8 +11,9 @@ from registry.cli.app import command
 from registry.cli.context import Context
 from registry.cli.exit_codes import NO, UNKNOWN
 from registry.client.promises import judge_file, with_proof
+from registry.core.errors import InvalidInput, NotConsented
 from registry.core.evidence.file import parse_evidence
-from registry.core.promises import MAX_PROMISE, PromiseState, RelayPromise, parse_promise_file
+from registry.core.promises import MAX_PROMISE, PromiseFile, PromiseState, RelayPromise, parse_promise_file
 from registry.core.scalars import format_utc
 from registry.fs.files import read_bounded
 from registry.present.text import table
@@ -43,13 +44,9 @@ def judge(
 ) -> None:
     """Tell whether a notary kept its promise, by the chain's time.
 
-    Exit code 0: it did. 1: it did not. 3: that is not known, or not yet.
+    Exit code 0: it did. 1: it did not. 2: a file is not what it should be. 3: that is not known, or not yet.
     """
-    promise = parse_promise_file(read_bounded(file, MAX_PROMISE))
-    if evidence is not None:
-        promise = with_proof(promise, parse_evidence(ctx.home.find(evidence)))
-    with ctx.working("reading the chain"):
-        state = judge_file(ctx.network, promise)
+    promise, state = _judged(ctx, file, evidence)
     message = promise.promise.message
     is_relay = isinstance(message, RelayPromise)
     what = "Handle" if is_relay else "Commitment"
@@ -65,3 +62,15 @@ def judge(
     rows += [("Received", format_utc(message.received_at)), ("Due", format_utc(message.due))]
     ctx.out.result(document, table(rows))
     raise typer.Exit(_CODES[state])
+
+
+def _judged(ctx: Context, file: Path, evidence: str | None) -> tuple[PromiseFile, PromiseState]:
+    try:
+        promise = parse_promise_file(read_bounded(file, MAX_PROMISE))
+        if evidence is not None:
+            promise = with_proof(promise, parse_evidence(ctx.home.find(evidence)))
+        with ctx.working("reading the chain"):
+            return promise, judge_file(ctx.network, promise)
+    except NotConsented as error:
+        # Exit code 1 says that the notary broke its promise. A wrong or forged file does not show that.
+        raise InvalidInput(str(error), error.advice) from None
