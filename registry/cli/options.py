@@ -66,7 +66,7 @@ SHARED: dict[str, Any] = {
         list[str] | None,
         "--notary",
         metavar="URL",
-        help="Let this notary anchor or end it, free: URL#ACCOUNT, or none; repeat (CONSENT_NOTARY).",
+        help="A notary that anchors and ends, free: URL#ACCOUNT, or none; repeat (CONSENT_NOTARY).",
     ),
     "no_wait": _option(bool, "--no-wait", help="Leave once a notary promised it; `consent status` completes it."),
     "depth": _option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import time
 from dataclasses import replace
@@ -58,9 +59,13 @@ def init(
         ("Account", f"{account}{'' if is_new else ' (there already)'}"),
         ("Token keys", ", ".join(map(str, token_keys))),
         ("Settings", f"{folder / 'notary.toml'}{'' if made else ' (there already)'}"),
-        ("Next", f"send the chain's currency to {account}, then run `consent notary serve`"),
+        ("Next", f"send the chain's currency to {account}, then run `{_serve_line(directory)}`"),
     ]
     ctx.out.result(document, table(rows))
+
+
+def _serve_line(directory: Path | None) -> str:
+    return "consent notary serve" + ("" if directory is None else f" --dir {shlex.quote(str(directory))}")
 
 
 def _account(ctx: Context, folder: Path) -> tuple[str, bool]:

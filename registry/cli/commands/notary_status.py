@@ -108,11 +108,11 @@ def flush(
     signer, _ = signer_of(ctx, site.folder)
 
     def told(batches: int, commitments: int) -> None:
-        ctx.out.progress(f"{batches:,} batches with {commitments:,} commitments are on their way")
+        ctx.out.progress(f"on their way: {commitments:,} commitments in {batches:,} batches")
 
     with ctx.working("closing a batch"):
         done = carry_out(site, signer, wait, told)
-    words = f"{done.commitments:,} commitments are on the chain, in {done.batches:,} batches."
+    words = f"Commitments on the chain: {done.commitments:,}, in batches: {done.batches:,}."
     document = {"batches": done.batches, "commitments": done.commitments}
     ctx.out.result(document, [words if done.batches else "Nothing waits."])
 
@@ -138,14 +138,21 @@ def rebuild(
     named = [account_of(site.folder), *map(typed_address, accounts or ())]
 
     def told(at: RebuildProgress) -> None:
-        ctx.out.progress(f"block {at.block:,} of {at.head:,}, {at.restored:,} batches restored")
+        ctx.out.progress(f"block {at.block:,} of {at.head:,}, batches restored: {at.restored:,}")
 
     with ctx.working("reading the chain"):
         done = carry_out(site, named, told)
     missing = [{"root": to_hex(one.root), "block": one.block, "why": one.why} for one in done.missing]
     document = {"restored": done.restored, "known": done.known, "commitments": done.commitments, "missing": missing}
-    words = f"{done.restored:,} batches with {done.commitments:,} commitments are restored; {done.known:,} were known."
-    lines = [words, *(f"Missing: batch {one['root']} of block {one['block']:,}: {one['why']}" for one in missing)]
+    words = (
+        f"Batches restored: {done.restored:,}, commitments: {done.commitments:,}, batches known before: {done.known:,}."
+    )
+    young = f"Blocks with fewer than {site.settings.confirmations} above them wait for another run."
+    lines = [
+        words,
+        young,
+        *(f"Missing: batch {one['root']} of block {one['block']:,}: {one['why']}" for one in missing),
+    ]
     ctx.out.result(document, [*lines, "Only a back-up restores:", *(f"  {one}" for one in NOT_RESTORED)])
     if missing:
         raise typer.Exit(UNKNOWN)
