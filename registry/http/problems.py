@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import ConsentError, CouldNotCheck, DatabaseUnavailable, InvalidInput, Rejected
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "tag:consent-registry,2026:problem/"
@@ -60,6 +60,9 @@ class Problem(Exception):
 def problem_of(error: ConsentError) -> Problem:
     """Return the problem that tells an error of ours."""
     name, advice = type(error).__name__, error.advice
+    if isinstance(error, DatabaseUnavailable):
+        # The driver's words name the database's host, user or file, which callers need not know.
+        return busy(name, "the service cannot use its database now", "Send it again soon.")
     if isinstance(error, CouldNotCheck):
         return busy(name, str(error), advice)
     status = 400 if isinstance(error, InvalidInput | Rejected) else 422

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from registry.core.errors import InvalidInput, LedgerUnavailable, Malformed
+from registry.core.errors import DatabaseUnavailable, InvalidInput, LedgerUnavailable, Malformed
+from registry.http.problems import problem_of
 from tests.support.http_service import LIMIT, SECRET, sample_app
 
 JSON = {"Content-Type": "application/json"}
@@ -78,3 +79,9 @@ def test_bodies_are_bounded(client: TestClient, size: int, status: int, chunked:
     assert answer.status_code == status
     if status == 413:
         assert answer.json()["title"] == "TooLarge" and answer.headers["connection"] == "close"
+
+
+def test_callers_do_not_read_what_the_database_driver_says() -> None:
+    told = problem_of(DatabaseUnavailable('connection to "db.internal", user "notary" failed')).body()
+    assert told["status"] == 503 and told["title"] == "DatabaseUnavailable"
+    assert "internal" not in str(told) and "user" not in str(told)
