@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from msgspec import UNSET
 
 from registry.config.network_file import read_settings, write_settings
 from registry.core.evidence.file import Evidence, parse_evidence
-from registry.core.ipld.cid import cid_from_digest
 from registry.core.merkle import commitment
-from registry.core.scalars import unhex
-from registry.core.statements.typed_data import digest
 from registry.ledger.anvil import Anvil
 from registry.net.json_rpc import Call, Node
 from tests.support.devnet_runs import Run, consent, document
 from tests.support.privacy_scan import Scanner, files_below, packed
+from tests.support.story_secrets import secrets_of, signed
 from tests.support.tcp_proxy import Proxy
 from tests.support.tools import tool
 
@@ -64,29 +60,6 @@ def story(run: Run, world: Path) -> list[Evidence]:
     told(run, world, "alice", "revoke", grant["file"], "--yes")
     refusal = told(run, world, "alice", "refuse", request, "--yes")
     return [parse_evidence(Path(one["file"]).read_bytes()) for one in (accepted, refusal)]
-
-
-def signed(files: list[Evidence]) -> Iterator[tuple[str, Any, bytes, bytes]]:
-    """What was signed and anchored: its kind, message, digest and signature."""
-    for evidence in files:
-        parts = [evidence] if evidence.acceptance is UNSET else [evidence, evidence.acceptance]
-        for one in parts:
-            message = one.statement.message
-            yield type(message).__name__, message, digest(one.statement.domain, message), unhex(one.signature)
-
-
-def secrets_of(files: list[Evidence]) -> dict[str, bytes | str]:
-    """All that these files say, but for commitments, which are the notary's business."""
-    found: dict[str, bytes | str] = {}
-    for kind, message, hashed, signature in signed(files):
-        found |= {f"{kind} digest": hashed, f"{kind} signature": signature}
-        for name, value in msgspec.to_builtins(message).items():
-            for place, one in enumerate(value if isinstance(value, list | tuple) else [value]):
-                if isinstance(one, str) and one.strip("0x"):
-                    found[f"{kind} {name} {place}"] = one
-    for name in [name for name in found if name.endswith((" notice 0", " content 0"))]:
-        found[f"{name} CID"] = cid_from_digest(unhex(str(found[name])))
-    return found
 
 
 def test_the_notary_learns_nothing(tmp_path: Path) -> None:

@@ -36,12 +36,20 @@ class Load(threading.Thread):
         self.wrong: list[Any] = []
 
     def run(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # a thread's own end must fail the test, and not only end the load
+            self.wrong.append(error)
+
+    def _run(self) -> None:
         while not self.ended.wait(0.01):
             try:
                 status, answer = self._random.choice(self._notaries).ask("POST", *self._request())
             except (Unreachable, TimeoutError, TooLarge):
                 time.sleep(0.1)
                 continue
+            if status == 202 and answer is None:
+                continue  # the kill cut the answer off: nobody got this promise
             if status == 202:
                 self.promises.append(answer.get("promise", answer))
             elif status != 503:
