@@ -42,6 +42,7 @@ SUBJECTS = {
     "facts": 240,
     "commands": 300,
     "wallets": 240,
+    "notary": 480,
     "kubo": 900,  # its repository of a hundred thousand files takes long to remove
 }
 
