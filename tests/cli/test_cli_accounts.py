@@ -362,7 +362,7 @@ def test_words_come_through_a_descriptor_that_was_named(asked: Consent) -> None:
     assert (answer.code, again.code, again.out) == (0, 0, "") and lines[0][:20] not in answer.out + answer.err
 
 
-@pytest.mark.parametrize("descriptor", ["199", "9" * 30])
+@pytest.mark.parametrize("descriptor", ["9999", "9" * 30])
 def test_a_descriptor_that_cannot_be_written(asked: Consent, descriptor: str) -> None:
     answer = asked("keys", "words", "--words-fd", descriptor)
     assert answer.code == 2 and "cannot be written" in answer.err

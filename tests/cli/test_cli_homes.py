@@ -133,7 +133,7 @@ def test_a_bad_passphrase_from_a_descriptor(asked: Consent, phrase: str, said: s
     assert answer.code == 2 and said in answer.err and not (asked.folder / "bob").exists()
 
 
-@pytest.mark.parametrize("descriptor", ["-1", "199", "9" * 30, "three"])
+@pytest.mark.parametrize("descriptor", ["-1", "9999", "9" * 30, "three"])
 def test_a_descriptor_that_is_none(asked: Consent, descriptor: str) -> None:
     answer = asked("init", "--passphrase-fd", descriptor, who="bob")
     assert answer.code == 2 and answer.err.count("\n") == 2 and not (asked.folder / "bob").exists()

@@ -122,7 +122,7 @@ def test_a_chain_that_dies_is_neither_yes_nor_no(tmp_path: Path, kubo: Node) -> 
         assert consent(network, aurelle, "verify", given["file"], code=1)["error"] == "Revoked"
 
 
-def test_who_waits_no_longer_leaves_no_capsule_behind(tmp_path: Path, kubo: Node) -> None:
+def test_who_waits_no_longer_completes_it_later(tmp_path: Path, kubo: Node) -> None:
     with anvil() as url:
         network = make_network(tmp_path / "network", url, ipfs=kubo.address)
         world = make_parties(tmp_path, network)
@@ -140,6 +140,10 @@ def test_who_waits_no_longer_leaves_no_capsule_behind(tmp_path: Path, kubo: Node
         granting.send_signal(signal.SIGINT)
         granting.communicate(timeout=PATIENCE)
         assert granting.returncode == 130
-        # The vault's index, which notes that keys were about to leave, has replaced the one before: two blocks each.
-        assert len(kubo.block_files()) == len(before) and len(set(kubo.block_files()) - set(before)) == 2
+        # The vault's index has replaced the one before, two blocks each, and the capsule stays for the brand.
+        assert len(set(kubo.block_files()) - set(before)) == 4
         assert list((alice / "evidence").iterdir()) == kept
+        Endpoint(url, 10).ask(Call("evm_setAutomine", (True,)))
+        Endpoint(url, 10).ask(Call("evm_mine"))
+        consent(network, alice, "status")
+        assert len(list((alice / "evidence").iterdir())) == len(kept) + 1

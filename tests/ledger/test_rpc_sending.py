@@ -85,7 +85,7 @@ def test_a_receipt_is_read_from_a_plain_node(serve: Callable[..., FakeNode]) -> 
     ):
         node = serve(sending(**changes))
         receipt = ledger_at(node.url, relay=KeyWallet(ANVIL_KEY)).transact("anchor", ROOT, ROOT)
-        assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address)
+        assert receipt[1:] == (HEAD, 2_000, 0xAFFF, KeyWallet(ANVIL_KEY).address, "")
         # Chain and code; gas, nonce and balance; the tip; the transaction; its receipt.
         assert len(node.requests) == 5 + ("eth_sendRawTransaction" in changes)
 

@@ -11,6 +11,7 @@ import pytest
 from registry.core.errors import DatabaseUnavailable
 from registry.notary.draws import Draws
 from registry.notary.records import Unpaid
+from tests.support.loops import in_a_loop
 from tests.support.notary_api import NOW, notary_api
 
 
@@ -26,10 +27,10 @@ def test_exactly_the_budget_is_drawn(tmp_path: Path) -> None:
         async def both() -> list[Counter[Unpaid | None]]:
             return await asyncio.gather(*(many(draws, sponsor) for sponsor in sponsors))
 
-        assert asyncio.run(both()) == [Counter({None: 70, Unpaid.BUDGET_SPENT: 31})] * 2
+        assert in_a_loop(both()) == [Counter({None: 70, Unpaid.BUDGET_SPENT: 31})] * 2
         assert [one.used for one in desk.api.intake.sponsors()] == [70, 70]
         desk.api.intake.remove_sponsor("a")
-        assert asyncio.run(draws.draw(sponsors[0])) is Unpaid.NO_SPONSOR
+        assert in_a_loop(draws.draw(sponsors[0])) is Unpaid.NO_SPONSOR
 
 
 def test_a_database_that_is_away_is_told_to_all_and_later_draws_work(
@@ -46,5 +47,5 @@ def test_a_database_that_is_away_is_told_to_all_and_later_draws_work(
         draws = Draws(desk.api.intake)
         with monkeypatch.context() as patch:
             patch.setattr(desk.api.intake, "draw", away)
-            assert [type(one) for one in asyncio.run(some(draws, sponsor))] == [DatabaseUnavailable] * 3
-        assert asyncio.run(some(draws, sponsor)) == [None] * 3
+            assert [type(one) for one in in_a_loop(some(draws, sponsor))] == [DatabaseUnavailable] * 3
+        assert in_a_loop(some(draws, sponsor)) == [None] * 3
