@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
@@ -67,13 +68,27 @@ def _real_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     assert {202, 404, 422} <= STATUSES.keys()
 
 
-@schema.parametrize()
-@settings(
-    max_examples=examples(30, 400),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_nothing_that_a_stranger_sends_breaks_it(case: Any) -> None:
-    case.call_and_validate(excluded_checks=LEFT_OUT)
+def hostile(method: str, path: str) -> Any:
+    """Return the test of one operation. Each needs a name of its own: xdist runs one test of a name."""
+
+    @schema.include(method=method, path=path).parametrize()
+    @settings(
+        max_examples=examples(30, 400),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def test_nothing_that_a_stranger_sends_breaks_it(case: Any) -> None:
+        case.call_and_validate(excluded_checks=LEFT_OUT)
+
+    return test_nothing_that_a_stranger_sends_breaks_it
+
+
+OPERATIONS = {
+    f"{method}_{re.sub('[^a-z0-9]+', '_', path)}": (method.upper(), path)
+    for path, methods in switch.app.openapi()["paths"].items()
+    for method in methods
+    if "events" not in path
+}
+globals().update({f"test_{name}": hostile(*operation) for name, operation in OPERATIONS.items()})
