@@ -61,12 +61,12 @@ def fetch(
 ) -> Response:
     """Exchange one request for its answer, whatever its status; ``url`` is an http or https URL without user info.
 
-    ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status other
-    than 200 is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of unknown
-    length is refused, because it looks whole wherever its connection ends; do without for a format that shows its own
-    end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of the
-    URL's, which is still the host that the request names and that the certificate must show. TimeoutError, `CutOff`,
-    `Untrusted`, `Unreachable` or `TooLarge`.
+    ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status that is
+    no success (2xx) is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of
+    unknown length is refused, because it looks whole wherever its connection ends; do without for a format that shows
+    its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of
+    the URL's, which is still the host that the request names and that the certificate must show. TimeoutError,
+    `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -154,7 +154,7 @@ def _first_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _read(response: http.client.HTTPResponse, max_bytes: int, needs_length: bool) -> Response:
-    if response.status != http.HTTPStatus.OK:
+    if response.status // 100 != 2:
         try:
             body = response.read(max_bytes)
         except http.client.IncompleteRead as error:

@@ -52,9 +52,10 @@ def test_a_body_of_unknown_length_is_refused_unless_it_shows_its_own_end() -> No
         assert get(served.url, needs_length=False).body == BODY
 
 
+@pytest.mark.parametrize("status", [200, 202])
 @pytest.mark.parametrize("length", [11, 1_000])
-def test_a_body_that_ends_early_is_cut_off(length: int) -> None:
-    with answering(lambda _: Answer(body=BODY, length=length)) as served, pytest.raises(CutOff):
+def test_a_body_that_ends_early_is_cut_off(length: int, status: int) -> None:
+    with answering(lambda _: Answer(status, BODY, length=length)) as served, pytest.raises(CutOff):
         get(served.url, max_bytes=2_000)
 
 
