@@ -125,8 +125,7 @@ def test_each_signed_ending_has_a_transaction_of_its_own(stage: NotaryStage) -> 
     )
     stage.end(*bodies)
     worker = stage.worker()
-    worker.step()
-    worker.step()
+    stage.settle(worker)
     assert [stage.ending(body).state for body in bodies] == [EndingState.ENDED] * 3
     assert len(stage.chain.calls()) == 3
     logs = {log["topics"][1][-40:] for log in stage.chain.logs(abi.REVOKED_ALL)}
@@ -151,8 +150,7 @@ def test_endings_of_contract_accounts(stage: NotaryStage, kind: str) -> None:
     body = signed_revoke(KeySigner(os.urandom(32)), stage.deployment, checksum(unhex(account)))
     stage.end(body)
     worker = stage.worker()
-    worker.step()
-    worker.step()
+    stage.settle(worker)
     wanted = EndingState.ENDED if kind == "yes" else EndingState.REFUSED
     assert stage.ending(body).state is wanted
     assert len(stage.chain.calls()) == (kind == "yes")
@@ -255,8 +253,7 @@ def test_a_stranger_who_anchors_the_root_beside_another_manifest_changes_nothing
     worker.packer.step(at_once=True)
     (batch,) = stage.stores.book.batches(BatchState.PINNED)
     stage.levers.ledger.transact("anchor", batch.root, os.urandom(32))
-    worker.step()
-    worker.step()
+    stage.settle(worker)
     (found,) = stage.stores.book.batches(BatchState.ANCHORED)
     assert len(stage.chain.calls()) == 1 and stage.chain.roots() == [batch.root] and found.root == batch.root
 
@@ -274,8 +271,7 @@ def test_the_note_says_how_it_fares(stage: NotaryStage) -> None:
 def test_old_transactions_are_watched_no_more(stage: NotaryStage) -> None:
     stage.commit()
     worker = stage.worker()
-    worker.step()
-    worker.step()
+    stage.settle(worker)
     (tx,) = stage.stores.book.transactions()
     assert tx.state is TxState.MINED and tx.gas_used > 40_000 and tx.cost > 0
     stage.levers.mine(40)

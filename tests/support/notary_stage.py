@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from registry.core.scalars import to_hex, unhex
 from registry.lazy_py_ecc import eth_account
 from registry.ledger import abi
 from registry.ledger.base import Deployment
-from registry.notary.records import Arrival, Ending, EndingKind, NewEnding, Payment, Times
+from registry.notary.records import Arrival, Ending, EndingKind, NewEnding, Payment, Times, TxState
 from registry.notary.settings import NotarySettings
 from registry.notary.stores import Stores, open_stores
 from registry.notary.worker import Worker
@@ -130,6 +131,15 @@ class NotaryStage:
         settings = made.pop("settings")
         where, store = url or self.levers.url, blocks or self.blocks
         return Worker(self.stores, self.signer, where, self.deployment, store, settings, **made)
+
+    def settle(self, worker: Worker) -> None:
+        """Do two rounds at least, and as many more as its transactions need to be in blocks: a node takes its time."""
+        worker.step()
+        for _ in range(100):
+            worker.step()
+            if all(tx.state is TxState.MINED for tx in self.stores.book.transactions()):
+                return
+            time.sleep(0.05)
 
     def commit(self, count: int = 3, now: int = 1_000) -> list[bytes]:
         """Let one request arrive, as the API keeps it. The time is long past, so a batch closes at once."""
