@@ -11,7 +11,7 @@ from registry.core.errors import DatabaseUnavailable
 from registry.db.engine import retrying, writing
 from registry.db.errors import Conflict
 from registry.notary.records import Batch, BatchState
-from registry.notary.sql.closing import Built, Rule, build
+from registry.notary.sql.closing import Built, Picked, Rule, build
 from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import PARTS, manifests, nodes
 from registry.notary.sql.tables import batches as table
@@ -68,6 +68,23 @@ class BatchTables(StorePart):
         return found[0][0] if found else None
 
     def _close(self, rule: Rule) -> Batch | None:
+        if not self._is_due(rule):
+            return None
+        with writing(self._engine) as connection:
+            while (picked := self._pick(connection)).ids:
+                if not picked.is_full and not rule.allows(len(picked.commitments), picked.oldest):
+                    return None
+                if batch := self._add_picked(connection, picked, rule.now):
+                    return batch
+        return None
+
+    def _is_due(self, rule: Rule) -> bool:
+        raise NotImplementedError
+
+    def _pick(self, connection: Connection) -> Picked:
+        raise NotImplementedError
+
+    def _add_picked(self, connection: Connection, picked: Picked, now: int) -> Batch | None:
         raise NotImplementedError
 
     def _fresh(self, connection: Connection, commitments: Sequence[bytes]) -> list[bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, func, select, update
 
 from registry.core.merkle import MAX_BATCH
-from registry.db.engine import driver_of, reading, retrying, writing
+from registry.db.engine import driver_of, reading, retrying
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick
@@ -41,17 +41,6 @@ class PostgresBatches(BatchTables):
         with reading(self._engine) as connection:
             row = driver_of(connection).execute(_FIND, (PARTS, commitment), binary=True).fetchone()
         return None if row is None else (batch_of(row[1:]), row[0])
-
-    def _close(self, rule: Rule) -> Batch | None:
-        if not self._is_due(rule):
-            return None
-        with writing(self._engine) as connection:
-            while (picked := self._pick(connection)).ids:
-                if not picked.is_full and not rule.allows(len(picked.commitments), picked.oldest):
-                    return None
-                if batch := self._add_picked(connection, picked, rule.now):
-                    return batch
-        return None
 
     def _is_due(self, rule: Rule) -> bool:
         """Look without a lock first: workers ask often, and there is seldom something to do."""

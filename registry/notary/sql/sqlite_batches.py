@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from registry.db.engine import driver_of, reading, writing
+from registry.db.engine import driver_of, reading
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
@@ -42,17 +42,6 @@ class SqliteBatches(BatchTables):
             parts = dict(db.execute(query, list(ids.values())).fetchall())
         return batch, [parts[ids[part]][at * WORD : at * WORD + WORD] for part, at in wanted]
 
-    def _close(self, rule: Rule) -> Batch | None:
-        if not self._is_due(rule):
-            return None
-        with writing(self._engine) as connection:
-            while (picked := self._pick(self._watermark(connection))).ids:
-                if not picked.is_full and not rule.allows(len(picked.commitments), picked.oldest):
-                    return None
-                if batch := self._add_picked(connection, picked, rule.now):
-                    return batch
-        return None
-
     def _is_due(self, rule: Rule) -> bool:
         """Look without a lock first: workers ask often, and there is seldom something to do."""
         with reading(self._engine) as connection:
@@ -62,9 +51,9 @@ class SqliteBatches(BatchTables):
             size, oldest = connection.execute(query).one()
         return rule.allows((size or 0) // WORD, oldest or 0)
 
-    def _pick(self, watermark: int) -> Picked:
+    def _pick(self, connection: Connection) -> Picked:
         columns = (requests.c.id, requests.c.received_at, requests.c.due, requests.c.commitments)
-        query = select(*columns).where(requests.c.id > watermark).order_by(requests.c.id)
+        query = select(*columns).where(requests.c.id > self._watermark(connection)).order_by(requests.c.id)
         with reading(self._intake) as connection:
             return pick(connection.execute(query.execution_options(yield_per=32)))
 
