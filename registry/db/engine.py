@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from registry.core.errors import DatabaseUnavailable, InvalidInput
 from registry.db.errors import translated
+from registry.db.sqlite import write_ahead
 
 T = TypeVar("T")
 BUSY_SECONDS = 30.0
@@ -128,22 +129,9 @@ def _prepare(db: sqlite3.Connection, _: object) -> None:
     # Without this, the driver begins and commits transactions at moments of its own choice.
     db.isolation_level = None
     db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    _write_ahead(db)
+    write_ahead(db, BUSY_SECONDS)
     for setting in ("synchronous = FULL", "foreign_keys = ON"):
         db.execute(f"PRAGMA {setting}").fetchall()
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging. SQLite itself does not wait for another process that is switching."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE)
 
 
 def _begin(connection: Connection) -> None:

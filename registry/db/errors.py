@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,17 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy import exc as sa
 
 from registry.core.errors import DatabaseUnavailable
-
-_MESSAGES = {
-    sqlite3.SQLITE_FULL: ("its disk is full", "Free some space, then try again."),
-    sqlite3.SQLITE_NOTADB: ("the file is not a database", "Restore it from a back-up, or name another file."),
-    sqlite3.SQLITE_CORRUPT: ("the file is damaged", "Restore it from a back-up."),
-    sqlite3.SQLITE_READONLY: ("the file is read-only", "Make the file and its folder writable for this user."),
-    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Try again when that process is done."),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this user's rights to its folder."),
-    sqlite3.SQLITE_IOERR: ("its disk failed", "Check the disk, then try again."),
-}
-
+from registry.db.sqlite import TROUBLES
 
 # The names of PEP 249, which all drivers use. An error that is none of these is a bug, and stays as it is.
 _TROUBLE = {"DatabaseError", "InterfaceError", "InternalError", "OperationalError"}
@@ -66,7 +55,7 @@ def _kind(error: BaseException | None) -> str:
 
 def _unavailable(url: URL, error: BaseException | None) -> DatabaseUnavailable:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    why, advice = _MESSAGES.get(code, (_first_line(error), None))
+    why, advice = TROUBLES.get(code, (_first_line(error), None))
     return DatabaseUnavailable(f"{named(url)} cannot be used: {why}", advice)
 
 

@@ -6,7 +6,6 @@ import glob
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Self
 
 from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
+from registry.db.sqlite import TROUBLES, write_ahead
 from registry.storage.base import StoreStat, batches, checked
 
 # A longer `put` is committed in parts of this size, which bounds memory and the write-ahead log.
@@ -25,7 +25,6 @@ COMPACT_BYTES = 16 << 20
 _APPLICATION_ID = 0x43524231  # "CRB1"
 _PAGE_BYTES = 32768  # holds a dozen sealed records; pages of 4,096 would stay a third empty
 _MODE = 0o600
-_PAUSE = 0.01
 _SCHEMA = (
     """CREATE TABLE blocks (id INTEGER PRIMARY KEY, live INTEGER NOT NULL, digest BLOB NOT NULL,
                             size INTEGER NOT NULL, data BLOB NOT NULL)""",
@@ -56,14 +55,9 @@ _REBUILD = (
     "DROP TABLE erased",
 )
 _ERASED = "SELECT coalesce(sum(size), 0) FROM blocks WHERE live = 0"
-_MESSAGES = {
-    sqlite3.SQLITE_FULL: ("its disk is full", "Free some space, then try again."),
+_MESSAGES = TROUBLES | {
     sqlite3.SQLITE_NOTADB: ("the file is not a block store", "Give the path of a block store or of a new file."),
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", "Restore it from a backup; blocks can be put again."),
-    sqlite3.SQLITE_READONLY: ("the file is read-only", "Make the file and its folder writable for this user."),
-    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Try again when that process is done."),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "Check the path and this user's rights to its folder."),
-    sqlite3.SQLITE_IOERR: ("its disk failed", "Check the disk, then try again."),
 }
 _KINDS = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_BUSY: StorageSlow}
 
@@ -127,7 +121,7 @@ class SqliteBlocks:
         db = sqlite3.connect(self._path, busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
-            _write_ahead(db, busy_seconds)
+            write_ahead(db, busy_seconds)
         except BaseException:
             db.close()
             raise
@@ -188,19 +182,6 @@ class SqliteBlocks:
     def _unavailable(self, code: int, reason: str = "") -> StorageUnavailable:
         why, advice = _MESSAGES.get(code, (reason, None))
         return _KINDS.get(code, StorageUnavailable)(f"the block store {self._path} cannot be used: {why}", advice)
-
-
-def _write_ahead(db: sqlite3.Connection, busy_seconds: float) -> None:
-    """Switch to write-ahead logging. SQLite itself does not wait for another process that is switching."""
-    deadline = time.monotonic() + busy_seconds
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE)
 
 
 def _make_private(path: Path) -> None:
