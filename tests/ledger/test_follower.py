@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -18,17 +18,10 @@ from registry.ledger.abi import ANCHORED, REVOKED, REVOKED_ALL
 from registry.ledger.base import Deployment
 from registry.ledger.follower import Cursor, Follower, LogEntry, LogKind, read_manifest
 from tests.support.fake_node import DEPLOYMENT, REGISTRY, FakeNode, Refused
-from tests.support.levers import AnvilLevers, GethLevers, running_anvil, running_geth
+from tests.support.levers import AnvilLevers, GethLevers, running_geth
 from tests.support.soak import examples
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[str, Deployment]]:
-    """An anvil whose chain these tests may rewrite."""
-    with running_anvil() as node:
-        yield node
 
 
 class Reader:

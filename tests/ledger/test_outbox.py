@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,31 +14,12 @@ from registry.ledger.observation import SignedTx
 from registry.ledger.outbox import Outbox
 from registry.wallets.keywallet import KeyWallet
 from tests.support.fake_node import DEPLOYMENT, HEAD, PAYER, RECEIPT, FakeNode, block, sending
-from tests.support.levers import AnvilLevers, running_anvil, until
+from tests.support.levers import AnvilLevers, until
 
 pytestmark = pytest.mark.slow
 
 GWEI = 10**9
 ANCHOR = abi.encode("anchor", [b"r" * 32, b"m" * 32])
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[str, Deployment]]:
-    """An anvil whose chain these tests may rewrite."""
-    with running_anvil() as node:
-        yield node
-
-
-@pytest.fixture
-def by_hand(own: tuple[str, Deployment]) -> Iterator[AnvilLevers]:
-    """The same node, with blocks only when a test makes them."""
-    levers = AnvilLevers(*own)
-    levers._ask("evm_setAutomine", False)
-    yield levers
-    levers._ask("anvil_dropAllTransactions")
-    levers._ask("evm_setAutomine", True)
-    levers._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-    levers.mine(1)
 
 
 def outbox(levers: AnvilLevers, wallet: KeyWallet | None = None, **options: Any) -> Outbox:

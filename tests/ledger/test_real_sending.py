@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,7 @@ from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import evidence_of, grant_message, policy
 from tests.support.fake_node import NOBODY, ZERO
-from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, RpcLevers, running_anvil, until
+from tests.support.levers import ANVIL_KEY, AnvilLevers, GethLevers, RpcLevers, until
 
 pytestmark = pytest.mark.slow
 
@@ -40,25 +40,6 @@ def word() -> str:
 def anchored(ledger: RpcLedger, *roots: str) -> bool:
     asked = [FactQuery(root, NOBODY) for root in roots]
     return all(facts.anchored_at for facts in ledger.facts(asked).anchors.values())
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[str, Deployment]]:
-    """An anvil whose chain these tests may rewrite."""
-    with running_anvil() as node:
-        yield node
-
-
-@pytest.fixture
-def by_hand(own: tuple[str, Deployment]) -> Iterator[AnvilLevers]:
-    """The same node, with blocks only when a test makes them."""
-    levers = AnvilLevers(*own)
-    levers._ask("evm_setAutomine", False)
-    yield levers
-    levers._ask("anvil_dropAllTransactions")
-    levers._ask("evm_setAutomine", True)
-    levers._ask("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-    levers.mine(1)
 
 
 @pytest.fixture(params=["anvil", "geth"])
