@@ -120,12 +120,18 @@ class Worker:
             return None
         found = worst([*troubles, *([self.packer.trouble] if self.packer.trouble else [])])
         now = time.monotonic()
-        if found.state != self._note.get("state") or now - self._noted >= NOTE_SECONDS:
+        figures = self.leader.figures()
+        if found.state != self._note.get("state") or now - self._noted >= NOTE_SECONDS or self._has_jumped(figures):
             before = self._note or self._book.notes().get(WORKER_NOTE, {})
-            self._note = note_of(found, before, int(self._clock()), **self.leader.figures())
+            self._note = note_of(found, before, int(self._clock()), **figures)
             self._book.put_note(WORKER_NOTE, self._note)
             self._noted = now
         return found
+
+    def _has_jumped(self, figures: dict[str, Any]) -> bool:
+        """Whether the chain's time is ahead of the clock, and new: promises that begin before it would be broken."""
+        time = figures.get("head_time", 0)
+        return bool(time > self._clock() and time != self._note.get("head_time"))
 
 
 class _Loop:

@@ -268,6 +268,16 @@ def test_the_note_says_how_it_fares(stage: NotaryStage) -> None:
     assert note["since"] <= note["at"]
 
 
+def test_the_note_tells_at_once_of_a_chain_that_is_ahead(stage: NotaryStage) -> None:
+    """Otherwise a promise would begin before the block that breaks it."""
+    behind = stage.levers.ledger.head().time - 100
+    worker = stage.worker(clock=lambda: behind)
+    for _ in range(3):
+        worker.step()
+        assert stage.stores.book.notes()[WORKER_NOTE]["head_time"] == stage.levers.ledger.head().time
+        stage.levers.pass_time(1)
+
+
 def test_old_transactions_are_watched_no_more(stage: NotaryStage) -> None:
     stage.commit()
     worker = stage.worker()

@@ -198,7 +198,7 @@ def test_opening_waits_for_another_that_begins_the_same_file(
         if len(pauses) == 3:
             other.execute("COMMIT")
 
-    monkeypatch.setattr(module.time, "sleep", pause)
+    monkeypatch.setattr("registry.db.sqlite.time.sleep", pause)
     with SqliteBlocks(path) as store:
         store.put([block(b"x")])
     assert len(pauses) == 3

@@ -20,14 +20,19 @@ from registry.net.http import Unreachable, fetch
 from registry.notary.folder import keys_folder, make_settings, make_token_keys
 from registry.wallets import keyfiles, keystore
 from tests.support.devnet_runs import CONSENT, PATIENCE, consent, environment
+from tests.support.levers import AnvilLevers
 
 START_SECONDS = 40.0
 QUICK = {"port": 0, "batch_seconds": 1, "confirmations": 0, "promise_seconds": 60, "relay_seconds": 30}
 
 
 def make_network(folder: Path, node: tuple[str, Deployment]) -> Path:
-    """The folder of a network on this node, without an IPFS node."""
+    """The folder of a network on this anvil, without an IPFS node. Its newest block is of now.
+
+    Other tests moved the chain's time on: the next block would come long after the one that a first promise begins at.
+    """
     url, deployment = node
+    AnvilLevers(url, deployment).mine(1)
     folder.mkdir()
     write_settings(folder, rpc_url=url)
     write_deployment(folder / "deployment.json", deployment)
