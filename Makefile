@@ -64,7 +64,7 @@ pictures: $(STAMP) ## Take the pictures of the wallet page again (needs Chromium
 
 lock: $(STAMP) ## Update requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install -q 'uv<1'
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra fast --extra ipfs --extra notary --extra dev \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra fast --extra ipfs --extra notary --extra vault --extra dev \
 		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 clean: ## Delete everything that was made, the environment included
