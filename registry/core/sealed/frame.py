@@ -30,11 +30,8 @@ _HELD_BACK = 1 << 18
 
 def padme(length: int) -> int:
     """The length to which Padmé pads ``length`` bytes: at most 12% more (Nikitin et al. 2019, algorithm 1)."""
-    if length < 2:
-        return length
-    exponent = length.bit_length() - 1
-    free = exponent - exponent.bit_length()
-    return (length + (1 << free) - 1) >> free << free
+    step = _step(length)
+    return (length + step - 1) // step * step
 
 
 class FrameWriter:
@@ -42,6 +39,8 @@ class FrameWriter:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        # The longest that still pads to the limit at most.
+        self._room = limit // _step(limit) * _step(limit) - _TRAILER - _HELD_BACK
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
         self._out = bytearray(LENGTH_BYTES) + _HEADER
         self._crc = self._size = 0
@@ -55,8 +54,8 @@ class FrameWriter:
 
     def fits(self, more: int) -> bool:
         """Whether ``more`` bytes surely fit. A frame may have room for some more than this says."""
-        worst = self._waits + more + (self._waits + more >> 10) + _HELD_BACK
-        return padme(len(self._out) + worst + _TRAILER) <= self._limit
+        new = self._waits + more
+        return len(self._out) + new + (new >> 10) <= self._room
 
     def add(self, data: bytes) -> None:
         """Add the next bytes."""
@@ -111,6 +110,12 @@ def unpack_pieces(framed: bytes, limit: int) -> Iterator[bytes]:
             yield piece
     if gunzip.unused_data or given:
         raise DamagedSeal("something follows the gzip member in its frame")
+
+
+def _step(length: int) -> int:
+    """What Padmé rounds up to a multiple of: of a length with E + 1 bits, the bits of E at the top stay free."""
+    exponent = max(length, 2).bit_length() - 1
+    return 1 << exponent - exponent.bit_length()
 
 
 def _next_piece(gunzip: zlib._Decompress, given: memoryview) -> tuple[bytes, memoryview]:
