@@ -97,6 +97,10 @@ class StreamReader:
         """Read a head; ``WrongCapsule`` if it is another stream's, or not signed by the vault."""
         return self._checked(StreamHead, cid)
 
+    def older(self, cid: str) -> SegmentList:
+        """Read a list of older segments, with the errors of `head`."""
+        return self._checked(SegmentList, cid)
+
     def segments(self, head: StreamHead) -> Iterator[SegmentRef]:
         """Yield all segments, newest first; ``Malformed`` for a CID that stands twice in the head and its lists."""
         seen: set[str] = set()
@@ -106,7 +110,7 @@ class StreamReader:
             yield from part.segments
             if part.older is None:
                 return
-            part = self._checked(SegmentList, part.older)
+            part = self.older(part.older)
         raise Malformed(f"a stream has more than {MAX_LISTS:,} lists of segments")
 
     def records(self, segment: SegmentRef) -> Iterator[Record]:
