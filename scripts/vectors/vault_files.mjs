@@ -120,6 +120,7 @@ function documentCases() {
     ]),
     ...casesOf("Capsule", "capsule", CAPSULE, KEYS.relationship, [
       ["no-streams", "A grant that opens a mailbox only.", { streams: [] }],
+      ["members-utf-8", "Members sorted by their UTF-8 bytes, and not by UTF-16.", { streams: [{ ...KEY, view: { ...VIEW, members: ["Z", "a", "é", "\uff5e", "\u{1f98a}"] } }] }],
     ], [
       ["subject", "For another subject.", "WrongCapsule", { subject: address("a stranger") }],
       ["controller", "For another controller.", "WrongCapsule", { controller: address("a stranger") }],

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -194,6 +195,20 @@ def test_what_is_no_record(bad: bytes) -> None:
 def test_what_is_one(good: bytes) -> None:
     made = parse_record(good)
     assert parse_record(write_record(made)) == made
+
+
+def test_300_altered_lines_are_refused_or_mean_what_they_say() -> None:
+    chance, read = random.Random(13), 0
+    for _ in range(300):
+        altered = bytearray(GOOD)
+        altered[chance.randrange(len(altered))] = chance.choice(b'"{}[],:0189aZ\\ \n\x00\xff')
+        try:
+            made = parse_record(bytes(altered))
+        except Malformed:
+            continue
+        assert json.loads(write_record(made)) == json.loads(bytes(altered))
+        read += 1
+    assert read > 50
 
 
 def nested(depth: int, opening: str = '{"a":', closing: str = "}") -> bytes:

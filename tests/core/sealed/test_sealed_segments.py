@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -127,6 +128,17 @@ GOOD = write_record(record())
 def test_what_is_no_segment(sealed: bytes, says: str) -> None:
     with pytest.raises(DamagedSeal, match=says):
         list(read_segment(sealed, STREAM))
+
+
+def test_a_segment_is_read_in_little_memory() -> None:
+    versions = (record(n, body={"text": "the same again " * 60_000}) for n in range(70))
+    (made,) = make_segments(versions, recipient("stream"))
+    tracemalloc.start()
+    count = sum(1 for _ in read_segment(made.sealed, STREAM))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 70
+    assert peak < 16 << 20
 
 
 def test_more_than_64_mebibytes() -> None:
