@@ -59,7 +59,7 @@ class FileRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     def __post_init__(self) -> None:
         _check_pattern(self.name, _NAME, "the file's name")
         if self.name in (".", ".."):
-            raise Malformed("the file's name is that of a folder")
+            raise _malformed("the file's name is that of a folder")
         _check_pattern(self.media_type, _MEDIA_TYPE, "the file's media type")
         _check_pattern(self.sha256, _SHA256, "the file's SHA-256")
         _check_place(self)
@@ -117,10 +117,10 @@ def write_record(record: Record) -> bytes:
     try:
         line = codec.encode(record)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Malformed(f"the record cannot be written as JSON: {str(error)[:200]}") from None
+        raise _malformed(f"the record cannot be written as JSON: {str(error)[:200]}") from None
     # What JSON has no form for comes back as something else: NaN as null, a date or a decimal as text.
     if _parse(line) != record:
-        raise Malformed("the record's body holds what JSON cannot, such as NaN, dates or tuples")
+        raise _malformed("the record's body holds what JSON cannot, such as NaN, dates or tuples")
     return line
 
 
@@ -138,7 +138,7 @@ def _parse(line: bytes) -> Record:
     if record.body is not None:
         _check_body(record.body.values(), 2)
         if len(line) > MAX_BODY and len(_raw_bodies.decode(line).body) > MAX_BODY:
-            raise Malformed(f"the body is longer than {MAX_BODY:,} bytes")
+            raise _malformed(f"the body is longer than {MAX_BODY:,} bytes")
     return record
 
 
@@ -165,7 +165,7 @@ def check_time(value: str) -> str:
             return value
     except ValueError:
         pass
-    raise Malformed(f"{value[:40]!r} is neither a date nor a time with an offset (RFC 3339)")
+    raise _malformed(f"{value[:40]!r} is neither a date nor a time with an offset (RFC 3339)")
 
 
 def check_cid(value: str) -> str:
@@ -173,14 +173,14 @@ def check_cid(value: str) -> str:
     try:
         binary_cid(value)
     except InvalidInput as error:
-        raise Malformed(str(error)) from None
+        raise _malformed(str(error)) from None
     return value
 
 
 def check_identity(value: str) -> str:
     """Return the text if it has the shape of an age identity; otherwise ``Malformed``. Messages never show it."""
     if not _IDENTITY.fullmatch(value):
-        raise Malformed("the identity is not one of age")
+        raise _malformed("the identity is not one of age")
     return value
 
 
@@ -189,37 +189,41 @@ def check_schema(value: str) -> str:
     return _check_pattern(value, _SCHEMA, "the schema")
 
 
+def _malformed(message: str) -> Malformed:
+    return Malformed(message, "Correct the record; if it came from other software, ask its author for a new one.")
+
+
 def _check_pattern(value: str, pattern: re.Pattern[str], what: str) -> str:
     if pattern.fullmatch(value) is None:
-        raise Malformed(f"{what} is malformed: {value[:80]!r}")
+        raise _malformed(f"{what} is malformed: {value[:80]!r}")
     return value
 
 
 def _check_tombstone(record: Record) -> None:
     left = (record.category, record.schema, record.time, record.source, record.body, record.file)
     if record.tags or any(member is not None for member in left):
-        raise Malformed("a tombstone has id, counter and home alone")
+        raise _malformed("a tombstone has id, counter and home alone")
 
 
 def _check_content(record: Record) -> None:
     if record.category is None or record.schema is None or record.time is None:
-        raise Malformed("a record has a category, a schema and a time")
+        raise _malformed("a record has a category, a schema and a time")
     check_term(record.category, "category")
     _check_pattern(record.schema, _SCHEMA, "the schema")
     check_time(record.time)
     if record.source is not None and not 0 < len(record.source) <= MAX_SOURCE:
-        raise Malformed(f"a source has 1 to {MAX_SOURCE} characters")
+        raise _malformed(f"a source has 1 to {MAX_SOURCE} characters")
     if record.tags:
         _check_tags(record.tags)
     if record.body is None and record.file is None:
-        raise Malformed("a record has a body, a file, or both")
+        raise _malformed("a record has a body, a file, or both")
 
 
 def _check_tags(tags: tuple[str, ...]) -> None:
     if len(tags) > MAX_TAGS or not all(0 < len(tag) <= MAX_TAG for tag in tags):
-        raise Malformed(f"a record has at most {MAX_TAGS} tags of 1 to {MAX_TAG} characters")
+        raise _malformed(f"a record has at most {MAX_TAGS} tags of 1 to {MAX_TAG} characters")
     if list(tags) != sorted(set(tags)):
-        raise Malformed("tags must be sorted by their UTF-8 bytes, with no repeats")
+        raise _malformed("tags must be sorted by their UTF-8 bytes, with no repeats")
 
 
 def _check_body(values: Any, depth: int) -> None:
@@ -228,10 +232,10 @@ def _check_body(values: Any, depth: int) -> None:
         kind = type(value)
         if kind is int:
             if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-                raise Malformed(f"the body holds an integer outside ±(2^53-1): {str(value)[:40]}")
+                raise _malformed("the body holds an integer outside ±(2^53-1); write it as a text")
         elif kind is dict or kind is list:
             if depth > MAX_BODY_DEPTH:
-                raise Malformed(f"the body is nested more than {MAX_BODY_DEPTH} deep")
+                raise _malformed(f"the body is nested more than {MAX_BODY_DEPTH} deep")
             _check_body(value.values() if kind is dict else value, depth + 1)
 
 
@@ -239,14 +243,14 @@ def _check_same(line: bytes, written: bytes) -> None:
     """Require that a line differs from our own writing in spelling only: no member twice, none of null or empty."""
     # Slow, but only for lines of other software that spells something else than we do.
     if codec.canonical(line, MAX_LINE) != codec.canonical(written, MAX_LINE):
-        raise Malformed("the record holds a member that must be absent, or a number that is none")
+        raise _malformed("the record holds a member that must be absent, or a number that is none")
 
 
 def _check_place(file: FileRef) -> None:
     if file.data is not None:
         _check_data(file, file.data)
     elif file.cid is None or file.identity is None:
-        raise Malformed("a file has its data, or a CID with an identity")
+        raise _malformed("a file has its data, or a CID with an identity")
     else:
         check_cid(file.cid)
         check_identity(file.identity)
@@ -254,12 +258,12 @@ def _check_place(file: FileRef) -> None:
 
 def _check_data(file: FileRef, text: str) -> None:
     if file.cid is not None or file.identity is not None:
-        raise Malformed("a file has its data or a CID, not both")
+        raise _malformed("a file has its data or a CID, not both")
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
-        raise Malformed("the file's data is not base64") from None
+        raise _malformed("the file's data is not base64") from None
     if binascii.b2a_base64(data, newline=False).decode() != text:
-        raise Malformed("the file's data is not base64 in its one spelling")
+        raise _malformed("the file's data is not base64 in its one spelling")
     if len(data) != file.bytes or len(data) > MAX_INLINE_FILE or hashlib.sha256(data).hexdigest() != file.sha256:
-        raise Malformed("the file's data is not what its size and SHA-256 say")
+        raise _malformed("the file's data is not what its size and SHA-256 say")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from operator import attrgetter
 from typing import Any
 
+import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from registry.core import codec
 from registry.core.age.stream import open_bytes
+from registry.core.errors import SealedDataError
 from registry.core.ipld.cid import cid_of_block
 from registry.core.scalars import MAX_SAFE_INTEGER, unhex
 from registry.core.sealed.bundles import BundleKey, View
@@ -109,3 +112,19 @@ def test_the_signature_is_over_all_but_itself(document: Signed) -> None:
     unsigned: dict[str, Any] = json.loads(plain)
     signature = unhex(unsigned.pop("signature"))
     Ed25519PublicKey.from_public_bytes(unhex(SIGNER)).verify(signature, rfc8785.dumps(unsigned))
+
+
+@pytest.mark.parametrize("kind", [StreamHead, SegmentList, StreamUpdate])
+def test_300_mutations_of_each_kind(kind: Any) -> None:
+    segments = tuple(SegmentRef(cid_of_block(b"%d" % number), 1) for number in range(40))
+    made = {
+        StreamHead: StreamHead(stream="0f" * 16, segments=segments, number=1),
+        SegmentList: SegmentList(stream="0f" * 16, segments=segments),
+        StreamUpdate: StreamUpdate(grant="0x" + "00" * 32, number=1, streams=()),
+    }[kind]
+    raw, chance = seal_document(signed(made, VAULT), recipient("stream")), random.Random(14)
+    for _ in range(300):
+        changed = bytearray(raw)
+        changed[chance.randrange(len(raw))] ^= chance.randrange(1, 256)
+        with pytest.raises(SealedDataError):
+            open_document(kind, bytes(changed), identity("stream"), SIGNER)

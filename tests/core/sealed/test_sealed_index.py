@@ -249,6 +249,7 @@ def test_what_cannot_be_made(make: Any) -> None:
         make()
 
 
+@pytest.mark.slow
 def test_half_a_million_shredded_ids_fit() -> None:
     chance = random.Random(12)
     marks = tuple(chance.randbytes(32).hex() for _ in range(500_000))

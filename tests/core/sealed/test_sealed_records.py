@@ -176,6 +176,14 @@ def test_what_is_no_record(bad: bytes) -> None:
         parse_record(bad)
 
 
+def test_the_advice_is_about_records() -> None:
+    for wrong in (line(time="2026-02-29"), line(body=...), line(body={"n": 2**53})):
+        with pytest.raises(Malformed) as caught:
+            parse_record(wrong)
+        assert "the record" in caught.value.advice
+        assert "9007199254740992" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "good",
     [
