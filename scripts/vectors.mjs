@@ -18,6 +18,8 @@ import { provingCases } from "./vectors/proving.mjs";
 import { renderingCases } from "./vectors/rendering.mjs";
 import { statementCases } from "./vectors/statements.mjs";
 import { timingCases } from "./vectors/timing.mjs";
+import { fileCases } from "./vectors/vault_files.mjs";
+import { primitiveCases } from "./vectors/vault_parts.mjs";
 
 const FOLDERS = {
   digests: digestCases,
@@ -27,6 +29,7 @@ const FOLDERS = {
   locks: lockCases,
   notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
   evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
+  vault: async () => [...(await primitiveCases()), ...(await fileCases())],
 };
 
 function writeFolder(folder, cases) {
@@ -43,5 +46,5 @@ function writeFolder(folder, cases) {
 
 const target = process.argv[2] ?? fileURLToPath(new URL("../tests/vectors", import.meta.url));
 for (const [name, cases] of Object.entries(FOLDERS)) {
-  process.stdout.write(`${name}: ${writeFolder(join(target, name), cases())}\n`);
+  process.stdout.write(`${name}: ${writeFolder(join(target, name), await cases())}\n`);
 }

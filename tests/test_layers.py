@@ -61,7 +61,7 @@ ALLOWED_IN_CORE = {
     "__future__", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "enum", "functools",
     "hashlib", "hmac", "io", "itertools", "json", "math", "operator", "re", "secrets", "struct", "types", "typing",
     "unicodedata", "Crypto", "coincurve", "cryptography", "eth_keys", "eth_utils", "gmpy2", "msgspec",
-    "rfc8785", "sha3",
+    "rfc8785", "sha3", "zlib",
 }  # fmt: skip
 
 

@@ -5,13 +5,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_bytes, seal_bytes
-from registry.core.crypto.seeds import owner_identity, revocation_secret, vault_key
-from tests.support.builders import SEED, word
+from registry.core.crypto.seeds import (
+    account_number,
+    homes_name,
+    mailbox_identity,
+    owner_identity,
+    relationship_key,
+    revocation_secret,
+    search_key,
+    shredded_mark,
+    vault_key,
+)
+from registry.core.errors import InvalidInput, Malformed
+from registry.core.scalars import to_hex, unhex
+from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 
 seeds = st.binary(min_size=32, max_size=32)
 
@@ -46,11 +59,55 @@ def test_the_vault_key_signs() -> None:
     key.public_key().verify(key.sign(b"text"), b"text")
 
 
+@settings(max_examples=20)
+@given(seeds)
+def test_what_a_vault_needs_is_derived_as_fixed(seed: bytes) -> None:
+    both = unhex(SUBJECT) + unhex(CONTROLLER)
+    relationship = relationship_key(seed, SUBJECT, CONTROLLER).private_bytes_raw()
+    assert relationship == derived(seed, b"ConsentRegistry/1/vault/" + both)
+    assert mailbox_identity(seed, SUBJECT, CONTROLLER) == identity_from_seed(
+        derived(seed, b"ConsentRegistry/1/mailbox/" + both)
+    )
+    assert search_key(seed) == derived(seed, b"ConsentRegistry/1/search")
+    assert homes_name(seed) == derived(seed, b"ConsentRegistry/1/homes")[:16].hex()
+    shredded = derived(seed, b"ConsentRegistry/1/shredded")
+    assert shredded_mark(seed, bytes(16)) == hmac.digest(shredded, bytes(16), hashlib.sha256).hex()
+
+
+@settings(max_examples=20)
+@given(seeds, st.binary(min_size=20, max_size=20) | st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1))
+def test_numbers_of_accounts_are_derived_as_fixed(seed: bytes, scope: bytes, generation: int) -> None:
+    bits = derived(seed, b"ConsentRegistry/1/account/" + scope + generation.to_bytes(4, "big"))
+    number = account_number(seed, to_hex(scope), generation)
+    assert number == int(f"{int.from_bytes(bits, 'big'):0256b}"[:31], 2)
+    assert 0 <= number < 2**31
+
+
+@pytest.mark.parametrize(
+    ("name", "generation"), [("0x", 0), ("0x" + "00" * 21, 0), (CONTROLLER, -1), (CONTROLLER, 2**32)]
+)
+def test_what_has_no_account(name: str, generation: int) -> None:
+    with pytest.raises(InvalidInput):
+        account_number(SEED, name, generation)
+
+
+def test_relationships_are_told_apart() -> None:
+    keys = {
+        relationship_key(SEED, *pair).private_bytes_raw() for pair in ((SUBJECT, CONTROLLER), (CONTROLLER, SUBJECT))
+    }
+    assert len(keys) == 2
+    for subject, controller in ((SUBJECT.lower(), CONTROLLER), (SUBJECT, "0x")):
+        with pytest.raises(Malformed):
+            relationship_key(SEED, subject, controller)
+
+
 def test_no_two_uses_share_a_key() -> None:
     secrets = {
         SEED,
+        relationship_key(SEED, SUBJECT, CONTROLLER).private_bytes_raw(),
+        search_key(SEED),
         vault_key(SEED).private_bytes_raw(),
         revocation_secret(SEED, word(0)),
         revocation_secret(SEED, word(1)),
     }
-    assert len(secrets) == 4
+    assert len(secrets) == 6

@@ -1,0 +1,1 @@
+"""The sealed files of a vault: frame, records, segments, heads, index, book, capsule and update (docs/formats.md)."""

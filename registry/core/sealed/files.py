@@ -1,0 +1,50 @@
+"""Reads sealed files by their CIDs, within a bound for all that one reader takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from registry.core.errors import DamagedSeal, InvalidInput
+from registry.core.ipld.unixfs import read_file
+
+MAX_OPENED = 1 << 30
+
+
+class Budget:
+    """Counts what is fetched and what it unpacks to; ``InvalidInput`` as soon as either is over the limit."""
+
+    def __init__(self, limit: int = MAX_OPENED) -> None:
+        self._limit = limit
+        self._fetched = self._opened = 0
+
+    def fetched(self, count: int) -> None:
+        """Count bytes that were fetched."""
+        self._fetched += count
+        self._check(self._fetched)
+
+    def opened(self, count: int) -> None:
+        """Count bytes that came out of a seal."""
+        self._opened += count
+        self._check(self._opened)
+
+    def _check(self, total: int) -> None:
+        if total > self._limit:
+            advice = "Raise the limit if you trust its source."
+            raise InvalidInput(f"it holds more than {self._limit:,} bytes", advice)
+
+
+def read_stored(cid: str, get: Callable[[str], bytes], most: int, budget: Budget) -> bytes:
+    """Return the sealed file with this CID, every block checked; ``DamagedSeal`` if it has more than ``most`` bytes."""
+
+    def counted(wanted: str) -> bytes:
+        data = get(wanted)
+        counts.append(len(data))
+        return data
+
+    counts: list[int] = []
+    try:
+        sealed = b"".join(read_file(cid, counted, most))
+    except InvalidInput as error:
+        raise DamagedSeal(f"{cid} is no sealed file of ours: {error}") from None
+    budget.fetched(sum(counts))
+    return sealed
