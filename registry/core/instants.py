@@ -7,18 +7,16 @@ to no zone; to sort, it counts as its 00:00 UTC.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from registry.core.errors import Malformed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_DAY = 86_400 * 1_000_000
 _ADVICE = "Write a day (2026-01-31), or a time with its offset from UTC (2026-01-31T10:00:00+01:00)."
 
-_NO_SUCH_DAY = "the calendar has no such day"
-_CALENDAR_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME_OF_DAY = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
     r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -38,40 +36,27 @@ _MISTAKES = (
 )
 
 
+# A record's time is read when it is checked, again in its body, and again for the working copy.
+@lru_cache(maxsize=4096)
 def microseconds(text: str) -> int:
     """Return the microseconds from 1970-01-01 UTC; ``Malformed``, with the reason, for any other spelling.
 
     A leap second is refused, because no unix time stands for it.
     """
-    if len(text) == len("2026-01-31"):
-        return _of_day(text)
-    if _TIME_OF_DAY.fullmatch(text) is None:
-        raise _malformed(text, _mistake(text))
+    is_day = len(text) == len("2026-01-31")
+    if (_DAY if is_day else _TIME_OF_DAY).fullmatch(text) is None:
+        raise Malformed(f"{text[:40]!r} is no time: {_mistake(text)}", _ADVICE)
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise _malformed(text, _NO_SUCH_DAY) from None
-
-
-@lru_cache(maxsize=4096)
-def _of_day(text: str) -> int:
-    # A life has some ten thousand days, and records come in their order.
-    if _CALENDAR_DAY.fullmatch(text) is None:
-        raise _malformed(text, _mistake(text))
-    try:
-        return (date.fromisoformat(text).toordinal() - _EPOCH.toordinal()) * _DAY
-    except ValueError:
-        raise _malformed(text, _NO_SUCH_DAY) from None
+        raise Malformed(f"{text!r} is no time: the calendar has no such day", _ADVICE) from None
+    return ((time.replace(tzinfo=UTC) if is_day else time) - _EPOCH) // _MICROSECOND
 
 
 def utc_text(time: int) -> str:
     """Write microseconds from 1970 as a time in UTC, with as many digits of a second as it needs."""
     text = (_EPOCH + timedelta(microseconds=time)).isoformat()
     return text.replace("+00:00", "Z")
-
-
-def _malformed(text: str, why: str) -> Malformed:
-    return Malformed(f"{text[:40]!r} is no time: {why}", _ADVICE)
 
 
 def _mistake(text: str) -> str:

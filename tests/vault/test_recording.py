@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.core.instants import microseconds, utc_text
 from registry.core.sealed.records import FileRef, Record
@@ -78,3 +81,27 @@ def test_a_record_is_one_line_without_its_absent_members() -> None:
 
 def test_now_is_written_in_utc() -> None:
     assert utc_text(NOW) == datetime(2026, 11, 29, 12, 0, 0, 500_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+dated = st.none() | st.dates().map(str) | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+
+
+@given(
+    dated,
+    st.dictionaries(st.text("abc text", max_size=5), values),
+    st.lists(st.text(min_size=1, max_size=64), max_size=5),
+)
+def test_what_is_checked_becomes_a_line_that_is_read_back(when: Any, more: dict[str, Any], tags: list[str]) -> None:
+    draft = Draft("pd:PersonalDocuments", "note/1", when, None, tuple(tags), {**more, "text": "x"})
+    if schemas.faults(draft):
+        assert any("\ud800" <= character <= "\udfff" for character in "".join([*tags, *more]))
+        return
+    made = record_of(draft, schemas.get("note/1"), NAME, HOME, NOW)
+    assert msgspec.json.decode(msgspec.json.encode(made, order="sorted"), type=Record) == made
+    assert schemas.facts(made).at_us == (microseconds(when) if when else NOW)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 from urllib.parse import unquote
 
 from registry.core import codec
 from registry.core.errors import InvalidInput, Malformed
-from registry.vault.schemas.formats import OUR_FORMATS, WORDS
+from registry.vault.schemas.formats import OUR_FORMATS, PATTERNS, WORDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_DOCUMENT = 64 * 1024
@@ -219,7 +220,10 @@ def compiled(document: dict[str, Any]) -> Any:
     import jsonschema_rs
 
     # Without $id: a schema must not stand for another one, such as JSON Schema itself.
-    bare = {name: value for name, value in document.items() if name not in _ROOT_ONLY}
+    bare = deepcopy({name: value for name, value in document.items() if name not in _ROOT_ONLY})
+    for _, schema in subschemas(bare):
+        if schema.get("format") in PATTERNS and "pattern" not in schema:
+            schema["pattern"] = PATTERNS[schema.pop("format")]
     options = jsonschema_rs.RegexOptions(size_limit=MAX_COMPILED_PATTERN, dfa_size_limit=MAX_COMPILED_PATTERN)
     return jsonschema_rs.Draft202012Validator(
         bare,

@@ -103,7 +103,7 @@ class Schemas:
         schema = self._find(draft.schema)
         found = [] if draft.category in _categories() else [Fault("category", _category_words(draft.category))]
         if draft.source is not None or draft.tags:
-            found += _label_faults(draft)
+            found += _label_faults(draft.source, draft.tags)
         if schema is None:
             return [*found, Fault("schema", f"there is no schema {draft.schema[:80]!r}")]
         return (found + _content_faults(draft, schema))[:MAX_FAULTS]
@@ -145,21 +145,22 @@ def _missing_time(schema: Schema) -> str:
     return f"is missing: nothing says when it happened{f' (a member {names} would)' if names else ''}"
 
 
-def _label_faults(draft: Draft) -> list[Fault]:
-    labels = [("source", draft.source, MAX_SOURCE)] if draft.source is not None else []
-    labels += [(f"tags[{place}]", tag, MAX_TAG) for place, tag in enumerate(draft.tags[: MAX_TAGS + 1])]
+# All lines of a file have the same source and the same few tags.
+@lru_cache(maxsize=1024)
+def _label_faults(source: str | None, tags: tuple[str, ...]) -> tuple[Fault, ...]:
+    labels = [("source", source, MAX_SOURCE)] if source is not None else []
+    labels += [(f"tags[{place}]", tag, MAX_TAG) for place, tag in enumerate(tags[: MAX_TAGS + 1])]
     found = [
         Fault(member, f"must be text of 1 to {limit} characters")
         for member, label, limit in labels
-        if type(label) is not str or not _is_label(label, limit)
+        if not _is_label(label, limit)
     ]
-    return [*found, Fault("tags", f"are more than {MAX_TAGS}")] if len(set(draft.tags)) > MAX_TAGS else found
+    return (*found, Fault("tags", f"are more than {MAX_TAGS}")) if len(set(tags)) > MAX_TAGS else tuple(found)
 
 
-@lru_cache(maxsize=1024)
 def _is_label(text: str, limit: int) -> bool:
-    # Half a character (a surrogate) cannot be encoded. All lines of a file have the same few labels.
-    return 0 < len(text) <= limit and not re.search("[\ud800-\udfff]", text)
+    # Half a character (a surrogate) cannot be encoded.
+    return type(text) is str and 0 < len(text) <= limit and not re.search("[\ud800-\udfff]", text)
 
 
 @cache

@@ -67,10 +67,14 @@ def _parent(document: dict[str, Any], path: Iterable[str | int]) -> dict[str, An
     return here if isinstance(here, dict) else {}
 
 
+def _title(schema: dict[str, Any]) -> str:
+    return str(schema.get("title", ""))[:200]
+
+
 def _type(error: ValidationError, schema: dict[str, Any]) -> str:
     wanted = schema.get("type", [])
     names = [_KINDS[name] for name in ([wanted] if isinstance(wanted, str) else wanted)]
-    return f"{_shown(error.instance)} must be {schema.get('title') or ' or '.join(names)}"
+    return f"{_shown(error.instance)} must be {_title(schema) or ' or '.join(names)}"
 
 
 def _format(error: ValidationError, schema: dict[str, Any]) -> str:
@@ -80,12 +84,14 @@ def _format(error: ValidationError, schema: dict[str, Any]) -> str:
             microseconds(str(error.instance))
         except Malformed as why:
             return str(why)
-    return f"{_shown(error.instance)} must be {schema.get('title') or WORDS.get(name, name)}"
+    return f"{_shown(error.instance)} must be {_title(schema) or WORDS.get(name, name)}"
 
 
 def _pattern(error: ValidationError, schema: dict[str, Any]) -> str:
+    if "pattern" not in schema:  # the validator's pattern stands for a format of ours
+        return _format(error, schema)
     pattern = f"text that fits the pattern {str(schema.get('pattern'))[:200]}"
-    return f"{_shown(error.instance)} must be {schema.get('title') or pattern}"
+    return f"{_shown(error.instance)} must be {_title(schema) or pattern}"
 
 
 def _choice(error: ValidationError, schema: dict[str, Any]) -> str:
@@ -99,7 +105,7 @@ def _any_of(error: ValidationError, schema: dict[str, Any]) -> str:
     branches = schema.get("anyOf", [])
     if branches and all(isinstance(branch, dict) and branch.keys() == {"required"} for branch in branches):
         return f"needs {', or '.join(' and '.join(branch['required']) for branch in branches)}"
-    return f"{_shown(error.instance)} must be {schema.get('title') or 'one of the forms that the schema allows'}"
+    return f"{_shown(error.instance)} must be {_title(schema) or 'one of the forms that the schema allows'}"
 
 
 def _limit(words: str) -> Callable[[ValidationError, dict[str, Any]], str]:
@@ -110,7 +116,7 @@ def _limit(words: str) -> Callable[[ValidationError, dict[str, Any]], str]:
 
 
 def _otherwise(error: ValidationError, schema: dict[str, Any]) -> str:
-    if title := schema.get("title"):
+    if title := _title(schema):
         return f"{_shown(error.instance)} must be {title}"
     return f"{_shown(error.instance)} breaks the schema's rule {error.kind.name}"
 
