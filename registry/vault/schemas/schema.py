@@ -80,8 +80,14 @@ class Schema:
 
     @cached_property
     def validator(self) -> Any:
-        """The compiled schema. Making it takes a millisecond, and loads the library the first time."""
-        return compiled(self.document)
+        """The compiled schema. Making it takes a millisecond, and loads the library the first time.
+
+        ``InvalidInput`` if it cannot be compiled: a book may hold a schema that a newer version took.
+        """
+        try:
+            return compiled(self.document)
+        except ValueError:
+            raise InvalidInput(f"this version cannot check by the schema {self.name}", "Update it.") from None
 
     def time_in(self, body: Mapping[str, Any]) -> tuple[str, str] | None:
         """The member that dates a record with this body, and its text; None if there is none."""

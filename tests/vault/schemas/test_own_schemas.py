@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -235,6 +236,29 @@ class TestRefusals:
         assert [detail.split(":")[0] for detail in told.value.details] == [
             "/properties/extra/maxLenght", "/properties/extra/format", "/properties/extra"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"$ref": "https://example.com/other"},
+        {"$ref": "file:///etc/passwd"},
+        {"type": "string", "format": "colour"},
+        {"pattern": "(?=a)"},
+    ],
+)
+def test_a_book_cannot_bring_what_adding_refuses(member: dict[str, Any]) -> None:
+    # A book is not read as strictly as a file. What its schemas compile to asks nobody, and checks what it says.
+    schemas = Schemas([json.loads(with_member(member))])
+    with pytest.raises(InvalidInput, match="cannot check by the schema running/1"):
+        schemas.check(draft({"start": "2026-01-31", "metres": 1}))
+
+
+def test_no_file_is_read_for_a_reference(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    schemas = Schemas([json.loads(with_member({"$ref": (tmp_path / "other.json").as_uri()}))])
+    with pytest.raises(InvalidInput, match="cannot check by the schema running/1"):
+        schemas.check(draft({"start": "2026-01-31", "metres": 1}))
 
 
 class TestTime:
