@@ -46,6 +46,7 @@ ONLY_IN = {
     "alembic": {"db", "notary", "brand", "market"},
     "psycopg": {"db"},
     "jinja2": {"present"},
+    "jsonschema_rs": {"vault"},
     "zxcvbn": {"wallets"},
     "typer": {"cli"},
     "rich": {"cli"},

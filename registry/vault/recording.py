@@ -1,0 +1,29 @@
+"""Turns a draft that was checked into the first version of a record."""
+
+from __future__ import annotations
+
+from registry.core.instants import utc_text
+from registry.core.sealed.records import Record
+from registry.vault.draft import Draft
+from registry.vault.schemas.schema import Schema
+
+
+def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, counter: int = 1) -> Record:
+    """Return the record that ``home`` (16 hex digits) writes of a draft that `Schemas.check` took.
+
+    ``name`` is its id: a new one of `RecordIds`, or for an edit the record's own with the next ``counter``. ``now``
+    (microseconds from 1970) dates a record of an undated schema. Tags are sorted here, each once.
+    """
+    dated = schema.time_in(draft.body or {}) if draft.time is None else None
+    return Record(
+        id=name,
+        counter=counter,
+        home=home,
+        category=draft.category,
+        schema=draft.schema,
+        time=draft.time or (dated[1] if dated else utc_text(now)),
+        source=draft.source,
+        tags=tuple(sorted(set(draft.tags))) if draft.tags else (),
+        body=draft.body or None,
+        file=draft.file,
+    )
