@@ -26,4 +26,10 @@ def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, coun
         tags=tuple(sorted(set(draft.tags))) if draft.tags else (),
         body=draft.body or None,
         file=draft.file,
+        key=key_of(draft),
     )
+
+
+def key_of(draft: Draft) -> str | None:
+    """Return what recognises the draft's fact, or the same thing after a change: 16 bytes as hex; None for neither."""
+    return ((draft.identity or draft.key)[:16].hex()) or None

@@ -32,7 +32,7 @@ Count = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Size = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 _OWN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_BUNDLE_ID = re.compile(r"[0-9a-f]{32}")
+_SIXTEEN_BYTES = re.compile(r"[0-9a-f]{32}")
 _HOME = re.compile(r"[0-9a-f]{16}")
 _SCHEMA = re.compile(r"[a-z0-9-]{1,40}/[1-9][0-9]{0,3}")
 _TIME = re.compile(
@@ -73,7 +73,10 @@ class FileRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
-    """One version of a record. In a bundle it has the bundle's id for it, and no home."""
+    """One version of a record. In a bundle it has the bundle's id for it, and neither home nor key.
+
+    ``key`` recognises the same fact in another export; a tombstone keeps it, so that no import brings the record back.
+    """
 
     id: str
     counter: Count
@@ -85,14 +88,19 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     tags: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
     file: FileRef | None = None
+    key: str | None = None
     deleted: bool = False
 
     def __post_init__(self) -> None:
         if self.home is None:
-            _check_pattern(self.id, _BUNDLE_ID, "the id of a bundle's record")
+            _check_pattern(self.id, _SIXTEEN_BYTES, "the id of a bundle's record")
+            if self.key is not None:
+                raise Malformed("a record in a bundle has no key")
         else:
             _check_pattern(self.id, _OWN_ID, "the id of an own record")
             _check_pattern(self.home, _HOME, "the home")
+            if self.key is not None:
+                _check_pattern(self.key, _SIXTEEN_BYTES, "the key")
         if self.deleted:
             _check_tombstone(self)
         else:
@@ -202,7 +210,7 @@ def _check_pattern(value: str, pattern: re.Pattern[str], what: str) -> str:
 def _check_tombstone(record: Record) -> None:
     left = (record.category, record.schema, record.time, record.source, record.body, record.file)
     if record.tags or any(member is not None for member in left):
-        raise _malformed("a tombstone has id, counter and home alone")
+        raise _malformed("a tombstone has id, counter, home and key alone")
 
 
 def _check_content(record: Record) -> None:

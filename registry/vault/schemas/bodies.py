@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from registry.core.scalars import MAX_SAFE_INTEGER
-from registry.core.sealed.records import MAX_BODY, MAX_DEPTH
+from registry.core.sealed.records import MAX_BODY, MAX_BODY_DEPTH
 
 _encoder = msgspec.json.Encoder()
 _PATH_SHOWN = 120
@@ -20,8 +20,8 @@ def body_fault(body: dict[str, Any]) -> tuple[str, str] | None:
     """Return the member path and the words of the first fault; None for a body within the limits."""
     if type(body) is not dict:
         return "body", "must be an object"
-    if not _fits(body, MAX_DEPTH):
-        return _find(body, "body", MAX_DEPTH)
+    if not _fits(body, MAX_BODY_DEPTH):
+        return _find(body, "body", MAX_BODY_DEPTH)
     try:
         size = len(_encoder.encode(body))
     except UnicodeEncodeError:
@@ -78,7 +78,7 @@ def _find(value: Any, path: str, depth: int) -> tuple[str, str] | None:
         fault = _scalar_fault(value)
         return (path, fault) if fault else None
     if not depth:
-        return path, f"is nested more than {MAX_DEPTH} deep"
+        return path, f"is nested more than {MAX_BODY_DEPTH} deep"
     for step, each in value.items() if type(value) is dict else enumerate(value):
         if type(value) is dict and type(step) is not str:
             return path, f"has a member whose name is no text: {str(step)[:40]}"

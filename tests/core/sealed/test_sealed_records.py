@@ -66,6 +66,17 @@ def test_a_tombstone_has_id_counter_and_home() -> None:
     assert stone.version > record().version
 
 
+def test_a_key_is_of_own_records_alone() -> None:
+    key = "0123456789abcdef" * 2
+    assert parse_record(write_record(record(key=key))).key == key
+    stone = Record(id=uuid7(1), counter=2, home=HOME, key=key, deleted=True)
+    assert parse_record(write_record(stone)) == stone
+    with pytest.raises(Malformed, match="the key is malformed"):
+        record(key=key[1:])
+    with pytest.raises(Malformed, match="has no key"):
+        Record(id="0" * 32, counter=3, key=key, deleted=True)
+
+
 def test_the_newer_of_two_versions() -> None:
     def of(counter: int, home: str) -> tuple[int, str]:
         return record(counter=counter, home=home).version

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core.sealed.records import MAX_BODY, MAX_DEPTH
+from registry.core.sealed.records import MAX_BODY, MAX_BODY_DEPTH
 from registry.vault.schemas.bodies import body_fault, member_path
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=2)
@@ -49,8 +49,8 @@ def nested(depth: int, leaf: Any) -> dict[str, Any]:
 
 
 def test_the_depth_is_bounded() -> None:
-    assert body_fault(nested(MAX_DEPTH, "x")) is None
-    path, words = body_fault(nested(MAX_DEPTH + 1, "x")) or ("", "")
+    assert body_fault(nested(MAX_BODY_DEPTH, "x")) is None
+    path, words = body_fault(nested(MAX_BODY_DEPTH + 1, "x")) or ("", "")
     assert path.startswith("body.b") and words == "is nested more than 32 deep"
 
 
