@@ -1,0 +1,1 @@
+"""The sealed formats of the personal database."""
