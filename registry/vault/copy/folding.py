@@ -24,7 +24,8 @@ _LETTERS = {
     for letter, plain in {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "ŧ": "t", "æ": "ae", "œ": "oe"}.items()
 }
 _UNDIVIDED = re.compile(f"[{''.join(map(chr, _LETTERS))}]")
-_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+# A query ends for SQLite at a zero.
+_NOT_TEXT = re.compile("[\0\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _UNSPACED = re.compile(
     "["
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ede"  # Thai, Lao
@@ -45,13 +46,13 @@ class Piece(NamedTuple):
 
 
 def fold(text: str) -> str:
-    """Fold case, diacritics and compatibility forms. Characters of private use become spaces."""
+    """Fold case, diacritics and compatibility forms. Zeros and characters of private use become spaces."""
     if text.isascii():
-        return text.lower()
+        return text.lower().replace("\0", " ")
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     text = unicodedata.normalize("NFC", _MARKS.sub("", text))
     # Looking is ten times as fast as replacing what is hardly ever there.
-    text = _PRIVATE.sub(" ", text) if _PRIVATE.search(text) else text
+    text = _NOT_TEXT.sub(" ", text) if _NOT_TEXT.search(text) else text
     return text.translate(_LETTERS) if _UNDIVIDED.search(text) else text
 
 

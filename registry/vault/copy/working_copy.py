@@ -11,7 +11,7 @@ it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +19,8 @@ from registry.core.sealed.records import Record
 from registry.vault.copy.database import Database
 from registry.vault.copy.query import Query
 from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
+from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
+from registry.vault.copy.stats import Stats, count_records
 from registry.vault.copy.store import FactsOf, Line, erase_records, id_bytes, line_of, put_versions
 
 PAGE = 20
@@ -102,6 +104,17 @@ class WorkingCopy:
         while page.cursor:
             page = self.search(query, MAX_PAGE, page.cursor)
             yield from page.records
+
+    def query(
+        self, sql: str, schemas: Mapping[str, Iterable[str]], rows: int = MAX_ROWS, seconds: float = MAX_SECONDS
+    ) -> Answer:
+        """Run one SELECT of a person's own; ``schemas`` name the members of bodies, see `registry.vault.copy.sql`."""
+        return run(self._db, sql, views(schemas), rows, seconds)
+
+    def stats(self) -> Stats:
+        """Count the records by category, source and year."""
+        with self._db.reading() as db:
+            return count_records(db)
 
     def versions(self) -> Iterator[Record]:
         """Yield all versions of all records, in the order in which they were put."""
