@@ -93,6 +93,17 @@ class Database:
             what = f"the log of {self.path} still holds erased records: another process is reading"
             raise StorageSlow(what, "Erase them again when that process is done.")
 
+    def check(self) -> None:
+        """Raise `WorkingCopyLost` if a page was altered, a table is damaged, or the full-text index has gaps."""
+        if faults := self.all("PRAGMA cipher_integrity_check"):
+            raise WorkingCopyLost(f"the working copy {self.path} is damaged: {faults[0][0]}")
+        if (result := self.one("PRAGMA integrity_check(1)")[0]) != "ok":
+            raise WorkingCopyLost(f"the working copy {self.path} is damaged: {result}")
+        self.all("INSERT INTO words (words) VALUES ('integrity-check')")
+        records, indexed = self.one("SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM words_docsize)")
+        if records != indexed:
+            raise WorkingCopyLost(f"the working copy {self.path} has {records:,} records and an index of {indexed:,}")
+
     def close(self) -> None:
         """Close the file; later calls are `WorkingCopyLost`. May be called twice."""
         with self._lock:

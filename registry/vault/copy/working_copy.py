@@ -123,6 +123,10 @@ class WorkingCopy:
             v = rows[-1][0]
             yield from (DECODE(line) for _, line in rows)
 
+    def check(self) -> None:
+        """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""
+        self._db.check()
+
     def close(self) -> None:
         """Close the file. May be called twice."""
         self._db.close()
