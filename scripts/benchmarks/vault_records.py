@@ -11,13 +11,33 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 
 from registry.core.sealed.records import Record
 
 HOME = "00112233445566aa"
 _FIRST = datetime(2016, 1, 1, tzinfo=UTC)
 _DAYS = 3650
-_SYLLABLES = ("ba", "co", "di", "fe", "gu", "la", "mi", "no", "pe", "ra", "so", "tu", "va", "ze", "quin", "mar", "el", "or")
+_SYLLABLES = (
+    "ba",
+    "co",
+    "di",
+    "fe",
+    "gu",
+    "la",
+    "mi",
+    "no",
+    "pe",
+    "ra",
+    "so",
+    "tu",
+    "va",
+    "ze",
+    "quin",
+    "mar",
+    "el",
+    "or",
+)
 _SHOPS = ("Maison Aurelle", "Café Müller", "Straßenbäckerei", "Brûlerie du Port", "Livraria São João", "Nordlys Øl")
 _GOODS = ("coffee", "perfume", "shirt", "notebook", "bread", "lamp", "umbrella", "chocolate", "Gruyère", "Bürste")
 _CHINESE = ("北京烤鸭店", "上海地铁站", "东京都图书馆", "京都抹茶", "红茶", "明天见面", "生日快乐", "电影票")
@@ -110,7 +130,13 @@ def _measurement(rng: random.Random, words: _Words, number: int, moment: datetim
 
 
 def _own(
-    number: int, moment: datetime, category: str, schema: str, source: str, tags: tuple[str, ...], body: dict[str, object]
+    number: int,
+    moment: datetime,
+    category: str,
+    schema: str,
+    source: str,
+    tags: tuple[str, ...],
+    body: dict[str, Any],
 ) -> Record:
     time = f"{moment:%Y-%m-%dT%H:%M:%S}+00:00"
     return Record(record_id(number, moment), 1, HOME, category, schema, time, source, tags, body)

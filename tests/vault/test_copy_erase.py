@@ -62,8 +62,8 @@ def test_nothing_of_an_erased_record_is_left(path: Path) -> None:
         assert copy.erase([record_id(n) for n in erased], "after") == len(erased)
         assert left(path, erased) == [] and left(path, kept) == kept
         assert copy.root == "after"
-        assert copy.search(parse("shared")).count == len(kept)
-        assert [copy.search(parse(word(n))).count for n in (0, 3, 1, 2)] == [0, 0, 1, 1]
+        assert copy.search(parse("shared")).total == len(kept)
+        assert [copy.search(parse(word(n))).total for n in (0, 3, 1, 2)] == [0, 0, 1, 1]
         assert copy.history(record_id(0)) == []
     assert left(path, erased) == []
 
@@ -117,7 +117,11 @@ def test_a_number_of_a_field_is_used_again_without_harm(path: Path) -> None:
     with filled(path) as copy:
         copy.erase([record_id(7)], "root")
         copy.put([record(9000, "new", tags=("other",), source="elsewhere")], "root")
-        assert [copy.search(parse(query)).count for query in ("tag:other", "source:elsewhere", "tag:illness")] == [1, 1, 0]
+        assert [copy.search(parse(query)).total for query in ("tag:other", "source:elsewhere", "tag:illness")] == [
+            1,
+            1,
+            0,
+        ]
 
 
 def test_erasing_everything_leaves_an_empty_copy(path: Path) -> None:

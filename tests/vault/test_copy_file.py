@@ -46,7 +46,7 @@ def test_it_is_private(path: Path) -> None:
     with reopen(path) as copy:
         copy.put([record(500)], "root")
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
-    assert modes == {name: 0o600 for name in ("copy.db", "copy.db-wal", "copy.db-shm", "copy.db.lock")}
+    assert modes == dict.fromkeys(("copy.db", "copy.db-wal", "copy.db-shm", "copy.db.lock"), 0o600)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -170,7 +170,7 @@ class TestTheMachine:
             copy._db.all(f"PRAGMA max_page_count = {pages + 5}")
             with pytest.raises(StorageFull, match="its disk is full"):
                 copy.put([record(1000 + n, "pistachio " * 50) for n in range(1000)], "after")
-            assert copy.root == "root" and copy.search(parse("pistachio")).count == 0
+            assert copy.root == "root" and copy.search(parse("pistachio")).total == 0
             copy._db.all("PRAGMA max_page_count = 1000000")
             assert copy.put([record(1000, "pistachio")], "after") == 1
 
@@ -179,7 +179,7 @@ class TestTheMachine:
         with reopen(path) as copy, reopen(path) as other, other._db.writing():
             with pytest.raises(StorageSlow, match="another process keeps it locked"):
                 copy.put([record(1000)], "after")
-            assert copy.search(parse("marzipan")).count == 400  # reading goes on
+            assert copy.search(parse("marzipan")).total == 400  # reading goes on
 
 
 WRITER = """
@@ -213,15 +213,13 @@ def test_two_processes_write_at_once(path: Path, writers: list[subprocess.Popen[
     writers += [writer(path, 1000, 30), writer(path, 2000, 30)]
     assert [each.wait(60) for each in writers] == [0, 0]
     with reopen(path) as copy:
-        assert copy.search(parse("nougat")).count == 60
-        assert [copy.search(parse(f"source:s{n}")).count for n in (1000, 1029, 2000, 2029)] == [1] * 4
+        assert copy.search(parse("nougat")).total == 60
+        assert [copy.search(parse(f"source:s{n}")).total for n in (1000, 1029, 2000, 2029)] == [1] * 4
         copy.check()
 
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
-def test_a_killed_writer_leaves_whole_records(
-    path: Path, writers: list[subprocess.Popen[bytes]], after: float
-) -> None:
+def test_a_killed_writer_leaves_whole_records(path: Path, writers: list[subprocess.Popen[bytes]], after: float) -> None:
     writers.append(writer(path, 1000, 100_000))
     assert writers[0].stdout is not None
     assert writers[0].stdout.readline() == b"open\n"
@@ -242,7 +240,7 @@ def test_many_threads_share_one(path: Path) -> None:
             try:
                 for n in range(first, first + 10):
                     copy.put([record(n, "praline")], "root")
-                    assert copy.search(parse(f"id:{record(n).id}")).count == 1
+                    assert copy.search(parse(f"id:{record(n).id}")).total == 1
             except Exception as error:
                 failed.append(error)
 
@@ -251,4 +249,4 @@ def test_many_threads_share_one(path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join(60)
-        assert failed == [] and copy.search(parse("praline")).count == 30
+        assert failed == [] and copy.search(parse("praline")).total == 30

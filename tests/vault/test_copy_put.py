@@ -45,7 +45,9 @@ class TestOneRecord:
             copy.newest(wrong)
 
     def test_ids_of_a_bundle_have_no_hyphens_and_versions_no_home(self, copy: WorkingCopy) -> None:
-        shared = Record("ab" * 16, 1, category="pd:Purchase", schema="purchase/1", time="2026-01-31", body={"name": "x"})
+        shared = Record(
+            "ab" * 16, 1, category="pd:Purchase", schema="purchase/1", time="2026-01-31", body={"name": "x"}
+        )
         copy.put([shared], "root")
         assert copy.newest("ab" * 16) == shared
 
@@ -116,7 +118,7 @@ class TestManyRecords:
         assert len(every) == 1002 == len(set(every))
         assert (every[0], every[-1]) == (record_id(1001), record_id(1000))
         day = parse("word after:2026-01-31 before:2026-01-31T00:00:01Z")
-        assert copy.search(day).count == 1000 == len(list(copy.select(day)))
+        assert copy.search(day).total == 1000 == len(list(copy.select(day)))
 
     def test_the_first_and_the_last_year(self, copy: WorkingCopy) -> None:
         copy.put([record(1, "a", time="0001-01-01"), record(2, "b", time="9999-12-31T23:59:59.999999+00:00")], "root")

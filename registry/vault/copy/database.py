@@ -66,7 +66,7 @@ class Database:
     def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Return all rows of a query."""
         with self._lock, self.translated():
-            return self._db.execute(query, values).fetchall()
+            return list(self._db.execute(query, values))
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
         """Return the first row of a query, or None."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import NamedTuple
 
 # FTS5 sees words where these stand; Co (private use) holds the marks of `facets`.
@@ -21,11 +22,11 @@ _MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u
 # Letters that Unicode does not take apart, and that people without the key type otherwise.
 _LETTERS = {
     ord(letter): plain
-    for letter, plain in {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "ŧ": "t", "æ": "ae", "œ": "oe"}.items()
+    for letter, plain in {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ŧ": "t", "æ": "ae", "œ": "oe"}.items()
 }
 _UNDIVIDED = re.compile(f"[{''.join(map(chr, _LETTERS))}]")
-# A query ends for SQLite at a zero.
-_NOT_TEXT = re.compile("[\0\ue000-\uf8ff\U000f0000-\U0010ffff]")
+# SQLite ends a query at a zero, and takes no surrogates.
+_NOT_TEXT = re.compile("[\0\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _UNSPACED = re.compile(
     "["
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ede"  # Thai, Lao
@@ -77,7 +78,8 @@ def pieces(text: str) -> list[Piece]:
 
 def last_word(piece: Piece) -> str:
     """Return the word that a star after this piece would complete."""
-    return _WORD.findall(piece.text)[-1]
+    words: list[str] = _WORD.findall(piece.text)
+    return words[-1]
 
 
 def _words(text: str) -> list[Piece]:
@@ -85,4 +87,4 @@ def _words(text: str) -> list[Piece]:
 
 
 def _pairs(run: str) -> str:
-    return " ".join(map("".join, zip(run, run[1:], strict=False))) or run
+    return " ".join(map("".join, pairwise(run))) or run

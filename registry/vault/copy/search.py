@@ -39,12 +39,12 @@ _HASH_BYTES = 8
 class Page(NamedTuple):
     """A part of what was found; ``cursor`` gives the next part, "" after the last.
 
-    ``count`` is how many records fit the query, and ``is_exact`` is False where there are at least so many.
+    ``total`` is how many records fit the query, and ``is_exact`` is False where there are at least so many.
     """
 
     records: tuple[Record, ...]
     cursor: str
-    count: int
+    total: int
     is_exact: bool
 
 
@@ -101,7 +101,7 @@ def _ranked_page(db: Connection, query: Query, plan: _Plan, limit: int, after: t
 def _rows(db: Connection, plan: _Plan, limit: int) -> list[Any]:
     tables = plan.tables if "versions v" in plan.tables else f"{plan.tables} CROSS JOIN versions v ON v.v = r.v"
     statement = plan._replace(tables=tables).select("r.n, v.line", f"ORDER BY {plan.place} DESC LIMIT ?")
-    return db.execute(statement, (*plan.values, limit)).fetchall()
+    return list(db.execute(statement, (*plan.values, limit)))
 
 
 def _count(db: Connection, plan: _Plan) -> tuple[int, bool]:

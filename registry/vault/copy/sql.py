@@ -30,14 +30,16 @@ _ADVICE = "Write one SELECT over records or a schema's view; nothing else can be
 
 _TABLES = {"records", "versions", "facets", "json_each", "json_tree"}
 _OF_SQLITE = ("sqlite_", "pragma_", "fts")
-_FUNCTIONS = frozenset(
-    "abs avg ceil ceiling coalesce concat concat_ws count cume_dist date datetime dense_rank exp first_value floor "
-    "glob group_concat ifnull iif instr json json_array json_array_length json_extract json_group_array "
-    "json_group_object json_object json_quote json_type json_valid julianday lag last_value lead length like ln log "
-    "log10 log2 lower ltrim max min mod nth_value ntile nullif percent_rank pow power quote rank replace round "
-    "row_number rtrim sign sqrt strftime string_agg substr substring sum time timediff total trim trunc typeof unicode "
-    "unixepoch upper -> ->>".split()
-)
+_FUNCTIONS = {
+    "abs", "avg", "ceil", "ceiling", "coalesce", "concat", "concat_ws", "count", "cume_dist", "date", "datetime",
+    "dense_rank", "exp", "first_value", "floor", "glob", "group_concat", "ifnull", "iif", "instr", "json",
+    "json_array", "json_array_length", "json_extract", "json_group_array", "json_group_object", "json_object",
+    "json_quote", "json_type", "json_valid", "julianday", "lag", "last_value", "lead", "length", "like", "ln",
+    "log", "log10", "log2", "lower", "ltrim", "max", "min", "mod", "nth_value", "ntile", "nullif", "percent_rank",
+    "pow", "power", "quote", "rank", "replace", "round", "row_number", "rtrim", "sign", "sqrt", "strftime",
+    "string_agg", "substr", "substring", "sum", "time", "timediff", "total", "trim", "trunc", "typeof", "unicode",
+    "unixepoch", "upper", "->", "->>",
+}  # fmt: skip
 
 # Subqueries, unlike joins, cost nothing where nobody asks for their column.
 _VALUE = "(SELECT value FROM main.facets WHERE f = r.{0})"
@@ -94,7 +96,7 @@ def run(
                 raise InvalidInput("this SQL asks for nothing", _ADVICE)
             columns = tuple(column[0] for column in cursor.description)
             found = cursor.fetchmany(rows + 1)
-        except (dbapi2.Error, dbapi2.Warning) as error:
+        except (dbapi2.Error, dbapi2.Warning, ValueError) as error:
             raise _refusal(error, seconds) from error
     return Answer(columns, found[:rows], len(found) > rows)
 

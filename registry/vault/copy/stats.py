@@ -33,4 +33,6 @@ def count_records(db: Connection) -> Stats:
         years[year] += count
     versions = db.execute("SELECT count(*) FROM versions").fetchone()[0]
     total = sum(categories.values())
-    return Stats(total, versions, dict(categories.most_common()), dict(sources.most_common()), dict(sorted(years.items())))
+    return Stats(
+        total, versions, dict(categories.most_common()), dict(sources.most_common()), dict(sorted(years.items()))
+    )

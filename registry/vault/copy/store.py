@@ -61,7 +61,9 @@ def line_of(record: Record) -> Line:
 
 def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> int:
     """Put versions in any order, within a transaction; return how many were new."""
-    first, last_id = db.execute("SELECT coalesce(max(v), 0) + 1, (SELECT max(id) FROM versions) FROM versions").fetchone()
+    first, last_id = db.execute(
+        "SELECT coalesce(max(v), 0) + 1, (SELECT max(id) FROM versions) FROM versions"
+    ).fetchone()
     keys = [_key(line.record) for line in lines]
     # Ids of imported records begin with the time, so most of them are larger than all before.
     before = {id_: _newest(db, id_) for id_ in {id_ for id_, *_ in keys if last_id and id_ <= last_id}}
@@ -73,10 +75,11 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
             new[key[0]] = (v, line.record)
     _withdraw(db, [known for id_, known in before.items() if known and id_ in new])
     places = _index(db, [version for version in new.values() if not version[1].deleted], facts_of)
-    count = db.total_changes
+    before_all = db.total_changes
     rows = ((v, *key, places.get(v), line.text) for v, (key, line) in enumerate(zip(keys, lines, strict=True), first))
     db.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?, ?, ?, ?)", rows)
-    return db.total_changes - count
+    added: int = db.total_changes - before_all
+    return added
 
 
 def erase_records(db: Connection, ids: Iterable[str]) -> int:
@@ -198,5 +201,3 @@ class _Places:
         if (place := self._next.get(second)) is None:
             place = (self._db.execute(_TOP, (first, first + PLACES - 1)).fetchone()[0] or first - 1) + 1
         return place if place < first + PLACES else None
-
-

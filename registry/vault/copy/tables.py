@@ -1,7 +1,7 @@
 """The tables of a working copy.
 
 - ``versions`` has every version of every record; ``n`` is set for the newest version of a record that was not deleted.
-- ``records`` has these newest ones by ``n``, which grows with the time of the event, so that the newest are found first.
+- ``records`` has these newest ones by ``n``, which grows with the time of the event: the newest are found first.
 - ``words`` is the full-text index, by the same ``n``. It holds no text, only where each word stands.
 - ``facets`` numbers the values of fields; see `registry.vault.copy.facets`.
 - ``keys`` recognises what a file held when it was imported before.

@@ -27,6 +27,7 @@ PAGE = 20
 # One transaction takes so many versions, or so many bytes of them.
 MAX_PART, MAX_PART_BYTES = 20_000, 64 << 20
 _AT_ONCE = 500
+_ALL_PAGES = 1 << 30
 
 
 class WorkingCopy:
@@ -56,10 +57,14 @@ class WorkingCopy:
         """
         parts = _parts(map(line_of, records))
         part, following, count = next(parts, []), next(parts, []), 0
+        if not following:
+            return self._put_part(part, root, keys)
         while following:
             count += self._put_part(part, "", ())
             part, following = following, next(parts, [])
-        return count + self._put_part(part, root, keys)
+        count += self._put_part(part, root, keys)
+        self._merge_words()
+        return count
 
     def erase(self, ids: Iterable[str], root: str) -> int:
         """Delete records with all their versions, and overwrite their bytes; return how many there were.
@@ -144,6 +149,13 @@ class WorkingCopy:
             db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", sorted(keys))
             self._note(root=root)
         return count
+
+    def _merge_words(self) -> None:
+        # Each transaction left parts of the full-text index. Merged later, one small edit would pay for them all.
+        # Parts of one size are merged with each other, so that a large one is not written again for a small one.
+        with self._db.writing() as db:
+            for command, value in (("usermerge", 2), ("merge", _ALL_PAGES)):
+                db.execute("INSERT INTO words (words, rank) VALUES (?, ?)", (command, value))
 
     def _finish_erasing(self) -> None:
         # Until it is optimised, the full-text index holds deleted words in parts that were not written again, and
