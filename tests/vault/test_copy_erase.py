@@ -159,7 +159,10 @@ def test_a_reader_in_another_process_delays_it(path: Path, monkeypatch: pytest.M
             db.execute("SELECT * FROM versions").fetchone()
             with pytest.raises(StorageSlow):
                 copy.erase([record_id(1)], "after")
-        copy.erase([], "after")
+            with WorkingCopy(path, KEY, facts_of) as third:  # which cannot finish it either
+                assert third.history(record_id(1)) == []
+        with WorkingCopy(path, KEY, facts_of):
+            pass
         assert left(path, [1]) == []
 
 

@@ -76,6 +76,7 @@ def test_what_it_means(text: str, query: Query) -> None:
         ("id:abc", "does not begin an id"),
         ("sort:oldest", "there is no order"),
         ("word " * (MAX_TERMS + 1), "more than 32 words"),
+        ("tag:x " * (MAX_TERMS + 1), "more than 32 words, or values of a field"),
         ("x" * (MAX_CHARACTERS + 1), "longer than 1,000 characters"),
     ],
 )

@@ -214,6 +214,7 @@ def test_the_best_come_first_when_ranked(copy: WorkingCopy) -> None:
     copy.put([record(1, "tea tea tea"), record(2, "tea " + "water " * 50), record(3, "water")], "root")
     assert [each.id for each in copy.search(parse("tea sort:rank")).records] == [record_id(1), record_id(2)]
     assert copy.search(parse("sort:rank")).total == 3
+    assert copy.search(parse(f"tea sort:rank id:{record_id(1)}")).total == 1
 
 
 def test_ranking_has_a_bound(copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,9 @@ def _term(text: str, is_quoted: bool) -> Term:
 
 
 def _check(query: Query) -> None:
-    if len(query.terms) > MAX_TERMS:
-        raise InvalidInput(f"the query has more than {MAX_TERMS} words", "Search for fewer.")
+    for many in (query.terms, query.categories, query.schemas, query.sources, query.tags):
+        if len(many) > MAX_TERMS:
+            raise InvalidInput(f"the query has more than {MAX_TERMS} words, or values of a field", "Search for fewer.")
     if None not in (query.since, query.until) and query.since >= query.until:  # type: ignore[operator]
         raise InvalidInput("nothing can lie after and before these times", "Exchange them.")
     if query.low is not None and query.high is not None and query.low > query.high:

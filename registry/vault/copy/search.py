@@ -72,7 +72,8 @@ def find_page(db: Connection, query: Query, limit: int, cursor: str) -> Page:
     plan = _plan(db, query)
     if plan is None:
         return Page((), "", 0, True)
-    if query.is_ranked and query.terms:
+    # Who names ids has few records, and they are not found by words.
+    if query.is_ranked and query.terms and not query.id_start:
         return _ranked_page(db, query, plan, limit, after)
     return _newest_page(db, query, plan, limit, after)
 
@@ -127,7 +128,7 @@ def _expression(facets: Facets, query: Query) -> str | None:
     """Return the FTS5 expression, "" for none, or None where nothing can match."""
     parts = [part for term in query.terms for part in _of_term(term)]
     fields = [("category", query.categories), ("schema", query.schemas), ("source", query.sources)]
-    for kind, values in (*fields, *(("tag", (tag,)) for tag in query.tags)):
+    for kind, values in (*fields, *(("tag", (tag,)) for tag in sorted(set(query.tags)))):
         numbers = [number for value in values for number in facets.find(kind, value)]
         if values and not numbers:
             return None

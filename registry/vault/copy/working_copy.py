@@ -12,9 +12,11 @@ it again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from registry.core.errors import StorageSlow
 from registry.core.sealed.records import Record
 from registry.vault.copy.database import Database
 from registry.vault.copy.query import Query
@@ -36,7 +38,9 @@ class WorkingCopy:
     def __init__(self, path: Path, key: bytes, facts_of: FactsOf) -> None:
         self._db, self._facts_of = Database(path, key), facts_of
         if self._meta("erasing"):
-            self._finish_erasing()
+            # Where another process reads, or is erasing itself, the next one that opens the copy tries again.
+            with suppress(StorageSlow):
+                self._finish_erasing()
 
     @classmethod
     def create(cls, path: Path, key: bytes, facts_of: FactsOf) -> Self:
