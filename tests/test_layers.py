@@ -42,6 +42,7 @@ ONLY_IN = {
     "eth_account": {"wallets", "ledger", "lazy_py_ecc"},
     "ipfshttpclient": {"storage"},
     "sqlite3": {"ledger", "storage", "db"},
+    "sqlcipher3": {"vault"},
     "sqlalchemy": {"db", "notary", "brand", "market"},
     "alembic": {"db", "notary", "brand", "market"},
     "psycopg": {"db"},

@@ -119,6 +119,12 @@ class DatabaseUnavailable(CouldNotCheck):
     advice = "Check that the database is running and reachable, then try again."
 
 
+class WorkingCopyLost(CouldNotCheck):
+    """The vault's working copy is missing, damaged, or not the one that belongs here. It has to be made again."""
+
+    advice = "The vault makes it again from its blocks; nothing is lost."
+
+
 class NotaryUnavailable(CouldNotCheck):
     """A notary did not answer, refused, or did not do what it promised."""
 

@@ -1,0 +1,203 @@
+"""Put versions of records into a working copy, and erase records from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from registry.core.errors import InvalidInput
+from registry.core.sealed.records import Record
+from registry.vault.copy.facets import Facets, mark, step_of
+from registry.vault.copy.folding import indexed
+from registry.vault.copy.tables import MICROSECONDS, PLACES, first_place
+
+if TYPE_CHECKING:
+    from sqlcipher3.dbapi2 import Connection
+
+_ID_BYTES = 16
+_ENCODE = msgspec.json.Encoder().encode
+_NEWEST = "SELECT counter, home, v, n FROM versions WHERE id = ? ORDER BY counter DESC, home DESC LIMIT 1"
+_TOP = "SELECT max(n) FROM records WHERE n BETWEEN ? AND ?"
+
+
+class Facts(NamedTuple):
+    """What a schema tells of a record: its time in microseconds since 1970 (UTC), its amount, its words."""
+
+    at_us: int
+    amount: Decimal | None
+    currency: str
+    text: str
+
+
+FactsOf = Callable[[Record], Facts]
+
+
+class Line(NamedTuple):
+    """A version and its encoding."""
+
+    record: Record
+    text: str
+
+
+_Key = tuple[bytes, int, bytes]  # id, counter, home: of one id, the larger is the newer
+
+
+class _Known(NamedTuple):
+    """The newest version of a record in the copy; ``n`` is None for a tombstone."""
+
+    key: _Key
+    v: int
+    n: int | None
+
+
+def line_of(record: Record) -> Line:
+    """Encode a version as the copy keeps it."""
+    return Line(record, _ENCODE(record).decode())
+
+
+def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> int:
+    """Put versions in any order, within a transaction; return how many were new."""
+    first, last_id = db.execute(
+        "SELECT coalesce(max(v), 0) + 1, (SELECT max(id) FROM versions) FROM versions"
+    ).fetchone()
+    keys = [_key(line.record) for line in lines]
+    # Ids of imported records begin with the time, so most of them are larger than all before.
+    before = {id_: _newest(db, id_) for id_ in {id_ for id_, *_ in keys if last_id and id_ <= last_id}}
+    newest = {known.key[0]: known.key for known in before.values() if known}
+    new = dict[bytes, tuple[int, Record]]()
+    for v, (key, line) in enumerate(zip(keys, lines, strict=True), first):
+        if (known := newest.get(key[0])) is None or known < key:
+            newest[key[0]] = key
+            new[key[0]] = (v, line.record)
+    _withdraw(db, [known for id_, known in before.items() if known and id_ in new])
+    places = _index(db, [version for version in new.values() if not version[1].deleted], facts_of)
+    before_all = db.total_changes
+    rows = ((v, *key, places.get(v), line.text) for v, (key, line) in enumerate(zip(keys, lines, strict=True), first))
+    db.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?, ?, ?, ?)", rows)
+    added: int = db.total_changes - before_all
+    return added
+
+
+def erase_records(db: Connection, ids: Iterable[str]) -> int:
+    """Delete all versions of these records, their words and the keys of what they were imported from."""
+    names = [(id_,) for id_ in ids]
+    keys = [(id_bytes(id_),) for (id_,) in names]
+    known = [version for key in keys if (version := _newest(db, *key))]
+    _withdraw(db, known)
+    db.executemany("DELETE FROM versions WHERE id = ?", keys)
+    db.executemany("DELETE FROM keys WHERE id = ?", names)
+    Facets(db).forget_unused()
+    return len(known)
+
+
+def id_bytes(id_: str) -> bytes:
+    """Return the 16 bytes of a record's id, with hyphens or without; ``InvalidInput`` if it is none."""
+    try:
+        raw = bytes.fromhex(id_.replace("-", ""))
+    except ValueError:
+        raw = b""
+    if len(raw) != _ID_BYTES:
+        raise InvalidInput(f"{id_[:80]!r} is no id of a record")
+    return raw
+
+
+def _key(record: Record) -> _Key:
+    return id_bytes(record.id), record.counter, bytes.fromhex(record.home)
+
+
+def _newest(db: Connection, id_: bytes) -> _Known | None:
+    row = db.execute(_NEWEST, (id_,)).fetchone()
+    return _Known((id_, row[0], row[1]), row[2], row[3]) if row else None
+
+
+def _withdraw(db: Connection, versions: Iterable[_Known]) -> None:
+    """Take versions out of what is searched; as history they stay."""
+    shown = [version for version in versions if version.n is not None]
+    db.executemany("UPDATE versions SET n = NULL WHERE v = ?", [(version.v,) for version in shown])
+    db.executemany("DELETE FROM records WHERE n = ?", [(version.n,) for version in shown])
+    db.executemany("DELETE FROM words WHERE rowid = ?", [(version.n,) for version in shown])
+
+
+def _index(db: Connection, versions: Iterable[tuple[int, Record]], facts_of: FactsOf) -> dict[int, int]:
+    """Make versions searchable; return the place of each."""
+    marks, places = _Marks(db), _Places(db)
+    records, words, taken = list[tuple[Any, ...]](), list[tuple[int, str]](), dict[int, int]()
+    for v, record in versions:
+        facts = facts_of(record)
+        n = taken[v] = places.take(facts.at_us // MICROSECONDS)
+        category, schema, source, fields = marks.of_fields(record)
+        amount = None if facts.amount is None else float(facts.amount)
+        if amount is not None and isfinite(amount):
+            fields += marks.of_amount(facts.currency, step_of(amount))
+        records.append((n, v, category, schema, source, facts.at_us, amount, facts.currency or None))
+        words.append((n, indexed(facts.text) + fields))
+    # FTS5 writes out its memory whenever a place is smaller than the one before.
+    words.sort()
+    db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
+    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", words)
+    places.note_spill()
+    return taken
+
+
+class _Marks:
+    """The marks of fields, which repeat from record to record."""
+
+    def __init__(self, db: Connection) -> None:
+        self._facets = Facets(db)
+        self._of_fields: dict[tuple[Any, ...], tuple[int, int, int | None, str]] = {}
+        self._of_amount: dict[tuple[str, int], str] = {}
+
+    def of_fields(self, record: Record) -> tuple[int, int, int | None, str]:
+        """Return the numbers of category, schema and source, and the words for these and the tags."""
+        fields = (record.category, record.schema, record.source, record.tags)
+        if (found := self._of_fields.get(fields)) is None:
+            number = self._facets.number
+            category, schema = number("category", record.category), number("schema", record.schema)
+            source = number("source", record.source) if record.source else None
+            numbers = [category, schema, source, *(number("tag", tag) for tag in record.tags)]
+            words = "".join(f" {mark(each)}" for each in numbers if each is not None)
+            found = self._of_fields[fields] = (category, schema, source, words)
+        return found
+
+    def of_amount(self, currency: str, step: int) -> str:
+        """Return the word for a range of amounts."""
+        if (found := self._of_amount.get((currency, step))) is None:
+            found = self._of_amount[currency, step] = " " + mark(self._facets.number("amount", currency, step))
+        return found
+
+
+class _Places:
+    """Gives each record a place (``n``) in the second of its event, or in a later one where that is full."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._next: dict[int, int] = {}
+        self._goes_on: dict[int, int] = {}
+        self._spill = 0
+
+    def take(self, second: int) -> int:
+        at = self._goes_on.get(second, second)
+        if (place := self._free(at)) is None:
+            step = 1
+            # Days have no time, so a day's first second may be long. Doubling the step finds its end soon.
+            while (place := self._free(at := at + step)) is None:
+                step *= 2
+            self._goes_on[second] = at
+            self._spill = max(self._spill, at - second)
+        self._next[at] = place + 1
+        return place
+
+    def note_spill(self) -> None:
+        """Remember how far records lie behind their second, so that searches look there too."""
+        update = "UPDATE meta SET value = ? WHERE name = 'spill' AND CAST(value AS INTEGER) < ?"
+        self._db.execute(update, (str(self._spill), self._spill))
+
+    def _free(self, second: int) -> int | None:
+        first = first_place(second)
+        if (place := self._next.get(second)) is None:
+            place = (self._db.execute(_TOP, (first, first + PLACES - 1)).fetchone()[0] or first - 1) + 1
+        return place if place < first + PLACES else None
