@@ -49,6 +49,7 @@ SEARCHES = (
 
 def facts_of(record: Record) -> Facts:
     """The facts of the records of `scripts.benchmarks.vault_records`."""
+    assert record.time and record.schema
     time_ = record.time if "T" in record.time else f"{record.time}T00:00:00+00:00"
     since, body = datetime.fromisoformat(time_) - _EPOCH, record.body or {}
     amount = body.get("price") or body.get("amount")

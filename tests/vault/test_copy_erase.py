@@ -92,7 +92,7 @@ def test_rows_that_moved_between_pages_leave_no_copies(path: Path, seed: int) ->
     with WorkingCopy.create(path, KEY, facts_of) as copy:
         for step in range(60):
             some = rng.sample(range(COUNT), rng.randrange(1, 40))
-            copy.put([edit(n) for n in some], "root", [(word(n).encode(), record_id(n)) for n in some])
+            copy.put([edit(n) for n in some], "root")
             if step % 10 == 9:
                 gone = rng.sample(sorted(counters), len(counters) // 4)
                 copy.erase([record_id(n) for n in gone], "root")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import InvalidOperation
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +33,7 @@ def found(copy: WorkingCopy, text: str) -> list[str]:
 
 class TestOneRecord:
     def test_it_comes_back_as_it_was(self, copy: WorkingCopy) -> None:
-        file = FileRef("a.pdf", "application/pdf", 3, "00" * 32, data="YWJj")
+        file = FileRef("a.pdf", "application/pdf", 3, sha256(b"abc").hexdigest(), data="YWJj")
         body = {"nested": [{"a": 1.5}, None, True], "price": "12.50", "priceCurrency": "EUR"}
         put = record(1, "Straße", tags=("a", "b"), source="by hand", body=body, file=file)
         assert copy.put([put], "root") == 1
@@ -97,8 +100,8 @@ class TestManyRecords:
 
     def test_one_transaction_changes_all_or_nothing(self, copy: WorkingCopy) -> None:
         copy.put([record(1, "kept")], "before")
-        with pytest.raises(ValueError, match="time"):
-            copy.put([record(2, "word"), record(3, "word", time="not a time")], "after")
+        with pytest.raises(InvalidOperation):
+            copy.put([record(2, "word"), record(3, "word", body={"price": "not a number"})], "after")
         assert copy.root == "before" and copy.stats().versions == 1 and found(copy, "word") == []
 
     def test_nothing_to_put_still_sets_the_root(self, copy: WorkingCopy) -> None:
@@ -133,18 +136,42 @@ class TestManyRecords:
 
 class TestKeys:
     def test_known_keys_name_their_record(self, copy: WorkingCopy) -> None:
-        copy.put([record(1), record(2)], "root", [(b"k1", record_id(1)), (b"k2", record_id(2))])
-        assert copy.known([b"k1", b"k3"]) == {b"k1": record_id(1)}
+        copy.put([record(1, key="01" * 16), record(2, key="02" * 16)], "root")
+        assert copy.known([b"\1" * 16, b"\3" * 16]) == {b"\1" * 16: record_id(1)}
         assert len(copy.known(bytes([7, n % 256, n // 256]) for n in range(2000))) == 0
 
     def test_erasing_a_record_forgets_its_keys(self, copy: WorkingCopy) -> None:
-        copy.put([record(1), record(2)], "root", [(b"k1", record_id(1)), (b"k2", record_id(2))])
+        copy.put([record(1, key="01" * 16), record(2, key="02" * 16)], "root")
         copy.erase([record_id(1)], "root")
-        assert copy.known([b"k1", b"k2"]) == {b"k2": record_id(2)}
+        assert copy.known([b"\1" * 16, b"\2" * 16]) == {b"\2" * 16: record_id(2)}
+
+    def test_a_tombstone_keeps_its_key(self, copy: WorkingCopy) -> None:
+        copy.put([record(1, key="01" * 16), msgspec.structs.replace(tombstone(1), key="01" * 16)], "root")
+        assert copy.known([b"\1" * 16]) == {b"\1" * 16: record_id(1)}
+
+
+class TestSegments:
+    def test_those_that_were_put_are_lacking_no_more(self, copy: WorkingCopy) -> None:
+        assert copy.lacking(["a", "b"]) == ["a", "b"]
+        copy.put([record(1)], "", ["a"])
+        assert copy.lacking(["b", "a"]) == ["b"]
+
+    def test_a_segment_that_the_vault_has_no_more_is_forgotten(self, copy: WorkingCopy) -> None:
+        copy.put([record(1)], "", ["a", "b"])
+        assert copy.lacking(["b"]) == [] and copy.lacking(["a", "b"]) == ["a"]
+
+    def test_a_segment_that_fails_half_way_is_lacking(self, copy: WorkingCopy) -> None:
+        def broken() -> Iterator[Record]:
+            yield record(1)
+            raise OSError("the store went away")
+
+        with pytest.raises(OSError, match="went away"):
+            copy.put(broken(), "", ["a"])
+        assert copy.lacking(["a"]) == ["a"]
 
 
 def test_stats(copy: WorkingCopy) -> None:
-    some = [record(n, "x", time=f"202{n}-01-01", source="shop" if n else "") for n in range(3)]
+    some = [record(n, "x", time=f"202{n}-01-01", source="shop" if n else None) for n in range(3)]
     copy.put([*some, record(7, "y", category="pd:Health", source="shop", time="2021-01-01"), tombstone(9)], "root")
     stats = copy.stats()
     assert (stats.records, stats.versions) == (4, 5)

@@ -106,7 +106,7 @@ def id_bytes(id_: str) -> bytes:
 
 
 def _key(record: Record) -> _Key:
-    return id_bytes(record.id), record.counter, bytes.fromhex(record.home)
+    return id_bytes(record.id), record.counter, bytes.fromhex(record.home or "")
 
 
 def _newest(db: Connection, id_: bytes) -> _Known | None:
@@ -156,7 +156,7 @@ class _Marks:
         fields = (record.category, record.schema, record.source, record.tags)
         if (found := self._of_fields.get(fields)) is None:
             number = self._facets.number
-            category, schema = number("category", record.category), number("schema", record.schema)
+            category, schema = number("category", record.category or ""), number("schema", record.schema or "")
             source = number("source", record.source) if record.source else None
             numbers = [category, schema, source, *(number("tag", tag) for tag in record.tags)]
             words = "".join(f" {mark(each)}" for each in numbers if each is not None)

@@ -4,7 +4,8 @@
 - ``records`` has these newest ones by ``n``, which grows with the time of the event: the newest are found first.
 - ``words`` is the full-text index, by the same ``n``. It holds no text, only where each word stands.
 - ``facets`` numbers the values of fields; see `registry.vault.copy.facets`.
-- ``keys`` recognises what a file held when it was imported before.
+- ``segments`` has the CIDs of those whose versions were put.
+- ``keys`` finds records by their key, which recognises what a file held when it was imported before.
 - ``meta`` says what the copy mirrors.
 """
 
@@ -30,6 +31,7 @@ SCHEMA = (
     """CREATE TABLE facets (f INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL, folded TEXT NOT NULL,
                             step INTEGER NOT NULL, UNIQUE (kind, value, step))""",
     "CREATE INDEX folded_facets ON facets (kind, folded)",
+    "CREATE TABLE segments (cid TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE keys (key BLOB PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX keys_of_a_record ON keys (id)",
     f"""CREATE VIRTUAL TABLE words USING fts5(body, content='', contentless_delete=1, prefix='2 3 4',

@@ -53,20 +53,20 @@ class WorkingCopy:
         """The CID of the index that this copy mirrors, "" while it is not complete."""
         return self._meta("root")
 
-    def put(self, records: Iterable[Record], root: str, keys: Iterable[tuple[bytes, str]] = ()) -> int:
+    def put(self, records: Iterable[Record], root: str, segments: Iterable[str] = ()) -> int:
         """Add versions of records; those that are known already change nothing. Return how many were new.
 
-        From then on it mirrors ``root``. ``keys`` name what was imported, each with the id of its record. Many records
-        take several transactions; if one of them fails, ``root`` is "", and the same call is due again.
+        From then on it mirrors ``root``, and `lacking` knows that it has these ``segments``. Many records take several
+        transactions; if one of them fails, ``root`` is "", and the same call is due again.
         """
         parts = _parts(map(line_of, records))
         part, following, count = next(parts, []), next(parts, []), 0
         if not following:
-            return self._put_part(part, root, keys)
+            return self._put_part(part, root, segments)
         while following:
             count += self._put_part(part, "", ())
             part, following = following, next(parts, [])
-        count += self._put_part(part, root, keys)
+        count += self._put_part(part, root, segments)
         self._merge_words()
         return count
 
@@ -92,8 +92,16 @@ class WorkingCopy:
         query = "SELECT line FROM versions WHERE id = ? ORDER BY counter, home"
         return [DECODE(line) for (line,) in self._db.all(query, (id_bytes(id_),))]
 
+    def lacking(self, segments: Iterable[str]) -> list[str]:
+        """Return those of all segments of a vault (CIDs) whose versions were not put yet, and forget all others."""
+        wanted = list(segments)
+        with self._db.writing() as db:
+            had = {cid for (cid,) in db.execute("SELECT cid FROM segments")}
+            db.executemany("DELETE FROM segments WHERE cid = ?", ((cid,) for cid in had.difference(wanted)))
+        return [cid for cid in wanted if cid not in had]
+
     def known(self, keys: Iterable[bytes]) -> dict[bytes, str]:
-        """Return those of the keys that were imported before, with the ids of their records."""
+        """Return those keys of records that are known, with the ids of their records, deleted ones too."""
         wanted, found = list(keys), dict[bytes, str]()
         for at in range(0, len(wanted), _AT_ONCE):
             some = wanted[at : at + _AT_ONCE]
@@ -146,11 +154,13 @@ class WorkingCopy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _put_part(self, part: list[Line], root: str, keys: Iterable[tuple[bytes, str]]) -> int:
+    def _put_part(self, part: list[Line], root: str, segments: Iterable[str]) -> int:
+        keys = ((bytes.fromhex(record.key), record.id) for record, _ in part if record.key)
         with self._db.writing() as db:
             count = put_versions(db, part, self._facts_of)
             # In order, because each key belongs to another page of a large table.
             db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", sorted(keys))
+            db.executemany("INSERT OR IGNORE INTO segments VALUES (?)", ((cid,) for cid in segments))
             self._note(root=root)
         return count
 
