@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.evidence_store import DIGEST, EvidenceFolder
-from registry.client.network import Network, system_clock
+from registry.client.network import Network
 from registry.config.home_file import set_members
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE
@@ -90,8 +90,7 @@ class Home:
         from registry.core.crypto.seeds import owner_identity
         from registry.vault.index import open_index
         from registry.vault.place import note_place
-        from registry.vault.vault import set_floor, set_index
-        from registry.wallets.derived import first_number
+        from registry.vault.vault import set_index
 
         self._refuse_existing()
         _check_new(passphrase, guessable)
@@ -99,7 +98,6 @@ class Home:
             open_index(*index, owner_identity(seed))
         with self._making() as made:
             made._keep_seed(seed, passphrase)
-            set_floor(made.vault, first_number(system_clock()))
             self.remember(made.path, network)
             if index is not None:
                 set_index(made.vault, index[0])

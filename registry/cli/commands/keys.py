@@ -72,27 +72,31 @@ def list_(ctx: Context) -> None:
 
     Listing key files opens none of them. The accounts of the seed need the passphrase, once there are some.
     """
-    known = _known(ctx)
-    names = brand_names(ctx.home.evidence) if known else {}
     found = keyfiles.list_keys(ctx.home.keys)
+    known = _known(ctx, {key.address for key in found})
+    names = brand_names(ctx.home.evidence) if known else {}
     document = {
         "accounts": [one._asdict() | {"name": names.get(one.controller)} for one in known],
         "keys": [{"name": key.name, "address": key.address, "path": str(key.path)} for key in found],
     }
-    lines = [
-        f"{one.address}  account {one.number}, known to {names.get(one.controller, 'the brand')} ({one.controller})"
-        for one in known
-    ]
+    lines = [_line(one, names.get(one.controller, "the brand")) for one in known]
     lines += [f"{key.address}  {key.name}" for key in found]
     ctx.out.result(document, lines or ["no accounts here yet: each brand gets one when you answer it"])
 
 
-def _known(ctx: Context) -> list[SeedAccount]:
-    # Without an index the vault holds nothing, so do not ask for a passphrase.
-    if not (ctx.home.vault / "index").exists():
+def _known(ctx: Context, own: set[str]) -> list[SeedAccount]:
+    # Where nothing was noted and nothing answered a brand, do not ask for a passphrase.
+    entries = ctx.home.evidence.entries().values()
+    answered = any(not own & {entry.author, entry.controller} for entry in entries)
+    if not answered and not (ctx.home.vault / "index").exists():
         return []
     vault = ctx.session.vault()  # opens the network first: its errors come before a passphrase is asked for
-    return known_accounts(ctx.session.seed, vault)
+    return known_accounts(ctx.session.seed, vault, ctx.home.evidence)
+
+
+def _line(one: SeedAccount, name: str) -> str:
+    before = f", after {one.generation} retired" if one.generation else ""
+    return f"{one.address}  known to {name} ({one.controller}){before}"
 
 
 @command(keys, "words", "consent keys words")
