@@ -47,6 +47,7 @@ ONLY_IN = {
     "psycopg": {"db"},
     "jinja2": {"present"},
     "zxcvbn": {"wallets"},
+    "shamir_mnemonic": {"wallets"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},

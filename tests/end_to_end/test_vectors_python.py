@@ -26,7 +26,16 @@ from registry.wallets import derived
 from tests.support.nodejs import ROOT, run_node
 from tests.support.vectors import FOLDER, FOLDERS, NAMES, Case, filled, judge, read_cases
 
-LEAST = {"digests": 20, "signatures": 20, "commitments": 5, "merkle": 7, "locks": 6, "accounts": 10, "notices": 150, "evidence": 250}
+LEAST = {
+    "digests": 20,
+    "signatures": 20,
+    "commitments": 5,
+    "merkle": 7,
+    "locks": 6,
+    "accounts": 10,
+    "notices": 150,
+    "evidence": 250,
+}
 
 
 def cases_of(folder: str) -> pytest.MarkDecorator:

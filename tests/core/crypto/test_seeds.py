@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_bytes, seal_bytes
-from registry.core.crypto.seeds import account_number, owner_identity, revocation_secret, vault_key
+from registry.core.crypto.seeds import account_number, fingerprint, owner_identity, revocation_secret, vault_key
 from registry.core.errors import InvalidInput
 from tests.support.builders import SEED, word
 
@@ -70,3 +70,8 @@ def test_no_two_uses_share_a_key() -> None:
         revocation_secret(SEED, word(1)),
     }
     assert len(secrets) == 4
+
+
+def test_a_fingerprint_is_that_of_the_owners_recipient() -> None:
+    digits = hashlib.sha256(recipient_of(owner_identity(SEED)).encode()).hexdigest()
+    assert fingerprint(SEED).replace(" ", "") == digits[:20] and len(fingerprint(SEED).split(" ")) == 5
