@@ -75,7 +75,7 @@ def _refuse_taken(ctx: Context, name: str) -> None:
 def list_(ctx: Context) -> None:
     """List which brand knows which account; then the key files.
 
-    Listing key files opens none of them. The accounts of the seed need the passphrase, once there are some.
+    Listing key files opens none of them. The accounts of the seed need the passphrase, once a brand was answered.
     """
     found = keyfiles.list_keys(ctx.home.keys)
     known = _known(ctx, {key.address for key in found})
