@@ -67,10 +67,11 @@ def account_for(network: Network, seed: bytes, vault: Vault, controller: str) ->
 
 def known_accounts(seed: bytes, vault: Vault, kept: EvidenceStore) -> list[SeedAccount]:
     """Return all accounts that controllers know: those that the vault noted, and those that signed kept evidence."""
-    listed = vault.index().accounts
     noted = [
-        SeedAccount(*each, derived.account_for(seed, *each).address)
-        for each in ((account.controller, account.generation) for account in listed)
+        SeedAccount(
+            each.controller, each.generation, derived.account_for(seed, each.controller, each.generation).address
+        )
+        for each in vault.index().accounts
     ]
     return sorted([*noted, *kept_accounts(seed, kept, {each.address for each in noted})])
 
