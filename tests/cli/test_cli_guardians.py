@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.cli.commands import keys_guardians
 from registry.client.home import Home
 from registry.core.crypto.seeds import fingerprint
 from registry.wallets import keyfiles
@@ -74,6 +75,12 @@ class TestSplitting:
         line = ["--shares", "3", "--needed", "2", "--out", asked.folder / "shares"]
         assert asked("keys", "guardians", "split", *line, who="bob", phrase="wrong").code == 2
         assert not (asked.folder / "shares").exists()
+
+    def test_shares_that_nobody_checked_are_told(self, asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keys_guardians, "at_terminal", lambda: True)
+        monkeypatch.setattr(keys_guardians, "show_checked", lambda _, words, what, warning: "share 2" not in what)
+        answer = asked("keys", "guardians", "split", "--shares", "3", "--needed", "2")
+        assert answer.code == 0 and "Not checked: share 2. Split again" in answer.err
 
 
 class TestJoining:
