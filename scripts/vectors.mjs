@@ -13,7 +13,7 @@ import { fittingCases } from "./vectors/fitting.mjs";
 import { noticeCases } from "./vectors/notices.mjs";
 import { parsingCases } from "./vectors/parsing.mjs";
 import { plainCases } from "./vectors/plain.mjs";
-import { commitmentCases, digestCases, lockCases, merkleCases, signatureCases } from "./vectors/primitives.mjs";
+import { accountCases, commitmentCases, digestCases, lockCases, merkleCases, signatureCases } from "./vectors/primitives.mjs";
 import { provingCases } from "./vectors/proving.mjs";
 import { renderingCases } from "./vectors/rendering.mjs";
 import { statementCases } from "./vectors/statements.mjs";
@@ -27,6 +27,7 @@ const FOLDERS = {
   commitments: commitmentCases,
   merkle: merkleCases,
   locks: lockCases,
+  accounts: accountCases,
   notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
   evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
   vault: async () => [...(await primitiveCases()), ...(await fileCases())],

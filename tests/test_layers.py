@@ -49,6 +49,7 @@ ONLY_IN = {
     "jinja2": {"present"},
     "jsonschema_rs": {"vault"},
     "zxcvbn": {"wallets"},
+    "shamir_mnemonic": {"wallets"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},

@@ -142,6 +142,18 @@ class Context:
                 self.out.note(f"{error}. {error.advice}")
         return self._asked_passphrase()
 
+    def another_passphrase(self, descriptor: int | None) -> str:
+        """Return the passphrase that replaces the given one: asked for twice, or read from a descriptor."""
+        if descriptor is None and self._source is None:
+            return self.new_passphrase()
+        if descriptor is None:
+            raise InvalidInput("the new passphrase is missing", "Use --new-passphrase-fd N.")
+        if descriptor == self.flags.get("passphrase_fd"):
+            raise InvalidInput("one descriptor cannot give both passphrases", "Use two of them.")
+        phrase = passphrase_from(descriptor)
+        self._refuse_weak(phrase)
+        return phrase
+
     def _asked_passphrase(self) -> str:
         phrase = ask_secret("New passphrase, best of a few words: ")
         self._refuse_weak(phrase)

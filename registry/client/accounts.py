@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
 from registry.core.crypto.revocation import lock_of
-from registry.core.crypto.signatures import recover_address
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.scalars import unhex
+from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
 
+# After so many accounts of a controller without kept evidence, no later one is looked for.
+MAX_GAP = 8
+
 
 class SeedAccount(NamedTuple):
-    """An account that was given to a controller: its number, its address, that controller's address."""
+    """An account that a controller knows: that controller's address, the account's generation and its address."""
 
-    number: int
-    address: str
     controller: str
+    generation: int
+    address: str
 
 
 class _BrandAccount:
     """An account for one controller. It refuses a statement that names another controller.
 
-    The vault notes the account just before its first signature. So a person who says no uses up no number, and if
-    two processes choose the same number for different controllers, only one of them signs.
+    The vault notes the account just before its first signature, so that `known_accounts` lists it whatever happens to
+    what it signs.
     """
 
-    def __init__(self, wallet: KeyWallet, vault: Vault, number: int, controller: str) -> None:
-        self._wallet, self._vault, self._number, self._controller = wallet, vault, number, controller
+    def __init__(self, wallet: KeyWallet, vault: Vault, controller: str, generation: int) -> None:
+        self._wallet, self._vault, self._controller, self._generation = wallet, vault, controller, generation
 
     @property
     def address(self) -> str:
@@ -45,63 +48,86 @@ class _BrandAccount:
         if typed_data["message"].get("controller", self._controller) != self._controller:
             advice = "Answer each brand with the account for that brand."
             raise InvalidInput(f"this account is for {self._controller} alone", advice)
-        self._vault.claim(self._number, self._controller)
+        self._vault.note_account(self._controller, self._generation)
         return self._wallet.sign_typed_data(typed_data)
 
     def sign_transaction(self, tx: dict[str, Any]) -> bytes:
-        self._vault.claim(self._number, self._controller)
+        self._vault.note_account(self._controller, self._generation)
         return self._wallet.sign_transaction(tx)
 
 
 def account_for(network: Network, seed: bytes, vault: Vault, controller: str) -> Wallet:
-    """Return the account that this controller knows, or a new one if there is none or it was retired."""
-    number = vault.number_for(controller)
-    wallet = derived.account(seed, number)
-    if number != vault.next_number() and network.is_retired(wallet.address):
-        number = vault.next_number()
-        wallet = derived.account(seed, number)
-    return _BrandAccount(wallet, vault, number, controller)
+    """Return the account for this controller: the first one that the chain does not show as retired."""
+    for generation, wallet in enumerate(derived.accounts_for(seed, controller)):
+        if not network.is_retired(wallet.address):
+            return _BrandAccount(wallet, vault, controller, generation)
+    what = f"all {derived.GENERATIONS} accounts for {controller} were retired"
+    raise InvalidInput(what, "Sign with another wallet: --wallet.")
 
 
-def known_accounts(seed: bytes, vault: Vault) -> list[SeedAccount]:
-    """Return all accounts that controllers know, in the order of their numbers."""
-    known = vault.index().accounts
-    return [SeedAccount(each.number, derived.account(seed, each.number).address, each.controller) for each in known]
+def known_accounts(seed: bytes, vault: Vault, kept: EvidenceStore) -> list[SeedAccount]:
+    """Return all accounts that controllers know: those that the vault noted, and those that signed kept evidence."""
+    noted = [
+        SeedAccount(
+            each.controller, each.generation, derived.account_for(seed, each.controller, each.generation).address
+        )
+        for each in vault.index().accounts
+    ]
+    return sorted([*noted, *kept_accounts(seed, kept, {each.address for each in noted})])
 
 
-def author_of(seed: bytes, vault: Vault, evidence: Evidence, now: int | None) -> KeyWallet | None:
-    """Return the account of the seed that signed this grant or refusal, or None.
+def kept_accounts(seed: bytes, kept: EvidenceStore, besides: Collection[str] = ()) -> list[SeedAccount]:
+    """Return the accounts of the seed that signed kept evidence, but those ``besides``. That needs no store."""
+    authors: dict[str, set[str]] = {}
+    # A damaged file must not keep anybody from ending everything.
+    with suppress(InvalidInput):
+        for entry in kept.entries().values():
+            if entry.author not in (entry.controller, *besides):
+                authors.setdefault(entry.controller, set()).add(entry.author)
+    return [found for controller, its in authors.items() for found in _accounts_among(seed, controller, its)]
 
-    After a recovery from words alone, likely numbers until ``now`` (unix seconds, or None) are tried, and a hit noted.
+
+def _accounts_among(seed: bytes, controller: str, authors: set[str]) -> Iterator[SeedAccount]:
+    # Brands keep statements of many strangers, and people those of other wallets, so the search ends early.
+    left, gap = set(authors), 0
+    for generation, wallet in enumerate(derived.accounts_for(seed, controller)):
+        gap = 0 if wallet.address in left else gap + 1
+        if gap == 0:
+            left.remove(wallet.address)
+            yield SeedAccount(controller, generation, wallet.address)
+        if not left or gap == MAX_GAP:
+            return
+
+
+def author_of(seed: bytes, vault: Vault, kept: EvidenceStore, evidence: Evidence) -> KeyWallet | None:
+    """Return the account of the seed that signed this grant or refusal, or None. That needs no store.
+
+    The file names the controller, and so it leads to the account after a recovery from words alone. The vault notes
+    the account where the file is not kept.
     """
-    if (number := number_of(seed, vault, evidence.author, now)) is None:
+    controller = evidence.statement.message.controller
+    generation = derived.generation_of(seed, controller, evidence.author)
+    if generation is None:
         return None
-    # Note nothing for an unsigned file: a brand could obtain another brand's account with it.
-    if recover_address(evidence.digest, evidence.signature_bytes) == unhex(evidence.author):
+    if to_hex(evidence.digest) not in kept.digests():
         with suppress(StorageUnavailable):
-            vault.claim(number, evidence.statement.message.controller)
-    return derived.account(seed, number)
-
-
-def number_of(seed: bytes, vault: Vault, address: str, now: int | None) -> int | None:
-    """Return the number of the account with this address: from the map, or by trying likely ones until ``now``."""
-    # An ending must not wait for a store.
-    with suppress(StorageUnavailable):
-        for known in known_accounts(seed, vault):
-            if known.address == address:
-                return known.number
-    return None if now is None else derived.find(seed, address, derived.likely_numbers(now))
+            vault.note_account(controller, generation)
+    return derived.account_for(seed, controller, generation)
 
 
 def chosen_accounts(accounts: list[SeedAccount], named: str | None) -> list[SeedAccount]:
     """Return the accounts with this address, their own or their controller's; all of them for None."""
     if named is None:
         return accounts
-    found = [known for known in accounts if named.lower() in (known.address.lower(), known.controller.lower())]
-    if not found:
+    if not (found := accounts_named(accounts, named)):
         what = f"{named[:80]!r} is neither an account of this seed nor a controller that knows one"
         raise InvalidInput(what, "See `consent keys list`.")
     return found
+
+
+def accounts_named(accounts: list[SeedAccount], named: str) -> list[SeedAccount]:
+    """Return the accounts with this address, their own or their controller's."""
+    return [known for known in accounts if named.lower() in (known.address.lower(), known.controller.lower())]
 
 
 def granting_accounts(vault: Vault, kept: EvidenceStore) -> set[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
 from registry.client.home import Home
-from registry.client.network import system_clock
 from registry.client.vault_blocks import blocks_below, settled
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_sealed, seal
@@ -22,8 +21,7 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 from registry.fs.files import creating, make_folder, making_folder, read_bounded, reading_again, replace_file, writing
 from registry.storage.base import BlockStore
 from registry.vault.place import Place, note_place
-from registry.vault.vault import Vault, set_floor
-from registry.wallets.derived import first_number
+from registry.vault.vault import Vault
 from registry.wallets.keystore import refuse_guessable
 
 MAX_HOME_FILE = 16 * 1024 * 1024
@@ -104,8 +102,6 @@ def restore_from(
             if not Home(made).exists:
                 raise DamagedSeal("the backup holds no home (seed.json is missing)")
             store.put(Block(found[1], data) for name, data in _members(plain) if (found := _BLOCK.fullmatch(name)))
-        # The backup does not know which accounts were used since, so none of these numbers may be used again.
-        set_floor(Home(made).vault, first_number(system_clock()))
         home.remember(made, network)
         if place is not None:
             note_place(Home(made).vault, place)

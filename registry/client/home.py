@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.evidence_store import DIGEST, EvidenceFolder
-from registry.client.network import Network, system_clock
+from registry.client.network import Network
 from registry.config.home_file import set_members
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import MAX_EVIDENCE
@@ -90,8 +90,7 @@ class Home:
         from registry.core.crypto.seeds import owner_identity
         from registry.vault.index import open_index
         from registry.vault.place import note_place
-        from registry.vault.vault import set_floor, set_index
-        from registry.wallets.derived import first_number
+        from registry.vault.vault import set_index
 
         self._refuse_existing()
         _check_new(passphrase, guessable)
@@ -99,7 +98,6 @@ class Home:
             open_index(*index, owner_identity(seed))
         with self._making() as made:
             made._keep_seed(seed, passphrase)
-            set_floor(made.vault, first_number(system_clock()))
             self.remember(made.path, network)
             if index is not None:
                 set_index(made.vault, index[0])
@@ -129,8 +127,29 @@ class Home:
             raise InvalidInput(f"{self.path} is a home already", "Choose another folder with --home.")
 
     def _keep_seed(self, seed: bytes, passphrase: str) -> None:
-        sealed = keystore.seal_secret(seed, passphrase, _cost(passphrase))
-        replace_file(self.path / "seed.json", json.dumps(sealed).encode())
+        from registry.core.crypto.seeds import fingerprint
+
+        sealed = keystore.seal_secret(seed, passphrase, _cost(passphrase)) | {"fingerprint": fingerprint(seed)}
+        # Where the file is a link, replace what it leads to: that would keep the old passphrase.
+        replace_file((self.path / "seed.json").resolve(), json.dumps(sealed).encode())
+
+    def check_seed(self, seed: bytes) -> None:
+        """``InvalidInput`` for another seed than this home's. That needs no passphrase."""
+        from registry.core.crypto.seeds import fingerprint
+
+        own, given = self._sealed_seed().get("fingerprint"), fingerprint(seed)
+        if own != given:
+            advice = "Name that seed's home, or a new folder, with --home."
+            raise InvalidInput(f"it is the seed {given}, and {self.path} has {own or 'another'}", advice)
+
+    def reseal(self, seed: bytes, passphrase: str, *, guessable: bool = False) -> None:
+        """Seal this home's seed again with another passphrase, which is as for `create`. See `check_seed`.
+
+        ``seed.json`` is replaced whole or not at all.
+        """
+        _check_new(passphrase, guessable)
+        self.check_seed(seed)
+        self._keep_seed(seed, passphrase)
 
     def seed(self, passphrase: str) -> bytes:
         """Return the vault seed, 32 bytes; ``WrongPassphrase`` where the passphrase does not open it."""
@@ -141,14 +160,14 @@ class Home:
         """True where trying the empty passphrase on the seed takes no time; see `keystore.is_light`."""
         return keystore.is_light(self._sealed_seed())
 
-    def _sealed_seed(self) -> Any:
+    def _sealed_seed(self) -> dict[str, Any]:
         if not self.exists:
             raise InvalidInput(f"there is no home at {self.path}", "Make one with `consent init`.")
         raw = read_bounded(self.path / "seed.json", MAX_SEED_FILE)
-        try:
-            return json.loads(raw)
-        except (ValueError, RecursionError):
-            raise InvalidInput("seed.json is damaged", "Restore the home from a backup.") from None
+        with suppress(ValueError, RecursionError):
+            if isinstance(document := json.loads(raw), dict):
+                return document
+        raise InvalidInput("seed.json is damaged", "Restore the home from a backup.")
 
     def add_key(self, name: str, key: bytes | None, passphrase: str, *, guessable: bool = False) -> str:
         """Seal a key (32 bytes; None makes a new one) into a key file of this name, and return its address.

@@ -12,7 +12,6 @@ from registry.client.home import Home
 from registry.client.wallets import Wallets
 from registry.config.configuration import Configuration
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.scalars import to_hex
 from registry.wallets import keyfiles
 from registry.wallets.base import AbsentWallet
 
@@ -207,22 +206,20 @@ class Session:
         if self.wallets.are_named:
             wallet = self.wallets.chosen(author) or self.wallets.key_file() if needed else AbsentWallet(author)
             return self.person(wallet)
-        # Our own evidence is in the account map. Only foreign files need the derivation search.
-        searched = needed or to_hex(evidence.digest) not in self.home.evidence.digests()
-        own = self._own_wallet(evidence, self.network.clock() if searched else None)
+        own = self._own_wallet(evidence)
         if own is None and needed:
             advice = "Use the home that granted it, or name the wallet that did with --wallet."
             raise InvalidInput(f"the grant is of {author}, which is no account of this home", advice)
         return self.person(own or AbsentWallet(author))
 
-    def _own_wallet(self, evidence: Evidence, now: int | None) -> Wallet | None:
+    def _own_wallet(self, evidence: Evidence) -> Wallet | None:
         from registry.client.accounts import author_of
 
         if any(key.address == evidence.author for key in keyfiles.list_keys(self.home.keys)):
             return self.wallets.key_file(evidence.author)
         vault = self.vault()
         with self.attendant.working("looking for the account that signed it"):
-            return author_of(self.seed, vault, evidence, now)
+            return author_of(self.seed, vault, self.home.evidence, evidence)
 
     def is_own(self, evidence: Evidence) -> bool:
         """Whether one side of it is of this home: its key files, its named wallet, its requests, or its seed."""
@@ -236,8 +233,8 @@ class Session:
         answers_ours = self.home.evidence.keeps_request(getattr(message, "request", ""))
         if own & {evidence.author, message.controller} or answers_ours:
             return True
-        # The search also notes the account in the map, which it may lack after a recovery from words.
-        return self._own_wallet(evidence, self.network.clock()) is not None or made_lock(self.vault(), evidence)
+        # The vault also notes the account, which it may not know after a recovery from words.
+        return self._own_wallet(evidence) is not None or made_lock(self.vault(), evidence)
 
     def people(self, account: str | None) -> list[tuple[Person, str | None]]:
         """Return the person with each account that is to be ended, and the controller that knows it, if known.
@@ -246,39 +243,40 @@ class Session:
         Accounts that are left out are told to the person, who may believe that they are meant too.
         """
         from registry.client.accounts import known_accounts
-        from registry.wallets.derived import account as derived
+        from registry.wallets.derived import account_for as derived
 
         if self.wallets.are_named and account is None:
             person = self.person(self.wallets.chosen() or self.wallets.key_file())
             seed: list[SeedAccount] = []
             with suppress(StorageUnavailable):
-                seed = known_accounts(self.seed, self.vault())
+                seed = known_accounts(self.seed, self.vault(), self.home.evidence)
             self._tell_left_out([person.address], [each.address for each in seed])
             return [(person, None)]
         if account is not None:
             self.wallets.refuse_named()
         known = self._known(account)
-        first = self.person(derived(self.seed, known[0].number))
-        people = []
+        first = self.person(derived(self.seed, known[0].controller, known[0].generation))
+        people: list[tuple[Person, str | None]] = []
         for each in known:
-            wallet = derived(self.seed, each.number)
+            wallet = derived(self.seed, each.controller, each.generation)
             sender = wallet if self.wallets.pays_itself else first.sender
-            people.append((replace(first, wallet=wallet, sender=sender), each.controller or None))
+            people.append((replace(first, wallet=wallet, sender=sender), each.controller))
         return people
 
     def _known(self, account: str | None) -> list[SeedAccount]:
-        from registry.client.accounts import SeedAccount, chosen_accounts, known_accounts, number_of
+        from registry.client.accounts import accounts_named, chosen_accounts, kept_accounts, known_accounts
 
-        vault = self.vault()
+        kept = self.home.evidence
         try:
-            known = chosen_accounts(known_accounts(self.seed, vault), account)
+            known = chosen_accounts(known_accounts(self.seed, self.vault(), kept), account)
         except StorageUnavailable as error:
             # The kill-switch must not wait for a store.
-            number = None if account is None else number_of(self.seed, vault, account, self.network.clock())
-            if account is None or number is None:
-                advice = "Try again, or name one account by its address with --account: that needs no store."
+            known = [] if account is None else accounts_named(kept_accounts(self.seed, kept), account)
+            if not known:
+                advice = (
+                    "Try again, or name an account or a brand with --account: for kept statements that needs no store."
+                )
                 raise StorageUnavailable(f"the list of accounts cannot be read: {error}", advice) from None
-            return [SeedAccount(number, account, "")]
         if account is None:
             self._tell_left_out([each.address for each in known])
         if not known:
@@ -295,6 +293,6 @@ class Session:
             granted = granting_accounts(self.vault(), self.home.evidence)
         except InvalidInput as error:
             # A damaged file must not keep anybody from ending everything.
-            self.attendant.tell(f"Accounts of other wallets may be left out: {error}. {error.advice}")
+            self.attendant.tell(f"Accounts may be left out: {error}. {error.advice}")
         if others := sorted({names.get(address, address) for address in (granted | set(names)) - set(meant)}):
             self.attendant.tell(f"Not included; name each of these with --wallet: {', '.join(others)}.")

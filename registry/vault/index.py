@@ -69,27 +69,26 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
         return [("category", self.category), ("epoch", self.epoch), ("records", len(self.records))]
 
 
-class Account(Struct, frozen=True, forbid_unknown_fields=True):
-    """The number of an account of the seed, and the one controller that knows this account."""
+class Account(Struct, frozen=True, forbid_unknown_fields=True, order=True):
+    """A controller, and which account of the seed for it (see `registry.wallets.derived`) has signed something."""
 
-    number: Annotated[int, Meta(ge=0, lt=2**31)]
     controller: Address
+    generation: Annotated[int, Meta(ge=0, lt=2**32)]
 
     def __post_init__(self) -> None:
         check_address(self.controller)
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True, tag_field="version", tag=2):
-    """All streams, oldest epochs first, and all accounts in ascending order of their numbers."""
+    """All streams, oldest epochs first, and all accounts in ascending order, without duplicates."""
 
     streams: tuple[Stream, ...] = ()
     accounts: tuple[Account, ...] = ()
     type: Literal["VaultIndex"] = "VaultIndex"
 
     def __post_init__(self) -> None:
-        numbers = [account.number for account in self.accounts]
-        if numbers != sorted(set(numbers)):
-            raise Malformed("accounts must be in ascending order of their numbers, without duplicates")
+        if list(self.accounts) != sorted(set(self.accounts)):
+            raise Malformed("accounts must be in ascending order, without duplicates")
 
     def newest(self, category: str) -> Stream | None:
         """Return the category's stream of the newest epoch, if there is one."""

@@ -6,7 +6,6 @@ The records, heads and indexes are blocks in the store. Files on disk go with th
   crash leaves the vault as it was.
 - ``old`` and ``removed`` list blocks that the store has yet to erase; see `registry.vault.leftovers`.
 - ``store`` names the store that holds the newest index; see `registry.vault.place`.
-- ``floor`` exists after a restore: all account numbers below it may be in use.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.ipld.unixfs import LEAF_BYTES, blocks_of, file_blocks
 from registry.core.scalars import check_term, format_utc
-from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
+from registry.fs.files import file_lock, make_folder, replace_file
 from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
@@ -38,12 +37,10 @@ from registry.vault.records import SHORT, Found, find_record, find_twin, save_re
 
 FILE_SCHEMA = "consent-file/1"
 LOCK_SECONDS = 60
-MAX_FLOOR_FILE = 16
 # Reads of an index that other processes replace meanwhile.
 MAX_READS = 5
 # Python reads so a byte of a file's name that is not UTF-8.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_NUMBER = re.compile(rb"[0-9]{1,10}")
 
 
 class Vault:
@@ -168,36 +165,15 @@ class Vault:
             leaving = _leaving(index, categories)
             self._save(_with(index, *(msgspec.structs.replace(stream, shared=True) for stream in leaving)))
 
-    def number_for(self, controller: str) -> int:
-        """Return the number of the newest account that this controller knows, or `next_number` if it knows none."""
-        known = [account.number for account in self.index().accounts if account.controller == controller]
-        return known[-1] if known else self.next_number()
-
-    def next_number(self) -> int:
-        """Return the number of the first account that no controller can know."""
-        return max(self._floor(), *(account.number + 1 for account in self.index().accounts), 0)
-
-    def claim(self, number: int, controller: str) -> None:
-        """Give the account to this controller, durably and for ever; ``StorageUnavailable`` if another just got it."""
-        if Account(number, controller) in self.index().accounts:
+    def note_account(self, controller: str, generation: int) -> None:
+        """Note durably that this account of the seed signs for this controller, whether or not a statement is kept."""
+        account = Account(controller, generation)
+        if account in self.index().accounts:
             return  # nothing to change, so do not wait for the lock
         with self._change() as index:
-            known = {account.number: account for account in index.accounts}
-            if known.setdefault(number, Account(number, controller)).controller != controller:
-                advice = "Nothing was signed; try again, and another account is taken."
-                raise StorageUnavailable(f"account {number} has just been given to another controller", advice)
-            if len(known) > len(index.accounts):
-                accounts = tuple(known[number] for number in sorted(known))
+            if account not in index.accounts:
+                accounts = tuple(sorted((*index.accounts, account)))
                 self._save(msgspec.structs.replace(index, accounts=accounts))
-
-    def _floor(self) -> int:
-        file = self._directory / "floor"
-        if not file.exists():
-            return 0
-        text = read_bounded(file, MAX_FLOOR_FILE).strip()
-        if _NUMBER.fullmatch(text) is None:
-            raise InvalidInput("the vault's floor holds no number", "Restore the home from a backup.")
-        return int(text)
 
     @contextmanager
     def _change(self) -> Iterator[Index]:
@@ -263,11 +239,6 @@ class Vault:
 
         self._store.put(noting_the_root())
         return root
-
-
-def set_floor(directory: Path, number: int) -> None:
-    """Make the vault in this directory give no account below this number to a new controller."""
-    replace_file(directory / "floor", b"%d\n" % number)
 
 
 def set_index(directory: Path, cid: str) -> None:

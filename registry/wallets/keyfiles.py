@@ -75,6 +75,19 @@ def open_key(directory: Path, name_or_address: str, passphrase: str) -> KeyWalle
     return _opened(KeyWallet, directory, name_or_address, passphrase)
 
 
+def reseal_key(directory: Path, name_or_address: str, old: str, new: str, *, cost: int = STANDARD) -> None:
+    """Seal a key again with another passphrase; errors are those of `open_key`.
+
+    The file is replaced whole or not at all.
+    """
+    path = _find(directory, name_or_address)
+    document = _read(path)
+    raw = open_secret(document, old)
+    address = _checked_address(KeyWallet(raw), document, path)
+    # Where the file is a link, replace what it leads to: that would keep the old passphrase.
+    replace_file(path.resolve(), _json(seal_secret(raw, new, cost) | {"address": address[2:].lower()}))
+
+
 def open_signer(directory: Path, name_or_address: str, passphrase: str) -> HashSigner:
     """Unseal the key of a service, which also signs digests; see `open_key`."""
     return _opened(HashSigner, directory, name_or_address, passphrase)
@@ -84,9 +97,14 @@ def _opened(kind: type[_Wallet], directory: Path, name_or_address: str, passphra
     path = _find(directory, name_or_address)
     document = _read(path)
     wallet = kind(open_secret(document, passphrase))
+    _checked_address(wallet, document, path)
+    return wallet
+
+
+def _checked_address(wallet: KeyWallet, document: dict[str, Any], path: Path) -> str:
     if wallet.address != _address_in(document, path):
         raise InvalidInput(f"{path.name} names another account than its key's", "Restore the file from a backup.")
-    return wallet
+    return wallet.address
 
 
 def is_light(directory: Path, name_or_address: str) -> bool:

@@ -36,9 +36,14 @@ def unknown_words(words: Sequence[str]) -> list[int]:
 
 
 def nearest_word(word: str) -> str:
-    """Return the word of the list that was probably meant. Its first four letters identify each word."""
-    beginning = [known for known in _list() if known.startswith(word[:4])]
-    return difflib.get_close_matches(word[:_MAX_LETTERS], beginning if word and beginning else _list(), 1, 0.0)[0]
+    """Return the word of the list that was probably meant."""
+    return nearest_in(_list(), word)
+
+
+def nearest_in(words: Sequence[str], word: str) -> str:
+    """Return the nearest of these words, each of which its first four letters identify."""
+    beginning = [known for known in words if known.startswith(word[:4])]
+    return difflib.get_close_matches(word[:_MAX_LETTERS], beginning if word and beginning else words, 1, 0.0)[0]
 
 
 def seed_of(words: Sequence[str]) -> bytes:

@@ -65,6 +65,12 @@ export const commitment = (digested, signature) => hash(["bytes32", "bytes32"], 
 
 export const secretOf = (seed, salt) =>
   "0x" + Buffer.from(hkdfSync("sha256", ethers.getBytes(seed), ethers.getBytes(salt), "ConsentRegistry/1/revocation", 32)).toString("hex");
+/** The first 31 bits of the key that the seed gives for a controller or a salt: n of m/44'/60'/n'/0/0. */
+export function accountNumber(seed, name, generation) {
+  const info = Buffer.concat([utf8("ConsentRegistry/1/account/"), ethers.getBytes(name), ethers.getBytes(ethers.toBeHex(generation, 4))]);
+  return new DataView(hkdfSync("sha256", ethers.getBytes(seed), "", info, 32)).getUint32(0) >>> 1;
+}
+
 export const lockOf = (secret) => hash(["bytes32"], [secret]);
 export const saltHashOf = (salt) => hash(["bytes32"], [salt]);
 export const tagOf = (subject, salt) => hash(["address", "bytes32"], [subject, saltHashOf(salt)]);

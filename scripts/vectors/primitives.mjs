@@ -1,7 +1,7 @@
 // Digests, signatures, commitments, trees and locks: from plain values to plain values.
 import {
   DOMAIN, NOW, SCHEMA, TYPES, ZERO,
-  address, canonical, commitment, copy, digest, encode, ethers, handleOf, hash, keccak256, lockOf, saltHashOf, secretOf, sha256, signDigest,
+  accountNumber, address, canonical, commitment, copy, digest, encode, ethers, handleOf, hash, keccak256, lockOf, saltHashOf, secretOf, sha256, signDigest,
   strangers, tagOf, treeOf, utf8, word,
 } from "./base.mjs";
 import { compact, highS, withV } from "./proving.mjs";
@@ -167,5 +167,28 @@ export function lockCases() {
     made("other-subject", "The same lock, tied to another subject: another handle.", seed, salt, address("a stranger")),
     made("zero", "Seed and salt are zero.", ZERO, ZERO, ethers.getAddress("0x" + "00".repeat(19) + "01")),
     made("largest", "Seed, salt and subject have every bit set.", "0x" + "ff".repeat(32), "0x" + "ff".repeat(32), ethers.getAddress("0x" + "ff".repeat(20))),
+  ];
+}
+
+export function accountCases() {
+  const made = (name, desc, seed, of, generation) => {
+    const words = ethers.Mnemonic.fromEntropy(seed);
+    const number = accountNumber(seed, of.controller ?? of.salt, generation);
+    const wallet = ethers.HDNodeWallet.fromMnemonic(words, `m/44'/60'/${number}'/0/0`);
+    return [name, { desc, error: "Valid", seed, ...of, generation, number, address: wallet.address }];
+  };
+  const [seed, salt, controller] = [word("a seed"), word("a salt"), address("the controller")];
+  const full = "0x" + "ff".repeat(32);
+  return [
+    made("usual", "The first account for a controller.", seed, { controller }, 0),
+    made("retired-once", "The account after that one was retired.", seed, { controller }, 1),
+    made("retired-often", "A generation of two bytes: the four are big-endian.", seed, { controller }, 0x0102),
+    made("other-controller", "The same seed for another controller.", seed, { controller: address("a stranger") }, 0),
+    made("other-seed", "Another seed for the same controller.", word("another seed"), { controller }, 0),
+    made("salt", "The account for one Intent or Mandate, by its salt.", seed, { salt }, 0),
+    made("salt-retired-once", "The account after that one was retired.", seed, { salt }, 1),
+    made("salt-like-a-controller", "A salt that ends in a controller's bytes: another account.", seed, { salt: ethers.zeroPadValue(controller, 32) }, 0),
+    made("zero", "Seed and controller are zero.", ZERO, { controller: ethers.ZeroAddress }, 0),
+    made("largest", "Every bit of seed, salt and generation is set.", full, { salt: full }, 0xffffffff),
   ];
 }

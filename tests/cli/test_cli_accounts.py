@@ -29,6 +29,12 @@ def accounts(world: Consent, **how: Any) -> list[dict[str, Any]]:
     return found
 
 
+def of_brand(world: Consent, name: str, **how: Any) -> dict[str, Any]:
+    """The one account that this brand knows."""
+    (found,) = (account for account in accounts(world, **how) if account["name"] == name)
+    return found
+
+
 def another_brand(world: Consent, name: str = "bazaar") -> Path:
     """The request of one more brand."""
     Home(world.folder / name).create("")
@@ -55,9 +61,9 @@ def with_words(world: Consent, text: str, *line: object, **how: Any) -> Answer:
 def test_two_brands_get_two_accounts_and_the_list_says_which(granted: Consent) -> None:
     granted.json("grant", another_brand(granted), "--yes")
     granted.json("grant", granted.folder / "request.json", "--yes", "--again")
-    first, second = accounts(granted)
-    assert set(first) == {"number", "address", "controller", "name"} and first["address"] != second["address"]
-    assert (first["number"], first["name"], second["number"], second["name"]) == (0, "Maison Aurelle", 1, "Bazaar")
+    first, second = of_brand(granted, "Maison Aurelle"), of_brand(granted, "Bazaar")
+    assert set(first) == {"generation", "address", "controller", "name"} and first["address"] != second["address"]
+    assert (first["generation"], second["generation"]) == (0, 0)
     assert first["controller"] == granted.json("keys", "show", who="aurelle")["address"]
     subjects = {
         json.loads(file.read_bytes())["statement"]["message"]["subject"]
@@ -65,7 +71,7 @@ def test_two_brands_get_two_accounts_and_the_list_says_which(granted: Consent) -
     }
     assert subjects == {first["address"], second["address"]}
     shown = granted("keys", "list").out.splitlines()
-    assert len(shown) == 2 and "known to Bazaar" in shown[1] and second["address"] in shown[1]
+    assert len(shown) == 2 and f"{second['address']}  known to Bazaar ({second['controller']})" in shown
 
 
 def test_who_signs_is_said_before_it_is_asked(granted: Consent) -> None:
@@ -104,7 +110,7 @@ class TestEnding:
     @pytest.mark.parametrize("by", ["address", "controller"])
     def test_one_of_them(self, granted: Consent, by: str) -> None:
         mine, other = granted.grant, granted.json("grant", another_brand(granted), "--yes")["file"]
-        said = granted.json("revoke-all", "--account", accounts(granted)[1][by], "--yes")
+        said = granted.json("revoke-all", "--account", of_brand(granted, "Bazaar")[by], "--yes")
         assert len(said["accounts"]) == 1
         assert (granted("verify", mine).code, no_of(granted("verify", other))) == (0, (1, "Revoked"))
 
@@ -128,7 +134,7 @@ class TestEnding:
         from registry.client import revoke
 
         other = granted.json("grant", another_brand(granted), "--yes")["file"]
-        first = accounts(granted)[0]["address"]
+        first = of_brand(granted, "Maison Aurelle")["address"]
         end = revoke.revoke_all
 
         def failing(party: Any) -> Any:
@@ -141,12 +147,15 @@ class TestEnding:
         assert answer.code == code and f"{said}: {first}" in answer.err
         assert (granted("verify", granted.grant).code, no_of(granted("verify", other))) == (1, (1, "Revoked"))
 
-    def test_the_kill_switch_waits_for_no_store(self, granted: Consent) -> None:
+    @pytest.mark.parametrize("by", ["address", "controller"])
+    def test_the_kill_switch_waits_for_no_store(self, granted: Consent, by: str) -> None:
         (account,) = accounts(granted)
         (granted.folder / "network" / "blocks.sqlite").unlink()
         answer = granted("revoke-all", "--yes")
         assert answer.code == 3 and "--account" in answer.err and granted("verify", granted.grant).code == 0
-        said = granted.json("revoke-all", "--account", account["address"], "--yes")
+        stranger = granted("revoke-all", "--account", "0x" + "1" * 40, "--yes")
+        assert stranger.code == 3 and granted("verify", granted.grant).code == 0
+        said = granted.json("revoke-all", "--account", account[by], "--yes")
         assert said["accounts"][0]["address"] == account["address"]
         assert no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
@@ -217,12 +226,15 @@ class TestEnding:
         granted.json("grant", another_brand(granted), "--yes")
         answer = granted("retire", "--yes")
         assert answer.code == 2 and "--account" in answer.err
-        first, second = accounts(granted)
+        first, second = of_brand(granted, "Maison Aurelle"), of_brand(granted, "Bazaar")
         granted.json("retire", "--account", second["address"], "--yes")
         granted.json("grant", granted.folder / "bazaar.json", "--yes")
-        assert [account["number"] for account in accounts(granted)] == [0, 1, 2]
-        assert accounts(granted)[2]["controller"] == second["controller"]
-        assert granted("verify", granted.grant).code == 0 and accounts(granted)[0] == first
+        assert granted("verify", granted.grant).code == 0 and of_brand(granted, "Maison Aurelle") == first
+        old, new = (account for account in accounts(granted) if account["name"] == "Bazaar")
+        assert old == second and (new["generation"], new["controller"]) == (1, second["controller"])
+        assert (
+            f"{new['address']}  known to Bazaar ({new['controller']}), after 1 retired" in granted("keys", "list").out
+        )
 
     @pytest.mark.parametrize("command", ["revoke-all", "retire"])
     def test_nothing_to_end(self, asked: Consent, command: str) -> None:
@@ -284,7 +296,8 @@ class TestRecovering:
         assert answer.code == 0, answer
         accepted.json("revoke", copy, phrase=PHRASE)
         assert no_of(accepted("verify", copy)) == (1, "Revoked")
-        assert accounts(accepted, phrase=PHRASE)[0]["number"] == 0
+        (account,) = accounts(accepted, phrase=PHRASE)
+        assert account["address"] == json.loads(copy.read_bytes())["statement"]["message"]["subject"]
 
     def test_openly_too(self, accepted: Consent) -> None:
         copy = next((accepted.folder / "aurelle" / "evidence").iterdir())
@@ -294,10 +307,20 @@ class TestRecovering:
         assert answer.code == 0 and account in answer.err
         assert no_of(accepted("verify", copy)) == (1, "Revoked")
 
-    def test_a_brand_that_is_new_gets_no_account_of_before(self, granted: Consent) -> None:
+    def test_each_brand_gets_the_account_of_before(self, granted: Consent) -> None:
+        before = of_brand(granted, "Maison Aurelle")
         assert with_words(granted, self.lost(granted), "recover", phrase=PHRASE).code == 0
+        assert granted("keys", "list", phrase=PHRASE).out.startswith("no accounts here yet")
         granted.json("grant", another_brand(granted), "--yes", phrase=PHRASE)
-        assert accounts(granted, phrase=PHRASE)[0]["number"] > 1_000
+        granted.json("grant", granted.folder / "request.json", "--yes", phrase=PHRASE)
+        assert of_brand(granted, "Maison Aurelle", phrase=PHRASE) == before
+        assert of_brand(granted, "Bazaar", phrase=PHRASE)["address"] != before["address"]
+
+    def test_kept_evidence_lists_an_account_without_the_index(self, granted: Consent) -> None:
+        before = accounts(granted)
+        shutil.rmtree(granted.folder / "alice" / "vault")
+        assert accounts(granted) == before
+        assert granted("revoke-all", "--yes").code == 0 and no_of(granted("verify", granted.grant)) == (1, "Revoked")
 
     def test_superseding_what_a_brand_sent_back(self, granted: Consent) -> None:
         copy = granted.folder / "copy.json"

@@ -31,7 +31,7 @@ def within(page: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
 
 
 PAGES = list(pages())
-GROUPS = {("keys",), ("vault",), ("notice",), ("evidence",), ("notary",), ("notary", "sponsors")}
+GROUPS = {("keys",), ("keys", "guardians"), ("vault",), ("notice",), ("evidence",), ("notary",), ("notary", "sponsors")}
 LEAVES = [page for page in PAGES if page and page not in GROUPS]
 ALONE = {("demo",), ("devnet",), ("vocabulary",), ("notary", "init"), ("notary", "sponsors")}
 
@@ -47,7 +47,11 @@ def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
 def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore recover demo"
     wanted += " devnet deploy doctor sign signer wallets vocabulary"
-    groups = {"keys": "new import list show words", "notice": "new check publish show"}
+    groups = {
+        "keys": "new import list show words passphrase",
+        "keys guardians": "split join",
+        "notice": "new check publish show",
+    }
     groups |= {"vault": "add list show get remove move", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}

@@ -14,6 +14,7 @@ from registry.notary.sponsors import sponsor_key_hash
 from registry.notary.stores import open_stores
 from registry.wallets import keyfiles
 from tests.support.consent_world import Answer
+from tests.support.pipes import piped
 
 PHRASE = "correct horse battery staple"
 
@@ -53,6 +54,21 @@ def test_init_makes_all_of_it_and_for_the_owner_alone(operator: Operator) -> Non
     assert kept and len(files) == 2 + len(kept)
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(operator.folder.stat().st_mode) == 0o700
+
+
+def test_the_accounts_passphrase_can_be_changed(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    account = operator.init().document["account"]
+    with piped(PHRASE.encode()) as old, piped(b"sesame lantern orbit") as new:
+        descriptors = [
+            "--passphrase-fd",
+            old.name.rpartition("/")[2],
+            "--new-passphrase-fd",
+            new.name.rpartition("/")[2],
+        ]
+        assert run(["keys", "passphrase", "account", "--home", str(operator.folder), *descriptors]) == 0
+    assert capsys.readouterr().out == "New passphrase: account.\n"
+    opened = keyfiles.open_signer(keys_folder(operator.folder), "account", "sesame lantern orbit")
+    assert opened.address == account
 
 
 def test_init_overwrites_nothing_and_completes_what_is_missing(operator: Operator) -> None:

@@ -13,7 +13,7 @@ from registry.client.home import Home
 from registry.wallets import keyfiles, keystore
 from registry.wallets.keywallet import KeyWallet
 from registry.wallets.mnemonic import words_of
-from tests.support.consent_world import Consent, no_of
+from tests.support.consent_world import Answer, Consent, files_in, no_of
 from tests.support.pipes import piped
 
 PHRASE, WEAK = "correct horse battery staple", "password1"
@@ -141,3 +141,63 @@ def test_a_keystore_that_spells_crypto_with_a_capital(asked: Consent) -> None:
     assert listed.address.lower() == "0x" + json.loads(raw)["address"]
     assert isinstance(keyfiles.open_key(keys, "old", ""), KeyWallet)
     assert asked("refuse", asked.folder / "request.json", "--yes", "--key", "old", typed="").code == 0
+
+
+class TestChanging:
+    OTHER = "violet anchor thunder"
+
+    def changed(self, asked: Consent, phrase: str, *line: str, who: str = "bob") -> Answer:
+        """The new passphrase comes through a descriptor of its own."""
+        with piped(self.OTHER.encode()) as new:
+            number = new.name.rpartition("/")[2]
+            return asked("keys", "passphrase", *line, "--new-passphrase-fd", number, who=who, phrase=phrase)
+
+    def test_the_seed_and_its_key_files(self, asked: Consent) -> None:
+        asked.json("init", "--brand", who="bob", phrase=PHRASE)
+        asked.json("keys", "new", "shop", who="bob", phrase="sesame lantern orbit")
+        seed = Home(asked.folder / "bob").seed(PHRASE)
+        answer = self.changed(asked, PHRASE, "--json")
+        assert answer.document == {"seed": True, "keys": ["main"], "left": ["shop"]}
+        assert "Not changed, for they have another one: shop." in answer.err
+        assert Home(asked.folder / "bob").seed(self.OTHER) == seed
+        assert no_of(self.changed(asked, PHRASE)) == (2, "WrongPassphrase")
+        assert asked("refuse", asked.folder / "request.json", "--yes", who="bob", phrase=self.OTHER).code == 0
+
+    def test_one_key_file(self, asked: Consent) -> None:
+        asked.json("init", "--brand", who="bob", phrase=PHRASE)
+        answer = self.changed(asked, PHRASE, "main")
+        assert answer.code == 0 and answer.out == "New passphrase: main.\n"
+        keyfiles.open_key(asked.folder / "bob" / "keys", "main", self.OTHER)
+        assert Home(asked.folder / "bob").seed(PHRASE)
+
+    def test_a_seed_of_play_money_gets_one(self, asked: Consent) -> None:
+        seed = Home(asked.folder / "alice").seed("")
+        with piped(PHRASE.encode()) as new:
+            assert asked("keys", "passphrase", "--new-passphrase-fd", new.name.rpartition("/")[2], typed="").code == 0
+        assert Home(asked.folder / "alice").seed(PHRASE) == seed
+
+    def test_at_a_terminal(self, asked: Consent, typing: list[str], heard: list[str]) -> None:
+        asked.json("init", who="bob", phrase=PHRASE)
+        heard.clear()
+        typing += [PHRASE, WEAK, self.OTHER, self.OTHER]
+        assert asked("keys", "passphrase", who="bob", typed="").code == 0 and typing == []
+        assert next(said for said in heard if said.endswith(": ")) == "Passphrase: "
+        assert Home(asked.folder / "bob").seed(self.OTHER)
+
+    def test_what_changes_nothing(self, asked: Consent) -> None:
+        asked.json("init", "--brand", who="bob", phrase=PHRASE)
+        before = files_in(asked.folder / "bob")
+
+        def said(*line: object, **how: str) -> str:
+            answer = asked("keys", "passphrase", *line, who="bob", **{"phrase": PHRASE} | how)
+            assert answer.code == 2 and files_in(asked.folder / "bob") == before
+            return answer.err
+
+        assert "Use --new-passphrase-fd N." in said()
+        assert "no key" in said("none")
+        with piped(WEAK.encode()) as new:
+            assert "guessable" in said("--new-passphrase-fd", new.name.rpartition("/")[2])
+        with piped(b"") as new:
+            assert "protects nothing" in said("--new-passphrase-fd", new.name.rpartition("/")[2], "--guessable")
+        assert asked("keys", "passphrase", "--passphrase-fd", 7, "--new-passphrase-fd", 7, who="bob").code == 2
+        assert asked("keys", "passphrase", who="nobody", phrase=PHRASE).code == 2

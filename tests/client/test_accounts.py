@@ -1,14 +1,24 @@
-"""An account for each brand: given at the first signature, found again by what it signed, replaced once retired."""
+"""An account for each brand: derived from the seed, found again by what it signed, replaced once retired."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from registry.client.accounts import account_for, author_of, chosen_accounts, known_accounts
+from registry.client.accounts import (
+    MAX_GAP,
+    SeedAccount,
+    account_for,
+    author_of,
+    chosen_accounts,
+    kept_accounts,
+    known_accounts,
+)
+from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant, refuse
 from registry.client.party import Person
 from registry.client.revoke import retire, revoke
@@ -18,7 +28,7 @@ from registry.core.statements.messages import Grant
 from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
-from tests.support.builders import NOW
+from registry.wallets.keywallet import KeyWallet
 from tests.support.stage import Stage
 
 SEED = bytes(range(32))
@@ -51,46 +61,47 @@ def subject(evidence: Evidence) -> str:
     return message.subject
 
 
+def noted(vault: Vault) -> list[SeedAccount]:
+    """What the vault alone knows, without kept evidence."""
+    return known_accounts(SEED, vault, EvidenceFolder(Path("/nowhere")))
+
+
 def test_two_brands_cannot_compare_addresses(stage: Stage, vault: Vault) -> None:
     first, second = granted(stage, vault), granted(stage, vault)
+    one = stage.brand.address
     another_brand(stage)
     other = granted(stage, vault)
     assert subject(first) == subject(second) != subject(other)
     assert {stage.holds(evidence) for evidence in (first, second, other)} == {"VerifiedGrant"}
-    assert [known.number for known in known_accounts(SEED, vault)] == [0, 1]
-    assert [known.address for known in known_accounts(SEED, vault)] == [subject(first), subject(other)]
+    assert noted(vault) == sorted([(one, 0, subject(first)), (stage.brand.address, 0, subject(other))])
 
 
-def test_a_refusal_gives_an_account_too(stage: Stage, vault: Vault) -> None:
+def test_every_device_finds_the_same_account(stage: Stage, vault: Vault, tmp_path: Path) -> None:
+    elsewhere = Vault(tmp_path / "elsewhere", SEED, stage.store)
+    another_brand(stage)
+    granted(stage, elsewhere)
+    stage.brand = stage.another_brand("brand")
+    assert subject(granted(stage, vault)) == subject(granted(stage, elsewhere))
+
+
+def test_a_refusal_is_of_an_account_too(stage: Stage, vault: Vault) -> None:
     done = refuse(person(stage, vault), stage.request()).evidence
-    assert [known.address for known in known_accounts(SEED, vault)] == [done.author]
+    assert noted(vault) == [(stage.brand.address, 0, done.author)]
 
 
-def test_who_says_no_gives_nothing_away(stage: Stage, vault: Vault) -> None:
+def test_who_says_no_leaves_no_trace(stage: Stage, vault: Vault) -> None:
     with pytest.raises(Rejected):
         grant(person(stage, vault), stage.request(), confirm=lambda _: False)
-    assert known_accounts(SEED, vault) == [] and vault.roots() == []
+    assert noted(vault) == [] and vault.roots() == []
 
 
-def test_what_fails_after_signing_keeps_the_account_for_the_same_brand(stage: Stage, vault: Vault) -> None:
+def test_what_fails_after_signing_is_noted(stage: Stage, vault: Vault) -> None:
     stage.ledger.refuses_writing = LedgerUnavailable("gone")
     with pytest.raises(LedgerUnavailable):
         grant(person(stage, vault), stage.request())
     stage.ledger.refuses_writing = None
-    (known,) = known_accounts(SEED, vault)
-    assert subject(granted(stage, vault)) == known.address
-    assert known_accounts(SEED, vault) == [known]
-
-
-def test_of_two_at_once_one_signs_and_the_other_is_told(stage: Stage, vault: Vault) -> None:
-    first, asked = person(stage, vault), stage.request()
-    other_request = another_brand(stage)
-    second = person(stage, vault)
-    assert first.address == second.address  # both would take number 0
-    grant(second, other_request)
-    with pytest.raises(StorageUnavailable, match="another controller"):
-        grant(first, asked)
-    assert len([call for call in stage.ledger.calls if call[0] == "anchor"]) == 1
+    ((_, _, address),) = noted(vault)
+    assert subject(granted(stage, vault)) == address and len(noted(vault)) == 1
 
 
 def test_the_account_for_one_brand_answers_no_other(stage: Stage, vault: Vault) -> None:
@@ -100,7 +111,7 @@ def test_the_account_for_one_brand_answers_no_other(stage: Stage, vault: Vault) 
         with pytest.raises(InvalidInput, match="alone"):
             grant(mine, another_brand(stage))
         stage.brand = stage.another_brand("brand")
-    assert len(known_accounts(SEED, vault)) == 1
+    assert len(noted(vault)) == 1
 
 
 def test_a_vault_that_cannot_note_it_signs_nothing(stage: Stage, vault: Vault) -> None:
@@ -108,64 +119,128 @@ def test_a_vault_that_cannot_note_it_signs_nothing(stage: Stage, vault: Vault) -
     stage.store.down = True
     with pytest.raises(StorageUnavailable):
         grant(party, asked)
-    assert stage.ledger.calls == []
+    assert [call for call in stage.ledger.calls if call[0] == "anchor"] == []
 
 
-def test_both_are_wallets_and_show_no_key(stage: Stage, vault: Vault) -> None:
-    fresh = person(stage, vault).wallet
-    grant(person(stage, vault), stage.request())
-    for wallet in (fresh, person(stage, vault).wallet):
-        assert isinstance(wallet, Wallet)
-        assert SEED.hex() not in repr(wallet) and "_key" not in repr(wallet)
+def test_it_is_a_wallet_and_shows_no_key(stage: Stage, vault: Vault) -> None:
+    wallet = person(stage, vault).wallet
+    assert isinstance(wallet, Wallet)
+    assert SEED.hex() not in repr(wallet) and "_key" not in repr(wallet)
 
 
-def test_a_retired_account_is_followed_by_a_new_one(stage: Stage, vault: Vault) -> None:
-    old = person(stage, vault)
-    grant(old, stage.request())
-    retire(replace(old, wallet=derived.account(SEED, 0)))
+def retired(stage: Stage, vault: Vault, generation: int) -> None:
+    wallet = derived.account_for(SEED, stage.brand.address, generation)
+    retire(replace(person(stage, vault), wallet=wallet))
     stage.pass_time(100)
+
+
+def test_a_retired_account_is_followed_by_the_next(stage: Stage, vault: Vault) -> None:
+    granted(stage, vault)
+    retired(stage, vault, 0)
     new = person(stage, vault)
-    assert new.address == derived.account(SEED, 1).address
+    assert new.address == derived.account_for(SEED, stage.brand.address, 1).address
     evidence = grant(new, stage.request()).evidence
     assert stage.holds(evidence) == "VerifiedGrant"
-    assert [known.controller for known in known_accounts(SEED, vault)] == [stage.brand.address] * 2
+    assert [known[:2] for known in noted(vault)] == [(stage.brand.address, 0), (stage.brand.address, 1)]
     assert person(stage, vault).address == new.address
 
 
+def test_the_next_account_needs_no_memory(stage: Stage, vault: Vault, tmp_path: Path) -> None:
+    """The chain alone says which accounts were retired, also those that signed nothing here."""
+    for generation in range(2):
+        retired(stage, vault, generation)
+    bare = Vault(tmp_path / "bare", SEED, stage.store)
+    assert person(stage, bare).address == derived.account_for(SEED, stage.brand.address, 2).address
+
+
+def test_accounts_come_to_an_end(stage: Stage, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derived, "GENERATIONS", 2)
+    for generation in range(2):
+        retired(stage, vault, generation)
+    with pytest.raises(InvalidInput, match="all 2 accounts") as caught:
+        person(stage, vault)
+    assert "--wallet" in caught.value.advice
+
+
+class TestKeptEvidence:
+    def test_it_is_enough_without_the_list(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
+        done = granted(stage, vault)
+        kept, bare = stage.alice.evidence, Vault(tmp_path / "bare", SEED, stage.store)
+        (known,) = known_accounts(SEED, bare, kept)
+        assert known == (stage.brand.address, 0, subject(done))
+        assert known_accounts(SEED, vault, kept) == [known]
+
+    def test_a_later_generation_is_found(self, stage: Stage, vault: Vault) -> None:
+        for generation in range(3):
+            retired(stage, vault, generation)
+        done = granted(stage, vault)
+        assert kept_accounts(SEED, stage.alice.evidence) == [(stage.brand.address, 3, subject(done))]
+
+    def test_other_wallets_statements_are_not_the_seeds(
+        self, stage: Stage, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage.granted()
+        made: list[bytes] = []
+
+        def counted(key: bytes) -> KeyWallet:
+            made.append(key)
+            return KeyWallet(key)
+
+        monkeypatch.setattr(derived, "KeyWallet", counted)
+        assert known_accounts(SEED, vault, stage.alice.evidence) == []
+        assert len(made) == MAX_GAP
+
+    def test_a_damaged_file_hides_nothing_that_was_noted(self, stage: Stage, vault: Vault) -> None:
+        granted(stage, vault)
+        folder = stage.folder / "alice" / "kept" / "evidence"
+        shutil.rmtree(folder.parent / "cache")
+        (folder / f"0x{'ab' * 32}.json").write_bytes(b"{")
+        assert len(known_accounts(SEED, vault, stage.alice.evidence)) == 1
+
+
 class TestAfterALoss:
+    def nothing(self, tmp_path: Path) -> EvidenceFolder:
+        return EvidenceFolder(tmp_path / "nothing kept")
+
     def test_what_a_brand_sends_back_is_enough(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
         granted(stage, vault)
         another_brand(stage)
+        retired(stage, vault, 0)
         done = granted(stage, vault)
         bare = Vault(tmp_path / "bare", SEED, stage.store)
-        wallet = author_of(SEED, bare, done, NOW)
-        assert wallet is not None and wallet.address == subject(done) == derived.account(SEED, 1).address
+        wallet = author_of(SEED, bare, self.nothing(tmp_path), done)
+        assert wallet is not None and wallet.address == subject(done)
         revoke(stage.person_with(wallet, bare), done)
         assert stage.holds(done) == "Revoked"
-        # And it is known again: the same brand gets the same account.
-        assert [known.number for known in known_accounts(SEED, bare)] == [1]
-        assert person(stage, bare).address == wallet.address
+        # And it is known again.
+        assert noted(bare) == [(stage.brand.address, 1, wallet.address)]
 
-    def test_a_stranger_finds_nothing(self, stage: Stage, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(derived, "TRIED", 3)
+    def test_kept_evidence_is_not_noted_again(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
+        done = granted(stage, vault)
+        bare = Vault(tmp_path / "bare", SEED, stage.store)
+        assert author_of(SEED, bare, stage.alice.evidence, done) is not None and bare.roots() == []
+
+    def test_a_stranger_finds_nothing(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
         done = granted(stage, vault)
         theirs = Vault(stage.folder / "theirs", bytes(32), stage.store)
-        assert author_of(bytes(32), theirs, done, 0) is None and theirs.roots() == []
+        assert author_of(bytes(32), theirs, self.nothing(tmp_path), done) is None and theirs.roots() == []
 
-    def test_a_file_that_nobody_signed_binds_no_account(self, stage: Stage, vault: Vault, tmp_path: Path) -> None:
+    def test_a_file_that_names_another_controller_leads_nowhere(
+        self, stage: Stage, vault: Vault, tmp_path: Path
+    ) -> None:
         # One brand passes another's copy of the address on: its own grant would then be signed by that account.
         done = granted(stage, vault)
         forger = stage.person("forger").address
         message = msgspec.structs.replace(done.statement.message, controller=forger)
         forged = msgspec.structs.replace(done, statement=msgspec.structs.replace(done.statement, message=message))
         bare = Vault(tmp_path / "bare", SEED, stage.store)
-        assert author_of(SEED, bare, forged, NOW) is not None  # `check_subject` refuses it where it matters
-        assert bare.roots() == []
+        assert author_of(SEED, bare, self.nothing(tmp_path), forged) is None and bare.roots() == []
 
-    def test_ending_needs_no_store(self, stage: Stage, vault: Vault) -> None:
+    @pytest.mark.parametrize("is_kept", [True, False])
+    def test_ending_needs_no_store(self, stage: Stage, vault: Vault, tmp_path: Path, is_kept: bool) -> None:
         done = granted(stage, vault)
         stage.store.down = True
-        wallet = author_of(SEED, vault, done, NOW)
+        wallet = author_of(SEED, vault, stage.alice.evidence if is_kept else self.nothing(tmp_path), done)
         assert wallet is not None
         revoke(stage.person_with(wallet, vault), done)
         assert stage.holds(done) == "Revoked"
@@ -176,7 +251,7 @@ class TestChoosing:
         granted(stage, vault)
         another_brand(stage)
         granted(stage, vault)
-        known = known_accounts(SEED, vault)
+        known = known_accounts(SEED, vault, stage.alice.evidence)
         assert chosen_accounts(known, None) == known
         for name in (known[1].address, known[1].controller, known[1].address.lower()):
             assert chosen_accounts(known, name) == [known[1]]

@@ -86,7 +86,11 @@ def test_reading_notes_nothing_and_a_change_notes_the_store(home: Home, old: Net
 
 def test_another_store_is_told_with_both_names_and_the_command(home: Home, old: Network, new: Network) -> None:
     filled(home, old)
-    for use in (lambda vault: vault.index(), lambda vault: add(vault, b"x"), lambda vault: vault.claim(0, REGISTRY)):
+    for use in (
+        lambda vault: vault.index(),
+        lambda vault: add(vault, b"x"),
+        lambda vault: vault.note_account(REGISTRY, 0),
+    ):
         with pytest.raises(StorageUnavailable) as caught:
             use(home.open_vault(new, ""))
         assert str(caught.value) == f"the vault's blocks lie in {old.place}, and {new.place} is configured"

@@ -90,7 +90,7 @@ def test_a_kubo_node_that_dies_in_the_middle_leaves_nothing_half_done(tmp_path: 
         wait_for(lambda: len(node.block_files()) > before or adding.poll() is not None)
         node.kill()
         assert document_of(adding, 3)["error"] in ("StorageDown", "StorageCut")
-        refused = consent(network, alice, "grant", world / "request.json", "--yes", code=3)
+        refused = consent(network, alice, "grant", world / "request.json", "--yes", "--again", code=3)
         assert refused["error"] == "StorageDown" and "cannot be reached" in refused["message"]
         assert consent(network, aurelle, "open", given["file"], "--out", world / "opened", code=3)["exit"] == 3
         assert not (world / "opened").exists() and len(list((alice / "evidence").iterdir())) == 1

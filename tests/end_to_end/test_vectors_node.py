@@ -24,7 +24,7 @@ COUNT = 300
 def test_javascript_reads_the_vectors() -> None:
     counts = json.loads(run_node("read_vectors.mjs", FOLDER))
     assert counts == {folder: len(read_cases(folder)) for folder in counts}
-    assert set(counts) == {"digests", "signatures", "commitments", "merkle", "locks"}
+    assert set(counts) == {"digests", "signatures", "commitments", "merkle", "locks", "accounts"}
 
 
 def test_javascript_hashes_what_python_writes() -> None:

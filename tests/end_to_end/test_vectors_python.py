@@ -22,6 +22,7 @@ from registry.core.scalars import checksum, to_hex, unhex
 from registry.core.statements.messages import MESSAGES, TYPES, Grant, Refusal
 from registry.core.statements.typed_data import digest, parse_typed_data, struct_hash, typed_data
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
+from registry.wallets import derived
 from tests.support.nodejs import ROOT, run_node
 from tests.support.vectors import FOLDER, FOLDERS, NAMES, SEALED, Case, filled, judge, read_cases
 
@@ -31,6 +32,7 @@ LEAST = {
     "commitments": 5,
     "merkle": 7,
     "locks": 6,
+    "accounts": 10,
     "notices": 150,
     "evidence": 250,
     "vault": 200,
@@ -135,6 +137,13 @@ def test_lock(case: Case) -> None:
     assert revocation.tag_of(case["subject"], case["salt"]) == case["tag"]
     assert revocation.handle_of(case["lock"], case["tag"]) == case["handle"]
     assert revocation.handle_for(case["subject"], case["lock"], case["salt"]) == case["handle"]
+
+
+@cases_of("accounts")
+def test_account(case: Case) -> None:
+    seed, name = unhex(case["seed"]), case.get("controller") or case["salt"]
+    assert seeds.account_number(seed, name, case["generation"]) == case["number"]
+    assert derived.account_for(seed, name, case["generation"]).address == case["address"]
 
 
 @cases_of("notices")

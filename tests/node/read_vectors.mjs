@@ -1,4 +1,4 @@
-// Re-reads the shared vectors of digests, signatures, commitments, trees and locks with ethers and OpenZeppelin's tree.
+// Re-reads the shared vectors of digests, signatures, commitments, trees, locks and accounts with ethers and OpenZeppelin's tree.
 //     node read_vectors.mjs FOLDER
 import assert from "node:assert/strict";
 import { createHash, hkdfSync } from "node:crypto";
@@ -67,7 +67,15 @@ function readLock({ seed, salt, subject, ...expected }) {
   assert.equal(hash(PAIR, [expected.lock, tag]), expected.handle);
 }
 
-const READERS = { digests: readDigest, signatures: readSignature, commitments: readCommitment, merkle: readTree, locks: readLock };
+function readAccount({ seed, controller, salt, generation, ...expected }) {
+  const info = ethers.concat([ethers.toUtf8Bytes("ConsentRegistry/1/account/"), controller ?? salt, ethers.toBeHex(generation, 4)]);
+  const derived = ethers.hexlify(new Uint8Array(hkdfSync("sha256", getBytes(seed), "", getBytes(info), 32)));
+  assert.equal(Number(BigInt(derived) >> 225n), expected.number);
+  const words = ethers.Mnemonic.fromEntropy(seed).phrase;
+  assert.equal(ethers.HDNodeWallet.fromPhrase(words, "", `m/44'/60'/${expected.number}'/0/0`).address, expected.address);
+}
+
+const READERS = { digests: readDigest, signatures: readSignature, commitments: readCommitment, merkle: readTree, locks: readLock, accounts: readAccount };
 const counts = {};
 for (const [folder, read] of Object.entries(READERS)) {
   const names = readdirSync(join(process.argv[2], folder)).filter((name) => name.endsWith(".json"));

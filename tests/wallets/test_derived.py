@@ -1,4 +1,4 @@
-"""The accounts of a seed: where BIP-32 and BIP-44 put them, and found again by their addresses."""
+"""The accounts of a seed: where BIP-32 and BIP-44 put them, and found again by their controllers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from eth_account.hdaccount import HDPath
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.core.crypto.seeds import account_number
 from registry.core.errors import InvalidInput
-from registry.wallets.derived import TRIED, account, find, first_number, likely_numbers
+from registry.wallets.derived import GENERATIONS, account, account_for, accounts_for, generation_of
 from registry.wallets.mnemonic import words_of
 from tests.support.base58 import private_key
-from tests.support.builders import NOW, SEED
+from tests.support.builders import SEED
 
 OFFICIAL = json.loads((Path(__file__).parents[1] / "data" / "bip32" / "vectors.json").read_bytes())
 CHAINS = [(vector["seed"], path, key) for vector in OFFICIAL for path, key in vector["chain"].items()]
-DAY = 86_400
+ONE, OTHER = ("0x" + digit * 40 for digit in "12")
 
 
 @pytest.mark.parametrize(("seed", "path", "key"), CHAINS)
@@ -52,17 +53,25 @@ def test_there_is_no_such_number(number: int) -> None:
         account(SEED, number)
 
 
-@pytest.mark.parametrize("number", [0, 1, 17])
-def test_an_address_leads_back_to_its_number(number: int) -> None:
-    assert find(SEED, account(SEED, number).address, range(20)) == number
-    assert find(SEED, account(SEED, number).address, range(number)) is None
-    assert find(bytes(32), account(SEED, number).address, range(20)) is None
+@settings(max_examples=5)
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=20, max_size=20), st.integers(0, 2**32 - 1))
+def test_an_accounts_number_is_that_of_its_controller(seed: bytes, controller: bytes, generation: int) -> None:
+    name = "0x" + controller.hex()
+    number = account_number(seed, name, generation)
+    assert account_for(seed, name, generation).address == account(seed, number).address
 
 
-def test_what_comes_after_a_loss_is_above_what_was_before_it() -> None:
-    assert first_number(0) == TRIED
-    assert first_number(NOW + DAY) == first_number(NOW) + 1
-    assert first_number(NOW) in likely_numbers(NOW) and max(likely_numbers(NOW)) < first_number(NOW) + TRIED
+def test_a_controller_and_an_address_lead_to_the_generation() -> None:
+    addresses = [wallet.address for wallet, _ in zip(accounts_for(SEED, ONE), range(3), strict=False)]
+    assert addresses == [account_for(SEED, ONE, generation).address for generation in range(3)]
+    assert [generation_of(SEED, ONE, address) for address in addresses] == [0, 1, 2]
+    assert generation_of(SEED, OTHER, addresses[0]) is None and generation_of(bytes(32), ONE, addresses[0]) is None
+
+
+def test_the_search_ends() -> None:
+    last = account_for(SEED, ONE, GENERATIONS - 1).address
+    assert generation_of(SEED, ONE, last) == GENERATIONS - 1
+    assert generation_of(SEED, ONE, account_for(SEED, ONE, GENERATIONS).address) is None
 
 
 def test_nothing_shows_the_key() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,11 @@ from registry.core.age.recipients import recipient_of
 from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput
 from registry.present.text import Row, table
+
+IndexCid = Annotated[
+    str | None,
+    typer.Option(metavar="CID", help="The vault's index, as `consent vault list` showed it: brings back the vault."),
+]
 
 
 @command(app, "init", "consent init --home ~/alice", options=("guessable",))
@@ -67,12 +72,7 @@ _WHAT_TO_KEEP = (
 @command(app, "recover", "consent recover --home ~/alice", options=("guessable",))
 def recover(
     ctx: Context,
-    index: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CID", help="The vault's index, as `consent vault list` showed it: brings back the vault."
-        ),
-    ] = None,
+    index: IndexCid = None,
     words_fd: Annotated[
         int | None,
         typer.Option("--words-fd", metavar="N", min=0, help="Read the 24 words, in one line, from descriptor N."),
@@ -83,16 +83,21 @@ def recover(
     It asks for them without echo, then twice for a new passphrase. The accounts are back at once: an evidence file that
     a brand sends you is enough to revoke it. Without --index the vault begins empty.
     """
-    home = _new_home(ctx)
-    seed = read_words(ctx, words_fd)
+    _new_home(ctx)
+    document, rows = recover_home(ctx, read_words(ctx, words_fd), index)
+    ctx.out.result(document, table(rows))
+
+
+def recover_home(ctx: Context, seed: bytes, index: str | None) -> tuple[dict[str, Any], list[Row]]:
+    """Make the home of this seed, with a new passphrase and the vault of this index; return what to print of it."""
     phrase = ctx.new_passphrase()
     ctx.session.make_network()
     with ctx.working("sealing the seed"):
         found = None if index is None else (index, ctx.network.store)
         place = None if index is None else ctx.network.place
         named = ctx.configuration.named_network
-        home.recover(seed, phrase, found, guessable=ctx.flags["guessable"], network=named, place=place)
-    ctx.out.result({"home": str(home.path), "index": index}, table([("Home", home.path), ("Index", index or "new")]))
+        ctx.home.recover(seed, phrase, found, guessable=ctx.flags["guessable"], network=named, place=place)
+    return {"home": str(ctx.home.path), "index": index}, [("Home", ctx.home.path), ("Index", index or "new")]
 
 
 def _new_home(ctx: Context) -> Home:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -41,28 +41,32 @@ def write_words(seed: bytes, descriptor: int) -> None:
 
 def show_words(ctx: Context, seed: bytes) -> None:
     """Show the words at the terminal until the person types some of them right, from paper."""
-    words = words_of(seed)
+    warning = "Anybody who reads them has your accounts and your vault."
+    if show_checked(ctx, words_of(seed), "They are the seed", warning):
+        ctx.out.note("That is right. Keep the paper where nobody else can read it.")
+    else:
+        ctx.out.note("Not checked: `consent keys words` shows them again.")
+
+
+def show_checked(ctx: Context, words: Sequence[str], what: str, warning: str) -> bool:
+    """Show secret words until the person types some of them right; tell whether they did."""
     for _ in range(ROUNDS):
-        _display(words)
+        _display(words, what, warning)
         if _checked_back(words):
-            ctx.out.note("That is right. Keep the paper where nobody else can read it.")
-            return
+            return True
         ctx.out.note("That is not what was shown. Here they are once more.")
-    ctx.out.note("Not checked: `consent keys words` shows them again.")
+    return False
 
 
-def _display(words: Sequence[str]) -> None:
+def _display(words: Sequence[str], what: str, warning: str) -> None:
     apart = os.environ.get("TERM", "dumb") != "dumb"
     sys.stderr.write(_OPEN if apart else "")
     try:
         rows = -(-len(words) // COLUMNS)
         cells = [f"{place:>2} {word:<10}" for place, word in enumerate(words, 1)]
         lines = ["".join(cells[row::rows]).rstrip() for row in range(rows)]
-        text = "\n".join(("Write these words on paper, in this order. They are the seed:", "", *lines))
-        sys.stderr.write(
-            f"{text}\n\nAnybody who reads them has your accounts and your vault.\n"
-            "Press Enter when you have them; some are asked back: "
-        )
+        text = "\n".join((f"Write these words on paper, in this order. {what}:", "", *lines))
+        sys.stderr.write(f"{text}\n\n{warning}\nPress Enter when you have them; some are asked back: ")
         sys.stderr.flush()
         if not sys.stdin.readline():
             raise KeyboardInterrupt
@@ -87,9 +91,8 @@ def read_words(ctx: Context, descriptor: int | None) -> bytes:
         raise InvalidInput("the 24 words are needed, and there is no terminal to ask at", "Use --words-fd N.")
     for left in reversed(range(ROUNDS)):
         try:
-            words = list(split_words(ask_secret("The 24 words, with spaces between: ")))
-            _put_right(ctx, words)
-            return seed_of(words)
+            words = split_words(ask_secret("The 24 words, with spaces between: "))
+            return seed_of(put_right(ctx, words, unknown_words, nearest_word) if len(words) == WORDS else words)
         except InvalidInput as error:
             if not left:
                 raise
@@ -97,12 +100,16 @@ def read_words(ctx: Context, descriptor: int | None) -> bytes:
     raise AssertionError  # the last round returns or raises
 
 
-def _put_right(ctx: Context, words: list[str]) -> None:
+def put_right(
+    ctx: Context, words: Sequence[str], unknown: Callable[[Sequence[str]], list[int]], nearest: Callable[[str], str]
+) -> list[str]:
     """Ask again for each word that is not in the list; show the nearest word only at the terminal."""
-    for place in unknown_words(words) if len(words) == WORDS else ():
+    right = list(words)
+    for place in unknown(words):
         ctx.out.note(f"Word {place} is not in the list.")
-        near = nearest_word(words[place - 1])
-        words[place - 1] = ask_secret(f"Word {place} again (Enter for {near}): ").strip().lower() or near
+        near = nearest(words[place - 1])
+        right[place - 1] = ask_secret(f"Word {place} again (Enter for {near}): ").strip().lower() or near
+    return right
 
 
 def _text(descriptor: int) -> str:

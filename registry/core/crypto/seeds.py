@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from registry.core.age.recipients import identity_from_seed
+from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.errors import InvalidInput
 from registry.core.scalars import read_address, unhex
 
@@ -55,6 +55,12 @@ def shredded_mark(seed: bytes, record_id: bytes) -> str:
 def revocation_secret(seed: bytes, salt: str) -> bytes:
     """The 32 bytes that open the lock of the grant with this salt."""
     return _derive(seed, b"ConsentRegistry/1/revocation", unhex(salt))
+
+
+def fingerprint(seed: bytes) -> str:
+    """Return 20 hex digits, in fours, of the SHA-256 of the owner's age recipient: they name a seed in the open."""
+    digits = hashlib.sha256(recipient_of(owner_identity(seed)).encode()).hexdigest()[:20]
+    return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
 
 
 def account_number(seed: bytes, name: str, generation: int) -> int:

@@ -13,6 +13,7 @@ from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_bytes, seal_bytes
 from registry.core.crypto.seeds import (
     account_number,
+    fingerprint,
     homes_name,
     mailbox_identity,
     owner_identity,
@@ -39,6 +40,20 @@ def derived(seed: bytes, info: bytes) -> bytes:
 def test_both_are_derived_as_fixed(seed: bytes) -> None:
     assert vault_key(seed).private_bytes_raw() == derived(seed, b"ConsentRegistry/1/vault")
     assert owner_identity(seed) == identity_from_seed(derived(seed, b"ConsentRegistry/1/owner"))
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from([20, 32]).flatmap(lambda n: st.binary(min_size=n, max_size=n)), st.integers(0, 2**32 - 1))
+def test_an_accounts_number_is_derived_as_fixed(seed: bytes, name: bytes, generation: int) -> None:
+    info = b"ConsentRegistry/1/account/" + name + generation.to_bytes(4, "big")
+    bits = f"{int.from_bytes(derived(seed, info), 'big'):0256b}"
+    assert account_number(seed, "0x" + name.hex(), generation) == int(bits[:31], 2)
+
+
+@pytest.mark.parametrize(("name", "generation"), [("0x", 0), ("0x" + "11" * 24, 0), (word(0), -1), (word(0), 2**32)])
+def test_there_is_no_such_account(name: str, generation: int) -> None:
+    with pytest.raises(InvalidInput, match="no account"):
+        account_number(SEED, name, generation)
 
 
 @settings(max_examples=20)
@@ -111,3 +126,8 @@ def test_no_two_uses_share_a_key() -> None:
         revocation_secret(SEED, word(1)),
     }
     assert len(secrets) == 6
+
+
+def test_a_fingerprint_is_that_of_the_owners_recipient() -> None:
+    digits = hashlib.sha256(recipient_of(owner_identity(SEED)).encode()).hexdigest()
+    assert fingerprint(SEED).replace(" ", "") == digits[:20] and len(fingerprint(SEED).split(" ")) == 5
