@@ -1,0 +1,1 @@
+"""The sealed files of the personal database: records, and what holds them."""
