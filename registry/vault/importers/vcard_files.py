@@ -173,6 +173,6 @@ def _photo(line: Any, text: str) -> FileRef | None:
     if not isinstance(content, bytes) or not 0 < len(content) <= MAX_INLINE_FILE:
         return None
     kind = (line.params.get("TYPE") or [uri[1].rpartition("/")[2] if uri else "jpeg"])[0].lower()
-    kind = kind if re.fullmatch("[a-z0-9.+-]{1,20}", kind) else "jpeg"
+    kind = kind if re.fullmatch("[a-z0-9][a-z0-9.+-]{0,20}", kind) else "jpeg"
     data = base64.b64encode(content).decode()
     return FileRef(f"photo.{kind}", f"image/{kind}", len(content), sha256(content).hexdigest(), data)
