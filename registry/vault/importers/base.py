@@ -136,7 +136,7 @@ class _Counted(io.RawIOBase):
 def _fingerprint(source: BinaryIO) -> tuple[str, int]:
     source.seek(0)
     digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO reads into
-    size = source.tell()
+    size = source.seek(0, io.SEEK_END)
     source.seek(0)
     return digest, size
 
