@@ -136,15 +136,14 @@ def _is_clock(names: list[str]) -> bool:
 
 
 def _own_members(names: list[str], taken: set[str]) -> list[tuple[str, str]]:
-    members = []
+    members, numbers = [], dict[str, int]()
     for name in names:
         words = re.findall(r"\w+", name) or ["column"]
-        member = wanted = (
-            words[0][:1].lower() + words[0][1:] + "".join(word[:1].upper() + word[1:] for word in words[1:])
-        )
-        number = 2
+        rest = "".join(word[:1].upper() + word[1:] for word in words[1:])
+        member = wanted = words[0][:1].lower() + words[0][1:] + rest
         while member in taken:
-            member, number = f"{wanted}{number}", number + 1
+            numbers[wanted] = numbers.get(wanted, 1) + 1
+            member = f"{wanted}{numbers[wanted]}"
         taken.add(member)
         members.append((name, member))
     return members

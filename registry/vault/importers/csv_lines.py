@@ -55,10 +55,10 @@ class CsvImporter:
         except (csv.Error, CutText, TooLong, UnicodeEncodeError) as error:
             yield Refused("line 1", None, f"the header cannot be read: {_why(error, self._encoding)}")
             return
-        if absent := [each.column for each in self._map.columns if each.member and each.column not in header]:
+        there, known = set(header), {column.column for column in self._map.columns}
+        if absent := [each.column for each in self._map.columns if each.member and each.column not in there]:
             yield Refused("line 1", absent[0], f"the header lacks this column, and {len(absent)} of the map in all")
             return
-        known = {column.column for column in self._map.columns}
         if new := [name for name in header if name not in known]:
             yield Told(f"the map does not know these columns, which are left out: {', '.join(new[:20])}")
         yield from self._records(lines, rows, header)

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from registry.core.errors import InvalidInput
 from registry.vault.importers.amounts import possible_marks
-from registry.vault.importers.columns import Column, ColumnMap, named_columns, suggest_columns
+from registry.vault.importers.columns import MAX_COLUMNS, Column, ColumnMap, named_columns, suggest_columns
 from registry.vault.importers.text import HEAD, check_encoding, encoding_of
 from registry.vault.importers.times import possible_formats
 
@@ -59,6 +59,8 @@ def look_at_csv(source: BinaryIO, encoding: str | None = None, delimiter: str | 
     header, *rows = _rows(lines, delimiter) or [[]]
     if not any(cell.strip() for cell in header):
         raise InvalidInput("the file has no header", "Its first line must name the columns; skip what stands before.")
+    if len(header) > MAX_COLUMNS:
+        raise InvalidInput(f"the file has {len(header):,} columns, and at most {MAX_COLUMNS:,} can be read")
     schema, columns = suggest_columns(header)
     return Look(encoding, delimiter, skip, tuple(header), schema, columns, tuple(map(tuple, rows)),
                 tuple(possible_formats(_samples(header, rows, columns, "time"))),

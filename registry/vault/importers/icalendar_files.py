@@ -32,6 +32,7 @@ _PEOPLE = {"ORGANIZER": "organizer", "ATTENDEE": "attendee"}
 # They change with each export, so next month's would hold nothing that is known.
 _VOLATILE = {"DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE"}
 _TAKEN = {*_TEXTS, *_TIMES, *_RULES, *_PEOPLE}
+_FOLD = re.compile(r"\r?\n[ \t]")
 # A rule of another kind, in the definition of a zone, could take for ever to compute.
 _SIMPLE_RULE = re.compile(r"(?!.*BY(?:SECOND|MINUTE|HOUR)).*FREQ=YEARLY")
 
@@ -117,7 +118,7 @@ def _learn_zone(raw: bytes) -> bool:
     from icalendar import Component as Parser
     from icalendar.timezone import tzp
 
-    rules = re.findall(r"^RRULE.*", raw.decode("utf-8", "replace").upper().replace("\r\n ", ""), re.MULTILINE)
+    rules = re.findall(r"^RRULE.*", _FOLD.sub("", raw.decode("utf-8", "replace").upper()), re.MULTILINE)
     if not all(map(_SIMPLE_RULE.match, rules)):
         return False
     try:

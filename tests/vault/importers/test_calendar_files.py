@@ -134,7 +134,9 @@ def test_a_zone_of_the_file_is_known_in_this_file_only() -> None:
     assert bodies(imported(calendar(RICH, before=paris)))[0]["startDate"].endswith("+01:00"), "the real zone stays"
 
 
-@pytest.mark.parametrize("rule", ["FREQ=SECONDLY", "FREQ=YEARLY;BYSECOND=1,2,3", "FREQ=MINUTELY;INTERVAL=7"])
+@pytest.mark.parametrize(
+    "rule", ["FREQ=SECONDLY", "FREQ=YEARLY;BYSECOND=1,2,3", "FREQ=MINUTELY;INTERVAL=7", "FREQ=YEARLY;BYSEC\n OND=1"]
+)
 def test_a_zone_that_would_compute_for_ever_is_not_used(rule: str) -> None:
     began = time.process_time()
     items = imported(

@@ -226,6 +226,12 @@ class TestTheFirstLook:
             with pytest.raises(InvalidInput, match="no header"):
                 look_at_csv(io.BytesIO(raw))
 
+    def test_columns_are_bounded(self) -> None:
+        with pytest.raises(InvalidInput, match="at most 20,000"):
+            look_at_csv(io.BytesIO(b"!," * 30_000 + b"\n"))
+        seen = look_at_csv(io.BytesIO(b",".join(b"!" * 7 for _ in range(19_000)) + b"\n"))
+        assert len({column.member for column in seen.columns}) == 19_000
+
     def test_columns_that_say_nothing_need_a_schema(self) -> None:
         seen = look_at_csv(io.BytesIO(b"foo,bar\n1,2\n"))
         with pytest.raises(InvalidInput, match="do not say"):
