@@ -47,6 +47,8 @@ ONLY_IN = {
     "psycopg": {"db"},
     "jinja2": {"present"},
     "zxcvbn": {"wallets"},
+    "icalendar": {"vault"},
+    "vobject": {"vault"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},
