@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
@@ -16,7 +17,7 @@ from registry.vault.importers.text import HEAD, check_encoding, encoding_of
 from registry.vault.importers.times import possible_formats
 
 DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE_ROWS = 1000
+SAMPLE_ROWS = 1000
 _SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # the first line that Excel writes and reads
 
 
@@ -61,16 +62,24 @@ def look_at_csv(source: BinaryIO, encoding: str | None = None, delimiter: str | 
         raise InvalidInput("the file has no header", "Its first line must name the columns; skip what stands before.")
     if len(header) > MAX_COLUMNS:
         raise InvalidInput(f"the file has {len(header):,} columns, and at most {MAX_COLUMNS:,} can be read")
+    return look_of(header, rows, encoding, delimiter, skip)
+
+
+def look_of(
+    header: Sequence[str], rows: list[list[str]], encoding: str = "utf-8", delimiter: str = ",", skip: int = 0
+) -> Look:
+    """Suggest columns for a header, and the formats that fit its first rows."""
     schema, columns = suggest_columns(header)
-    return Look(encoding, delimiter, skip, tuple(header), schema, columns, tuple(map(tuple, rows)),
-                tuple(possible_formats(_samples(header, rows, columns, "time"))),
-                tuple(possible_marks(_samples(header, rows, columns, "amount"))))  # fmt: skip
+    times = possible_formats(_samples(header, rows, columns, "time"))
+    marks = possible_marks(_samples(header, rows, columns, "amount"))
+    sample = tuple(map(tuple, rows))
+    return Look(encoding, delimiter, skip, tuple(header), schema, columns, sample, tuple(times), tuple(marks))
 
 
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
     rows = []
     try:
-        for row in islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS + 1):
+        for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS + 1):
             rows += [row] if row else []
     except csv.Error:
         pass  # the import itself names the line
@@ -89,7 +98,7 @@ def _evenness(rows: list[list[str]]) -> tuple[float, int]:
     return Counter(map(len, rows))[width] / len(rows), width
 
 
-def _samples(header: list[str], rows: list[list[str]], columns: tuple[Column, ...], kind: str) -> list[str]:
+def _samples(header: Sequence[str], rows: list[list[str]], columns: tuple[Column, ...], kind: str) -> list[str]:
     places = {name: place for place, name in enumerate(named_columns(header))}
     members: dict[str, list[int]] = {}
     for column in columns:

@@ -11,13 +11,12 @@ from registry.vault.draft import Draft
 from registry.vault.importers.base import Defaults, Item, Refused, Told
 from registry.vault.importers.columns import Column, ColumnMap
 from registry.vault.importers.json_text import (
-    MAX_OBJECT,
     BrokenJson,
     Digits,
     Piece,
-    depth_of,
     read_object,
     split_array,
+    split_lines,
     utf8,
 )
 from registry.vault.importers.keys import EqualFacts, fact_key
@@ -43,7 +42,7 @@ class JsonImporter:
         equal, name, number = EqualFacts(), "line" if self._lines else "element", 0
         try:
             text = utf8(source)
-            for number, piece in enumerate(_lines(text) if self._lines else split_array(text), 1):
+            for number, piece in enumerate(split_lines(text) if self._lines else split_array(text), 1):
                 if piece is not None:
                     yield self._item(piece, f"{name} {number}", equal)
         except BrokenJson as error:
@@ -71,14 +70,6 @@ class JsonImporter:
         except (ValueError, OverflowError, RecursionError) as error:
             return Refused(at, None, str(error)[:200])
         return Draft(said.category, said.schema, None, said.source, said.tags, body, None, key, at)
-
-
-def _lines(source: BinaryIO) -> Iterator[Piece | None]:
-    """Yield a piece for each line, None for a blank one. An object that is too long ends the reading."""
-    while line := source.readline(MAX_OBJECT + 1):
-        if len(line) > MAX_OBJECT:
-            raise BrokenJson(f"the line is longer than {MAX_OBJECT:,} bytes")
-        yield Piece(line, depth_of(line)) if line.strip() else None
 
 
 class _WrongMember(Exception):

@@ -66,6 +66,14 @@ def split_array(source: BinaryIO) -> Iterator[Piece]:
     splitter.end()
 
 
+def split_lines(source: BinaryIO) -> Iterator[Piece | None]:
+    """Yield a piece for each line, None for a blank one. ``BrokenJson`` for a line that is too long."""
+    while line := source.readline(MAX_OBJECT + 1):
+        if len(line) > MAX_OBJECT:
+            raise BrokenJson(f"the line is longer than {MAX_OBJECT:,} bytes")
+        yield Piece(line, depth_of(line)) if line.strip() else None
+
+
 class _Splitter:
     """Counts brackets. ``_level`` is the depth at which elements lie: 1 in an array, 0 for an object alone."""
 

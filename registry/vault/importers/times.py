@@ -133,7 +133,9 @@ def _read_iso(zone: tzinfo | None, text: str) -> str:
         raise ValueError(f"{text!r} is not a time in the format {ISO}")
     if len(text) == 10:
         return date.fromisoformat(text).isoformat()
-    time = datetime.fromisoformat(text.upper().replace(" ", "T", 1).replace(" ", ""))
+    if text[-1] == "z" or " " in text[11:]:
+        text = f"{text[:11]}{text[11:].upper().replace(' ', '')}"
+    time = datetime.fromisoformat(text)
     if time.tzinfo is None and zone is None:
         raise ValueError(f"{text!r} has no zone; name the zone of such times")
     return rfc3339(time if time.tzinfo else time.replace(tzinfo=zone))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core.errors import InvalidInput
 from registry.vault.importers import base, json_text
 from registry.vault.importers.base import Defaults, Item
 from registry.vault.importers.columns import Column, ColumnMap
 from registry.vault.importers.json_files import JsonImporter
+from registry.vault.importers.json_look import look_at_json
 from tests.support.importing import bodies, drafts, read_all, refused, told
 
 SAID = Defaults("note/1", "pd:Preference", "a test")
@@ -112,7 +116,6 @@ def test_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text, "CHUNK", 1_000)
     items = imported(b'[{"a":1},{"a":"' + b"x" * 50_000 + b'"}]')
     assert bodies(items) == [{"a": 1}] and "longer than 5,000 bytes" in refused(items)[0].why
-    monkeypatch.setattr("registry.vault.importers.json_files.MAX_OBJECT", 5_000)
     items = imported(b'{"a":1}\n{"a":"' + b"x" * 50_000 + b'"}\n', lines=True)
     assert bodies(items) == [{"a": 1}] and "longer than 5,000 bytes" in refused(items)[0].why
     items = read_all(JsonImporter(SAID), json.dumps({"a": "x" * 2**20}).encode())
@@ -201,3 +204,29 @@ def test_what_is_no_json_for_python_is_refused(text: str) -> None:
     if not refused(items):
         value = json.loads(text)
         assert bodies(items) == (value if isinstance(value, list) else [value])
+
+
+class TestTheFirstLookAtJson:
+    RAW = b"""[
+        {"Order Date": "31/12/2026", "Product Name": "a", "Total": "1.234,56", "shop": {"name": "Bob", "city": {"x": 1}}},
+        {"Total": 12.5, "tags": [1], "broken": NaN}, 7, {"Total": 9, "new": null}]"""
+
+    def test_members_become_columns_by_their_paths(self) -> None:
+        seen = look_at_json(io.BytesIO(self.RAW))
+        assert seen.header == ("Order Date", "Product Name", "Total", "shop.name", "shop.city.x", "new")
+        assert [column.member for column in seen.columns[:3]] == ["orderDate", "name", "price"]
+        assert (seen.schema, seen.time_formats, seen.decimal_marks) == ("purchase/1", ("%d/%m/%Y",), (",",))
+        answers = {"time_format": "%d/%m/%Y", "decimal_mark": ","}
+        items = imported(self.RAW, columns=msgspec.structs.replace(seen.column_map(), **answers))
+        assert bodies(items)[0] == {
+            "orderDate": "2026-12-31", "name": "a", "price": "1234.56", "shopName": "Bob", "shopCityX": 1,
+        }  # fmt: skip
+        assert [body["price"] for body in bodies(items)] == ["1234.56", "9"]
+
+    def test_lines_too(self) -> None:
+        assert look_at_json(io.BytesIO(b'{"a": 1}\n\nnope\n{"b": 2}'), lines=True).header == ("a", "b")
+
+    @pytest.mark.parametrize("raw", [b"", b"[]", b"[1]", b"{}", b"[" * 100_000, b'[{"a":' + b"[" * 99 + b"]"])
+    def test_a_file_without_members(self, raw: bytes) -> None:
+        with pytest.raises(InvalidInput, match="no object with members"):
+            look_at_json(io.BytesIO(raw))
