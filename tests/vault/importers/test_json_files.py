@@ -208,18 +208,18 @@ def test_what_is_no_json_for_python_is_refused(text: str) -> None:
 
 class TestTheFirstLookAtJson:
     RAW = b"""[
-        {"Order Date": "31/12/2026", "Product Name": "a", "Total": "1.234,56", "shop": {"name": "Bob", "city": {"x": 1}}},
+        {"Order Date": "31/12/2026", "Product Name": "a", "Total": "1.234,56", "shop": {"name": "Bob", "at": {"x": 1}}},
         {"Total": 12.5, "tags": [1], "broken": NaN}, 7, {"Total": 9, "new": null}]"""
 
     def test_members_become_columns_by_their_paths(self) -> None:
         seen = look_at_json(io.BytesIO(self.RAW))
-        assert seen.header == ("Order Date", "Product Name", "Total", "shop.name", "shop.city.x", "new")
+        assert seen.header == ("Order Date", "Product Name", "Total", "shop.name", "shop.at.x", "new")
         assert [column.member for column in seen.columns[:3]] == ["orderDate", "name", "price"]
         assert (seen.schema, seen.time_formats, seen.decimal_marks) == ("purchase/1", ("%d/%m/%Y",), (",",))
         answers = {"time_format": "%d/%m/%Y", "decimal_mark": ","}
         items = imported(self.RAW, columns=msgspec.structs.replace(seen.column_map(), **answers))
         assert bodies(items)[0] == {
-            "orderDate": "2026-12-31", "name": "a", "price": "1234.56", "shopName": "Bob", "shopCityX": 1,
+            "orderDate": "2026-12-31", "name": "a", "price": "1234.56", "shopName": "Bob", "shopAtX": 1,
         }  # fmt: skip
         assert [body["price"] for body in bodies(items)] == ["1234.56", "9"]
 
