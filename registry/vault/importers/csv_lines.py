@@ -46,18 +46,18 @@ class CsvImporter:
     def items(self, source: BinaryIO) -> Iterator[Item]:
         """Yield a draft for each line, in order."""
         lines = Lines(source, self._encoding)
-        rows = csv.reader(lines, delimiter=self._map.delimiter, strict=True)
+        rows, top = csv.reader(lines, delimiter=self._map.delimiter, strict=True), f"line {self._map.skip + 1}"
         try:
             for _ in islice(lines, self._map.skip):
                 lines.spent = 0
             header = named_columns(next(rows, []))
             "".join(header).encode()
         except (csv.Error, CutText, TooLong, UnicodeEncodeError) as error:
-            yield Refused("line 1", None, f"the header cannot be read: {_why(error, self._encoding)}")
+            yield Refused(top, None, f"the header cannot be read: {_why(error, self._encoding)}")
             return
         there, known = set(header), {column.column for column in self._map.columns}
         if absent := [each.column for each in self._map.columns if each.member and each.column not in there]:
-            yield Refused("line 1", absent[0], f"the header lacks this column, and {len(absent)} of the map in all")
+            yield Refused(top, absent[0], f"the header lacks this column, and {len(absent)} of the map in all")
             return
         if new := [name for name in header if name not in known]:
             yield Told(f"the map does not know these columns, which are left out: {', '.join(new[:20])}")
@@ -65,22 +65,23 @@ class CsvImporter:
 
     def _records(self, lines: Lines, rows: Any, header: list[str]) -> Iterator[Item]:
         plan, width, equal = self._plan(header), len(header), EqualFacts()
-        before, is_open = rows.line_num, True
+        before, is_open, unread = lines.number, True, ""
         while is_open:
             is_open = False
             try:
                 for row in rows:
-                    lines.spent, at, before = 0, f"line {before + self._map.skip + 1}", rows.line_num
+                    lines.spent, at, before = 0, f"line {before + 1}", lines.number
                     if len(row) == width or _fit(row, width):
                         yield self._item(row, plan, equal, at)
                     elif row:
                         yield Refused(at, None, f"it has {len(row)} cells, and the header {width}; was it cut?")
             except (csv.Error, CutText, TooLong) as error:
-                at = f"line {before + self._map.skip + 1}"
-                # The reader goes on at the next line; only behind broken text there is none.
-                lines.spent, before, is_open = 0, max(rows.line_num, before + 1), not isinstance(error, CutText)
-                yield Refused(at, None, _why(error, self._encoding))
-        if lines.last and not lines.last.endswith(("\n", "\r")):
+                # Behind an open quotation mark nobody can tell where the next record begins.
+                is_open = lines.number <= before + 1 and not isinstance(error, CutText)
+                unread = "" if is_open else "; what stands behind it was not read"
+                yield Refused(f"line {before + 1}", None, _why(error, self._encoding) + unread)
+                lines.spent, before = 0, lines.number
+        if not unread and lines.last and not lines.last.endswith(("\n", "\r")):
             yield Told("the last line has no line end; if the file was cut there, its last cell is not whole")
 
     def _plan(self, header: list[str]) -> _Plan:

@@ -64,16 +64,21 @@ class TooLong(Exception):
 
 
 class Lines:
-    """The lines of a file with their line ends. ``spent`` counts characters until its user sets it to 0 again.
+    """The lines of a file with their line ends.
+
+    ``number`` is that of the last line. ``spent`` counts characters until its user sets it to 0 again: it bounds what
+    a record over several lines may have.
 
     Bytes that are no UTF-8 come as lone surrogates: encoding the text again fails, and names the line.
     """
 
     def __init__(self, source: BinaryIO, encoding: str) -> None:
         lenient = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+        # Next month's file may begin with a byte order mark, whatever the first one did.
+        encoding = "utf-8-sig" if encoding.replace("_", "-").lower() in ("utf-8", "utf8") else encoding
         text = io.TextIOWrapper(_Unclosed(source), encoding, lenient, newline="")  # type: ignore[type-var]
         text._CHUNK_SIZE = CHUNK  # type: ignore[attr-defined]
-        self._readline, self.spent, self.last = text.readline, 0, ""
+        self._readline, self.number, self.spent, self.last = text.readline, 0, 0, ""
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -86,6 +91,7 @@ class Lines:
         if not line:
             raise StopIteration
         self.last = line
+        self.number += 1
         self.spent += len(line)
         if self.spent >= MAX_LINE:
             self._skip(line)
