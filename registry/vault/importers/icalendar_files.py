@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from registry.core.errors import InvalidInput
@@ -78,7 +78,8 @@ class IcalendarImporter:
         try:
             raw.decode()  # icalendar would replace bytes that are no UTF-8
             event = Parser.from_ical(raw)
-        except (ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        except Exception as error:
+            # icalendar has no list of its errors: a parameter that does not fit a property raises TypeError and others.
             yield Refused(at, None, str(error)[:200])
             return
         wrong = [(name, why) for name, why in event.errors if name is None or name in _TAKEN]
@@ -123,7 +124,7 @@ def _learn_zone(raw: bytes) -> bool:
         return False
     try:
         tzp.cache_timezone_component(Parser.from_ical(raw))
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError, RecursionError):
+    except Exception:  # as in `_event`
         return False
     return True
 
@@ -131,9 +132,11 @@ def _learn_zone(raw: bytes) -> bool:
 def _time(value: Any, zone: tzinfo | None) -> str:
     if isinstance(value, list):
         raise ValueError("it stands twice")
-    time = value.dt
+    time = getattr(value, "dt", None)
+    if not isinstance(time, date):
+        raise ValueError("it is neither a date nor a time")
     if not isinstance(time, datetime):
-        return str(time.isoformat())
+        return time.isoformat()
     if time.tzinfo is None and "TZID" in value.params:
         raise ValueError(f"the time zone {value.params['TZID'][:80]!r} is not known")
     if time.tzinfo is None and zone is None:
@@ -149,7 +152,7 @@ def _members(event: Parsed) -> dict[str, Any]:
             people = [_person(each) for each in values]
             body[_PEOPLE[name]] = people[0] if name == "ORGANIZER" else people
         elif name == "CATEGORIES":
-            body["keywords"] = [str(word) for each in values for word in getattr(each, "cats", [each])]
+            body["keywords"] = [_text(word) for each in values for word in getattr(each, "cats", [each])]
         elif name in _TEXTS:
             body[_TEXTS[name]] = _text(values[0])
         elif name not in _TAKEN | _VOLATILE:
@@ -185,5 +188,8 @@ def _text(value: Any) -> str:
 
 
 def _raw(value: Any) -> str:
-    raw = value.to_ical()
+    try:
+        raw = value.to_ical()
+    except Exception:  # as in `IcalendarImporter._event`
+        raise ValueError("a value does not have the type that its parameter names") from None
     return raw.decode() if isinstance(raw, bytes) else str(raw)

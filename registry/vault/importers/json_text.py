@@ -25,7 +25,7 @@ from registry.vault.importers.text import encoding_of
 MAX_OBJECT = 4 * 1024 * 1024
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:(")|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _QUOTE, _BRACKET, _BRACE = b'"[{'
-_OPENING = b"[{"
+_OPENING, _CLOSING = b"[{", 0x5D
 
 
 class BrokenJson(Exception):
@@ -118,6 +118,8 @@ class _Splitter:
             yield Piece(raw if raw[0] == _BRACE else b"", self._deepest - self._level)
         elif self._depth == 0:
             yield from self._between(end - 1, (b"",))
+            if self._buffer[end - 1] != _CLOSING:
+                raise BrokenJson("the array is closed by another bracket")
         if self._depth < 0:
             raise BrokenJson("a bracket is closed that was never opened")
         self._start = end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -71,6 +72,8 @@ def test_what_is_read(raw: bytes, found: list[Any]) -> None:
         (b'[{"a":1}] x', 1, "element 2", "was it cut"),
         (b'[{"a":1}]]', 1, "element 2", "never opened"),
         (b"}", 0, "element 1", "never opened"),
+        (b"[}", 0, "element 1", "another bracket"),
+        (b'[{"a":1}}', 1, "element 2", "another bracket"),
         (b'{"a":1}{"b":2}', 1, "element 2", "outside"),
         (b'"text"', 0, "element 1", "no array"),
         (b'[{"a":NaN}]', 0, "element 1", "NaN"),
@@ -204,6 +207,14 @@ def test_what_is_no_json_for_python_is_refused(text: str) -> None:
     if not refused(items):
         value = json.loads(text)
         assert bodies(items) == (value if isinstance(value, list) else [value])
+
+
+def test_every_short_text_is_refused_where_python_refuses_it() -> None:
+    for length in range(5):
+        for letters in product('[]{}",:1a ', repeat=length):
+            if not refused(items := imported("".join(letters).encode())):
+                value = json.loads("".join(letters))
+                assert bodies(items) == (value if isinstance(value, list) else [value])
 
 
 class TestTheFirstLookAtJson:
