@@ -50,6 +50,8 @@ ONLY_IN = {
     "jsonschema_rs": {"vault"},
     "zxcvbn": {"wallets"},
     "shamir_mnemonic": {"wallets"},
+    "icalendar": {"vault"},
+    "vobject": {"vault"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},

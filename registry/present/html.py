@@ -1,6 +1,7 @@
 """Pages from the Jinja2 templates in registry/data/pages. Only template text and `Markup` can become markup.
 
-A page has three files there: ``NAME.html``, ``NAME.css`` and ``NAME.json`` (its words by language).
+A page has three files there: ``NAME.html``, ``NAME.css`` and ``NAME.json`` (its words by language). The pages of an
+export have the style of the evidence page.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from registry.present.text import DATE, visible
 from registry.present.words import words_of
 
 
-def render_page(name: str, language: str, values: dict[str, Any]) -> bytes:
-    """Render the page ``name`` with our words in ``language``: UTF-8 HTML.
+def render_page(name: str, language: str, values: dict[str, Any], style: str = "") -> bytes:
+    """Render the page ``name`` with our words in ``language``: UTF-8 HTML. ``style`` names a page whose style it has.
 
     The Content-Security-Policy names the style by its hash and allows nothing else: no script, font, image or request.
     Raises ``InvalidInput`` for a language that the page is not written in.
@@ -31,11 +32,11 @@ def render_page(name: str, language: str, values: dict[str, Any]) -> bytes:
     words = words_of(name)
     if language not in words:
         raise InvalidInput(f"this page is not written in {language!r}", f"Choose one of {', '.join(words)}.")
-    style = _read(f"{name}.css")
+    look = _read(f"{style or name}.css")
     frame = {
         "language": language,
-        "style": Markup(style),  # noqa: S704 - our own file
-        "style_hash": base64.b64encode(sha256(style.encode()).digest()).decode(),
+        "style": Markup(look),  # noqa: S704 - our own file
+        "style_hash": base64.b64encode(sha256(look.encode()).digest()).decode(),
         "say": partial(_say, words[language]),
     }
     return _environment().get_template(f"{name}.html").render(values | frame).encode()

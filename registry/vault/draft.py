@@ -1,19 +1,47 @@
-"""What an importer or a person gives before it becomes a record."""
+"""What an importer, or a person, gives before it becomes a record."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 
+from registry.core.errors import InvalidInput
 from registry.core.sealed.records import FileRef
 
+_PIECE = 1024 * 1024
 
-class Draft(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A fact that was not checked yet, as `Schemas.check` checks it.
 
-    ``key`` recognises the same fact in next month's export: SHA-256 over what identifies it. ``identity`` recognises
-    the same thing after a change (a calendar's UID). ``at`` says where it stood, for messages: "line 12".
+class FileSource(Struct, frozen=True):
+    """A file too large to stand in its record. ``open`` opens its bytes, which have this size and SHA-256 (hex)."""
+
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    open: Callable[[], BinaryIO]
+
+
+def pieces_of(file: FileSource) -> Iterator[bytes]:
+    """Yield the bytes of a file; ``InvalidInput`` at the end if they are no longer those that were hashed."""
+    digest, size = hashlib.sha256(), 0
+    with file.open() as source:
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+    if (size, digest.hexdigest()) != (file.bytes, file.sha256):
+        raise InvalidInput(f"{file.name!r} changed while it was read", "Import it again.")
+
+
+class Draft(Struct, frozen=True):
+    """One fact, not yet a record.
+
+    ``key`` recognises the same fact in next month's export (32 bytes). ``identity``, where the format has one, names
+    the thing that the fact is about (the UID of an event or a contact): the same identity with another key is an edit
+    of that record. ``at`` says where it stood, such as "line 12". ``time`` is None where the body has it.
     """
 
     category: str
@@ -22,7 +50,7 @@ class Draft(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     source: str | None = None
     tags: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
-    file: FileRef | None = None
+    file: FileRef | FileSource | None = None
     key: bytes = b""
     at: str = ""
     identity: bytes | None = None

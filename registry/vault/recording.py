@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from registry.core.instants import utc_text
 from registry.core.sealed.records import Record
-from registry.vault.draft import Draft
+from registry.vault.draft import Draft, FileSource
 from registry.vault.schemas.schema import Schema
 
 
@@ -14,6 +14,7 @@ def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, coun
     ``name`` is its id: a new one of `RecordIds`, or for an edit the record's own with the next ``counter``. ``now``
     (microseconds from 1970) dates a record of an undated schema. Tags are sorted here, each once.
     """
+    assert not isinstance(draft.file, FileSource), "seal it first"
     dated = schema.time_in(draft.body or {}) if draft.time is None else None
     return Record(
         id=name,
@@ -31,5 +32,5 @@ def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, coun
 
 
 def key_of(draft: Draft) -> str | None:
-    """Return what recognises the draft's fact, or the same thing after a change: 16 bytes as hex; None for neither."""
-    return ((draft.identity or draft.key)[:16].hex()) or None
+    """Return what recognises the draft: 16 bytes of its identity, if it has one, and of its key, as hex; or None."""
+    return ((draft.identity or b"")[:16] + draft.key[:16]).hex() or None

@@ -104,6 +104,8 @@ function recordCases() {
     valid("own", "A purchase in an own stream.", RECORD),
     valid("bundle", "The same in a bundle: another id, no home, no source.", { body: BODY, category: "pd:Purchase", counter: 3, id: idInBundle(Buffer.alloc(32, 0x5e), ID), schema: "purchase/1", time: "2026-01-31" }),
     valid("key", "What an import recognises it by.", { ...RECORD, key: "00112233445566778899aabbccddeeff" }),
+    valid("key-of-a-thing", "What an import recognises a thing and its state by.", { ...RECORD, key: "0123456789abcdef".repeat(4) }),
+    bad("key-long", "A key of 48 bytes.", { ...RECORD, key: "0".repeat(96) }),
     valid("tombstone-with-key", "A deleted record that no import brings back.", { counter: 2, deleted: true, home: HOME, id: ID, key: "0".repeat(32) }),
     bad("key-short", "A key of 15 bytes.", { ...RECORD, key: "0".repeat(30) }),
     bad("key-in-bundle", "A key in a bundle.", { counter: 4, deleted: true, id: "0".repeat(32), key: "0".repeat(32) }),

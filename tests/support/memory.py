@@ -20,3 +20,16 @@ def memory_stays_below(limit: int) -> Iterator[None]:
     finally:
         tracemalloc.stop()
     assert held < limit
+
+
+@contextmanager
+def memory_peaks_below(limit: int) -> Iterator[None]:
+    """Fail unless at every moment less than ``limit`` bytes that were allocated inside were held."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit, f"{peak:,} bytes"

@@ -145,6 +145,14 @@ class TestKeys:
         copy.erase([record_id(1)], "root")
         assert copy.known([b"\1" * 16, b"\2" * 16]) == {b"\2" * 16: record_id(2)}
 
+    def test_a_thing_is_known_by_its_identity_and_its_newest_state(self, copy: WorkingCopy) -> None:
+        thing, first, second = "01" * 16, "02" * 16, "03" * 16
+        copy.put([record(1, key=thing + first), record(1, counter=2, key=thing + second)], "root")
+        wanted = [bytes.fromhex(each) for each in (thing, first, second)]
+        assert copy.known(wanted) == {wanted[0]: record_id(1), wanted[2]: record_id(1)}
+        copy.put([record(1, counter=3, key=thing + first)], "root")
+        assert copy.known(wanted) == {wanted[0]: record_id(1), wanted[1]: record_id(1)}
+
     def test_a_tombstone_keeps_its_key(self, copy: WorkingCopy) -> None:
         copy.put([record(1, key="01" * 16), msgspec.structs.replace(tombstone(1), key="01" * 16)], "root")
         assert copy.known([b"\1" * 16]) == {b"\1" * 16: record_id(1)}

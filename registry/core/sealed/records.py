@@ -33,6 +33,7 @@ Size = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 _OWN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _SIXTEEN_BYTES = re.compile(r"[0-9a-f]{32}")
+_KEY = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?")
 _HOME = re.compile(r"[0-9a-f]{16}")
 _SCHEMA = re.compile(r"[a-z0-9-]{1,40}/[1-9][0-9]{0,3}")
 _TIME = re.compile(
@@ -76,6 +77,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     """One version of a record. In a bundle it has the bundle's id for it, and neither home nor key.
 
     ``key`` recognises the same fact in another export; a tombstone keeps it, so that no import brings the record back.
+    Where what was imported has an identity of its own, 16 bytes of that come first: another fact of it is an edit.
     """
 
     id: str
@@ -100,7 +102,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
             _check_pattern(self.id, _OWN_ID, "the id of an own record")
             _check_pattern(self.home, _HOME, "the home")
             if self.key is not None:
-                _check_pattern(self.key, _SIXTEEN_BYTES, "the key")
+                _check_pattern(self.key, _KEY, "the key")
         if self.deleted:
             _check_tombstone(self)
         else:

@@ -73,7 +73,9 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
         if (known := newest.get(key[0])) is None or known < key:
             newest[key[0]] = key
             new[key[0]] = (v, line.record)
-    _withdraw(db, [known for id_, known in before.items() if known and id_ in new])
+    replaced = [known for id_, known in before.items() if known and id_ in new]
+    _withdraw(db, replaced)
+    _put_keys(db, replaced, [record for _, record in new.values()])
     places = _index(db, [version for version in new.values() if not version[1].deleted], facts_of)
     before_all = db.total_changes
     rows = ((v, *key, places.get(v), line.text) for v, (key, line) in enumerate(zip(keys, lines, strict=True), first))
@@ -82,14 +84,25 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
     return added
 
 
+def _put_keys(db: Connection, replaced: Iterable[_Known], newest: Iterable[Record]) -> None:
+    """Keep the keys of newest versions alone: a thing that was changed back by an import is an edit again."""
+    db.executemany("DELETE FROM keys WHERE id = ?", ((known.key[0],) for known in replaced))
+    keys = ((bytes.fromhex(key), id_bytes(record.id)) for record in newest for key in _halves(record.key))
+    # In order, because each key belongs to another page of a large table.
+    db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", sorted(keys))
+
+
+def _halves(key: str | None) -> Iterable[str]:
+    return (key[:32], key[32:]) if key and len(key) == 64 else filter(None, [key])
+
+
 def erase_records(db: Connection, ids: Iterable[str]) -> int:
     """Delete all versions of these records, their words and the keys of what they were imported from."""
-    names = [(id_,) for id_ in ids]
-    keys = [(id_bytes(id_),) for (id_,) in names]
+    keys = [(id_bytes(id_),) for id_ in ids]
     known = [version for key in keys if (version := _newest(db, *key))]
     _withdraw(db, known)
     db.executemany("DELETE FROM versions WHERE id = ?", keys)
-    db.executemany("DELETE FROM keys WHERE id = ?", names)
+    db.executemany("DELETE FROM keys WHERE id = ?", keys)
     Facets(db).forget_unused()
     return len(known)
 

@@ -32,7 +32,7 @@ SCHEMA = (
                             step INTEGER NOT NULL, UNIQUE (kind, value, step))""",
     "CREATE INDEX folded_facets ON facets (kind, folded)",
     "CREATE TABLE segments (cid TEXT PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE keys (key BLOB PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE keys (key BLOB PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID",
     "CREATE INDEX keys_of_a_record ON keys (id)",
     f"""CREATE VIRTUAL TABLE words USING fts5(body, content='', contentless_delete=1, prefix='2 3 4',
                                               tokenize="{TOKENIZER}")""",

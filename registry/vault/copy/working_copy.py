@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from registry.core.errors import StorageSlow
 from registry.core.sealed.records import Record
@@ -106,7 +107,7 @@ class WorkingCopy:
         for at in range(0, len(wanted), _AT_ONCE):
             some = wanted[at : at + _AT_ONCE]
             query = f"SELECT key, id FROM keys WHERE key IN ({','.join('?' * len(some))})"  # noqa: S608
-            found |= self._db.all(query, tuple(some))
+            found |= {key: str(UUID(bytes=id_)) for key, id_ in self._db.all(query, tuple(some))}
         return found
 
     def search(self, query: Query, limit: int = PAGE, cursor: str = "") -> Page:
@@ -155,11 +156,8 @@ class WorkingCopy:
         self.close()
 
     def _put_part(self, part: list[Line], root: str, segments: Iterable[str]) -> int:
-        keys = ((bytes.fromhex(record.key), record.id) for record, _ in part if record.key)
         with self._db.writing() as db:
             count = put_versions(db, part, self._facts_of)
-            # In order, because each key belongs to another page of a large table.
-            db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", sorted(keys))
             db.executemany("INSERT OR IGNORE INTO segments VALUES (?)", ((cid,) for cid in segments))
             self._note(root=root)
         return count
