@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import BinaryIO
 
@@ -23,16 +23,19 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]|[\ud800-\udfff]")
 
 
 class FileImporter:
-    """Makes one record of one file. ``relative`` is where it lay, below the folder that was imported."""
+    """Makes one record of one file. ``relative`` is where it lay, below the folder that was imported.
+
+    ``equal`` numbers the equal files of that folder, as those of one file are numbered elsewhere.
+    """
 
     passes = 1
 
-    def __init__(self, path: Path, defaults: Defaults, relative: str = "") -> None:
-        self._path, self._defaults, self._relative = path, defaults, relative
+    def __init__(self, path: Path, defaults: Defaults, relative: str = "", equal: EqualFacts | None = None) -> None:
+        self._path, self._defaults, self._relative, self._equal = path, defaults, relative, equal or EqualFacts()
 
     def items(self, source: BinaryIO) -> Iterator[Item]:
         """Yield the draft of the file."""
-        said, at = self._defaults, safe_name(self._relative or self._path.name)
+        said, at = self._defaults, shown_path(self._relative or self._path.name)
         try:
             modified = rfc3339(datetime.fromtimestamp(int(self._path.stat().st_mtime), UTC))
             file = self._file(source)
@@ -42,7 +45,7 @@ class FileImporter:
         body = {"name": file.name, "dateModified": modified}
         if self._relative and self._relative != file.name:
             body["path"] = at
-        key = EqualFacts().key(fact_key(said.source, FILE_SCHEMA, body, file))
+        key = self._equal.key(fact_key(said.source, FILE_SCHEMA, body, file))
         yield Draft(said.category, FILE_SCHEMA, None, said.source, said.tags, body, file, key, at)
 
     def _file(self, source: BinaryIO) -> FileRef | FileSource:
@@ -59,17 +62,23 @@ class FileImporter:
 
 def import_folder(folder: Path, defaults: Defaults) -> Iterator[Item]:
     """Yield a draft for each file below a folder, sorted by path. Links are not followed, and are refused."""
+    equal = EqualFacts()
     for path in sorted(folder.rglob("*")):
         relative = str(path.relative_to(folder))
         try:
             if path.is_symlink() or not S_ISREG(path.stat().st_mode):
                 if path.is_symlink() or not path.is_dir():
-                    yield Refused(safe_name(relative), None, "it is a link, a pipe or a device, and not a file")
+                    yield Refused(shown_path(relative), None, "it is a link, a pipe or a device, and not a file")
                 continue
             with path.open("rb") as source:
-                yield from FileImporter(path, defaults, relative).items(source)
+                yield from FileImporter(path, defaults, relative, equal).items(source)
         except OSError as error:
-            yield Refused(safe_name(relative), None, error.strerror or "it cannot be read")
+            yield Refused(shown_path(relative), None, error.strerror or "it cannot be read")
+
+
+def shown_path(path: str) -> str:
+    """Return a relative path as text, with "/" between names that are safe."""
+    return "/".join(safe_name(part) for part in PurePath(path).parts)
 
 
 def safe_name(name: str) -> str:

@@ -75,7 +75,7 @@ class VcardImporter:
         except ValueError as error:
             yield Refused(at, None, str(error)[:200])
             return
-        if "PHOTO" in body.get("more", {}):
+        if "photo" in body.get("more", {}):
             yield Told(f"{at}: its photo is a link, or larger than {MAX_INLINE_FILE:,} bytes, and is not taken along")
         yield Draft(said.category, said.schema, None, said.source, said.tags, body, photo, key, at, identity)
 
@@ -114,7 +114,7 @@ def _add_other(body: dict[str, Any], line: Any) -> None:
     if line.name == "BDAY" and (day := _birth_date(text)):
         body["birthDate"] = day
     elif line.name not in _VOLATILE:
-        body.setdefault("more", {}).setdefault(line.name, text[:_MAX_OTHER])
+        body.setdefault("more", {}).setdefault(line.name.lower(), text[:_MAX_OTHER])
 
 
 def _completed(body: dict[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_an_export_is_taken_back_with_nothing_lost(tmp_path: Path) -> None:
     counts, raw = exported(everything(), tmp_path)
     assert counts == Exported(records=6, versions=10, files=3)
     source = io.BytesIO(raw)
-    items = [item for item in ExportImporter().items(source) if isinstance(item, Restored)]
+    items = [item for item in Reading(ExportImporter(), source) if isinstance(item, Restored)]
     assert [item.record for item in items] == [without_place(record) for record in everything()]
     (large,) = (item.file for item in items if item.file)
     assert isinstance(large, FileSource) and (large.name, large.media_type) == ("film.mp4", "video/mp4")

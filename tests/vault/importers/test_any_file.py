@@ -63,12 +63,21 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"a")
     (tmp_path / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "round").symlink_to(tmp_path, target_is_directory=True)
     items = list(import_folder(tmp_path, SAID))
     assert [(draft.at, (draft.body or {}).get("path")) for draft in drafts(items)] == [
         ("a.txt", None),
-        ("inner_b.txt", "inner_b.txt"),
+        ("inner/b.txt", "inner/b.txt"),
     ]
-    assert [each.at for each in refused(items)] == ["link", "pipe"]
+    assert [each.at for each in refused(items)] == ["link", "pipe", "round"]
+
+
+def test_two_copies_in_a_folder_are_two_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same.txt").write_bytes(b"same")
+    keys = [draft.key for draft in drafts(import_folder(tmp_path, SAID))]
+    assert len(set(keys)) == 2 and keys == [draft.key for draft in drafts(import_folder(tmp_path, SAID))]
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
