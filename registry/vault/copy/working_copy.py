@@ -78,8 +78,11 @@ class WorkingCopy:
         """
         with self._db.writing() as db:
             count = erase_records(db, ids)
-            self._note(root=root, erasing="yes")
-        self._finish_erasing()
+            self._note(root=root)
+            if count:
+                self._note(erasing="yes")
+        if self._meta("erasing"):
+            self._finish_erasing()
         return count
 
     def newest(self, id_: str) -> Record | None:
