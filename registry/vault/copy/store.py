@@ -175,16 +175,31 @@ class _Places:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._next: dict[int, int] = {}
+        self._goes_on: dict[int, int] = {}
         self._spill = 0
 
     def take(self, second: int) -> int:
-        at, step = second, 1
-        # Days have no time, so very many records may share a day's first second. Doubling the step finds room soon.
-        while (place := self._free(at)) >= first_place(at) + PLACES:
-            at, step = at + step, step * 2
-        self._spill = max(self._spill, at - second)
+        at = self._goes_on.get(second, second)
+        if self._is_full(at):
+            at = self._goes_on[second] = self._first_free_after(at)
+            self._spill = max(self._spill, at - second)
+        place = self._free(at)
         self._next[at] = place + 1
         return place
+
+    def _first_free_after(self, full: int) -> int:
+        # Days have no time, so very many records may share a day's first second, and fill those after it.
+        step = 1
+        while self._is_full(full + step):
+            step *= 2
+        free = full + step
+        while free - full > 1:
+            middle = (full + free) // 2
+            full, free = (middle, free) if self._is_full(middle) else (full, middle)
+        return free
+
+    def _is_full(self, second: int) -> bool:
+        return self._free(second) >= first_place(second) + PLACES
 
     def note_spill(self) -> None:
         """Remember how far records lie behind their second, so that searches look there too."""
@@ -192,7 +207,7 @@ class _Places:
         self._db.execute(update, (str(self._spill), self._spill))
 
     def _free(self, second: int) -> int:
-        """Return the place after those that are taken; where the second is full, it is the next one's."""
+        """Return the place after those that are taken; of a full second, the first of the next one."""
         if (place := self._next.get(second)) is None:
             first = first_place(second)
             top = self._db.execute(_TOP, (first, first + PLACES - 1)).fetchone()[0]

@@ -1,6 +1,6 @@
 """The working copy of a vault: everything that is asked of it, in one class.
 
-    copy = WorkingCopy.create(path, search_key(seed), facts_of)
+    copy = WorkingCopy.create(path, key, facts_of)
     copy.put(records, root)
     copy.search(parse('muller category:pd:Purchase after:2026'))
 
