@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
@@ -123,6 +123,12 @@ class TestManyRecords:
         day = parse("word after:2026-01-31 before:2026-01-31T00:00:01Z")
         assert copy.search(day).total == 1000 == len(list(copy.select(day)))
 
+    def test_very_many_records_of_one_day_fill_the_seconds_after_it(self, copy: WorkingCopy) -> None:
+        for first in range(0, 20_000, 5_000):
+            copy.put([record(number, "word") for number in range(first, first + 5_000)], "root")
+        assert int(copy._meta("spill")) == 20_000 // 256
+        assert len({each.id for each in copy.select(parse("before:2026-02-01"))}) == 20_000
+
     def test_the_first_and_the_last_year(self, copy: WorkingCopy) -> None:
         copy.put([record(1, "a", time="0001-01-01"), record(2, "b", time="9999-12-31T23:59:59.999999+00:00")], "root")
         assert found(copy, "before:0002") == ["a"] and found(copy, "after:9999") == ["b"]
@@ -203,6 +209,7 @@ versions = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(st.lists(versions, max_size=8), max_size=5))
 def test_any_order_of_versions_gives_what_a_plain_model_has(batches: list[list[Record]]) -> None:
     model = dict[tuple[str, int, str], Record]()

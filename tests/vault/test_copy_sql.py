@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from registry.core.errors import InvalidInput, WorkingCopyLost
+from registry.vault.copy import sql
 from registry.vault.copy.sql import MAX_SQL, view_name, views
 from registry.vault.copy.working_copy import WorkingCopy
 from tests.support.working_copies import KEY, PAGE, facts_of, record, tombstone
@@ -175,6 +176,12 @@ def test_rows_are_bounded(copy: WorkingCopy) -> None:
     endless = ENDLESS.replace("count(*)", "x")
     assert copy.query(endless, SCHEMAS, rows=3).rows == [(1,), (2,), (3,)]
     assert copy.query("SELECT id FROM records", SCHEMAS, rows=6).is_cut is False
+
+
+def test_large_rows_are_bounded(copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "MAX_CHARACTERS", 100)
+    answer = copy.query("SELECT id FROM records", SCHEMAS)
+    assert (len(answer.rows), answer.is_cut) == (2, True)
 
 
 def test_it_leaves_the_copy_usable(copy: WorkingCopy) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 10_000
 MAX_SECONDS = 10.0
 MAX_SQL = 100_000
+# Of all rows together: bodies may have a mebibyte each.
+MAX_CHARACTERS = 64 << 20
 # SQLite asks after so many steps whether it may go on.
 _STEPS = 1_000
 _ERROR, _TOO_BIG, _INTERRUPT, _MISUSE, _AUTH, _RANGE = 1, 18, 9, 21, 23, 25  # SQLite's codes
@@ -57,7 +59,7 @@ _RESERVED = "sqlite_"
 
 
 class Answer(NamedTuple):
-    """The rows of an SQL query; ``is_cut`` says that there are more than asked for."""
+    """The rows of an SQL query; ``is_cut`` says that there are more."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
@@ -95,10 +97,21 @@ def run(
             if cursor.description is None:
                 raise InvalidInput("this SQL asks for nothing", _ADVICE)
             columns = tuple(column[0] for column in cursor.description)
-            found = cursor.fetchmany(rows + 1)
+            found, is_cut = _some(cursor, rows)
         except (dbapi2.Error, dbapi2.Warning, ValueError) as error:
             raise _refusal(error, seconds) from error
-    return Answer(columns, found[:rows], len(found) > rows)
+    return Answer(columns, found, is_cut)
+
+
+def _some(cursor: Iterable[tuple[Any, ...]], rows: int) -> tuple[list[tuple[Any, ...]], bool]:
+    """Return the first rows, and whether there are more."""
+    found, size = list[tuple[Any, ...]](), 0
+    for row in cursor:
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(found) == rows or size > MAX_CHARACTERS:
+            return found, True
+        found.append(row)
+    return found, False
 
 
 def _restrict(db: Connection, made: Mapping[str, str], seconds: float) -> None:

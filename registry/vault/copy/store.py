@@ -61,9 +61,8 @@ def line_of(record: Record) -> Line:
 
 def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> int:
     """Put versions in any order, within a transaction; return how many were new."""
-    first, last_id = db.execute(
-        "SELECT coalesce(max(v), 0) + 1, (SELECT max(id) FROM versions) FROM versions"
-    ).fetchone()
+    first = db.execute("SELECT coalesce(max(v), 0) + 1 FROM versions").fetchone()[0]
+    last_id = db.execute("SELECT max(id) FROM versions").fetchone()[0]
     keys = [_key(line.record) for line in lines]
     # Ids of imported records begin with the time, so most of them are larger than all before.
     before = {id_: _newest(db, id_) for id_ in {id_ for id_, *_ in keys if last_id and id_ <= last_id}}
@@ -98,7 +97,7 @@ def _halves(key: str | None) -> Iterable[str]:
 
 def erase_records(db: Connection, ids: Iterable[str]) -> int:
     """Delete all versions of these records, their words and the keys of what they were imported from."""
-    keys = [(id_bytes(id_),) for id_ in ids]
+    keys = [(id_bytes(id_),) for id_ in dict.fromkeys(ids)]
     known = [version for key in keys if (version := _newest(db, *key))]
     _withdraw(db, known)
     db.executemany("DELETE FROM versions WHERE id = ?", keys)
@@ -194,23 +193,36 @@ class _Places:
 
     def take(self, second: int) -> int:
         at = self._goes_on.get(second, second)
-        if (place := self._free(at)) is None:
-            step = 1
-            # Days have no time, so a day's first second may be long. Doubling the step finds its end soon.
-            while (place := self._free(at := at + step)) is None:
-                step *= 2
-            self._goes_on[second] = at
+        if self._is_full(at):
+            at = self._goes_on[second] = self._first_free_after(at)
             self._spill = max(self._spill, at - second)
+        place = self._free(at)
         self._next[at] = place + 1
         return place
+
+    def _first_free_after(self, full: int) -> int:
+        # Days have no time, so very many records may share a day's first second, and fill those after it.
+        step = 1
+        while self._is_full(full + step):
+            step *= 2
+        free = full + step
+        while free - full > 1:
+            middle = (full + free) // 2
+            full, free = (middle, free) if self._is_full(middle) else (full, middle)
+        return free
+
+    def _is_full(self, second: int) -> bool:
+        return self._free(second) >= first_place(second) + PLACES
 
     def note_spill(self) -> None:
         """Remember how far records lie behind their second, so that searches look there too."""
         update = "UPDATE meta SET value = ? WHERE name = 'spill' AND CAST(value AS INTEGER) < ?"
         self._db.execute(update, (str(self._spill), self._spill))
 
-    def _free(self, second: int) -> int | None:
-        first = first_place(second)
+    def _free(self, second: int) -> int:
+        """Return the place after those that are taken; of a full second, the first of the next one."""
         if (place := self._next.get(second)) is None:
-            place = (self._db.execute(_TOP, (first, first + PLACES - 1)).fetchone()[0] or first - 1) + 1
-        return place if place < first + PLACES else None
+            first = first_place(second)
+            top = self._db.execute(_TOP, (first, first + PLACES - 1)).fetchone()[0]
+            place = self._next[second] = first if top is None else top + 1
+        return place

@@ -1,6 +1,6 @@
 """The working copy of a vault: everything that is asked of it, in one class.
 
-    copy = WorkingCopy.create(path, search_key(seed), facts_of)
+    copy = WorkingCopy.create(path, key, facts_of)
     copy.put(records, root)
     copy.search(parse('muller category:pd:Purchase after:2026'))
 
@@ -79,8 +79,11 @@ class WorkingCopy:
         """
         with self._db.writing() as db:
             count = erase_records(db, ids)
-            self._note(root=root, erasing="yes")
-        self._finish_erasing()
+            self._note(root=root)
+            if count:
+                self._note(erasing="yes")
+        if self._meta("erasing"):
+            self._finish_erasing()
         return count
 
     def newest(self, id_: str) -> Record | None:

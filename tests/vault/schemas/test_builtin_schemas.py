@@ -44,7 +44,6 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             {"priceCurrency": "€"},
             {"seller": {"x": 1}},
             {"name": ""},
-            {"quantity": -1},
         ],
     ),
     "transaction/1": (
