@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.age.recipients import recipient_of
+from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import blocks_of, file_blocks
 from registry.core.sealed.documents import Signed, open_document, public_key_of, seal_document, signed
 from registry.core.sealed.files import Budget, read_stored
@@ -51,6 +52,15 @@ class Change:
         self._new = dict[str, tuple[OwnStream | NewStream, list[SegmentRef]]]()
         self._book = self.index.book if self.index else None
         self._stale = list[str]()
+
+    @property
+    def home(self) -> str:
+        """The home that writes this change."""
+        return self._owner.home
+
+    def put(self, blocks: Iterable[Block]) -> None:
+        """Put blocks that a record of this change names, such as those of a large file."""
+        self._journal.put(blocks)
 
     def add(self, category: str, records: Iterable[Record]) -> None:
         """Seal and put versions of records of this category, tombstones too. Memory holds one segment."""

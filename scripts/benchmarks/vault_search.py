@@ -19,8 +19,8 @@ from statistics import median
 
 from registry.core.sealed.records import Record
 from registry.vault.copy.query import parse
-from registry.vault.copy.store import Facts
 from registry.vault.copy.working_copy import WorkingCopy
+from registry.vault.schemas.schema import Facts
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.vault_records import life, purchases
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from registry.core.sealed.records import Record
-from registry.vault.copy.store import Facts
+from registry.vault.schemas.schema import Facts
 
 KEY = bytes(range(32))
 HOME, OTHER_HOME = "00" * 8, "ff" * 8

@@ -194,6 +194,11 @@ def check_identity(value: str) -> str:
     return value
 
 
+def check_home(value: str) -> str:
+    """Return the name of a home if it is 8 bytes in hex; otherwise ``Malformed``."""
+    return _check_pattern(value, _HOME, "the home")
+
+
 def check_schema(value: str) -> str:
     """Return the name and version of a schema (``purchase/1``) if it is one; otherwise ``Malformed``."""
     return _check_pattern(value, _SCHEMA, "the schema")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from registry.core.sealed.records import Record
 from registry.vault.copy.facets import Facets, mark, step_of
 from registry.vault.copy.folding import indexed
 from registry.vault.copy.tables import MICROSECONDS, PLACES, first_place
+from registry.vault.schemas.schema import Facts
 
 if TYPE_CHECKING:
     from sqlcipher3.dbapi2 import Connection
@@ -22,15 +22,6 @@ _ID_BYTES = 16
 _ENCODE = msgspec.json.Encoder().encode
 _NEWEST = "SELECT counter, home, v, n FROM versions WHERE id = ? ORDER BY counter DESC, home DESC LIMIT 1"
 _TOP = "SELECT max(n) FROM records WHERE n BETWEEN ? AND ?"
-
-
-class Facts(NamedTuple):
-    """What a schema tells of a record: its time in microseconds since 1970 (UTC), its amount, its words."""
-
-    at_us: int
-    amount: Decimal | None
-    currency: str
-    text: str
 
 
 FactsOf = Callable[[Record], Facts]
@@ -144,7 +135,7 @@ def _index(db: Connection, versions: Iterable[tuple[int, Record]], facts_of: Fac
         category, schema, source, fields = marks.of_fields(record)
         amount = None if facts.amount is None else float(facts.amount)
         if amount is not None and isfinite(amount):
-            fields += marks.of_amount(facts.currency, step_of(amount))
+            fields += marks.of_amount(facts.currency or "", step_of(amount))
         records.append((n, v, category, schema, source, facts.at_us, amount, facts.currency or None))
         words.append((n, indexed(facts.text) + fields))
     # FTS5 writes out its memory whenever a place is smaller than the one before.

@@ -1,0 +1,192 @@
+"""A person's database: their records, found in an instant, encrypted wherever they lie.
+
+    vault = Database(folder, seed, store)
+    (name,) = vault.add([Draft("pd:Purchase", "purchase/1", body={"name": "coat", "orderDate": "2026-01-31"})])
+    vault.search("coat after:2026").records
+
+Each method that changes something is one change: all of it is done, durably, or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from registry.core.errors import InvalidInput
+from registry.core.sealed.index import OwnSchema
+from registry.core.sealed.records import Record
+from registry.storage.base import BlockStore
+from registry.vault.changes import Change
+from registry.vault.copy.query import parse
+from registry.vault.copy.search import Page
+from registry.vault.copy.sql import Answer
+from registry.vault.copy.stats import Stats
+from registry.vault.copy.working_copy import PAGE
+from registry.vault.draft import Draft, FileSource
+from registry.vault.folder import VaultFolder
+from registry.vault.ids import RecordIds
+from registry.vault.large_files import seal_file
+from registry.vault.recording import record_of
+from registry.vault.schemas.schema import Facts, Schema
+from registry.vault.schemas.schemas import Schemas
+
+_LIST = "See `consent vault search`."
+_EMPTY_PAGE = Page((), "", 0, True)
+_EMPTY_STATS = Stats(0, 0, {}, {}, {})
+
+
+class Database:
+    """The records of a person, by their ``seed``, in a folder and a store. Threads may share it.
+
+    ``clock`` returns unix seconds.
+    """
+
+    def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
+        self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
+        self._folder = VaultFolder(directory, seed, store, self._facts_of)
+        self._known_schemas: Schemas | None = None
+
+    def add(self, drafts: Iterable[Draft]) -> list[str]:
+        """Add facts, and return their ids. ``InvalidInput`` names every fault of the first draft that has one."""
+        some = list(drafts)
+        for draft in some:
+            self.schemas.check(draft)
+        with self._folder.change() as change:
+            made = [self._recorded(change, draft, self._ids.new()) for draft in some]
+            self._put(change, [(record.category or "", record) for record in made])
+        return [record.id for record in made]
+
+    def edit(self, name: str, **members: Any) -> Record:
+        """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
+        with self._folder.change() as change:
+            old = self._newest(name)
+            draft = msgspec.structs.replace(_draft_of(old), **members)
+            self.schemas.check(draft)
+            made = self._recorded(change, draft, name, old.counter + 1)
+            made = msgspec.structs.replace(made, key=old.key)
+            self._put(change, [(old.category or "", made)])
+        return made
+
+    def restore(self, name: str, counter: int) -> Record:
+        """Make an older version of a record its newest one, as a version more."""
+        found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
+        if not found:
+            raise InvalidInput(f"{name} has no version {counter}", f"See `consent vault history {name}`.")
+        with self._folder.change() as change:
+            newest = self.history(name)[-1]
+            made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
+            self._put(change, [(made.category or "", made)])
+        return made
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete records: no search finds them, and the next merges of segments drop their content.
+
+        `shred` erases them for good.
+        """
+        with self._folder.change() as change:
+            some = [self._newest(name) for name in dict.fromkeys(names)]
+            stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
+            self._put(change, stones)
+
+    def get(self, name: str) -> Record:
+        """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""
+        return self._newest(name)
+
+    def history(self, name: str) -> list[Record]:
+        """Return all versions of a record, oldest first; ``InvalidInput`` for an unknown one."""
+        copy = self._folder.copy()
+        if copy is None or not (found := copy.history(name)):
+            raise InvalidInput(f"there is no record {name[:80]}", _LIST)
+        return found
+
+    def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
+        """Return a page of the records that a query of words and fields finds, newest first."""
+        asked = parse(query)
+        copy = self._folder.copy()
+        return _EMPTY_PAGE if copy is None else copy.search(asked, limit, cursor)
+
+    def select(self, query: str) -> Iterator[Record]:
+        """Yield all records that a query finds, newest first."""
+        asked = parse(query)
+        copy = self._folder.copy()
+        if copy is not None:
+            yield from copy.select(asked)
+
+    def query(self, sql: str) -> Answer:
+        """Run one SELECT of a person's own over the views of the schemas; see `registry.vault.copy.sql`."""
+        copy = self._folder.copy()
+        if copy is None:
+            raise InvalidInput("the vault is empty", "Add something first.")
+        return copy.query(sql, {name: self.schemas.get(name).members for name in self.schemas.names()})
+
+    def stats(self) -> Stats:
+        """Count the records by category, source and year."""
+        copy = self._folder.copy()
+        return _EMPTY_STATS if copy is None else copy.stats()
+
+    @property
+    def schemas(self) -> Schemas:
+        """The built-in schemas and the person's own, which the book keeps."""
+        if self._known_schemas is None:
+            self._known_schemas = Schemas(json.loads(one.schema) for one in self._folder.book().schemas)
+        return self._known_schemas
+
+    def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
+        """Add a schema of the person's own; ``InvalidInput`` says why not."""
+        with self._folder.change() as change:
+            self._known_schemas = None
+            made = self.schemas.add(raw, name)
+            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in self.schemas.own())
+            change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
+            self._folder.commit(change)
+        return made
+
+    def close(self) -> None:
+        """Close the working copy. May be called twice."""
+        self._folder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _newest(self, name: str) -> Record:
+        newest = self.history(name)[-1]
+        if newest.deleted:
+            raise InvalidInput(f"the record {name[:80]} was deleted", f"`consent vault restore {name}` brings it back.")
+        return newest
+
+    def _recorded(self, change: Change, draft: Draft, name: str, counter: int = 1) -> Record:
+        if isinstance(draft.file, FileSource):
+            draft = msgspec.structs.replace(draft, file=seal_file(draft.file, change.put))
+        now = int(self._clock() * 1_000_000)
+        return record_of(draft, self.schemas.get(draft.schema), name, change.home, now, counter)
+
+    def _put(self, change: Change, made: Iterable[tuple[str, Record]]) -> None:
+        """Commit these versions, each with its category."""
+        by_category = dict[str, list[Record]]()
+        for category, record in made:
+            by_category.setdefault(category, []).append(record)
+        for category, records in by_category.items():
+            change.add(category, records)
+        if by_category:
+            self._folder.commit(change)
+
+    def _facts_of(self, record: Record) -> Facts:
+        return self.schemas.facts(record)
+
+
+def _draft_of(record: Record) -> Draft:
+    names = ("time", "source", "tags", "body", "file")
+    members: Mapping[str, Any] = {name: getattr(record, name) for name in names}
+    return Draft(record.category or "", record.schema or "", **members)
+
+
+def _tombstone(record: Record, home: str) -> Record:
+    return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)
