@@ -98,10 +98,12 @@ def _open(path: Path) -> WorkingCopy:
 
 def _put_rate(path: Path) -> float:
     records = list(purchases(PURCHASES))
-    with WorkingCopy.create(path, KEY, facts_of) as copy:
-        began = time.perf_counter()
-        copy.put(records, "root")
-        return len(records) / (time.perf_counter() - began)
+
+    def put() -> None:
+        with WorkingCopy.create(path, KEY, facts_of) as copy:
+            copy.put(records, "root")
+
+    return len(records) / _seconds(put)
 
 
 def _adding(copy: WorkingCopy, count: int) -> Iterator[float]:
