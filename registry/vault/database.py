@@ -9,17 +9,20 @@ Each method that changes something is one change: all of it is done, durably, or
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from registry.core.errors import InvalidInput
 from registry.core.sealed.index import OwnSchema
-from registry.core.sealed.records import Record
+from registry.core.sealed.records import FileRef, Record
+from registry.core.sealed.segments import MAX_RECORDS
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change
 from registry.vault.copy.query import parse
@@ -30,11 +33,18 @@ from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
 from registry.vault.folder import VaultFolder
 from registry.vault.ids import RecordIds
+from registry.vault.importers.base import Item, Refused
+from registry.vault.importers.report import Report
+from registry.vault.ingest import Ingest, Making
 from registry.vault.large_files import seal_file
 from registry.vault.recording import record_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 
+# So many bytes of one category wait for a segment at most.
+_MOST_WAITING = 32 << 20
+_encode = msgspec.json.Encoder().encode
+_NO_HOME = "00" * 8
 _LIST = "See `consent vault search`."
 _EMPTY_PAGE = Page((), "", 0, True)
 _EMPTY_STATS = Stats(0, 0, {}, {}, {})
@@ -57,9 +67,29 @@ class Database:
         for draft in some:
             self.schemas.check(draft)
         with self._folder.change() as change:
-            made = [self._recorded(change, draft, self._ids.new()) for draft in some]
+            making = self._making(change, partial(seal_file, put=change.put))
+            made = [making.record(draft, making.new_id(), 1) for draft in some]
             self._put(change, [(record.category or "", record) for record in made])
         return [record.id for record in made]
+
+    def take(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
+        """Import what an importer yields, as one change, and return what came of it.
+
+        What the vault knows already is left alone, and what the person deleted stays deleted. ``on_refused`` gets every
+        refused place. If this does not return, nothing was imported.
+        """
+        with self._folder.change() as change:
+            seal = partial(seal_file, put=change.put)
+            ingest = Ingest(self._folder.copy(), self._making(change, seal), on_refused)
+            self._put(change, ingest.records(items))
+        return ingest.report
+
+    def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
+        """Return what `take` would do, without doing it."""
+        ingest = Ingest(self._folder.copy(), self._making(None, _sealed_nowhere), on_refused)
+        for _ in ingest.records(items):
+            pass
+        return ingest.report
 
     def edit(self, name: str, **members: Any) -> Record:
         """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
@@ -67,8 +97,8 @@ class Database:
             old = self._newest(name)
             draft = msgspec.structs.replace(_draft_of(old), **members)
             self.schemas.check(draft)
-            made = self._recorded(change, draft, name, old.counter + 1)
-            made = msgspec.structs.replace(made, key=old.key)
+            making = self._making(change, partial(seal_file, put=change.put))
+            made = msgspec.structs.replace(making.record(draft, name, old.counter + 1), key=old.key)
             self._put(change, [(old.category or "", made)])
         return made
 
@@ -162,24 +192,52 @@ class Database:
             raise InvalidInput(f"the record {name[:80]} was deleted", f"`consent vault restore {name}` brings it back.")
         return newest
 
-    def _recorded(self, change: Change, draft: Draft, name: str, counter: int = 1) -> Record:
-        if isinstance(draft.file, FileSource):
-            draft = msgspec.structs.replace(draft, file=seal_file(draft.file, change.put))
-        now = int(self._clock() * 1_000_000)
-        return record_of(draft, self.schemas.get(draft.schema), name, change.home, now, counter)
+    def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:
+        home = change.home if change else _NO_HOME
+
+        def record(draft: Draft, name: str, counter: int) -> Record:
+            if isinstance(draft.file, FileSource):
+                draft = msgspec.structs.replace(draft, file=seal(draft.file))
+            now = int(self._clock() * 1_000_000)
+            return record_of(draft, self.schemas.get(draft.schema), name, home, now, counter)
+
+        return Making(self.schemas, self._ids.new, record, seal)
 
     def _put(self, change: Change, made: Iterable[tuple[str, Record]]) -> None:
-        """Commit these versions, each with its category."""
-        by_category = dict[str, list[Record]]()
+        """Commit these versions, each with its category. Memory holds a segment of each category."""
+        waiting, is_any = dict[str, _Waiting](), False
         for category, record in made:
-            by_category.setdefault(category, []).append(record)
-        for category, records in by_category.items():
-            change.add(category, records)
-        if by_category:
+            some = waiting.setdefault(category, _Waiting([], 0))
+            some.records.append(record)
+            waiting[category] = some._replace(weight=some.weight + _weight(record))
+            if len(some.records) == MAX_RECORDS or waiting[category].weight >= _MOST_WAITING:
+                change.add(category, waiting.pop(category).records)
+            is_any = True
+        for category, some in waiting.items():
+            change.add(category, some.records)
+        if is_any:
             self._folder.commit(change)
 
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)
+
+
+class _Waiting(NamedTuple):
+    """Versions that wait for a segment, and about how many bytes they are."""
+
+    records: list[Record]
+    weight: int
+
+
+def _weight(record: Record) -> int:
+    file = len(record.file.data or "") if record.file else 0
+    return file + len(_encode(record.body))
+
+
+def _sealed_nowhere(source: FileSource) -> FileRef:
+    """What stands for a file that is not sealed in a preview."""
+    empty = hashlib.sha256(b"").hexdigest()
+    return FileRef(source.name, source.media_type, 0, empty, data="")
 
 
 def _draft_of(record: Record) -> Draft:

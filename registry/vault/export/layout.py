@@ -57,6 +57,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     tags: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
     file: FileNote | None = None
+    key: str | None = None
     deleted: bool = False
 
 
