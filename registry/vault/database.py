@@ -14,8 +14,9 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import msgspec
 
@@ -31,6 +32,7 @@ from registry.vault.copy.sql import Answer
 from registry.vault.copy.stats import Stats
 from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
+from registry.vault.export.archive import Exported, write_export
 from registry.vault.folder import VaultFolder
 from registry.vault.ids import RecordIds
 from registry.vault.importers.base import Item, Refused
@@ -91,6 +93,18 @@ class Database:
             pass
         return ingest.report
 
+    def export(self, sink: BinaryIO, folder: Path, category: str | None = None, language: str = "en") -> Exported:
+        """Write everything, or one category, into one zip that anybody can read (GDPR, article 20); see `write_export`.
+
+        `take` brings it back through an `ExportImporter`. ``folder`` is where the zip is being written.
+        """
+        copy = self._folder.copy()
+        versions = _of_category(self.versions(), category)
+        names = [name for name in self.schemas.names() if copy]
+        documents = {name: json.dumps(self.schemas.get(name).document).encode() for name in names}
+        content = partial(self._folder.content, folder=folder)
+        return write_export(sink, versions, documents, content, int(self._clock()), folder, language)
+
     def edit(self, name: str, **members: Any) -> Record:
         """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
         with self._folder.change() as change:
@@ -133,6 +147,12 @@ class Database:
         if copy is None or not (found := copy.history(name)):
             raise InvalidInput(f"there is no record {name[:80]}", _LIST)
         return found
+
+    def versions(self) -> Iterator[Record]:
+        """Yield all versions of all records: those of one record together, oldest first."""
+        copy = self._folder.copy()
+        if copy is not None:
+            yield from copy.versions()
 
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
@@ -232,6 +252,14 @@ class _Waiting(NamedTuple):
 def _weight(record: Record) -> int:
     file = len(record.file.data or "") if record.file else 0
     return file + len(_encode(record.body))
+
+
+def _of_category(versions: Iterable[Record], category: str | None) -> Iterator[Record]:
+    """Yield the records of this category with their tombstones, which do not name it; all of them for None."""
+    for _, group in groupby(versions, key=lambda one: one.id):
+        record = list(group)
+        if category is None or any(one.category == category for one in record):
+            yield from record
 
 
 def _sealed_nowhere(source: FileSource) -> FileRef:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from registry.core.crypto.seeds import owner_identity, search_key, vault_key
 from registry.core.errors import StorageUnavailable, WorkingCopyLost
@@ -14,17 +15,19 @@ from registry.core.sealed.documents import open_document, public_key_of
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import MAX_BOOK, OwnStream, VaultBook, VaultIndex
-from registry.core.sealed.records import Record, check_home
+from registry.core.sealed.records import FileRef, Record, check_home
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change, Owner, read_index
 from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.journal import Journal
+from registry.vault.large_files import open_file
 from registry.vault.streams import OwnStreams
 
 LOCK_SECONDS = 60.0
 _HOME_BYTES = 8
+_PIECE = 1 << 20
 _MAX_HOME_FILE = 100
 # The working copy takes so many versions at a time. After a crash it goes on behind these.
 _FILLED_AT_ONCE = 100_000
@@ -71,6 +74,14 @@ class VaultFolder:
             self.close()
             self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
             return self._current(root)
+
+    def content(self, file: FileRef, folder: Path) -> Iterator[bytes]:
+        """Yield the opened bytes of a file that is sealed apart. They lie in ``folder`` meanwhile, without a name."""
+        with TemporaryFile(dir=folder) as opened:
+            open_file(file, self._store.get, opened)
+            opened.seek(0)
+            while piece := opened.read(_PIECE):
+                yield piece
 
     @contextmanager
     def change(self) -> Iterator[Change]:

@@ -96,7 +96,7 @@ class Ingest:
         if any(one.version == record.version for one in known):
             return None
         if item.file is not None:
-            record = msgspec.structs.replace(record, file=self._making.seal(item.file))
+            record = msgspec.structs.replace(record, body=record.body or None, file=self._making.seal(item.file))
         return self._last[1] or next((one.category for one in known if one.category), ""), record
 
     def _refuse(self, refused: Refused) -> None:

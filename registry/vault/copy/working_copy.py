@@ -138,11 +138,13 @@ class WorkingCopy:
             return count_records(db)
 
     def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records, in the order in which they were put."""
-        v = -1
-        while rows := self._db.all("SELECT v, line FROM versions WHERE v > ? ORDER BY v LIMIT ?", (v, MAX_PAGE)):
-            v = rows[-1][0]
-            yield from (DECODE(line) for _, line in rows)
+        """Yield all versions of all records: those of one record together, oldest first."""
+        query = """SELECT id, counter, home, line FROM versions WHERE (id, counter, home) > (?, ?, ?)
+                   ORDER BY id, counter, home LIMIT ?"""
+        last: tuple[bytes, int, bytes] = (b"", 0, b"")
+        while rows := self._db.all(query, (*last, MAX_PAGE)):
+            last = rows[-1][:3]
+            yield from (DECODE(line) for *_, line in rows)
 
     def check(self) -> None:
         """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""

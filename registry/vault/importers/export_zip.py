@@ -193,6 +193,9 @@ def _item(packed: ZipFile, raw: bytes, at: str, files: dict[str, Member]) -> Ite
     try:
         line = decode_line(raw)
         inline, large = _file(packed, line, files)
+        if large is not None and line.body is None:
+            # Until its file is sealed, a record of a file alone has nothing in it. An empty body stands for it.
+            line = msgspec.structs.replace(line, body={})
         record = record_of(line, inline)
         return Restored(record, large, version_key(record), at)
     except _Wrong as wrong:
