@@ -9,8 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from registry.core.errors import CouldNotCheck
+from registry.notary.condition import read_note
 from registry.notary.desk import Api
-from registry.notary.gate import read_note, refusal
+from registry.notary.gate import refusal
 from registry.notary.records import BatchState
 from registry.notary.settings import DAY
 

@@ -13,7 +13,9 @@ from registry.core.ipld.cid import cid_from_digest
 from registry.core.merkle import MAX_BATCH
 from registry.ledger.base import Deployment
 from registry.notary.condition import WORKER_NOTE
+from registry.notary.packing import Packer
 from registry.notary.records import Arrival, BatchState, EndingState, Times
+from registry.notary.settings import NotarySettings
 from registry.storage.kubo import KuboBlocks
 from tests.support.kubo_node import running
 from tests.support.levers import GethLevers, until
@@ -37,6 +39,18 @@ def test_a_grant_in_a_full_batch_takes_at_most_two_gas(stage: NotaryStage) -> No
     gas, commitments = stage.stores.book.totals()
     assert (batch.size, commitments) == (size, size) and gas / commitments <= 2, (gas, taken)
     assert len(stage.blocks.get(cid_from_digest(batch.manifest))) == 32 * size <= 32 * MAX_BATCH
+
+
+def test_a_batch_closes_by_the_time_that_its_promises_began_at(stage: NotaryStage) -> None:
+    """The chain may be ahead of this machine. Then promises begin at the chain's time, and so does waiting."""
+    settings = NotarySettings(batch_seconds=50)
+    ahead = int(time.time()) + 360
+    packer = Packer(stage.stores, stage.blocks, settings)
+    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": int(time.time()), "head_time": ahead})
+    stage.commit(now=ahead)
+    assert not packer.step()
+    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": int(time.time()), "head_time": ahead + 50})
+    assert packer.step()
 
 
 def test_kubo_is_down_while_batches_close(stage: NotaryStage) -> None:
