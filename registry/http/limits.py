@@ -1,9 +1,9 @@
-"""Limits for each network prefix: a rate of requests, and an allowance for a day. Both are in memory, and bounded."""
+"""Limits for each network prefix: a rate, a number at once, and an allowance for a day. All in memory, and bounded."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
@@ -33,6 +33,28 @@ class TokenBuckets:
             if len(self._levels) > self._most:
                 self._levels.popitem(last=False)
         return 0.0 if level >= 1 else (1 - level) / self._rate
+
+
+class Places:
+    """Lets each prefix have ``most`` of something at once, such as connections. Safe for threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken, self._lock = most, Counter[str](), Lock()
+
+    def enter(self, prefix: str) -> bool:
+        """Take a place; False where none is left. Who got one calls `leave`."""
+        with self._lock:
+            if self._taken[prefix] >= self._most:
+                return False
+            self._taken[prefix] += 1
+        return True
+
+    def leave(self, prefix: str) -> None:
+        """Give a place back."""
+        with self._lock:
+            self._taken[prefix] -= 1
+            if not self._taken[prefix]:
+                del self._taken[prefix]
 
 
 class Allowance:
