@@ -120,6 +120,10 @@ class BatchState(StrEnum):
     FINAL = "final"
 
 
+ON_THEIR_WAY = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT)
+"""The states of batches that are in no block yet."""
+
+
 class Batch(NamedTuple):
     """One batch. ``root`` and ``manifest`` (SHA-256 of it) have 32 bytes; ``transaction`` is a 0x hash, empty for none.
 

@@ -12,7 +12,7 @@ from registry.ledger.base import Head
 from registry.ledger.rpc import RpcLedger
 from registry.notary.condition import WORKER_NOTE, Condition
 from registry.notary.protocols import ChainBook, Intake
-from registry.notary.records import Batch, BatchState, EndingState, Waiting
+from registry.notary.records import ON_THEIR_WAY, Batch, BatchState, EndingState, Waiting
 from registry.notary.settings import DAY, NotarySettings
 from registry.notary.site import COIN, Clock, Site, balance_of
 
@@ -20,7 +20,6 @@ from registry.notary.site import COIN, Clock, Site, balance_of
 NEAR = 4
 # The worker writes its note in every round; a note that is this old says that no worker runs.
 SILENT_SECONDS = 60
-_OPEN = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT)
 _SOME = 1_000
 
 
@@ -122,7 +121,7 @@ _Due = tuple[str, int, int]
 
 def _batch_dues(batches: list[Batch]) -> Iterator[_Due]:
     for batch in batches:
-        if batch.due and batch.state in _OPEN:
+        if batch.due and batch.state in ON_THEIR_WAY:
             what = f"the {batch.size:,} commitments of the {batch.state} batch 0x{batch.root.hex()}"
             yield what, batch.due, max(batch.due - batch.closed_at, 0)
 
