@@ -98,6 +98,12 @@ def busy(name: str, detail: str, advice: str, seconds: int = RETRY_SECONDS) -> P
     return Problem(503, name, detail, advice, {"Retry-After": str(max(1, seconds))})
 
 
+def too_many(wait: float) -> Problem:
+    """Return a 429: ask again after ``wait`` seconds."""
+    headers = {"Retry-After": str(int(wait) + 1)}
+    return Problem(429, "TooManyRequests", "too many requests", "Ask less often.", headers)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make an app answer its own errors, the framework's and ours as problems."""
     app.add_exception_handler(Problem, _on_problem)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from registry.core.eip712 import Domain
 from registry.core.errors import Malformed
 from registry.core.scalars import read_hex
-from registry.http.limits import Allowance
+from registry.http.limits import Allowance, TokenBuckets
 from registry.http.problems import Problem
 from registry.notary.arrivals import Promised, sign_promise
 from registry.notary.draws import Draws
@@ -24,6 +25,9 @@ from registry.notary.protocols import ChainBook, Intake, Signer
 from registry.notary.records import Arrival, Payment, Times, Unpaid
 from registry.notary.settings import NotarySettings
 from registry.notary.token_keys import TokenKeys
+
+# Searches through the requests that wait, for one network prefix; and how many of all prefixes go on at once.
+SEARCHES_PER_SECOND, SEARCHES_AT_ONCE, MOST_SEARCHING = 2, 100, 2
 
 
 class Taking(Protocol):
@@ -58,6 +62,8 @@ class Desk:
         self.commitments = Allowance(settings.free_commitments, api.clock)
         self.endings = Allowance(settings.free_endings, api.clock)
         self.tokens = Allowance(settings.free_tokens, api.clock)
+        self.searches = TokenBuckets(SEARCHES_PER_SECOND, SEARCHES_AT_ONCE)
+        self.searching = BoundedSemaphore(MOST_SEARCHING)
 
     @property
     def now(self) -> int:
