@@ -61,7 +61,7 @@ class Allowance:
     """Gives each prefix ``limit`` items a day (UTC) for nothing. Safe for threads."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time, most: int = MOST) -> None:
-        self._limit, self._clock, self._most = limit, clock, most
+        self.limit, self._clock, self._most = limit, clock, most
         self._used: OrderedDict[str, int] = OrderedDict()
         self._day, self._lock = 0, Lock()
 
@@ -69,10 +69,15 @@ class Allowance:
         """Take ``count`` items at once, or none."""
         with self._lock:
             used = self._used_today(prefix) + count
-            if used > self._limit:
+            if used > self.limit:
                 return False
             self._keep(prefix, used)
         return True
+
+    def left(self, prefix: str) -> int:
+        """Return how many items are left today."""
+        with self._lock:
+            return self.limit - self._used_today(prefix)
 
     def give_back(self, prefix: str, count: int) -> None:
         """Give back what was taken for nothing, as for a repeat."""

@@ -70,20 +70,24 @@ class Desk:
         """Unix seconds, at which a promise begins."""
         return self.gate.now
 
-    async def payment(self, request: Request, count: int) -> Payment:
-        """Return what the request pays with. A token pays for one item, so more are refused."""
+    async def payment(self, request: Request) -> Payment:
+        """Return what the request pays with. Ask before the body is read: what pays for nothing costs no work."""
         authorization = request.headers.get("authorization", "")
         payment = self.till.payment_at_once(authorization)
         if payment is None:
             payment = await run_in_threadpool(self.till.payment, authorization)
-        if payment.token is not None and count > 1:
-            detail = f"a token pays for one item, and the request holds {count:,}"
-            raise Problem(400, "OneItemAToken", detail, "Send each in a request of its own.")
         return payment
 
     def sign(self, promised: Promised) -> bytes:
         """Return the signed promise as JSON."""
         return sign_promise(self.api.domain, self.api.signer, promised)
+
+
+def check_count(payment: Payment, count: int) -> None:
+    """A token pays for one item, so more are refused."""
+    if payment.token is not None and count > 1:
+        detail = f"a token pays for one item, and the request holds {count:,}"
+        raise Problem(400, "OneItemAToken", detail, "Send each in a request of its own.")
 
 
 def malformed(error: Malformed, advice: str = "Look at /openapi.json for its form.") -> Problem:

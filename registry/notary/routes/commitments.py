@@ -16,8 +16,8 @@ from registry.core.scalars import to_hex
 from registry.http.bodies import read_body
 from registry.http.problems import Problem, busy, documented, too_many
 from registry.notary.arrivals import MAX_COMMITMENTS_BODY, Promised, new_arrival, read_commitments
-from registry.notary.desk import Desk, malformed, read_word
-from registry.notary.records import FREE, Arrival, Batch, BatchState, Times, TooManyWaiting, Unpaid
+from registry.notary.desk import Desk, check_count, malformed, read_word
+from registry.notary.records import FREE, Arrival, Batch, BatchState, Payment, Times, TooManyWaiting, Unpaid
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import COUNT, TIME, WORD, Word, an_object
 
@@ -49,6 +49,8 @@ _STATE = schemas.answer(
     an_object(["state"], state={"enum": list(_STATES)}, anchor=_ANCHOR, anchoredAt=TIME),
     _STATE_EXAMPLE,
 )
+# How a word begins in a body, and what one and the rest take at most there, spaces among it.
+_WORD_BEGINS, _MOST_FOR_A_WORD, _ENVELOPE = b'"0x', 128, 1_024
 _NAMES = {BatchState.PINNED: BatchState.CLOSED}
 _SHOWN = (BatchState.ANCHORED, BatchState.FINAL)
 
@@ -70,12 +72,13 @@ def add(app: FastAPI, desk: Desk) -> None:
         A token pays for one commitment, a sponsor's key for any number, the free allowance for some a day.
         """
         await desk.gate.require_open(desk.api.settings.promise_seconds)
-        raw = await read_body(request, MAX_COMMITMENTS_BODY)
+        payment = await desk.payment(request)
+        raw = await _body(desk, request, payment)
         try:
             words, items = read_commitments(raw)
         except Malformed as error:
             raise malformed(error) from None
-        payment = await desk.payment(request, len(words))
+        check_count(payment, len(words))
         arrival = new_arrival(items, desk.now, desk.api.settings.promise_seconds, payment)
         times = await _paid(desk, arrival, request.state.prefix)
         return Response(desk.sign(Promised(words, items, times)), 202, media_type="application/json")
@@ -94,6 +97,24 @@ def add(app: FastAPI, desk: Desk) -> None:
         return Response(
             codec.encode(_state(desk, read_word(commitment), request.state.prefix)), media_type="application/json"
         )
+
+
+async def _body(desk: Desk, request: Request, payment: Payment) -> bytes:
+    """Return the body, unless the allowance cannot pay for it: that costs no reading and no parsing.
+
+    A repeat is free where nothing is left. Its first request held no more than an allowance, so neither does it.
+    """
+    if payment != FREE:
+        return await read_body(request, MAX_COMMITMENTS_BODY)
+    free, spent = desk.commitments, desk.till.spent(desk.commitments)
+    if free.left(request.state.prefix) > 0:
+        raw = await read_body(request, MAX_COMMITMENTS_BODY)
+    else:
+        limit = min(_ENVELOPE + _MOST_FOR_A_WORD * free.limit, MAX_COMMITMENTS_BODY)
+        raw = await read_body(request, limit, too_large=spent)
+    if raw.count(_WORD_BEGINS) > free.limit:
+        raise spent
+    return raw
 
 
 async def _paid(desk: Desk, arrival: Arrival, prefix: str) -> Times:
