@@ -61,9 +61,10 @@ def worst(troubles: Iterable[Trouble]) -> Trouble:
 def note_of(found: Trouble, before: Mapping[str, Any], now: int, **more: Any) -> dict[str, Any]:
     """Return the note: ``state``, ``since``, ``why``, ``advice``, ``at``, and what a worker adds. Times are seconds.
 
-    ``before`` is the note so far; ``since`` stays while the state does, also over a restart.
+    ``before`` is the note so far; ``since`` stays while the state does, also over a restart. It is
+    never in the future: a clock that was set back must not make a trouble seem shorter than it is.
     """
-    since = before.get("since", now) if before.get("state") == found.state else now
+    since = min(before.get("since", now), now) if before.get("state") == found.state else now
     return {"state": str(found.state), "since": since, "why": found.why, "advice": found.advice, "at": now, **more}
 
 

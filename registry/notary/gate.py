@@ -80,7 +80,8 @@ class Gate:
 def refusal(note: WorkerNote | None, now: float, span: int) -> Problem | None:
     """Return why nothing may be promised for ``span`` seconds; None where it may."""
     grace = span / PART
-    if note is None or now - note.at > max(grace, SILENT_SECONDS):
+    # A note from the future was written before the clock was set back: a worker that runs has written another since.
+    if note is None or abs(now - note.at) > max(grace, SILENT_SECONDS):
         return _problem(_SILENT)
     reason = _REASONS.get(note.state)
     if reason is not None and (reason.at_once or now - note.since > grace):

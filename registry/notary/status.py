@@ -88,7 +88,7 @@ def read_status(site: Site, intake: Intake, book: ChainBook, account: str, clock
     dues = [*_batch_dues(batches), *_waiting_dues(waiting, site.settings), *_ending_dues(intake)]
     return Status(
         account=account,
-        silent=here - int(worker.get("at", here)),
+        silent=abs(here - int(worker.get("at", here))),
         chain=chain,
         unknown=unknown,
         waiting=waiting,
