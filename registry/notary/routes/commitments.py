@@ -73,12 +73,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         """
         await desk.gate.require_open(desk.api.settings.promise_seconds)
         payment = await desk.payment(request)
-        raw = await _body(desk, request, payment)
-        try:
-            words, items = read_commitments(raw)
-        except Malformed as error:
-            raise malformed(error) from None
-        check_count(payment, len(words))
+        words, items = _read(await _body(desk, request, payment), payment)
         arrival = new_arrival(items, desk.now, desk.api.settings.promise_seconds, payment)
         times = await _paid(desk, arrival, request.state.prefix)
         return Response(desk.sign(Promised(words, items, times)), 202, media_type="application/json")
@@ -115,6 +110,15 @@ async def _body(desk: Desk, request: Request, payment: Payment) -> bytes:
     if raw.count(_WORD_BEGINS) > free.limit:
         raise spent
     return raw
+
+
+def _read(raw: bytes, payment: Payment) -> tuple[tuple[str, ...], bytes]:
+    try:
+        words, items = read_commitments(raw)
+    except Malformed as error:
+        raise malformed(error) from None
+    check_count(payment, len(words))
+    return words, items
 
 
 async def _paid(desk: Desk, arrival: Arrival, prefix: str) -> Times:
