@@ -86,11 +86,7 @@ class _Intake(EndingTable, PaymentTables):
     def times_among(self, commitment: bytes) -> Times | None:
         """See `Intake`."""
         which = self._is_waiting()
-        first = (
-            select(requests.c.id, _size.label("size")).where(which).order_by(requests.c.id).limit(MOST_READ).subquery()
-        )
-        bulk = select(first.c.id, first.c.size).where(first.c.size > _WORD).order_by(first.c.id).limit(MOST_BULK)
-        sizes = [(row.id, row.size) for row in self._rows(bulk)]
+        sizes = self._sizes_of_bulk(which)
         ids = _within(MOST_BYTES, sizes)
         if ids:
             part = requests.c.id.between(ids[0], ids[-1])
@@ -98,11 +94,17 @@ class _Intake(EndingTable, PaymentTables):
             for row in self._rows(found.order_by(requests.c.id)):
                 if _is_item(commitment, row.commitments):
                     return Times(row.received_at, row.due)
-        # Those that a batch took meanwhile are no reason: it is asked for the proof again.
         rest = select(requests.c.id).where(which).order_by(requests.c.id).offset(MOST_READ).limit(1)
         if len(ids) < len(sizes) or len(sizes) == MOST_BULK or self._rows(rest):
             raise TooManyWaiting
         return None
+
+    def _sizes_of_bulk(self, which: ColumnElement[bool]) -> list[tuple[int, int]]:
+        """Return id and bytes of the first requests that hold several commitments; this reads none of those bytes."""
+        chosen = select(requests.c.id, _size.label("size")).where(which).order_by(requests.c.id)
+        first = chosen.limit(MOST_READ).subquery()
+        bulk = select(first.c.id, first.c.size).where(first.c.size > _WORD).order_by(first.c.id).limit(MOST_BULK)
+        return [(row.id, row.size) for row in self._rows(bulk)]
 
     def _is_waiting(self) -> ColumnElement[bool]:
         raise NotImplementedError
