@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -115,7 +116,12 @@ class NotaryClient:
 
     name: NotaryName
     domain: Domain
-    tokens: Tokens | None = field(default=None, repr=False)
+    token_folder: Path | None = field(default=None, repr=False)
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens that were drawn here; None where no folder has any."""
+        return None if self.token_folder is None else Tokens(self.token_folder, self.name.url)
 
     @property
     def host(self) -> str:
@@ -209,7 +215,7 @@ class NotaryClient:
             self.tokens.spent(item)
         return raw
 
-    def _token(self, item: str) -> str | None:
+    def _token(self, item: str) -> bytes | None:
         return None if self.tokens is None else self.tokens.take(item, {key.id for key in self.info.token_keys})
 
     def _ask(self, method: str, path: str) -> bytes:
@@ -220,13 +226,13 @@ class NotaryClient:
         method: str,
         path: str,
         body: bytes = b"",
-        token: str | None = None,
+        token: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         if headers is None:
             headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
         if token is not None:
-            headers = {**headers, "Authorization": f'PrivateToken token="{token}"'}
+            headers = {**headers, "Authorization": _paying_with(token)}
         url, most = self.name.url + path, MAX_PROMISE
         try:
             return fetch(method, url, body=body, headers=headers, needs_length=False, seconds=SECONDS, max_bytes=most)
@@ -248,6 +254,13 @@ class NotaryClient:
 
     def _error(self, what: str, advice: str | None = None) -> NotaryUnavailable:
         return NotaryUnavailable(f"the notary {self.host} {what}", advice)
+
+
+def _paying_with(token: bytes) -> str:
+    # Imported here: it is slow to load, and most commands have no token.
+    from registry.core.crypto.privacy_pass import authorization_of
+
+    return authorization_of(token)
 
 
 def _told(answer: Response) -> str:

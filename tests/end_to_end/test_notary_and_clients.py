@@ -21,7 +21,6 @@ from registry.client.notary_anchor import Notaries
 from registry.client.pending import finish_all
 from registry.client.pending_store import PendingFolder
 from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
-from registry.client.tokens import Tokens
 from registry.core.errors import NotaryUnavailable, NotYetAnchored
 from registry.http.serving import Server
 from registry.ledger.base import Deployment
@@ -52,7 +51,7 @@ class Served:
     def party(self, party: Any, waits: bool = True) -> Any:
         assert isinstance(party.evidence, EvidenceFolder)
         home = party.evidence.path
-        client = NotaryClient(parse_notary(self.notary), party.network.domain, Tokens(home / "tokens"))
+        client = NotaryClient(parse_notary(self.notary), party.network.domain, home / "tokens")
         notaries = Notaries((client,), PendingFolder(home), tell=self.told.append, waits=waits)
         return replace(party, notaries=notaries)
 
@@ -122,12 +121,12 @@ def test_left_and_completed_later(served: Served) -> None:
 def test_drawn_tokens_pay_when_the_allowance_is_spent(served: Served) -> None:
     stage = served.stage
     alice = served.party(stage.alice)
-    tokens = Tokens(alice.evidence.path / "tokens")
-    assert draw_tokens(alice.notaries.clients[0], tokens, 3) == 3
+    notary, folder = alice.notaries.clients[0], alice.evidence.path / "tokens"
+    assert draw_tokens(notary, 3) == 3
     given = grant(alice, stage.request()).evidence
-    assert len(list(tokens.folder.iterdir())) == 3
+    assert len(list(folder.iterdir())) == 3
     assert revoke(alice, given) is not None and stage.holds(given) == "Revoked"
-    assert len(list(tokens.folder.iterdir())) == 2
-    assert draw_tokens(alice.notaries.clients[0], tokens, 30) == 17
+    assert len(list(folder.iterdir())) == 2
+    assert draw_tokens(notary, 30) == 17
     with pytest.raises(NotaryUnavailable, match="allowance"):
-        draw_tokens(alice.notaries.clients[0], tokens, 1)
+        draw_tokens(notary, 1)

@@ -14,7 +14,6 @@ from registry.client.notary_anchor import Notaries
 from registry.client.party import Brand, Person
 from registry.client.pending_store import PendingFolder
 from registry.client.sign import Anchored
-from registry.client.tokens import Tokens
 from tests.support.stage import Stage
 from tests.support.stub_notary import StubNotary, serving
 
@@ -41,7 +40,7 @@ class ServedStage:
 
     def notaries(self, folder: Path, *names: str) -> Notaries:
         """The notaries of a party with this home; both, unless ``names`` says which (URL#ACCOUNT)."""
-        domain, tokens = self.stage.network.domain, Tokens(folder / "tokens")
+        domain, tokens = self.stage.network.domain, folder / "tokens"
         named = names or (self.first.named, self.second.named)
         clients = tuple(NotaryClient(parse_notary(each), domain, tokens) for each in named)
         parts: dict[str, Any] = {"tell": self.told.append, "sleep": self.sleep, "waits": self.waits}

@@ -16,6 +16,7 @@ from eth_account import Account
 from registry.client.relay import Ending, call_of
 from registry.core import codec
 from registry.core.crypto.keccak import keccak256
+from registry.core.crypto.privacy_pass import CHALLENGE_DIGEST
 from registry.core.eip712 import Domain, domain_of
 from registry.core.endings import SignedRevoke, parse_endings
 from registry.core.merkle import Tree, build_tree, manifest_digest
@@ -29,7 +30,7 @@ OTHER_WORD = to_hex(keccak256(b"somebody else's"))
 
 def token_of(key: str = TOKEN_KEY, mark: int = 1) -> str:
     """A token in base64url that names this key; the stub knows by its list what is signed."""
-    return urlsafe_b64encode(bytes([0, 2]) + bytes([mark]) * 64 + unhex(key) + bytes(256)).decode()
+    return urlsafe_b64encode(bytes([0, 2]) + bytes([mark]) * 32 + CHALLENGE_DIGEST + unhex(key) + bytes(256)).decode()
 
 
 @dataclass
