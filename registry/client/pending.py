@@ -139,7 +139,9 @@ def _finish(party: Party, pending: PendingFile, accepted: Collection[str], *, fi
         _check_stored(party, pending)
     try:
         with _named(own.digest), noting(f"It is signed and kept as {own.digest[:14]}: `consent status` completes it."):
-            anchor, receipt = anchorer.resume(own.commitment, promise).wait()
+            # A new one was handed to nobody, so no notary but the one that anchors it hears of it.
+            start = anchorer.submit(own.commitment) if first else anchorer.resume(own.commitment, promise)
+            anchor, receipt = start.wait()
     except (InvalidInput, Rejected):
         if first and not party.asks_notaries:
             _forget(party, pending)

@@ -37,7 +37,8 @@ def token_of(key: str = TOKEN_KEY, mark: int = 1) -> str:
 class StubNotary:
     """The switches are attributes. ``works`` says whether it anchors and relays at once; `work` does it later.
 
-    ``refuses`` is a status that answers every request of this kind. ``dropped`` breaks connections. ``lies`` names an
+    ``refuses`` is a status that answers every request but for /v1/info, ``busy`` so many times if it is set, with the
+    ``retry_after`` that is set. ``dropped`` breaks connections. ``lies`` names an
     anchor that is on no chain. ``bare`` gives no promise, ``swaps`` one of the other kind. ``tokens`` are the only ones
     that pay, None takes all. ``heard`` has every request as it came, ``connections`` the client's port of each.
     """
@@ -54,6 +55,8 @@ class StubNotary:
     names_more: bool = False
     swaps: bool = False
     refuses: int = 0
+    busy: int | None = None
+    retry_after: str = ""
     signs_as: bytes | None = None
     chain_id: int | None = None
     max_seconds: int = 900
@@ -93,7 +96,8 @@ class StubNotary:
         self.on_request(path)
         if path == "/v1/info":
             return 200, codec.dump(self._info())
-        if self.refuses:
+        if self.refuses and self.busy != 0:
+            self.busy = None if self.busy is None else self.busy - 1
             return self.refuses, codec.dump({"title": "Refused", "detail": "the stub refuses", "advice": "Go on."})
         if method == "POST" and self.tokens is not None:
             if token not in self.tokens:
@@ -197,6 +201,8 @@ def serving(notary: StubNotary) -> Iterator[StubNotary]:
             status, answer = notary.answer(str(self.command), self.path, body, token)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
+            if status == notary.refuses and notary.retry_after:
+                self.send_header("Retry-After", notary.retry_after)
             self.end_headers()
             self.wfile.write(answer)
 
