@@ -27,8 +27,8 @@ class Condition(StrEnum):
 class WorkerNote(Struct, frozen=True):
     """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds).
 
-    ``head_time`` is that of the newest block it saw, ``balance`` the account's wei, and ``free_room`` how many endings
-    may wait for nothing.
+    ``head_time`` is that of the newest block, which it first saw at ``seen_at``; ``balance`` is the account's wei, and
+    ``free_room`` tells how many endings may wait for nothing.
     """
 
     state: str
@@ -36,6 +36,7 @@ class WorkerNote(Struct, frozen=True):
     since: int = 0
     free_room: int | None = None
     head_time: Annotated[int, Meta(ge=0, lt=2**50)] = 0
+    seen_at: int | None = None
     balance: Annotated[str, Meta(pattern=r"\A[0-9]{0,78}\Z")] = ""
 
 
@@ -77,5 +78,11 @@ def read_note(notes: Mapping[str, Mapping[str, Any]]) -> WorkerNote | None:
 
 
 def promise_time(clock: float, note: WorkerNote | None) -> int:
-    """Return the unix time that promises begin at: the chain's where it is ahead, and this machine's otherwise."""
-    return max(int(clock), 0 if note is None else note.head_time)
+    """Return the unix time that promises begin at: the chain's where it is ahead, and this machine's otherwise.
+
+    Between two blocks the chain's time goes on as this machine's does: its next block will be as far ahead.
+    """
+    if note is None:
+        return int(clock)
+    lead = 0 if note.seen_at is None else max(0, note.head_time - note.seen_at)
+    return max(int(clock) + lead, note.head_time)

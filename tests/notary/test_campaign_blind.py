@@ -35,11 +35,11 @@ def tables(url: str) -> Iterator[tuple[str, bytes]]:
 
 
 def test_nothing_holds_what_a_notary_must_not_know(
-    tmp_path: Path, anvil: tuple[str, Deployment], postgres_url: str
+    tmp_path: Path, own_anvil: tuple[str, Deployment], postgres_url: str
 ) -> None:
-    network, folder, world = make_network(tmp_path / "network", anvil), tmp_path / "notary", tmp_path / "world"
+    network, folder, world = make_network(tmp_path / "network", own_anvil), tmp_path / "notary", tmp_path / "world"
     account = make_notary(folder, database=postgres_url)
-    Anvil(anvil[0]).fund(account, ETHER)
+    Anvil(own_anvil[0]).fund(account, ETHER)
     with Notary(folder, network) as notary, Wire(int(notary.url.rpartition(":")[2])) as wire:
         named = f"{wire.url}#{account}"
 

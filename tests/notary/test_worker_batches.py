@@ -43,14 +43,12 @@ def test_a_grant_in_a_full_batch_takes_at_most_two_gas(stage: NotaryStage) -> No
 
 def test_a_batch_closes_by_the_time_that_its_promises_began_at(stage: NotaryStage) -> None:
     """The chain may be ahead of this machine. Then promises begin at the chain's time, and so does waiting."""
-    settings = NotarySettings(batch_seconds=50)
-    ahead = int(time.time()) + 360
-    packer = Packer(stage.stores, stage.blocks, settings)
-    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": int(time.time()), "head_time": ahead})
-    stage.commit(now=ahead)
-    assert not packer.step()
-    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": int(time.time()), "head_time": ahead + 50})
-    assert packer.step()
+    now = int(time.time())
+    moments = iter((now + 49, now + 50))
+    packer = Packer(stage.stores, stage.blocks, NotarySettings(batch_seconds=50), lambda: next(moments))
+    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": now, "head_time": now + 360, "seen_at": now})
+    stage.commit(now=now + 360)
+    assert not packer.step() and packer.step()
 
 
 def test_kubo_is_down_while_batches_close(stage: NotaryStage) -> None:
