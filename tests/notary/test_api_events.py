@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import threading
@@ -22,6 +21,7 @@ from registry.http.serving import Server
 from registry.notary.feed import Feed
 from registry.notary.records import Event, EventKind
 from registry.notary.routes import events as route
+from tests.support.loops import in_a_loop
 from tests.support.notary_api import NOW, Desk, notary_api
 
 SECONDS = 20.0
@@ -154,7 +154,7 @@ def test_a_listener_that_left_before_its_answer_began_counts_no_more() -> None:
             await stream({"type": "http", "method": "GET", "headers": []}, receive, send)
         return feed.listeners
 
-    assert asyncio.run(leaves()) == {}
+    assert in_a_loop(leaves()) == {}
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1" * 16, "٣".encode().decode("latin-1")])
