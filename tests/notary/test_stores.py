@@ -278,6 +278,19 @@ class TestBatches:
         for each in items:
             assert stores.book.proof(each) == (batch, tree.proof(each))
 
+    def test_commitments_that_begin_alike_are_told_apart(self, stores: Stores) -> None:
+        """Anybody can make such commitments, so that another one would be taken for them."""
+        beginning = fresh()[0][:24]
+        alike = [beginning + bytes([number]) * 8 for number in range(5)]
+        first, second = arrival([*alike[:3], *fresh(4)]), arrival([alike[1], *alike[3:]])
+        batches = []
+        for one in (first, second):
+            stores.intake.take([one])
+            batches.append(close(stores))
+        assert [batch and batch.size for batch in batches] == [7, 2]
+        assert [check_proof(stores, each) for each in alike] == [batches[0]] * 3 + [batches[1]] * 2
+        assert stores.book.proof(beginning + b"x" * 8) is None
+
     def test_a_rebuilt_batch_serves_proofs(self, stores: Stores) -> None:
         items = fresh(9)
         batch = stores.book.add_rebuilt(items, "0x01", 5, NOW)
