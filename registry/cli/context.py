@@ -192,7 +192,8 @@ class Context:
         """Tell which address pays openly, before the person agrees."""
         if party.notaries is not None and party.notaries.clients:
             hosts = ", then ".join(client.host for client in party.notaries.clients)
-            self.out.note(f"The notary {hosts} pays: the chain will show its account, and none of yours.")
+            shown = "the chain shows its account, and none of yours"
+            self.out.note(f"The notary {hosts} is asked. If it promises, it pays: {shown}.")
         if party.payer:
             self.out.note(f"The address {party.payer} pays: the chain will show it for ever.")
 

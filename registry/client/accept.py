@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from registry.client.evidence_store import kept_copy
 from registry.client.party import Brand, Party
-from registry.client.pending import begin, finish, pending_answer
-from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign
+from registry.client.pending import finish, pending_answer, publish
+from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign, unanchored
 from registry.client.verify import read, verify
 from registry.core.capsules import Capsule, StreamKey, open_capsule, open_head
 from registry.core.errors import InvalidInput, NotARecipient
@@ -97,7 +97,7 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     )
     if party.notaries is not None:
         party.evidence.keep(evidence)
-        return finish(party, begin(party, message, sign(party, message)), first=True)
+        return publish(party, unanchored(party, message, sign(party, message)))
     done = anchor(party, message, sign(party, message))
     return keep(party, done._replace(evidence=with_acceptance(evidence, done.evidence)))
 

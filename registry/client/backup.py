@@ -29,7 +29,7 @@ _INDEX = "vault/index"
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json"
     r"|(?:evidence|requests|pending)/0x[0-9a-f]{64}\.json|promises/0x[0-9a-f]{64}-0x[0-9a-fA-F]{40}\.json"
-    r"|endings/0x(?:[0-9a-f]{64}|[0-9a-fA-F]{40})\.json|tokens/[0-9A-Za-z-]{1,64}\.token"
+    r"|endings/0x(?:[0-9a-f]{64}(?:-0x[0-9a-f]{64})?|[0-9a-fA-F]{40})\.json|tokens/[0-9A-Za-z-]{1,64}\.token"
     r"|cutoffs/0x[0-9a-fA-F]{40}|payers/0x[0-9a-fA-F]{40}/0x[0-9a-fA-F]{40}"
 )
 _BLOCK = re.compile(r"blocks/(b[a-z2-7]+)")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 
 from registry.client.notary import NotaryClient
-from registry.client.tokens import Tokens
 from registry.core.crypto.privacy_pass import (
     CHALLENGE,
     REQUEST_TYPE,
@@ -21,14 +20,15 @@ from registry.core.errors import ConsentError, InvalidInput, Malformed, NotaryUn
 MAX_DRAWN = 1_000
 
 
-def draw_tokens(client: NotaryClient, tokens: Tokens, count: int, sponsor: str | None = None) -> int:
+def draw_tokens(client: NotaryClient, count: int, sponsor: str | None = None) -> int:
     """Keep ``count`` new tokens, within the free allowance or the budget of the ``sponsor``'s key; return how many.
 
     It stops where the notary refuses one: ``NotaryUnavailable`` if that is the first.
     """
     if not 1 <= count <= MAX_DRAWN:
         raise InvalidInput(f"{count} tokens cannot be drawn", f"Draw 1 to {MAX_DRAWN:,}.")
-    key = _key(client)
+    key, tokens = _key(client), client.tokens
+    assert tokens is not None  # the caller's client has a folder for them
     for drawn in range(count):
         try:
             tokens.add(secrets.token_hex(8), _drawn(client, key, sponsor))
@@ -49,13 +49,13 @@ def _key(client: NotaryClient) -> TokenKey:
         raise NotaryUnavailable(f"the notary {client.host} has no key for tokens", "Ask another notary.") from None
 
 
-def _drawn(client: NotaryClient, key: TokenKey, sponsor: str | None) -> str:
+def _drawn(client: NotaryClient, key: TokenKey, sponsor: str | None) -> bytes:
     draw = draw_token(key)
     headers = {"Content-Type": REQUEST_TYPE, "Accept": RESPONSE_TYPE}
     if sponsor is not None:
         headers["Authorization"] = f"Bearer {sponsor}"
     try:
-        return urlsafe_b64encode(finish_token(draw, client.post("/v1/tokens", draw.request, headers))).decode()
+        return finish_token(draw, client.post("/v1/tokens", draw.request, headers))
     except NotaryUnavailable:
         raise
     except ConsentError as error:

@@ -11,10 +11,10 @@ import msgspec
 
 from registry.client.evidence_store import kept_grants
 from registry.client.party import Party, Person
-from registry.client.pending import begin, pending_answer, publish
+from registry.client.pending import pending_answer, publish
 from registry.client.revoke import opening_of, revoke
 from registry.client.risks import check_accepted, check_paid, note_payment, risks_of
-from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign
+from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign, unanchored
 from registry.client.verify import read, verify, verify_many
 from registry.core.capsules import Capsule, StreamKey, public_key_of, seal_capsule, signed
 from registry.core.crypto.revocation import lock_of
@@ -172,8 +172,8 @@ def sign_and_anchor(
 def _by_notary(
     party: Party, proposal: Proposal, signature: bytes, accepted: Collection[str], old: Evidence | None = None
 ) -> Anchored:
-    pending = begin(party, proposal.message, signature, proposal.notice_bytes)
-    return publish(party, pending, _share(party, proposal), accepted, old)
+    own = unanchored(party, proposal.message, signature, proposal.notice_bytes)
+    return publish(party, own, _share(party, proposal), accepted, old)
 
 
 def _signed(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> bytes:

@@ -191,9 +191,8 @@ class Home:
         from registry.client.notary import NotaryClient, parse_notaries
         from registry.client.notary_anchor import Notaries
         from registry.client.pending_store import PendingFolder
-        from registry.client.tokens import Tokens
 
-        tokens = Tokens(self.path / "tokens")
+        tokens = self.path / "tokens"
         clients = (NotaryClient(name, network.domain, tokens) for name in parse_notaries(names))
         return Notaries(tuple(clients), PendingFolder(self.path), **how)
 

@@ -6,7 +6,10 @@ Each is kept durably before it is due, and needs no seed any more: `consent stat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+from msgspec import structs
 
 from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
@@ -16,7 +19,7 @@ from registry.client.pending_store import LaterEnding, PendingFolder, random_sec
 from registry.client.relay import deliver, is_done
 from registry.client.revoke import Endings, opening_of, signed_until
 from registry.core.endings import Opening
-from registry.core.errors import ConsentError, InvalidInput
+from registry.core.errors import ConsentError, InvalidInput, NotYetAnchored
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.ledger.base import Payer, Receipt
@@ -50,7 +53,8 @@ def end_superseded(party: Party, after: str) -> Receipt | None:
         return None
     for later in [each for each in notaries.folder.later() if each.after == after]:
         wait_until(party.network, notaries, later.due)
-        receipt = _send(party.network, notaries, notaries.folder, party.sender, later)
+        with suppress(NotYetAnchored):  # another process sends it
+            receipt = _send(party.network, notaries, notaries.folder, party.sender, later)
     return receipt
 
 
@@ -59,7 +63,7 @@ def spread_grants(grants: Sequence[tuple[Person, Evidence]], folder: PendingFold
     endings = [(to_hex(e.digest), Opening(*opening_of(person, e))) for person, e in grants]
     times = _times(grants[0][0].network, len(endings), hours)
     for (name, opening), due in zip(endings, times, strict=True):
-        folder.keep_later(LaterEnding(name=name, due=due, opening=opening))
+        _keep(folder, LaterEnding(name=name, due=due, opening=opening))
 
 
 def spread_accounts(parties: Sequence[Party], folder: PendingFolder, hours: float) -> None:
@@ -68,7 +72,13 @@ def spread_accounts(parties: Sequence[Party], folder: PendingFolder, hours: floa
     # Signed now: what the person issues meanwhile goes on.
     until = min(present(network), network.ledger.head().time + CLOCK_SKEW)
     for party, due in zip(parties, _times(network, len(parties), hours), strict=True):
-        folder.keep_later(LaterEnding(name=party.address, due=due, signed=signed_until(party, until)))
+        _keep(folder, LaterEnding(name=party.address, due=due, signed=signed_until(party, until)))
+
+
+def _keep(folder: PendingFolder, later: LaterEnding) -> None:
+    """Keep it in place of an older one of its name, which was due in time: it is sent no later than that."""
+    dues = [each.due for each in folder.later() if each.key == later.key]
+    folder.keep_later(structs.replace(later, due=min([later.due, *dues])))
 
 
 def _times(network: Network, count: int, hours: float) -> list[int]:
@@ -94,6 +104,8 @@ def send_due(
             continue
         try:
             endings.ended.append((later.name, _send(network, notaries, folder, sender, later)))
+        except NotYetAnchored:
+            waiting.append(Waiting(later.name, later.due))
         except ConsentError as error:
             endings.failed.append((later.name, error))
     return endings, waiting
@@ -123,7 +135,10 @@ def wait_until(network: Network, notaries: Notaries, due: int) -> None:
 def _send(
     network: Network, notaries: Notaries | None, folder: PendingFolder, sender: Payer | None, later: LaterEnding
 ) -> Receipt | None:
-    # It may have ended since, or been sent by a process that was killed.
-    receipt = None if is_done(network, later.ending) else deliver(network, notaries, sender, later.ending)
-    folder.drop_later(later.name)
-    return receipt
+    """Send an ending, unless that is done; ``NotYetAnchored`` where another process is at it."""
+    with folder.holding_later(later):
+        # It may have ended since, or been sent by a process that was killed.
+        is_over = not folder.has_later(later) or is_done(network, later.ending)
+        receipt = None if is_over else deliver(network, notaries, sender, later.ending)
+        folder.drop_later(later)
+        return receipt

@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from registry.client.pace import MAX_PAUSE, Pace, pause_of
 from registry.client.tokens import Tokens
 from registry.client.wallets import typed_address
 from registry.core import codec
@@ -35,6 +37,8 @@ _ACCEPTED = (200, 202)
 _UNPAID = (401, 402)
 # So many tokens at most are tried for one item, should the notary refuse them.
 MAX_TOKENS = 3
+# A request is sent again so often at most, should the notary ask to wait.
+TRIES = 2
 _GRAMMAR = "Write https://HOST or https://HOST#ACCOUNT, with the account that you know it by."
 
 
@@ -115,7 +119,13 @@ class NotaryClient:
 
     name: NotaryName
     domain: Domain
-    tokens: Tokens | None = field(default=None, repr=False)
+    token_folder: Path | None = field(default=None, repr=False)
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens that were drawn here; None where no folder has any."""
+        return None if self.token_folder is None else Tokens(self.token_folder, self.name.url)
 
     @property
     def host(self) -> str:
@@ -209,7 +219,7 @@ class NotaryClient:
             self.tokens.spent(item)
         return raw
 
-    def _token(self, item: str) -> str | None:
+    def _token(self, item: str) -> bytes | None:
         return None if self.tokens is None else self.tokens.take(item, {key.id for key in self.info.token_keys})
 
     def _ask(self, method: str, path: str) -> bytes:
@@ -220,13 +230,27 @@ class NotaryClient:
         method: str,
         path: str,
         body: bytes = b"",
-        token: str | None = None,
+        token: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         if headers is None:
             headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
         if token is not None:
-            headers = {**headers, "Authorization": f'PrivateToken token="{token}"'}
+            headers = {**headers, "Authorization": _paying_with(token)}
+        for _ in range(TRIES):
+            self._pause(method)
+            answer = self._fetched(method, path, body, headers)
+            if not self.pace.hear(method, answer):
+                break
+        return answer
+
+    def _pause(self, method: str) -> None:
+        if (left := self.pace.left(method)) > MAX_PAUSE:
+            raise self._error(f"asks to wait for {left:.0f} s more", "Do it again then, or name another notary.")
+        if left:
+            self.pace.sleep(left)
+
+    def _fetched(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         url, most = self.name.url + path, MAX_PROMISE
         try:
             return fetch(method, url, body=body, headers=headers, needs_length=False, seconds=SECONDS, max_bytes=most)
@@ -250,6 +274,13 @@ class NotaryClient:
         return NotaryUnavailable(f"the notary {self.host} {what}", advice)
 
 
+def _paying_with(token: bytes) -> str:
+    # Imported here: it is slow to load, and most commands have no token.
+    from registry.core.crypto.privacy_pass import authorization_of
+
+    return authorization_of(token)
+
+
 def _told(answer: Response) -> str:
     """What a problem (RFC 9457) says, in bounded words; else the status."""
     try:
@@ -257,4 +288,6 @@ def _told(answer: Response) -> str:
     except Malformed:
         problem = _Problem()
     words = (problem.detail or problem.title)[:MAX_SHOWN]
-    return f"{words} (HTTP status {answer.status})" if words else f"HTTP status {answer.status}"
+    told = f"{words} (HTTP status {answer.status})" if words else f"HTTP status {answer.status}"
+    pause = pause_of(answer)
+    return told if pause is None else f"{told}; it asks to wait for {pause:.0f} s"

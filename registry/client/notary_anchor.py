@@ -81,7 +81,8 @@ class NotaryAnchorer(NamedTuple):
                 self.notaries.tell(f"{error}. {error.advice}")
                 continue
             self.keep(promise)
-            self.notaries.tell(f"The notary {client.host} promised to anchor it by {format_utc(promise.message.due)}.")
+            due = format_utc(promise.message.due)
+            self.notaries.tell(f"The notary {client.host} promised to anchor it by {due}, and pays.")
             return _NotaryAnchor(self, client, commitment, promise)
         return self._own(commitment)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from registry.client.later import end_superseded, note_superseded
 from registry.client.network import Network
 from registry.client.notary_anchor import Notaries, NotaryAnchorer
 from registry.client.party import Party, Person
-from registry.client.pending_store import random_seconds
+from registry.client.pending_store import PendingFolder, random_seconds
 from registry.client.relay import said_of_payer
 from registry.client.revoke import revoke
 from registry.client.risks import LINKS_BRANDS, check_paid, linked_brands, names_of, note_payment
-from registry.client.sign import Anchored, check_counts, noting, unanchored
+from registry.client.sign import Anchored, check_counts, noting
 from registry.core.anchor import Anchor
 from registry.core.errors import (
     ConsentError,
@@ -32,11 +32,11 @@ from registry.core.errors import (
     StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence, with_acceptance
-from registry.core.evidence.pending import PendingFile
+from registry.core.evidence.pending import PendingFile, Unanchored
 from registry.core.ipld.cid import Block, cid_from_digest
 from registry.core.promises import SignedPromise
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
-from registry.core.statements.messages import Acceptance, Grant, Refusal
+from registry.core.statements.messages import Acceptance, Grant
 from registry.ledger.base import Receipt
 from registry.wallets.base import AbsentWallet
 
@@ -52,20 +52,35 @@ class Outcome(NamedTuple):
     why: ConsentError | None = None
 
 
-def begin(
-    party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
-) -> PendingFile:
-    """Keep a signed statement durably, before anything of it is sent."""
-    pending = PendingFile(unanchored(party, message, signature, notice))
-    notaries_of(party).folder.keep(pending)
-    return pending
-
-
 def publish(
-    party: Party, pending: PendingFile, blocks: list[Block], accepted: Collection[str], old: Evidence | None
+    party: Party,
+    own: Unanchored,
+    blocks: Sequence[Block] = (),
+    accepted: Collection[str] = (),
+    old: Evidence | None = None,
 ) -> Anchored:
-    """Store what a pending grant hands over, anchor it, and then, at a time of its own, end the grant ``old``."""
-    digest = pending.evidence.digest
+    """Keep a signed statement durably, store what it hands over, anchor it, and keep the evidence.
+
+    Then, at a time of its own, the grant ``old`` ends. ``accepted`` and the errors are as for `finish`.
+    """
+    folder, pending = notaries_of(party).folder, PendingFile(own)
+    with folder.holding(own.digest):
+        folder.keep(pending)
+        _store(party, pending, blocks)
+        if old is None or not isinstance(party, Person):
+            return _finish(party, pending, accepted, first=True)
+        note_superseded(party, old, own.digest)
+        done = _finish(party, pending, accepted, first=True)
+    left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
+    with noting(left):
+        if party.asks_notaries:
+            return done._replace(superseded=end_superseded(party, own.digest))
+        ended = revoke(party, old)
+        _drop_endings(folder, own.digest)
+        return done._replace(superseded=ended)
+
+
+def _store(party: Party, pending: PendingFile, blocks: Sequence[Block]) -> None:
     try:
         party.network.store.put(blocks)
     except BaseException:
@@ -73,26 +88,39 @@ def publish(
         with suppress(StorageUnavailable):
             _forget(party, pending)
         raise
-    if old is None or not isinstance(party, Person):
-        return finish(party, pending, accepted, first=True)
-    note_superseded(party, old, digest)
-    done = finish(party, pending, accepted, first=True)
-    left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
-    with noting(left):
-        if party.asks_notaries:
-            return done._replace(superseded=end_superseded(party, digest))
-        ended = revoke(party, old)
-        notaries_of(party).folder.drop_later(to_hex(old.digest))
-        return done._replace(superseded=ended)
 
 
-def finish(party: Party, pending: PendingFile, accepted: Collection[str] = (), *, first: bool = False) -> Anchored:
+def finish(party: Party, pending: PendingFile, accepted: Collection[str] = ()) -> Anchored:
     """Anchor a pending statement through the party's notaries, or its own transaction, and keep the evidence.
 
     It may have been sent before, by a process that was killed: the chain is read first. ``accepted`` has the risks
-    that the person accepts, should the party have to pay. ``NotYetAnchored`` where nothing more is waited for now, and
-    ``NotaryUnavailable`` where no notary took it and nobody pays; in both cases the statement stays pending. The
-    ``first`` time, what the payer declines or the contract refuses is forgotten: no notary has seen it.
+    that the person accepts, should the party have to pay. ``NotYetAnchored`` where nothing more is waited for now, or
+    another process is at it, and ``NotaryUnavailable`` where no notary took it and nobody pays; then the statement
+    stays pending. ``InvalidInput`` where it was given up meanwhile.
+    """
+    folder, digest = notaries_of(party).folder, pending.evidence.digest
+    with _named(digest), folder.holding(digest):
+        # Another process may have completed it since it was read, or have got a promise for it.
+        if (now := folder.now(digest)) is not None:
+            return _finish(party, now, accepted)
+        if (done := _kept(party, pending)) is None:
+            raise InvalidInput(f"{digest[:14]} was given up meanwhile", "See `consent status`.")
+        return done
+
+
+@contextmanager
+def _named(digest: str) -> Iterator[None]:
+    try:
+        yield
+    except NotYetAnchored as error:
+        error.digest = digest
+        raise
+
+
+def _finish(party: Party, pending: PendingFile, accepted: Collection[str], *, first: bool = False) -> Anchored:
+    """Do as `finish`, for the process that holds the statement.
+
+    The ``first`` time, what the payer declines or the contract refuses is forgotten: no notary has seen it.
     """
     notaries, own = notaries_of(party), pending.evidence
     if own.statement.domain != party.network.domain:
@@ -110,11 +138,10 @@ def finish(party: Party, pending: PendingFile, accepted: Collection[str] = (), *
     if promise is None:
         _check_stored(party, pending)
     try:
-        with noting(f"It is signed and kept as {own.digest[:14]}: `consent status` completes it."):
-            anchor, receipt = anchorer.resume(own.commitment, promise).wait()
-    except NotYetAnchored as error:
-        error.digest = own.digest
-        raise
+        with _named(own.digest), noting(f"It is signed and kept as {own.digest[:14]}: `consent status` completes it."):
+            # A new one was handed to nobody, so no notary but the one that anchors it hears of it.
+            start = anchorer.submit(own.commitment) if first else anchorer.resume(own.commitment, promise)
+            anchor, receipt = start.wait()
     except (InvalidInput, Rejected):
         if first and not party.asks_notaries:
             _forget(party, pending)
@@ -139,14 +166,19 @@ def give_up(party: Party, pending: PendingFile) -> Receipt | None:
     """End a pending statement before it is anchored, delete its capsule, and keep it no longer.
 
     A grant that a notary has promised to anchor is revoked by its `Person`, because the notary may anchor it still. The
-    ending's receipt is returned, and None where there is nothing to end.
+    ending's receipt is returned, and None where there is nothing to end. ``NotYetAnchored`` where another process is at
+    it, or has gone on with it since ``pending`` was read.
     """
-    receipt = None
-    if must_be_ended(pending):
-        assert isinstance(party, Person)
-        receipt = revoke(party, pending.evidence.as_if_anchored)
-    _forget(party, pending)
-    return receipt
+    folder, digest = notaries_of(party).folder, pending.evidence.digest
+    with _named(digest), folder.holding(digest):
+        if folder.now(digest) != pending:
+            raise NotYetAnchored("another process has gone on with it", "See `consent status`, and do it again.")
+        receipt = None
+        if must_be_ended(pending):
+            assert isinstance(party, Person)
+            receipt = revoke(party, pending.evidence.as_if_anchored)
+        _forget(party, pending)
+        return receipt
 
 
 def must_be_ended(pending: PendingFile) -> bool:
@@ -248,9 +280,14 @@ def _may_pay(party: Party, pending: PendingFile, accepted: Collection[str]) -> N
 
 def _forget(party: Party, pending: PendingFile) -> None:
     folder, message = notaries_of(party).folder, pending.evidence.statement.message
-    for later in folder.later():
-        if later.after == pending.evidence.digest:
-            folder.drop_later(later.name)
+    _drop_endings(folder, pending.evidence.digest)
     folder.drop(pending.evidence.digest)
     if isinstance(message, Grant) and message.content != ZERO_WORD:
         party.network.store.delete([cid_from_digest(unhex(message.content))])
+
+
+def _drop_endings(folder: PendingFolder, after: str) -> None:
+    """Forget the endings that wait for this grant alone. What ends the same grants at a time of their own stays."""
+    for later in folder.later():
+        if later.after == after:
+            folder.drop_later(later)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -13,11 +14,11 @@ from msgspec import UNSET, Struct, UnsetType
 from registry.core import codec
 from registry.core.anchor import Anchor
 from registry.core.endings import Opening, SignedEnding
-from registry.core.errors import InvalidInput, Malformed
+from registry.core.errors import InvalidInput, Malformed, NotYetAnchored
 from registry.core.evidence.pending import MAX_PENDING, PendingFile, parse_pending, write_pending
 from registry.core.promises import MAX_PROMISE, PromiseFile, SignedPromise, parse_promise_file, write_promise_file
 from registry.core.scalars import Bytes32, UInt64
-from registry.fs.files import read_bounded, replace_file
+from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 
 T = TypeVar("T")
 MAX_ENDING = 64 * 1024
@@ -47,12 +48,20 @@ class LaterEnding(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         assert not isinstance(found, UnsetType)  # `__post_init__` has checked it
         return found
 
+    @property
+    def key(self) -> str:
+        """What its file is called. One grant may end at its own time and, before that, with each that replaces it."""
+        return self.name if isinstance(self.after, UnsetType) else f"{self.name}-{self.after}"
+
 
 _later = msgspec.json.Decoder(LaterEnding)
 
 
 class PendingFolder(NamedTuple):
-    """Folders of a home: ``pending/DIGEST.json``, ``promises/ITEM-ACCOUNT.json``, ``endings/NAME.json``."""
+    """Folders of a home: ``pending/DIGEST.json``, ``promises/ITEM-ACCOUNT.json``, ``endings/KEY.json``.
+
+    One process at a time works on a pending statement or an ending; it holds the lock beside the file.
+    """
 
     path: Path
 
@@ -73,9 +82,18 @@ class PendingFolder(NamedTuple):
             raise InvalidInput(f"{count} with the digest {digest[:80]} waits here", "See `consent status`.")
         return _own(found[0], MAX_PENDING, parse_pending)
 
+    def now(self, digest: str) -> PendingFile | None:
+        """Read the one with this digest as it is now; None where it waits no longer."""
+        path = self._path("pending", digest)
+        return _own(path, MAX_PENDING, parse_pending) if path.exists() else None
+
+    def holding(self, digest: str) -> AbstractContextManager[None]:
+        """Keep other processes from a pending statement; ``NotYetAnchored`` where one has it."""
+        return _holding(self._path("pending", digest))
+
     def drop(self, digest: str) -> None:
         """Keep it no longer: it is evidence now, or given up."""
-        (self.path / "pending" / f"{digest}.json").unlink(missing_ok=True)
+        self._path("pending", digest).unlink(missing_ok=True)
 
     def keep_promise(self, file: PromiseFile) -> str:
         """Keep a promise durably; return where it lies."""
@@ -83,33 +101,44 @@ class PendingFolder(NamedTuple):
 
     def drop_promise(self, file: PromiseFile) -> None:
         """Forget a promise that was kept."""
-        (self.path / "promises" / f"{file.item}-{file.notary}.json").unlink(missing_ok=True)
+        self._path("promises", f"{file.item}-{file.notary}").unlink(missing_ok=True)
 
     def promises(self) -> list[tuple[Path, PromiseFile]]:
         """Read all promises that are kept here, with their files."""
         return [(path, _own(path, MAX_PROMISE, parse_promise_file)) for path in self._files("promises")]
 
     def keep_later(self, later: LaterEnding) -> None:
-        """Keep an ending durably until it is sent, over an older one of its name."""
-        self._write("endings", later.name, codec.encode(later))
+        """Keep an ending durably until it is sent, over an older one with its key."""
+        self._write("endings", later.key, codec.encode(later))
 
     def later(self) -> list[LaterEnding]:
         """Read the endings that are to be sent, those that are due first, first."""
         return sorted(self._later(), key=lambda each: (each.due, each.name))
 
-    def drop_later(self, name: str) -> None:
+    def has_later(self, later: LaterEnding) -> bool:
+        """Tell whether it still waits."""
+        return self._path("endings", later.key).exists()
+
+    def holding_later(self, later: LaterEnding) -> AbstractContextManager[None]:
+        """Keep other processes from an ending; ``NotYetAnchored`` where one has it."""
+        return _holding(self._path("endings", later.key))
+
+    def drop_later(self, later: LaterEnding) -> None:
         """Forget an ending: it was sent, or its grant goes on."""
-        (self.path / "endings" / f"{name}.json").unlink(missing_ok=True)
+        self._path("endings", later.key).unlink(missing_ok=True)
 
     def _later(self) -> Iterator[LaterEnding]:
         for path in self._files("endings"):
             yield _own(path, MAX_ENDING, lambda raw: codec.decode(raw, _later, MAX_ENDING))
 
+    def _path(self, folder: str, name: str) -> Path:
+        return self.path / folder / f"{name}.json"
+
     def _files(self, folder: str) -> list[Path]:
         return sorted((self.path / folder).glob("0x*.json"))
 
     def _write(self, folder: str, name: str, raw: bytes) -> str:
-        path = self.path / folder / f"{name}.json"
+        path = self._path(folder, name)
         replace_file(path, raw)
         return str(path)
 
@@ -122,6 +151,30 @@ def promise_file(promise: SignedPromise, item: str, anchor: Anchor | None = None
 def random_seconds(least: int, most: int) -> int:
     """Return a random number of seconds, both bounds included."""
     return least + secrets.randbelow(most - least + 1)
+
+
+@contextmanager
+def _holding(path: Path) -> Iterator[None]:
+    lock = path.with_suffix(".lock")
+    with _lock_if_possible(lock):
+        try:
+            yield
+        finally:
+            # A statement that waits no longer needs no lock: whoever comes next finds no file.
+            if not path.exists():
+                with suppress(OSError):
+                    lock.unlink()
+
+
+def _lock_if_possible(lock: Path) -> AbstractContextManager[object]:
+    try:
+        make_folder(lock.parent)
+        return file_lock(lock, 0)
+    except TimeoutError:
+        raise NotYetAnchored("another process is at it", "Let it end, then see `consent status`.") from None
+    except OSError:
+        # On a disk without locks two processes may pay twice. That is better than ending nothing there.
+        return nullcontext()
 
 
 def _own(path: Path, limit: int, parse: Callable[[bytes], T]) -> T:

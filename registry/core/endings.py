@@ -1,6 +1,7 @@
 """What ends consent, as a relay gets it: openings, and the three signed statements that the contract knows.
 
-A relay needs the digests of Revoke, RevokeAll and Retire, and nothing else of a statement. So this imports none.
+A relay needs the digests of Revoke, RevokeAll and Retire, and nothing else of a statement. So this imports none: the
+statements take the members and types of these three from here.
 """
 
 from __future__ import annotations
@@ -47,24 +48,30 @@ class Opening(_Strict, frozen=True):
         return handle_of(to_hex(keccak256(unhex(self.secret))), self.tag)
 
 
-class _Revoke(_Strict, frozen=True):
+class RevokeMembers(_Strict, frozen=True):
+    """The members of a Revoke."""
+
     subject: Address
     handle: Bytes32
 
 
-class _RevokeAll(_Strict, frozen=True):
+class RevokeAllMembers(_Strict, frozen=True):
+    """The members of a RevokeAll."""
+
     subject: Address
     issued_until: UInt64
 
 
-class _Retire(_Strict, frozen=True):
+class RetireMembers(_Strict, frozen=True):
+    """The members of a Retire."""
+
     subject: Address
 
 
 class SignedRevoke(_Strict, frozen=True, tag_field="primaryType", tag="Revoke"):
     """A Revoke with what ``revokeOpenlyFor`` needs; the lock and the salt's hash must make its handle."""
 
-    message: _Revoke
+    message: RevokeMembers
     lock: Bytes32
     salt_hash: Bytes32
     signature: Signature
@@ -85,7 +92,7 @@ class SignedRevoke(_Strict, frozen=True, tag_field="primaryType", tag="Revoke"):
 class SignedRevokeAll(_Strict, frozen=True, tag_field="primaryType", tag="RevokeAll"):
     """The signed kill switch of one account."""
 
-    message: _RevokeAll
+    message: RevokeAllMembers
     signature: Signature
 
     def __post_init__(self) -> None:
@@ -101,7 +108,7 @@ class SignedRevokeAll(_Strict, frozen=True, tag_field="primaryType", tag="Revoke
 class SignedRetire(_Strict, frozen=True, tag_field="primaryType", tag="Retire"):
     """The signed end of one account, for ever."""
 
-    message: _Retire
+    message: RetireMembers
     signature: Signature
 
     def __post_init__(self) -> None:

@@ -136,7 +136,7 @@ class NotYetAnchored(CouldNotCheck):
 
     digest = ""
 
-    advice = "`consent status` completes it; until then it is nobody's consent."
+    advice = "`consent status` completes it; until then it proves nothing."
 
 
 class StorageUnavailable(CouldNotCheck):

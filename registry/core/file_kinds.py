@@ -30,7 +30,7 @@ TYPED_DATA = FileKind("a statement as typed data", "`consent sign FILE` signs it
 TABLE = FileKind("a table of data", "`consent vault add FILE` puts data into a vault.")
 PENDING = FileKind(
     "a statement that is not anchored yet",
-    "It is nobody's consent: `consent status` completes it, and `consent evidence drop` gives it up.",
+    "It proves nothing yet: `consent status` completes it, and `consent evidence drop` gives it up.",
 )
 PROMISE = FileKind("a notary's promise", "`consent notary judge FILE` tells whether the notary kept it.")
 EMPTY = FileKind("an empty file", "Ask for the original file again.")

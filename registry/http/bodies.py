@@ -21,15 +21,18 @@ class Held:
         self.size = 0
 
 
-async def read_body(request: Request, limit: int, media_type: str = JSON) -> bytes:
-    """Return the whole body. It has this media type and at most ``limit`` bytes, and arrives within 30 s."""
+async def read_body(request: Request, limit: int, media_type: str = JSON, too_large: Problem | None = None) -> bytes:
+    """Return the whole body. It has this media type and at most ``limit`` bytes, and arrives within 30 s.
+
+    ``too_large`` is the problem for a longer one, 413 where there is none.
+    """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != media_type:
         raise Problem(415, "UnsupportedMediaType", f"the body is not {media_type}", f"Send it as {media_type}.")
     if _declared(request) > limit:
-        raise _too_large(limit)
+        raise too_large or _too_large(limit)
     try:
         async with asyncio.timeout(SECONDS):
-            return await _received(request, limit)
+            return await _received(request, limit, too_large)
     except TimeoutError:
         advice = "Send it again, on a faster connection."
         raise Problem(408, "TooSlow", "the body did not arrive in time", advice, {"Connection": "close"}) from None
@@ -40,7 +43,7 @@ def _declared(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-async def _received(request: Request, limit: int) -> bytes:
+async def _received(request: Request, limit: int, too_large: Problem | None) -> bytes:
     held: Held = request.app.state.held
     parts, size = [], 0
     try:
@@ -48,7 +51,7 @@ async def _received(request: Request, limit: int) -> bytes:
             size += len(part)
             held.size += len(part)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large or _too_large(limit)
             if held.size > MOST_HELD:
                 raise busy("Busy", "too many bodies arrive at once", "Send it again soon.")
             parts.append(part)

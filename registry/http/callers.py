@@ -17,11 +17,21 @@ def caller_of(request: HTTPConnection, proxies: Collection[str] = ()) -> IPv4Add
     ``X-Forwarded-For`` counts only if it came from one of the ``proxies``: then the last address in it that is none of
     them. Everything left of that one is the caller's own word.
     """
-    found = _parsed("" if request.client is None else request.client.host)
+    found = parsed_address("" if request.client is None else request.client.host)
     told = ",".join(request.headers.getlist("x-forwarded-for")).split(",") if proxies else []
     while told and found is not None and str(found) in proxies:
-        found = _parsed(told.pop().strip())
+        found = parsed_address(told.pop().strip())
     return found
+
+
+def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a text names, None if it names none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    # A socket for both families shows IPv4 as ::ffff:a.b.c.d.
+    return (address.ipv4_mapped or address) if address.version == 6 else address
 
 
 def prefix_of(address: IPv4Address | IPv6Address | None) -> str:
@@ -38,12 +48,3 @@ def is_local(request: HTTPConnection) -> bool:
     forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
     address = caller_of(request)
     return address is not None and address.is_loopback and not forwarded
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    # A socket for both families shows IPv4 as ::ffff:a.b.c.d.
-    return (address.ipv4_mapped or address) if address.version == 6 else address

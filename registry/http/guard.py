@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.http.callers import caller_of, prefix_of
-from registry.http.limits import TokenBuckets
+from registry.http.connections import too_many_at_once
+from registry.http.limits import Places, TokenBuckets
 from registry.http.metrics import Metrics
-from registry.http.problems import Problem
+from registry.http.problems import Problem, too_many
 
 log = logging.getLogger("registry.http")
 # What the log says where a caller left before the answer.
@@ -44,11 +45,15 @@ _PREFLIGHT = {
 
 
 class Rules(NamedTuple):
-    """How a `Guard` treats requests. ``open_paths`` begin the paths that pages of any origin may call."""
+    """How a `Guard` treats requests. ``open_paths`` begin the paths that pages of any origin may call.
+
+    ``places`` bounds the requests of one prefix at once: behind a proxy nobody counts their connections.
+    """
 
     proxies: tuple[str, ...]
     open_paths: tuple[str, ...]
     bucket_of: Callable[[Request], TokenBuckets]
+    places: Places
     metrics: Metrics
 
 
@@ -85,8 +90,13 @@ class Guard:
         if scope["method"] == "OPTIONS" and self._is_open(scope):
             return await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, answer.send)
         if wait := self._rules.bucket_of(request).take(request.state.prefix):
-            return await _too_many(wait).response()(scope, receive, answer.send)
-        return await self._app(scope, receive, answer.send)
+            return await too_many(wait).response()(scope, receive, answer.send)
+        if not self._rules.places.enter(request.state.prefix):
+            return await too_many_at_once().response()(scope, receive, answer.send)
+        try:
+            return await self._app(scope, receive, answer.send)
+        finally:
+            self._rules.places.leave(request.state.prefix)
 
     def _is_open(self, scope: Scope) -> bool:
         return bool(scope["path"].startswith(self._rules.open_paths))
@@ -120,11 +130,6 @@ class _Answer:
 
     def seconds(self) -> float:
         return time.perf_counter() - self._began
-
-
-def _too_many(wait: float) -> Problem:
-    seconds = str(int(wait) + 1)
-    return Problem(429, "TooManyRequests", "too many requests", "Ask less often.", {"Retry-After": seconds})
 
 
 def _internal_error() -> Problem:

@@ -21,7 +21,7 @@ _YES: dict[int | str, dict[str, Any]] = {200: {"description": "Yes.", "content":
 _FIGURES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Figures.", "content": {"text/plain": {"example": "http_requests_total 1.0\n"}}}
 }
-_COMMON = documented(TooManyRequests=429)
+_COMMON = documented(TooManyConnections=429, TooManyRequests=429)
 _UNREADY = documented(LedgerUnavailable=503, StorageUnavailable=503)
 
 

@@ -1,9 +1,9 @@
-"""Limits for each network prefix: a rate of requests, and an allowance for a day. Both are in memory, and bounded."""
+"""Limits for each network prefix: a rate, a number at once, and an allowance for a day. All in memory, and bounded."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
@@ -35,11 +35,33 @@ class TokenBuckets:
         return 0.0 if level >= 1 else (1 - level) / self._rate
 
 
+class Places:
+    """Lets each prefix have ``most`` of something at once, such as connections. Safe for threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken, self._lock = most, Counter[str](), Lock()
+
+    def enter(self, prefix: str) -> bool:
+        """Take a place; False where none is left. Who got one calls `leave`."""
+        with self._lock:
+            if self._taken[prefix] >= self._most:
+                return False
+            self._taken[prefix] += 1
+        return True
+
+    def leave(self, prefix: str) -> None:
+        """Give a place back."""
+        with self._lock:
+            self._taken[prefix] -= 1
+            if not self._taken[prefix]:
+                del self._taken[prefix]
+
+
 class Allowance:
     """Gives each prefix ``limit`` items a day (UTC) for nothing. Safe for threads."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time, most: int = MOST) -> None:
-        self._limit, self._clock, self._most = limit, clock, most
+        self.limit, self._clock, self._most = limit, clock, most
         self._used: OrderedDict[str, int] = OrderedDict()
         self._day, self._lock = 0, Lock()
 
@@ -47,10 +69,15 @@ class Allowance:
         """Take ``count`` items at once, or none."""
         with self._lock:
             used = self._used_today(prefix) + count
-            if used > self._limit:
+            if used > self.limit:
                 return False
             self._keep(prefix, used)
         return True
+
+    def left(self, prefix: str) -> int:
+        """Return how many items are left today."""
+        with self._lock:
+            return self.limit - self._used_today(prefix)
 
     def give_back(self, prefix: str, count: int) -> None:
         """Give back what was taken for nothing, as for a repeat."""

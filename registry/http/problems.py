@@ -5,6 +5,8 @@ A ``CouldNotCheck`` is 503 and tells when to ask again. It is never a 4xx, becau
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +16,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from registry.core.errors import ConsentError, CouldNotCheck, DatabaseUnavailable, InvalidInput, Rejected
+from registry.core.errors import (
+    ConsentError,
+    CouldNotCheck,
+    DatabaseUnavailable,
+    InvalidInput,
+    LedgerUnavailable,
+    Rejected,
+    StorageUnavailable,
+)
+
+log = logging.getLogger("registry.http")
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "tag:consent-registry,2026:problem/"
@@ -24,6 +36,16 @@ _ADVICE = {
     404: "Look at /openapi.json for what there is.",
     405: "Use a method that the Allow header names.",
 }
+# What callers get to know. The error's own words are for the operator: they name hosts, users, files and URLs.
+_AWAY: tuple[tuple[type[CouldNotCheck], str], ...] = (
+    (DatabaseUnavailable, "the service cannot use its database now"),
+    (LedgerUnavailable, "the service cannot read its chain now"),
+    (StorageUnavailable, "the service cannot use its content store now"),
+    (CouldNotCheck, "the service could not check this now"),
+)
+# A URL without its user, path and query; and words so long that they may be a key, or somebody's commitment.
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]*)[^\s]*", re.IGNORECASE)
+_LONG = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 SCHEMA = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "advice"],
@@ -60,18 +82,26 @@ class Problem(Exception):
 def problem_of(error: ConsentError) -> Problem:
     """Return the problem that tells an error of ours."""
     name, advice = type(error).__name__, error.advice
-    if isinstance(error, DatabaseUnavailable):
-        # The driver's words name the database's host, user or file, which callers need not know.
-        return busy(name, "the service cannot use its database now", "Send it again soon.")
     if isinstance(error, CouldNotCheck):
-        return busy(name, str(error), advice)
+        return busy(name, next(words for kind, words in _AWAY if isinstance(error, kind)), "Send it again soon.")
     status = 400 if isinstance(error, InvalidInput | Rejected) else 422
     return Problem(status, name, str(error), advice)
+
+
+def without_secrets(words: str) -> str:
+    """Return the first line of a message for the log, without what may be a secret in it."""
+    return _LONG.sub("..", _URL.sub(r"\1\2", next(iter(words.splitlines()), "")))
 
 
 def busy(name: str, detail: str, advice: str, seconds: int = RETRY_SECONDS) -> Problem:
     """Return a 503: neither yes nor no, ask again after ``seconds``."""
     return Problem(503, name, detail, advice, {"Retry-After": str(max(1, seconds))})
+
+
+def too_many(wait: float) -> Problem:
+    """Return a 429: ask again after ``wait`` seconds."""
+    headers = {"Retry-After": str(int(wait) + 1)}
+    return Problem(429, "TooManyRequests", "too many requests", "Ask less often.", headers)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -89,6 +119,8 @@ async def _on_problem(_: Request, error: Exception) -> Response:
 
 async def _on_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ConsentError)
+    if isinstance(error, CouldNotCheck):
+        log.warning("%s: %s", type(error).__name__, without_secrets(str(error)))
     return problem_of(error).response()
 
 

@@ -7,7 +7,6 @@ import re
 import socket
 import time
 from base64 import b64encode
-from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
@@ -53,16 +52,6 @@ def pause_told(words: str) -> float | None:
     return None if found is None else float(found[1]) / (1_000 if found[2] else 1)
 
 
-def _retry_after(value: str) -> float | None:
-    """Return the seconds of a Retry-After header, which is a number or a date (RFC 9110, section 10.2.3)."""
-    if re.fullmatch("[0-9]{1,9}", value.strip()):
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
-
-
 class HttpEndpoint:
     """An http or https URL, named without user name, password, path or query. Safe for threads."""
 
@@ -79,7 +68,7 @@ class HttpEndpoint:
 
     def exchange(self, body: bytes) -> bytes:
         """Return the raw answer to ``body``. `Unreachable`, `Busy`, `NotJsonRpc`, `TooLarge`, or TimeoutError."""
-        status, headers, raw = fetch(
+        answer = fetch(
             "POST",
             self._url,
             body=body,
@@ -88,11 +77,12 @@ class HttpEndpoint:
             max_bytes=self._max_bytes,
             needs_length=False,
         )
+        status, headers, raw = answer
         if status in _TOO_MUCH:
             raise TooLarge(f"HTTP status {status}")
-        told = headers.get("Retry-After")
-        if status == _TOO_OFTEN or (status == _UNAVAILABLE and told is not None):
-            seconds = pause_told(raw.decode("latin-1")) if told is None else _retry_after(told)
+        told = "Retry-After" in headers
+        if status == _TOO_OFTEN or (status == _UNAVAILABLE and told):
+            seconds = answer.retry_after if told else pause_told(raw.decode("latin-1"))
             raise Busy(f"HTTP status {status}: it is asked too often", seconds)
         # Many nodes send their errors with another status.
         if status != 200 and not raw.lstrip().startswith((b"{", b"[")):

@@ -7,11 +7,13 @@ library's http.client: urllib3 would make a process that verifies one consent ov
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 from functools import cache
 from http.client import HTTPMessage
 from typing import NamedTuple
@@ -46,6 +48,17 @@ class Response(NamedTuple):
     @property
     def has_length(self) -> bool:
         return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds of ``Retry-After``, which is a number or a date (RFC 9110, section 10.2.3); None for neither."""
+        value = self.headers.get("Retry-After", "").strip()
+        if re.fullmatch("[0-9]{1,9}", value):
+            return float(value)
+        try:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        except (ValueError, OverflowError):
+            return None
 
 
 def fetch(

@@ -32,6 +32,7 @@ def build_app(api: Api, *, public_metrics: bool = False) -> FastAPI:
         requests_per_second=api.settings.requests_per_second,
         check=desk.gate.check,
         proxies=api.settings.proxies,
+        connections=api.settings.connections,
         public_metrics=public_metrics,
         # A flood without tokens must not use up the rate of those who bring one.
         apart=lambda request: desk.till.brings_token(request.headers.get("authorization", "")),

@@ -28,27 +28,30 @@ class Feed:
         self._looking: asyncio.Task[None] | None = None
         self.listeners = Counter[str]()
 
-    async def events(self, last: int, prefix: str) -> AsyncIterator[ServerSentEvent]:
+    def enter(self, prefix: str) -> None:
+        """Count a listener of this network. Whoever calls this calls `leave` in the end."""
+        self.listeners[prefix] += 1
+
+    def leave(self, prefix: str) -> None:
+        """Count it no more."""
+        self.listeners -= Counter([prefix])  # forgets what is at zero
+
+    async def events(self, last: int) -> AsyncIterator[ServerSentEvent]:
         """Yield all events after ``last``, also those to come, until the service stops.
 
-        ``prefix`` is the listener's network. An id that no event has is of another database, so that listener hears all
-        from the first one on.
+        An id that no event has is of another database, so that listener hears all from the first one on.
         """
-        self.listeners[prefix] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        try:
-            if last and not await self._after(last - 1, 1):
-                last = 0
-            while not self._ended:
-                news, page = self._news, await self._after(last, _PAGE)
-                for event in page:
-                    yield _told(event)
-                last = page[-1].id if page else last
-                if len(page) < _PAGE and last >= self._newest:
-                    await news.wait()
-        finally:
-            self.listeners -= Counter([prefix])  # forgets what is at zero
+        if last and not await self._after(last - 1, 1):
+            last = 0
+        while not self._ended:
+            news, page = self._news, await self._after(last, _PAGE)
+            for event in page:
+                yield _told(event)
+            last = page[-1].id if page else last
+            if len(page) < _PAGE and last >= self._newest:
+                await news.wait()
 
     def stop(self) -> None:
         """End all streams. Called on the loop that serves them."""

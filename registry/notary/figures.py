@@ -9,8 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from registry.core.errors import CouldNotCheck
+from registry.notary.condition import read_note
 from registry.notary.desk import Api
-from registry.notary.gate import read_note, refusal
+from registry.notary.gate import refusal
 from registry.notary.records import BatchState
 from registry.notary.settings import DAY
 
@@ -64,7 +65,7 @@ class _Figures(Collector):
 
     def _worker(self) -> Iterator[Metric]:
         note, now = read_note(self._api.book.notes()), self._api.clock()
-        silent = max(0.0, now - note.at) if note else float("inf")
+        silent = abs(now - note.at) if note else float("inf")
         refuses = refusal(note, now, self._api.settings.promise_seconds) is not None
         yield _gauge("notary_worker_silent_seconds", "For how long the worker has finished no round.", silent)
         spent, ceiling = self._api.book.spent_since(int(now) - DAY), self._api.settings.spend_per_day

@@ -45,6 +45,8 @@ COMMENTS = {
     "free_endings": "... how many endings it may have relayed ...",
     "free_tokens": "... and how many tokens it may draw.",
     "requests_per_second": "The most requests of one network prefix.",
+    "connections": "The most connections of one network prefix at once. Your proxies' do not count;\n"
+    "behind them it bounds the requests of a prefix at once.",
     "proxies": "Addresses of your own proxies. Only their X-Forwarded-For is believed.",
 }
 

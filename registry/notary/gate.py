@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from msgspec import Meta, Struct, ValidationError, convert
 from starlette.concurrency import run_in_threadpool
 
 from registry.http.problems import Problem, busy
-from registry.notary.condition import WORKER_NOTE, Condition
+from registry.notary.condition import Condition, WorkerNote, promise_time, read_note
 from registry.notary.protocols import ChainBook
 from registry.notary.settings import NotarySettings
 
@@ -22,21 +21,6 @@ _READ_SECONDS = 1.0
 MOST_FREE_WAITING = 5_000
 _RETRY_SECONDS = 60
 _ADVICE = "Ask another notary, or anchor and end it by a transaction of your own."
-
-
-class WorkerNote(Struct, frozen=True):
-    """What the worker tells of itself: its state, since when, and when it wrote that (unix seconds).
-
-    ``head_time`` is that of the newest block it saw, ``balance`` the account's wei, and ``free_room`` how many endings
-    may wait for nothing.
-    """
-
-    state: str
-    at: int
-    since: int = 0
-    free_room: int | None = None
-    head_time: Annotated[int, Meta(ge=0, lt=2**50)] = 0
-    balance: Annotated[str, Meta(pattern=r"\A[0-9]{0,78}\Z")] = ""
 
 
 class _Reason(NamedTuple):
@@ -78,7 +62,7 @@ class Gate:
     @property
     def now(self) -> int:
         """The unix time that promises begin at. The chain judges them, so its time counts where it is ahead."""
-        return max(int(self._clock()), 0 if self._note is None else self._note.head_time)
+        return promise_time(self._clock(), self._note)
 
     def check(self) -> None:
         """Do the same for the longest span, and read the note now."""
@@ -93,18 +77,11 @@ class Gate:
             raise problem
 
 
-def read_note(notes: Mapping[str, Mapping[str, Any]]) -> WorkerNote | None:
-    """Return the worker's note; None where no worker has left one."""
-    try:
-        return convert(notes.get(WORKER_NOTE), WorkerNote)
-    except ValidationError:
-        return None
-
-
 def refusal(note: WorkerNote | None, now: float, span: int) -> Problem | None:
     """Return why nothing may be promised for ``span`` seconds; None where it may."""
     grace = span / PART
-    if note is None or now - note.at > max(grace, SILENT_SECONDS):
+    # A note from the future was written before the clock was set back: a worker that runs has written another since.
+    if note is None or abs(now - note.at) > max(grace, SILENT_SECONDS):
         return _problem(_SILENT)
     reason = _REASONS.get(note.state)
     if reason is not None and (reason.at_once or now - note.since > grace):

@@ -57,6 +57,7 @@ class Leader:
         self._means_asked, self._balance = 0.0, ""
         self._leads, self._followed, self._looked = False, False, 0.0
         self._head: Head | None = None
+        self._seen_at = 0
 
     def round(self) -> list[Trouble] | None:
         """Do one round, and return what holds work up; None where another worker leads."""
@@ -83,7 +84,8 @@ class Leader:
 
         ``free_room`` is how many more endings may be taken for nothing.
         """
-        place = {"head": self._head.number, "head_time": self._head.time} if self._head else {}
+        head, seen_at = self._head, self._seen_at
+        place = {"head": head.number, "head_time": head.time, "seen_at": seen_at} if head else {}
         means = {"balance": self._balance, "free_room": self._sending.free_room}
         return {"followed": self._followed, "unmined": len(self._sending.unmined), **means, **place}
 
@@ -145,6 +147,8 @@ class Leader:
             self._log.keep()
             if found or self._followed or time.monotonic() >= ends:
                 break
+        if self._head is None or self._head.hash != head.hash:
+            self._seen_at = int(self._clock())
         self._head, self._looked = head, time.monotonic()
         return found + settled
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from registry.core.errors import StorageUnavailable
 from registry.core.ipld.cid import Block, cid_from_digest
-from registry.notary.condition import Condition, Trouble, trouble
+from registry.notary.condition import Condition, Trouble, promise_time, read_note, trouble
 from registry.notary.records import Batch, BatchState
 from registry.notary.settings import NotarySettings
 from registry.notary.stores import Stores
@@ -31,7 +31,8 @@ class Packer:
 
     def _close(self, at_once: bool) -> bool:
         items, seconds = self._settings.batch_items, self._settings.batch_seconds
-        closed = self._book.close_batch(int(self._clock()), items=items, seconds=seconds, at_once=at_once)
+        now = promise_time(self._clock(), read_note(self._book.notes()))
+        closed = self._book.close_batch(now, items=items, seconds=seconds, at_once=at_once)
         return closed is not None
 
     def _pin(self) -> bool:

@@ -44,10 +44,13 @@ class Intake(Protocol):
         """Count the commitments that are in no batch yet."""
 
     def times_of(self, commitment: bytes) -> Times | None:
-        """Return the times of a commitment that waits for a batch, alone or among others; None for any other.
+        """Return the times of a commitment that waits for a batch in a request of its own; None for any other.
 
         Ask this before `ChainBook.proof`: a batch may close between the two.
         """
+
+    def times_among(self, commitment: bytes) -> Times | None:
+        """Do the same for one that waits among others. It reads those, but only so many: else `TooManyWaiting`."""
 
     def add_endings(self, endings: Sequence[NewEnding], payment: Payment = FREE) -> list[Ending] | Unpaid:
         """Keep endings durably, all or none. A known one is returned as it is; only new ones are paid for.

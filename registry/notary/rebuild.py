@@ -5,7 +5,7 @@ What was only promised, spent tokens, keys and sponsors' budgets are on no chain
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from registry.core.errors import Malformed, StorageUnavailable
@@ -60,14 +60,21 @@ def rebuild(
 ) -> Rebuilt:
     """Read the registry's whole log, and restore the batches that one of ``accounts`` (checksummed) anchored.
 
+    A stranger may anchor a batch of ours first; then the notary does not anchor it again. Such a batch is known by its
+    manifest in ``blocks``: a notary stores that before it sends, and strangers' manifests are not there.
+
     Only events with ``confirmations`` blocks above them count. A batch that is kept stays as it is, so a run that was
     cut off can be repeated. ``LedgerUnavailable`` where the chain cannot be read.
     """
-    found = Rebuilt(0, 0, 0, ())
+    found, done = Rebuilt(0, 0, 0, ()), set[bytes]()
     for step in _steps(follower):
         deep = [one for one in step.entries if one.block <= step.head.number - confirmations]
-        for entry in _of(follower, accounts, [one for one in deep if one.kind is LogKind.ANCHORED]):
-            found = _restore(stores, blocks, entry, found)
+        anchored = [one for one in deep if one.kind is LogKind.ANCHORED]
+        senders = follower.senders([one.transaction for one in anchored])
+        for entry, sender in zip(anchored, senders, strict=True):
+            if entry.word not in done:
+                found = _restore(stores, blocks, entry, found, is_ours=sender in accounts)
+                done |= {entry.word} if stores.book.batch(entry.word) else set()
         progress(RebuildProgress(step.cursor.number, step.head.number, found.restored))
     return found
 
@@ -80,17 +87,16 @@ def _steps(follower: Follower) -> Iterator[Step]:
         yield step
 
 
-def _of(follower: Follower, accounts: Collection[str], entries: Sequence[LogEntry]) -> list[LogEntry]:
-    senders = follower.senders([entry.transaction for entry in entries])
-    return [entry for entry, sender in zip(entries, senders, strict=True) if sender in accounts]
-
-
-def _restore(stores: Stores, blocks: BlockStore, entry: LogEntry, found: Rebuilt) -> Rebuilt:
+def _restore(stores: Stores, blocks: BlockStore, entry: LogEntry, found: Rebuilt, *, is_ours: bool) -> Rebuilt:
     if stores.book.batch(entry.word) is not None:
         return found._replace(known=found.known + 1)
     try:
+        if not is_ours and not blocks.has(cid_from_digest(entry.data)):
+            return found
         words = read_manifest(entry.word, entry.data, lambda digest: blocks.get(cid_from_digest(digest)))
     except (StorageUnavailable, Malformed) as error:
+        if isinstance(error, Malformed) and not is_ours:
+            return found  # a stranger's root beside a manifest of ours
         return found._replace(missing=(*found.missing, Missing(entry.word, entry.block, str(error))))
     stores.book.add_rebuilt(words, entry.transaction, entry.block, entry.time)
     return found._replace(restored=found.restored + 1, commitments=found.commitments + len(words))

@@ -54,6 +54,10 @@ class Waiting(NamedTuple):
     oldest: int
 
 
+class TooManyWaiting(Exception):
+    """More requests wait than are read for one answer, and the commitment is not in those that were."""
+
+
 class EndingKind(StrEnum):
     """The kinds of endings; each is relayed by one function of the contract."""
 
@@ -118,6 +122,10 @@ class BatchState(StrEnum):
     SENT = "sent"
     ANCHORED = "anchored"
     FINAL = "final"
+
+
+ON_THEIR_WAY = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT)
+"""The states of batches that are in no block yet."""
 
 
 class Batch(NamedTuple):

@@ -16,14 +16,13 @@ from registry.notary.ingest import Ingest
 from registry.notary.protocols import ChainBook, Signer
 from registry.notary.rebuild import RebuildProgress, Rebuilt
 from registry.notary.rebuild import rebuild as from_chain
-from registry.notary.records import Batch, BatchState
+from registry.notary.records import ON_THEIR_WAY, Batch
 from registry.notary.site import Clock, Site
 from registry.notary.stores import Stores, open_stores
 from registry.notary.token_keys import TokenKeys
 from registry.notary.worker import Worker
 
 FLUSH_PAUSE = 0.2
-_ON_THEIR_WAY = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT)
 _SOME = 10_000
 
 
@@ -100,4 +99,4 @@ def _close_all(site: Site, book: ChainBook) -> list[Batch]:
 
 
 def _on_their_way(book: ChainBook) -> list[Batch]:
-    return [batch for state in _ON_THEIR_WAY for batch in book.batches(state, _SOME)]
+    return [batch for state in ON_THEIR_WAY for batch in book.batches(state, _SOME)]

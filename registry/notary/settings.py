@@ -28,7 +28,8 @@ class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     in the notary's folder. A batch closes after ``batch_items`` commitments or ``batch_seconds``. ``promise_seconds``
     and ``relay_seconds`` are how far ahead promises are due. ``spend_per_day`` is in the chain's currency.
     ``free_commitments``, ``free_endings`` and ``free_tokens`` are allowances of one network prefix for a day.
-    ``requests_per_second`` bounds one prefix. ``proxies`` are addresses whose X-Forwarded-For is believed.
+    ``requests_per_second`` and ``connections`` (at once) bound one prefix. ``proxies`` are addresses whose
+    X-Forwarded-For is believed.
     """
 
     database: _Text = ""
@@ -46,6 +47,7 @@ class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     free_endings: _Count = 100
     free_tokens: _Count = 20
     requests_per_second: Annotated[int, Meta(ge=1, le=10**6)] = 50
+    connections: Annotated[int, Meta(ge=1, le=10**6)] = 100
     proxies: Annotated[tuple[_Text, ...], Meta(max_length=32)] = ()
 
     def __post_init__(self) -> None:

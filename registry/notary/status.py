@@ -12,7 +12,7 @@ from registry.ledger.base import Head
 from registry.ledger.rpc import RpcLedger
 from registry.notary.condition import WORKER_NOTE, Condition
 from registry.notary.protocols import ChainBook, Intake
-from registry.notary.records import Batch, BatchState, EndingState, Waiting
+from registry.notary.records import ON_THEIR_WAY, Batch, BatchState, EndingState, Waiting
 from registry.notary.settings import DAY, NotarySettings
 from registry.notary.site import COIN, Clock, Site, balance_of
 
@@ -20,7 +20,6 @@ from registry.notary.site import COIN, Clock, Site, balance_of
 NEAR = 4
 # The worker writes its note in every round; a note that is this old says that no worker runs.
 SILENT_SECONDS = 60
-_OPEN = (BatchState.CLOSED, BatchState.PINNED, BatchState.SENT)
 _SOME = 1_000
 
 
@@ -35,11 +34,11 @@ class Status(NamedTuple):
     """One look at a notary. ``chain`` is None where the node did not answer, and ``unknown`` says why.
 
     ``batches`` are those that are not final. ``late`` and ``near`` tell of promises in words. ``worker`` is its note.
-    ``spent`` is what the last 24 hours cost at most, in wei.
+    ``silent`` is how many seconds ago it was written. ``spent`` is what the last 24 hours cost at most, in wei.
     """
 
     account: str
-    at: int
+    silent: int
     chain: Chain | None
     unknown: str
     waiting: Waiting
@@ -66,8 +65,8 @@ class Status(NamedTuple):
     def _troubles(self) -> Iterator[str]:
         if not self.worker:
             yield "no worker has run yet"
-        elif (silent := self.at - int(self.worker.get("at", self.at))) > SILENT_SECONDS:
-            yield f"the worker has been silent for {silent:,} s"
+        elif self.silent > SILENT_SECONDS:
+            yield f"the worker has been silent for {self.silent:,} s"
         elif (why := self.worker.get("why")) and self.worker.get("state") != Condition.OK:
             yield f"the worker says: {why}"
         if self.chain is not None and self.chain.balance == 0:
@@ -79,14 +78,17 @@ class Status(NamedTuple):
 def read_status(site: Site, intake: Intake, book: ChainBook, account: str, clock: Clock = time.time) -> Status:
     """Read how the notary is doing. ``DatabaseUnavailable`` where the database does not answer."""
     chain, unknown = _chain(site, account)
-    now = max(int(clock()), chain.head.time if chain else 0)
+    here = int(clock())
+    # The chain judges promises, so its time counts where it is ahead. What the worker notes is of this machine's clock.
+    now = max(here, chain.head.time if chain else 0)
+    worker = book.notes().get(WORKER_NOTE, {})
     gas, grants = book.totals()
     batches = [batch for state in BatchState if state != BatchState.FINAL for batch in book.batches(state, _SOME)]
     waiting = intake.waiting()
     dues = [*_batch_dues(batches), *_waiting_dues(waiting, site.settings), *_ending_dues(intake)]
     return Status(
         account=account,
-        at=now,
+        silent=abs(here - int(worker.get("at", here))),
         chain=chain,
         unknown=unknown,
         waiting=waiting,
@@ -96,9 +98,9 @@ def read_status(site: Site, intake: Intake, book: ChainBook, account: str, clock
         endings=intake.count_endings(),
         gas=gas,
         grants=grants,
-        spent=book.spent_since(now - DAY),
+        spent=book.spent_since(here - DAY),
         ceiling=round(site.settings.spend_per_day * 10**COIN),
-        worker=book.notes().get(WORKER_NOTE, {}),
+        worker=worker,
         late=tuple(f"{what} were due at {format_utc(due)}" for what, due, _ in dues if due < now),
         near=tuple(
             f"{what} are due at {format_utc(due)}" for what, due, span in dues if due >= now > due - span // NEAR
@@ -119,7 +121,7 @@ _Due = tuple[str, int, int]
 
 def _batch_dues(batches: list[Batch]) -> Iterator[_Due]:
     for batch in batches:
-        if batch.due and batch.state in _OPEN:
+        if batch.due and batch.state in ON_THEIR_WAY:
             what = f"the {batch.size:,} commitments of the {batch.state} batch 0x{batch.root.hex()}"
             yield what, batch.due, max(batch.due - batch.closed_at, 0)
 

@@ -39,8 +39,9 @@ def test_a_whole_story_through_a_notary(asked: Consent, notary_of: Notary) -> No
     notary = notary_of(asked)
     given = asked("grant", asked.folder / "request.json", "--yes", "--notary", notary.named)
     assert given.code == 0 and f"the notary 127.0.0.1:{notary.port}" in given.out
-    assert "A notary sends it for you, and you pay nothing." in given.err
-    assert f"The notary 127.0.0.1:{notary.port} promised to anchor it by" in given.err
+    assert "A notary can send it for you, free of charge." in given.err
+    lines = [line for line in given.err.splitlines() if f"The notary 127.0.0.1:{notary.port}" in line]
+    assert ["If it promises, it pays" in lines[0], lines[1].endswith("UTC, and pays.")] == [True, True]
     done = asked.json("accept", asked.grant, "--notary", notary.named, who="aurelle")
     assert set(done["anchor"]) == {"transaction", "block", "time", "gasUsed", "sender", "notary"}
     assert asked("verify", done["file"], "--accepted").code == 0
@@ -106,10 +107,10 @@ def test_no_wait_leaves_and_status_completes_it(asked: Consent, notary_of: Notar
     assert no_of(asked("verify", pending_in(asked)[0])) == (1, "Malformed")
     told = asked("verify", left["digest"])
     assert "a statement that is not anchored yet" in told.out + told.err
-    assert "nobody's consent" in told.out + told.err
+    assert "proves nothing yet" in told.out + told.err
     said = asked.json("status", *named)
     assert [each["state"] for each in said["pending"]] == ["waiting"] and said["evidence"] == []
-    assert "is not anchored, and nobody's consent" in asked("status", *named).out
+    assert "is not anchored, and proves nothing yet" in asked("status", *named).out
     notary.work()
     said = asked.json("status", *named)
     assert [each["state"] for each in said["pending"]] == ["anchored"]
@@ -138,6 +139,8 @@ def test_without_a_notary_that_answers_the_relay_anchors_after_saying_so(asked: 
     notary.dropped = True
     said = asked("grant", asked.folder / "request.json", "--yes", "--notary", notary.named)
     assert said.code == 0 and "No notary anchored it, so your own transaction does." in said.err
+    # Nothing says that the notary pays, before it has promised or after it did not answer.
+    assert " and pays" not in said.err and "is asked. If it promises, it pays" in said.err
     assert "did not answer" in said.err and pending_in(asked) == []
 
 
@@ -181,3 +184,13 @@ def test_tokens_are_drawn_from_a_named_notary_only(asked: Consent, notary_of: No
     assert no_of(asked("notary", "draw")) == (2, "InvalidInput")
     said = asked("notary", "draw", "--count", 2, "--notary", notary_of(asked).named)
     assert (said.code, "has a challenge of its own" in said.err) == (3, True)
+
+
+def test_a_refusal_that_waits_is_not_called_a_consent(asked: Consent, notary_of: Notary) -> None:
+    notary = notary_of(asked)
+    notary.works = False
+    named = ("--notary", notary.named)
+    left = asked("refuse", asked.folder / "request.json", "--yes", "--no-wait", *named)
+    told = asked("status", *named)
+    assert left.code == told.code == 0 and "Refusal is not anchored, and proves nothing yet" in told.out
+    assert "nobody's consent" not in left.out + told.out and "until then it proves nothing" in left.out

@@ -21,7 +21,7 @@ from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment
 from registry.ledger.rpc import RpcLedger
-from tests.support.devnet_runs import CONSENT, PATIENCE, environment
+from tests.support.devnet_runs import CONSENT, PATIENCE, consent, environment
 from tests.support.notary_runs import Notary, commitment, make_network, make_notary, until
 
 pytestmark = [
@@ -193,11 +193,19 @@ def test_what_is_missing_is_said(tmp_path: Path, anvil: tuple[str, Deployment]) 
         assert f"Send the chain's currency to {site.account}" in notary.errors.read_text()
         status = until(lambda: _in_trouble(notary))
         assert status.returncode == 1 and "has no funds" in status.stdout
+        # Once, and not by each of its processes.
+        assert notary.errors.read_text().count("Send the chain's currency") == 1
         # Refilled, it works without a restart.
         site.anvil.fund(site.account, ETHER)
         item = commitment()
         notary.anchor(item)
         assert site.anchored_at(item, notary.anchored(item)) > 0
+
+
+def test_what_reads_no_key_takes_no_passphrase(site: Site) -> None:
+    for name in ("status", "rebuild"):
+        done = consent(site.folder.parent, "notary", name, "--passphrase-fd", "0")
+        assert done.returncode == 2 and "no such option" in done.stderr
 
 
 def test_a_port_that_is_taken_ends_it(site: Site) -> None:

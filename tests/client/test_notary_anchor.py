@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def test_a_grant_is_anchored_in_the_notarys_batch(served: ServedStage) -> None:
     assert done.evidence.anchor and len(done.evidence.anchor.proof) == 2 and is_included(done.evidence)
     assert done.receipt is not None and done.receipt.notary == f"127.0.0.1:{served.first.port}"
     assert served.stage.holds(done.evidence) == "VerifiedGrant"
-    assert (anchors(served), posted(served.first.asked), posted(served.second.asked)) == (1, 1, 0)
+    assert (anchors(served), posted(served.first.asked), served.second.asked) == (1, 1, [])
     assert served.folder.all() == [] == served.folder.promises()
     assert served.stage.alice.evidence.digests() == {to_hex(done.evidence.digest)}
 
@@ -307,11 +308,12 @@ def test_giving_up_ends_what_was_promised_and_deletes_the_capsule(served: Served
     assert served.stage.holds(shown) == "Revoked"
 
 
-def tokens_in(served: ServedStage, **tokens: str) -> Path:
+def tokens_in(served: ServedStage, url: str = "", **tokens: str) -> Path:
+    """Tokens that were drawn from the first notary, or at this URL."""
     folder = served.home_of(served.stage.alice) / "tokens"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, token in tokens.items():
-        (folder / f"{name}.token").write_text(f"{token}\n")
+        (folder / f"{name}.token").write_text(f"{url or served.first.url}\n{token}\n")
     return folder
 
 
@@ -334,12 +336,29 @@ def test_another_notarys_token_stays_and_a_refused_one_goes(served: ServedStage)
     assert sorted(path.name for path in folder.iterdir()) == ["a.token", "d.token"]
 
 
+def test_a_notary_that_lists_anothers_key_gets_none_of_its_tokens(served: ServedStage) -> None:
+    folder = tokens_in(served, served.second.url, drawn=token_of())
+    served.first.tokens, served.second.tokens = set(), {token_of()}
+    done = served.granted()
+    assert done.receipt is not None and done.receipt.notary.endswith(str(served.second.port))
+    assert {token for _, _, token in served.first.asked} == {""} and list(folder.iterdir()) == []
+
+
+def test_what_one_notary_settles_leaves_anothers_token_alone(served: ServedStage) -> None:
+    """A notary that went away may have taken it or not: it can be sent there again, for the same item alone."""
+    folder, item = tokens_in(served, one=token_of()), "0x" + "12" * 32
+    first, second = Tokens(folder, served.first.url), Tokens(folder, served.second.url)
+    taken = first.take(item, {TOKEN_KEY})
+    second.spent(item)
+    assert taken is not None and first.take(item, {TOKEN_KEY}) == taken
+
+
 def test_the_same_item_is_sent_with_its_own_token_again(served: ServedStage) -> None:
     folder = tokens_in(served, one=token_of(), two=token_of(mark=2))
-    tokens = Tokens(folder)
-    item = "0x" + "12" * 32
-    assert tokens.take(item, {TOKEN_KEY}) == token_of() == tokens.take(item, {TOKEN_KEY})
-    assert tokens.take("0x" + "13" * 32, {TOKEN_KEY}) == token_of(mark=2)
+    tokens = Tokens(folder, served.first.url)
+    item, one, two = "0x" + "12" * 32, urlsafe_b64decode(token_of()), urlsafe_b64decode(token_of(mark=2))
+    assert tokens.take(item, {TOKEN_KEY}) == one == tokens.take(item, {TOKEN_KEY})
+    assert tokens.take("0x" + "13" * 32, {TOKEN_KEY}) == two
     assert tokens.take("0x" + "14" * 32, {TOKEN_KEY}) is None
     tokens.spent(item)
     assert tokens.take(item, {TOKEN_KEY}) is None

@@ -174,7 +174,7 @@ def test_each_ending_brings_a_token_if_there_is_one(served: ServedStage) -> None
     done = served.granted()
     folder = served.home_of(served.stage.alice) / "tokens"
     folder.mkdir(parents=True)
-    (folder / "one.token").write_text(token_of())
+    (folder / "one.token").write_text(f"{served.first.url}\n{token_of()}\n")
     revoke(served.alice, done.evidence)
     posts = [token for method, path, token in served.first.asked if (method, path) == ("POST", "/v1/revocations")]
     assert posts == [token_of()] and list(folder.iterdir()) == []

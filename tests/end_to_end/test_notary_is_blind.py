@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,29 +18,13 @@ from registry.net.json_rpc import Call, Node
 from tests.support.devnet_runs import Run, consent, document
 from tests.support.privacy_scan import Scanner, files_below, packed
 from tests.support.story_secrets import secrets_of, signed
-from tests.support.tcp_proxy import Proxy
+from tests.support.tcp_proxy import Wire
 from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-
-
-class Wire(Proxy):
-    """A proxy that keeps all that goes through it."""
-
-    def __init__(self, target: int) -> None:
-        self.seen = bytearray()
-        super().__init__(target)
-
-    def _request(self, sink: socket.socket, piece: bytes, done: int) -> bool:
-        self.seen += piece
-        return super()._request(sink, piece, done)
-
-    def _answer(self, sink: socket.socket, piece: bytes, done: int) -> bool:
-        self.seen += piece
-        return super()._answer(sink, piece, done)
 
 
 def told(run: Run, world: Path, who: str, *words: object) -> dict[str, Any]:

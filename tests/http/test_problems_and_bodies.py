@@ -8,8 +8,16 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from registry.core.errors import DatabaseUnavailable, InvalidInput, LedgerUnavailable, Malformed
-from registry.http.problems import problem_of
+from registry.core.errors import (
+    CouldNotCheck,
+    DatabaseUnavailable,
+    InvalidInput,
+    LedgerUnavailable,
+    Malformed,
+    StorageDown,
+    StorageUnavailable,
+)
+from registry.http.problems import problem_of, without_secrets
 from tests.support.http_service import LIMIT, SECRET, sample_app
 
 JSON = {"Content-Type": "application/json"}
@@ -25,7 +33,7 @@ def client() -> TestClient:
     [
         ("/v1/fails/malformed", 422, "Malformed", Malformed.advice),
         ("/v1/fails/input", 400, "InvalidInput", InvalidInput.advice),
-        ("/v1/fails/ledger", 503, "LedgerUnavailable", LedgerUnavailable.advice),
+        ("/v1/fails/ledger", 503, "LedgerUnavailable", "Send it again soon."),
         ("/v1/fails/bug", 500, "InternalError", "Tell its operator when this was."),
         ("/nowhere", 404, "NotFound", "Look at /openapi.json for what there is."),
         ("/v1/number/x1", 422, "Malformed", "Look at /openapi.json for its form."),
@@ -55,6 +63,43 @@ def test_an_exception_tells_the_log_where_but_not_what(client: TestClient, caplo
         answer = client.get("/v1/fails/bug")
     assert SECRET not in answer.text
     assert "KeyError at " in caplog.text and "http_service.py" in caplog.text and SECRET not in caplog.text
+
+
+def test_what_is_away_is_told_in_fixed_words_and_logged_without_secrets(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = client.get("/v1/fails/ledger")
+    assert answer.json()["detail"] == "the service cannot read its chain now" and SECRET not in answer.text
+    assert "LedgerUnavailable: " in caplog.text and SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (LedgerUnavailable("http://10.0.0.3:8545 refused", "Look at /etc/x."), "the service cannot read its chain now"),
+        (StorageDown("/run/kubo.sock is gone"), "the service cannot use its content store now"),
+        (StorageUnavailable("https://ipfs.example/key/1"), "the service cannot use its content store now"),
+        (CouldNotCheck("whatever"), "the service could not check this now"),
+    ],
+)
+def test_every_error_of_a_part_that_is_away_has_fixed_words(error: CouldNotCheck, words: str) -> None:
+    found = problem_of(error)
+    assert (found.status, found.name, found.detail) == (503, type(error).__name__, words)
+    assert found.advice == "Send it again soon." and str(error) not in str(found.body())
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("https://u:pw@node.example:1/v3/k3y?a=b: refused", "https://node.example:1 refused"),
+        ("node: no key " + "aB3" * 9 + "\nmore", "node: no key .."),
+        ("0x" + "12" * 32 + " is unknown", ".. is unknown"),
+        ("the connection was closed", "the connection was closed"),
+    ],
+)
+def test_the_log_gets_no_secret_of_a_message(said: str, logged: str) -> None:
+    assert without_secrets(said) == logged
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json-seq", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +16,10 @@ from registry.core.eip712 import Domain
 from registry.core.merkle import build_tree, root_from
 from registry.core.promises import Promise, parse_signed_promise
 from registry.core.scalars import to_hex
+from registry.notary import desk as shared
 from registry.notary.arrivals import Promised, sign_promise
 from registry.notary.records import Batch, BatchState, Times
+from registry.notary.sql import intake
 from registry.notary.stores import open_stores
 from tests.support.notary_api import DOMAIN, NOW, Desk, KeySigner, notary_api
 
@@ -95,6 +98,59 @@ def test_a_commitment_is_followed_until_it_is_final(desk: Desk) -> None:
         assert root_from(bytes.fromhex(sent[2][2:]), proof) == batch.root
     unknown = desk.client.get(f"{PATH}/{word(77)}")
     assert (unknown.status_code, unknown.json()["title"]) == (404, "UnknownCommitment")
+
+
+def test_one_that_waits_among_others_is_found(desk: Desk) -> None:
+    body = {"commitments": words(3)}
+    assert desk.client.post("/v1/commitments", json=body).status_code == 202
+    assert [desk.client.get(f"/v1/commitments/{word}").json() for word in words(3)] == [{"state": "waiting"}] * 3
+    assert desk.client.get(f"/v1/commitments/{word(9)}").status_code == 404
+    close(desk)
+    assert desk.client.get(f"/v1/commitments/{words(3)[1]}").json() == {"state": "closed"}
+
+
+def test_unknown_commitments_may_be_asked_for_only_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "SEARCHES_AT_ONCE", 3)
+    with notary_api(tmp_path / "notary") as desk:
+        known = word(1)
+        assert desk.client.post("/v1/commitments", json={"commitments": [known]}).status_code == 202
+        answers = [desk.client.get(f"/v1/commitments/{word(number)}") for number in range(2, 6)]
+        assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+        assert answers[-1].json()["title"] == "TooManyRequests" and "retry-after" in answers[-1].headers
+        # What is found by its key, waiting or in a batch, costs nothing and is not counted.
+        assert desk.client.get(f"/v1/commitments/{known}").json() == {"state": "waiting"}
+        close(desk)
+        assert desk.client.get(f"/v1/commitments/{known}").json() == {"state": "closed"}
+        other = desk.from_address("198.51.100.1")
+        assert other.get(f"/v1/commitments/{word(2)}").status_code == 404
+
+
+def test_only_so_many_search_at_once_and_only_through_so_much(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, answers = threading.Barrier(3), threading.Event(), list[int]()
+
+    def slow(commitment: bytes) -> None:
+        begun.wait(10)
+        go_on.wait(10)
+
+    def ask(number: int) -> None:
+        answers.append(desk.client.get(f"/v1/commitments/{word(number)}").status_code)
+
+    monkeypatch.setattr(desk.api.intake, "times_among", slow)
+    threads = [threading.Thread(target=ask, args=(number,)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    answer = desk.client.get(f"/v1/commitments/{word(3)}")
+    assert (answer.status_code, answer.json()["title"]) == (503, "Busy") and "retry-after" in answer.headers
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [404, 404]
+    monkeypatch.undo()
+    monkeypatch.setattr(intake, "MOST_BULK", 1)
+    assert desk.client.post("/v1/commitments", json={"commitments": words(3, 10)}).status_code == 202
+    answer = desk.client.get(f"/v1/commitments/{word(3)}")
+    assert (answer.status_code, answer.json()["title"]) == (503, "Busy")
 
 
 @pytest.mark.parametrize(

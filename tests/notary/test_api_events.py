@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from registry.core.scalars import to_hex
 from registry.http.serving import Server
+from registry.notary.feed import Feed
 from registry.notary.records import Event, EventKind
 from registry.notary.routes import events as route
+from tests.support.loops import in_a_loop
 from tests.support.notary_api import NOW, Desk, notary_api
 
 SECONDS = 20.0
@@ -119,6 +124,37 @@ def test_only_so_many_may_listen(served: tuple[Desk, str], monkeypatch: pytest.M
                 return
         time.sleep(0.05)
     raise AssertionError("a listener that left still counts")
+
+
+@pytest.mark.parametrize("limit", ["MOST_LISTENERS", "MOST_OF_A_PREFIX"])
+def test_a_burst_cannot_pass_the_limit(served: tuple[Desk, str], monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(route, limit, 3)
+    port = int(served[1].split(":")[2].split("/")[0])
+    with ExitStack() as stack:
+        burst = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(20)]
+        for one in burst:
+            one.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        statuses = Counter(one.recv(65_536).split()[1] for one in burst)
+    assert statuses == {b"200": 3, b"503": 17}
+
+
+def test_a_listener_that_left_before_its_answer_began_counts_no_more() -> None:
+    async def leaves() -> Counter[str]:
+        feed = Feed(cast(Any, None))
+        stream = route._Stream(feed, "203.0.113.0/24", 0)
+        assert feed.listeners == {"203.0.113.0/24": 1}
+
+        async def send(_: object) -> None:
+            raise OSError
+
+        async def receive() -> dict[str, str]:
+            return {"type": "http.disconnect"}
+
+        with suppress(BaseException):
+            await stream({"type": "http", "method": "GET", "headers": []}, receive, send)
+        return feed.listeners
+
+    assert in_a_loop(leaves()) == {}
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1" * 16, "٣".encode().decode("latin-1")])

@@ -9,8 +9,8 @@ import pytest
 
 from registry.core.errors import DatabaseUnavailable
 from registry.core.scalars import to_hex
-from registry.notary.condition import WORKER_NOTE, Condition, Trouble, note_of
-from registry.notary.gate import WorkerNote, read_note, refusal
+from registry.notary.condition import WORKER_NOTE, Condition, Trouble, WorkerNote, note_of, read_note
+from registry.notary.gate import refusal
 from tests.support.notary_api import NOW, Desk, notary_api
 
 COMMITMENT = {"commitments": [to_hex(bytes([5]) * 32)]}

@@ -10,6 +10,7 @@ import pytest
 
 from registry.core.errors import LedgerUnavailable
 from registry.core.ipld.cid import cid_from_digest
+from registry.core.merkle import root_from
 from registry.ledger.follower import Follower
 from registry.notary.rebuild import RebuildProgress, Rebuilt, rebuild
 from registry.notary.records import Arrival, BatchState, Times
@@ -76,6 +77,36 @@ def test_strangers_and_junk_do_not_count(stage: NotaryStage, tmp_path: Path) -> 
     stage.levers.mine(2)
     found = again(stage, tmp_path / "new")
     assert found.restored == 1 and [missing.root for missing in found.missing] == [root]
+
+
+def test_a_batch_that_only_a_stranger_anchored_comes_back_too(stage: NotaryStage, tmp_path: Path) -> None:
+    anchored(stage, 1)
+    worker = stage.worker()
+    items = stage.commit(3)
+    worker.packer.step()
+    (batch,) = stage.stores.book.batches(BatchState.PINNED)
+    stage.levers.ledger.transact("anchor", batch.root, batch.manifest)  # from another account, before ours
+    stage.settle(worker)
+    stage.levers.mine(2)
+    worker.step()
+    assert len(stage.stores.book.batches(BatchState.FINAL)) == 2 and len(stage.chain.calls()) == 1
+    # Roots of a stranger's own, also one beside a manifest of ours.
+    stage.levers.ledger.transact("anchor", os.urandom(32), os.urandom(32))
+    stage.levers.ledger.transact("anchor", os.urandom(32), batch.manifest)
+    stage.levers.mine(2)
+    assert again(stage, tmp_path / "new") == Rebuilt(2, 0, 4, ())
+    found = stage.stores.book.proof(items[0])
+    assert found is not None and root_from(items[0], found[1]) == batch.root
+    assert again(stage, tmp_path / "new") == Rebuilt(0, 2, 0, ())
+
+
+def test_a_batch_that_both_anchored_counts_once(stage: NotaryStage, tmp_path: Path) -> None:
+    anchored(stage, 1)
+    (batch,) = stage.stores.book.batches(BatchState.FINAL)
+    stage.levers.ledger.transact("anchor", batch.root, batch.manifest)
+    stage.levers.mine(2)
+    assert again(stage, tmp_path / "new") == Rebuilt(1, 0, 1, ())
+    assert again(stage, tmp_path / "new") == Rebuilt(0, 1, 0, ())
 
 
 def test_what_is_not_deep_enough_waits(stage: NotaryStage, tmp_path: Path) -> None:

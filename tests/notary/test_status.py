@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registry.ledger.base import Deployment
+from registry.ledger.base import Deployment, Head
 from registry.notary.condition import WORKER_NOTE, Condition
 from registry.notary.records import (
     Arrival,
@@ -22,7 +22,7 @@ from registry.notary.records import (
 )
 from registry.notary.settings import NotarySettings
 from registry.notary.site import Site, State, survey
-from registry.notary.status import Status, read_status
+from registry.notary.status import Chain, Status, read_status
 from registry.notary.stores import Stores, open_stores
 from tests.support.fake_storage import MemoryBlocks
 
@@ -101,6 +101,14 @@ def test_what_the_worker_says(desk: Desk) -> None:
     assert desk.status().troubles == ("the worker has been silent for 100 s",)
     desk.stores.book.put_note(WORKER_NOTE, {})
     assert desk.status().troubles == ("no worker has run yet",)
+
+
+def test_a_chain_that_is_ahead_makes_no_worker_silent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = Chain(Head(1, "0x" + "11" * 32, NOW + 360), 10**18)
+    monkeypatch.setattr("registry.notary.status._chain", lambda *_: (ahead, ""))
+    assert desk.status().troubles == ()
+    desk.take(NOW - 600, NOW + 300)
+    assert desk.status().late != (), "the chain judges promises"
 
 
 def test_the_ceiling_is_one_of_the_last_24_hours(tmp_path: Path) -> None:

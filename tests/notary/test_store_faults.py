@@ -241,9 +241,12 @@ def test_a_chain_book_that_is_lost_and_rebuilt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", [INTAKE_FILE, CHAIN_FILE])
 def test_a_damaged_file_is_told(tmp_path: Path, file: str) -> None:
-    open_stores(tmp_path, NotarySettings())
-    for path in tmp_path.glob(f"{file}-*"):
+    (tmp_path / "first").mkdir()
+    open_stores(tmp_path / "first", NotarySettings())
+    # A copy, because the stores that are open would write into a damaged file.
+    folder = Path(shutil.copytree(tmp_path / "first", tmp_path / "folder"))
+    for path in folder.glob(f"{file}-*"):
         path.unlink()
-    (tmp_path / file).write_bytes(b"\x01" * 8_192)
+    (folder / file).write_bytes(b"\x01" * 8_192)
     with pytest.raises(DatabaseUnavailable, match=f"{file} cannot be used: the file is not a database"):
-        open_stores(tmp_path, NotarySettings())
+        open_stores(folder, NotarySettings())

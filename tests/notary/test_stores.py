@@ -31,12 +31,14 @@ from registry.notary.records import (
     NonceTaken,
     Payment,
     Times,
+    TooManyWaiting,
     TxKind,
     TxState,
     Unpaid,
     Version,
     Waiting,
 )
+from registry.notary.sql import intake
 from registry.notary.stores import INTAKE_FILE, Stores
 from tests.support.store_fixtures import Place
 
@@ -97,7 +99,7 @@ class TestRequests:
         assert stores.book.proof(unknown) is None
         assert stores.book.manifest(unknown) is None
         assert stores.book.batch(unknown) is None
-        assert stores.intake.times_of(unknown) is None
+        assert stores.intake.times_of(unknown) is None and stores.intake.times_among(unknown) is None
         assert stores.intake.known(unknown) is None
         assert stores.intake.ending(unknown) is None
         assert stores.book.event_of(unknown) is None
@@ -139,14 +141,30 @@ class TestRequests:
         stores.intake.take([arrival(items, NOW), arrival([alone], NOW + 3)])
         assert stores.intake.times_of(alone) == Times(NOW + 3, NOW + 903)
         for each in items:
-            assert stores.intake.times_of(each) == Times(NOW, NOW + 900)
+            assert stores.intake.times_among(each) == Times(NOW, NOW + 900) and stores.intake.times_of(each) is None
         across = items[0][16:] + items[1][:16]
-        assert stores.intake.times_of(across) is None
+        assert stores.intake.times_among(across) is None
         hidden = fresh()[0]
         stores.intake.take([arrival([bytes(16) + hidden[:16], hidden[16:] + bytes(16), hidden], NOW + 5)])
-        assert stores.intake.times_of(hidden) == Times(NOW + 5, NOW + 905)
+        assert stores.intake.times_among(hidden) == Times(NOW + 5, NOW + 905)
         close(stores)
-        assert [stores.intake.times_of(each) for each in (*items, alone)] == [None] * 6
+        for ask in (stores.intake.times_of, stores.intake.times_among):
+            assert [ask(each) for each in (*items, alone)] == [None] * 6
+
+    @pytest.mark.parametrize(("limit", "value"), [("MOST_READ", 6), ("MOST_BULK", 3), ("MOST_BYTES", 3 * 64)])
+    def test_only_so_much_is_read_to_find_a_waiting_commitment(
+        self, stores: Stores, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+    ) -> None:
+        monkeypatch.setattr(intake, limit, value)
+        pairs = [fresh(2) for _ in range(4)]
+        for pair in pairs:
+            stores.intake.take([arrival(pair), arrival(fresh())])
+        assert [stores.intake.times_among(pair[1]) for pair in pairs[:3]] == [Times(NOW, NOW + 900)] * 3
+        for unread in (pairs[3][0], *fresh()):
+            with pytest.raises(TooManyWaiting):
+                stores.intake.times_among(unread)
+        close(stores)
+        assert stores.intake.times_among(pairs[3][0]) is None
 
     def test_dropped_items_leave_their_times_and_proofs(self, stores: Stores) -> None:
         singles, bulk = [arrival(fresh()) for _ in range(1_100)], arrival(fresh(40))
@@ -259,6 +277,19 @@ class TestBatches:
         batch, tree = close(stores), build_tree(items)
         for each in items:
             assert stores.book.proof(each) == (batch, tree.proof(each))
+
+    def test_commitments_that_begin_alike_are_told_apart(self, stores: Stores) -> None:
+        """Anybody can make such commitments, so that another one would be taken for them."""
+        beginning = fresh()[0][:24]
+        alike = [beginning + bytes([number]) * 8 for number in range(5)]
+        first, second = arrival([*alike[:3], *fresh(4)]), arrival([alike[1], *alike[3:]])
+        batches = []
+        for one in (first, second):
+            stores.intake.take([one])
+            batches.append(close(stores))
+        assert [batch and batch.size for batch in batches] == [7, 2]
+        assert [check_proof(stores, each) for each in alike] == [batches[0]] * 3 + [batches[1]] * 2
+        assert stores.book.proof(beginning + b"x" * 8) is None
 
     def test_a_rebuilt_batch_serves_proofs(self, stores: Stores) -> None:
         items = fresh(9)

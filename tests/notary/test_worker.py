@@ -106,9 +106,8 @@ def test_a_handle_that_somebody_anchors_as_a_root_is_still_ended(stage: NotarySt
     stage.levers.ledger.transact("anchor", wanted.handle, "0x" + "00" * 32)
     worker.step()
     stage.end(wanted)
-    worker.step()
+    stage.settle(worker)
     assert [one for call in stage.chain.calls() for one in stage.chain._openings(call)] != []
-    worker.step()
     assert stage.ending(wanted).state is EndingState.ENDED
     event = stage.stores.book.event_of(unhex(wanted.handle))
     assert event is not None and event.kind is EventKind.REVOKED

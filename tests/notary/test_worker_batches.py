@@ -13,7 +13,9 @@ from registry.core.ipld.cid import cid_from_digest
 from registry.core.merkle import MAX_BATCH
 from registry.ledger.base import Deployment
 from registry.notary.condition import WORKER_NOTE
+from registry.notary.packing import Packer
 from registry.notary.records import Arrival, BatchState, EndingState, Times
+from registry.notary.settings import NotarySettings
 from registry.storage.kubo import KuboBlocks
 from tests.support.kubo_node import running
 from tests.support.levers import GethLevers, until
@@ -37,6 +39,16 @@ def test_a_grant_in_a_full_batch_takes_at_most_two_gas(stage: NotaryStage) -> No
     gas, commitments = stage.stores.book.totals()
     assert (batch.size, commitments) == (size, size) and gas / commitments <= 2, (gas, taken)
     assert len(stage.blocks.get(cid_from_digest(batch.manifest))) == 32 * size <= 32 * MAX_BATCH
+
+
+def test_a_batch_closes_by_the_time_that_its_promises_began_at(stage: NotaryStage) -> None:
+    """The chain may be ahead of this machine. Then promises begin at the chain's time, and so does waiting."""
+    now = int(time.time())
+    moments = iter((now + 49, now + 50))
+    packer = Packer(stage.stores, stage.blocks, NotarySettings(batch_seconds=50), lambda: next(moments))
+    stage.stores.book.put_note(WORKER_NOTE, {"state": "ok", "at": now, "head_time": now + 360, "seen_at": now})
+    stage.commit(now=now + 360)
+    assert not packer.step() and packer.step()
 
 
 def test_kubo_is_down_while_batches_close(stage: NotaryStage) -> None:

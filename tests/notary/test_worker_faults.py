@@ -387,8 +387,11 @@ class TestRunning:
         assert time.monotonic() - began < 1.0
         assert stage.stores.book.lead(stage.signer.address)  # it stepped down
 
-    def test_garbage_without_tokens_delays_no_ending_with_one(self, stage: NotaryStage) -> None:
+    def test_garbage_without_tokens_delays_no_ending_with_one(
+        self, stage: NotaryStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Each forged ending costs a slow node a tenth of a second, so all of them together would take 30 s."""
+        monkeypatch.setattr("registry.notary.leading._FREE_SECONDS", 0.25)
         someone = KeySigner(os.urandom(32))
         for _ in range(3):
             stage.end(*(signed_revoke(someone, stage.deployment, STRANGER.address) for _ in range(100)))

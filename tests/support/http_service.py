@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
@@ -20,7 +21,11 @@ def is_well() -> None:
 
 
 def sample_app(
-    check: Callable[[], None] = is_well, rate: int = 1_000, proxies: tuple[str, ...] = (), public: bool = False
+    check: Callable[[], None] = is_well,
+    rate: int = 1_000,
+    proxies: tuple[str, ...] = (),
+    public: bool = False,
+    **more: Any,
 ) -> FastAPI:
     """Return the app; requests that bring ``X-Apart`` have a rate of their own."""
     service = Service(
@@ -32,6 +37,7 @@ def sample_app(
         proxies,
         public_metrics=public,
         apart=lambda request: "x-apart" in request.headers,
+        **more,
     )
     app = new_app(service)
 

@@ -11,10 +11,10 @@ from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
 from registry.client.notary import NotaryClient, parse_notary
 from registry.client.notary_anchor import Notaries
+from registry.client.pace import Pace
 from registry.client.party import Brand, Person
 from registry.client.pending_store import PendingFolder
 from registry.client.sign import Anchored
-from registry.client.tokens import Tokens
 from tests.support.stage import Stage
 from tests.support.stub_notary import StubNotary, serving
 
@@ -41,9 +41,11 @@ class ServedStage:
 
     def notaries(self, folder: Path, *names: str) -> Notaries:
         """The notaries of a party with this home; both, unless ``names`` says which (URL#ACCOUNT)."""
-        domain, tokens = self.stage.network.domain, Tokens(folder / "tokens")
+        domain, tokens = self.stage.network.domain, folder / "tokens"
         named = names or (self.first.named, self.second.named)
-        clients = tuple(NotaryClient(parse_notary(each), domain, tokens) for each in named)
+        paces = [Pace(self.sleep, self.stage.clock) for _ in named]
+        named_at = zip(map(parse_notary, named), paces, strict=True)
+        clients = tuple(NotaryClient(name, domain, tokens, pace) for name, pace in named_at)
         parts: dict[str, Any] = {"tell": self.told.append, "sleep": self.sleep, "waits": self.waits}
         return Notaries(clients, PendingFolder(folder), **parts)
 

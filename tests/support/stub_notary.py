@@ -16,6 +16,7 @@ from eth_account import Account
 from registry.client.relay import Ending, call_of
 from registry.core import codec
 from registry.core.crypto.keccak import keccak256
+from registry.core.crypto.privacy_pass import CHALLENGE_DIGEST
 from registry.core.eip712 import Domain, domain_of
 from registry.core.endings import SignedRevoke, parse_endings
 from registry.core.merkle import Tree, build_tree, manifest_digest
@@ -29,14 +30,15 @@ OTHER_WORD = to_hex(keccak256(b"somebody else's"))
 
 def token_of(key: str = TOKEN_KEY, mark: int = 1) -> str:
     """A token in base64url that names this key; the stub knows by its list what is signed."""
-    return urlsafe_b64encode(bytes([0, 2]) + bytes([mark]) * 64 + unhex(key) + bytes(256)).decode()
+    return urlsafe_b64encode(bytes([0, 2]) + bytes([mark]) * 32 + CHALLENGE_DIGEST + unhex(key) + bytes(256)).decode()
 
 
 @dataclass
 class StubNotary:
     """The switches are attributes. ``works`` says whether it anchors and relays at once; `work` does it later.
 
-    ``refuses`` is a status that answers every request of this kind. ``dropped`` breaks connections. ``lies`` names an
+    ``refuses`` is a status that answers every request but for /v1/info, ``busy`` so many times if it is set, with the
+    ``retry_after`` that is set. ``dropped`` breaks connections. ``lies`` names an
     anchor that is on no chain. ``bare`` gives no promise, ``swaps`` one of the other kind. ``tokens`` are the only ones
     that pay, None takes all. ``heard`` has every request as it came, ``connections`` the client's port of each.
     """
@@ -53,6 +55,8 @@ class StubNotary:
     names_more: bool = False
     swaps: bool = False
     refuses: int = 0
+    busy: int | None = None
+    retry_after: str = ""
     signs_as: bytes | None = None
     chain_id: int | None = None
     max_seconds: int = 900
@@ -92,7 +96,8 @@ class StubNotary:
         self.on_request(path)
         if path == "/v1/info":
             return 200, codec.dump(self._info())
-        if self.refuses:
+        if self.refuses and self.busy != 0:
+            self.busy = None if self.busy is None else self.busy - 1
             return self.refuses, codec.dump({"title": "Refused", "detail": "the stub refuses", "advice": "Go on."})
         if method == "POST" and self.tokens is not None:
             if token not in self.tokens:
@@ -196,6 +201,8 @@ def serving(notary: StubNotary) -> Iterator[StubNotary]:
             status, answer = notary.answer(str(self.command), self.path, body, token)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
+            if status == notary.refuses and notary.retry_after:
+                self.send_header("Retry-After", notary.retry_after)
             self.end_headers()
             self.wfile.write(answer)
 

@@ -109,6 +109,22 @@ class Proxy:
         return limit is None or done + len(piece) < limit
 
 
+class Wire(Proxy):
+    """A proxy that keeps all that goes through it."""
+
+    def __init__(self, target: int) -> None:
+        self.seen = bytearray()
+        super().__init__(target)
+
+    def _request(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        self.seen += piece
+        return super()._request(sink, piece, done)
+
+    def _answer(self, sink: socket.socket, piece: bytes, done: int) -> bool:
+        self.seen += piece
+        return super()._answer(sink, piece, done)
+
+
 def _split(piece: bytes, singly: bool) -> list[bytes]:
     return [piece[at : at + 1] for at in range(len(piece))] if singly else [piece]
 

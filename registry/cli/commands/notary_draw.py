@@ -10,7 +10,6 @@ from registry.cli.app import command
 from registry.cli.context import Context
 from registry.cli.ui.prompts import passphrase_from
 from registry.client.draw_tokens import MAX_DRAWN, draw_tokens
-from registry.client.tokens import Tokens
 from registry.core.errors import InvalidInput
 from registry.present.text import table
 
@@ -31,13 +30,14 @@ def draw(
 ) -> None:
     """Draw tokens ahead of time. Each pays the notary for one anchor or one ending, and it cannot tell whose it is.
 
-    They lie in the home's tokens/. A notary gives a few a day to each network, and more for a sponsor's key.
+    They lie in the home's tokens/, and only this notary gets them. It gives a few a day to each network, and more for a
+    sponsor's key.
     """
     if not ctx.session.notaries.clients:
         raise InvalidInput("no notary is named", "Name one with --notary URL#ACCOUNT.")
-    client, tokens = ctx.session.notaries.clients[0], Tokens(ctx.home.path / "tokens")
+    client, folder = ctx.session.notaries.clients[0], ctx.home.path / "tokens"
     sponsor = None if sponsor_fd is None else passphrase_from(sponsor_fd)
     with ctx.working("drawing tokens"):
-        drawn = draw_tokens(client, tokens, count, sponsor)
-    document = {"notary": client.host, "drawn": drawn, "folder": str(tokens.folder)}
-    ctx.out.result(document, table([("Notary", client.host), ("Drawn", drawn), ("Kept in", tokens.folder)]))
+        drawn = draw_tokens(client, count, sponsor)
+    document = {"notary": client.host, "drawn": drawn, "folder": str(folder)}
+    ctx.out.result(document, table([("Notary", client.host), ("Drawn", drawn), ("Kept in", folder)]))

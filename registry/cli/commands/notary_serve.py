@@ -87,6 +87,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", min=0, max=65_535, help="The API's port, not notary.toml's.")
     ] = None,
+    told: Annotated[bool, typer.Option("--told", hidden=True, help="The findings were told already.")] = False,
 ) -> None:
     """Run the notary until it is ended: the API that takes commitments, and the worker that anchors them.
 
@@ -99,7 +100,7 @@ def serve(
     if port is not None:
         site = replace(site, settings=msgspec.structs.replace(site.settings, port=port))
     signer, phrase = signer_of(ctx, site.folder)
-    _say_findings(ctx, site, signer.address, only)
+    _say_findings(ctx, site, signer.address, _told_states(only, told))
     level = logging.INFO if ctx.out.verbosity else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")  # to stderr
     if only is None:
@@ -120,11 +121,18 @@ def _listens(ctx: Context, url: str) -> None:
     sys.stdout.flush()
 
 
-def _say_findings(ctx: Context, site: Site, account: str, only: str | None) -> None:
-    """Tell how the parts stand; end with 2 where one is wrong. A part alone tells only of troubles."""
+def _told_states(only: str | None, told: bool) -> tuple[State, ...]:
+    """Return which findings to tell. A part alone tells of troubles; one of a whole, only why it cannot start."""
+    if told:
+        return (State.WRONG,)
+    return tuple(State) if only is None else (State.WAITS, State.WRONG)
+
+
+def _say_findings(ctx: Context, site: Site, account: str, states: tuple[State, ...]) -> None:
+    """Tell how the parts stand that are in one of these states; end with 2 where one is wrong."""
     with ctx.working("checking the chain and the store"):
         found = list(survey(site, account))
-    for line in _lines([one for one in found if only is None or one.state != State.OK]):
+    for line in _lines([one for one in found if one.state in states]):
         ctx.out.note(line)
     if any(one.state == State.WRONG for one in found):
         raise typer.Exit(USAGE)
@@ -148,7 +156,7 @@ def _supervise(ctx: Context, site: Site, phrase: str) -> None:
         given |= {"--ipfs": ctx.flags["ipfs"], "--dir": site.folder, "--only": part, "--port": site.settings.port}
         named = [word for name, value in given.items() if value is not None for word in (name, str(value))]
         more = [*(["--json"] if ctx.out.as_json else []), *(["-v"] if ctx.out.verbosity else [])]
-        command = [sys.executable, "-P", "-m", "registry", "notary", "serve", *named, *more]
+        command = [sys.executable, "-P", "-m", "registry", "notary", "serve", "--told", *named, *more]
         return [*command, "--passphrase-fd", str(descriptor)]
 
     programs = {part: partial(line, part) for part in (API, WORKER)}

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from registry.notary.rebuild import RebuildProgress
 
 FLUSH_SECONDS = 600.0
+_NO_KEY = {"passphrase_fd"}
 
 
 def add_to(notary: typer.Typer) -> None:
     """Add these commands to the group."""
-    command(notary, "status", "consent notary status --json")(status)
+    command(notary, "status", "consent notary status --json", without=_NO_KEY)(status)
     command(notary, "flush", "consent notary flush", options=("passphrase_file",))(flush)
-    command(notary, "rebuild", "consent notary rebuild")(rebuild)
+    command(notary, "rebuild", "consent notary rebuild", without=_NO_KEY)(rebuild)
 
 
 def status(ctx: Context, directory: Dir = None) -> None:

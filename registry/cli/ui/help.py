@@ -50,6 +50,8 @@ def _head(command: Any, ctx: Any) -> Iterator[str]:
 def _parameters(command: Any, ctx: Any) -> Iterator[str]:
     panels: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     for parameter in command.get_params(ctx):
+        if getattr(parameter, "hidden", False):
+            continue
         is_argument = isinstance(parameter, TyperArgument)
         title = getattr(parameter, "rich_help_panel", None) or ("Arguments" if is_argument else "Options")
         panels.setdefault(title, []).append((_left(parameter), _right(parameter)))

@@ -40,7 +40,7 @@ def left_lines(left: Left) -> Iterator[Line]:
     """Return it for people; nothing where nothing is left."""
     for outcome in left.outcomes:
         own = outcome.pending.evidence
-        state = "is anchored now" if outcome.why is None else f"is not anchored, and nobody's consent: {outcome.why}"
+        state = "is anchored now" if outcome.why is None else f"is not anchored, and proves nothing yet: {outcome.why}"
         yield _line(own.digest, f"{own.kind} {state}", YES if outcome.why is None else NAME)
     for name, _ in left.endings.ended:
         yield _line(name, "has ended now", YES)

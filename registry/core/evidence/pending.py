@@ -1,4 +1,4 @@
-"""A statement that is signed and not yet anchored: nobody's consent, until its anchor makes evidence of it.
+"""A statement that is signed and not yet anchored: it proves nothing, until its anchor makes evidence of it.
 
 The file (docs/formats.md, "Pending file") is RFC 8785, at most 2 MiB. A brand gets the same object over HTTP.
 """

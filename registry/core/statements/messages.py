@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import astuple, force_setattr
 
 from registry.core.eip712 import fields_in
-from registry.core.endings import ENDING_TYPES
+from registry.core.endings import ENDING_TYPES, RetireMembers, RevokeAllMembers, RevokeMembers
 from registry.core.errors import Malformed
 from registry.core.scalars import (
     MAX_DURATION,
@@ -152,24 +152,16 @@ class Acceptance(_Message, frozen=True):
     salt: Bytes32
 
 
-class Revoke(_Message, frozen=True):
+class Revoke(_Message, RevokeMembers, frozen=True):
     """The subject revokes one grant openly, without its secret. Anybody may send it."""
 
-    subject: Address
-    handle: Bytes32
 
-
-class RevokeAll(_Message, frozen=True):
+class RevokeAll(_Message, RevokeAllMembers, frozen=True):
     """The kill switch: the subject revokes everything issued up to ``issued_until``."""
 
-    subject: Address
-    issued_until: UInt64
 
-
-class Retire(_Message, frozen=True):
+class Retire(_Message, RetireMembers, frozen=True):
     """Retires the address for ever, after its key was stolen."""
-
-    subject: Address
 
 
 Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire

@@ -14,10 +14,10 @@ from registry.core.errors import Malformed
 from registry.core.promises import MAX_ITEMS
 from registry.core.scalars import to_hex
 from registry.http.bodies import read_body
-from registry.http.problems import Problem, documented
+from registry.http.problems import Problem, busy, documented, too_many
 from registry.notary.arrivals import MAX_COMMITMENTS_BODY, Promised, new_arrival, read_commitments
-from registry.notary.desk import Desk, malformed, read_word
-from registry.notary.records import FREE, Arrival, Batch, BatchState, Times, Unpaid
+from registry.notary.desk import Desk, check_count, malformed, read_word
+from registry.notary.records import FREE, Arrival, Batch, BatchState, Payment, Times, TooManyWaiting, Unpaid
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import COUNT, TIME, WORD, Word, an_object
 
@@ -49,6 +49,8 @@ _STATE = schemas.answer(
     an_object(["state"], state={"enum": list(_STATES)}, anchor=_ANCHOR, anchoredAt=TIME),
     _STATE_EXAMPLE,
 )
+# How a word begins in a body, and what one and the rest take at most there, spaces among it.
+_WORD_BEGINS, _MOST_FOR_A_WORD, _ENVELOPE = b'"0x', 128, 1_024
 _NAMES = {BatchState.PINNED: BatchState.CLOSED}
 _SHOWN = (BatchState.ANCHORED, BatchState.FINAL)
 
@@ -70,12 +72,8 @@ def add(app: FastAPI, desk: Desk) -> None:
         A token pays for one commitment, a sponsor's key for any number, the free allowance for some a day.
         """
         await desk.gate.require_open(desk.api.settings.promise_seconds)
-        raw = await read_body(request, MAX_COMMITMENTS_BODY)
-        try:
-            words, items = read_commitments(raw)
-        except Malformed as error:
-            raise malformed(error) from None
-        payment = await desk.payment(request, len(words))
+        payment = await desk.payment(request)
+        words, items = _read(await _body(desk, request, payment), payment)
         arrival = new_arrival(items, desk.now, desk.api.settings.promise_seconds, payment)
         times = await _paid(desk, arrival, request.state.prefix)
         return Response(desk.sign(Promised(words, items, times)), 202, media_type="application/json")
@@ -84,14 +82,43 @@ def add(app: FastAPI, desk: Desk) -> None:
         "/v1/commitments/{commitment}",
         tags=["commitments"],
         response_class=Response,
-        responses={**_STATE, **schemas.READING, **documented(UnknownCommitment=404)},
+        responses={**_STATE, **schemas.READING, **documented(UnknownCommitment=404, Busy=503, DatabaseUnavailable=503)},
     )
-    def state(commitment: Word) -> Response:
+    def state(commitment: Word, request: Request) -> Response:
         """Tell how far a commitment is, and how to prove it once it is anchored.
 
         Brands and auditors take whole batches instead, so that the notary does not learn what they check.
         """
-        return Response(codec.encode(_state(desk, read_word(commitment))), media_type="application/json")
+        return Response(
+            codec.encode(_state(desk, read_word(commitment), request.state.prefix)), media_type="application/json"
+        )
+
+
+async def _body(desk: Desk, request: Request, payment: Payment) -> bytes:
+    """Return the body, unless the allowance cannot pay for it: that costs no reading and no parsing.
+
+    A repeat is free where nothing is left. Its first request held no more than an allowance, so neither does it.
+    """
+    if payment != FREE:
+        return await read_body(request, MAX_COMMITMENTS_BODY)
+    free, spent = desk.commitments, desk.till.spent(desk.commitments)
+    if free.left(request.state.prefix) > 0:
+        raw = await read_body(request, MAX_COMMITMENTS_BODY)
+    else:
+        limit = min(_ENVELOPE + _MOST_FOR_A_WORD * free.limit, MAX_COMMITMENTS_BODY)
+        raw = await read_body(request, limit, too_large=spent)
+    if raw.count(_WORD_BEGINS) > free.limit:
+        raise spent
+    return raw
+
+
+def _read(raw: bytes, payment: Payment) -> tuple[tuple[str, ...], bytes]:
+    try:
+        words, items = read_commitments(raw)
+    except Malformed as error:
+        raise malformed(error) from None
+    check_count(payment, len(words))
+    return words, items
 
 
 async def _paid(desk: Desk, arrival: Arrival, prefix: str) -> Times:
@@ -110,15 +137,32 @@ async def _paid(desk: Desk, arrival: Arrival, prefix: str) -> Times:
     return times
 
 
-def _state(desk: Desk, commitment: bytes) -> dict[str, Any]:
-    times = desk.api.intake.times_of(commitment)  # first, because a batch may close between the two
-    found = desk.api.book.proof(commitment)
-    if found is not None:
+def _state(desk: Desk, commitment: bytes, prefix: str) -> dict[str, Any]:
+    intake, book = desk.api.intake, desk.api.book
+    times = intake.times_of(commitment)  # first, because a batch may close between the two
+    if found := book.proof(commitment):
         return _in_batch(*found)
-    if times is None:
+    if times is None and not _waits_among(desk, commitment, prefix):
+        if found := book.proof(commitment):
+            return _in_batch(*found)
         advice = "Send it, or ask the notary that promised it."
         raise Problem(404, "UnknownCommitment", "this notary does not have the commitment", advice)
     return {"state": "waiting"}
+
+
+def _waits_among(desk: Desk, commitment: bytes, prefix: str) -> bool:
+    """Look through the requests of several commitments, which takes a while: so not often, and not many at once."""
+    if wait := desk.searches.take(prefix):
+        raise too_many(wait)
+    if not desk.searching.acquire(blocking=False):
+        raise busy("Busy", "too many look for a commitment at once", "Ask again soon.", 1)
+    try:
+        return desk.api.intake.times_among(commitment) is not None
+    except TooManyWaiting:
+        detail = "so much waits for a batch that the commitment was not found yet"
+        raise busy("Busy", detail, "Ask again once the next batches are closed.") from None
+    finally:
+        desk.searching.release()
 
 
 def _in_batch(batch: Batch, proof: list[bytes]) -> dict[str, Any]:

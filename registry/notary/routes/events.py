@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
 from sse_starlette import EventSourceResponse
+from starlette.types import Receive, Scope, Send
 
 from registry.http.problems import Problem, busy, documented
 from registry.notary.desk import Desk
@@ -29,6 +30,21 @@ _STREAM: Answers = {
 _LastId = Annotated[str, Header(alias="Last-Event-ID", description="Go on after this event.", examples=["6"])]
 
 
+class _Stream(EventSourceResponse):
+    """A listener's answer, which counts until it has ended, also where the caller left before it began."""
+
+    def __init__(self, feed: Feed, prefix: str, last: int) -> None:
+        super().__init__(feed.events(last), ping=PING_SECONDS, send_timeout=SEND_SECONDS)
+        self._feed, self._prefix = feed, prefix
+        feed.enter(prefix)  # now and not with its first event: a whole burst may come before that
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._feed.leave(self._prefix)
+
+
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the route."""
     feed = Feed(desk.api.book)
@@ -47,5 +63,4 @@ def add(app: FastAPI, desk: Desk) -> None:
         prefix, listeners = request.state.prefix, feed.listeners
         if listeners.total() >= MOST_LISTENERS or listeners[prefix] >= MOST_OF_A_PREFIX:
             raise busy("TooManyListeners", "too many listen already", "Read the chain's own log instead.")
-        stream = feed.events(int(last_event_id), prefix)
-        return EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=SEND_SECONDS)
+        return _Stream(feed, prefix, int(last_event_id))

@@ -13,8 +13,8 @@ from registry.core.crypto.privacy_pass import CHALLENGE, TOKEN_TYPE
 from registry.core.endings import MAX_ENDINGS
 from registry.core.promises import MAX_ITEMS
 from registry.core.scalars import to_hex
+from registry.notary.condition import read_note
 from registry.notary.desk import Desk
-from registry.notary.gate import read_note
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import ADDRESS, COUNT, TEXT, TIME, WORD, an_object
 

@@ -14,7 +14,7 @@ from registry.core.errors import Malformed
 from registry.http.bodies import read_body
 from registry.http.problems import Problem, busy, documented
 from registry.notary.arrivals import new_ending, relayed_together
-from registry.notary.desk import Desk, malformed, read_word
+from registry.notary.desk import Desk, check_count, malformed, read_word
 from registry.notary.records import FREE, Ending, EndingKind, EventKind, NewEnding, Payment, Unpaid
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import ADDRESS, COUNT, TEXT, TIME, WORD, Word, an_object
@@ -81,9 +81,10 @@ def add(app: FastAPI, desk: Desk) -> None:
         Those with a token are relayed first. Known ones cost nothing.
         """
         await desk.gate.require_open(desk.api.settings.relay_seconds)
+        payment = await desk.payment(request)
         raw = await read_body(request, MAX_BODY)
         endings = await run_in_threadpool(_read, desk, raw)
-        payment = await desk.payment(request, len(endings))
+        check_count(payment, len(endings))
         kept = await run_in_threadpool(_keep, desk, endings, payment, request.state.prefix)
         promised = relayed_together(kept)
         body = b"{}" if promised is None else b'{"promise":' + desk.sign(promised) + b"}"

@@ -30,7 +30,7 @@ BUSY = documented(
     DatabaseUnavailable=503,
     WorkerSilent=503,
 )
-READING = documented(Malformed=422, TooManyRequests=429, DatabaseUnavailable=503)
+READING = documented(Malformed=422, TooManyConnections=429, TooManyRequests=429, DatabaseUnavailable=503)
 PAYING = documented(
     InvalidInput=400,
     OneItemAToken=400,
@@ -44,6 +44,7 @@ PAYING = documented(
     TooLarge=413,
     UnsupportedMediaType=415,
     Malformed=422,
+    TooManyConnections=429,
     TooManyRequests=429,
 )
 

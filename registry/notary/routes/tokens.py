@@ -40,8 +40,8 @@ def add(app: FastAPI, desk: Desk) -> None:
 
         A sponsor's key pays for it, or the free allowance.
         """
+        payment = await desk.payment(request)
         body = await read_body(request, MAX_REQUEST, REQUEST_TYPE)
-        payment = await desk.payment(request, 1)
         if payment.token is not None:
             raise desk.till.refuse(401, "NoSponsor", "a token pays for no token", "Send a sponsor's key, or nothing.")
         is_free = payment.sponsor is None

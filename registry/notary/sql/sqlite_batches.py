@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, update
 
+from registry.core.crypto.keccak import keccak256
 from registry.db.engine import driver_of, reading
 from registry.notary.records import Batch
 from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
 from registry.notary.sql.tables import PARTS, batches, requests, taken
 
+# The index of commitments holds their first bytes alone: each batch writes to all of its pages, so they should be few.
+# Others may make commitments that begin alike, so a hit counts only where the tree has the whole one's leaf.
+_BEGINNING = 8
 _FIND = """SELECT places.place, id, root, manifest, size, closed_at, due, state, "transaction", block, time
            FROM places JOIN batches ON batches.id = places.batch WHERE commitment = ?"""
 # The nodes of one part: with its id and its length it fits into a page of 4,096 bytes.
@@ -33,14 +38,12 @@ class SqliteBatches(BatchTables):
         """See `ChainBook`. It reads the nodes of this proof alone."""
         with reading(self._engine) as connection:
             db = driver_of(connection)
-            row = db.execute(_FIND, (commitment,)).fetchone()
-            if row is None:
-                return None
-            batch, wanted = batch_of(row[1:]), [divmod(place, _NODES) for place in siblings(row[0])]
-            ids = {part: batch.id * PARTS + part for part, _ in wanted}
-            query = f"SELECT id, data FROM nodes WHERE id IN ({_marks(len(ids))})"  # noqa: S608 - marks only
-            parts = dict(db.execute(query, list(ids.values())).fetchall())
-        return batch, [parts[ids[part]][at * WORD : at * WORD + WORD] for part, at in wanted]
+            for place, *columns in db.execute(_FIND, (commitment[:_BEGINNING],)).fetchall():
+                batch = batch_of(columns)
+                leaf, *proof = _nodes_at(db, batch.id, [place, *siblings(place)])
+                if leaf == keccak256(commitment):
+                    return batch, proof
+        return None
 
     def _is_due(self, rule: Rule) -> bool:
         """Look without a lock first: workers ask often, and there is seldom something to do."""
@@ -68,16 +71,30 @@ class SqliteBatches(BatchTables):
         return self._add_batch(connection, build(fresh, now, picked.due), **ids)
 
     def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
-        query = f"SELECT commitment FROM places WHERE commitment IN ({_marks(len(commitments))})"  # noqa: S608 - marks only
-        return (row[0] for row in driver_of(connection).execute(query, commitments))
+        db, named = driver_of(connection), {each[:_BEGINNING]: list[bytes]() for each in commitments}
+        for each in commitments:
+            named[each[:_BEGINNING]].append(each)
+        query = f"SELECT * FROM places WHERE commitment IN ({_marks(len(named))})"  # noqa: S608 - marks only
+        for beginning, batch, place in db.execute(query, list(named)).fetchall():
+            (leaf,) = _nodes_at(db, batch, [place])
+            yield from (each for each in named[beginning] if keccak256(each) == leaf)
 
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
-        values = ((commitment, batch, place) for commitment, place in rows)
+        values = ((commitment[:_BEGINNING], batch, place) for commitment, place in rows)
         driver_of(connection).executemany("INSERT INTO places (commitment, batch, place) VALUES (?, ?, ?)", values)
 
     @staticmethod
     def _watermark(connection: Connection) -> int:
         return int(connection.execute(select(taken.c.last_request)).scalar_one())
+
+
+def _nodes_at(db: Any, batch: int, places: Iterable[int]) -> list[bytes]:
+    """Return the nodes of a batch's tree at these places."""
+    wanted = [divmod(place, _NODES) for place in places]
+    ids = {part: batch * PARTS + part for part, _ in wanted}
+    query = f"SELECT id, data FROM nodes WHERE id IN ({_marks(len(ids))})"  # noqa: S608 - marks only
+    parts = dict(db.execute(query, list(ids.values())).fetchall())
+    return [parts[ids[part]][at * WORD : at * WORD + WORD] for part, at in wanted]
 
 
 def _marks(count: int) -> str:

@@ -98,12 +98,13 @@ manifests = Table("manifests", chain, Column("batch", ID, primary_key=True), _bl
 # the slice, so there a part fits into one page (4,096 bytes).
 PARTS = 1024
 nodes = Table("nodes", chain, Column("id", ID, primary_key=True), _blob("data"))
+# SQLite keeps the beginnings of commitments alone, which several may share.
 places = Table(
     "places",
     chain,
     Column("commitment", LargeBinary, primary_key=True),
-    _number("batch"),
-    _number("place"),
+    Column("batch", ID, primary_key=True),
+    Column("place", ID, primary_key=True),
     sqlite_with_rowid=False,
 )
 # SQLite: every request up to this one is in a batch, or holds nothing that is not.

@@ -49,7 +49,7 @@ def test_it_is_no_evidence(evidence: Evidence) -> None:
     own = unanchored(evidence)
     with pytest.raises(Malformed, match="this is a statement that is not anchored yet") as caught:
         parse_evidence(write_pending(PendingFile(own)))
-    assert "nobody's consent" in caught.value.advice
+    assert "proves nothing yet" in caught.value.advice
     with pytest.raises(Malformed, match="needs its anchor"):
         parse_evidence(codec.encode(own))
 

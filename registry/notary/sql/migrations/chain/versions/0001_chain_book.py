@@ -33,6 +33,7 @@ def upgrade() -> None:
 
 
 def _make_batches() -> None:
+    is_sqlite = op.get_context().dialect.name == "sqlite"
     op.create_table(
         "batches",
         sa.Column("id", _ID, primary_key=True),
@@ -51,7 +52,7 @@ def _make_batches() -> None:
     op.create_table(
         "places",
         sa.Column("commitment", sa.LargeBinary, primary_key=True),
-        *_columns(_ID, "batch", "place"),
+        *(sa.Column(name, _ID, primary_key=is_sqlite, nullable=False) for name in ("batch", "place")),
         sqlite_with_rowid=False,
     )
     op.create_table("taken", *_columns(_ID, "last_request"))
