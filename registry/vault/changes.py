@@ -21,7 +21,7 @@ from registry.core.sealed.index import MAX_INDEX, OwnStream, VaultBook, VaultInd
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
 from registry.vault.journal import Journal
-from registry.vault.streams import Grown, Keep, NewStream, OwnStreams, new_stream
+from registry.vault.streams import Grown, Keep, NewStream, Streams, new_stream
 
 
 class Owner(NamedTuple):
@@ -48,7 +48,7 @@ class Change:
     def __init__(self, owner: Owner, store: BlockStore, journal: Journal, keep: Keep = lambda record: True) -> None:
         self._owner, self._store, self._journal = owner, store, journal
         self.index = read_index(owner, store, journal.index) if journal.index else None
-        self._streams = OwnStreams(owner.key, store.get, journal.put, keep)
+        self._streams = Streams(owner.key, store.get, journal.put, keep)
         self._new = dict[str, tuple[OwnStream | NewStream, list[SegmentRef]]]()
         self._book = self.index.book if self.index else None
         self._stale = list[str]()
@@ -68,6 +68,10 @@ class Change:
             self._new[category] = (self._stream_of(category), [])
         stream, segments = self._new[category]
         segments += self._streams.store(stream, records)
+
+    def replace(self, files: Iterable[str]) -> None:
+        """Let these files (CIDs) go once this change is the newest state."""
+        self._stale += files
 
     def set_book(self, book: VaultBook) -> None:
         """Put another book in place of the one that the index names."""

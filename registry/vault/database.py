@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 import msgspec
 
+from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput
 from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
@@ -42,6 +43,7 @@ from registry.vault.large_files import seal_file
 from registry.vault.recording import record_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
+from registry.vault.shares import Shares
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
@@ -61,6 +63,7 @@ class Database:
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self._folder = VaultFolder(directory, seed, store, self._facts_of)
+        self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self._known_schemas: Schemas | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:

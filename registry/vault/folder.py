@@ -23,7 +23,7 @@ from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.journal import Journal
 from registry.vault.large_files import open_file
-from registry.vault.streams import OwnStreams
+from registry.vault.streams import Streams
 
 LOCK_SECONDS = 60.0
 _HOME_BYTES = 8
@@ -143,7 +143,7 @@ class VaultFolder:
 
     def _fill(self, copy: WorkingCopy, root: str) -> None:
         """Put what the copy lacks of this index, the oldest first."""
-        streams = OwnStreams(self._key, self._store.get, _put_nothing)
+        streams = Streams(self._key, self._store.get, _put_nothing)
         index = read_index(self._owner(""), self._store, root)
         named = {ref.cid: (stream, ref) for stream in index.streams for ref in reversed(streams.segments(stream))}
         for group in _groups([named[cid] for cid in copy.lacking(named)]):

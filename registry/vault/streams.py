@@ -1,4 +1,4 @@
-"""The owner's streams: read them, add versions to them, and merge their small segments."""
+"""Streams, the own ones and those of bundles: read them, add versions to them, and merge their small segments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.age.recipients import generate_identity, recipient_of
+from registry.core.errors import Malformed
 from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import file_blocks
 from registry.core.sealed.documents import Signed, public_key_of, seal_document, signed
 from registry.core.sealed.files import Budget, read_stored
-from registry.core.sealed.heads import MAX_SEGMENTS, SegmentList, SegmentRef, StreamHead, StreamReader
+from registry.core.sealed.heads import MAX_LISTS, MAX_SEGMENTS, SegmentList, SegmentRef, StreamHead, StreamReader
 from registry.core.sealed.index import OwnStream
 from registry.core.sealed.records import Record
 from registry.core.sealed.segments import MAX_SEGMENT, make_segments, read_segment
@@ -55,10 +56,11 @@ def new_stream(category: str) -> NewStream:
     return NewStream(secrets.token_hex(16), category, generate_identity())
 
 
-class OwnStreams:
-    """Reads and writes streams with the owner's ``key``. ``get`` and ``put`` are the store's.
+class Streams:
+    """Reads and writes streams that ``key`` signs: the owner's, or that of a relationship.
 
-    ``keep`` tells whether a merged segment still holds a version: those of a deleted record go.
+    ``get`` and ``put`` are the store's. ``keep`` tells whether a merged segment still holds a version: those of a
+    deleted record go.
     """
 
     def __init__(
@@ -75,6 +77,17 @@ class OwnStreams:
         """Return all segments of a stream, newest first."""
         reader = self._reader(stream)
         return list(reader.segments(reader.head(stream.head)))
+
+    def lists(self, stream: OwnStream) -> list[str]:
+        """Return the CIDs of a stream's lists of older segments."""
+        reader, found = self._reader(stream), list[str]()
+        older = reader.head(stream.head).older
+        for _ in range(MAX_LISTS):
+            if older is None:
+                return found
+            found.append(older)
+            older = reader.older(older).older
+        raise Malformed(f"a stream has more than {MAX_LISTS:,} lists of segments")
 
     def records(self, stream: OwnStream, segment: SegmentRef) -> Iterator[Record]:
         """Yield the versions of a segment; until this ends without an error, keep nothing of it."""

@@ -24,7 +24,7 @@ from registry.core.sealed.index import OwnStream, VaultBook
 from registry.core.sealed.records import Record
 from registry.vault.changes import Change, Owner, read_index
 from registry.vault.journal import Journal
-from registry.vault.streams import FANOUT, MOST_MERGED, OwnStreams
+from registry.vault.streams import FANOUT, MOST_MERGED, Streams
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.vault_records import HOME, tombstone, version
 
@@ -56,7 +56,7 @@ class Place:
         """All versions that a reader finds, with their categories."""
         if not self.journal.index:
             return []
-        streams = OwnStreams(OWNER.key, self.store.get, self.store.put)
+        streams = Streams(OWNER.key, self.store.get, self.store.put)
         return [
             (stream.category, record)
             for stream in read_index(OWNER, self.store, self.journal.index).streams
@@ -71,7 +71,7 @@ class Place:
         index = read_index(OWNER, self.store, root)
         files = [root, *([index.book] if index.book else [])]
         for stream in index.streams:
-            reader = OwnStreams(OWNER.key, self.store.get, self.store.put)._reader(stream)
+            reader = Streams(OWNER.key, self.store.get, self.store.put)._reader(stream)
             part = reader.head(stream.head)
             files += [stream.head, *(one.cid for one in reader.segments(part))]
             older = part.older
@@ -112,7 +112,7 @@ def test_another_vault_cannot_read_it(place: Place) -> None:
 def test_small_segments_are_merged_and_large_ones_stay(place: Place) -> None:
     for number in range(3 * FANOUT**2):
         place.add(version(number))
-    streams = OwnStreams(OWNER.key, place.store.get, place.store.put)
+    streams = Streams(OWNER.key, place.store.get, place.store.put)
     (stream,) = read_index(OWNER, place.store, place.journal.index).streams
     assert [one.records for one in streams.segments(stream)] == [FANOUT**2] * 3
     place.add(*(version(number) for number in range(1_000, 1_000 + MOST_MERGED)))
@@ -128,7 +128,7 @@ def test_a_full_head_moves_its_oldest_segments_into_lists(place: Place, monkeypa
     monkeypatch.setattr("registry.vault.streams.MOST_MERGED", 0)
     for number in range(3 * MAX_SEGMENTS):
         place.add(version(number))
-    streams = OwnStreams(OWNER.key, place.store.get, place.store.put)
+    streams = Streams(OWNER.key, place.store.get, place.store.put)
     head = streams._reader(_stream(place)).head(_stream(place).head)
     assert len(head.segments) <= MAX_SEGMENTS and head.older
     order = [record.id for _, record in place.versions()]
@@ -148,7 +148,7 @@ def test_a_deleted_record_is_absent_from_a_merged_segment(place: Place) -> None:
 def test_a_record_too_large_for_a_merge_stays(place: Place) -> None:
     for number in range(FANOUT):
         place.add(version(number, body={"name": os.urandom(20_000).hex()}))
-    streams = OwnStreams(OWNER.key, place.store.get, place.store.put)
+    streams = Streams(OWNER.key, place.store.get, place.store.put)
     assert len(streams.segments(_stream(place))) == FANOUT
     assert set(place.store.kept) == place.named()
 

@@ -1,0 +1,39 @@
+"""What a bundle shows of a record: the members that its view names, under an id of the bundle's own."""
+
+from __future__ import annotations
+
+from registry.core.instants import microseconds
+from registry.core.sealed.bundles import View
+from registry.core.sealed.records import Record, id_in_bundle
+
+# The name under which a view shows the file of a record. No member of a body is meant by it.
+FILE = "$file"
+
+
+def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
+    """Return what a bundle holds of the newest version of a record; None where the view shows nothing of it."""
+    if not _is_in(record, view):
+        return None
+    body = {name: value for name, value in (record.body or {}).items() if name in view.members} or None
+    file = record.file if FILE in view.members else None
+    if body is None and file is None:
+        return None
+    return Record(
+        id=id_in_bundle(secret, record.id),
+        counter=counter,
+        category=record.category,
+        schema=record.schema,
+        time=record.time,
+        source=record.source if view.source else None,
+        tags=record.tags if view.tags else (),
+        body=body,
+        file=file,
+    )
+
+
+def _is_in(record: Record, view: View) -> bool:
+    if record.deleted or record.category != view.category or view.schema not in (None, record.schema):
+        return False
+    time = microseconds(record.time or "")
+    is_early = view.from_ is not None and time < microseconds(view.from_)
+    return not is_early and (view.until is None or time < microseconds(view.until))
