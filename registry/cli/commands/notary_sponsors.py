@@ -61,6 +61,7 @@ def add(
         made = intake.add_sponsor(name, key_hash, limit, int(time.time()))
     if out is None:
         ctx.out.result(_document(made) | {"key": key}, [f"Key  {key}"])
+        ctx.out.note(f"It is shown this once. {made.name} sends it as `Authorization: Bearer KEY`.")
         return
     replace_file(out, f"{key}\n".encode())
     ctx.out.result(_document(made) | {"file": str(out)}, [f"The key of {made.name} is in {out}."])
