@@ -35,13 +35,6 @@ class Owner(NamedTuple):
         return f"Owner(home={self.home!r})"
 
 
-class Committed(NamedTuple):
-    """The new state: the CID of its index, and new segments whose versions lay in others before."""
-
-    root: str
-    merged: tuple[str, ...]
-
-
 class Change:
     """What is to become the next state of a vault. `commit` makes it so, at once. Use it once, under the lock."""
 
@@ -79,8 +72,8 @@ class Change:
             self._stale.append(self._book)
         self._book = self._put_document(book)
 
-    def commit(self) -> Committed:
-        """Make all of this the newest state, durably."""
+    def commit(self) -> str:
+        """Make all of this the newest state, durably; return the CID of its index."""
         grown = [self._streams.grow(stream, segments) for stream, segments in self._new.values() if segments]
         counter = self.index.counter + 1 if self.index else 1
         streams = tuple(_replaced(self.index.streams if self.index else (), grown))
@@ -89,7 +82,7 @@ class Change:
         old = [self._journal.index] if self._journal.index else []
         stale = [*old, *self._stale, *(name for one in grown for name in one.replaced)]
         self._journal.commit(cid, self._blocks_of(stale))
-        return Committed(cid, tuple(segment.cid for one in grown for segment in one.merged))
+        return cid
 
     def _stream_of(self, category: str) -> OwnStream | NewStream:
         """Return the stream that takes new records: of several, which homes made apart, the first by name."""

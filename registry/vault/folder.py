@@ -94,12 +94,9 @@ class VaultFolder:
 
     def commit(self, change: Change) -> str:
         """Make a change the newest state, and let the working copy follow; return the CID of its index."""
-        done = change.commit()
-        if self._copy is not None:
-            # What was merged is known already, from the segments before.
-            self._copy.put((), "", done.merged)
+        root = change.commit()
         self.copy()
-        return done.root
+        return root
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""

@@ -41,13 +41,9 @@ class NewStream(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """A stream after a change: its entry in the index, and the files that nothing names any more.
-
-    ``merged`` are new segments of versions that others held before.
-    """
+    """A stream after a change: its entry in the index, and the files that nothing names any more."""
 
     stream: OwnStream
-    merged: tuple[SegmentRef, ...]
     replaced: tuple[str, ...]
 
 
@@ -102,22 +98,20 @@ class Streams:
         """Put a head that names these segments too, given oldest first, and merge small ones."""
         old = self._reader(stream).head(stream.head) if isinstance(stream, OwnStream) else None
         segments = [*reversed(new), *(old.segments if old else ())]
-        merged, replaced = self._merge(stream, segments)
+        replaced = self._merge(stream, segments)
         older = self._spill(stream, segments, old.older if old else None)
         number = old.number + 1 if old else 1
         head = StreamHead(stream=stream.stream, number=number, segments=tuple(segments), older=older)
         entry = OwnStream(stream.stream, stream.category, stream.identity, self._put_document(stream, head), number)
-        gone = (*replaced, stream.head) if isinstance(stream, OwnStream) else replaced
-        return Grown(entry, merged, tuple(gone))
+        gone = [*replaced, stream.head] if isinstance(stream, OwnStream) else replaced
+        return Grown(entry, tuple(gone))
 
     def _reader(self, stream: OwnStream | NewStream) -> StreamReader:
         return StreamReader(stream.stream, stream.identity, self._signer, self._get, Budget(_MAX_OPENED))
 
-    def _merge(
-        self, stream: OwnStream | NewStream, segments: list[SegmentRef]
-    ) -> tuple[tuple[SegmentRef, ...], tuple[str, ...]]:
-        """Merge the newest segments in place, as long as there are enough of one size."""
-        merged, replaced = list[SegmentRef](), list[str]()
+    def _merge(self, stream: OwnStream | NewStream, segments: list[SegmentRef]) -> list[str]:
+        """Merge the newest segments in place, as long as there are enough of one size; return those that went."""
+        replaced = list[str]()
         while run := _mergeable(segments):
             files = [read_stored(one.cid, self._get, MAX_SEGMENT, Budget()) for one in segments[:run]]
             if sum(map(len, files)) > MAX_MERGED_BYTES:
@@ -125,10 +119,9 @@ class Streams:
             made = list(self.store(stream, self._united(stream, files)))
             replaced += [one.cid for one in segments[:run]]
             segments[:run] = reversed(made)
-            merged += made
             if len(made) > 1:
                 break
-        return tuple(one for one in merged if one in segments), tuple(replaced)
+        return replaced
 
     def _united(self, stream: OwnStream | NewStream, files: Sequence[bytes]) -> Iterable[Record]:
         versions = dict[tuple[str, tuple[int, str]], Record]()

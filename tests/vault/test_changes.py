@@ -90,7 +90,7 @@ def test_versions_come_back_with_their_category(place: Place) -> None:
     change = place.change()
     change.add("pd:Purchase", [version(1), version(2)])
     change.add("pd:Location", [version(3, category="pd:Location", schema="place-visited/1")])
-    root = change.commit().root
+    root = change.commit()
     assert root == place.journal.index
     found = sorted((category, record.id[-1]) for category, record in place.versions())
     assert found == [("pd:Location", "3"), ("pd:Purchase", "1"), ("pd:Purchase", "2")]

@@ -144,6 +144,13 @@ def test_the_seed_and_one_cid_bring_everything_back(opened: Opened, tmp_path: Pa
     assert again.query("SELECT metres FROM running").rows == [(5000,)]
 
 
+def test_records_that_are_added_one_by_one_are_all_found(vault: Database) -> None:
+    """Every eighth one merges small segments: the merged one holds what is new, too."""
+    for number in range(70):
+        vault.add([purchase(f"thing {number}")])
+        assert vault.stats().records == number + 1
+
+
 def test_two_processes_see_each_others_changes(opened: Opened) -> None:
     one, other = opened(), opened()
     (name,) = one.add([purchase("coat")])
