@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -22,6 +23,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="the parts of a notary are looked up in /proc"),
 ]
+# Python prints and drops an interruption that comes while it cleans up behind an import. The supervisor then ends
+# that part by force.
+DROPPED = re.compile(r"Exception ignored in: [^\n]*\nTraceback .*?\nKeyboardInterrupt: *\n", re.DOTALL)
 
 
 def kill(notary: Notary, victim: str) -> None:
@@ -59,4 +63,4 @@ def test_killed_at_random_moments_under_load(tmp_path: Path, anvil: tuple[str, D
         assert notary.run("flush", "--wait", "100").returncode == 0
         check_commitments(notary, load, anvil, network, account)
         check_endings(load, anvil, account)
-    assert "Traceback" not in notary.errors.read_text()
+    assert "Traceback" not in DROPPED.sub("", notary.errors.read_text())
