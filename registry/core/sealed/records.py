@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
@@ -118,19 +119,21 @@ class _RawBody(Struct):
     body: msgspec.Raw
 
 
+_PLAIN = {str, int, float, bool, type(None)}
 _decoder = msgspec.json.Decoder(Record)
 _raw_bodies = msgspec.json.Decoder(_RawBody)
 
 
 def write_record(record: Record) -> bytes:
     """Encode a version as a line without its line feed; ``Malformed`` if its body holds more than JSON can."""
+    if record.body is not None:
+        _check_body(record.body, 1)
     try:
         line = codec.encode(record)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _malformed(f"the record cannot be written as JSON: {str(error)[:200]}") from None
-    # What JSON has no form for comes back as something else: NaN as null, a date or a decimal as text.
-    if _parse(line) != record:
-        raise _malformed("the record's body holds what JSON cannot, such as NaN, dates or tuples")
+    if len(line) > MAX_BODY:
+        _parse(line)  # which looks at its size
     return line
 
 
@@ -146,7 +149,7 @@ def parse_record(line: bytes) -> Record:
 def _parse(line: bytes) -> Record:
     record = codec.loads(line, _decoder, MAX_LINE)
     if record.body is not None:
-        _check_body(record.body.values(), 2)
+        _check_body(record.body, 1)
         if len(line) > MAX_BODY and len(_raw_bodies.decode(line).body) > MAX_BODY:
             raise _malformed(f"the body is longer than {MAX_BODY:,} bytes")
     return record
@@ -241,17 +244,29 @@ def _check_tags(tags: tuple[str, ...]) -> None:
         raise _malformed("tags must be sorted by their UTF-8 bytes, with no repeats")
 
 
-def _check_body(values: Any, depth: int) -> None:
-    """Check integers and depth below a body; ``depth`` is that of these values."""
-    for value in values:
-        kind = type(value)
-        if kind is int:
-            if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-                raise _malformed("the body holds an integer outside ±(2^53-1); write it as a text")
-        elif kind is dict or kind is list:
-            if depth > MAX_BODY_DEPTH:
-                raise _malformed(f"the body is nested more than {MAX_BODY_DEPTH} deep")
-            _check_body(value.values() if kind is dict else value, depth + 1)
+def _check_body(value: Any, depth: int) -> None:
+    """Check that JSON can hold a value of a body, within our bounds; ``depth`` is its own.
+
+    An encoder would write what JSON has no form for as something else: NaN as null, a date as text.
+    """
+    kind = type(value)
+    if kind is dict or kind is list:
+        if depth > MAX_BODY_DEPTH:
+            raise _malformed(f"the body is nested more than {MAX_BODY_DEPTH} deep")
+        if kind is dict and not all(type(name) is str for name in value):
+            raise _malformed("the body has a member whose name is no text")
+        for one in value.values() if kind is dict else value:
+            if type(one) is not str:
+                _check_body(one, depth + 1)
+    else:
+        _check_plain(value)
+
+
+def _check_plain(value: Any) -> None:
+    if type(value) is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        raise _malformed("the body holds an integer outside ±(2^53-1); write it as a text")
+    if type(value) not in _PLAIN or (type(value) is float and not isfinite(value)):
+        raise _malformed("the body holds what JSON cannot, such as NaN, dates or tuples")
 
 
 def _check_same(line: bytes, written: bytes) -> None:
