@@ -40,8 +40,15 @@ def read_commitments(raw: bytes) -> tuple[tuple[str, ...], bytes]:
 
 def new_arrival(items: bytes, now: int, seconds: int, payment: Payment = FREE) -> Arrival:
     """Return a request that arrived ``now`` and is promised within ``seconds``."""
-    key = items if len(items) == 32 else sha256(items).digest()
-    return Arrival(key, items, Times(now, now + seconds), payment)
+    return Arrival(key_of(items), items, Times(now, now + seconds), payment)
+
+
+def key_of(items: bytes) -> bytes:
+    """Return what recognises a repeat: the commitment itself (32 bytes), or 33 bytes for a request of several.
+
+    A commitment may be any word, the hash of a request too. Of one length, the two could be taken for each other.
+    """
+    return items if len(items) == 32 else b"\x01" + sha256(items).digest()
 
 
 def new_ending(domain: Domain, ending: Opening | SignedEnding, now: int, seconds: int) -> NewEnding:

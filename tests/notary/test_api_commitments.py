@@ -217,3 +217,13 @@ def test_signed_promises_are_those_that_clients_check(raw: list[bytes], at: int,
     signed = parse_signed_promise(sign_promise(domain, signer, promised))
     assert signed.notary == signer.address and signed.message.items == tuple(promised.words)
     assert (signed.message.received_at, signed.message.due) == (at, at + span)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_hash_of_a_request_is_a_commitment_like_any_other(desk: Desk, order: int) -> None:
+    """A request of several must not be taken for a repeat of that one, nor the other way round."""
+    several = [word(number) for number in range(900, 903)]
+    hashed = "0x" + sha256(b"".join(bytes.fromhex(each[2:]) for each in several)).hexdigest()
+    for body in [several, [hashed]][::order]:
+        assert desk.client.post("/v1/commitments", json={"commitments": body}).status_code == 202
+    assert desk.api.intake.waiting().commitments == 4

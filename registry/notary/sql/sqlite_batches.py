@@ -14,8 +14,9 @@ from registry.notary.sql.batches import BatchTables, batch_of
 from registry.notary.sql.closing import WORD, Picked, Rule, build, pick, siblings
 from registry.notary.sql.tables import PARTS, batches, requests, taken
 
-# The index of commitments holds their first bytes alone: each batch writes to all of its pages, so they should be few.
-# Others may make commitments that begin alike, so a hit counts only where the tree has the whole one's leaf.
+# The index of commitments holds the first bytes of their leaves (keccak256) alone: each batch writes to all of its
+# pages, so they should be few. Anybody can make two leaves that begin alike, but not many. A hit counts only where the
+# tree has the whole leaf.
 _BEGINNING = 8
 _FIND = """SELECT places.place, id, root, manifest, size, closed_at, due, state, "transaction", block, time
            FROM places JOIN batches ON batches.id = places.batch WHERE commitment = ?"""
@@ -38,10 +39,11 @@ class SqliteBatches(BatchTables):
         """See `ChainBook`. It reads the nodes of this proof alone."""
         with reading(self._engine) as connection:
             db = driver_of(connection)
-            for place, *columns in db.execute(_FIND, (commitment[:_BEGINNING],)).fetchall():
+            wanted = keccak256(commitment)
+            for place, *columns in db.execute(_FIND, (wanted[:_BEGINNING],)).fetchall():
                 batch = batch_of(columns)
                 leaf, *proof = _nodes_at(db, batch.id, [place, *siblings(place)])
-                if leaf == keccak256(commitment):
+                if leaf == wanted:
                     return batch, proof
         return None
 
@@ -71,16 +73,16 @@ class SqliteBatches(BatchTables):
         return self._add_batch(connection, build(fresh, now, picked.due), **ids)
 
     def _known_of(self, connection: Connection, commitments: list[bytes]) -> Iterator[bytes]:
-        db, named = driver_of(connection), {each[:_BEGINNING]: list[bytes]() for each in commitments}
-        for each in commitments:
-            named[each[:_BEGINNING]].append(each)
-        query = f"SELECT * FROM places WHERE commitment IN ({_marks(len(named))})"  # noqa: S608 - marks only
-        for beginning, batch, place in db.execute(query, list(named)).fetchall():
+        db, leaves = driver_of(connection), {keccak256(each): each for each in commitments}
+        beginnings = {leaf[:_BEGINNING] for leaf in leaves}
+        query = f"SELECT batch, place FROM places WHERE commitment IN ({_marks(len(beginnings))})"  # noqa: S608 - marks only
+        for batch, place in db.execute(query, list(beginnings)).fetchall():
             (leaf,) = _nodes_at(db, batch, [place])
-            yield from (each for each in named[beginning] if keccak256(each) == leaf)
+            if leaf in leaves:
+                yield leaves[leaf]
 
     def _insert_places(self, connection: Connection, batch: int, rows: Iterable[tuple[bytes, int]]) -> None:
-        values = ((commitment[:_BEGINNING], batch, place) for commitment, place in rows)
+        values = ((keccak256(commitment)[:_BEGINNING], batch, place) for commitment, place in rows)
         driver_of(connection).executemany("INSERT INTO places (commitment, batch, place) VALUES (?, ?, ?)", values)
 
     @staticmethod

@@ -98,7 +98,7 @@ manifests = Table("manifests", chain, Column("batch", ID, primary_key=True), _bl
 # the slice, so there a part fits into one page (4,096 bytes).
 PARTS = 1024
 nodes = Table("nodes", chain, Column("id", ID, primary_key=True), _blob("data"))
-# SQLite keeps the beginnings of commitments alone, which several may share.
+# SQLite keeps the beginnings of their leaves alone, which several may share.
 places = Table(
     "places",
     chain,
