@@ -137,8 +137,11 @@ def _send(
 ) -> Receipt | None:
     """Send an ending, unless that is done; ``NotYetAnchored`` where another process is at it."""
     with folder.holding_later(later):
-        # It may have ended since, or been sent by a process that was killed.
-        is_over = not folder.has_later(later) or is_done(network, later.ending)
-        receipt = None if is_over else deliver(network, notaries, sender, later.ending)
-        folder.drop_later(later)
+        # It may have ended since, or been sent by a process that was killed. A newer one may have taken its place.
+        newest = folder.later_now(later)
+        if newest is None:
+            return None
+        is_over = is_done(network, newest.ending)
+        receipt = None if is_over else deliver(network, notaries, sender, newest.ending)
+        folder.drop_later(newest)
         return receipt

@@ -211,13 +211,14 @@ def _complete(party: Party, pending: PendingFile, anchor: Anchor, receipt: Recei
     except LedgerUnavailable:
         _forget(party, pending)
         raise
-    with noting("It is anchored, and what you signed is kept: `consent status` makes the evidence of it."):
-        evidence = _whole(party, pending.evidence.anchored(anchor))
-        kept = party.evidence.keep(evidence)
+    # Set first: once the new evidence is kept, another process may send the old grant's ending.
     for later in folder.later():
         if later.after == pending.evidence.digest:
             apart = random_seconds(*LATER) if party.asks_notaries else 0
             folder.keep_later(structs.replace(later, due=party.network.clock() + apart))
+    with noting("It is anchored, and what you signed is kept: `consent status` makes the evidence of it."):
+        evidence = _whole(party, pending.evidence.anchored(anchor))
+        kept = party.evidence.keep(evidence)
     folder.drop(pending.evidence.digest)
     return Anchored(evidence, receipt, kept)
 

@@ -71,7 +71,7 @@ class PendingFolder(NamedTuple):
 
     def all(self) -> list[PendingFile]:
         """Read all that wait, oldest first."""
-        found = [_own(path, MAX_PENDING, parse_pending) for path in self._files("pending")]
+        found = [pending for _, pending in self._each("pending", MAX_PENDING, parse_pending)]
         return sorted(found, key=lambda each: (each.evidence.statement.message.issued_at, each.evidence.digest))
 
     def find(self, digest: str) -> PendingFile:
@@ -105,7 +105,7 @@ class PendingFolder(NamedTuple):
 
     def promises(self) -> list[tuple[Path, PromiseFile]]:
         """Read all promises that are kept here, with their files."""
-        return [(path, _own(path, MAX_PROMISE, parse_promise_file)) for path in self._files("promises")]
+        return list(self._each("promises", MAX_PROMISE, parse_promise_file))
 
     def keep_later(self, later: LaterEnding) -> None:
         """Keep an ending durably until it is sent, over an older one with its key."""
@@ -115,21 +115,31 @@ class PendingFolder(NamedTuple):
         """Read the endings that are to be sent, those that are due first, first."""
         return sorted(self._later(), key=lambda each: (each.due, each.name))
 
-    def has_later(self, later: LaterEnding) -> bool:
-        """Tell whether it still waits."""
-        return self._path("endings", later.key).exists()
+    def later_now(self, later: LaterEnding) -> LaterEnding | None:
+        """Read the ending with this one's key as it is now; None where it waits no longer."""
+        path = self._path("endings", later.key)
+        return _own(path, MAX_ENDING, _parse_later) if path.exists() else None
 
     def holding_later(self, later: LaterEnding) -> AbstractContextManager[None]:
         """Keep other processes from an ending; ``NotYetAnchored`` where one has it."""
         return _holding(self._path("endings", later.key))
 
     def drop_later(self, later: LaterEnding) -> None:
-        """Forget an ending: it was sent, or its grant goes on."""
-        self._path("endings", later.key).unlink(missing_ok=True)
+        """Forget an ending: it was sent, or its grant goes on. A newer one with its key stays."""
+        if self.later_now(later) == later:
+            self._path("endings", later.key).unlink(missing_ok=True)
 
     def _later(self) -> Iterator[LaterEnding]:
-        for path in self._files("endings"):
-            yield _own(path, MAX_ENDING, lambda raw: codec.decode(raw, _later, MAX_ENDING))
+        return (later for _, later in self._each("endings", MAX_ENDING, _parse_later))
+
+    def _each(self, folder: str, limit: int, parse: Callable[[bytes], T]) -> Iterator[tuple[Path, T]]:
+        """Read all files of a folder, but those that another process finishes meanwhile."""
+        for path in self._files(folder):
+            try:
+                yield path, _own(path, limit, parse)
+            except InvalidInput:
+                if path.exists():
+                    raise
 
     def _path(self, folder: str, name: str) -> Path:
         return self.path / folder / f"{name}.json"
@@ -175,6 +185,10 @@ def _lock_if_possible(lock: Path) -> AbstractContextManager[object]:
     except OSError:
         # On a disk without locks two processes may pay twice. That is better than ending nothing there.
         return nullcontext()
+
+
+def _parse_later(raw: bytes) -> LaterEnding:
+    return codec.decode(raw, _later, MAX_ENDING)
 
 
 def _own(path: Path, limit: int, parse: Callable[[bytes], T]) -> T:

@@ -7,6 +7,7 @@ import pytest
 from registry.client.backup import _FILES
 from registry.client.later import send_due, spread_accounts, spread_grants
 from registry.client.pending import finish, give_up
+from registry.client.pending_store import PendingFolder
 from registry.core.errors import NotYetAnchored
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import PendingFile
@@ -85,3 +86,43 @@ def test_a_second_spread_postpones_nothing(served: ServedStage) -> None:
     spread_accounts([served.alice], served.folder, 1)
     (second,) = [each for each in served.folder.later() if each.name == served.alice.address]
     assert second.due == first.due and second.signed != first.signed
+
+
+def test_a_newer_end_of_an_account_is_sent_in_place_of_the_one_that_was_read(
+    served: ServedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process keeps it while this one works through what it read before."""
+    old = served.granted().evidence
+    spread_accounts([served.alice], served.folder, 1)
+    read = served.folder.later()
+    served.stage.pass_time(5)
+    served.stage.ledger.mine()
+    new = served.granted(again=True).evidence
+    spread_accounts([served.alice], served.folder, 1)
+    monkeypatch.setattr(PendingFolder, "later", lambda self: read)
+    send_due(served.stage.network, served.alice.notaries, served.folder, served.alice.evidence)
+    assert [served.stage.holds(each) for each in (old, new)] == ["Revoked", "Revoked"]
+
+
+def test_a_newer_ending_is_not_dropped_with_an_older_one(served: ServedStage) -> None:
+    served.granted()
+    spread_accounts([served.alice], served.folder, 1)
+    (older,) = served.folder.later()
+    served.stage.pass_time(5)
+    served.stage.ledger.mine()
+    spread_accounts([served.alice], served.folder, 1)
+    served.folder.drop_later(older)
+    (newer,) = served.folder.later()
+    assert newer != older
+    served.folder.drop_later(newer)
+    assert served.folder.later() == []
+
+
+def test_what_another_process_finishes_meanwhile_is_passed_over(
+    served: ServedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = replaced_later(served, served.granted().evidence)
+    gone = served.folder.path / "pending" / f"0x{'00' * 32}.json"
+    listed = PendingFolder._files
+    monkeypatch.setattr(PendingFolder, "_files", lambda self, folder: [gone, *listed(self, folder)])
+    assert served.folder.all() == [pending]
