@@ -131,7 +131,7 @@ class TestWhatIsLost:
     def test_every_page_is_authenticated(self, path: Path) -> None:
         whole = path.read_bytes()
         for at in range(0, len(whole), PAGE):
-            path.write_bytes(whole[:at] + bytes([whole[at + 99] ^ 1]) + whole[at + 1 :])
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             with pytest.raises(WorkingCopyLost), reopen(path) as copy:
                 copy.check()
 
