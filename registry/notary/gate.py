@@ -47,11 +47,14 @@ class Gate:
         self._note: WorkerNote | None = None
         self._read_at = float("-inf")
 
-    async def require_open(self, span: int) -> None:
-        """Raise a 503 that names the reason, where a promise of ``span`` seconds could not be kept."""
+    async def require_open(self, span: int, needs_store: bool = True) -> None:
+        """Raise a 503 that names the reason, where a promise of ``span`` seconds could not be kept.
+
+        Endings need no content store.
+        """
         if not 0 <= self._clock() - self._read_at < _READ_SECONDS:
             await run_in_threadpool(self._read)
-        self._check(span)
+        self._check(span, needs_store)
 
     @property
     def free_room(self) -> int:
@@ -72,18 +75,19 @@ class Gate:
     def _read(self) -> None:
         self._note, self._read_at = read_note(self._book.notes()), self._clock()
 
-    def _check(self, span: int) -> None:
-        if problem := refusal(self._note, self._clock(), span):
+    def _check(self, span: int, needs_store: bool = True) -> None:
+        if problem := refusal(self._note, self._clock(), span, needs_store):
             raise problem
 
 
-def refusal(note: WorkerNote | None, now: float, span: int) -> Problem | None:
+def refusal(note: WorkerNote | None, now: float, span: int, needs_store: bool = True) -> Problem | None:
     """Return why nothing may be promised for ``span`` seconds; None where it may."""
     grace = span / PART
     # A note from the future was written before the clock was set back: a worker that runs has written another since.
     if note is None or abs(now - note.at) > max(grace, SILENT_SECONDS):
         return _problem(_SILENT)
-    reason = _REASONS.get(note.state)
+    # A store that is away is the least of troubles: where the note names it, there is no other.
+    reason = _REASONS.get(note.state) if needs_store or note.state != Condition.STORE else None
     if reason is not None and (reason.at_once or now - note.since > grace):
         return _problem(reason)
     return None

@@ -29,7 +29,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         ("no-funds", 0, "OutOfFunds"),
         ("ceiling", 0, "CeilingReached"),
         ("chain", 201, "LedgerUnavailable"),
-        ("store", 201, "StorageUnavailable"),
         ("fees", 201, "FeesTooHigh"),
     ],
 )
@@ -47,7 +46,15 @@ def test_nothing_is_promised_or_kept(desk: Desk, state: str, since: int, name: s
     assert desk.client.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("state", ["chain", "store", "fees"])
+def test_endings_need_no_content_store(desk: Desk) -> None:
+    desk.say("store", NOW - 900)
+    answer = desk.client.post("/v1/commitments", json=COMMITMENT)
+    assert (answer.status_code, answer.json()["title"]) == (503, "StorageUnavailable")
+    assert desk.client.post("/v1/revocations", json=OPENING).status_code == 202
+    assert len(desk.api.intake.waiting_endings(9)) == 1 and desk.api.intake.waiting().commitments == 0
+
+
+@pytest.mark.parametrize("state", ["chain", "fees"])
 def test_what_may_come_back_is_waited_for_a_quarter_of_the_span(desk: Desk, state: str) -> None:
     desk.say(state, NOW - 150)
     assert desk.client.post("/v1/commitments", json=COMMITMENT).status_code == 202

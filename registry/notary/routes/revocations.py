@@ -80,7 +80,7 @@ def add(app: FastAPI, desk: Desk) -> None:
 
         Those with a token are relayed first. Known ones cost nothing.
         """
-        await desk.gate.require_open(desk.api.settings.relay_seconds)
+        await desk.gate.require_open(desk.api.settings.relay_seconds, needs_store=False)
         payment = await desk.payment(request)
         raw = await read_body(request, MAX_BODY)
         endings = await run_in_threadpool(_read, desk, raw)
