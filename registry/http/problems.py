@@ -43,8 +43,10 @@ _AWAY: tuple[tuple[type[CouldNotCheck], str], ...] = (
     (StorageUnavailable, "the service cannot use its content store now"),
     (CouldNotCheck, "the service could not check this now"),
 )
-# A URL without its user, path and query; and words so long that they may be a key, or somebody's commitment.
-_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]*)[^\s]*", re.IGNORECASE)
+# A URL without its user, path and query; what is named as a secret; and words so long that they may be a key, or
+# somebody's commitment.
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)([^\s/?#]*)(\S*)", re.IGNORECASE)
+_NAMED = re.compile(r"\b(password|passwd|pwd|secret|token)(\s*[=:]\s*)\S+", re.IGNORECASE)
 _LONG = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 SCHEMA = {
     "type": "object",
@@ -90,7 +92,13 @@ def problem_of(error: ConsentError) -> Problem:
 
 def without_secrets(words: str) -> str:
     """Return the first line of a message for the log, without what may be a secret in it."""
-    return _LONG.sub("..", _URL.sub(r"\1\2", next(iter(words.splitlines()), "")))
+    line = _URL.sub(_place_of, next(iter(words.splitlines()), ""))
+    return _LONG.sub("..", _NAMED.sub(r"\1\2..", line))
+
+
+def _place_of(url: re.Match[str]) -> str:
+    # An @ behind the first / may end a password with a / in it: then nothing tells where the host is.
+    return url[1] + (".." if "@" in url[3] else url[2].rpartition("@")[2])
 
 
 def busy(name: str, detail: str, advice: str, seconds: int = RETRY_SECONDS) -> Problem:

@@ -93,6 +93,9 @@ def test_every_error_of_a_part_that_is_away_has_fixed_words(error: CouldNotCheck
     ("said", "logged"),
     [
         ("https://u:pw@node.example:1/v3/k3y?a=b: refused", "https://node.example:1 refused"),
+        ("postgresql://u:p@ss@host/db is away", "postgresql://host is away"),
+        ("postgresql://u:pa/ss@host/db is away", "postgresql://.. is away"),
+        ("host=h password=hunter2 failed", "host=h password=.. failed"),
         ("node: no key " + "aB3" * 9 + "\nmore", "node: no key .."),
         ("0x" + "12" * 32 + " is unknown", ".. is unknown"),
         ("the connection was closed", "the connection was closed"),
