@@ -238,14 +238,14 @@ class NotaryClient:
         if token is not None:
             headers = {**headers, "Authorization": _paying_with(token)}
         for _ in range(TRIES):
-            self._pause(method)
+            self._pause(method, path)
             answer = self._fetched(method, path, body, headers)
-            if not self.pace.hear(method, answer):
+            if not self.pace.hear(method, path, answer):
                 break
         return answer
 
-    def _pause(self, method: str) -> None:
-        if (left := self.pace.left(method)) > MAX_PAUSE:
+    def _pause(self, method: str, path: str) -> None:
+        if (left := self.pace.left(method, path)) > MAX_PAUSE:
             raise self._error(f"asks to wait for {left:.0f} s more", "Do it again then, or name another notary.")
         if left:
             self.pace.sleep(left)

@@ -86,3 +86,14 @@ def test_a_notary_that_promises_nothing_now_still_tells_states(served: ServedSta
     served.stage.pass_time(58)
     served.first.refuses = 0
     assert notary.promise_to_anchor(bytes(32), served.stage.clock.now) and served.slept == [2]
+
+
+def test_a_notary_that_takes_no_commitments_now_still_ends_grants(served: ServedStage) -> None:
+    given = served.granted().evidence
+    notary = served.alice.notaries.clients[0]
+    served.first.refuses, served.first.busy, served.first.retry_after = 503, 1, "60"
+    with pytest.raises(NotaryUnavailable, match="it asks to wait for 60 s"):
+        notary.promise_to_anchor(bytes(32), served.stage.clock.now)
+    served.first.refuses = 0
+    ended = revoke(served.alice, given)
+    assert ended is not None and ended.notary and served.stage.holds(given) == "Revoked"
