@@ -49,7 +49,7 @@ from registry.vault.shares import Shares
 _MOST_WAITING = 32 << 20
 _encode = msgspec.json.Encoder().encode
 _NO_HOME = "00" * 8
-_LIST = "See `consent vault search`."
+_LIST = "`search` finds the ids of records."
 _EMPTY_PAGE = Page((), "", 0, True)
 _EMPTY_STATS = Stats(0, 0, {}, {}, {})
 
@@ -123,7 +123,7 @@ class Database:
         """Make an older version of a record its newest one, as a version more."""
         found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
         if not found:
-            raise InvalidInput(f"{name} has no version {counter}", f"See `consent vault history {name}`.")
+            raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
         with self._folder.change() as change:
             newest = self.history(name)[-1]
             made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
@@ -133,7 +133,7 @@ class Database:
     def remove(self, names: Iterable[str]) -> None:
         """Delete records: no search finds them, and the next merges of segments drop their content.
 
-        `shred` erases them for good.
+        Until then the store and the working copy keep what they held, and `restore` brings them back.
         """
         with self._folder.change() as change:
             some = [self._newest(name) for name in dict.fromkeys(names)]
@@ -212,7 +212,7 @@ class Database:
     def _newest(self, name: str) -> Record:
         newest = self.history(name)[-1]
         if newest.deleted:
-            raise InvalidInput(f"the record {name[:80]} was deleted", f"`consent vault restore {name}` brings it back.")
+            raise InvalidInput(f"the record {name[:80]} was deleted", "`restore` brings it back.")
         return newest
 
     def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:

@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.ipld.cid import digest_of_cid
+from registry.core.errors import StorageUnavailable
 from registry.fs.files import replace_file
 from registry.storage.base import BlockStore
+from registry.vault.journal import check_cid
 from registry.vault.records import blocks_of_record
 
 
@@ -65,13 +65,3 @@ class Leftovers(NamedTuple):
         with suppress(StorageUnavailable, OSError):
             yield
             (self.directory / name).unlink()
-
-
-def check_cid(text: str, path: Path) -> str:
-    """Return a CID that this file of the vault names; ``InvalidInput`` where it is none."""
-    try:
-        digest_of_cid(text)
-    except InvalidInput:
-        message = f"the vault's {path.name} holds no content identifier"
-        raise InvalidInput(message, "Restore the home from a backup.") from None
-    return text

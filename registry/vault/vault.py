@@ -31,7 +31,8 @@ from registry.fs.files import file_lock, make_folder, replace_file
 from registry.fs.streams import CountingReader, PieceReader
 from registry.storage.base import BlockStore
 from registry.vault.index import Account, Index, Record, Stream, open_index, seal_index
-from registry.vault.leftovers import Leftovers, check_cid
+from registry.vault.journal import check_cid
+from registry.vault.leftovers import Leftovers
 from registry.vault.place import Place, note_place, noted_place
 from registry.vault.records import SHORT, Found, find_record, find_twin, save_record
 

@@ -25,7 +25,7 @@ from registry.vault.schemas.words import Fault
 
 MAX_OWN = 256
 MAX_FAULTS = 20
-_SEE = "See `consent vault schema list`."
+_SEE = "`Schemas.names` lists them."
 
 
 class Schemas:
