@@ -228,7 +228,20 @@ def until(found: Callable[[], Any], seconds: float = 20.0) -> Any:
 def start_anvil(*options: str, port: int = 0) -> tuple[subprocess.Popen[str], str]:
     """Start an anvil, on a free port unless one is given; return its process and URL."""
     command = [str(tool("anvil")), "--port", str(port), "--host", "127.0.0.1", "--accounts", "2", *options]
-    return _started(command, r"Listening on (127\.0\.0\.1:\d+)")
+    process, url = _started(command, r"Listening on (127\.0\.0\.1:\d+)")
+    if "--load-state" not in options:
+        _set_to_machine_time(url)
+    return process, url
+
+
+def _set_to_machine_time(url: str) -> None:
+    """Set an anvil's clock. One that starts across a second's edge would stay a second behind the machine's."""
+    ask = asker(url)
+    for _ in range(10):
+        now = int(time.time())
+        ask("evm_setTime", hex(now))
+        if int(time.time()) == now:
+            return
 
 
 def start_geth(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
