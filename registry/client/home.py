@@ -46,6 +46,11 @@ class Home:
         return self.path / "vault"
 
     @property
+    def database(self) -> Path:
+        """The files of the person's database, beside the vault until it takes its place."""
+        return self.path / "database"
+
+    @property
     def exists(self) -> bool:
         """True once `create` or `recover` has made it."""
         return (self.path / "seed.json").exists()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from registry.client.vault_blocks import Moved
     from registry.core.evidence.file import Evidence
     from registry.storage.base import BlockStore
+    from registry.vault.database import Database
     from registry.vault.vault import Vault
     from registry.wallets.base import Wallet
 
@@ -132,6 +133,13 @@ class Session:
         # The store opens first: an error of the network is told before a passphrase is asked for.
         network = self.network
         return Vault(self.home.vault, store=store or network.store, seed=self.seed, place=network.place)
+
+    def database(self, store: BlockStore | None = None) -> Database:
+        """Open the home's database, in the network's store or in another view of it."""
+        from registry.vault.database import Database
+
+        network = self.network
+        return Database(self.home.database, self.seed, store or network.store, network.clock)
 
     def move_vault(self, source: str | None = None) -> Moved:
         """Move the vault into the configured store: from where it lies, or from the named file or Kubo node."""

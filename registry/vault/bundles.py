@@ -36,8 +36,8 @@ class Party(NamedTuple):
         return f"Party(subject={self.subject!r}, controller={self.controller!r})"
 
 
-def begin(change: Change, store: BlockStore, party: Party, view: View, grant: str, records: Iterable[Record]) -> Bundle:
-    """Make a bundle of the newest versions of these records, for the grant with this digest.
+def begin(change: Change, store: BlockStore, party: Party, view: View, lock: str, records: Iterable[Record]) -> Bundle:
+    """Make a bundle of the newest versions of these records, for the grant with this lock.
 
     Nobody gets it before its keys are handed over. ``InvalidInput`` where the view shows nothing.
     """
@@ -58,7 +58,7 @@ def begin(change: Change, store: BlockStore, party: Party, view: View, grant: st
         identity=stream.identity,
         number=head.number,
         head=head.head,
-        grants=(grant,),
+        locks=(lock,),
         ended=False,
     )
 

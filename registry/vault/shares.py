@@ -37,56 +37,56 @@ class Shares:
         """Yield what a brand would get, with ids that mean nothing."""
         return (one for record in self._records(view) if (one := shown(record, view, _NO_SECRET, 1)) is not None)
 
-    def begin(self, subject: str, controller: str, views: Sequence[View], grant: str) -> tuple[BundleKey, ...]:
-        """Make a bundle of each view, for the grant with this digest that is about to be signed.
+    def begin(self, subject: str, controller: str, views: Sequence[View], lock: str) -> tuple[BundleKey, ...]:
+        """Make a bundle of each view, for the grant with this lock that is about to be signed.
 
         ``InvalidInput`` where a view shows nothing, or where that grant has bundles already.
         """
         party = Party(subject, controller, self._key_for(subject, controller))
         with self._folder.change() as change:
             book = self._folder.book()
-            if _of(book, grant):
+            if _of(book, lock):
                 raise InvalidInput("this grant has its bundles already")
-            made = [begin(change, self._store, party, view, grant, self._records(view)) for view in views]
+            made = [begin(change, self._store, party, view, lock, self._records(view)) for view in views]
             self._commit(change, book, [*book.bundles, *made])
         return tuple(key_of(bundle) for bundle in made)
 
-    def bring_up_to_date(self, grant: str) -> tuple[BundleKey, ...]:
+    def bring_up_to_date(self, lock: str) -> tuple[BundleKey, ...]:
         """Add to a live grant's bundles what is new, changed or gone; the keys of all of them, with their heads."""
         with self._folder.change() as change:
             book = self._folder.book()
             new = {
                 one.name: bring_up_to_date(change, self._store, self._party(one), one, self._records(one.view))
-                for one in _of(book, grant)
+                for one in _of(book, lock)
             }
             if any(one not in book.bundles for one in new.values()):
                 self._commit(change, book, [new.get(one.name, one) for one in book.bundles])
         return tuple(key_of(bundle) for bundle in new.values())
 
-    def end(self, grant: str) -> None:
+    def end(self, lock: str) -> None:
         """Mark the bundles of a grant that ended: nothing is ever added to them."""
         with self._folder.change() as change:
             book = self._folder.book()
-            ended = {one.name for one in _of(book, grant) if not one.ended}
+            ended = {one.name for one in _of(book, lock) if not one.ended}
             if ended:
                 bundles = [msgspec.structs.replace(one, ended=one.ended or one.name in ended) for one in book.bundles]
                 self._commit(change, book, bundles)
 
-    def discard(self, grant: str) -> None:
+    def discard(self, lock: str) -> None:
         """Erase the bundles of a grant that was never anchored: nobody has their keys."""
         with self._folder.change() as change:
             book = self._folder.book()
-            gone = _of(book, grant)
-            if any(len(one.grants) > 1 for one in gone):
+            gone = _of(book, lock)
+            if any(len(one.locks) > 1 for one in gone):
                 raise InvalidInput("another grant has these bundles too", "End the grant instead.")
             if gone:
                 for bundle in gone:
                     change.replace(files_of(self._store, self._party(bundle), bundle))
                 self._commit(change, book, [one for one in book.bundles if one not in gone])
 
-    def of(self, grant: str) -> tuple[Bundle, ...]:
+    def of(self, lock: str) -> tuple[Bundle, ...]:
         """Return the bundles of a grant."""
-        return tuple(_of(self._folder.book(), grant))
+        return tuple(_of(self._folder.book(), lock))
 
     def _records(self, view: View) -> Iterator[Record]:
         copy = self._folder.copy()
@@ -101,5 +101,5 @@ class Shares:
         self._folder.commit(change)
 
 
-def _of(book: VaultBook, grant: str) -> list[Bundle]:
-    return [one for one in book.bundles if grant in one.grants]
+def _of(book: VaultBook, lock: str) -> list[Bundle]:
+    return [one for one in book.bundles if lock in one.locks]

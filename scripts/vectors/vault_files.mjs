@@ -21,16 +21,16 @@ const MAILBOX = await recipientOf(KEYS.mailbox);
 // --- documents ------------------------------------------------------------------------------------------------------
 
 const VIEW = { category: "pd:Purchase", members: ["name", "price"] };
-const FULL_VIEW = { ...VIEW, from: "2025-01-01", schema: "purchase/1", source: true, tags: true, until: "2026-01-01T00:00:00+01:00" };
+const FULL_VIEW = { ...VIEW, continuing: true, from: "2025-01-01", schema: "purchase/1", source: true, tags: true, until: "2026-01-01T00:00:00+01:00" };
 const HEAD = { number: 1, older: null, segments: [segment(2), segment(1)], stream: name("a stream"), type: "StreamHead", version: 1 };
 const LIST = { older: null, segments: [segment(4)], stream: name("a stream"), type: "SegmentList", version: 1 };
 const OWN = { category: "pd:Purchase", head: cid("head 1"), identity: identity("stream 1"), number: 1, stream: name("stream 1") };
 const OTHER = { category: "pd:Purchase", head: cid("head 2"), identity: identity("stream 2"), number: 7, stream: name("stream 2") };
 const INDEX = { book: cid("book"), counter: 3, home: HOME, streams: [OWN, OTHER], type: "VaultIndex", version: 1 };
-const BUNDLE = { controller: CONTROLLER, ended: false, grants: [DIGEST], head: cid("head 3"), identity: identity("bundle 1"), name: name("bundle 1"), number: 2, secret: SECRET, subject: SUBJECT, view: VIEW };
+const BUNDLE = { controller: CONTROLLER, ended: false, head: cid("head 3"), identity: identity("bundle 1"), locks: [LOCK], name: name("bundle 1"), number: 2, secret: SECRET, subject: SUBJECT, view: VIEW };
 const BOOK = {
   accounts: [{ controller: CONTROLLER, generation: 0 }, { address: SUBJECT, controller: CONTROLLER, generation: 1 }],
-  bundles: [BUNDLE, { ...BUNDLE, ended: true, grants: [], head: cid("head 4"), name: name("bundle 2") }],
+  bundles: [BUNDLE, { ...BUNDLE, ended: true, locks: [], head: cid("head 4"), name: name("bundle 2") }],
   schemas: [{ name: "walk/1", schema: '{"type":"object"}' }],
   shredded: [hex(hmac(KEYS.shredded, named("an id", 16)))],
   spent: [{ epsilon: "0.5", request: word("a study") }],
@@ -110,7 +110,7 @@ function documentCases() {
     ], [
       ["repeated-bundle", "A bundle twice.", "Malformed", { bundles: [BUNDLE, { ...BUNDLE, head: cid("head 4") }] }],
       ["repeated-account", "An account twice.", "Malformed", { accounts: [BOOK.accounts[0], BOOK.accounts[0]] }],
-      ["repeated-grant", "A grant twice in one bundle.", "Malformed", { bundles: [{ ...BUNDLE, grants: [DIGEST, DIGEST] }] }],
+      ["repeated-lock", "A lock twice in one bundle.", "Malformed", { bundles: [{ ...BUNDLE, locks: [LOCK, LOCK] }] }],
       ["repeated-mark", "A shredded mark twice.", "Malformed", { shredded: [BOOK.shredded[0], BOOK.shredded[0]] }],
       ["secret-short", "A secret of 31 bytes.", "DamagedSeal", { bundles: [{ ...BUNDLE, secret: SECRET.slice(2) }] }],
       ["address-lower", "An address without its checksum.", "DamagedSeal", { bundles: [{ ...BUNDLE, controller: CONTROLLER.toLowerCase() }] }],

@@ -19,6 +19,7 @@ class View(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a bundle shows: the members of the bodies of one category, and from when until when.
 
     ``from_`` is the first moment, ``until`` the first one after. Source and tags go along only where they are true.
+    Where it is ``continuing``, later records join while the grant holds.
     """
 
     category: str
@@ -28,6 +29,7 @@ class View(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     until: str | None = None
     source: bool = False
     tags: bool = False
+    continuing: bool = False
 
     def __post_init__(self) -> None:
         check_term(self.category, "category")

@@ -72,7 +72,7 @@ class VaultIndex(Signed, frozen=True, kw_only=True):
 
 
 class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
-    """One bundle: for whom, what it shows, its secrets, and the digests of the grants that it was handed over with."""
+    """One bundle: for whom, what it shows, its secrets, and the locks of the grants that hand it over."""
 
     name: str
     subject: Address
@@ -82,7 +82,7 @@ class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
     identity: str
     number: Count
     head: str
-    grants: tuple[Bytes32, ...]
+    locks: tuple[Bytes32, ...]
     ended: bool
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
         check_hex(self.secret, 32, "the bundle's secret")
         check_identity(self.identity)
         check_cid(self.head)
-        read_words(self.grants)
+        read_words(self.locks)
 
     def __repr__(self) -> str:
         return f"Bundle(name={self.name!r}, controller={self.controller!r}, view={self.view!r}, ended={self.ended})"
@@ -162,7 +162,7 @@ class VaultBook(Signed, frozen=True, kw_only=True):
         check_distinct([one.name for one in self.bundles], "a bundle")
         check_distinct([one.head for one in self.bundles], "a head")
         for bundle in self.bundles:
-            check_distinct(bundle.grants, "a grant")
+            check_distinct(bundle.locks, "a lock")
         check_distinct([(one.controller, one.generation) for one in self.accounts], "an account")
         check_distinct([one.name for one in self.schemas], "a schema")
         check_distinct([one.request for one in self.spent], "a study")

@@ -39,7 +39,7 @@ schemas = st.from_regex(r"[a-z0-9-]{1,40}/[1-9][0-9]{0,3}", fullmatch=True)
 _names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 members = st.lists(_names, unique=True, max_size=5).map(sorted).map(tuple)
 maybe = st.none() | times
-views = st.builds(View, terms, members, st.none() | schemas, maybe, maybe, st.booleans(), st.booleans())
+views = st.builds(View, terms, members, st.none() | schemas, maybe, maybe, st.booleans(), st.booleans(), st.booleans())
 
 
 @st.composite
@@ -56,9 +56,9 @@ def lists(of: st.SearchStrategy[Any], *by: str) -> st.SearchStrategy[tuple[Any, 
 
 refs = st.builds(SegmentRef, cids, st.integers(1, 16_384))
 own_streams = st.builds(OwnStream, _hex(16), terms, identities, cids, counts)
-grants = st.lists(words, unique=True, max_size=3).map(tuple)
+locks = st.lists(words, unique=True, max_size=3).map(tuple)
 bundles = st.builds(
-    Bundle, _hex(16), addresses, addresses, views, _hex(32), identities, counts, cids, grants, st.booleans()
+    Bundle, _hex(16), addresses, addresses, views, _hex(32), identities, counts, cids, locks, st.booleans()
 )
 accounts = st.builds(Account, addresses, st.integers(0, 2**32 - 1), st.none() | addresses)
 own_schemas = st.builds(OwnSchema, schemas, st.text(st.characters(exclude_categories=["Cs"]), max_size=50))

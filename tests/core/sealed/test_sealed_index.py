@@ -61,7 +61,7 @@ def bundle(number: int = 1, **changes: Any) -> Bundle:
         "identity": identity("bundle"),
         "number": 2,
         "head": cid_of_block(b"head %d" % number),
-        "grants": (word(1), word(2)),
+        "locks": (word(1), word(2)),
         "ended": False,
     }
     return Bundle(**members | changes)
@@ -108,7 +108,7 @@ def test_their_json() -> None:
     )
     names = "accounts bundles schemas shredded signature spent type version"
     assert sorted(plain(book())) == names.split()
-    names = "controller ended grants head identity name number secret subject view"
+    names = "controller ended head identity locks name number secret subject view"
     assert sorted(plain(bundle())) == names.split()
     assert [sorted(one) for one in plain(book())["accounts"]] == [
         ["controller", "generation"],
@@ -144,7 +144,7 @@ def test_of_another_vault(made: Any) -> None:
         (index(streams=(own_stream(), own_stream(2, head=own_stream().head))), "a head"),
         (book(bundles=(bundle(), bundle(2), bundle(3, name=bundle().name))), "a bundle"),
         (book(bundles=(bundle(), bundle(2, head=bundle().head))), "a head"),
-        (book(bundles=(bundle(grants=(word(1), word(1))),)), "a grant"),
+        (book(bundles=(bundle(locks=(word(1), word(1))),)), "a lock"),
         (book(accounts=(Account(CONTROLLER, 0), Account(CONTROLLER, 0, SUBJECT))), "an account"),
         (book(schemas=(OwnSchema("walk/1", "{}"), OwnSchema("walk/1", '{"type":"object"}'))), "a schema"),
         (book(spent=(Spent(word(3), "0.5"), Spent(word(3), "0.25"))), "a study"),
@@ -198,7 +198,7 @@ def test_an_index_of_another_shape(changes: dict[str, Any]) -> None:
         {"bundles": [BUNDLE_1 | {"identity": "x"}]},
         {"bundles": [BUNDLE_1 | {"number": 0}]},
         {"bundles": [BUNDLE_1 | {"head": ""}]},
-        {"bundles": [BUNDLE_1 | {"grants": ["0x"]}]},
+        {"bundles": [BUNDLE_1 | {"locks": ["0x"]}]},
         {"bundles": [BUNDLE_1 | {"ended": 0}]},
         {"accounts": [{"controller": CONTROLLER, "generation": -1}]},
         {"accounts": [{"controller": CONTROLLER, "generation": 2**32}]},
