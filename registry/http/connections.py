@@ -13,6 +13,9 @@ from registry.http.problems import Problem
 
 # How long a connection may take to send the head of a request, and to take what was sent to it.
 REQUEST_SECONDS, SEND_SECONDS = 20.0, 60.0
+# A refused connection is read for so long: closing one with unread bytes resets it, and the caller loses the answer.
+# So many are read at once; a flood above that is reset.
+LINGER_SECONDS, MOST_LINGERING = 1.0, 64
 
 
 class Door:
@@ -23,6 +26,7 @@ class Door:
 
     def __init__(self, most: int, proxies: Collection[str] = ()) -> None:
         self.connections, self.requests, self._proxies = Places(most), Places(most), proxies
+        self.lingering = 0
 
     def prefix_of(self, host: str) -> str | None:
         """Return the prefix that a connection of this host counts for; None for one of a proxy."""
@@ -43,6 +47,18 @@ def _refusal() -> bytes:
     return b"HTTP/1.1 429 Too Many Requests\r\n" + head + b"\r\n" + bytes(answer.body)
 
 
+class _Refused(asyncio.Protocol):
+    """A connection that was refused: what it sends is read and dropped, until it ends or its time is over."""
+
+    def __init__(self, door: Door, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._door, self._end = door, loop.call_later(LINGER_SECONDS, transport.abort)
+        door.lingering += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.cancel()
+        self._door.lingering -= 1
+
+
 class Connection(H11Protocol):
     """uvicorn's connection, which is also closed where its caller sends no request, or reads no answer.
 
@@ -57,9 +73,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         if not self._enters(transport):
-            transport.set_protocol(asyncio.Protocol())  # which hears the rest, and does nothing
-            transport.write(_refusal())
-            transport.close()
+            self._refuse(transport)
             return
         super().connection_made(transport)
         self._expect_request()
@@ -97,6 +111,15 @@ class Connection(H11Protocol):
             self._prefix = prefix
             return True
         return False
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        transport.write(_refusal())
+        if self._door.lingering < MOST_LINGERING:
+            transport.set_protocol(_Refused(self._door, transport, self.loop))
+            transport.write_eof()
+        else:
+            transport.set_protocol(asyncio.Protocol())  # which hears the rest, and does nothing
+            transport.close()
 
     def _expect_request(self) -> None:
         """Give the caller a fixed time, whatever else arrives meanwhile: single bytes hold no place for ever."""

@@ -74,6 +74,28 @@ def test_a_client_reads_the_refusal_as_a_problem() -> None:
         assert found.headers["retry-after"] == "5"
 
 
+def test_who_is_still_sending_reads_the_refusal_too() -> None:
+    with served() as (app, port), ExitStack() as stack:
+        for _ in range(MOST):
+            connected(stack, port)
+        time.sleep(0.2)
+        for _ in range(20):
+            one = connected(stack, port)
+            one.sendall(ASK + b"x" * 100_000)
+            assert answer(one, b"y" * 1000).startswith(b"HTTP/1.1 429 ")
+        assert comes(lambda: not app.state.door.lingering)
+
+
+def test_a_flood_of_refused_connections_holds_few_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.http.connections.MOST_LINGERING", 2)
+    with served() as (app, port), ExitStack() as stack:
+        for _ in range(MOST + 10):
+            connected(stack, port)
+        time.sleep(0.2)
+        assert app.state.door.lingering <= 2
+        assert comes(lambda: not app.state.door.lingering)
+
+
 def test_places_are_given_back_however_a_connection_ends() -> None:
     with served() as (app, port):
         for sent in (b"", ASK, ASK[:20], b"rubbish\r\n\r\n"):
