@@ -116,7 +116,8 @@ class Connection(H11Protocol):
         transport.write(_refusal())
         if self._door.lingering < MOST_LINGERING:
             transport.set_protocol(_Refused(self._door, transport, self.loop))
-            transport.write_eof()
+            if transport.can_write_eof():  # TLS cannot
+                transport.write_eof()
         else:
             transport.set_protocol(asyncio.Protocol())  # which hears the rest, and does nothing
             transport.close()
