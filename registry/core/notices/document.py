@@ -40,6 +40,7 @@ TEXTS = ("retention", "recipients", "transfers", "rights", "withdrawal", "trace"
 _CORRECT = "Ask the brand to correct its notice; docs/formats.md says what plain text may hold."
 
 Filled = Annotated[str, Meta(min_length=1)]
+AgeRecipient = Annotated[str, Meta(pattern=r"\Aage1[a-z0-9]+\Z")]
 
 
 class Controller(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Filled
     account: Address
-    recipient: Annotated[str, Meta(pattern=r"\Aage1[a-z0-9]+\Z")]
+    recipient: AgeRecipient
     domain: str
     contact: Filled
 
@@ -165,18 +166,29 @@ def sentences(text: Text) -> dict[str, str]:
     return {kind: sentence for kind, sentence in templates if sentence is not UNSET}
 
 
+def check_host(value: str, name: str) -> None:
+    """``Malformed`` unless it is a lower-case host name with a dot."""
+    if _HOST.fullmatch(value) is None:
+        raise Malformed(f"{name} {value[:80]!r} is not a lower-case host name")
+
+
+def check_plain(value: str, kind: Kind, name: str) -> None:
+    """``Malformed`` unless it is plain text of this kind."""
+    if fault := plain_text.find_fault(value, kind):
+        raise Malformed(f"{name[:120]} {fault}", _CORRECT)
+
+
 def _check_controller(controller: Controller) -> None:
-    if _HOST.fullmatch(controller.domain) is None:
-        raise Malformed(f"controller.domain {controller.domain[:80]!r} is not a lower-case host name")
-    _check_plain(controller.name, NAME, "controller.name")
-    _check_plain(controller.contact, SENTENCE, "controller.contact")
+    check_host(controller.domain, "controller.domain")
+    check_plain(controller.name, NAME, "controller.name")
+    check_plain(controller.contact, SENTENCE, "controller.contact")
 
 
 def _check_text(notice: Notice, language: str, text: Text) -> None:
     if _LANGUAGE.fullmatch(language) is None:
         raise Malformed(f"{language[:40]!r} is not a language tag (BCP 47)")
     for name, kind, value in _strings(text):
-        _check_plain(value, kind, f"text.{language}.{name}")
+        check_plain(value, kind, f"text.{language}.{name}")
     _check_labels(notice, text, f"text.{language}")
     if sentences(text).keys() != sentences(next(iter(notice.text.values()))).keys():
         raise Malformed(f"text.{language} has other sentences than the first language")
@@ -200,11 +212,6 @@ def _strings(text: Text) -> Iterator[tuple[str, Kind, str]]:
     yield "and", AND, text.and_
     yield from ((sort, SENTENCE, sentence) for sort, sentence in sentences(text).items())
     yield from ((name, TEXT, getattr(text, name)) for name in TEXTS)
-
-
-def _check_plain(value: str, kind: Kind, name: str) -> None:
-    if fault := plain_text.find_fault(value, kind):
-        raise Malformed(f"{name[:120]} {fault}", _CORRECT)
 
 
 def _check_sentence(sentence: str, kind: str, name: str) -> None:

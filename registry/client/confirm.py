@@ -1,0 +1,166 @@
+"""Ask a brand's domain whether the account that asks for consent speaks for it (docs/formats.md, "Profile").
+
+Nobody learns who asks: no cookie, no referrer, no cache. What cannot be fetched is "not confirmed", never "confirmed".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from registry.core import codec
+from registry.core.eip712 import Domain
+from registry.core.errors import InvalidInput, Malformed
+from registry.core.evidence.file import Evidence
+from registry.core.profiles import MAX_PROFILE, PATH, Profile, parse_profile, why_unconfirmed
+from registry.core.scalars import Address, UInt64
+from registry.fs.files import make_folder, read_bounded, replace_file
+from registry.net.http import Response, TooLarge, Unreachable, fetch
+
+SECONDS = 10.0
+_MAX_SEEN = 4096
+_HEADERS = {"Accept": "application/json", "User-Agent": "consent-registry"}
+# host, port -> addresses
+Resolve = Callable[[str, int], list[str]]
+
+
+class Standing(StrEnum):
+    """How a brand's account stands with its domain."""
+
+    CONFIRMED = "confirmed"
+    NOT_CONFIRMED = "not confirmed"
+    CHANGED = "changed"
+
+
+class Confirmation(NamedTuple):
+    """What a domain says of an account, and why it is not simply confirmed. ``before`` is the account of last time."""
+
+    domain: str
+    account: str
+    standing: Standing
+    why: str = ""
+    before: str = ""
+
+
+class _Seen(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The account that a domain confirmed last, and when (unix seconds)."""
+
+    account: Address
+    at: UInt64
+
+
+_seen = msgspec.json.Decoder(_Seen)
+
+
+class Confirmations:
+    """Checks domains, and remembers in a ``folder`` of the home which account each one confirmed last.
+
+    ``domains`` maps the names of a development network to URLs on this machine; everything else is asked by HTTPS.
+    """
+
+    def __init__(self, folder: Path, domains: Mapping[str, str] | None = None, resolve: Resolve | None = None) -> None:
+        self._folder, self._domains, self._resolve = folder, dict(domains or {}), resolve or _addresses
+
+    def check(self, domain: Domain, request: Evidence, now: int) -> Confirmation:
+        """Fetch the profile of the request's domain and judge it; nothing is written. ``now`` is in unix seconds."""
+        notice = request.parsed_notice
+        assert notice is not None  # the parser refuses a request without one
+        host, account = notice.controller.domain, notice.controller.account
+        try:
+            why = why_unconfirmed(self._fetched(host), domain, request, now)
+        except (Unreachable, TimeoutError, TooLarge, Malformed, InvalidInput) as error:
+            why = str(error) or f"{host} did not answer within {SECONDS:.0f} seconds"
+        if why is not None:
+            return Confirmation(host, account, Standing.NOT_CONFIRMED, why, self._before(domain, host, account))
+        if before := self._before(domain, host, account):
+            return Confirmation(host, account, Standing.CHANGED, f"last time {host} named {before}", before)
+        return Confirmation(host, account, Standing.CONFIRMED)
+
+    def remember(self, domain: Domain, found: Confirmation, now: int) -> None:
+        """Note the account that a domain names, once the person has answered; an unconfirmed one is not noted."""
+        if found.standing is not Standing.NOT_CONFIRMED:
+            make_folder(self._folder)
+            replace_file(self._file(domain, found.domain), codec.encode(_Seen(found.account, now)))
+
+    def profile(self, host: str) -> Profile:
+        """Fetch a domain's profile; ``InvalidInput`` says why there is none."""
+        try:
+            return self._fetched(host)
+        except (Unreachable, TimeoutError, TooLarge, Malformed) as error:
+            why = str(error) or f"no answer within {SECONDS:.0f} seconds"
+            raise InvalidInput(f"{host} shows no profile: {why}", "Ask the brand.") from None
+
+    def _before(self, domain: Domain, host: str, account: str) -> str:
+        """Return another account that this domain confirmed last time, or nothing."""
+        file = self._file(domain, host)
+        if not file.exists():
+            return ""
+        try:
+            seen = codec.decode(read_bounded(file, _MAX_SEEN), _seen, _MAX_SEEN)
+        except Malformed as error:
+            raise InvalidInput(f"{file}: {error}", "Remove it; the domain is then new to you.") from None
+        return "" if seen.account == account else seen.account
+
+    def _file(self, domain: Domain, host: str) -> Path:
+        return self._folder / f"{domain.chain_id}-{domain.verifying_contract}-{host}.json"
+
+    def _fetched(self, host: str) -> Profile:
+        if host.rsplit(".", 1)[-1].isdigit():
+            raise InvalidInput(f"{host} is an address and no domain", "Ask the brand.")
+        base = self._domains.get(host)
+        answer = _at(base) if base else self._at_public(host)
+        if answer.status != 200:
+            raise Unreachable(f"{host} answered {answer.status} and no profile")
+        return parse_profile(answer.body)
+
+    def _at_public(self, host: str) -> Response:
+        addresses = self._resolve(host, 443)
+        if not addresses or not all(ipaddress.ip_address(each).is_global for each in addresses):
+            raise Unreachable(f"{host} leads to no public address")
+        return fetch(
+            "GET",
+            f"https://{host}{PATH}",
+            headers=_HEADERS,
+            seconds=SECONDS,
+            max_bytes=MAX_PROFILE,
+            resolve_to=addresses[0],
+        )
+
+
+def check_domains(domains: Mapping[str, str]) -> dict[str, str]:
+    """Return a development network's names with their URLs; ``InvalidInput`` where one leaves this machine."""
+    for host, url in domains.items():
+        parts = urlsplit(url)
+        is_local = parts.hostname == "localhost" or _is_loopback(parts.hostname or "")
+        if parts.scheme not in ("http", "https") or not is_local or parts.path not in ("", "/") or parts.query:
+            advice = "Only names on this machine stand there, as http://127.0.0.1:8080."
+            raise InvalidInput(f"[domains] {host!r} is no URL on this machine", advice)
+    return dict(domains)
+
+
+def _at(base: str) -> Response:
+    url = base.rstrip("/") + PATH
+    return fetch("GET", url, headers=_HEADERS, seconds=SECONDS, max_bytes=MAX_PROFILE)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable(f"{host} has no address ({error.strerror})") from None
+    return [str(entry[4][0]).partition("%")[0] for entry in found]

@@ -1,0 +1,140 @@
+"""Confirmed, not confirmed, changed: what a person reads of the account that asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.client import confirm
+from registry.client.confirm import Confirmations, Standing, check_domains
+from registry.core import codec
+from registry.core.errors import InvalidInput
+from registry.core.evidence.file import Evidence
+from registry.core.profiles import MAX_PROFILE, PATH
+from tests.core.test_profiles import HOST, OTHER, document, request
+from tests.support.builders import CONTROLLER, DOMAIN, NOW
+from tests.support.http_answers import Answer, Served, answering
+
+
+@contextmanager
+def brand(folder: Path, answer: Answer | None = None, **changes: Any) -> Iterator[tuple[Confirmations, Served]]:
+    """A brand on this machine that serves this profile."""
+    found = answer or Answer(body=codec.dump(document(**changes)))
+    with answering(lambda asked: found if asked.path == PATH else Answer(404)) as served:
+        yield Confirmations(folder, {HOST: served.url}), served
+
+
+def asked(confirmations: Confirmations, evidence: Evidence | None = None) -> tuple[Standing, str]:
+    found = confirmations.check(DOMAIN, evidence or request(), NOW)
+    assert (found.domain, found.account) == (HOST, CONTROLLER)
+    return found.standing, found.why
+
+
+def test_confirmed_and_the_brand_learns_nothing_of_who_asks(tmp_path: Path) -> None:
+    with brand(tmp_path / "seen") as (confirmations, served):
+        assert asked(confirmations) == (Standing.CONFIRMED, "")
+        (sent,) = served.asked
+    assert {name.lower() for name in sent.headers} == {"host", "accept-encoding", "accept", "user-agent"}
+    assert not (tmp_path / "seen").exists()  # reading creates nothing
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Answer(302, headers=(("Location", "https://other.example/"),)), "answered 302"),
+        (Answer(404), "answered 404"),
+        (Answer(204), "answered 204"),
+        (Answer(body=b"<html>"), "malformed"),
+        (Answer(body=b""), ""),
+        (Answer(body=b" " * (MAX_PROFILE + 1)), "more than"),
+        (Answer(body=b"{}", length=10), "not reachable"),
+        (Answer(body=codec.dump(document(domain="other.example"))), "is of other.example"),
+        (Answer(body=codec.dump(document(accounts=[]))), "does not name the account"),
+    ],
+)
+def test_everything_else_is_not_confirmed(tmp_path: Path, answer: Answer, why: str) -> None:
+    with brand(tmp_path, answer) as (confirmations, _):
+        standing, said = asked(confirmations)
+    assert standing is Standing.NOT_CONFIRMED and why in said.lower()
+
+
+def test_offline_is_not_confirmed(tmp_path: Path) -> None:
+    with brand(tmp_path) as (confirmations, _):
+        pass
+    standing, said = asked(confirmations)
+    assert standing is Standing.NOT_CONFIRMED and "not reachable" in said
+
+
+def test_a_slow_one_is_not_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirm, "SECONDS", 0.3)
+    with answering(lambda _: time.sleep(2) or Answer()) as served:  # type: ignore[func-returns-value]
+        standing, said = asked(Confirmations(tmp_path, {HOST: served.url}))
+    assert standing is Standing.NOT_CONFIRMED and "did not answer" in said
+
+
+def test_a_domain_that_names_another_account_than_last_time(tmp_path: Path) -> None:
+    with brand(tmp_path) as (confirmations, _):
+        last = confirmations.check(DOMAIN, request(), NOW)._replace(account=OTHER)
+        confirmations.remember(DOMAIN, last, NOW - 100)
+        found = confirmations.check(DOMAIN, request(), NOW)
+        assert (found.standing, found.before) == (Standing.CHANGED, OTHER) and OTHER in found.why
+        confirmations.remember(DOMAIN, found, NOW)
+        assert asked(confirmations) == (Standing.CONFIRMED, "")
+
+
+def test_what_was_not_confirmed_is_not_remembered(tmp_path: Path) -> None:
+    with brand(tmp_path / "seen", accounts=[]) as (confirmations, _):
+        confirmations.remember(DOMAIN, confirmations.check(DOMAIN, request(), NOW), NOW)
+    assert not (tmp_path / "seen").exists()
+
+
+def test_a_damaged_note_is_named(tmp_path: Path) -> None:
+    with brand(tmp_path) as (confirmations, _):
+        confirmations.remember(DOMAIN, confirmations.check(DOMAIN, request(), NOW), NOW)
+        (file,) = tmp_path.iterdir()
+        file.write_bytes(b"{}")
+        with pytest.raises(InvalidInput, match=file.name):
+            confirmations.check(DOMAIN, request(), NOW)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0"],
+)
+def test_a_private_address_is_never_asked(tmp_path: Path, address: str) -> None:
+    for found in ([address], ["203.0.114.7", address], []):
+        confirmations = Confirmations(tmp_path, resolve=lambda host, port, found=found: found)  # type: ignore[misc]
+        standing, said = asked(confirmations)
+        assert standing is Standing.NOT_CONFIRMED and "no public address" in said
+
+
+def test_it_connects_to_the_address_that_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, Any]] = []
+
+    def fetched(method: str, url: str, **how: Any) -> Any:
+        sent.append((url, how["resolve_to"]))
+        raise TimeoutError
+
+    monkeypatch.setattr(confirm, "fetch", fetched)
+    asked(Confirmations(tmp_path, resolve=lambda host, port: ["203.0.114.7", "203.0.114.8"]))
+    assert sent == [(f"https://{HOST}{PATH}", "203.0.114.7")]
+
+
+def test_a_name_that_nobody_has(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="shows no profile"):
+        Confirmations(tmp_path).profile("nobody.invalid")
+    with pytest.raises(InvalidInput, match="is an address"):
+        Confirmations(tmp_path).profile("127.0.0.1")
+
+
+def test_development_names_stay_on_this_machine() -> None:
+    assert check_domains({HOST: "http://127.0.0.1:8080"}) == {HOST: "http://127.0.0.1:8080"}
+    assert check_domains({HOST: "https://localhost:1", "b.example": "http://[::1]:2/"})
+    for url in ("http://10.0.0.1", "http://aurelle.example", "ftp://127.0.0.1", "http://127.0.0.1/x", "127.0.0.1"):
+        with pytest.raises(InvalidInput, match="no URL on this machine"):
+            check_domains({HOST: url})
