@@ -37,6 +37,7 @@ INTENTS = {
     "Grant": "Give consent",
     "Refusal": "Refuse consent",
     "Acceptance": "Accept consent",
+    "Acknowledgement": "Confirm the end",
     "Revoke": "End a consent",
     "RevokeAll": "End all consents",
     "Retire": "Retire address",

@@ -105,7 +105,7 @@ def _checks(evidence: Evidence) -> Iterator[_Check]:
         yield _Check("ended", "chain", "ended.chain")
     if evidence.kind == "Grant":
         yield acceptance
-    if evidence.kind == "Acceptance":
+    if evidence.kind in ("Acceptance", "Acknowledgement"):
         yield _Check("accepts", "chain", "accepts.chain")
 
 

@@ -20,6 +20,7 @@ const SCHEMAS = [
   "Grant(string statement,address subject,address controller,bytes32 request,string[] purposes,string[] data,string terms,bytes32 notice,bytes32 content,bytes32 supersedes,uint64 issuedAt,uint64 notBefore,uint64 expiresAt,bytes32 revocation,bytes32 salt)",
   "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,bytes32 notice,uint64 issuedAt,bytes32 salt)",
   "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+  "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
   "Revoke(address subject,bytes32 handle)",
   "RevokeAll(address subject,uint64 issuedUntil)",
   "Retire(address subject)",

@@ -45,6 +45,7 @@ export function digestCases() {
     digestCase("request", "A request.", "Request", make("Request")),
     digestCase("grant", "A grant.", "Grant", make("Grant")),
     digestCase("refusal", "A refusal.", "Refusal", make("Refusal")),
+    digestCase("acknowledgement", "The end of a grant was seen.", "Acknowledgement", make("Acknowledgement", { grant: word("a grant") })),
     digestCase("acceptance", "A counter-signature.", "Acceptance", make("Acceptance", { grant: word("a grant") })),
     digestCase("revoke", "An open revocation, relayed.", "Revoke", { subject: SUBJECT, handle: word("a handle") }),
     digestCase("revoke-all", "The kill-switch, relayed.", "RevokeAll", { subject: SUBJECT, issuedUntil: NOW }),

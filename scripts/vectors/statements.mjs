@@ -80,6 +80,28 @@ function acceptanceCases() {
   ];
 }
 
+function acknowledgementCases() {
+  const { evidence: given, digested: grant } = makeEvidence("Grant", { label: "an ended grant" });
+  const policy = { purposes: null, data: null };
+  const acknowledgement = (name, desc, error, { message, ...options } = {}) =>
+    evidenceCase(`acknowledgement-${name}`, desc, error, { type: "Acknowledgement", given, policy, message: { grant, ...message }, ...options });
+  return [
+    acknowledgement("valid", "The controller has seen the end of the grant.", "Valid"),
+    acknowledgement("grant-not-given", "Nobody gave the grant that ended.", "NotAccepted", { given: undefined }),
+    acknowledgement("of-another-grant", "It names another grant than the one given.", "NotAccepted", { message: { grant: word("another grant") } }),
+    acknowledgement("by-another-brand", "Another brand says it in its own name.", "WrongController", { message: { controller: BRAND }, signer: "another brand" }),
+    acknowledgement("other-key", "Signed by another key.", "BadSignature", { signer: "the subject" }),
+    acknowledgement("retired", "The controller gave up its address: nothing of it is believed.", "Revoked", { facts: { cutoff: 2n ** 64n - 1n } }),
+    acknowledgement("not-anchored", "Never anchored.", "NotAnchored", { facts: { anchoredAt: 0 } }),
+    acknowledgement("not-included", "Its proof leads elsewhere.", "NotIncluded", { sealed: (e) => e.anchor.proof.pop() }),
+    acknowledgement("with-notice", "An acknowledgement has no notice.", "Malformed", { sealed: (e) => (e.notice = given.notice) }),
+    acknowledgement("without-anchor", "An acknowledgement without its anchor.", "Malformed", { sealed: (e) => delete e.anchor }),
+    evidenceCase("accepted-by-an-acknowledgement", "An acknowledgement where a counter-signature belongs.", "Malformed", {
+      sealed: (e) => (e.acceptance = { statement: { ...e.statement, primaryType: "Acknowledgement", message: makeEvidence("Acknowledgement", {}).evidence.statement.message }, signature: e.signature, anchor: e.anchor }), onChain: "Valid",
+    }),
+  ];
+}
+
 export function statementCases() {
-  return [...requestCases(), ...refusalCases(), ...acceptanceCases()];
+  return [...requestCases(), ...refusalCases(), ...acceptanceCases(), ...acknowledgementCases()];
 }

@@ -25,7 +25,7 @@ from registry.core.merkle import build_tree
 from registry.core.notices.document import notice_digest, parse_notice
 from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex
-from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Message, Refusal, Request
 from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
@@ -171,6 +171,11 @@ def acceptance_message(grant: Evidence, **changes: Any) -> Acceptance:
     return Acceptance(**members | changes)
 
 
+def acknowledgement_message(grant: Evidence, **changes: Any) -> Acknowledgement:
+    """The brand saw that this grant ended."""
+    return Acknowledgement(**msgspec.structs.asdict(acceptance_message(grant)) | changes)
+
+
 def sign(message: Message, signer: LocalAccount, domain: Any = DOMAIN) -> bytes:
     return bytes(Account.unsafe_sign_hash(digest(domain, message), signer.key).signature)
 
@@ -192,7 +197,7 @@ def evidence_of(
         "statement": STATEMENTS[type(message)](domain=domain, message=message),
         "signature": to_hex(signature),
     }
-    if not isinstance(message, Acceptance):
+    if not isinstance(message, Acceptance | Acknowledgement):
         members["quoted_notice"] = quoted(notice_bytes() if notice is None else notice)
     if isinstance(message, Request):
         return Evidence(**members)

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from registry.core.eip712 import Domain
 from registry.core.scalars import MAX_DURATION, MAX_SAFE_INTEGER, checksum, to_hex
-from registry.core.statements.messages import Acceptance, Grant, Message, Refusal, Request, Retire, Revoke, RevokeAll
+from registry.core.statements.messages import (
+    Acceptance,
+    Acknowledgement,
+    Grant,
+    Message,
+    Refusal,
+    Request,
+    Retire,
+    Revoke,
+    RevokeAll,
+)
 
 words = st.binary(min_size=32, max_size=32).map(to_hex)
 addresses = st.binary(min_size=20, max_size=20).map(checksum)
@@ -64,7 +74,8 @@ grants = _grants()
 requests = _requests()
 refusals = st.builds(Refusal, texts, addresses, addresses, words, term_lists, words, times, words)
 acceptances = st.builds(Acceptance, words, addresses, times, words)
-anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances
+acknowledgements = st.builds(Acknowledgement, words, addresses, times, words)
+anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements
 messages: st.SearchStrategy[Message] = (
     anchored_or_asked
     | st.builds(Revoke, addresses, words)

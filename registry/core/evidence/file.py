@@ -21,7 +21,7 @@ from registry.core.file_kinds import EVIDENCE, as_another
 from registry.core.merkle import commitment, root_from
 from registry.core.notices.document import Notice, read_notice
 from registry.core.scalars import Signature, read_hex, unhex
-from registry.core.statements.messages import Acceptance, Grant, Refusal, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request
 from registry.core.statements.typed_data import digest as digest_of
 
 MAX_EVIDENCE = 1024 * 1024
@@ -47,9 +47,19 @@ class _Acceptance(_Statement, frozen=True, tag="Acceptance"):
     message: Acceptance
 
 
+class _Acknowledgement(_Statement, frozen=True, tag="Acknowledgement"):
+    message: Acknowledgement
+
+
 # Each message with the structure that puts it into its domain.
-STATEMENTS: dict[type[Any], type[Any]] = {Grant: _Grant, Request: _Request, Refusal: _Refusal, Acceptance: _Acceptance}
-Statement = _Grant | _Request | _Refusal | _Acceptance
+STATEMENTS: dict[type[Any], type[Any]] = {
+    Grant: _Grant,
+    Request: _Request,
+    Refusal: _Refusal,
+    Acceptance: _Acceptance,
+    Acknowledgement: _Acknowledgement,
+}
+Statement = _Grant | _Request | _Refusal | _Acceptance | _Acknowledgement
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
@@ -106,7 +116,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Request, Refusal or Acceptance."""
+        """The primary type: Grant, Request, Refusal, Acceptance or Acknowledgement."""
         return type(self.statement.message).__name__
 
     @property
@@ -155,6 +165,7 @@ _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Refusal": (frozenset({"anchor", "notice"}), frozenset({"mandate"})),
     "Request": (frozenset({"notice"}), frozenset()),
     "Acceptance": (frozenset({"anchor"}), frozenset()),
+    "Acknowledgement": (frozenset({"anchor"}), frozenset()),
 }
 _PARTS = ("anchor", "notice", "mandate", "acceptance")
 

@@ -18,7 +18,7 @@ from registry.core.evidence.file import Evidence, Statement
 from registry.core.merkle import commitment
 from registry.core.promises import Promise, SignedPromise
 from registry.core.scalars import ZERO_WORD, Signature, read_hex, to_hex, unhex
-from registry.core.statements.messages import Acceptance, Grant, Refusal, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request
 from registry.core.statements.typed_data import digest as digest_of
 
 _NO_ANCHOR = Anchor(ZERO_WORD, (), ZERO_WORD, 0)
@@ -38,17 +38,17 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         read_hex(self.signature, "signature")
         if isinstance(self.statement.message, Request):
             raise Malformed("a Request is not anchored")
-        if (self.quoted_notice is UNSET) != isinstance(self.statement.message, Acceptance):
-            raise Malformed(f"evidence of a {self.kind} has its notice, and of an Acceptance has none")
+        if (self.quoted_notice is UNSET) != isinstance(self.statement.message, Acceptance | Acknowledgement):
+            raise Malformed(f"evidence of a Grant or a Refusal has its notice, and of {self.kind} has none")
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Refusal or Acceptance."""
+        """The primary type: Grant, Refusal, Acceptance or Acknowledgement."""
         return type(self.statement.message).__name__
 
     @property
     def author(self) -> str:
-        """The address that signed: the subject of grants and refusals, the controller of acceptances."""
+        """The address that signed: the subject of grants and refusals, the controller of the others."""
         message = self.statement.message
         return message.subject if isinstance(message, Grant | Refusal) else message.controller
 

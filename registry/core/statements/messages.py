@@ -38,6 +38,7 @@ TYPES = {
     "Refusal": "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,"
     "bytes32 notice,uint64 issuedAt,bytes32 salt)",
     "Acceptance": "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+    "Acknowledgement": "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
     **ENDING_TYPES,
 }
 
@@ -152,6 +153,15 @@ class Acceptance(_Message, frozen=True):
     salt: Bytes32
 
 
+class Acknowledgement(_Message, frozen=True):
+    """The controller has seen that the grant ended, and has stopped."""
+
+    grant: Bytes32
+    controller: Address
+    issued_at: UInt64
+    salt: Bytes32
+
+
 class Revoke(_Message, RevokeMembers, frozen=True):
     """The subject revokes one grant openly, without its secret. Anybody may send it."""
 
@@ -164,7 +174,7 @@ class Retire(_Message, RetireMembers, frozen=True):
     """Retires the address for ever, after its key was stolen."""
 
 
-Message = Request | Grant | Refusal | Acceptance | Revoke | RevokeAll | Retire
+Message = Request | Grant | Refusal | Acceptance | Acknowledgement | Revoke | RevokeAll | Retire
 # What the contract itself knows. These end statements and are never anchored.
 ENDINGS = (Revoke, RevokeAll, Retire)
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}

@@ -27,7 +27,7 @@ from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_eviden
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.notices.rendering import fits
 from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD, format_utc, to_hex
-from registry.core.statements.messages import Acceptance, Grant, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Request
 from registry.core.verify.policy import Policy
 
 # The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
@@ -94,7 +94,7 @@ def judge(
     """Judge evidence by facts and policy at ``now`` (unix seconds): a `VerifiedGrant` for a grant.
 
     Raises the ``NotConsented`` subclass of the first step that fails, or ``LedgerUnavailable`` if the facts do not
-    decide. A separate Acceptance is judged with the ``grant`` that it accepts.
+    decide. A separate Acceptance, and an Acknowledgement, is judged with its ``grant``.
     """
     if isinstance(evidence, bytes):
         evidence = parse_evidence(evidence)  # 0
@@ -190,13 +190,13 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
         _accepts(message, evidence, grant)
 
 
-def _accepts(message: Acceptance, evidence: Evidence, grant: Evidence | None) -> None:
+def _accepts(message: Acceptance | Acknowledgement, evidence: Evidence, grant: Evidence | None) -> None:
     if grant is None or not isinstance(grant.statement.message, Grant):
-        raise errors.NotAccepted("a separate acceptance is judged only with the grant that it accepts")
+        raise errors.NotAccepted(f"a separate {evidence.kind} is judged only with its grant")
     if message.controller != grant.statement.message.controller:
-        raise errors.WrongController("the acceptance is not by the grant's controller")
+        raise errors.WrongController(f"the {evidence.kind} is not by the grant's controller")
     if message.grant != to_hex(grant.digest) or evidence.statement.domain != grant.statement.domain:
-        raise errors.NotAccepted("the acceptance is for another grant")
+        raise errors.NotAccepted(f"the {evidence.kind} is for another grant")
 
 
 def _fits_policy(evidence: Evidence, policy: Policy) -> None:

@@ -169,7 +169,7 @@ function questionView() {
       words.name && h("p", { class: "warning", id: "unconfirmed" }, unconfirmed(words)),
       ...head(words.act in said ? words.act : "Statement", { name }, lead in said && lead),
       ...words.risks.map(({ name: risk, brands }) => h("p", { class: "warning" }, t(`risk.${risk}`, { payer: words.payer, brands: brands.join(", ") }))),
-      words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs" }[words.act] ?? "you.sign")), theirs(words, "blockquote", words.sentence)),
+      words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs", Acknowledgement: "theirs" }[words.act] ?? "you.sign")), theirs(words, "blockquote", words.sentence)),
       h("dl", null, rows(words)),
       words.texts.length > 0 && fold(t("brand", { name }), h("dl", null, words.texts.map(([what, text]) => row(what, theirs(words, "span", text))))),
       fold(t("exact"), h("pre", { tabindex: "0", role: "region", "aria-label": t("exact") }, JSON.stringify(exact, null, 2))),
@@ -199,10 +199,10 @@ function rows(words) {
   const records = (each) => pieces("handed.records", { category: h("span", null, plain(each.category)), count: count(each.count), names: [...each.names, ...more(each)].join(", ") });
   const answers = ["Grant", "Refusal"].includes(act);
   const sends = ui.state.question.method === SEND;
-  const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || act === "Acceptance") && "seen.hash";
+  const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || ["Acceptance", "Acknowledgement"].includes(act)) && "seen.hash";
   return [
     row("for", whose && h("code", null, whose)),
-    row({ Revoke: "whom", Acceptance: "from" }[act] ?? "who", words.account && (words.name ? unconfirmed(words) : code(words.account))),
+    row({ Revoke: "whom", Acceptance: "from", Acknowledgement: "from" }[act] ?? "who", words.account && (words.name ? unconfirmed(words) : code(words.account))),
     row("purposes", list(words.purposes.map(term))),
     row("data", list(words.data.map(term))),
     row("processing", list(words.processing.map(term))),
