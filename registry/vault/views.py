@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from registry.core.instants import microseconds
-from registry.core.sealed.bundles import View
-from registry.core.sealed.records import Record, id_in_bundle
+import msgspec
 
-# The name under which a view shows the file of a record. No member of a body is meant by it.
-FILE = "$file"
+from registry.core.instants import microseconds
+from registry.core.media_types import extension_of
+from registry.core.sealed.bundles import View
+from registry.core.sealed.records import FileRef, Record, id_in_bundle
+
+# The names under which a view shows the file of a record, and that file's own name. No member of a body is meant.
+FILE, NAME = "$file", "$name"
 
 
 def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
@@ -15,7 +18,7 @@ def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | N
     if not _is_in(record, view):
         return None
     body = {name: value for name, value in (record.body or {}).items() if name in view.members} or None
-    file = record.file if FILE in view.members else None
+    file = _file(record, view)
     if body is None and file is None:
         return None
     return Record(
@@ -29,6 +32,13 @@ def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | N
         body=body,
         file=file,
     )
+
+
+def _file(record: Record, view: View) -> FileRef | None:
+    if record.file is None or FILE not in view.members or NAME in view.members:
+        return record.file if FILE in view.members else None
+    # People write into the names of files what they would not tell a brand.
+    return msgspec.structs.replace(record.file, name=f"file{extension_of(record.file.media_type)}")
 
 
 def _is_in(record: Record, view: View) -> bool:
