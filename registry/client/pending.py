@@ -12,6 +12,7 @@ from msgspec import UNSET, structs
 
 from registry.client.anchoring import OwnAnchorer
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
+from registry.client.handing_over import discard
 from registry.client.later import end_superseded, note_superseded
 from registry.client.network import Network
 from registry.client.notary_anchor import Notaries, NotaryAnchorer
@@ -283,7 +284,12 @@ def _forget(party: Party, pending: PendingFile) -> None:
     folder, message = notaries_of(party).folder, pending.evidence.statement.message
     _drop_endings(folder, pending.evidence.digest)
     folder.drop(pending.evidence.digest)
-    if isinstance(message, Grant) and message.content != ZERO_WORD:
+    if not isinstance(message, Grant) or message.content == ZERO_WORD:
+        return
+    if isinstance(party, Person):
+        discard(party, message.revocation, message.content)
+    else:
+        # Its bundles need the seed: the person's next grant, or `vault sync`, erases them.
         party.network.store.delete([cid_from_digest(unhex(message.content))])
 
 

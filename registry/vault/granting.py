@@ -16,15 +16,19 @@ from typing import NamedTuple
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 
-_MAX_NOTE = 100
-_LOCK = re.compile(r"0x[0-9a-f]{64}")
+_MAX_NOTE = 200
+_WORD = re.compile(r"0x[0-9a-f]{64}")
 
 
 class Note(NamedTuple):
-    """A grant in the making: the lock of its bundles, and the digest of its statement, "" before it is known."""
+    """A grant in the making: the lock of its bundles, the digest of its statement, and its ``content``.
+
+    The last two are "" before they are known.
+    """
 
     lock: str
-    digest: str
+    digest: str = ""
+    content: str = ""
 
 
 class Granting:
@@ -43,15 +47,15 @@ class Granting:
             raise StorageUnavailable(f"{self._folder} cannot be locked: {error}") from None
         with alive:
             try:
-                self.note(lock, "")
+                self.note(Note(lock))
                 yield
             finally:
                 if not self._file(lock).exists():
                     self._forget_holder(lock)
 
-    def note(self, lock: str, digest: str) -> None:
+    def note(self, note: Note) -> None:
         """Note durably which statement is about to be signed."""
-        replace_file(self._file(lock), digest.encode())
+        replace_file(self._file(note.lock), f"{note.digest} {note.content}\n".encode())
 
     def drop(self, lock: str) -> None:
         """Forget a grant: its evidence is kept, or nothing is left of it."""
@@ -60,10 +64,10 @@ class Granting:
     def left(self) -> Iterator[Note]:
         """Yield the grants whose process ended before they were kept or discarded, each while nobody else has it."""
         for file in sorted(self._folder.glob("0x*")):
-            if _LOCK.fullmatch(file.name):
+            if _WORD.fullmatch(file.name):
                 with suppress(OSError, TimeoutError), file_lock(self._folder / f"{file.name}.alive", 0):
                     with suppress(InvalidInput):  # another process dropped it
-                        yield Note(file.name, read_bounded(file, _MAX_NOTE).decode("ascii", "replace").strip())
+                        yield _read(file)
                     if not file.exists():
                         self._forget_holder(file.name)
 
@@ -73,3 +77,8 @@ class Granting:
     def _forget_holder(self, lock: str) -> None:
         with suppress(OSError):
             (self._folder / f"{lock}.alive").unlink()
+
+
+def _read(file: Path) -> Note:
+    words = [word for word in read_bounded(file, _MAX_NOTE).decode("ascii", "replace").split() if _WORD.fullmatch(word)]
+    return Note(file.name, *words[:2])

@@ -23,6 +23,7 @@ from registry.vault.granting import Granting
 from registry.vault.views import shown
 
 _KeyFor = Callable[[str, str], Ed25519PrivateKey]
+State = tuple[tuple[str, int], ...]
 _NO_SECRET = bytes(32)
 
 
@@ -38,24 +39,37 @@ class Shares:
         copy = self._folder.copy()
         return iter(()) if copy is None else copy.select(Query(categories=(category,)))
 
+    def state(self) -> State:
+        """Return what changes with each change of a record."""
+        index = self._folder.index()
+        return () if index is None else tuple((one.stream, one.number) for one in index.streams)
+
     def preview(self, view: View) -> Iterator[Record]:
         """Yield what a brand would get, newest first, with ids that mean nothing."""
         return (one for it in self.records(view.category) if (one := shown(it, view, _NO_SECRET, 1)) is not None)
 
     def begin(
-        self, subject: str, controller: str, views: Sequence[View], lock: str, continued: str | None = None
+        self,
+        subject: str,
+        controller: str,
+        views: Sequence[View],
+        lock: str,
+        continued: str | None = None,
+        state: State | None = None,
     ) -> tuple[BundleKey, ...]:
         """Make a bundle of each view, for the grant with this lock that is about to be signed.
 
         A view that shows nothing gets none, unless it is continuing. ``continued`` is the lock of a live grant that
         this one replaces: its continuing bundles with the same view go on. ``InvalidInput`` where the grant has
-        bundles already.
+        bundles already, or where the records changed since `state` was read: the person has not seen all that goes.
         """
         party = Party(subject, controller, self.key_for(subject, controller))
         with self._folder.change() as change:
             book = self._folder.book()
             if _of(book, lock):
                 raise InvalidInput("this grant has its bundles already")
+            if state is not None and state != self.state():
+                raise InvalidInput("your vault has changed since you read what goes", "Do it again.")
             old = {one.view: one for one in _of(book, continued) if _goes_on(one, subject, controller)}
             made = dict[str, Bundle]()
             for view in views:

@@ -6,11 +6,9 @@ import msgspec
 
 from registry.core.instants import microseconds
 from registry.core.media_types import extension_of
-from registry.core.sealed.bundles import View
+from registry.core.sealed.bundles import FILE, NAME, View
 from registry.core.sealed.records import FileRef, Record, id_in_bundle
 
-# The names under which a view shows the file of a record, and that file's own name. No member of a body is meant.
-FILE, NAME = "$file", "$name"
 
 
 def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:

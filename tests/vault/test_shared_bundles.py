@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput, WrongCapsule
 from registry.core.ipld.unixfs import blocks_of
-from registry.core.sealed.bundles import BundleKey, View
+from registry.core.sealed.bundles import FILE, NAME, BundleKey, View
 from registry.core.sealed.documents import public_key_of
 from registry.core.sealed.heads import StreamReader
 from registry.core.sealed.records import Record
@@ -23,7 +23,6 @@ from registry.vault.bundles import held_by_brand
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.vault.large_files import open_file
-from registry.vault.views import FILE, NAME
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, account, word
 from tests.support.fake_storage import MemoryBlocks
 
