@@ -84,7 +84,9 @@ def _synced(person: Person, evidence: Evidence, answer: Answer) -> Synced:
         if isinstance(answer, VerifiedStatement):
             return _updated(person, grant, notice.controller.recipient, told)
         if isinstance(answer, Revoked | Expired):
-            person.vault.shares.end(grant.revocation)
+            # A clock of ours that is wrong must not end it for ever: the chain's time decides.
+            if isinstance(answer, Revoked) or person.network.ledger.head().time >= grant.expires_at:
+                person.vault.shares.end(grant.revocation)
             return told._replace(state="ended", why=answer)
     except ConsentError as error:
         return told._replace(why=error)

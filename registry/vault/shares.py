@@ -82,8 +82,11 @@ class Shares:
     def bring_up_to_date(self, lock: str) -> tuple[BundleKey, ...]:
         """Add to a live grant's continuing bundles what is new, changed or gone; the keys of all, with their heads."""
         with self._folder.change() as change:
-            book = self._folder.book()
-            new = {one.name: self._updated(change, self._party(one), one) for one in _of(book, lock)}
+            book, mine = self._folder.book(), _of(self._folder.book(), lock)
+            # One alone may have ended: of two homes' bundles with the same view, one goes on.
+            live = [one for one in mine if not one.ended] or mine
+            new = {one.name: one for one in mine}
+            new |= {one.name: self._updated(change, self._party(one), one) for one in live}
             if any(one not in book.bundles for one in new.values()):
                 self._commit(change, book, {one.name: one for one in book.bundles} | new)
         return tuple(key_of(bundle) for bundle in new.values())

@@ -13,7 +13,7 @@ from registry.core.sealed.records import FileRef, Record, id_in_bundle
 
 def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
     """Return what a bundle holds of the newest version of a record; None where the view shows nothing of it."""
-    if not _is_in(record, view):
+    if not is_in(record, view):
         return None
     body = {name: value for name, value in (record.body or {}).items() if name in view.members} or None
     file = _file(record, view)
@@ -39,7 +39,8 @@ def _file(record: Record, view: View) -> FileRef | None:
     return msgspec.structs.replace(record.file, name=f"file{extension_of(record.file.media_type)}")
 
 
-def _is_in(record: Record, view: View) -> bool:
+def is_in(record: Record, view: View) -> bool:
+    """Tell whether a version is of the category, the schema and the period of a view."""
     if record.deleted or record.category != view.category or view.schema not in (None, record.schema):
         return False
     time = microseconds(record.time or "")
