@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
@@ -13,10 +13,12 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
-from registry.vault.owner import OwnerSide
 from registry.wallets import derived
 from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
+
+if TYPE_CHECKING:
+    from registry.vault.owner import OwnerSide
 
 # After so many accounts of a controller without kept evidence, no later one is looked for.
 MAX_GAP = 8

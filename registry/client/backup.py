@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from registry.client.home import Home
 from registry.client.vault_blocks import capsules_of
@@ -20,9 +20,11 @@ from registry.core.file_kinds import MAX_JSON, SEALED, kind_of_file
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 from registry.fs.files import creating, make_folder, making_folder, read_bounded, reading_again, replace_file, writing
 from registry.storage.base import BlockStore
-from registry.vault.owner import OwnerSide
 from registry.vault.place import Place, note_place
 from registry.wallets.keystore import refuse_guessable
+
+if TYPE_CHECKING:
+    from registry.vault.owner import OwnerSide
 
 MAX_HOME_FILE = 16 * 1024 * 1024
 _FILES = re.compile(

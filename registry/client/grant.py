@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -29,7 +29,9 @@ from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.verify.judge import VerifiedStatement
 from registry.present.summary import Risk, SigningSummary, records_of, summary_of_answer
 from registry.present.vocabulary import check_known
-from registry.vault.shares import State
+
+if TYPE_CHECKING:
+    from registry.vault.shares import State
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -24,7 +24,9 @@ from registry.core.sealed.documents import public_key_of, seal_document, signed
 from registry.core.statements.messages import Grant
 from registry.core.statements.typed_data import digest
 from registry.vault.granting import Note
-from registry.vault.shares import State
+
+if TYPE_CHECKING:
+    from registry.vault.shares import State
 
 
 class Offer(NamedTuple):

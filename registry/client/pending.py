@@ -12,7 +12,6 @@ from msgspec import UNSET, structs
 
 from registry.client.anchoring import OwnAnchorer
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
-from registry.client.handing_over import discard
 from registry.client.later import end_superseded, note_superseded
 from registry.client.network import Network
 from registry.client.notary_anchor import Notaries, NotaryAnchorer
@@ -287,6 +286,8 @@ def _forget(party: Party, pending: PendingFile) -> None:
     if not isinstance(message, Grant) or message.content == ZERO_WORD:
         return
     if isinstance(party, Person):
+        from registry.client.handing_over import discard
+
         discard(party, message.revocation, message.content)
     else:
         # Its bundles need the seed: the person's next grant, or `vault sync`, erases them.

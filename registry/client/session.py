@@ -173,8 +173,7 @@ class Session:
         from registry.client.party import Brand
         from registry.core.crypto.seeds import owner_identity
 
-        members = self._members(wallet, pays)
-        return Brand(identity=owner_identity(self.seed), **members)
+        return Brand(**self._members(wallet, pays), identity=owner_identity(self.seed))
 
     def person(self, wallet: Wallet) -> Person:
         """Return the home's person with this wallet, and the payer of ``--sender``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,7 +15,9 @@ from registry.core.notices.document import Notice
 from registry.core.notices.fields import Fields, fields_of
 from registry.core.sealed.bundles import FILE, MAX_MEMBER, MAX_MEMBERS, NAME, View
 from registry.core.sealed.records import Record
-from registry.vault.database import Database
+
+if TYPE_CHECKING:
+    from registry.vault.database import Database
 
 # So many records of each view are kept to be shown.
 SHOWN = 20

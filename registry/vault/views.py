@@ -10,12 +10,17 @@ from registry.core.sealed.bundles import FILE, NAME, View
 from registry.core.sealed.records import FileRef, Record, id_in_bundle
 
 
+# Members of a body that hold the name of the record's file: they go along where that name does.
+_NAMES_IN_BODY = {"file/1": ("name", "path")}
+
 
 def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
     """Return what a bundle holds of the newest version of a record; None where the view shows nothing of it."""
     if not is_in(record, view):
         return None
-    body = {name: value for name, value in (record.body or {}).items() if name in view.members} or None
+    hidden = () if NAME in view.members else _NAMES_IN_BODY.get(record.schema or "", ())
+    names = set(view.members).difference(hidden)
+    body = {name: value for name, value in (record.body or {}).items() if name in names} or None
     file = _file(record, view)
     if body is None and file is None:
         return None
