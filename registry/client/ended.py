@@ -1,6 +1,6 @@
 """Note in the vault that grants have ended, so that nothing is ever added to what they handed over.
 
-An ending is never refused for that: where the vault cannot be changed now, the person is told, and `vault sync` does it.
+An ending is never refused for that: where the vault cannot be changed now, the person is told. `vault sync` does it.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Proposal:
 
     def summary(self, payer: str = "", notary: bool = False) -> SigningSummary:
         """Return what the person reads; ``payer`` is the paying address, empty for a ``notary`` or the relay."""
-        records = tuple(records_of(each.view, each.count) for each in self.previews)
+        records = tuple(records_of(each.view, each.records) for each in self.previews)
         summary = summary_of_answer(self.message, self.notice, self.language, records)
         return msgspec.structs.replace(summary, payer=payer, notary=notary, risks=self.risks)
 
@@ -94,7 +94,7 @@ def grant(
 ) -> Anchored:
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
-    What goes is sealed after that, and erased if nothing comes of it. Last, the grant that this one ``supersedes`` ends.
+    What goes is sealed after that, and erased if nothing comes of it. Last, the grant that it ``supersedes`` ends.
     With notaries the signed grant is kept first, with its capsule, and stays pending (`registry.client.pending`) until
     it is anchored: ``NotYetAnchored`` and ``NotaryUnavailable`` leave it so.
 

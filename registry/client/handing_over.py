@@ -63,7 +63,8 @@ def handing_over(person: Person, draft: Grant, offer: Offer) -> Iterator[Handed]
     with shares.granting.held(lock):
         handed = Handed(draft)
         try:
-            keys = shares.begin(draft.subject, draft.controller, offer.views, lock, _continued(person, offer.old), offer.state)
+            old = _continued(person, offer.old)
+            keys = shares.begin(draft.subject, draft.controller, offer.views, lock, old, offer.state)
             handed = _sealed(person, draft, keys, offer.recipient) if keys else handed
             yield handed
         except BaseException as error:

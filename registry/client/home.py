@@ -23,8 +23,8 @@ from registry.wallets import keyfiles, keystore
 if TYPE_CHECKING:
     from registry.client.notary_anchor import Notaries
     from registry.client.party import Brand, Person
-    from registry.vault.place import Place
     from registry.vault.database import Database
+    from registry.vault.place import Place
 
 MAX_SEED_FILE = 16 * 1024
 
@@ -244,6 +244,13 @@ class Home:
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)
+
+    def find_grant(self, reference: str) -> str:
+        """Return the digest of a grant that is named by a file or by a digest that is kept here."""
+        from registry.core.evidence.file import parse_evidence
+        from registry.core.scalars import to_hex
+
+        return to_hex(parse_evidence(self.find(reference)).digest)
 
     def find_all(self, references: Iterable[str]) -> list[tuple[str, bytes]]:
         """Return what `find` does for each reference, with its name; a folder stands for the ``.json`` files in it.

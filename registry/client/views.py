@@ -41,7 +41,7 @@ class Preview(NamedTuple):
     """What one view shows now: how many records, and the first of them, newest first."""
 
     view: View
-    count: int
+    records: int
     first: tuple[Record, ...]
 
 
@@ -66,7 +66,7 @@ def views_of(
 def previews_of(vault: Database, views: Iterable[View]) -> tuple[Preview, ...]:
     """Return what each view shows now. Those that show nothing are left out, unless later records follow."""
     found = [_preview(vault, view) for view in views]
-    return tuple(one for one in found if one.count or one.view.continuing)
+    return tuple(one for one in found if one.records or one.view.continuing)
 
 
 def _preview(vault: Database, view: View) -> Preview:

@@ -18,6 +18,7 @@ from registry.core.sealed.bundles import FILE, NAME, View
 from registry.core.statements.messages import Grant, Refusal, kind_of
 from registry.present.vocabulary import Term, described
 
+
 class Records(Struct, frozen=True, rename={"from_": "from"}):
     """Records of one category that a grant hands over: how many, with which members, and whether later ones follow.
 
@@ -56,9 +57,9 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     ``domain`` and ``account`` are the brand's. ``language`` (BCP 47) is that of ``sentence``, of the brand's labels and
     of ``texts``, the notice's further texts by name. ``processing`` says how data is used, and ``training`` whether for
     AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``records`` are
-    those that it hands over, and None where the act cannot hand over any. ``payer`` is the address that pays openly, empty if a relay
-    pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's. With
-    ``signature_only`` nothing is sent now, and anybody with the signature may send it.
+    those that it hands over, and None where the act cannot hand over any. ``payer`` is the address that pays openly,
+    empty if a relay pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's.
+    With ``signature_only`` nothing is sent now, and anybody with the signature may send it.
     """
 
     act: str

@@ -70,8 +70,8 @@ def bring_up_to_date(
 ) -> Bundle:
     """Add what is new, changed or gone since the bundle's last head; the same bundle where nothing is.
 
-    A bundle whose view is not continuing stays as it was handed over. ``records`` are the newest versions of all that the vault has of the category. ``InvalidInput`` for a bundle that
-    has ended: nothing is ever added to it.
+    A bundle whose view is not continuing stays as it was handed over. ``records`` are the newest versions of all that
+    the vault has of the category. ``InvalidInput`` for a bundle that has ended: nothing is ever added to it.
     """
     if bundle.ended:
         raise InvalidInput("the bundle has ended", "Grant anew: another bundle is made.")

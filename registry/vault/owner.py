@@ -1,4 +1,4 @@
-"""What a vault does for its owner besides the records: secrets of the seed, and the map of the accounts that were used."""
+"""What a vault does for its owner besides the records: secrets of the seed, and the accounts that were used."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from registry.core.media_types import extension_of
 from registry.core.sealed.bundles import FILE, NAME, View
 from registry.core.sealed.records import FileRef, Record, id_in_bundle
 
-
 # Members of a body that hold the name of the record's file: they go along where that name does.
 _NAMES_IN_BODY = {"file/1": ("name", "path")}
 
