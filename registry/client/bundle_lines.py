@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from registry.core.errors import DamagedSeal, InvalidInput
 from registry.core.instants import microseconds
-from registry.core.sealed.bundles import View
+from registry.core.sealed.bundles import FILE, View
 from registry.core.sealed.records import FileRef, Record, file_data
-from registry.vault.views import FILE, is_in
+from registry.vault.views import is_in
 
 # Bytes; a file's name has at most 255.
 MAX_OWN_NAME = 120
