@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from registry.vault.index import Index
 
 from registry.client import backup
 from registry.client.accept import open_data
@@ -31,8 +32,7 @@ from registry.core.errors import (
 from registry.core.evidence.file import write_evidence
 from registry.core.ipld.cid import cid_of_block
 from registry.storage.sqlite_store import SqliteBlocks
-from registry.vault.index import Index
-from registry.vault.vault import Vault
+from registry.vault.database import Database
 from registry.wallets import keystore
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.stage import PURCHASES, Stage, files_in
@@ -185,7 +185,7 @@ class TestWriting:
     def test_not_over_one_that_appeared_meanwhile(self, home: Home, stage: Stage, tmp_path: Path) -> None:
         target = tmp_path / "b.age"
 
-        class Slow(Vault):
+        class Slow(Database):
             def roots(self) -> list[str]:
                 target.write_bytes(b"another backup")
                 return super().roots()
@@ -391,11 +391,11 @@ class TestChangingVault:
         file = home.path.parent / "b.age"
         return back_up(home, stage.alice.vault, MeanwhileBlocks(stage.store, *events), file, PHRASE)
 
-    def restored(self, home: Home) -> tuple[Vault, int]:
+    def restored(self, home: Home) -> tuple[Database, int]:
         """The restored vault, and the number of its records, which are all readable."""
         store, again = MemoryBlocks(), Home(home.path.parent / "again")
         restore(home.path.parent / "b.age", again, store, PHRASE)
-        vault = Vault(again.vault, again.seed(""), store)
+        vault = Database(again.vault, again.seed(""), store)
         (stream,) = vault.index().streams
         assert stream.category == PURCHASES
         return vault, sum(store.get(record.cid) != b"" for record in stream.records)
@@ -408,7 +408,7 @@ class TestChangingVault:
     def test_between_reading_the_index_and_its_blocks(self, home: Home, stage: Stage) -> None:
         changes = [lambda: stage.keep(b"meanwhile")]
 
-        class Busy(Vault):
+        class Busy(Database):
             def index(self) -> Index:
                 index = super().index()
                 if changes:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.vault.test_vault import add, contents
 
 from registry.client.home import Home
 from registry.client.network import Network
@@ -22,7 +23,6 @@ from tests.support.builders import REGISTRY
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.kubo_node import running
 from tests.support.stage import Stage, files_in
-from tests.vault.test_vault import add, contents
 
 
 @pytest.fixture
