@@ -16,8 +16,8 @@ from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
 from registry.client.verify import verify, verify_many
-from registry.core.errors import InvalidInput, Revoked
 from registry.core.crypto.seeds import owner_identity
+from registry.core.errors import InvalidInput, Revoked
 from registry.core.evidence.file import write_evidence
 from registry.ledger.embedded import EmbeddedLedger
 from registry.storage.sqlite_store import SqliteBlocks
