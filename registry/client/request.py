@@ -34,7 +34,7 @@ def fill_notice(draft: dict[str, Any], account: str, recipient: str) -> bytes:
 
 
 def check_notice(raw: bytes) -> Notice:
-    """Return the notice if wallets accept it: well formed, known terms, fields that can be read, a recipient to seal to.
+    """Return the notice if wallets accept it: well formed, with known terms and fields, and a recipient to seal to.
 
     ``Malformed`` also where a text is still to be written, as ``..``. Several faults are told at once.
     """
