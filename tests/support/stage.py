@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from hashlib import sha256
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from registry.client.network import Network
 from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.sign import Anchored
+from registry.core.crypto.seeds import owner_identity
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.facts import Facts
 from registry.ledger.base import Pending, Sender
-from registry.core.crypto.seeds import owner_identity
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.wallets import keyfiles
@@ -136,6 +136,12 @@ class Stage:
         """The brand's signed request, as a file."""
         publish_notice(self.network, self.notice())
         return write_evidence(request(self.brand, self.notice(), **chosen))
+
+    def asked(self, fields: list[dict[str, Any]]) -> bytes:
+        """The brand's signed request, whose notice says which members it asks for."""
+        notice = self.notice(more={"fields": fields})
+        publish_notice(self.network, notice)
+        return write_evidence(request(self.brand, notice))
 
     def granted(self, **chosen: Any) -> Anchored:
         """Alice's yes to a new request."""
