@@ -48,7 +48,8 @@ def test_the_whole_story(world: World, alice: Browser, shop: Browser) -> None:
     page.get_by_role("heading", name="Signed", exact=True).wait_for()
     done = Path(command.ends()["file"])
     opened = world.run("shop", "open", done, "--out", world.folder / "opened")
-    assert Path(opened["files"][0]["path"]).read_text() == "a,b\n1,2\n"
+    line = json.loads(Path(opened["bundles"][0]["path"]).read_bytes())
+    assert (Path(opened["bundles"][0]["path"]).parent / line["file"]["path"]).read_text() == "a,b\n1,2\n"
     question = ("--purpose", PURPOSE, "--data", DATUM, "--controller", BOB, "--accepted")
     assert world.run("shop", "verify", done, *question)["author"] == ALICE
 
