@@ -40,6 +40,9 @@ from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
 from registry.vault.ingest import Ingest, Making
 from registry.vault.large_files import seal_file
+from registry.vault.naming import find_id
+from registry.vault.owner import OwnerSide
+from registry.vault.place import Place
 from registry.vault.recording import record_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
@@ -54,15 +57,22 @@ _EMPTY_PAGE = Page((), "", 0, True)
 _EMPTY_STATS = Stats(0, 0, {}, {}, {})
 
 
-class Database:
+class Database(OwnerSide):
     """The records of a person, by their ``seed``, in a folder and a store. Threads may share it.
 
-    ``clock`` returns unix seconds.
+    ``clock`` returns unix seconds. ``place`` names the store, so that the folder notes where the blocks lie.
     """
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: bytes,
+        store: BlockStore,
+        clock: Callable[[], float] = time.time,
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(VaultFolder(directory, seed, store, self._facts_of, place), seed)
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
-        self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self._known_schemas: Schemas | None = None
 
@@ -139,6 +149,10 @@ class Database:
             some = [self._newest(name) for name in dict.fromkeys(names)]
             stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
             self._put(change, stones)
+
+    def find(self, name: str) -> str:
+        """Return the id of the record that a person means; see `registry.vault.naming.find_id`."""
+        return find_id(self._folder.copy(), name)
 
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""
@@ -240,6 +254,7 @@ class Database:
             change.add(category, some.records)
         if is_any:
             self._folder.commit(change)
+            self._folder.copy()
 
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)

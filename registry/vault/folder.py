@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TypeVar
 
 from registry.core.crypto.seeds import owner_identity, search_key, vault_key
 from registry.core.errors import StorageUnavailable, WorkingCopyLost
@@ -23,6 +24,7 @@ from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.journal import Journal
 from registry.vault.large_files import open_file
+from registry.vault.place import Place, Whereabouts
 from registry.vault.streams import Streams
 
 LOCK_SECONDS = 60.0
@@ -31,20 +33,37 @@ _PIECE = 1 << 20
 _MAX_HOME_FILE = 100
 # The working copy takes so many versions at a time. After a crash it goes on behind these.
 _FILLED_AT_ONCE = 100_000
+# Reads of a state that other processes replace meanwhile.
+_MAX_READS = 5
 
+_T = TypeVar("_T")
 _Lacking = list[tuple[OwnStream, SegmentRef]]
 
 
 class VaultFolder:
     """The files of a vault in ``directory``; its blocks lie in ``store``. Reading makes no file but the working copy.
 
-    ``facts_of`` reads what is searched of a record.
+    ``facts_of`` reads what is searched of a record. ``place`` names the store, so that the folder notes where the
+    blocks lie; None notes nothing.
     """
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
+    def __init__(
+        self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf, place: Place | None = None
+    ) -> None:
         self._directory, self._store, self._facts_of = directory, store, facts_of
+        self._whereabouts = Whereabouts(directory, store, place)
         self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
         self._copy: WorkingCopy | None = None
+
+    @property
+    def directory(self) -> Path:
+        """Where the vault's own files lie."""
+        return self._directory
+
+    @property
+    def store(self) -> BlockStore:
+        """Where the vault's blocks lie."""
+        return self._store
 
     @property
     def journal(self) -> Journal:
@@ -53,21 +72,43 @@ class VaultFolder:
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
-        root = self.journal.index
-        return read_index(self._owner(""), self._store, root) if root else None
+        return self._newest(self._index)
 
     def book(self) -> VaultBook:
         """Read the newest book; an empty one where there is none."""
-        index = self.index()
-        if index is None or index.book is None:
-            return VaultBook()
-        sealed = read_stored(index.book, self._store.get, MAX_BOOK, Budget())
-        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
+        return self._newest(self._book) or VaultBook()
 
     def copy(self) -> WorkingCopy | None:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
-        if not (root := self.journal.index):
-            return None
+        return self._newest(self._copy_of)
+
+    def _newest(self, read: Callable[[str], _T]) -> _T | None:
+        """Read the newest state; None for a vault that was never changed.
+
+        ``StorageUnavailable`` if others replace it _MAX_READS times meanwhile, or if it lies in another store.
+        """
+        for _ in range(_MAX_READS):
+            if not (root := self.journal.index):
+                return None
+            try:
+                return read(root)
+            except StorageUnavailable as error:
+                # Another process may have replaced and erased this state since its name was read.
+                if self.journal.index == root:
+                    raise self._whereabouts.trouble(root) or error from None
+        raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
+
+    def _index(self, root: str) -> VaultIndex:
+        return read_index(self._owner(""), self._store, root)
+
+    def _book(self, root: str) -> VaultBook:
+        book = self._index(root).book
+        if book is None:
+            return VaultBook()
+        sealed = read_stored(book, self._store.get, MAX_BOOK, Budget())
+        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
+
+    def _copy_of(self, root: str) -> WorkingCopy:
         try:
             return self._current(root)
         except WorkingCopyLost:
@@ -87,15 +128,26 @@ class VaultFolder:
     def change(self) -> Iterator[Change]:
         """Hold the vault's lock, erase what an interrupted change left, and yield the next change."""
         with self._locked():
+            # A gateway may show the index of another store, but a change must not split the vault between stores.
+            self._whereabouts.check(self.journal.index)
             self.journal.settle()
-            copy = self.copy()
-            change = Change(self._owner(self._home()), self._store, self.journal, lambda record: _is_kept(copy, record))
-            yield change
+            # The working copy opens where it is needed: what changes the book alone does not need it.
+            keep = lambda record: _is_kept(self.copy(), record)  # noqa: E731
+            yield Change(self._owner(self._home()), self._store, self.journal, keep)
+
+    @contextmanager
+    def moving(self, place: Place) -> Iterator[None]:
+        """Hold the vault still while its blocks are copied; then note ``place`` as theirs, durably."""
+        with self.change():
+            yield
+            self._whereabouts.note(place)
 
     def commit(self, change: Change) -> str:
-        """Make a change the newest state, and let the working copy follow; return the CID of its index."""
+        """Make a change the newest state, and let an open working copy follow; return the CID of its index."""
+        self._whereabouts.note()
         root = change.commit()
-        self.copy()
+        if self._copy is not None:
+            self.copy()
         return root
 
     def close(self) -> None:

@@ -160,4 +160,4 @@ def test_opening_takes_a_limit(granted: Consent, tmp_path: Path, size: str, code
     assert answer.code == code
     assert (tmp_path / "out").exists() is (code == 0)
     if code and "B" in size:
-        assert "hands over more than" in answer.err and "--max-size" in answer.err
+        assert "holds more than" in answer.err and "--max-size" in answer.err

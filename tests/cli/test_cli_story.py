@@ -105,9 +105,10 @@ def test_only_the_brand_accepts(granted: Consent) -> None:
 def test_the_brand_opens_the_data(granted: Consent) -> None:
     out = granted.folder / "opened"
     said = granted.json("open", granted.grant, "--out", out, who="aurelle")
-    (file,) = said["files"]
-    assert set(file) == {"path", "bytes", "category"} and file["category"] == DATUM
-    assert (out / "Purchase-1-1.csv").read_bytes() == (granted.folder / "purchases.csv").read_bytes()
+    (bundle,) = said["bundles"]
+    assert set(bundle) == {"path", "category", "records", "files", "bytes"} and bundle["category"] == DATUM
+    lines = [json.loads(line) for line in (out / "Purchase-1.jsonl").read_text("utf-8").splitlines()]
+    assert len(lines) == bundle["records"] and all("loyaltyId" not in line["body"] for line in lines)
     assert granted("open", granted.grant, "--out", out, who="aurelle").code == 2
 
 
