@@ -110,17 +110,18 @@ def test_two_commands_at_once_both_succeed(asked: Consent) -> None:
 
 _TOLD_TO_END = """
 import os, signal, sys
-from registry.client import accept
+from registry.client.open_bundles import BundleOpener
 from registry.cli.main import main
 
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
-opening = accept.open_record
+opening = BundleOpener.open
 
 def told(*given):
-    opening(*given)
+    opened = opening(*given)
     os.kill(os.getpid(), signal.SIGTERM)
+    return opened
 
-accept.open_record = told
+BundleOpener.open = told
 main()
 """
 
