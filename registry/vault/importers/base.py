@@ -49,7 +49,13 @@ class Restored(NamedTuple):
     at: str
 
 
-Item = Draft | Restored | Refused | Told
+class GivenSchema(NamedTuple):
+    """A schema of the person's own that an export brings. It comes before the records that fit it."""
+
+    raw: bytes
+
+
+Item = Draft | Restored | Refused | Told | GivenSchema
 
 
 class Defaults(Struct, frozen=True):
@@ -156,7 +162,7 @@ def batches(items: Iterable[Item], count: int, most: int = MAX_BATCH_BYTES) -> I
 
 
 def _weight(item: Item) -> int:
-    if isinstance(item, Refused | Told):
+    if isinstance(item, Refused | Told | GivenSchema):
         return 0
     fact = item.record if isinstance(item, Restored) else item
     inline = len(fact.file.data or "") if isinstance(fact.file, FileRef) else 0
