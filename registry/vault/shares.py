@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.errors import InvalidInput
+from registry.core.instants import microseconds
 from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
@@ -90,7 +91,10 @@ class Shares:
 
     def _records(self, view: View) -> Iterator[Record]:
         copy = self._folder.copy()
-        return iter(()) if copy is None else copy.select(Query(categories=(view.category,)))
+        since, until = (None if time is None else microseconds(time) for time in (view.from_, view.until))
+        # The period is asked for too: most records of a category may lie outside of it.
+        asked = Query(categories=(view.category,), since=since, until=until)
+        return iter(()) if copy is None else copy.select(asked)
 
     def _party(self, bundle: Bundle) -> Party:
         key = self._key_for(bundle.subject, bundle.controller)
