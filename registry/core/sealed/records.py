@@ -240,11 +240,6 @@ def _check_labels(category: str, schema: str, source: str | None, tags: tuple[st
     _check_pattern(schema, _SCHEMA, "the schema")
     if source is not None and not 0 < len(source) <= MAX_SOURCE:
         raise _malformed(f"a source has 1 to {MAX_SOURCE} characters")
-    if tags:
-        _check_tags(tags)
-
-
-def _check_tags(tags: tuple[str, ...]) -> None:
     if len(tags) > MAX_TAGS or not all(0 < len(tag) <= MAX_TAG for tag in tags):
         raise _malformed(f"a record has at most {MAX_TAGS} tags of 1 to {MAX_TAG} characters")
     if list(tags) != sorted(set(tags)):
@@ -260,22 +255,15 @@ def _check_body(value: Any, depth: int) -> None:
     if kind is dict or kind is list:
         if depth > MAX_BODY_DEPTH:
             raise _malformed(f"the body is nested more than {MAX_BODY_DEPTH} deep")
-        # Types are compared as sets, which is done in C: a loop makes the reading of a bundle 3% slower.
+        # As sets, in C: a loop makes the reading of a bundle slower by 3%.
         if kind is dict and not set(map(type, value)) <= _TEXT:
             raise _malformed("the body has a member whose name is no text")
-        inner = value.values() if kind is dict else value
-        if not set(map(type, inner)) <= _TEXT:
-            for one in inner:
-                if type(one) is not str:
-                    _check_body(one, depth + 1)
-    else:
-        _check_plain(value)
-
-
-def _check_plain(value: Any) -> None:
-    if type(value) is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        for one in value.values() if kind is dict else value:
+            if type(one) is not str:
+                _check_body(one, depth + 1)
+    elif kind is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         raise _malformed("the body holds an integer outside ±(2^53-1); write it as a text")
-    if type(value) not in _PLAIN or (type(value) is float and not isfinite(value)):
+    elif kind not in _PLAIN or (kind is float and not isfinite(value)):
         raise _malformed("the body holds what JSON cannot, such as NaN, dates or tuples")
 
 
