@@ -73,8 +73,9 @@ def _searching(vault: Database, folder: Path, store: Counted) -> Iterator[Figure
 
     yield Figure("opening the working copy", 1000 * seconds(opened, 5), "ms", "<= 50")
     times = {text: 1000 * seconds(lambda text=text: vault.search(text), 3) for text in SEARCHES}  # type: ignore[misc]
-    yield Figure("40 listed searches, the first page, the slowest", max(times.values()), "ms", "<= 50")
-    yield Figure("40 listed searches, the first page, the median", median(times.values()), "ms")
+    worst = max(times, key=times.__getitem__)
+    yield Figure(f"the slowest of 40 listed searches (`{worst}`), the first page", times[worst], "ms", "<= 50")
+    yield Figure("the median of 40 listed searches, the first page", median(times.values()), "ms")
 
 
 def _adding(vault: Database, counted: Counted) -> Iterator[Figure]:
