@@ -1,6 +1,6 @@
 """Measure the promised figures, and write docs/performance.md.
 
-    python scripts/bench.py                 everything, about a quarter of an hour; also writes build/bench.jsonl
+    python scripts/bench.py                 everything, about twenty minutes; also writes build/bench.jsonl
     python scripts/bench.py --only gas      one subject (may be repeated); writes nothing
     python scripts/bench.py --json          the figures as JSON lines on stdout
     python scripts/bench.py --render        write the page again from docs/performance.jsonl, without measuring

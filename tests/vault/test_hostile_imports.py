@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import stat
 import zipfile
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.core.errors import InvalidInput
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.copy.query import Query
 from registry.vault.database import Database
-from registry.vault.importers.base import Defaults
+from registry.vault.importers.base import Defaults, Item
 from registry.vault.importers.columns import Column, ColumnMap
 from registry.vault.importers.csv_lines import CsvImporter
 from registry.vault.importers.csv_look import look_at_csv
@@ -161,6 +163,26 @@ def test_amounts_are_asked_and_never_guessed(vault: Database) -> None:
 
 def test_a_packed_table_is_a_file_and_is_not_unpacked() -> None:
     assert kind_of("purchases.csv.gz", gzip.compress(b"a,b\n")) == "other"
+
+
+def test_an_export_that_changes_while_it_is_read(vault: Database, tmp_path: Path) -> None:
+    for number in range(1, 3):
+        document = {"type": "object", "x-vault": {"name": f"mine/{number}", "category": "pd:Health", "undated": True}}
+        vault.add_schema(json.dumps(document).encode())
+    take(vault, GOOD.encode())
+    vault.export(sink := io.BytesIO(), tmp_path)
+    with zipfile.ZipFile(sink) as packed:
+        at = packed.getinfo("records.jsonl").header_offset + 200
+
+    def changing() -> Iterator[Item]:
+        for item in ExportImporter().items(sink):
+            yield item
+            sink.getbuffer()[at : at + 100] = bytes(100)
+
+    with SqliteBlocks(tmp_path / "other.db") as store, Database(tmp_path / "other", SEED, store) as other:
+        with pytest.raises(InvalidInput, match="changed while it was read"):
+            other.take(changing())
+        assert other.stats().versions == 0 and "mine/1" not in other.schemas.names()
 
 
 def test_a_link_in_an_export_is_refused(vault: Database, tmp_path: Path) -> None:

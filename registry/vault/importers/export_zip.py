@@ -17,7 +17,7 @@ from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
-from registry.core.errors import Malformed
+from registry.core.errors import InvalidInput, Malformed
 from registry.core.sealed.records import MAX_BODY_DEPTH, MAX_INLINE_FILE, FileRef
 from registry.vault.draft import FileSource
 from registry.vault.export.layout import (
@@ -176,12 +176,20 @@ def _whole(packed: ZipFile, member: Member, most: int) -> bytes:
 
 def _restored(packed: ZipFile, manifest: Manifest, files: dict[str, Member]) -> Iterator[Item]:
     number = 0
-    with packed.open(RECORDS) as lines:
-        while raw := lines.readline(MAX_LINE + 1):
-            number += 1
-            yield _item(packed, raw, f"line {number}", files)
+    for number, raw in enumerate(_lines(packed), 1):
+        yield _item(packed, raw, f"line {number}", files)
     if number != manifest.versions:
         yield Refused(RECORDS, None, f"it has {number:,} lines, and the manifest says {manifest.versions:,}")
+
+
+def _lines(packed: ZipFile) -> Iterator[bytes]:
+    try:
+        with packed.open(RECORDS) as lines:
+            yield from iter(lambda: lines.readline(MAX_LINE + 1), b"")
+    except _BROKEN as error:
+        # All of it could be read a moment ago.
+        message = f"the export changed while it was read: {str(error)[:100]}"
+        raise InvalidInput(message, "Nothing was imported. Import it again.") from None
 
 
 def _item(packed: ZipFile, raw: bytes, at: str, files: dict[str, Member]) -> Item:
