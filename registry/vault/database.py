@@ -93,12 +93,17 @@ class Database(OwnerSide):
         """Import what an importer yields, as one change, and return what came of it.
 
         What the vault knows already is left alone, and what the person deleted stays deleted. ``on_refused`` gets every
-        refused place. If this does not return, nothing was imported.
+        refused place. If this does not return, nothing was imported. ``InvalidInput`` where an export brings a schema
+        and the vault has another one of its name.
         """
         with self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
-            ingest = Ingest(self._folder.copy(), self._making(change, seal), on_refused)
-            self._put(change, ingest.records(items))
+            ingest = Ingest(self._folder.copy(), making := self._making(change, seal), on_refused)
+            is_any = self._add(change, ingest.records(items))
+            if ingest.has_new_schemas:
+                self._keep(making.schemas, change)
+            if is_any or ingest.has_new_schemas:
+                self._commit(change)
         return ingest.report
 
     def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
@@ -118,7 +123,7 @@ class Database(OwnerSide):
         copy = self._folder.copy()
         versions = _of_category(self.versions(), category)
         names = [name for name in self.schemas.names() if copy]
-        documents = {name: json.dumps(self.schemas.get(name).document).encode() for name in names}
+        documents = {name: self.schemas.get(name).text.encode() for name in names}
         content = partial(self._folder.content, folder=folder)
         return write_export(sink, versions, documents, content, int(self._clock()), folder, language)
 
@@ -211,11 +216,17 @@ class Database(OwnerSide):
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
             self._known_schemas = None
-            made = self.schemas.add(raw, name)
-            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in self.schemas.own())
-            change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
+            schemas = self.schemas.copy()
+            made = schemas.add(raw, name)
+            self._keep(schemas, change)
             self._folder.commit(change)
         return made
+
+    def _keep(self, schemas: Schemas, change: Change) -> None:
+        """Put the person's own schemas into the book, from which they are read again after the change."""
+        own = tuple(OwnSchema(one.name, one.text) for one in schemas.own())
+        change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
+        self._known_schemas = None
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""
@@ -234,18 +245,28 @@ class Database(OwnerSide):
         return newest
 
     def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:
-        home = change.home if change else _NO_HOME
+        home, schemas = change.home if change else _NO_HOME, self.schemas.copy()
 
         def record(draft: Draft, name: str, counter: int) -> Record:
             if isinstance(draft.file, FileSource):
                 draft = msgspec.structs.replace(draft, file=seal(draft.file))
             now = int(self._clock() * 1_000_000)
-            return record_of(draft, self.schemas.get(draft.schema), name, home, now, counter)
+            return record_of(draft, schemas.get(draft.schema), name, home, now, counter)
 
-        return Making(self.schemas, self._ids.new, record, seal)
+        return Making(schemas, self._ids.new, record, seal)
 
     def _put(self, change: Change, made: Iterable[tuple[str, Record]]) -> None:
-        """Commit these versions, each with its category. Memory holds a segment of each category."""
+        """Commit these versions, each with its category."""
+        if self._add(change, made):
+            self._commit(change)
+
+    def _commit(self, change: Change) -> None:
+        """Make it so, and let the working copy follow: the next search then finds it at once."""
+        self._folder.commit(change)
+        self._folder.copy()
+
+    def _add(self, change: Change, made: Iterable[tuple[str, Record]]) -> bool:
+        """Seal these versions; return whether there were any. Memory holds a segment of each category."""
         waiting, is_any = dict[str, _Waiting](), False
         for category, record in made:
             some = waiting.setdefault(category, _Waiting([], 0))
@@ -256,9 +277,7 @@ class Database(OwnerSide):
             is_any = True
         for category, some in waiting.items():
             change.add(category, some.records)
-        if is_any:
-            self._folder.commit(change)
-            self._folder.copy()
+        return is_any
 
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)

@@ -10,7 +10,7 @@ import msgspec
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.draft import Draft, FileSource
-from registry.vault.importers.base import Item, Refused, Restored, Told
+from registry.vault.importers.base import GivenSchema, Item, Refused, Restored, Told
 from registry.vault.importers.report import Report, State, classify
 from registry.vault.schemas.schemas import Schemas
 
@@ -19,7 +19,10 @@ _KEY_BYTES = 16
 
 
 class Making(NamedTuple):
-    """How drafts become records here. ``record`` makes one of a draft, an id and a counter; ``seal`` seals a file."""
+    """How drafts become records here. ``record`` makes one of a draft, an id and a counter; ``seal`` seals a file.
+
+    An import adds the schemas that it brings to ``schemas``.
+    """
 
     schemas: Schemas
     new_id: Callable[[], str]
@@ -36,13 +39,15 @@ class Ingest:
         self._copy, self._making, self._on_refused = copy, making, on_refused
         self._things = dict[bytes, tuple[str, int]]()  # what this import added or changed: id and counter
         self._last = ("", "")  # id and category of the version of an export that came last
-        self.report = Report()
+        self.report, self.has_new_schemas = Report(), False
 
     def records(self, items: Iterable[Item]) -> Iterator[tuple[str, Record]]:
         """Yield each version to add, in the order of the items."""
         for item, state in classify(items, self._known):
             if isinstance(item, Refused):
                 self._refuse(item)
+            elif isinstance(item, GivenSchema):
+                self.has_new_schemas |= self._making.schemas.join(item.raw)
             elif isinstance(item, Told):
                 self.report.told += [item.text] if len(self.report.told) < _SHOWN else []
             else:

@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.errors import InvalidInput
+from registry.core.instants import microseconds
 from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
@@ -46,7 +47,7 @@ class Shares:
 
     def preview(self, view: View) -> Iterator[Record]:
         """Yield what a brand would get, newest first, with ids that mean nothing."""
-        return (one for it in self.records(view.category) if (one := shown(it, view, _NO_SECRET, 1)) is not None)
+        return (one for it in self._records(view) if (one := shown(it, view, _NO_SECRET, 1)) is not None)
 
     def begin(
         self,
@@ -130,12 +131,19 @@ class Shares:
 
     def _begun(self, change: Change, party: Party, view: View, lock: str, old: Bundle | None) -> Bundle | None:
         if old is None:
-            return begin(change, self._store, party, view, lock, self.records(view.category))
+            return begin(change, self._store, party, view, lock, self._records(view))
         updated = self._updated(change, party, old)
         return msgspec.structs.replace(updated, locks=(*updated.locks, lock))
 
     def _updated(self, change: Change, party: Party, bundle: Bundle) -> Bundle:
-        return bring_up_to_date(change, self._store, party, bundle, self.records(bundle.view.category))
+        return bring_up_to_date(change, self._store, party, bundle, self._records(bundle.view))
+
+    def _records(self, view: View) -> Iterator[Record]:
+        copy = self._folder.copy()
+        since, until = (None if time is None else microseconds(time) for time in (view.from_, view.until))
+        # The period is asked for too: most records of a category may lie outside of it.
+        asked = Query(categories=(view.category,), since=since, until=until)
+        return iter(()) if copy is None else copy.select(asked)
 
     def _party(self, bundle: Bundle) -> Party:
         key = self.key_for(bundle.subject, bundle.controller)

@@ -69,7 +69,7 @@ def measure() -> Iterator[Figure]:
         raise InvalidInput(f"{build} has less than {FREE_BYTES / 1e9:g} GB free.", "Free some space, then try again.")
     with (
         tempfile.TemporaryDirectory(dir=build) as name,
-        _running(Path(name)) as node,
+        running_node(Path(name)) as node,
         KuboBlocks(node.address) as store,
     ):
         yield from _of_blocks(node, store, Path(name))
@@ -132,7 +132,8 @@ def _of_a_file(node: _Node, store: KuboBlocks, folder: Path) -> Iterator[Figure]
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[_Node]:
+def running_node(folder: Path) -> Iterator[_Node]:
+    """Start a node whose repository is in ``folder``, and end it afterwards."""
     ipfs, repo, log = find_program("kubo").path, folder / "repo", folder / "log"
     make_repo(ipfs, repo)
     configure(repo, api=0)

@@ -116,7 +116,7 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class OwnSchema(Struct, frozen=True, forbid_unknown_fields=True):
-    """A schema that the person added: its name with the version, and the JSON Schema as a text, exactly as added."""
+    """A schema that the person added: its name with the version, and the JSON Schema as a text."""
 
     name: str
     schema: Annotated[str, Meta(max_length=MAX_SCHEMA)]
