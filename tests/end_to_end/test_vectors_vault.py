@@ -15,6 +15,7 @@ from registry.core.crypto import seeds
 from registry.core.errors import ConsentError
 from registry.core.scalars import unhex
 from registry.core.sealed.capsule import Capsule, StreamUpdate, open_capsule, open_update
+from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.documents import Signed, open_document, public_key_of, seal_document, signed
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.frame import unpack
@@ -27,7 +28,10 @@ from tests.support.sealed_builders import STREAM, Blocks, framed, head, identity
 from tests.support.vectors import Case, filled, read_cases
 
 CASES = read_cases("vault")
-KINDS = {kind.__name__: kind for kind in (StreamHead, SegmentList, VaultIndex, VaultBook, Capsule, StreamUpdate)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (StreamHead, SegmentList, VaultIndex, VaultBook, Capsule, StreamUpdate, ShredCertificate)
+}
 
 
 def cases_of(kind: str) -> pytest.MarkDecorator:

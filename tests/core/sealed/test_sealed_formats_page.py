@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.core.sealed import capsule, heads, index, records, segments
+from registry.core.sealed import capsule, certificate, heads, index, records, segments
 from registry.core.sealed.bundles import BundleKey, View
 from tests.support.paths import ROOT
 
@@ -21,6 +21,11 @@ PARTS: dict[str, Any] = {
     "accounts": index.Account,
     "schemas": index.OwnSchema,
     "spent": index.Spent,
+    "restricted": index.Restricted,
+    "categories": certificate.Counted,
+    "kept": certificate.Kept,
+    "places": certificate.Searched,
+    "takenBack": certificate.TakenBack,
     "view": View,
 }
 
@@ -46,7 +51,15 @@ def _parsed(place: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "kind",
-    [heads.StreamHead, heads.SegmentList, index.VaultIndex, index.VaultBook, capsule.Capsule, capsule.StreamUpdate],
+    [
+        heads.StreamHead,
+        heads.SegmentList,
+        index.VaultIndex,
+        index.VaultBook,
+        capsule.Capsule,
+        capsule.StreamUpdate,
+        ShredCertificate,
+    ],
 )
 def test_examples_have_all_members(kind: Any) -> None:
     shown = example(kind.__name__)
