@@ -184,7 +184,7 @@ def _fill(path: Path, key: bytes) -> None:
         db.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA:
             db.execute(statement)
-        rows = {"format": FORMAT, "vault": _vault_name(key), "root": "", "spill": "0", "erasing": ""}
+        rows = {"format": FORMAT, "vault": _vault_name(key), "root": "", "spill": "0", "erasing": "", "book": ""}
         db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
         db.execute("COMMIT")
     finally:

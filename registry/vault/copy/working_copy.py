@@ -18,19 +18,22 @@ from typing import Self
 from uuid import UUID
 
 from registry.core.errors import StorageSlow
-from registry.core.sealed.records import Record
+from registry.core.sealed.records import FileRef, Record
 from registry.vault.copy.database import Database
+from registry.vault.copy.erasing import erase_deleted, erase_some, note_gone, restrict
 from registry.vault.copy.query import Query
 from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
 from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
 from registry.vault.copy.stats import Stats, count_records
-from registry.vault.copy.store import FactsOf, Line, erase_records, id_bytes, line_of, put_versions
+from registry.vault.copy.store import FactsOf, Line, id_bytes, line_of, put_versions
 
 PAGE = 20
 # One transaction takes so many versions, or so many bytes of them.
 MAX_PART, MAX_PART_BYTES = 20_000, 64 << 20
 _AT_ONCE = 500
 _ALL_PAGES = 1 << 30
+_IDS = "SELECT DISTINCT id FROM versions WHERE id > ? ORDER BY id LIMIT ?"
+_IDS_AT_ONCE = 10_000
 
 
 class WorkingCopy:
@@ -78,13 +81,51 @@ class WorkingCopy:
         it to the next one that opens the copy.
         """
         with self._db.writing() as db:
-            count = erase_records(db, ids)
+            count = note_gone(db, ids)
             self._note(root=root)
             if count:
                 self._note(erasing="yes")
         if self._meta("erasing"):
             self._finish_erasing()
         return count
+
+    def erase_deleted(self) -> int:
+        """Erase like `erase` what the copy holds of deleted records, but their tombstones; return how many versions."""
+        with self._db.writing() as db:
+            if count := erase_deleted(db):
+                self._note(erasing="yes")
+        if self._meta("erasing"):
+            self._finish_erasing()
+        return count
+
+    def restrict(self, ids: Iterable[str], book: str) -> None:
+        """Withhold exactly these records from what is searched and shared, as the book with this CID says."""
+        with self._db.writing() as db:
+            restrict(db, ids, self._facts_of)
+            self._note(book=book)
+
+    @property
+    def book(self) -> str:
+        """The CID of the book that `restrict` followed last, "" for none."""
+        return self._meta("book")
+
+    def restricted(self) -> set[str]:
+        """Return the ids of the records that are withheld."""
+        return {str(UUID(bytes=id_)) for (id_,) in self._db.all("SELECT id FROM restricted")}
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all records, deleted ones too."""
+        last = b""
+        while rows := self._db.all(_IDS, (last, _IDS_AT_ONCE)):
+            last = rows[-1][0]
+            yield from (str(UUID(bytes=id_)) for (id_,) in rows)
+
+    def files(self) -> Iterator[tuple[str, FileRef]]:
+        """Yield each file that is sealed apart, with the id of its record, for every version that names it."""
+        for (line,) in self._db.all("SELECT line FROM versions WHERE json_extract(line, '$.file.cid') IS NOT NULL"):
+            record = DECODE(line)
+            if record.file is not None:
+                yield record.id, record.file
 
     def newest(self, id_: str) -> Record | None:
         """Return the newest version of a record, which may be a tombstone."""
@@ -177,6 +218,10 @@ class WorkingCopy:
     def _finish_erasing(self) -> None:
         # Until it is optimised, the full-text index holds deleted words in parts that were not written again, and
         # SQLite leaves copies of rows in pages where they stood before.
+        is_going_on = True
+        while is_going_on:
+            with self._db.writing() as db:
+                is_going_on = erase_some(db)
         with self._db.writing() as db:
             db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._db.rewrite()

@@ -58,7 +58,7 @@ def _parsed(place: int) -> dict[str, Any]:
         index.VaultBook,
         capsule.Capsule,
         capsule.StreamUpdate,
-        ShredCertificate,
+        certificate.ShredCertificate,
     ],
 )
 def test_examples_have_all_members(kind: Any) -> None:
