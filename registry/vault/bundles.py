@@ -76,7 +76,7 @@ def bring_up_to_date(
     held = held_by_brand(store, party, bundle)
     gone = {name for name, one in held.items() if one.deleted}
     streams = Streams(party.key, store.get, change.put, lambda one: one.deleted or one.id not in gone)
-    entry = _entry(bundle)
+    entry = entry_of(bundle)
     changed = list(_changes(records, bundle, held))
     gone |= {one.id for one in changed if one.deleted}
     segments = list(streams.store(entry, changed))
@@ -89,7 +89,7 @@ def bring_up_to_date(
 
 def held_by_brand(store: BlockStore, party: Party, bundle: Bundle) -> dict[str, Record]:
     """Return the newest version of each record in a bundle, by the bundle's own ids."""
-    streams, entry, held = Streams(party.key, store.get, _put_nothing), _entry(bundle), dict[str, Record]()
+    streams, entry, held = Streams(party.key, store.get, _put_nothing), entry_of(bundle), dict[str, Record]()
     for segment in streams.segments(entry):
         for record in streams.records(entry, segment):
             if record.id not in held or held[record.id].counter < record.counter:
@@ -104,7 +104,7 @@ def key_of(bundle: Bundle) -> BundleKey:
 
 def files_of(store: BlockStore, party: Party, bundle: Bundle) -> list[str]:
     """Return the CIDs of all files of a bundle, for its end."""
-    streams, entry = Streams(party.key, store.get, _put_nothing), _entry(bundle)
+    streams, entry = Streams(party.key, store.get, _put_nothing), entry_of(bundle)
     return [bundle.head, *streams.lists(entry), *(segment.cid for segment in streams.segments(entry))]
 
 
@@ -124,7 +124,8 @@ def _changes(records: Iterable[Record], bundle: Bundle, held: dict[str, Record])
         yield Record(id=name, counter=held[name].counter + 1, deleted=True)
 
 
-def _entry(bundle: Bundle) -> OwnStream:
+def entry_of(bundle: Bundle) -> OwnStream:
+    """Return a bundle as a stream."""
     return OwnStream(bundle.name, bundle.view.category, bundle.identity, bundle.head, bundle.number)
 
 

@@ -6,7 +6,7 @@ Until then nothing has changed: a process that dies leaves the old state, and th
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -44,7 +44,10 @@ class Change:
         self._streams = Streams(owner.key, store.get, journal.put, keep)
         self._new = dict[str, tuple[OwnStream | NewStream, list[SegmentRef]]]()
         self._book = self.index.book if self.index else None
+        self._rewritten = dict[str, OwnStream | None]()
         self._stale = list[str]()
+        # The blocks that `commit` lets go.
+        self.replaced = list[str]()
 
     @property
     def home(self) -> str:
@@ -62,6 +65,19 @@ class Change:
         stream, segments = self._new[category]
         segments += self._streams.store(stream, records)
 
+    def rewrite(self, stream: OwnStream, segments: Sequence[SegmentRef], old: Iterable[str]) -> None:
+        """Have a stream name exactly these segments, newest first, and let its other ``old`` files go.
+
+        Without a segment the stream leaves the index, and its key with it.
+        """
+        if not segments:
+            self._rewritten[stream.stream] = None
+            self._stale += old
+            return
+        grown = self._streams.rewrite(stream, segments, old)
+        self._rewritten[stream.stream] = grown.stream
+        self._stale += grown.replaced
+
     def replace(self, files: Iterable[str]) -> None:
         """Let these files (CIDs) go once this change is the newest state."""
         self._stale += files
@@ -76,13 +92,18 @@ class Change:
         """Make all of this the newest state, durably; return the CID of its index."""
         grown = [self._streams.grow(stream, segments) for stream, segments in self._new.values() if segments]
         counter = self.index.counter + 1 if self.index else 1
-        streams = tuple(_replaced(self.index.streams if self.index else (), grown))
+        streams = tuple(_replaced(self._streams_left(), grown))
         made = VaultIndex(home=self._owner.home, counter=counter, streams=streams, book=self._book)
         cid = self._put_document(made)
         old = [self._journal.index] if self._journal.index else []
         stale = [*old, *self._stale, *(name for one in grown for name in one.replaced)]
-        self._journal.commit(cid, self._blocks_of(stale))
+        self.replaced = list(self._blocks_of(stale))
+        self._journal.commit(cid, self.replaced)
         return cid
+
+    def _streams_left(self) -> list[OwnStream]:
+        streams = self.index.streams if self.index else ()
+        return [one for old in streams if (one := self._rewritten.get(old.stream, old)) is not None]
 
     def _stream_of(self, category: str) -> OwnStream | NewStream:
         """Return the stream that takes new records: of several, which homes made apart, the first by name."""

@@ -22,6 +22,7 @@ import msgspec
 
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput
+from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
 from registry.core.sealed.segments import MAX_RECORDS
@@ -44,6 +45,7 @@ from registry.vault.recording import record_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
+from registry.vault.shred import Erasure, Selection
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
@@ -64,6 +66,7 @@ class Database:
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
+        self.erasure = Erasure(self._folder, store, self.shares.party, clock)
         self._known_schemas: Schemas | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
@@ -85,13 +88,14 @@ class Database:
         """
         with self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
-            ingest = Ingest(self._folder.copy(), self._making(change, seal), on_refused)
+            ingest = Ingest(self._folder.copy(), self._making(change, seal), on_refused, self._folder.is_shredded())
             self._put(change, ingest.records(items))
         return ingest.report
 
     def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
         """Return what `take` would do, without doing it."""
-        ingest = Ingest(self._folder.copy(), self._making(None, _sealed_nowhere), on_refused)
+        making = self._making(None, _sealed_nowhere)
+        ingest = Ingest(self._folder.copy(), making, on_refused, self._folder.is_shredded())
         for _ in ingest.records(items):
             pass
         return ingest.report
@@ -140,6 +144,10 @@ class Database:
             stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
             self._put(change, stones)
 
+    def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
+        """Erase records for good and return a signed certificate; see `Erasure.shred`."""
+        return self.erasure.shred(selection, others)
+
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""
         return self._newest(name)
@@ -152,10 +160,11 @@ class Database:
         return found
 
     def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records: those of one record together, oldest first."""
+        """Yield all versions of all records that are not withheld: those of one record together, oldest first."""
         copy = self._folder.copy()
         if copy is not None:
-            yield from copy.versions()
+            withheld = copy.restricted()
+            yield from (one for one in copy.versions() if one.id not in withheld)
 
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
@@ -213,6 +222,8 @@ class Database:
         newest = self.history(name)[-1]
         if newest.deleted:
             raise InvalidInput(f"the record {name[:80]} was deleted", "`restore` brings it back.")
+        if (copy := self._folder.copy()) and newest.id in copy.restricted():
+            raise InvalidInput(f"the record {name[:80]} is kept and not used", "`erasure.release` brings it back.")
         return newest
 
     def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:

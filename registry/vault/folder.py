@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from registry.core.crypto.seeds import owner_identity, search_key, vault_key
+from registry.core.crypto.seeds import owner_identity, search_key, shredded_marker, vault_key
 from registry.core.errors import StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.documents import open_document, public_key_of
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import MAX_BOOK, OwnStream, VaultBook, VaultIndex
-from registry.core.sealed.records import FileRef, Record, check_home
+from registry.core.sealed.records import FileRef, Record, check_home, id_bytes
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change, Owner, read_index
 from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
+from registry.vault.holds import follow_book
 from registry.vault.journal import Journal
 from registry.vault.large_files import open_file
 from registry.vault.streams import Streams
@@ -42,14 +43,15 @@ class VaultFolder:
     """
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
-        self._directory, self._store, self._facts_of = directory, store, facts_of
+        self.directory, self._store, self._facts_of = directory, store, facts_of
         self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
+        self.mark_of = shredded_marker(seed)
         self._copy: WorkingCopy | None = None
 
     @property
     def journal(self) -> Journal:
         """What the last change left."""
-        return Journal(self._directory, self._store)
+        return Journal(self.directory, self._store)
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
@@ -58,7 +60,14 @@ class VaultFolder:
 
     def book(self) -> VaultBook:
         """Read the newest book; an empty one where there is none."""
-        index = self.index()
+        return self._book_of(self.index())
+
+    def is_shredded(self) -> Callable[[str], bool]:
+        """Return a function that tells whether the record with an id was shredded."""
+        marks = set(self.book().shredded)
+        return lambda name: bool(marks) and self.mark_of(id_bytes(name)) in marks
+
+    def _book_of(self, index: VaultIndex | None) -> VaultBook:
         if index is None or index.book is None:
             return VaultBook()
         sealed = read_stored(index.book, self._store.get, MAX_BOOK, Budget())
@@ -98,6 +107,11 @@ class VaultFolder:
         self.copy()
         return root
 
+    @property
+    def owner(self) -> Owner:
+        """The keys that sign and open what is the owner's, without a home."""
+        return self._owner("")
+
     def close(self) -> None:
         """Close the working copy. May be called twice."""
         if self._copy is not None:
@@ -106,14 +120,14 @@ class VaultFolder:
 
     @property
     def _copy_file(self) -> Path:
-        return self._directory / "copy.db"
+        return self.directory / "copy.db"
 
     def _owner(self, home: str) -> Owner:
         return Owner(self._key, self._identity, home)
 
     def _home(self) -> str:
         """Return this home's name, made at its first change."""
-        file = self._directory / "home"
+        file = self.directory / "home"
         if not file.exists():
             replace_file(file, f"{secrets.token_hex(_HOME_BYTES)}\n".encode())
         return check_home(read_bounded(file, _MAX_HOME_FILE).decode("ascii", "replace").strip())
@@ -121,13 +135,13 @@ class VaultFolder:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            make_folder(self._directory)
-            lock = file_lock(self._directory / "lock", LOCK_SECONDS)
+            make_folder(self.directory)
+            lock = file_lock(self.directory / "lock", LOCK_SECONDS)
         except TimeoutError:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS:.0f} seconds") from None
         except OSError as error:
             advice = "Nothing was changed; keep the home on a disk that can lock files."
-            raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
+            raise StorageUnavailable(f"{self.directory} cannot be locked: {error.strerror}", advice) from None
         with lock:
             yield
 
@@ -149,6 +163,8 @@ class VaultFolder:
                 "",
                 [ref.cid for _, ref in group],
             )
+        if (book := index.book or "") != copy.book:
+            follow_book(copy, self._book_of(index), book, self.mark_of)
         copy.put((), root)
 
 

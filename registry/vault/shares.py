@@ -56,7 +56,7 @@ class Shares:
         with self._folder.change() as change:
             book = self._folder.book()
             new = {
-                one.name: bring_up_to_date(change, self._store, self._party(one), one, self._records(one.view))
+                one.name: bring_up_to_date(change, self._store, self.party(one), one, self._records(one.view))
                 for one in _of(book, lock)
             }
             if any(one not in book.bundles for one in new.values()):
@@ -81,7 +81,7 @@ class Shares:
                 raise InvalidInput("another grant has these bundles too", "End the grant instead.")
             if gone:
                 for bundle in gone:
-                    change.replace(files_of(self._store, self._party(bundle), bundle))
+                    change.replace(files_of(self._store, self.party(bundle), bundle))
                 self._commit(change, book, [one for one in book.bundles if one not in gone])
 
     def of(self, lock: str) -> tuple[Bundle, ...]:
@@ -92,7 +92,8 @@ class Shares:
         copy = self._folder.copy()
         return iter(()) if copy is None else copy.select(Query(categories=(view.category,)))
 
-    def _party(self, bundle: Bundle) -> Party:
+    def party(self, bundle: Bundle) -> Party:
+        """Return the relationship of a bundle, with the key that signs it."""
         key = self._key_for(bundle.subject, bundle.controller)
         return Party(bundle.subject, bundle.controller, key)
 

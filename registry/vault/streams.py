@@ -106,6 +106,19 @@ class Streams:
         gone = [*replaced, stream.head] if isinstance(stream, OwnStream) else replaced
         return Grown(entry, tuple(gone))
 
+    def rewrite(self, stream: OwnStream, segments: Sequence[SegmentRef], old: Iterable[str]) -> Grown:
+        """Put a head that names exactly these segments, newest first. Of the ``old`` files, those that it leaves go."""
+        left = list(segments)
+        older, number = self._spill(stream, left, None), stream.number + 1
+        head = StreamHead(stream=stream.stream, number=number, segments=tuple(left), older=older)
+        entry = OwnStream(stream.stream, stream.category, stream.identity, self._put_document(stream, head), number)
+        named = {one.cid for one in segments}
+        return Grown(entry, tuple(one for one in old if one not in named))
+
+    def files(self, stream: OwnStream) -> list[str]:
+        """Return the CIDs of all files of a stream: its head, its lists and its segments."""
+        return [stream.head, *self.lists(stream), *(one.cid for one in self.segments(stream))]
+
     def _reader(self, stream: OwnStream | NewStream) -> StreamReader:
         return StreamReader(stream.stream, stream.identity, self._signer, self._get, Budget(_MAX_OPENED))
 

@@ -47,7 +47,7 @@ def reachable(vault: Database, store: SqliteBlocks) -> set[bytes]:
     for stream in index.streams:
         files += [stream.head, *streams.lists(stream), *(one.cid for one in streams.segments(stream))]
     for bundle in folder.book().bundles:
-        files += files_of(store, vault.shares._party(bundle), bundle)
+        files += files_of(store, vault.shares.party(bundle), bundle)
     return {digest_of_cid(block.cid) for name in files for block in blocks_of(name, store.get)}
 
 
@@ -70,10 +70,10 @@ def test_it_opens_at_the_old_state_or_the_new(tmp_path: Path) -> None:
                 assert stats.records == records
             copied = list(vault.versions())
             if bundles := vault.shares.of(word(1)):
-                held = held_by_brand(store, vault.shares._party(bundles[0]), bundles[0])
+                held = held_by_brand(store, vault.shares.party(bundles[0]), bundles[0])
                 assert len(held) <= len({one.id for one in copied})
                 vault.shares.bring_up_to_date(word(1))
-                now = held_by_brand(store, vault.shares._party(bundles[0]), vault.shares.of(word(1))[0])
+                now = held_by_brand(store, vault.shares.party(bundles[0]), vault.shares.of(word(1))[0])
                 wanted = sorted(str(one.body) for one in vault.shares.preview(VIEW))
                 assert sorted(str(one.body) for one in now.values() if not one.deleted) == wanted
             # The copy has what the segments have, and the store nothing that no index names.

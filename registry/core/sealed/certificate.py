@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
+from registry.core import codec
 from registry.core.errors import Malformed
 from registry.core.scalars import Address, Bytes32, check_address, check_distinct, check_term, read_words
-from registry.core.sealed.documents import Signed, check_hex
+from registry.core.sealed.documents import Signed, check_hex, check_signature
 from registry.core.sealed.index import MARK_BYTES
 from registry.core.sealed.records import Size, check_time
 
@@ -118,3 +120,11 @@ class ShredCertificate(Signed, frozen=True, kw_only=True):
         """Whether all that we control was looked into, and nothing of the records was found."""
         is_gone = all(one.absent == one.blocks for one in self.places)
         return is_gone and self.copy.trouble is None and not self.copy.found and not self.files
+
+
+def parse_certificate(raw: bytes) -> ShredCertificate:
+    """Parse a certificate and check that its ``owner`` signed it; ``Malformed`` or ``WrongCapsule`` otherwise."""
+    made = codec.decode(raw, msgspec.json.Decoder(ShredCertificate), MAX_CERTIFICATE)
+    made.check_lists()
+    check_signature(made, made.owner)
+    return made

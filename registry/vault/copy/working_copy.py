@@ -11,7 +11,7 @@ it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -21,6 +21,7 @@ from registry.core.errors import StorageSlow
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.copy.database import Database
 from registry.vault.copy.erasing import erase_deleted, erase_some, note_gone, restrict
+from registry.vault.copy.pages import Looked
 from registry.vault.copy.query import Query
 from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
 from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
@@ -98,16 +99,29 @@ class WorkingCopy:
             self._finish_erasing()
         return count
 
-    def restrict(self, ids: Iterable[str], book: str) -> None:
-        """Withhold exactly these records from what is searched and shared, as the book with this CID says."""
+    def follow(self, restricted: Iterable[str], book: str, marks: str) -> None:
+        """Withhold exactly these records from what is searched and shared.
+
+        ``book`` is the CID of the book that says so, ``marks`` a digest of what it marks as shredded.
+        """
         with self._db.writing() as db:
-            restrict(db, ids, self._facts_of)
-            self._note(book=book)
+            restrict(db, restricted, self._facts_of)
+            self._note(book=book, marks=marks)
 
     @property
     def book(self) -> str:
-        """The CID of the book that `restrict` followed last, "" for none."""
+        """The CID of the book that was followed last, "" for none."""
         return self._meta("book")
+
+    @property
+    def marks(self) -> str:
+        """The digest of the marks that were followed last, "" for none."""
+        return self._meta("marks")
+
+    @property
+    def is_erasing(self) -> bool:
+        """Whether bytes of erased records are left, because another process read, or died."""
+        return bool(self._meta("erasing"))
 
     def restricted(self) -> set[str]:
         """Return the ids of the records that are withheld."""
@@ -119,6 +133,15 @@ class WorkingCopy:
         while rows := self._db.all(_IDS, (last, _IDS_AT_ONCE)):
             last = rows[-1][0]
             yield from (str(UUID(bytes=id_)) for (id_,) in rows)
+
+    def ids_of(self, category: str) -> Iterator[str]:
+        """Yield the ids of the records of a category, deleted ones too."""
+        query = "SELECT DISTINCT id FROM versions WHERE json_extract(line, '$.category') = ?"
+        yield from (str(UUID(bytes=id_)) for (id_,) in self._db.all(query, (category,)))
+
+    def holds_text(self, text: str) -> bool:
+        """Whether a line of any version holds this text."""
+        return self._db.one("SELECT 1 FROM versions WHERE instr(line, ?) LIMIT 1", (text,)) is not None
 
     def files(self) -> Iterator[tuple[str, FileRef]]:
         """Yield each file that is sealed apart, with the id of its record, for every version that names it."""
@@ -190,6 +213,10 @@ class WorkingCopy:
     def check(self) -> None:
         """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""
         self._db.check()
+
+    def look_for(self, traces: Collection[bytes]) -> Looked:
+        """Look for byte strings in the decrypted pages of the file and its log."""
+        return self._db.look_for(traces)
 
     def close(self) -> None:
         """Close the file. May be called twice."""
