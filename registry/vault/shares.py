@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
@@ -96,6 +96,16 @@ class Shares:
         """Return the relationship of a bundle, with the key that signs it."""
         key = self._key_for(bundle.subject, bundle.controller)
         return Party(bundle.subject, bundle.controller, key)
+
+    def files_left(self, bundle: Bundle) -> list[str]:
+        """Return the files of a bundle that the store has: those of an ended one may be gone."""
+        try:
+            files = files_of(self._store, self.party(bundle), bundle)
+        except StorageUnavailable:
+            if self._store.has(bundle.head):
+                raise
+            return []
+        return [one for one in files if self._store.has(one)]
 
     def _commit(self, change: Change, book: VaultBook, bundles: Iterable[Bundle]) -> None:
         change.set_book(msgspec.structs.replace(book, bundles=tuple(bundles)))

@@ -20,12 +20,12 @@ from registry.core.sealed.documents import public_key_of, signed
 from registry.core.sealed.index import Bundle, Restricted, VaultBook
 from registry.core.sealed.records import id_bytes
 from registry.storage.base import BlockStore
-from registry.vault.bundles import Party, files_of
 from registry.vault.changes import Change
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.folder import VaultFolder
 from registry.vault.holds import check_day, day_of, due, held, marked, released, restricted
 from registry.vault.rewriting import take_back, without
+from registry.vault.shares import Shares
 from registry.vault.streams import Streams
 from registry.vault.traces import Survey, kept_on_hold, look_into_copy, look_into_files, look_into_stores, survey
 
@@ -67,16 +67,16 @@ def selection_of(words: Sequence[str]) -> Selection:
 
 
 class Erasure:
-    """Withdraws and shreds records of a vault. ``party_of`` returns the keys of a bundle's relationship."""
+    """Withdraws and shreds records of a vault, and takes them back from its bundles (``shares``)."""
 
     def __init__(
         self,
         folder: VaultFolder,
         store: BlockStore,
-        party_of: Callable[[Bundle], Party],
+        shares: Shares,
         clock: Callable[[], float],
     ) -> None:
-        self._folder, self._store, self._party_of, self._clock = folder, store, party_of, clock
+        self._folder, self._store, self._shares, self._clock = folder, store, shares, clock
 
     def plan(self, selection: Selection) -> Plan:
         """Return what `shred` would remove; ``InvalidInput`` where the selection names nothing."""
@@ -144,7 +144,7 @@ class Erasure:
                 change.rewrite(stream, left.segments, streams.files(stream))
         book, taken = self._taken_back(change, self._folder.book(), plan.ids)
         for bundle in plan.ended:
-            change.replace(self._files_left(bundle))
+            change.replace(self._shares.files_left(bundle))
             taken.append(TakenBack(bundle.controller, 0, True))
         gone = {one.name for one in plan.ended}
         book = msgspec.structs.replace(book, bundles=tuple(one for one in book.bundles if one.name not in gone))
@@ -157,7 +157,7 @@ class Erasure:
         for stream in change.index.streams if change.index else ():
             change.rewrite(stream, [], streams.files(stream))
         for bundle in (*plan.live, *plan.ended):
-            change.replace(self._files_left(bundle))
+            change.replace(self._shares.files_left(bundle))
         book = msgspec.structs.replace(self._folder.book(), bundles=(), schemas=(), restricted=())
         self._finish(change, plan, book)
         return [TakenBack(one.controller, 0, True) for one in (*plan.live, *plan.ended)]
@@ -173,20 +173,10 @@ class Erasure:
         for bundle in book.bundles:
             made, found = bundle, set[str]()
             if not bundle.ended:
-                made, found = take_back(change, self._store, self._party_of(bundle), bundle, some)
+                made, found = take_back(change, self._store, self._shares.party(bundle), bundle, some)
             bundles.append(made)
             taken += [TakenBack(bundle.controller, len(found), False)] if found else []
         return msgspec.structs.replace(book, bundles=tuple(bundles)), taken
-
-    def _files_left(self, bundle: Bundle) -> list[str]:
-        """Return the files of a bundle that the store has: those of an ended one may be gone."""
-        try:
-            files = files_of(self._store, self._party_of(bundle), bundle)
-        except StorageUnavailable:
-            if self._store.has(bundle.head):
-                raise
-            return []
-        return [one for one in files if self._store.has(one)]
 
     def _commit(self, change: Change) -> None:
         before = self._folder.journal.index

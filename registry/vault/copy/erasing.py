@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 # More in one transaction would only take memory.
 AT_ONCE = 2_000
 _DECODE = msgspec.json.Decoder(Record).decode
-_OLD = """DELETE FROM versions WHERE v IN (SELECT v FROM versions o WHERE json_extract(line, '$.deleted') IS NULL AND
-          EXISTS (SELECT 1 FROM versions d WHERE d.id = o.id AND (d.counter, d.home) > (o.counter, o.home)
-                  AND json_extract(d.line, '$.deleted') = 1
-                  AND NOT EXISTS (SELECT 1 FROM versions l WHERE l.id = d.id
-                                  AND (l.counter, l.home) > (d.counter, d.home))))"""
+_OLD = "DELETE FROM versions WHERE id = ? AND json_extract(line, '$.deleted') IS NULL"
 
 
 def note_gone(db: Connection, ids: Iterable[str]) -> int:
@@ -56,10 +52,10 @@ def erase_some(db: Connection) -> bool:
     return True
 
 
-def erase_deleted(db: Connection) -> int:
-    """Delete what the copy holds of deleted records, but their tombstones and keys; return how many versions."""
+def erase_content(db: Connection, ids: Iterable[str]) -> int:
+    """Delete all versions of these deleted records but their tombstones; return how many."""
     before = db.total_changes
-    db.execute(_OLD)
+    db.executemany(_OLD, ((id_bytes(id_),) for id_ in ids))
     gone: int = db.total_changes - before
     return gone
 

@@ -20,7 +20,7 @@ from uuid import UUID
 from registry.core.errors import StorageSlow
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.copy.database import Database
-from registry.vault.copy.erasing import erase_deleted, erase_some, note_gone, restrict
+from registry.vault.copy.erasing import erase_content, erase_some, note_gone, restrict
 from registry.vault.copy.pages import Looked
 from registry.vault.copy.query import Query
 from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
@@ -35,6 +35,8 @@ _AT_ONCE = 500
 _ALL_PAGES = 1 << 30
 _IDS = "SELECT DISTINCT id FROM versions WHERE id > ? ORDER BY id LIMIT ?"
 _IDS_AT_ONCE = 10_000
+_DELETED = """SELECT id FROM versions d WHERE json_extract(line, '$.deleted') = 1 AND NOT EXISTS (
+              SELECT 1 FROM versions l WHERE l.id = d.id AND (l.counter, l.home) > (d.counter, d.home))"""
 
 
 class WorkingCopy:
@@ -90,10 +92,10 @@ class WorkingCopy:
             self._finish_erasing()
         return count
 
-    def erase_deleted(self) -> int:
-        """Erase like `erase` what the copy holds of deleted records, but their tombstones; return how many versions."""
+    def erase_content(self, ids: Iterable[str]) -> int:
+        """Erase like `erase` what deleted records held, and keep their tombstones; return how many versions went."""
         with self._db.writing() as db:
-            if count := erase_deleted(db):
+            if count := erase_content(db, ids):
                 self._note(erasing="yes")
         if self._meta("erasing"):
             self._finish_erasing()
@@ -133,6 +135,10 @@ class WorkingCopy:
         while rows := self._db.all(_IDS, (last, _IDS_AT_ONCE)):
             last = rows[-1][0]
             yield from (str(UUID(bytes=id_)) for (id_,) in rows)
+
+    def deleted(self) -> set[str]:
+        """Return the ids of the records whose newest version is a tombstone."""
+        return {str(UUID(bytes=id_)) for (id_,) in self._db.all(_DELETED)}
 
     def ids_of(self, category: str) -> Iterator[str]:
         """Yield the ids of the records of a category, deleted ones too."""
