@@ -36,11 +36,21 @@ class Owner(NamedTuple):
 
 
 class Change:
-    """What is to become the next state of a vault. `commit` makes it so, at once. Use it once, under the lock."""
+    """What is to become the next state of a vault. `commit` makes it so, at once. Use it once, under the lock.
 
-    def __init__(self, owner: Owner, store: BlockStore, journal: Journal, keep: Keep = lambda record: True) -> None:
+    With ``is_new`` the last index is not read: it is lost.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        store: BlockStore,
+        journal: Journal,
+        keep: Keep = lambda record: True,
+        is_new: bool = False,
+    ) -> None:
         self._owner, self._store, self._journal = owner, store, journal
-        self.index = read_index(owner, store, journal.index) if journal.index else None
+        self.index = read_index(owner, store, journal.index) if journal.index and not is_new else None
         self._streams = Streams(owner.key, store.get, journal.put, keep)
         self._new = dict[str, tuple[OwnStream | NewStream, list[SegmentRef]]]()
         self._book = self.index.book if self.index else None
@@ -82,9 +92,9 @@ class Change:
         """Let these files (CIDs) go once this change is the newest state."""
         self._stale += files
 
-    def set_book(self, book: VaultBook) -> None:
-        """Put another book in place of the one that the index names."""
-        if self._book is not None:
+    def set_book(self, book: VaultBook, is_lost: bool = False) -> None:
+        """Put another book in place of the one that the index names, which ``is_lost`` if it cannot be read."""
+        if self._book is not None and not is_lost:
             self._stale.append(self._book)
         self._book = self._put_document(book)
 
@@ -95,7 +105,7 @@ class Change:
         streams = tuple(_replaced(self._streams_left(), grown))
         made = VaultIndex(home=self._owner.home, counter=counter, streams=streams, book=self._book)
         cid = self._put_document(made)
-        old = [self._journal.index] if self._journal.index else []
+        old = [self._journal.index] if self.index else []
         stale = [*old, *self._stale, *(name for one in grown for name in one.replaced)]
         self.replaced = list(self._blocks_of(stale))
         self._journal.commit(cid, self.replaced)

@@ -28,7 +28,6 @@ from registry.core.sealed.records import FileRef, Record
 from registry.core.sealed.segments import MAX_RECORDS
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change
-from registry.vault.compact import Compacted, Compaction
 from registry.vault.copy.query import parse
 from registry.vault.copy.search import Page
 from registry.vault.copy.sql import Answer
@@ -47,6 +46,7 @@ from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
 from registry.vault.shred import Erasure, Selection
+from registry.vault.upkeep import Upkeep
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
@@ -65,9 +65,10 @@ class Database:
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
-        self._store, self._folder = store, VaultFolder(directory, seed, store, self._facts_of)
+        self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self.erasure = Erasure(self._folder, store, self.shares, clock)
+        self.upkeep = Upkeep(self._folder, store, self.shares)
         self._known_schemas: Schemas | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
@@ -148,10 +149,6 @@ class Database:
     def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
         """Erase records for good and return a signed certificate; see `Erasure.shred`."""
         return self.erasure.shred(selection, others)
-
-    def compact(self, told: Callable[[int, int], object] = lambda *_: None) -> Compacted:
-        """Make the store and the working copy smaller; history stays. ``told`` hears of progress; see `Compaction`."""
-        return Compaction(self._folder, self._store, self.shares, told).run()
 
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""

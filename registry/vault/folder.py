@@ -84,6 +84,12 @@ class VaultFolder:
             self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
             return self._current(root)
 
+    def copy_as_it_is(self) -> WorkingCopy | None:
+        """Return the working copy, whatever it mirrors; None where there is none. `WorkingCopyLost` for a bad one."""
+        if self._copy is None and self._copy_file.exists():
+            self._copy = WorkingCopy(self._copy_file, self._search_key, self._facts_of)
+        return self._copy
+
     def content(self, file: FileRef, folder: Path) -> Iterator[bytes]:
         """Yield the opened bytes of a file that is sealed apart. They lie in ``folder`` meanwhile, without a name."""
         with TemporaryFile(dir=folder) as opened:
@@ -100,6 +106,23 @@ class VaultFolder:
             copy = self.copy()
             change = Change(self._owner(self._home()), self._store, self.journal, lambda record: _is_kept(copy, record))
             yield change
+
+    @contextmanager
+    def repairing(self, is_new: bool) -> Iterator[Change]:
+        """Yield a change as `change` does, where the working copy cannot follow, or the index cannot be read.
+
+        With ``is_new`` the vault begins anew, as another home, so that its index may count from 1.
+        """
+        with self._locked():
+            self.journal.settle()
+            if is_new:
+                (self.directory / "home").unlink(missing_ok=True)
+            yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
+
+    def forget_copy(self) -> None:
+        """Make the working copy anew, empty: it fills itself when it is needed."""
+        self.close()
+        self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
 
     def commit(self, change: Change) -> str:
         """Make a change the newest state, and let the working copy follow; return the CID of its index."""

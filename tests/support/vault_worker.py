@@ -49,7 +49,7 @@ def work(vault: Database, choices: random.Random) -> None:
             "edit": partial(vault.edit, some[0] if some else "", tags=(f"step {step}",)),
             "remove": partial(vault.remove, some),
             "share": partial(share, vault),
-            "compact": vault.compact,
+            "compact": vault.upkeep.compact,
             "shred": partial(vault.shred, Selection("RECORDS", tuple(some))),
         }
         kind = choices.choice(list(acts) if alive else ["import"])

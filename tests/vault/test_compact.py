@@ -62,7 +62,7 @@ def test_small_segments_become_one_and_history_stays(vault: Database, store: Mem
     names = [vault.add([purchase(f"thing {number}")])[0] for number in range(7)]
     vault.edit(names[0], tags=("gift",))
     before = versions(vault, store)
-    done = vault.compact()
+    done = vault.upkeep.compact()
     assert (done.segments_before, done.segments_after, done.versions) == (1, 1, 0)
     assert versions(vault, store) == before == list(vault.versions()) and len(vault.history(names[0])) == 2
     assert set(store.kept) == reachable(vault, store)
@@ -72,7 +72,7 @@ def test_what_was_deleted_loses_its_content_everywhere(vault: Database, store: M
     gone, kept = vault.add([purchase("zqxvwkjy"), purchase("coat")])
     vault.edit(gone, tags=("hgfdsazq",))
     vault.remove([gone])
-    done = vault.compact()
+    done = vault.upkeep.compact()
     assert done.versions == 2 and [one.deleted for one in vault.history(gone)] == [True]
     assert [one.id for one in versions(vault, store)] == [gone, kept]
     pages = decrypted_pages(tmp_path / "vault" / "copy.db", vault._folder._search_key)
@@ -85,10 +85,10 @@ def test_it_saves_what_it_says_and_does_nothing_twice(vault: Database, store: Me
     for number in range(20):
         vault.add([purchase(f"thing {number}")])
     before, heard = store.stat().bytes, list[tuple[int, int]]()
-    done = vault.compact(lambda at, of: heard.append((at, of)))
+    done = vault.upkeep.compact(lambda at, of: heard.append((at, of)))
     assert done.bytes == before - store.stat().bytes > 0 and done.segments_after == 1
     assert heard[-1] == (done.segments_before, done.segments_before)
-    root, again = vault._folder.journal.index, vault.compact()
+    root, again = vault._folder.journal.index, vault.upkeep.compact()
     assert again.bytes == again.versions == 0 and vault._folder.journal.index == root
 
 
@@ -102,7 +102,7 @@ def test_a_second_stream_of_a_category_moves_over(vault: Database, store: Memory
         change._new["other"] = (stream, refs)
         vault._folder.commit(change)
     assert len(segments(vault, store)) == 2
-    vault.compact()
+    vault.upkeep.compact()
     ((stream, refs),) = segments(vault, store)
     assert len(refs) == 1 and refs[0].records == 2 and len(versions(vault, store)) == 2
     assert set(store.kept) == reachable(vault, store)
@@ -117,12 +117,12 @@ def test_ended_bundles_and_files_of_deleted_records_go(vault: Database, store: M
     vault.shares.begin(SUBJECT, CONTROLLER, [View("pd:Purchase", ("name",))], word(2))
     vault.shares.end(word(2))
     vault.remove([name])
-    done = vault.compact()
+    done = vault.upkeep.compact()
     assert (done.bundles, done.files) == (1, 0), "the live bundle still names the file"
     (bundle,) = vault.shares.of(word(1))
     assert any(one.file for one in held_by_brand(store, vault.shares.party(bundle), bundle).values())
     vault.shares.end(word(1))
-    done = vault.compact()
+    done = vault.upkeep.compact()
     assert done.bundles == 1 and store.stat().bytes < 100_000
     assert set(store.kept) == reachable(vault, store)
 
@@ -133,13 +133,13 @@ def test_a_store_that_is_away_changes_nothing(vault: Database, store: MemoryBloc
     root = vault._folder.journal.index
     store.capacity = store.stat().bytes
     with pytest.raises(StorageUnavailable):
-        vault.compact()
+        vault.upkeep.compact()
     store.capacity = None
     assert vault._folder.journal.index == root and vault.stats().records == 5
-    vault.compact()
+    vault.upkeep.compact()
     assert set(store.kept) == reachable(vault, store)
 
 
 def test_an_empty_vault_is_not_made(vault: Database, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="the vault is empty"):
-        vault.compact()
+        vault.upkeep.compact()

@@ -216,6 +216,25 @@ class WorkingCopy:
             last = rows[-1][:3]
             yield from (DECODE(line) for *_, line in rows)
 
+    def segments(self) -> list[str]:
+        """Return the segments (CIDs) whose versions were put."""
+        return [cid for (cid,) in self._db.all("SELECT cid FROM segments")]
+
+    def categories(self) -> list[str]:
+        """Return the categories of all versions."""
+        query = "SELECT DISTINCT json_extract(line, '$.category') AS c FROM versions WHERE c IS NOT NULL ORDER BY c"
+        return [category for (category,) in self._db.all(query)]
+
+    def versions_of(self, category: str) -> Iterator[Record]:
+        """Yield all versions of the records of a category, their tombstones too."""
+        for id_ in self.ids_of(category):
+            yield from self.history(id_)
+
+    def count(self) -> int:
+        """Return how many versions the copy has."""
+        count: int = self._db.one("SELECT count(*) FROM versions")[0]
+        return count
+
     def check(self) -> None:
         """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""
         self._db.check()
