@@ -29,7 +29,7 @@ COMMANDS = {
     ),
     "doctor": (START, "Show what is installed and reachable, and what to do about the rest."),
     "deploy": (START, "Put the contracts on a chain, and write the folder of its network."),
-    "vault": (PEOPLE, "Your own data, sealed file by file before it leaves this machine."),
+    "vault": (PEOPLE, "Your own data: records that are found in an instant, and are encrypted wherever they lie."),
     "grant": (PEOPLE, "Say yes: to all that was asked, or to less."),
     "refuse": (PEOPLE, "Say no, and be able to prove that you did."),
     "revoke": (PEOPLE, "End one grant, or all grants to one brand, at once."),

@@ -283,7 +283,14 @@ def _forget(party: Party, pending: PendingFile) -> None:
     folder, message = notaries_of(party).folder, pending.evidence.statement.message
     _drop_endings(folder, pending.evidence.digest)
     folder.drop(pending.evidence.digest)
-    if isinstance(message, Grant) and message.content != ZERO_WORD:
+    if not isinstance(message, Grant) or message.content == ZERO_WORD:
+        return
+    if isinstance(party, Person):
+        from registry.client.handing_over import discard
+
+        discard(party, message.revocation, message.content)
+    else:
+        # Its bundles need the seed: the person's next grant, or `vault sync`, erases them.
         party.network.store.delete([cid_from_digest(unhex(message.content))])
 
 

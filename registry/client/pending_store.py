@@ -82,6 +82,10 @@ class PendingFolder(NamedTuple):
             raise InvalidInput(f"{count} with the digest {digest[:80]} waits here", "See `consent status`.")
         return _own(found[0], MAX_PENDING, parse_pending)
 
+    def waits(self, digest: str) -> bool:
+        """Tell whether the one with this digest waits."""
+        return self._path("pending", digest).exists()
+
     def now(self, digest: str) -> PendingFile | None:
         """Read the one with this digest as it is now; None where it waits no longer."""
         path = self._path("pending", digest)

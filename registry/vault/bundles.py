@@ -36,18 +36,20 @@ class Party(NamedTuple):
         return f"Party(subject={self.subject!r}, controller={self.controller!r})"
 
 
-def begin(change: Change, store: BlockStore, party: Party, view: View, lock: str, records: Iterable[Record]) -> Bundle:
+def begin(
+    change: Change, store: BlockStore, party: Party, view: View, lock: str, records: Iterable[Record]
+) -> Bundle | None:
     """Make a bundle of the newest versions of these records, for the grant with this lock.
 
-    Nobody gets it before its keys are handed over. ``InvalidInput`` where the view shows nothing.
+    Nobody gets it before its keys are handed over. None where the view shows nothing and nothing joins later.
     """
     stream = NewStream(secrets.token_hex(16), view.category, generate_identity())
     secret = secrets.token_bytes(_SECRET_BYTES)
     streams = Streams(party.key, store.get, change.put)
     made = (one for record in records if (one := shown(record, view, secret, 1)) is not None)
     segments = list(streams.store(stream, made))
-    if not segments:
-        raise InvalidInput(f"no record of {view.category} is in what would be shared", "Ask for a longer period.")
+    if not segments and not view.continuing:
+        return None
     head = streams.grow(stream, segments).stream
     return Bundle(
         name=stream.stream,
@@ -68,11 +70,13 @@ def bring_up_to_date(
 ) -> Bundle:
     """Add what is new, changed or gone since the bundle's last head; the same bundle where nothing is.
 
-    ``records`` are the newest versions of all that the vault has of the category. ``InvalidInput`` for a bundle that
-    has ended: nothing is ever added to it.
+    A bundle whose view is not continuing stays as it was handed over. ``records`` are the newest versions of all that
+    the vault has of the category. ``InvalidInput`` for a bundle that has ended: nothing is ever added to it.
     """
     if bundle.ended:
         raise InvalidInput("the bundle has ended", "Grant anew: another bundle is made.")
+    if not bundle.view.continuing:
+        return bundle
     held = held_by_brand(store, party, bundle)
     gone = {name for name, one in held.items() if one.deleted}
     streams = Streams(party.key, store.get, change.put, lambda one: one.deleted or one.id not in gone)
@@ -125,7 +129,7 @@ def _changes(records: Iterable[Record], bundle: Bundle, held: dict[str, Record])
 
 
 def entry_of(bundle: Bundle) -> OwnStream:
-    """Return a bundle as a stream."""
+    """Return a bundle as a stream that is read or grown."""
     return OwnStream(bundle.name, bundle.view.category, bundle.identity, bundle.head, bundle.number)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from registry.core.errors import InvalidInput
+from registry.core.sealed.bundles import FILE
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import Bundle, OwnStream
@@ -24,7 +25,6 @@ from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.folder import VaultFolder
 from registry.vault.shares import Shares
 from registry.vault.streams import Streams
-from registry.vault.views import FILE
 
 Told = Callable[[int, int], object]
 

@@ -41,7 +41,10 @@ from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
 from registry.vault.ingest import Ingest, Making
 from registry.vault.large_files import seal_file
-from registry.vault.recording import record_of
+from registry.vault.naming import find_id
+from registry.vault.owner import OwnerSide
+from registry.vault.place import Place
+from registry.vault.recording import draft_of, record_of, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
@@ -57,15 +60,22 @@ _EMPTY_PAGE = Page((), "", 0, True)
 _EMPTY_STATS = Stats(0, 0, {}, {}, {})
 
 
-class Database:
+class Database(OwnerSide):
     """The records of a person, by their ``seed``, in a folder and a store. Threads may share it.
 
-    ``clock`` returns unix seconds.
+    ``clock`` returns unix seconds. ``place`` names the store, so that the folder notes where the blocks lie.
     """
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: bytes,
+        store: BlockStore,
+        clock: Callable[[], float] = time.time,
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(VaultFolder(directory, seed, store, self._facts_of, place), seed)
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
-        self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self.erasure = Erasure(self._folder, store, self.shares, clock)
         self.upkeep = Upkeep(self._folder, store, self.shares)
@@ -118,7 +128,7 @@ class Database:
         """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
         with self._folder.change() as change:
             old = self._newest(name)
-            draft = msgspec.structs.replace(_draft_of(old), **members)
+            draft = msgspec.structs.replace(draft_of(old), **members)
             self.schemas.check(draft)
             making = self._making(change, partial(seal_file, put=change.put))
             made = msgspec.structs.replace(making.record(draft, name, old.counter + 1), key=old.key)
@@ -143,12 +153,16 @@ class Database:
         """
         with self._folder.change() as change:
             some = [self._newest(name) for name in dict.fromkeys(names)]
-            stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
+            stones = [(one.category or "", tombstone_of(one, change.home)) for one in some]
             self._put(change, stones)
 
     def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
         """Erase records for good and return a signed certificate; see `Erasure.shred`."""
         return self.erasure.shred(selection, others)
+
+    def find(self, name: str) -> str:
+        """Return the id of the record that a person means; see `registry.vault.naming.find_id`."""
+        return find_id(self._folder.copy(), name)
 
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""
@@ -253,6 +267,7 @@ class Database:
             change.add(category, some.records)
         if is_any:
             self._folder.commit(change)
+            self._folder.copy()
 
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)
@@ -282,13 +297,3 @@ def _sealed_nowhere(source: FileSource) -> FileRef:
     """What stands for a file that is not sealed in a preview."""
     empty = hashlib.sha256(b"").hexdigest()
     return FileRef(source.name, source.media_type, 0, empty, data="")
-
-
-def _draft_of(record: Record) -> Draft:
-    names = ("time", "source", "tags", "body", "file")
-    members: Mapping[str, Any] = {name: getattr(record, name) for name in names}
-    return Draft(record.category or "", record.schema or "", **members)
-
-
-def _tombstone(record: Record, home: str) -> Record:
-    return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)

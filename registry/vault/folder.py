@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TypeVar
 
 from registry.core.crypto.seeds import owner_identity, search_key, shredded_marker, vault_key
 from registry.core.errors import StorageUnavailable, WorkingCopyLost
@@ -24,6 +25,7 @@ from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.holds import follow_book
 from registry.vault.journal import Journal
 from registry.vault.large_files import open_file
+from registry.vault.place import Place, Whereabouts
 from registry.vault.streams import Streams
 
 LOCK_SECONDS = 60.0
@@ -32,51 +34,88 @@ _PIECE = 1 << 20
 _MAX_HOME_FILE = 100
 # The working copy takes so many versions at a time. After a crash it goes on behind these.
 _FILLED_AT_ONCE = 100_000
+# Reads of a state that other processes replace meanwhile.
+_MAX_READS = 5
 
+_T = TypeVar("_T")
 _Lacking = list[tuple[OwnStream, SegmentRef]]
 
 
 class VaultFolder:
     """The files of a vault in ``directory``; its blocks lie in ``store``. Reading makes no file but the working copy.
 
-    ``facts_of`` reads what is searched of a record.
+    ``facts_of`` reads what is searched of a record. ``place`` names the store, so that the folder notes where the
+    blocks lie; None notes nothing.
     """
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
-        self.directory, self._store, self._facts_of = directory, store, facts_of
+    def __init__(
+        self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf, place: Place | None = None
+    ) -> None:
+        self._directory, self._store, self._facts_of = directory, store, facts_of
+        self._whereabouts = Whereabouts(directory, store, place)
         self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
         self.mark_of = shredded_marker(seed)
         self._copy: WorkingCopy | None = None
 
     @property
+    def directory(self) -> Path:
+        """Where the vault's own files lie."""
+        return self._directory
+
+    @property
+    def store(self) -> BlockStore:
+        """Where the vault's blocks lie."""
+        return self._store
+
+    @property
     def journal(self) -> Journal:
         """What the last change left."""
-        return Journal(self.directory, self._store)
+        return Journal(self._directory, self._store)
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
-        root = self.journal.index
-        return read_index(self._owner(""), self._store, root) if root else None
+        return self._newest(self._index)
 
     def book(self) -> VaultBook:
         """Read the newest book; an empty one where there is none."""
-        return self._book_of(self.index())
+        return self._newest(self._book) or VaultBook()
 
     def is_shredded(self) -> Callable[[str], bool]:
         """Return a function that tells whether the record with an id was shredded."""
         marks = set(self.book().shredded)
         return lambda name: bool(marks) and self.mark_of(id_bytes(name)) in marks
 
-    def _book_of(self, index: VaultIndex | None) -> VaultBook:
-        if index is None or index.book is None:
-            return VaultBook()
-        sealed = read_stored(index.book, self._store.get, MAX_BOOK, Budget())
-        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
-
     def copy(self) -> WorkingCopy | None:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
-        if not (root := self.journal.index):
-            return None
+        return self._newest(self._copy_of)
+
+    def _newest(self, read: Callable[[str], _T]) -> _T | None:
+        """Read the newest state; None for a vault that was never changed.
+
+        ``StorageUnavailable`` if others replace it _MAX_READS times meanwhile, or if it lies in another store.
+        """
+        for _ in range(_MAX_READS):
+            if not (root := self.journal.index):
+                return None
+            try:
+                return read(root)
+            except StorageUnavailable as error:
+                # Another process may have replaced and erased this state since its name was read.
+                if self.journal.index == root:
+                    raise self._whereabouts.trouble(root) or error from None
+        raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
+
+    def _index(self, root: str) -> VaultIndex:
+        return read_index(self._owner(""), self._store, root)
+
+    def _book(self, root: str) -> VaultBook:
+        book = self._index(root).book
+        if book is None:
+            return VaultBook()
+        sealed = read_stored(book, self._store.get, MAX_BOOK, Budget())
+        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
+
+    def _copy_of(self, root: str) -> WorkingCopy:
         try:
             return self._current(root)
         except WorkingCopyLost:
@@ -102,10 +141,19 @@ class VaultFolder:
     def change(self) -> Iterator[Change]:
         """Hold the vault's lock, erase what an interrupted change left, and yield the next change."""
         with self._locked():
+            # A gateway may show the index of another store, but a change must not split the vault between stores.
+            self._whereabouts.check(self.journal.index)
             self.journal.settle()
-            copy = self.copy()
-            change = Change(self._owner(self._home()), self._store, self.journal, lambda record: _is_kept(copy, record))
-            yield change
+            # The working copy opens where it is needed: what changes the book alone does not need it.
+            keep = lambda record: _is_kept(self.copy(), record)  # noqa: E731
+            yield Change(self._owner(self._home()), self._store, self.journal, keep)
+
+    @contextmanager
+    def moving(self, place: Place) -> Iterator[None]:
+        """Hold the vault still while its blocks are copied; then note ``place`` as theirs, durably."""
+        with self.change():
+            yield
+            self._whereabouts.note(place)
 
     @contextmanager
     def repairing(self, is_new: bool) -> Iterator[Change]:
@@ -116,7 +164,7 @@ class VaultFolder:
         with self._locked():
             self.journal.settle()
             if is_new:
-                (self.directory / "home").unlink(missing_ok=True)
+                (self._directory / "home").unlink(missing_ok=True)
             yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
 
     def forget_copy(self) -> None:
@@ -125,9 +173,11 @@ class VaultFolder:
         self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
 
     def commit(self, change: Change) -> str:
-        """Make a change the newest state, and let the working copy follow; return the CID of its index."""
+        """Make a change the newest state, and let an open working copy follow; return the CID of its index."""
+        self._whereabouts.note()
         root = change.commit()
-        self.copy()
+        if self._copy is not None:
+            self.copy()
         return root
 
     @property
@@ -143,14 +193,14 @@ class VaultFolder:
 
     @property
     def _copy_file(self) -> Path:
-        return self.directory / "copy.db"
+        return self._directory / "copy.db"
 
     def _owner(self, home: str) -> Owner:
         return Owner(self._key, self._identity, home)
 
     def _home(self) -> str:
         """Return this home's name, made at its first change."""
-        file = self.directory / "home"
+        file = self._directory / "home"
         if not file.exists():
             replace_file(file, f"{secrets.token_hex(_HOME_BYTES)}\n".encode())
         return check_home(read_bounded(file, _MAX_HOME_FILE).decode("ascii", "replace").strip())
@@ -158,13 +208,13 @@ class VaultFolder:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            make_folder(self.directory)
-            lock = file_lock(self.directory / "lock", LOCK_SECONDS)
+            make_folder(self._directory)
+            lock = file_lock(self._directory / "lock", LOCK_SECONDS)
         except TimeoutError:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS:.0f} seconds") from None
         except OSError as error:
             advice = "Nothing was changed; keep the home on a disk that can lock files."
-            raise StorageUnavailable(f"{self.directory} cannot be locked: {error.strerror}", advice) from None
+            raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
         with lock:
             yield
 
@@ -187,7 +237,7 @@ class VaultFolder:
                 [ref.cid for _, ref in group],
             )
         if (book := index.book or "") != copy.book:
-            follow_book(copy, self._book_of(index), book, self.mark_of)
+            follow_book(copy, self._book(root), book, self.mark_of)
         copy.put((), root)
 
 

@@ -81,6 +81,11 @@ class Journal:
         return [check_cid(line, file) for line in lines]
 
 
+def set_index(directory: Path, cid: str) -> None:
+    """Make this index the newest of a vault in a directory that has none yet."""
+    replace_file(directory / "index", f"{cid}\n".encode())
+
+
 def check_cid(text: str, path: Path) -> str:
     """Return a CID that this file of the vault names; ``InvalidInput`` where it is none."""
     try:

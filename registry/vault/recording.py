@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from registry.core.instants import utc_text
 from registry.core.sealed.records import Record
 from registry.vault.draft import Draft, FileSource
@@ -34,3 +37,14 @@ def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, coun
 def key_of(draft: Draft) -> str | None:
     """Return what recognises the draft: 16 bytes of its identity, if it has one, and of its key, as hex; or None."""
     return ((draft.identity or b"")[:16] + draft.key[:16]).hex() or None
+
+
+def draft_of(record: Record) -> Draft:
+    """Return the draft of a version, for an edit of it."""
+    members: Mapping[str, Any] = {name: getattr(record, name) for name in ("time", "source", "tags", "body", "file")}
+    return Draft(record.category or "", record.schema or "", **members)
+
+
+def tombstone_of(record: Record, home: str) -> Record:
+    """Return the version by which ``home`` deletes a record of which this is the newest one."""
+    return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from registry.core.errors import InvalidInput, StorageUnavailable
-from registry.core.sealed.bundles import View
+from registry.core.sealed.bundles import FILE, View
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import OwnStream
 from registry.core.sealed.records import Record
@@ -19,7 +19,6 @@ from registry.vault.bundles import held_by_brand
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.vault.streams import Streams, new_stream
-from registry.vault.views import FILE
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.reachable import reachable

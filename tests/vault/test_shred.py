@@ -16,7 +16,7 @@ from registry.core import codec
 from registry.core.crypto.seeds import vault_key
 from registry.core.errors import InvalidInput, StorageDown, StorageUnavailable, WrongCapsule
 from registry.core.ipld.cid import Block
-from registry.core.sealed.bundles import View
+from registry.core.sealed.bundles import FILE, View
 from registry.core.sealed.certificate import parse_certificate
 from registry.core.sealed.documents import public_key_of
 from registry.storage.sqlite_store import SqliteBlocks
@@ -25,7 +25,6 @@ from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.vault.importers.export_zip import ExportImporter
 from registry.vault.shred import selection_of
-from registry.vault.views import FILE
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, account, word
 from tests.support.leftovers import Witness, words_of
 

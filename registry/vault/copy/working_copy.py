@@ -18,32 +18,30 @@ from typing import Self
 from uuid import UUID
 
 from registry.core.errors import StorageSlow
-from registry.core.sealed.records import FileRef, Record
+from registry.core.sealed.records import Record
 from registry.vault.copy.database import Database
 from registry.vault.copy.erasing import erase_content, erase_some, note_gone, restrict
+from registry.vault.copy.listing import Listing
 from registry.vault.copy.pages import Looked
 from registry.vault.copy.query import Query
-from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
+from registry.vault.copy.search import MAX_PAGE, Page, find_page
 from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
 from registry.vault.copy.stats import Stats, count_records
-from registry.vault.copy.store import FactsOf, Line, id_bytes, line_of, put_versions
+from registry.vault.copy.store import FactsOf, Line, line_of, put_versions
 
 PAGE = 20
 # One transaction takes so many versions, or so many bytes of them.
 MAX_PART, MAX_PART_BYTES = 20_000, 64 << 20
 _AT_ONCE = 500
 _ALL_PAGES = 1 << 30
-_IDS = "SELECT DISTINCT id FROM versions WHERE id > ? ORDER BY id LIMIT ?"
-_IDS_AT_ONCE = 10_000
-_DELETED = """SELECT id FROM versions d WHERE json_extract(line, '$.deleted') = 1 AND NOT EXISTS (
-              SELECT 1 FROM versions l WHERE l.id = d.id AND (l.counter, l.home) > (d.counter, d.home))"""
 
 
-class WorkingCopy:
+class WorkingCopy(Listing):
     """The open copy. Many threads may use one, many processes one file; open it after a fork, not before."""
 
     def __init__(self, path: Path, key: bytes, facts_of: FactsOf) -> None:
-        self._db, self._facts_of = Database(path, key), facts_of
+        super().__init__(Database(path, key))
+        self._facts_of = facts_of
         if self._meta("erasing"):
             # Where another process reads, or is erasing itself, the next one that opens the copy tries again.
             with suppress(StorageSlow):
@@ -125,47 +123,6 @@ class WorkingCopy:
         """Whether bytes of erased records are left, because another process read, or died."""
         return bool(self._meta("erasing"))
 
-    def restricted(self) -> set[str]:
-        """Return the ids of the records that are withheld."""
-        return {str(UUID(bytes=id_)) for (id_,) in self._db.all("SELECT id FROM restricted")}
-
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all records, deleted ones too."""
-        last = b""
-        while rows := self._db.all(_IDS, (last, _IDS_AT_ONCE)):
-            last = rows[-1][0]
-            yield from (str(UUID(bytes=id_)) for (id_,) in rows)
-
-    def deleted(self) -> set[str]:
-        """Return the ids of the records whose newest version is a tombstone."""
-        return {str(UUID(bytes=id_)) for (id_,) in self._db.all(_DELETED)}
-
-    def ids_of(self, category: str) -> Iterator[str]:
-        """Yield the ids of the records of a category, deleted ones too."""
-        query = "SELECT DISTINCT id FROM versions WHERE json_extract(line, '$.category') = ?"
-        yield from (str(UUID(bytes=id_)) for (id_,) in self._db.all(query, (category,)))
-
-    def holds_text(self, text: str) -> bool:
-        """Whether a line of any version holds this text."""
-        return self._db.one("SELECT 1 FROM versions WHERE instr(line, ?) LIMIT 1", (text,)) is not None
-
-    def files(self) -> Iterator[tuple[str, FileRef]]:
-        """Yield each file that is sealed apart, with the id of its record, for every version that names it."""
-        for (line,) in self._db.all("SELECT line FROM versions WHERE json_extract(line, '$.file.cid') IS NOT NULL"):
-            record = DECODE(line)
-            if record.file is not None:
-                yield record.id, record.file
-
-    def newest(self, id_: str) -> Record | None:
-        """Return the newest version of a record, which may be a tombstone."""
-        found = self.history(id_)
-        return found[-1] if found else None
-
-    def history(self, id_: str) -> list[Record]:
-        """Return all versions of a record, oldest first."""
-        query = "SELECT line FROM versions WHERE id = ? ORDER BY counter, home"
-        return [DECODE(line) for (line,) in self._db.all(query, (id_bytes(id_),))]
-
     def lacking(self, segments: Iterable[str]) -> list[str]:
         """Return those of all segments of a vault (CIDs) whose versions were not put yet, and forget all others."""
         wanted = list(segments)
@@ -206,34 +163,6 @@ class WorkingCopy:
         """Count the records by category, source and year."""
         with self._db.reading() as db:
             return count_records(db)
-
-    def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records: those of one record together, oldest first."""
-        query = """SELECT id, counter, home, line FROM versions WHERE (id, counter, home) > (?, ?, ?)
-                   ORDER BY id, counter, home LIMIT ?"""
-        last: tuple[bytes, int, bytes] = (b"", 0, b"")
-        while rows := self._db.all(query, (*last, MAX_PAGE)):
-            last = rows[-1][:3]
-            yield from (DECODE(line) for *_, line in rows)
-
-    def segments(self) -> list[str]:
-        """Return the segments (CIDs) whose versions were put."""
-        return [cid for (cid,) in self._db.all("SELECT cid FROM segments")]
-
-    def categories(self) -> list[str]:
-        """Return the categories of all versions."""
-        query = "SELECT DISTINCT json_extract(line, '$.category') AS c FROM versions WHERE c IS NOT NULL ORDER BY c"
-        return [category for (category,) in self._db.all(query)]
-
-    def versions_of(self, category: str) -> Iterator[Record]:
-        """Yield all versions of the records of a category, their tombstones too."""
-        for id_ in self.ids_of(category):
-            yield from self.history(id_)
-
-    def count(self) -> int:
-        """Return how many versions the copy has."""
-        count: int = self._db.one("SELECT count(*) FROM versions")[0]
-        return count
 
     def check(self) -> None:
         """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""
