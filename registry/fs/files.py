@@ -45,7 +45,7 @@ def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Itera
         with os.fdopen(handle, "wb") as sink:
             yield sink
             sink.flush()
-            _sync(sink.fileno())
+            sync(sink.fileno())
         give_name(Path(name), target)
     finally:
         # A rename has already taken the temporary name away; a link has not.
@@ -75,7 +75,7 @@ def _give_free_name(made: Path, target: Path) -> None:
             raise
 
 
-def _sync(handle: int) -> None:
+def sync(handle: int) -> None:
     """Make a file or a folder durable, where the file system can: a file is whole without it too."""
     try:
         os.fsync(handle)
@@ -87,7 +87,7 @@ def _sync(handle: int) -> None:
 def sync_file(path: Path) -> None:
     """Make what was written to a file durable."""
     with path.open("rb") as file:
-        _sync(file.fileno())
+        sync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -102,7 +102,7 @@ def sync_folder(folder: Path) -> None:
             raise
         return  # a folder that its user may write to, and not read
     try:
-        _sync(handle)
+        sync(handle)
     finally:
         os.close(handle)
 

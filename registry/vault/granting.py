@@ -46,12 +46,8 @@ class Granting:
         except (OSError, TimeoutError) as error:
             raise StorageUnavailable(f"{self._folder} cannot be locked: {error}") from None
         with alive:
-            try:
-                self.note(Note(lock))
-                yield
-            finally:
-                if not self._file(lock).exists():
-                    self._forget_holder(lock)
+            self.note(Note(lock))
+            yield
 
     def note(self, note: Note) -> None:
         """Note durably which statement is about to be signed."""
@@ -60,23 +56,19 @@ class Granting:
     def drop(self, lock: str) -> None:
         """Forget a grant: its evidence is kept, or nothing is left of it."""
         self._file(lock).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self._folder / f"{lock}.alive").unlink(missing_ok=True)
 
     def left(self) -> Iterator[Note]:
         """Yield the grants whose process ended before they were kept or discarded, each while nobody else has it."""
         for file in sorted(self._folder.glob("0x*")):
             if _WORD.fullmatch(file.name):
-                with suppress(OSError, TimeoutError), file_lock(self._folder / f"{file.name}.alive", 0):
-                    with suppress(InvalidInput):  # another process dropped it
-                        yield _read(file)
-                    if not file.exists():
-                        self._forget_holder(file.name)
+                # Another process has it, or dropped it meanwhile.
+                with suppress(OSError, TimeoutError, InvalidInput), file_lock(self._folder / f"{file.name}.alive", 0):
+                    yield _read(file)
 
     def _file(self, lock: str) -> Path:
         return self._folder / lock
-
-    def _forget_holder(self, lock: str) -> None:
-        with suppress(OSError):
-            (self._folder / f"{lock}.alive").unlink()
 
 
 def _read(file: Path) -> Note:

@@ -9,13 +9,12 @@ old state or of the new one, so that the store never keeps what no index finds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from registry.core.errors import InvalidInput
 from registry.core.ipld.cid import Block, digest_of_cid
-from registry.fs.files import replace_file, writing
+from registry.fs.files import replace_file, sync, writing
 from registry.storage.base import BlockStore
 
 _AT_ONCE = 64
@@ -69,7 +68,7 @@ class Journal:
         with writing(self._pending), self._pending.open("ab") as file:
             file.write("".join(f"{block.cid}\n" for block in blocks).encode())
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         self._store.put(blocks)
 
     def _words(self, file: Path) -> list[str]:

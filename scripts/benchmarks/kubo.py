@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+from registry.vault.vault import Vault
+
 from registry.core.age.stream import open_sealed
 from registry.core.errors import InvalidInput
 from registry.core.ipld.car import car_parts
@@ -26,7 +28,6 @@ from registry.devnet.programs import find_program
 from registry.fs.streams import PieceReader
 from registry.storage.kubo import KuboBlocks
 from registry.storage.pinsets import make_pinset
-from registry.vault.vault import Vault
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.memory import ROOT, peak_megabytes
 

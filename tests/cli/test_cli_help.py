@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from registry.vault.index import Index
 
 from registry.cli.app import COMMANDS
 from registry.cli.main import program, run
 from registry.cli.ui.help import PANELS
-from registry.vault.index import Index
 
 
 def pages() -> Iterator[tuple[str, ...]]:

@@ -108,7 +108,7 @@ class TestProposing:
             stage.keep(body)
         stage.keep(b"mail", EMAILS)
         proposal = propose(stage.alice, stage.request(data=[PURCHASES]))
-        (records,) = proposal.records
-        assert (records.category.term, records.count) == (PURCHASES, 2)
-        assert records.names == ("alice's own name 1", "alice's own name 2")
-        assert not proposal.names_given and propose(stage.alice, stage.request(), names=True).names_given
+        (records,) = proposal.summary().records or ()
+        assert (records.category.term, records.count, records.file) == (PURCHASES, 2, "kept")
+        (given, _mail) = propose(stage.alice, stage.request(), names=True).summary().records or ()
+        assert given.file == "given"

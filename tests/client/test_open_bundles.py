@@ -39,7 +39,7 @@ from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.ipld.cid import cid_from_digest, digest_of_cid
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks
 from registry.core.scalars import unhex
-from registry.core.sealed.bundles import BundleKey, View
+from registry.core.sealed.bundles import FILE, NAME, BundleKey, View
 from registry.core.sealed.capsule import Capsule
 from registry.core.sealed.documents import signed
 from registry.core.sealed.frame import pack
@@ -48,11 +48,10 @@ from registry.core.sealed.records import FileRef, Record
 from registry.core.statements.messages import Grant
 from registry.vault.draft import Draft, FileSource
 from registry.vault.streams import Streams, new_stream
-from registry.vault.views import FILE
 from tests.support.bundle_grants import VIEW, Handover, purchase
 from tests.support.stage import EMAILS, PURCHASES, Stage, files_in
 
-WITH_FILES = View(PURCHASES, (FILE, "name"))
+WITH_FILES = View(PURCHASES, (FILE, NAME, "name"))
 
 
 @pytest.fixture

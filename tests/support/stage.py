@@ -137,6 +137,12 @@ class Stage:
         publish_notice(self.network, self.notice())
         return write_evidence(request(self.brand, self.notice(), **chosen))
 
+    def asked(self, fields: list[dict[str, Any]]) -> bytes:
+        """The brand's signed request, whose notice says which members it asks for."""
+        notice = self.notice(more={"fields": fields})
+        publish_notice(self.network, notice)
+        return write_evidence(request(self.brand, notice))
+
     def granted(self, **chosen: Any) -> Anchored:
         """Alice's yes to a new request."""
         return grant(self.alice, self.request(), **chosen)

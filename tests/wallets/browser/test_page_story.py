@@ -32,7 +32,7 @@ from registry.core.statements.typed_data import digest, parse_typed_data
 from registry.core.statements.typed_data import typed_data as typed_data_of
 from registry.ledger.base import Deployment, Sender, Submitter
 from registry.present.summary import summary_of_ending, summary_of_typed_data
-from registry.vault.vault import Vault
+from registry.vault.database import Database
 from registry.wallets.base import Owner, safe_message
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.contract import ContractWallet
@@ -54,8 +54,8 @@ class World:
     def __init__(self, folder: Path, url: str, deployment: Deployment) -> None:
         self.levers = AnvilLevers(url, deployment)
         self.network = Network(self.levers.ledger, MemoryBlocks())
-        self.folder, self.vault = folder, Vault(folder / "alice", b"\x08" * 32, self.network.store)
-        identity = Vault(folder / "brand", b"\x07" * 32, self.network.store).identity
+        self.folder, self.vault = folder, Database(folder / "alice", b"\x08" * 32, self.network.store)
+        identity = Database(folder / "brand", b"\x07" * 32, self.network.store).identity
         kept = EvidenceFolder(folder / "brand")
         self.brand = Brand(network=self.network, wallet=self.levers.wallet(), evidence=kept, identity=identity)
 
