@@ -29,7 +29,7 @@ from tests.support.builders import CONTROLLER, SEED, SUBJECT, account, word
 from tests.support.leftovers import Witness, words_of
 
 NOW = 1_790_000_000.0  # 2026-09-21
-VIEW = View("pd:Purchase", (FILE, "name"))
+VIEW = View("pd:Purchase", (FILE, "name"), continuing=True)
 OTHER = account("other brand").address
 SECRET, KEPT = "zqxvwkjyplanted", "wvutsrqpkept"
 
