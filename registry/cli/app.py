@@ -39,7 +39,7 @@ COMMANDS = {
     "notice": (BRANDS, "What people are shown before they sign."),
     "request": (BRANDS, "Ask for consent."),
     "accept": (BRANDS, "Counter-sign a grant to this brand."),
-    "open": (BRANDS, "Open the data that a grant hands over."),
+    "open": (BRANDS, "Open the data that a grant hands over, or bring it up to date."),
     "verify": (ANYBODY, "Check whether it holds."),
     "evidence": (ANYBODY, "Evidence files: what they say, their one encoding, and keeping them."),
     "vocabulary": (ANYBODY, "Find the terms for purposes, kinds of data and processing."),

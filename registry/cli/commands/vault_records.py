@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 
 from registry.cli.app import command
 from registry.cli.context import Context
+from registry.cli.ui.progress import CountedSink, Rate
 from registry.core.errors import InvalidInput
 from registry.core.sealed.records import Record
 from registry.fs.files import is_special, make_folder, replacing, writing
@@ -118,7 +119,8 @@ def get(
                 if found.file is None:
                     sink.write(_body(found))
                 else:
-                    vault.write_file(found.file, sink)
+                    told = Rate(ctx.out, f"writing {out.name}", found.file.bytes)
+                    vault.write_file(found.file, cast(BinaryIO, CountedSink(sink, told)))
     size = out.stat().st_size
     document: dict[str, Any] = {"file": str(out), "id": found.id, "bytes": size}
     ctx.out.result(document, [f"{out}  {size:,} bytes"])
