@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from registry.core import codec
 from registry.core.crypto.seeds import vault_key
-from registry.core.errors import InvalidInput, StorageDown, StorageUnavailable, WrongCapsule
+from registry.core.errors import InvalidInput, Malformed, StorageDown, StorageUnavailable, WrongCapsule
 from registry.core.ipld.cid import Block
 from registry.core.sealed.bundles import FILE, View
 from registry.core.sealed.certificate import parse_certificate
@@ -109,6 +110,15 @@ def test_a_certificate_is_signed_and_names_no_record(stage: Stage) -> None:
     assert parse_certificate(raw).owner == public_key_of(vault_key(SEED))
     with pytest.raises(WrongCapsule):
         parse_certificate(raw.replace(b'"versions":2', b'"versions":1'))
+
+
+def test_300_mutations_give_no_other_certificate(stage: Stage) -> None:
+    raw, dice = codec.encode(stage.vault.shred(selection_of([stage.secret]))), random.Random(3)
+    for _ in range(300):
+        changed = bytearray(raw)
+        changed[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)
+        with pytest.raises((Malformed, InvalidInput, WrongCapsule)):
+            parse_certificate(bytes(changed))
 
 
 def test_planted_leftovers_are_found(stage: Stage) -> None:
