@@ -19,7 +19,7 @@ from registry.vault.importers.base import Item
 from registry.vault.shred import Selection
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 
-VIEW = View("pd:Purchase", ("name",))
+VIEW = View("pd:Purchase", ("name",), continuing=True)
 
 
 def draft(number: int) -> Draft:
