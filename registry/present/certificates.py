@@ -12,9 +12,9 @@ _COMPLETE = "All that is in reach was looked into: nothing is left."
 def certificate_lines(made: ShredCertificate) -> list[str | Line]:
     """Say what was shredded, where it was looked for, and what stays out of reach."""
     rows = [
-        ("Shredded", f"{made.records:,} records, {made.versions:,} versions"),
+        ("Shredded", f"{counted(made.records, 'record')}, {counted(made.versions, 'version')}"),
         ("When", made.at),
-        *(("Category", f"{terms([one.category])}: {one.records:,} records") for one in made.categories),
+        *(("Category", f"{terms([one.category])}: {counted(one.records, 'record')}") for one in made.categories),
         *((f"In {one.place}", _place(one)) for one in made.places),
         ("Working copy", _copy(made)),
         *(("Still named in", name) for name in made.files),
@@ -35,6 +35,11 @@ def _place(one: Searched) -> str:
     return ", ".join(parts)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts, in the singular or the plural."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _copy(made: ShredCertificate) -> str:
     copy = made.copy
     text = f"{copy.pages:,} pages decrypted, {copy.looked_for:,} traces looked for, {copy.found:,} found"
@@ -42,5 +47,5 @@ def _copy(made: ShredCertificate) -> str:
 
 
 def _taken(controller: str, records: int, is_erased: bool) -> str:
-    what = "the whole bundle" if is_erased else f"{records:,} records, by tombstones"
+    what = "the whole bundle" if is_erased else f"{counted(records, 'record')}, by tombstones"
     return f"from {controller}: {what}"

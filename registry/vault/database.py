@@ -77,7 +77,7 @@ class Database(OwnerSide):
         super().__init__(VaultFolder(directory, seed, store, self._facts_of, place), seed)
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
-        self.erasure = Erasure(self._folder, store, self.shares, clock)
+        self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
         self.upkeep = Upkeep(self._folder, store, self.shares)
         self._known_schemas: Schemas | None = None
 

@@ -29,7 +29,6 @@ from registry.vault.shares import Shares
 from registry.vault.streams import Streams
 from registry.vault.traces import Survey, kept_on_hold, look_into_copy, look_into_files, look_into_stores, survey
 
-_OUR_STORE = "the vault's store"
 _ALWAYS = (
     "backups of this home and of its stores, and what file systems and disks keep of overwritten files",
     "copies that gateways and other people's IPFS nodes made of sealed blocks",
@@ -67,7 +66,10 @@ def selection_of(words: Sequence[str]) -> Selection:
 
 
 class Erasure:
-    """Withdraws and shreds records of a vault, and takes them back from its bundles (``shares``)."""
+    """Withdraws and shreds records of a vault, and takes them back from its bundles (``shares``).
+
+    ``place`` is what a certificate calls the store.
+    """
 
     def __init__(
         self,
@@ -75,8 +77,9 @@ class Erasure:
         store: BlockStore,
         shares: Shares,
         clock: Callable[[], float],
+        place: str = "the vault's store",
     ) -> None:
-        self._folder, self._store, self._shares, self._clock = folder, store, shares, clock
+        self._folder, self._store, self._shares, self._clock, self._place = folder, store, shares, clock, place
 
     def plan(self, selection: Selection) -> Plan:
         """Return what `shred` would remove; ``InvalidInput`` where the selection names nothing."""
@@ -207,7 +210,7 @@ class Erasure:
             categories=found.counted(),
             marks=tuple(sorted(self._folder.mark_of(id_bytes(one)) for one in plan.ids)),
             kept=kept_on_hold(plan.on_hold.values(), self._folder.mark_of),
-            places=look_into_stores(blocks, {_OUR_STORE: self._store}, others),
+            places=look_into_stores(blocks, {self._place: self._store}, others),
             taken_back=tuple(taken),
             copy=look_into_copy(self._folder, found),
             files=look_into_files(self._folder.directory, found),

@@ -25,7 +25,7 @@ def found(world: Consent, query: str) -> int:
 def test_a_dry_run_says_what_would_go(asked: Consent) -> None:
     name = coat(asked)
     said = asked("vault", "shred", name, "--dry-run")
-    assert said.code == 0 and "This would go for good:" in said.out and "1, with 1 versions" in said.out
+    assert said.code == 0 and "This would go for good:" in said.out and "1, with 1 version and" in said.out
     plan = asked.json("vault", "shred", name, "--dry-run")
     assert (plan["records"], plan["categories"], plan["dryRun"]) == (1, {"pd:Purchase": 1}, True)
     assert found(asked, "zebra") == 1
@@ -54,7 +54,7 @@ def test_a_hold_and_back(asked: Consent) -> None:
     name = coat(asked)
     assert no_of(asked("vault", "shred", name, "--hold", "tax law")) == (2, "InvalidInput")
     said = asked("vault", "shred", name, "--hold", "tax law", "--until", "2099-12-31")
-    assert said.out == "1 records are kept out of use until 2099-12-31 (tax law).\n" and found(asked, "zebra") == 0
+    assert said.out == "1 record now kept out of use until 2099-12-31 (tax law).\n" and found(asked, "zebra") == 0
     assert no_of(asked("vault", "shred", name, "--yes")) == (2, "InvalidInput")
     assert no_of(asked("vault", "shred", "DUE", "--yes")) == (2, "InvalidInput")
     assert asked.json("vault", "release", name) == {"released": 1} and found(asked, "zebra") == 1

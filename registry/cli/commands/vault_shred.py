@@ -15,7 +15,7 @@ from registry.core import codec
 from registry.core.errors import InvalidInput, Rejected
 from registry.core.sealed.certificate import ShredCertificate
 from registry.fs.files import replace_file
-from registry.present.certificates import certificate_lines
+from registry.present.certificates import certificate_lines, counted
 from registry.present.text import Row, table
 from registry.present.wording import terms
 from registry.vault.database import Database
@@ -23,7 +23,7 @@ from registry.vault.shred import Plan, Selection, selection_of
 
 Selected = Annotated[
     list[str],
-    typer.Argument(metavar="RECORDS|CATEGORY|ALL|DUE", help="Records, one category, all, or all that are due."),
+    typer.Argument(metavar="WHAT", help="Records, one category, ALL, or DUE: all whose day has come."),
 ]
 _EXAMPLE = """consent vault shred 9c1e5b7a2f30 --dry-run
 consent vault shred pd:Purchase --hold 'tax law' --until 2032-12-31
@@ -81,7 +81,7 @@ def release(ctx: Context, selected: Selected) -> None:
     """Bring withdrawn records back, and end their legal holds."""
     with ctx.session.vault() as vault, ctx.working("bringing records back"):
         count = vault.erasure.release(_selection(vault, selected))
-    ctx.out.result({"released": count}, [f"{count:,} records are in use again."])
+    ctx.out.result({"released": count}, [f"Back in use: {counted(count, 'record')}."])
 
 
 def _selection(vault: Database, words: list[str]) -> Selection:
@@ -96,10 +96,10 @@ def _withdraw(
         count, text = len(vault.erasure.plan(selection).ids), "would be"
     else:
         with ctx.working("withdrawing"):
-            count, text = vault.erasure.withdraw(selection, until, reason), "are"
+            count, text = vault.erasure.withdraw(selection, until, reason), "now"
     document = {"withdrawn": count, "until": until, "reason": reason, "dryRun": is_dry}
     why = f" ({reason})" if reason else ""
-    ctx.out.result(document, [f"{count:,} records {text} kept out of use until {until}{why}."])
+    ctx.out.result(document, [f"{counted(count, 'record')} {text} kept out of use until {until}{why}."])
 
 
 def _agree(ctx: Context, plan: Plan) -> None:
@@ -115,10 +115,8 @@ def _agree(ctx: Context, plan: Plan) -> None:
 
 
 def _plan_rows(plan: Plan) -> list[Row]:
-    files = len(plan.survey.files)
-    rows: list[Row] = [
-        ("Records", f"{len(plan.ids):,}, with {plan.survey.versions:,} versions and {files:,} large files")
-    ]
+    versions, files = counted(plan.survey.versions, "version"), counted(len(plan.survey.files), "large file")
+    rows: list[Row] = [("Records", f"{len(plan.ids):,}, with {versions} and {files}")]
     rows += [("Category", f"{terms([one.category])}: {one.records:,}") for one in plan.survey.counted()]
     rows += [("Shared with", one.controller) for one in plan.live]
     rows += [("Ended bundle of", one.controller) for one in plan.ended]
