@@ -160,6 +160,21 @@ def test_an_interruption_leaves_nothing_half_imported(
 
     monkeypatch.setattr(Database, "take", interrupted)
     answer = asked("vault", "import", tmp_path / "p.vcf", shop, *SAID, "--refused", tmp_path / "refused.txt")
-    assert answer.code == 130 and "1 of 2 files were imported before" in answer.err
+    assert answer.code == 130 and "nothing of it was kept; 1 before it is in the vault" in answer.err
     monkeypatch.undo()
     assert total(asked) == before + 1 and not (tmp_path / "refused.txt").exists()
+
+
+def test_an_interruption_after_the_change_says_so(asked: Consent, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vault's index was named already; only the working copy was still to follow."""
+    before, take = total(asked), Database.take
+
+    def interrupted(self: Database, items: Any, *more: Any) -> Any:
+        take(self, items, *more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Database, "take", interrupted)
+    answer = asked("vault", "import", shop, *SAID)
+    assert answer.code == 130 and "shop.csv was ended: it was kept before that" in answer.err
+    monkeypatch.undo()
+    assert total(asked) == before + 2

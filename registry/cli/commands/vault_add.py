@@ -82,6 +82,8 @@ def _with_file(ctx: Context, draft: Draft, file: Path) -> Draft:
     defaults = Defaults(draft.schema, draft.category, draft.source, draft.tags)
     try:
         with open_counted(file, Rate(ctx.out, f"reading {file.name}", _size(file))) as source:
+            if not source.seekable():
+                raise InvalidInput(f"{file} is a pipe", "Save it as a file first: it is read more than once.")
             (item,) = FileImporter(file, defaults).items(source)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -100,23 +102,27 @@ def remove(
         raise InvalidInput("an empty query finds the whole vault", "Write what is to be removed.")
     with ctx.session.vault() as vault:
         if query is None:
-            found = [vault.get(vault.find(each)) for each in dict.fromkeys(records or ())]
+            found = iter([vault.get(vault.find(each)) for each in dict.fromkeys(records or ())])
         else:
-            found = list(vault.select(query))
-        if not found:
+            found = vault.select(query)
+        names = _shown(ctx, found)
+        if not names:
             raise InvalidInput("nothing is found, so nothing is removed", "Try the query with `consent vault search`.")
-        _say(ctx, found)
-        ctx.agree(question=f"Remove {_counted(len(found))}?", left="Nothing was removed.")
+        ctx.agree(question=f"Remove {_counted(len(names))}?", left="Nothing was removed.")
         with ctx.working("removing"):
-            vault.remove([one.id for one in found])
-    ctx.out.result({"removed": [one.id for one in found]}, [f"Removed {_counted(len(found))}."])
+            vault.remove(names)
+    ctx.out.result({"removed": names}, [f"Removed {_counted(len(names))}."])
 
 
-def _say(ctx: Context, found: list[Record]) -> None:
-    for line in record_lines(found[:_SHOWN]):
+def _shown(ctx: Context, found: Iterator[Record]) -> list[str]:
+    """Show the first records, and return the ids of all: they may be many."""
+    first = list(islice(found, _SHOWN))
+    for line in record_lines(first):
         ctx.out.note(line)
-    if len(found) > _SHOWN:
-        ctx.out.note(f"and {len(found) - _SHOWN:,} more")
+    names = list(dict.fromkeys([*(one.id for one in first), *(one.id for one in found)]))
+    if len(names) > len(first):
+        ctx.out.note(f"and {len(names) - len(first):,} more")
+    return names
 
 
 def _counted(count: int) -> str:

@@ -19,38 +19,50 @@ def bars(counts: Sequence[tuple[str, int]]) -> list[Line]:
     """Return a line for each name: the name, a bar, the count. Bars are ASCII where stdout takes nothing else."""
     names = [_cut(visible(name), _MAX_NAME) for name, _ in counts]
     numbers = [f"{count:,}" for _, count in counts]
-    name_width, number_width = max(map(len, names)), max(map(len, numbers))
+    name_width, number_width = max(map(_cells, names)), max(map(len, numbers))
     room = max(_width() - name_width - number_width - 6, _MIN_BAR)
     most = max((count for _, count in counts), default=0) or 1
     return [
-        Line(f"  {name:<{name_width}}  {number:>{number_width}}  {_bar(count / most, room)}".rstrip())
+        Line(f"  {_padded(name, name_width)}  {number:>{number_width}}  {_bar(count / most, room)}".rstrip())
         for name, number, (_, count) in zip(names, numbers, counts, strict=True)
     ]
 
 
 def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Line]:
     """Return a table with a header: numbers to the right, and every text on one line."""
+    header = [_cell(name) for name in names]
     texts = [[_cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[place]) for row in texts)]) for place, name in enumerate(names)]
+    widths = [max(map(_cells, column)) for column in zip(header, *texts, strict=True)]
     is_number = [
         bool(rows) and all(isinstance(row[place], int | float | None) for row in rows) for place in range(len(names))
     ]
 
     def line(cells: Sequence[str]) -> str:
-        padded = (
-            f"{cell:>{width}}" if right else f"{cell:<{width}}"
-            for cell, width, right in zip(cells, widths, is_number, strict=True)
-        )
+        padded = (_padded(cell, width, right) for cell, width, right in zip(cells, widths, is_number, strict=True))
         return "  ".join(padded).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
-    return [Line(line([visible(name) for name in names]), 0, "bold"), Line(rule), *(Line(line(row)) for row in texts)]
+    return [Line(line(header), 0, "bold"), Line(rule), *(Line(line(row)) for row in texts)]
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         value = f"{value:.12g}"  # a sum of amounts is a double, whose last digits mean nothing
-    return "" if value is None else _cut(" ".join(visible(str(value)).split()), _MAX_CELL)
+    return "" if value is None else _cut(visible(" ".join(str(value).split())), _MAX_CELL)
+
+
+def _cells(text: str) -> int:
+    # Chinese, Japanese and Korean letters take two cells of a terminal.
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _padded(text: str, width: int, to_the_right: bool = False) -> str:
+    spaces = " " * (width - _cells(text))
+    return spaces + text if to_the_right else text + spaces
 
 
 def _cut(text: str, most: int) -> str:

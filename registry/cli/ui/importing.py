@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, NamedTuple
 from registry.cli.context import Context
 from registry.cli.ui.import_form import ImportForm
 from registry.cli.ui.progress import Rate
-from registry.client.sign import noting
 from registry.core.errors import InvalidInput
 from registry.fs.files import is_special, make_folder, read_bounded, replace_file, replacing, writing
 from registry.present.text import Row, table
@@ -43,12 +42,26 @@ def import_files(
         refused = stack.enter_context(_lines_to(refused_to)) if refused_to else None
         reports = list[tuple[Path, Report]]()
         for done, each in enumerate(planned):
-            with noting(f"{done} of {len(planned)} files were imported before; this one was not, not even in part."):
+            with _telling(vault, each.path, done):
                 reports.append((each.path, _take(ctx, vault, each, dry_run, refused)))
     for path, report in reports:
         _print(ctx, path, report, dry_run)
     if all(not report.states and report.refused for _, report in reports):
         raise InvalidInput("nothing was imported: everything was refused", "See the reasons above, or try --dry-run.")
+
+
+@contextmanager
+def _telling(vault: Database, path: Path, done: int) -> Iterator[None]:
+    """Add to an error or an interruption what is in the vault now."""
+    index = vault.index
+    try:
+        yield
+    except BaseException as error:
+        kept = "nothing of it was kept" if vault.index == index else "it was kept before that"
+        before = f"; {done} before it {'is' if done == 1 else 'are'} in the vault" if done else ""
+        error.add_note(f"The import of {path.name} was ended: {kept}{before}.")
+        error.add_note("Import again whenever you like: what the vault has is left alone.")
+        raise
 
 
 def _plan(

@@ -26,7 +26,7 @@ from registry.vault.schemas.schemas import Schemas
 
 _HEAD = 4096
 # A format is offered if it fits so much of the first lines: some may be wrong.
-_MOST = 0.6
+_MOST = 0.5
 _DAY = len("2026-01-31")
 _SCHEMAS: Mapping[str, str] = {"calendar": "calendar-event/1", "contacts": "contact/1", "other": "file/1"}
 
