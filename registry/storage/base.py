@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from registry.core.errors import BlockMismatch, InvalidInput
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 
-
 MAX_NAME_BYTES = 16 << 10
 MAX_HOMES = 64
 

@@ -20,8 +20,9 @@ from registry.core.errors import (
 MAX_QUOTE = 160
 # Seconds before the second and the third attempt. Every call is idempotent: blocks and pins are named by content.
 PAUSES = (0.1, 0.5)
-# In the words of a refusal: the store does not hold the block; there is no such pin; it runs offline; its MFS has no such file.
+# In the words of a refusal: the store does not hold the block; there is no such pin; it runs offline.
 ABSENT = re.compile(r"not found|could not find", re.IGNORECASE)
+# There is no such file in its MFS.
 NO_FILE = re.compile("file does not exist")
 NOT_PINNED = re.compile("not pinned")
 OFFLINE = re.compile("online mode")

@@ -35,6 +35,7 @@ from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
 from registry.vault.export.archive import Exported, write_export
 from registry.vault.folder import VaultFolder
+from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
 from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
@@ -64,7 +65,7 @@ class Database:
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
-        self._known_schemas: Schemas | None = None
+        self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
         """Add facts, and return their ids. ``InvalidInput`` names every fault of the first draft that has one."""
@@ -121,11 +122,11 @@ class Database:
 
     def restore(self, name: str, counter: int) -> Record:
         """Make an older version of a record its newest one, as a version more."""
-        found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
-        if not found:
-            raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
         with self._folder.change() as change:
             newest = self.history(name)[-1]
+            found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
+            if not found:
+                raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
             made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
             self._put(change, [(made.category or "", made)])
         return made
@@ -185,19 +186,35 @@ class Database:
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
-        if self._known_schemas is None:
-            self._known_schemas = Schemas(json.loads(one.schema) for one in self._folder.book().schemas)
-        return self._known_schemas
+        own = self._folder.schemas
+        if self._known_schemas is None or self._known_schemas[0] != own:
+            self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
+        return self._known_schemas[1]
 
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
-            self._known_schemas = None
-            made = self.schemas.add(raw, name)
-            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in self.schemas.own())
+            known, self._known_schemas = self.schemas, None
+            made = known.add(raw, name)
+            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in known.own())
             change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
             self._folder.commit(change)
         return made
+
+    def merge(self) -> Merged:
+        """Take over what the person's other homes have in this store; each change does so first, too.
+
+        It says what of them could not be read. That comes with a later merge, and nothing is lost.
+        """
+        return self._folder.merge()
+
+    def forget_home(self, home: str, is_lost: bool = False) -> None:
+        """Wait no more for another home, such as a phone that is gone. What it has is taken over first.
+
+        Until then nothing is erased that it may still need. `StorageUnavailable` if what it has cannot be read, unless
+        it ``is_lost``.
+        """
+        self._folder.forget(home, is_lost)
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""

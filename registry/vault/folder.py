@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from registry.core.crypto.seeds import owner_identity, search_key, vault_key
-from registry.core.errors import StorageUnavailable, WorkingCopyLost
-from registry.core.sealed.documents import open_document, public_key_of
-from registry.core.sealed.files import Budget, read_stored
+from registry.core.crypto.seeds import (
+    homes_name,
+    owner_identity,
+    relationship_key,
+    search_key,
+    shredded_marks,
+    vault_key,
+)
+from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.heads import SegmentRef
-from registry.core.sealed.index import MAX_BOOK, OwnStream, VaultBook, VaultIndex
+from registry.core.sealed.homes import HOME_BYTES
+from registry.core.sealed.index import Bundle, OwnSchema, OwnStream, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef, Record, check_home
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
-from registry.storage.base import BlockStore
-from registry.vault.changes import Change, Owner, read_index
-from registry.vault.copy.store import FactsOf
+from registry.storage.base import BlockStore, Names
+from registry.vault.bundles import Party, files_of
+from registry.vault.changes import Change, Owner, read_book, read_index
+from registry.vault.copy.store import FactsOf, id_bytes
 from registry.vault.copy.working_copy import WorkingCopy
-from registry.vault.journal import Journal
+from registry.vault.homes import UNREADABLE, Homes, Merged, Seen
+from registry.vault.journal import Free, Journal, Waiting, all_of, none_of
 from registry.vault.large_files import open_file
-from registry.vault.streams import Streams
+from registry.vault.merging import State, erasable, has_other_text, merge_states
+from registry.vault.streams import Keep, Streams
 
 LOCK_SECONDS = 60.0
-_HOME_BYTES = 8
 _PIECE = 1 << 20
 _MAX_HOME_FILE = 100
 # The working copy takes so many versions at a time. After a crash it goes on behind these.
@@ -42,14 +51,23 @@ class VaultFolder:
     """
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
-        self._directory, self._store, self._facts_of = directory, store, facts_of
+        self._directory, self._store, self._facts_of, self._seed = directory, store, facts_of, seed
         self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
         self._copy: WorkingCopy | None = None
+        self._book_read: tuple[str | None, VaultBook] = (None, VaultBook())
+        self._book_known: VaultBook | None = None
 
     @property
     def journal(self) -> Journal:
         """What the last change left."""
         return Journal(self._directory, self._store)
+
+    @property
+    def schemas(self) -> tuple[OwnSchema, ...]:
+        """The person's own schemas, as the working copy knows them."""
+        if self._book_known is None:
+            self._book_known = self.book()
+        return self._book_known.schemas
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
@@ -59,10 +77,7 @@ class VaultFolder:
     def book(self) -> VaultBook:
         """Read the newest book; an empty one where there is none."""
         index = self.index()
-        if index is None or index.book is None:
-            return VaultBook()
-        sealed = read_stored(index.book, self._store.get, MAX_BOOK, Budget())
-        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
+        return self._read_book(index.book if index else None)
 
     def copy(self) -> WorkingCopy | None:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
@@ -71,8 +86,7 @@ class VaultFolder:
         try:
             return self._current(root)
         except WorkingCopyLost:
-            self.close()
-            self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
+            self._make_copy()
             return self._current(root)
 
     def content(self, file: FileRef, folder: Path) -> Iterator[bytes]:
@@ -85,16 +99,43 @@ class VaultFolder:
 
     @contextmanager
     def change(self) -> Iterator[Change]:
-        """Hold the vault's lock, erase what an interrupted change left, and yield the next change."""
+        """Hold the vault's lock, take over what other homes have, and yield the next change.
+
+        What of them cannot be read now comes with a later change. ``InvalidInput`` for a folder that is an older copy
+        of its home.
+        """
         with self._locked():
             self.journal.settle()
+            self._merge()
             copy = self.copy()
-            change = Change(self._owner(self._home()), self._store, self.journal, lambda record: _is_kept(copy, record))
-            yield change
+            yield self._change(lambda record: _is_kept(copy, record))
+
+    def merge(self) -> Merged:
+        """Take over what other homes have, and say what of them could not be read."""
+        with self._locked():
+            self.journal.settle()
+            return self._merge()
+
+    def forget(self, home: str, is_lost: bool = False) -> None:
+        """Take over what another home has, and wait for it no more; `StorageUnavailable` if that cannot be read.
+
+        If it ``is_lost``, forget it though it cannot be read.
+        """
+        with self._locked():
+            self.journal.settle()
+            merged = self._merge()
+            if home not in merged.homes:
+                raise InvalidInput(f"the vault has no other home {home[:80]!r}", "`merge` tells their names.")
+            if why := not is_lost and merged.unread.get(home):
+                raise StorageUnavailable(f"what the home {home} has could not be read: {why}", "Try again later.")
+            if homes := self._homes():
+                homes.forget(home)
 
     def commit(self, change: Change) -> str:
-        """Make a change the newest state, and let the working copy follow; return the CID of its index."""
+        """Make a change the newest state, tell the other homes, erase what nobody needs; return its index's CID."""
         root = change.commit()
+        assert change.index is not None
+        self.journal.settle(self._tell(root, change.index))
         self.copy()
         return root
 
@@ -111,12 +152,21 @@ class VaultFolder:
     def _owner(self, home: str) -> Owner:
         return Owner(self._key, self._identity, home)
 
+    def _change(self, keep: Keep = lambda record: True) -> Change:
+        return Change(self._owner(self._home()), self._store, self.journal, keep)
+
     def _home(self) -> str:
         """Return this home's name, made at its first change."""
         file = self._directory / "home"
         if not file.exists():
-            replace_file(file, f"{secrets.token_hex(_HOME_BYTES)}\n".encode())
+            replace_file(file, f"{secrets.token_hex(HOME_BYTES)}\n".encode())
         return check_home(read_bounded(file, _MAX_HOME_FILE).decode("ascii", "replace").strip())
+
+    def _homes(self) -> Homes | None:
+        if not isinstance(self._store, Names):
+            return None
+        owner = self._owner(self._home())
+        return Homes(self._directory, self._store, self._store, homes_name(self._seed), owner)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -131,25 +181,140 @@ class VaultFolder:
         with lock:
             yield
 
+    def _tell(self, root: str, index: VaultIndex) -> Free:
+        """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""
+        homes = self._homes()
+        if homes is None:
+            return all_of
+        try:
+            homes.publish(root, index)
+            # Read behind: a home that comes later than this finds the new index, and nothing of what goes.
+            return none_of if homes.read_names()[0] else all_of
+        except StorageUnavailable:
+            # The next change tries again.
+            return none_of
+
+    def _merge(self) -> Merged:
+        if (homes := self._homes()) is None:
+            return Merged()
+        try:
+            others = self._announce(homes)
+        except StorageUnavailable as error:
+            return Merged(unread={"": str(error)})
+        if not others:
+            self.journal.settle(all_of)
+        if not any(homes.is_new(*one) for one in others.items()):
+            return Merged(tuple(others))
+        states, unread = homes.read_states(others)
+        states = self._take_over(states, unread)
+        homes.note({home: one.noted for home, one in states.items()})
+        if not unread:
+            self.journal.settle(partial(self._erasable, states.values()))
+        return Merged(tuple(others), unread)
+
+    def _announce(self, homes: Homes) -> dict[str, bytes]:
+        """See to it that this home's name is in the store; then return those of the others.
+
+        In this order: a home must be known before it reads, or others might erase what it is about to take over.
+        """
+        others, own = homes.read_names()
+        root = self.journal.index
+        if not root and not others and own is None:
+            return {}
+        if not homes.is_behind(own, root):
+            return others
+        index = self.index()
+        if index is None:
+            change = self._change()
+            root, index = change.commit(), change.index
+            self.journal.settle()
+        assert index is not None
+        homes.publish(root, index)
+        return homes.read_names()[0]
+
+    def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
+        """Name what other homes name. Of a home of which something cannot be read, take nothing, and say so."""
+        before, taken = self._state(), dict[str, Seen]()
+        now, copy = before, self.copy() or self._make_copy()
+        for home, seen in states.items():
+            wanted = merge_states(self._home(), now, seen.state)
+            try:
+                copy = self._prepare(copy, now, wanted)
+            except WorkingCopyLost:
+                raise
+            except UNREADABLE as error:
+                unread[home], self._book_known = str(error), None
+            else:
+                now, taken[home] = wanted, seen
+        if now != before:
+            self._commit_merged(copy, before, now)
+        return taken
+
+    def _prepare(self, copy: WorkingCopy, now: State, wanted: State) -> WorkingCopy:
+        """Read into the working copy what is new, before any index names it."""
+        if has_other_text(now.book, wanted.book):
+            # What is searched of a record depends on its schema.
+            copy = self._make_copy()
+        self._book_known = wanted.book
+        self._fill(copy, wanted.streams.values(), set(wanted.book.shredded))
+        return copy
+
+    def _commit_merged(self, copy: WorkingCopy, before: State, now: State) -> None:
+        new = set(now.book.shredded).difference(before.book.shredded)
+        gone = self._marked(new)
+        if new:
+            copy.erase([name for name in copy.ids() if gone(name)], "")
+        change = self._change()
+        change.adopt(now.streams.values())
+        if now.book != before.book:
+            change.set_book(now.book)
+        if new:
+            change.drop(lambda record: gone(record.id))
+        self.commit(change)
+
+    def _erasable(self, states: Iterable[Seen], waiting: set[Waiting]) -> set[Waiting]:
+        def reached(bundle: Bundle) -> set[str]:
+            key = relationship_key(self._seed, bundle.subject, bundle.controller)
+            return set(files_of(self._store, Party(bundle.subject, bundle.controller, key), bundle))
+
+        return erasable(waiting, self._state(), [one.state for one in states], reached)
+
+    def _state(self) -> State:
+        index = self.index()
+        return State({one.stream: one for one in (index.streams if index else ())}, self.book())
+
+    def _marked(self, marks: set[str]) -> Callable[[str], bool]:
+        mark = shredded_marks(self._seed)
+        return lambda name: mark(id_bytes(name)) in marks
+
+    def _read_book(self, cid: str | None) -> VaultBook:
+        if self._book_read[0] != cid:
+            self._book_read = (cid, read_book(self._owner(""), self._store, cid))
+        return self._book_read[1]
+
+    def _make_copy(self) -> WorkingCopy:
+        self.close()
+        self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
+        return self._copy
+
     def _current(self, root: str) -> WorkingCopy:
         if self._copy is None:
             self._copy = WorkingCopy(self._copy_file, self._search_key, self._facts_of)
         if self._copy.root != root:
-            self._fill(self._copy, root)
+            index = read_index(self._owner(""), self._store, root)
+            self._book_known = self._read_book(index.book)
+            self._fill(self._copy, index.streams, set(self._book_known.shredded))
+            self._copy.put((), root)
         return self._copy
 
-    def _fill(self, copy: WorkingCopy, root: str) -> None:
-        """Put what the copy lacks of this index, the oldest first."""
-        streams = Streams(self._key, self._store.get, _put_nothing)
-        index = read_index(self._owner(""), self._store, root)
-        named = {ref.cid: (stream, ref) for stream in index.streams for ref in reversed(streams.segments(stream))}
+    def _fill(self, copy: WorkingCopy, named_streams: Iterable[OwnStream], marks: set[str]) -> None:
+        """Put what the copy lacks of these streams, the oldest first, but nothing that was shredded."""
+        streams, gone = Streams(self._key, self._store.get, _put_nothing), self._marked(marks)
+        named = {ref.cid: (stream, ref) for stream in named_streams for ref in reversed(streams.segments(stream))}
         for group in _groups([named[cid] for cid in copy.lacking(named)]):
-            copy.put(
-                chain.from_iterable(streams.records(stream, ref) for stream, ref in group),
-                "",
-                [ref.cid for _, ref in group],
-            )
-        copy.put((), root)
+            records = chain.from_iterable(streams.records(stream, ref) for stream, ref in group)
+            kept = (record for record in records if not gone(record.id)) if marks else records
+            copy.put(kept, "", [ref.cid for _, ref in group])
 
 
 def _groups(lacking: _Lacking) -> Iterator[_Lacking]:

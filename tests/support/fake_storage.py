@@ -15,8 +15,9 @@ from registry.storage.base import StoreStat, accepted, check_homes, check_name, 
 class MemoryBlocks:
     """A BlockStore. The switches may be set at any time.
 
-    ``down``: nothing answers. ``names_down``: no name is read or set. ``delay``: seconds before each answer. ``lies``: reads return other bytes. ``loses``:
-    puts are forgotten. ``capacity``: bytes after which it is full (None: never).
+    ``down``: nothing answers. ``names_down``: nothing does that concerns names. ``delay``: seconds before each answer.
+    ``lies``: reads return other bytes. ``loses``: puts are forgotten. ``capacity``: bytes after which it is full
+    (None: never).
     """
 
     down: bool = False

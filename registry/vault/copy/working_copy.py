@@ -137,6 +137,10 @@ class WorkingCopy:
         with self._db.reading() as db:
             return count_records(db)
 
+    def ids(self) -> list[str]:
+        """Return the ids of all records, deleted ones too."""
+        return [str(UUID(bytes=id_)) for (id_,) in self._db.all("SELECT DISTINCT id FROM versions")]
+
     def versions(self) -> Iterator[Record]:
         """Yield all versions of all records: those of one record together, oldest first."""
         query = """SELECT id, counter, home, line FROM versions WHERE (id, counter, home) > (?, ?, ?)
