@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -14,34 +13,28 @@ from registry.core.crypto.seeds import (
     homes_name,
     owner_identity,
     relationship_key,
-    search_key,
-    shredded_marks,
     vault_key,
 )
 from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
-from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.homes import HOME_BYTES
-from registry.core.sealed.index import Bundle, OwnSchema, OwnStream, VaultBook, VaultIndex
+from registry.core.sealed.index import Bundle, OwnSchema, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef, Record, check_home
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.storage.base import BlockStore, Names
 from registry.vault.bundles import Party, files_of
-from registry.vault.changes import Change, Owner, read_book, read_index
-from registry.vault.copy.store import FactsOf, id_bytes
+from registry.vault.changes import Change, Owner, read_index
+from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.homes import UNREADABLE, Homes, Merged, Seen
 from registry.vault.journal import Free, Journal, Waiting, all_of, none_of
 from registry.vault.large_files import open_file
-from registry.vault.merging import State, erasable, has_other_text, merge_states
-from registry.vault.streams import Keep, Streams
+from registry.vault.merging import State, erasable, merge_states
+from registry.vault.mirror import Mirror
+from registry.vault.streams import Keep
 
 LOCK_SECONDS = 60.0
 _PIECE = 1 << 20
 _MAX_HOME_FILE = 100
-# The working copy takes so many versions at a time. After a crash it goes on behind these.
-_FILLED_AT_ONCE = 100_000
-
-_Lacking = list[tuple[OwnStream, SegmentRef]]
 
 
 class VaultFolder:
@@ -51,11 +44,9 @@ class VaultFolder:
     """
 
     def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
-        self._directory, self._store, self._facts_of, self._seed = directory, store, facts_of, seed
-        self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
-        self._copy: WorkingCopy | None = None
-        self._book_read: tuple[str | None, VaultBook] = (None, VaultBook())
-        self._book_known: VaultBook | None = None
+        self._directory, self._store, self._seed = directory, store, seed
+        self._key, self._identity = vault_key(seed), owner_identity(seed)
+        self._mirror = Mirror(directory / "copy.db", seed, self._owner(""), store, facts_of)
 
     @property
     def journal(self) -> Journal:
@@ -65,9 +56,9 @@ class VaultFolder:
     @property
     def schemas(self) -> tuple[OwnSchema, ...]:
         """The person's own schemas, as the working copy knows them."""
-        if self._book_known is None:
-            self._book_known = self.book()
-        return self._book_known.schemas
+        if self._mirror.known is None:
+            self._mirror.known = self.book()
+        return self._mirror.known.schemas
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
@@ -77,17 +68,12 @@ class VaultFolder:
     def book(self) -> VaultBook:
         """Read the newest book; an empty one where there is none."""
         index = self.index()
-        return self._read_book(index.book if index else None)
+        return self._mirror.book(index.book if index else None)
 
     def copy(self) -> WorkingCopy | None:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
-        if not (root := self.journal.index):
-            return None
-        try:
-            return self._current(root)
-        except WorkingCopyLost:
-            self._make_copy()
-            return self._current(root)
+        root = self.journal.index
+        return self._mirror.at(root) if root else None
 
     def content(self, file: FileRef, folder: Path) -> Iterator[bytes]:
         """Yield the opened bytes of a file that is sealed apart. They lie in ``folder`` meanwhile, without a name."""
@@ -141,13 +127,7 @@ class VaultFolder:
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""
-        if self._copy is not None:
-            self._copy.close()
-            self._copy = None
-
-    @property
-    def _copy_file(self) -> Path:
-        return self._directory / "copy.db"
+        self._mirror.close()
 
     def _owner(self, home: str) -> Owner:
         return Owner(self._key, self._identity, home)
@@ -235,33 +215,24 @@ class VaultFolder:
     def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
         """Name what other homes name. Of a home of which something cannot be read, take nothing, and say so."""
         before, taken = self._state(), dict[str, Seen]()
-        now, copy = before, self.copy() or self._make_copy()
+        now, copy = before, self.copy() or self._mirror.make()
         for home, seen in states.items():
             wanted = merge_states(self._home(), now, seen.state)
             try:
-                copy = self._prepare(copy, now, wanted)
+                copy = self._mirror.prepare(copy, now, wanted)
             except WorkingCopyLost:
                 raise
             except UNREADABLE as error:
-                unread[home], self._book_known = str(error), None
+                unread[home], self._mirror.known = str(error), None
             else:
                 now, taken[home] = wanted, seen
         if now != before:
             self._commit_merged(copy, before, now)
         return taken
 
-    def _prepare(self, copy: WorkingCopy, now: State, wanted: State) -> WorkingCopy:
-        """Read into the working copy what is new, before any index names it."""
-        if has_other_text(now.book, wanted.book):
-            # What is searched of a record depends on its schema.
-            copy = self._make_copy()
-        self._book_known = wanted.book
-        self._fill(copy, wanted.streams.values(), set(wanted.book.shredded))
-        return copy
-
     def _commit_merged(self, copy: WorkingCopy, before: State, now: State) -> None:
         new = set(now.book.shredded).difference(before.book.shredded)
-        gone = self._marked(new)
+        gone = self._mirror.marked(new)
         if new:
             copy.erase([name for name in copy.ids() if gone(name)], "")
         change = self._change()
@@ -283,56 +254,7 @@ class VaultFolder:
         index = self.index()
         return State({one.stream: one for one in (index.streams if index else ())}, self.book())
 
-    def _marked(self, marks: set[str]) -> Callable[[str], bool]:
-        mark = shredded_marks(self._seed)
-        return lambda name: mark(id_bytes(name)) in marks
-
-    def _read_book(self, cid: str | None) -> VaultBook:
-        if self._book_read[0] != cid:
-            self._book_read = (cid, read_book(self._owner(""), self._store, cid))
-        return self._book_read[1]
-
-    def _make_copy(self) -> WorkingCopy:
-        self.close()
-        self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
-        return self._copy
-
-    def _current(self, root: str) -> WorkingCopy:
-        if self._copy is None:
-            self._copy = WorkingCopy(self._copy_file, self._search_key, self._facts_of)
-        if self._copy.root != root:
-            index = read_index(self._owner(""), self._store, root)
-            self._book_known = self._read_book(index.book)
-            self._fill(self._copy, index.streams, set(self._book_known.shredded))
-            self._copy.put((), root)
-        return self._copy
-
-    def _fill(self, copy: WorkingCopy, named_streams: Iterable[OwnStream], marks: set[str]) -> None:
-        """Put what the copy lacks of these streams, the oldest first, but nothing that was shredded."""
-        streams, gone = Streams(self._key, self._store.get, _put_nothing), self._marked(marks)
-        named = {ref.cid: (stream, ref) for stream in named_streams for ref in reversed(streams.segments(stream))}
-        for group in _groups([named[cid] for cid in copy.lacking(named)]):
-            records = chain.from_iterable(streams.records(stream, ref) for stream, ref in group)
-            kept = (record for record in records if not gone(record.id)) if marks else records
-            copy.put(kept, "", [ref.cid for _, ref in group])
-
-
-def _groups(lacking: _Lacking) -> Iterator[_Lacking]:
-    group, count = list[tuple[OwnStream, SegmentRef]](), 0
-    for one in lacking:
-        group.append(one)
-        count += one[1].records
-        if count >= _FILLED_AT_ONCE:
-            yield group
-            group, count = [], 0
-    if group:
-        yield group
-
 
 def _is_kept(copy: WorkingCopy | None, record: Record) -> bool:
     newest = copy.newest(record.id) if copy and not record.deleted else None
     return newest is None or not newest.deleted
-
-
-def _put_nothing(blocks: Iterable[object]) -> None:
-    raise AssertionError("reading puts nothing")
