@@ -20,7 +20,7 @@ from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import MAX_BOOK, MAX_INDEX, OwnStream, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
-from registry.vault.journal import Journal, Waiting
+from registry.vault.journal import OWN, Journal, Waiting
 from registry.vault.streams import Grown, Keep, NewStream, Streams, new_stream
 
 
@@ -91,7 +91,7 @@ class Change:
     def set_book(self, book: VaultBook) -> None:
         """Put another book in place of the one that the index names."""
         if self._book is not None:
-            self.replace([self._book])
+            self.replace([self._book], OWN)
         self._book = self._put_document(book)
 
     def commit(self) -> str:
@@ -103,7 +103,7 @@ class Change:
         self.index = VaultIndex(home=self.home, counter=counter, streams=streams, book=self._book)
         cid = self._put_document(self.index)
         if self._journal.index:
-            self.replace([self._journal.index])
+            self.replace([self._journal.index], OWN)
         self._journal.commit(cid, self._stale, self._waiting)
         return cid
 

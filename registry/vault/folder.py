@@ -25,10 +25,10 @@ from registry.vault.bundles import Party, files_of
 from registry.vault.changes import Change, Owner, read_index
 from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
-from registry.vault.homes import UNREADABLE, Homes, Merged, Seen
-from registry.vault.journal import Free, Journal, Waiting, all_of, none_of
+from registry.vault.homes import UNREADABLE, Homes, Merged, Seen, older_copy
+from registry.vault.journal import Free, Journal, Waiting, all_of, none_of, own_of
 from registry.vault.large_files import open_file
-from registry.vault.merging import State, erasable, merge_states
+from registry.vault.merging import State, erasable, is_older, merge_states
 from registry.vault.mirror import Mirror
 from registry.vault.streams import Keep
 
@@ -47,6 +47,8 @@ class VaultFolder:
         self._directory, self._store, self._seed = directory, store, seed
         self._key, self._identity = vault_key(seed), owner_identity(seed)
         self._mirror = Mirror(directory / "copy.db", seed, self._owner(""), store, facts_of)
+        # Whether other homes had a name when this one looked last.
+        self.has_others = False
 
     @property
     def journal(self) -> Journal:
@@ -91,7 +93,6 @@ class VaultFolder:
         of its home.
         """
         with self._locked():
-            self.journal.settle()
             self._merge()
             copy = self.copy()
             yield self._change(lambda record: _is_kept(copy, record))
@@ -99,7 +100,6 @@ class VaultFolder:
     def merge(self) -> Merged:
         """Take over what other homes have, and say what of them could not be read."""
         with self._locked():
-            self.journal.settle()
             return self._merge()
 
     def forget(self, home: str, is_lost: bool = False) -> None:
@@ -108,7 +108,6 @@ class VaultFolder:
         If it ``is_lost``, forget it though it cannot be read.
         """
         with self._locked():
-            self.journal.settle()
             merged = self._merge()
             if home not in merged.homes:
                 raise InvalidInput(f"the vault has no other home {home[:80]!r}", "`merge` tells their names.")
@@ -169,20 +168,46 @@ class VaultFolder:
         try:
             homes.publish(root, index)
             # Read behind: a home that comes later than this finds the new index, and nothing of what goes.
-            return none_of if homes.read_names()[0] else all_of
+            return own_of if homes.read_names()[0] else all_of
         except StorageUnavailable:
             # The next change tries again.
             return none_of
 
     def _merge(self) -> Merged:
-        if (homes := self._homes()) is None:
-            return Merged()
+        """Erase what an interrupted change left, and take over what other homes have."""
+        homes = self._homes()
         try:
-            others = self._announce(homes)
+            # First of all: an older copy of this folder would erase what has become needed since.
+            others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
         except StorageUnavailable as error:
+            self.journal.settle()
             return Merged(unread={"": str(error)})
-        if not others:
-            self.journal.settle(all_of)
+        self.journal.settle((none_of if is_behind else own_of) if others else all_of)
+        self.has_others = bool(others)
+        if homes is None:
+            return Merged()
+        if is_behind and (others or self.journal.index):
+            try:
+                others = self._announce(homes)
+            except StorageUnavailable as error:
+                return Merged(tuple(others), {"": str(error)})
+        return self._take_new(homes, others)
+
+    def _announce(self, homes: Homes) -> dict[str, bytes]:
+        """Leave this home's name in the store; then return those of the others.
+
+        In this order: a home must be known before it reads, or others might erase what it is about to take over.
+        """
+        root, index = self.journal.index, self.index()
+        if index is None:
+            change = self._change()
+            root, index = change.commit(), change.index
+            self.journal.settle()
+        assert index is not None
+        homes.publish(root, index)
+        return homes.read_names()[0]
+
+    def _take_new(self, homes: Homes, others: Mapping[str, bytes]) -> Merged:
         if not any(homes.is_new(*one) for one in others.items()):
             return Merged(tuple(others))
         states, unread = homes.read_states(others)
@@ -192,31 +217,13 @@ class VaultFolder:
             self.journal.settle(partial(self._erasable, states.values()))
         return Merged(tuple(others), unread)
 
-    def _announce(self, homes: Homes) -> dict[str, bytes]:
-        """See to it that this home's name is in the store; then return those of the others.
-
-        In this order: a home must be known before it reads, or others might erase what it is about to take over.
-        """
-        others, own = homes.read_names()
-        root = self.journal.index
-        if not root and not others and own is None:
-            return {}
-        if not homes.is_behind(own, root):
-            return others
-        index = self.index()
-        if index is None:
-            change = self._change()
-            root, index = change.commit(), change.index
-            self.journal.settle()
-        assert index is not None
-        homes.publish(root, index)
-        return homes.read_names()[0]
-
     def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
         """Name what other homes name. Of a home of which something cannot be read, take nothing, and say so."""
         before, taken = self._state(), dict[str, Seen]()
         now, copy = before, self.copy() or self._mirror.make()
         for home, seen in states.items():
+            if is_older(self._home(), now, seen.state):
+                raise older_copy(self._directory)
             wanted = merge_states(self._home(), now, seen.state)
             try:
                 copy = self._mirror.prepare(copy, now, wanted)

@@ -71,24 +71,23 @@ class Homes:
         self._names.set_name(self._name, self._owner.home, sealed)
         self.note({self._owner.home: Noted(index.counter, cid, _digest(sealed))})
 
-    def is_behind(self, sealed: bytes | None, cid: str) -> bool:
-        """Whether this home's name in the store is older than its index.
+    def look(self, cid: str) -> tuple[dict[str, bytes], bool]:
+        """Return what other homes left, and whether this home's name is older than its index (``cid``; "" for none).
 
         ``InvalidInput`` where it is newer: then this folder is an old copy, and two homes would write under one name.
         """
+        others, sealed = self.read_names()
         noted = self._noted().get(self._owner.home)
         if sealed is not None and noted and (noted.cid, noted.digest) == (cid, _digest(sealed)):
-            return False
+            return others, False
         try:
             left = open_name(sealed or b"", self._owner.home, self._owner.identity, public_key_of(self._owner.key))
         except (SealedDataError, Malformed):
-            return True
-        counter = read_index(self._owner, self._store, cid).counter if cid else 0
+            return others, True
+        counter = noted.counter if noted and noted.cid == cid else self._counter(cid)
         if left.counter > counter or (left.counter == counter and left.index != cid):
-            message = f"this folder is an older copy of the home {left.home}: it is at change {counter:,}, and the"
-            advice = f"Delete the file {self._file.with_name('home')}: as a new home it takes over all that is there."
-            raise InvalidInput(f"{message} home has left {left.counter:,}", advice)
-        return left.index != cid
+            raise older_copy(self._file.parent)
+        return others, left.index != cid
 
     def is_new(self, home: str, sealed: bytes) -> bool:
         """Whether a home left something that was not taken over yet."""
@@ -128,6 +127,9 @@ class Homes:
         state = State({one.stream: one for one in index.streams}, book)
         return Seen(Noted(left.counter, left.index, _digest(sealed)), state)
 
+    def _counter(self, cid: str) -> int:
+        return read_index(self._owner, self._store, cid).counter if cid else 0
+
     def _noted(self) -> dict[str, Noted]:
         if not self._file.exists():
             return {}
@@ -142,6 +144,12 @@ class Homes:
         except (ValueError, Malformed):
             message = f"the vault's {self._file.name} is damaged"
             raise InvalidInput(message, f"Delete {self._file}: the other homes are then read once more.") from None
+
+
+def older_copy(directory: Path) -> InvalidInput:
+    """The error where a folder lacks what its home has done since."""
+    message = f"{directory} is an older copy of this vault: the store has changes that this home made later"
+    return InvalidInput(message, "Move it away: an empty folder takes over all that is in the store, as a new home.")
 
 
 def _digest(sealed: bytes) -> str:

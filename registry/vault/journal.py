@@ -23,6 +23,10 @@ from registry.storage.base import BlockStore
 _AT_ONCE = 64
 
 
+# The "stream" of blocks of older indexes and books: nobody needs them once this home's name is a newer index's.
+OWN = "index"
+
+
 class Waiting(NamedTuple):
     """A block of a file that ``stream``, an own one or a bundle, names no more from its version ``number`` on."""
 
@@ -40,8 +44,13 @@ def all_of(waiting: set[Waiting]) -> set[Waiting]:
     return waiting
 
 
+def own_of(waiting: set[Waiting]) -> set[Waiting]:
+    """Other homes may name everything but what led to it: older indexes and books."""
+    return {one for one in waiting if one.stream == OWN}
+
+
 def none_of(waiting: set[Waiting]) -> set[Waiting]:
-    """Other homes may name everything: nothing may go."""
+    """Other homes may still have to read everything: nothing may go."""
     return set()
 
 

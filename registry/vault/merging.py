@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Spent, VaultBook
-from registry.vault.journal import Waiting
+from registry.vault.journal import OWN, Waiting
 
 
 class State(NamedTuple):
@@ -28,6 +28,12 @@ def merge_states(home: str, mine: State, theirs: State) -> State:
     """Return all that either home names; ``home`` is the one whose state ``mine`` is."""
     streams = merge_streams(home, mine.streams, theirs.streams.values())
     return State(streams, merge_books(mine.book, theirs.book))
+
+
+def is_older(home: str, mine: State, theirs: State) -> bool:
+    """Whether another home knows more of a stream of this ``home`` than it does itself."""
+    own = [one for one in mine.streams.values() if one.stream.startswith(home)]
+    return any(theirs.streams[one.stream].number > one.number for one in own if one.stream in theirs.streams)
 
 
 def merge_streams(home: str, mine: Mapping[str, OwnStream], theirs: Iterable[OwnStream]) -> dict[str, OwnStream]:
@@ -66,6 +72,8 @@ def erasable(
     own, files = _by_name(mine.book.bundles), dict[str, set[str]]()
 
     def is_free(one: Waiting) -> bool:
+        if one.stream == OWN:
+            return True
         if one.stream in mine.streams:
             streams = [state.streams.get(one.stream) for state in others]
             return all(each is not None and each.number >= one.number for each in streams)

@@ -79,7 +79,11 @@ class Shares:
             gone = _of(book, lock)
             if any(len(one.locks) > 1 for one in gone):
                 raise InvalidInput("another grant has these bundles too", "End the grant instead.")
-            if gone:
+            if gone and self._folder.has_others:
+                # Another home may know them already, and would bring them back.
+                ended = [msgspec.structs.replace(one, ended=one.ended or one in gone) for one in book.bundles]
+                self._commit(change, book, ended)
+            elif gone:
                 for bundle in gone:
                     change.replace(files_of(self._store, self._party(bundle), bundle))
                 self._commit(change, book, [one for one in book.bundles if one not in gone])
