@@ -180,7 +180,7 @@ class VaultFolder:
             # First of all: an older copy of this folder would erase what has become needed since.
             others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
         except StorageUnavailable as error:
-            self.journal.settle()
+            # Where that cannot be told, nothing is erased.
             return Merged(unread={"": str(error)})
         self.journal.settle((none_of if is_behind else own_of) if others else all_of)
         self.has_others = bool(others)

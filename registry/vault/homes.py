@@ -85,7 +85,7 @@ class Homes:
         except (SealedDataError, Malformed):
             return others, True
         counter = noted.counter if noted and noted.cid == cid else self._counter(cid)
-        if left.counter > counter or (left.counter == counter and left.index != cid):
+        if left.index != cid and left.counter >= counter:
             raise older_copy(self._file.parent)
         return others, left.index != cid
 
@@ -128,7 +128,8 @@ class Homes:
         return Seen(Noted(left.counter, left.index, _digest(sealed)), state)
 
     def _counter(self, cid: str) -> int:
-        return read_index(self._owner, self._store, cid).counter if cid else 0
+        """Return the counter of an index; 0 for one that the store does not hold: it was replaced."""
+        return read_index(self._owner, self._store, cid).counter if cid and self._store.has(cid) else 0
 
     def _noted(self) -> dict[str, Noted]:
         if not self._file.exists():

@@ -115,7 +115,9 @@ class Journal:
         self._store.put(blocks)
 
     def _note(self, waiting: set[Waiting]) -> None:
-        if waiting != self._read_waiting():
+        if not waiting:
+            self._waiting.unlink(missing_ok=True)
+        elif waiting != self._read_waiting():
             replace_file(self._waiting, "".join(f"{_line(one)}\n" for one in sorted(waiting)).encode())
 
     def _read_waiting(self) -> set[Waiting]:

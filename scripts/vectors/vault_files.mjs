@@ -41,12 +41,14 @@ const KEY_2 = { ...KEY, head: cid("head 4"), stream: name("bundle 2"), view: FUL
 const CAPSULE = {
   controller: CONTROLLER, lock: LOCK, mailbox: MAILBOX, streams: [KEY, KEY_2], subject: SUBJECT, type: "Capsule", vaultKey: publicKey(KEYS.relationship), version: 1,
 };
+const NAME = { counter: 3, home: HOME, index: cid("index"), type: "HomeName", version: 1 };
 const UPDATE = { grant: DIGEST, number: 2, streams: [KEY], type: "StreamUpdate", version: 1 };
 
 function documentCase(label, desc, error, document, key, rewrite = (text) => text) {
   const text = rewrite(canonical(signed(document, key)));
-  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList"].includes(label.type);
-  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, document: text }];
+  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList", "HomeName"].includes(label.type);
+  const home = label.type === "HomeName" ? { home: HOME } : {};
+  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, ...home, document: text }];
 }
 
 /** Cases of one kind: a good document, and changes of it, each with its error. */
@@ -117,6 +119,12 @@ function documentCases() {
       ["address-null", "null in place of an absent member.", "DamagedSeal", { accounts: [{ address: null, controller: CONTROLLER, generation: 0 }] }],
       ["view-false", "false in place of an absent member.", "DamagedSeal", { bundles: [{ ...BUNDLE, view: { ...VIEW, tags: false } }] }],
       ["epsilon", "An epsilon with a needless zero.", "DamagedSeal", { spent: [{ epsilon: "0.50", request: word("a study") }] }],
+    ]),
+    ...casesOf("HomeName", "name", NAME, KEYS.vault, [["counter", "The largest counter.", { counter: LARGEST }]], [
+      ["other-home", "Left under another home's name.", "WrongCapsule", { home: "ffeeddccbbaa9988" }],
+      ["home-upper", "A home in upper case.", "DamagedSeal", { home: HOME.toUpperCase() }],
+      ["counter-zero", "Counters begin at 1.", "DamagedSeal", { counter: 0 }],
+      ["index", "No content identifier.", "DamagedSeal", { index: "bafkrei" }],
     ]),
     ...casesOf("Capsule", "capsule", CAPSULE, KEYS.relationship, [
       ["no-streams", "A grant that opens a mailbox only.", { streams: [] }],
