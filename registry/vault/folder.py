@@ -251,9 +251,12 @@ class VaultFolder:
         self.commit(change)
 
     def _erasable(self, states: Iterable[Seen], waiting: set[Waiting]) -> set[Waiting]:
-        def reached(bundle: Bundle) -> set[str]:
+        def reached(bundle: Bundle) -> set[str] | None:
             key = relationship_key(self._seed, bundle.subject, bundle.controller)
-            return set(files_of(self._store, Party(bundle.subject, bundle.controller, key), bundle))
+            try:
+                return set(files_of(self._store, Party(bundle.subject, bundle.controller, key), bundle))
+            except UNREADABLE:
+                return None
 
         return erasable(waiting, self._state(), [one.state for one in states], reached)
 

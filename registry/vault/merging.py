@@ -62,14 +62,14 @@ def has_other_text(mine: VaultBook, merged: VaultBook) -> bool:
 
 
 def erasable(
-    waiting: Iterable[Waiting], mine: State, others: Sequence[State], reached: Callable[[Bundle], set[str]]
+    waiting: Iterable[Waiting], mine: State, others: Sequence[State], reached: Callable[[Bundle], set[str] | None]
 ) -> set[Waiting]:
     """Return those blocks that no home names any more, and that none can take from another one again.
 
-    ``others`` are the states of all other homes. ``reached`` returns the files of a bundle.
+    ``others`` are the states of all other homes. ``reached`` returns the files of a bundle, or None if it cannot tell.
     """
     bundles = [_by_name(state.book.bundles) for state in others]
-    own, files = _by_name(mine.book.bundles), dict[str, set[str]]()
+    own, files = _by_name(mine.book.bundles), dict[str, set[str] | None]()
 
     def is_free(one: Waiting) -> bool:
         if one.stream == OWN:
@@ -84,7 +84,8 @@ def erasable(
             return False
         if one.stream not in files:
             files[one.stream] = reached(bundle)
-        return one.file not in files[one.stream]
+        named = files[one.stream]
+        return named is not None and one.file not in named
 
     return {one for one in waiting if is_free(one)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,6 +111,7 @@ class Home:
 
     def __init__(self, folder: Path, store: MortalStore) -> None:
         self.folder, self.store, self.model = folder, store, Model()
+        self._reached: tuple[str, frozenset[bytes]] = ("", frozenset())
         self.vault = Database(folder, SEED, store)
 
     @property
@@ -161,12 +162,16 @@ class Home:
         whole = [{key: text for key, text in each.versions.items() if key[0] not in once} for each in (found, model)]
         return whole[0] == whole[1]
 
-    def reached(self) -> set[bytes]:
+    def reached(self) -> frozenset[bytes]:
         """All blocks that its newest index names."""
+        if self._reached[0] != self.index:
+            self._reached = (self.index, frozenset(self._reach()))
+        return self._reached[1]
+
+    def _reach(self) -> Iterator[bytes]:
         folder, store = self.vault._folder, self.store
         index = folder.index()
-        if index is None:
-            return set()
+        assert index is not None
         streams = Streams(vault_key(SEED), store.get, store.put)
         files = [folder.journal.index, *([index.book] if index.book else [])]
         for stream in index.streams:
@@ -174,4 +179,4 @@ class Home:
         for one in folder.book().bundles:
             party = Party(one.subject, one.controller, relationship_key(SEED, one.subject, one.controller))
             files += files_of(store, party, one)
-        return {digest_of_cid(block.cid) for name in files for block in blocks_of(name, store.get)}
+        yield from (digest_of_cid(block.cid) for name in files for block in blocks_of(name, store.get))

@@ -306,6 +306,23 @@ def test_either_home_goes_on_with_a_bundle(phone: Home, laptop: Home, store: Mor
     assert set(store.kept) == phone.reached() | laptop.reached()
 
 
+def test_a_bundle_that_cannot_be_read_keeps_nobody_from_changing(phone: Home, laptop: Home, store: MortalStore) -> None:
+    phone.vault.add([purchase("coat")])
+    (key,) = phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    laptop.vault.merge()
+    phone.vault.add([purchase("hat")])
+    (key,) = phone.vault.shares.bring_up_to_date(word(1))
+    laptop.vault.merge()
+    lost = store.kept.pop(digest_of_cid(key.head))
+    phone.vault.add([purchase("scarf")])
+    assert names(phone.vault) == ["coat", "hat", "scarf"]
+    store.kept[digest_of_cid(key.head)] = lost
+    laptop.vault.add([purchase("shirt")])
+    phone.vault.merge()
+    laptop.vault.merge()
+    assert set(store.kept) == phone.reached() | laptop.reached()
+
+
 def test_bundles_that_were_discarded_do_not_come_back_alive(phone: Home, laptop: Home) -> None:
     phone.vault.add([purchase("coat")])
     phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))

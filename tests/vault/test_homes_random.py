@@ -23,7 +23,7 @@ from tests.support.builders import CONTROLLER, SUBJECT, word
 from tests.support.home_models import Home, Killed, Model, MortalStore, Version, text_of
 from tests.support.soak import examples
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(examples(300, 3_600))]
 
 HOMES = st.integers(0, 2)
 # At which write the process dies, if at all, and whether that write is done first.
