@@ -62,10 +62,10 @@ class Compaction:
             if copy is None or change.index is None:
                 raise InvalidInput("the vault is empty")
             streams = Streams(self._folder.owner.key, self._store.get, change.put)
-            had = {one.stream: streams.segments(one) for one in change.index.streams}
+            had = {one.stream: streams.segments(one) for one in self._own(change)}
             self._all = sum(map(len, had.values()))
             deleted, files = self._deleted(copy)
-            groups = _by_category(change.index.streams)
+            groups = _by_category(self._own(change))
             done = [self._category(change, streams, group, had, deleted) for group in groups]
             ended = self._end_bundles(change)
             change.replace(files)
@@ -77,6 +77,12 @@ class Compaction:
             dropped = sum(lost for *_, lost in made)
             saved = before - self._store.stat().bytes
         return Compacted(self._all, segments, dropped, len(ended), len(files), saved)
+
+    def _own(self, change: Change) -> list[OwnStream]:
+        """Return the streams that this home may write to, its own first: another home's is that home's alone."""
+        streams = change.index.streams if change.index else ()
+        own = [one for one in streams if one.stream.startswith(change.home)]
+        return own + ([] if self._folder.has_others else [one for one in streams if one not in own])
 
     def _category(
         self,
@@ -95,7 +101,7 @@ class Compaction:
         made = [*work.stays, *reversed(list(streams.store(main, versions)))]
         change.rewrite(main, made, streams.files(main))
         for other in others:
-            change.rewrite(other, [], streams.files(other))
+            change.rewrite(other, [], streams.files(other), stays=self._folder.has_others)
         return sum(len(had[one.stream]) for one in group), len(made), work.dropped
 
     def _work(
@@ -122,7 +128,8 @@ class Compaction:
     def _end_bundles(self, change: Change) -> list[Bundle]:
         """Let the blocks and keys of ended bundles go."""
         book = self._folder.book()
-        ended = [one for one in book.bundles if one.ended]
+        # Another home would bring them back.
+        ended = [one for one in book.bundles if one.ended and not self._folder.has_others]
         for bundle in ended:
             change.replace(self._shares.files_left(bundle))
         if ended:
@@ -151,7 +158,7 @@ class Compaction:
 
 
 def _by_category(streams: Iterable[OwnStream]) -> Iterator[list[OwnStream]]:
-    ordered = sorted(streams, key=lambda one: (one.category, one.stream))
+    ordered = sorted(streams, key=lambda one: one.category)  # which keeps a home's own streams first
     for _, group in groupby(ordered, key=lambda one: one.category):
         yield list(group)
 

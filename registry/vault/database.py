@@ -9,12 +9,10 @@ Each method that changes something is one change: all of it is done, durably, or
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
@@ -36,6 +34,7 @@ from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
 from registry.vault.export.archive import Exported, write_export
 from registry.vault.folder import VaultFolder
+from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
 from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
@@ -44,7 +43,7 @@ from registry.vault.large_files import seal_file
 from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
-from registry.vault.recording import draft_of, record_of, tombstone_of
+from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
@@ -79,7 +78,7 @@ class Database(OwnerSide):
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
         self.upkeep = Upkeep(self._folder, store, self.shares)
-        self._known_schemas: Schemas | None = None
+        self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
         """Add facts, and return their ids. ``InvalidInput`` names every fault of the first draft that has one."""
@@ -106,7 +105,7 @@ class Database(OwnerSide):
 
     def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
         """Return what `take` would do, without doing it."""
-        making = self._making(None, _sealed_nowhere)
+        making = self._making(None, sealed_nowhere)
         ingest = Ingest(self._folder.copy(), making, on_refused, self._folder.is_shredded())
         for _ in ingest.records(items):
             pass
@@ -118,7 +117,7 @@ class Database(OwnerSide):
         `take` brings it back through an `ExportImporter`. ``folder`` is where the zip is being written.
         """
         copy = self._folder.copy()
-        versions = _of_category(self.versions(), category)
+        versions = of_category(self.versions(), category)
         names = [name for name in self.schemas.names() if copy]
         documents = {name: json.dumps(self.schemas.get(name).document).encode() for name in names}
         content = partial(self._folder.content, folder=folder)
@@ -137,11 +136,11 @@ class Database(OwnerSide):
 
     def restore(self, name: str, counter: int) -> Record:
         """Make an older version of a record its newest one, as a version more."""
-        found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
-        if not found:
-            raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
         with self._folder.change() as change:
             newest = self.history(name)[-1]
+            found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
+            if not found:
+                raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
             made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
             self._put(change, [(made.category or "", made)])
         return made
@@ -210,19 +209,35 @@ class Database(OwnerSide):
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
-        if self._known_schemas is None:
-            self._known_schemas = Schemas(json.loads(one.schema) for one in self._folder.book().schemas)
-        return self._known_schemas
+        own = self._folder.schemas
+        if self._known_schemas is None or self._known_schemas[0] != own:
+            self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
+        return self._known_schemas[1]
 
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
-            self._known_schemas = None
-            made = self.schemas.add(raw, name)
-            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in self.schemas.own())
+            known, self._known_schemas = self.schemas, None
+            made = known.add(raw, name)
+            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in known.own())
             change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
             self._folder.commit(change)
         return made
+
+    def merge(self) -> Merged:
+        """Take over what the person's other homes have in this store; each change does so first, too.
+
+        It says what of them could not be read. That comes with a later merge, and nothing is lost.
+        """
+        return self._folder.merge()
+
+    def forget_home(self, home: str, is_lost: bool = False) -> None:
+        """Wait no more for another home, such as a phone that is gone. What it has is taken over first.
+
+        Until then nothing is erased that it may still need. `StorageUnavailable` if what it has cannot be read, unless
+        it ``is_lost``.
+        """
+        self._folder.forget(home, is_lost)
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""
@@ -283,17 +298,3 @@ class _Waiting(NamedTuple):
 def _weight(record: Record) -> int:
     file = len(record.file.data or "") if record.file else 0
     return file + len(_encode(record.body))
-
-
-def _of_category(versions: Iterable[Record], category: str | None) -> Iterator[Record]:
-    """Yield the records of this category with their tombstones, which do not name it; all of them for None."""
-    for _, group in groupby(versions, key=lambda one: one.id):
-        record = list(group)
-        if category is None or any(one.category == category for one in record):
-            yield from record
-
-
-def _sealed_nowhere(source: FileSource) -> FileRef:
-    """What stands for a file that is not sealed in a preview."""
-    empty = hashlib.sha256(b"").hexdigest()
-    return FileRef(source.name, source.media_type, 0, empty, data="")

@@ -28,7 +28,7 @@ def follow_book(copy: WorkingCopy, book: VaultBook, cid: str, mark_of: MarkOf) -
         # Where another process reads, the records are gone, and their bytes go when the copy is opened next.
         with suppress(StorageSlow):
             copy.erase(gone, "")
-    copy.follow([one.record for one in book.restricted], cid, marks)
+    copy.follow([one.record for one in in_force(book)], cid, marks)
 
 
 def shredded_of(ids: Iterable[str], book: VaultBook, mark_of: MarkOf) -> list[str]:
@@ -42,27 +42,31 @@ def marked(book: VaultBook, marks: Iterable[str]) -> VaultBook:
     return msgspec.structs.replace(book, shredded=tuple(sorted({*book.shredded, *marks})))
 
 
-def restricted(book: VaultBook, ids: Collection[str], until: str, reason: str | None) -> VaultBook:
-    """Return the book with these records restricted until a day; ``InvalidInput`` for what is no day."""
-    check_day(until)
+def in_force(book: VaultBook) -> tuple[Restricted, ...]:
+    """Return the restrictions that hold: without those of records that are in use again."""
+    return tuple(one for one in book.restricted if one.until is not None)
+
+
+def restricted(book: VaultBook, ids: Collection[str], until: str | None, reason: str | None = None) -> VaultBook:
+    """Return the book with these records restricted until a day, or for None in use again."""
+    known = {one.record: one.counter for one in book.restricted}
     left = [one for one in book.restricted if one.record not in ids]
-    new = [Restricted(one, until, reason) for one in ids]
-    return _with(book, [*left, *new])
+    return _with(book, [*left, *(Restricted(one, known.get(one, 0) + 1, until, reason) for one in ids)])
 
 
-def released(book: VaultBook, ids: Collection[str]) -> VaultBook:
-    """Return the book without restrictions of these records."""
-    return _with(book, [one for one in book.restricted if one.record not in ids])
+def forgotten(book: VaultBook, is_gone: Callable[[str], bool]) -> VaultBook:
+    """Return the book without restrictions of records that were shredded: it must not name them."""
+    return _with(book, [one for one in book.restricted if not is_gone(one.record)])
 
 
 def held(book: VaultBook, today: str) -> dict[str, Restricted]:
     """Return the legal holds whose day has not come, by their records."""
-    return {one.record: one for one in book.restricted if one.reason is not None and today < one.until}
+    return {one.record: one for one in in_force(book) if one.reason is not None and today < (one.until or "")}
 
 
 def due(book: VaultBook, today: str) -> list[str]:
     """Return the restricted records whose day has come."""
-    return [one.record for one in book.restricted if one.until <= today]
+    return [one.record for one in in_force(book) if (one.until or "") <= today]
 
 
 def day_of(seconds: float) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from registry.core.instants import utc_text
-from registry.core.sealed.records import Record
+from registry.core.sealed.records import FileRef, Record
 from registry.vault.draft import Draft, FileSource
 from registry.vault.schemas.schema import Schema
 
@@ -48,3 +50,17 @@ def draft_of(record: Record) -> Draft:
 def tombstone_of(record: Record, home: str) -> Record:
     """Return the version by which ``home`` deletes a record of which this is the newest one."""
     return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)
+
+
+def of_category(versions: Iterable[Record], category: str | None) -> Iterator[Record]:
+    """Yield the records of this category with their tombstones, which do not name it; all of them for None."""
+    for _, group in groupby(versions, key=lambda one: one.id):
+        record = list(group)
+        if category is None or any(one.category == category for one in record):
+            yield from record
+
+
+def sealed_nowhere(source: FileSource) -> FileRef:
+    """What stands for a file that is not sealed in a preview."""
+    empty = hashlib.sha256(b"").hexdigest()
+    return FileRef(source.name, source.media_type, 0, empty, data="")

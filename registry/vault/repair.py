@@ -157,7 +157,7 @@ class Repair:
         )
         segments = [*reversed(list(streams.store(entry, again))), *sound]
         grown = streams.rewrite(entry, segments, self._readable(entry, sound))
-        change.replace(grown.replaced)
+        change.replace(grown.replaced, bundle.name, grown.stream.number)
         return msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
 
     def _faults_of(self, name: str, parts: Iterable[str]) -> list[Fault]:

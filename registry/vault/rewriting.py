@@ -58,6 +58,6 @@ def take_back(
         return bundle, set()
     segments = [*reversed(list(streams.store(entry, stones))), *left.segments]
     grown = streams.rewrite(entry, segments, streams.files(entry))
-    change.replace(grown.replaced)
+    change.replace(grown.replaced, bundle.name, grown.stream.number)
     made = msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
     return made, {names[one] for one in newest}

@@ -115,6 +115,9 @@ class Shares:
             for bundle in _of(book, lock):
                 if len(bundle.locks) > 1:
                     made[bundle.name] = _without(bundle, (lock,))
+                elif self._folder.has_others:
+                    # Another home may know it already, and would bring it back.
+                    made[bundle.name] = msgspec.structs.replace(bundle, ended=True)
                 else:
                     change.replace(files_of(self._store, self.party(bundle), bundle))
                     del made[bundle.name]

@@ -8,7 +8,7 @@ Shredding is one change, as every other: a process that dies leaves the old stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -17,13 +17,13 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.instants import utc_text
 from registry.core.sealed.certificate import ShredCertificate, TakenBack
 from registry.core.sealed.documents import public_key_of, signed
-from registry.core.sealed.index import Bundle, Restricted, VaultBook
+from registry.core.sealed.index import Bundle, OwnStream, Restricted, VaultBook
 from registry.core.sealed.records import id_bytes
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.folder import VaultFolder
-from registry.vault.holds import check_day, day_of, due, held, marked, released, restricted
+from registry.vault.holds import check_day, day_of, due, forgotten, held, in_force, marked, restricted
 from registry.vault.rewriting import take_back, without
 from registry.vault.shares import Shares
 from registry.vault.streams import Streams
@@ -32,7 +32,7 @@ from registry.vault.traces import Survey, kept_on_hold, look_into_copy, look_int
 _ALWAYS = (
     "backups of this home and of its stores, and what file systems and disks keep of overwritten files",
     "copies that gateways and other people's IPFS nodes made of sealed blocks",
-    "other homes of this seed that were not reached: they erase these records when they read this one's book",
+    "other homes of this seed: they erase these records when they read this one's book, and blocks that they name wait",
 )
 
 
@@ -80,6 +80,7 @@ class Erasure:
         place: str = "the vault's store",
     ) -> None:
         self._folder, self._store, self._shares, self._clock, self._place = folder, store, shares, clock, place
+        self._elsewhere = list[str]()  # segments of other homes that hold what is shredded
 
     def plan(self, selection: Selection) -> Plan:
         """Return what `shred` would remove; ``InvalidInput`` where the selection names nothing."""
@@ -95,7 +96,7 @@ class Erasure:
 
     def restrictions(self) -> tuple[Restricted, ...]:
         """Return all records that are kept and not used, with their days and reasons."""
-        return self._folder.book().restricted
+        return in_force(self._folder.book())
 
     def withdraw(self, selection: Selection, until: str, reason: str | None = None) -> int:
         """Keep records and use them no more until a day (UTC): no search, share or export has them; return how many.
@@ -118,8 +119,8 @@ class Erasure:
         with self._folder.change() as change:
             book = self._folder.book()
             ids = _ids_of(selection, self._folder.copy(), book, self._today())
-            if found := ids & {one.record for one in book.restricted}:
-                change.set_book(released(book, found))
+            if found := ids & {one.record for one in in_force(book)}:
+                change.set_book(restricted(book, found, None))
                 self._folder.commit(change)
         return len(found)
 
@@ -135,47 +136,49 @@ class Erasure:
             if not plan.ids:
                 raise InvalidInput("all of these records are on a legal hold", "`release` ends a hold.")
             is_all = selection.kind == "ALL" and not plan.on_hold
-            taken = self._erase_all(change, plan) if is_all else self._erase(change, plan)
+            self._elsewhere = []
+            taken = self._erase(change, plan, is_all)
             self._commit(change)
-            return self._certificate(selection, plan, taken, change.replaced, others or {})
+            blocks = list(dict.fromkeys((*change.replaced, *self._elsewhere)))
+            return self._certificate(selection, plan, taken, blocks, others or {})
 
-    def _erase(self, change: Change, plan: Plan) -> list[TakenBack]:
-        streams = Streams(self._folder.owner.key, self._store.get, change.put)
+    def _erase(self, change: Change, plan: Plan, is_all: bool) -> list[TakenBack]:
+        """Take the records out of streams and bundles.
+
+        Another home would bring back what left the index or the book. So as long as there are other homes, streams stay
+        without a record, and bundles with tombstones alone.
+        """
+        streams, others = Streams(self._folder.owner.key, self._store.get, change.put), self._folder.has_others
         for stream in change.index.streams if change.index else ():
+            if others and not stream.stream.startswith(change.home):
+                self._elsewhere += _holding(streams, stream, plan.ids)
+                continue
             left = without(streams, stream, lambda one: one.id not in plan.ids)
             if left.dropped:
-                change.rewrite(stream, left.segments, streams.files(stream))
-        book, taken = self._taken_back(change, self._folder.book(), plan.ids)
-        for bundle in plan.ended:
+                change.rewrite(stream, left.segments, streams.files(stream), stays=others)
+        gone = () if others else (*plan.ended, *(plan.live if is_all else ()))
+        book, taken = self._taken_back(change, self._folder.book(), plan.ids, {one.name for one in gone})
+        for bundle in gone:
             change.replace(self._shares.files_left(bundle))
             taken.append(TakenBack(bundle.controller, 0, True))
-        gone = {one.name for one in plan.ended}
-        book = msgspec.structs.replace(book, bundles=tuple(one for one in book.bundles if one.name not in gone))
-        self._finish(change, plan, book)
-        return taken
-
-    def _erase_all(self, change: Change, plan: Plan) -> list[TakenBack]:
-        """Let everything go: streams with their keys, bundles, schemas. Accounts and spent epsilon are no records."""
-        streams = Streams(self._folder.owner.key, self._store.get, change.put)
-        for stream in change.index.streams if change.index else ():
-            change.rewrite(stream, [], streams.files(stream))
-        for bundle in (*plan.live, *plan.ended):
-            change.replace(self._shares.files_left(bundle))
-        book = msgspec.structs.replace(self._folder.book(), bundles=(), schemas=(), restricted=())
-        self._finish(change, plan, book)
-        return [TakenBack(one.controller, 0, True) for one in (*plan.live, *plan.ended)]
-
-    def _finish(self, change: Change, plan: Plan, book: VaultBook) -> None:
+        if is_all:
+            ended = tuple(msgspec.structs.replace(one, ended=True) for one in book.bundles)
+            book = msgspec.structs.replace(book, bundles=ended, schemas=book.schemas if others else ())
         change.replace(one for one in plan.survey.files if self._store.has(one))
         marks = [self._folder.mark_of(id_bytes(one)) for one in plan.ids]
-        change.set_book(marked(released(book, plan.ids), marks))
+        change.set_book(marked(forgotten(book, plan.ids.__contains__), marks))
+        return taken
 
-    def _taken_back(self, change: Change, book: VaultBook, ids: Iterable[str]) -> tuple[VaultBook, list[TakenBack]]:
-        """Put tombstones into the live bundles that hold these records."""
+    def _taken_back(
+        self, change: Change, book: VaultBook, ids: Iterable[str], gone: Collection[str] = ()
+    ) -> tuple[VaultBook, list[TakenBack]]:
+        """Put tombstones into the bundles that hold these records; ended ones matter to other homes alone."""
         some, bundles, taken = set(ids), list[Bundle](), list[TakenBack]()
         for bundle in book.bundles:
             made, found = bundle, set[str]()
-            if not bundle.ended:
+            if bundle.name in gone:
+                continue
+            if not bundle.ended or self._folder.has_others:
                 made, found = take_back(change, self._store, self._shares.party(bundle), bundle, some)
             bundles.append(made)
             taken += [TakenBack(bundle.controller, len(found), False)] if found else []
@@ -220,6 +223,13 @@ class Erasure:
 
     def _today(self) -> str:
         return day_of(self._clock())
+
+
+def _holding(streams: Streams, stream: OwnStream, ids: Collection[str]) -> Iterator[str]:
+    """Yield the segments (CIDs) that hold a version of these records."""
+    for ref in streams.segments(stream):
+        if any(one.id in ids for one in streams.records(stream, ref)):
+            yield ref.cid
 
 
 def _ids_of(selection: Selection, copy: WorkingCopy | None, book: VaultBook, today: str) -> set[str]:

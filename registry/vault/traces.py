@@ -60,7 +60,7 @@ def survey(copy: WorkingCopy, ids: Collection[str]) -> Survey:
 
 def kept_on_hold(holds: Iterable[Restricted], mark_of: MarkOf) -> tuple[Kept, ...]:
     """Return what a certificate says of records on a legal hold."""
-    return tuple(Kept(mark_of(id_bytes(one.record)), one.until, one.reason or "") for one in holds)
+    return tuple(Kept(mark_of(id_bytes(one.record)), one.until or "", one.reason or "") for one in holds)
 
 
 def look_into_stores(

@@ -32,7 +32,7 @@ const BUNDLE = { controller: CONTROLLER, ended: false, head: cid("head 3"), iden
 const BOOK = {
   accounts: [{ controller: CONTROLLER, generation: 0 }, { address: SUBJECT, controller: CONTROLLER, generation: 1 }],
   bundles: [BUNDLE, { ...BUNDLE, ended: true, locks: [], head: cid("head 4"), name: name("bundle 2") }],
-  restricted: [{ record: uuid(7), until: "2027-01-31" }, { reason: "a court asked", record: uuid(8), until: "2028-02-29" }],
+  restricted: [{ counter: 1, record: uuid(7), until: "2027-01-31" }, { counter: 3, reason: "a court asked", record: uuid(8), until: "2028-02-29" }, { counter: 2, record: uuid(9) }],
   schemas: [{ name: "walk/1", schema: '{"type":"object"}' }],
   shredded: [hex(hmac(KEYS.shredded, named("an id", 16)))],
   spent: [{ epsilon: "0.5", request: word("a study") }],
@@ -50,12 +50,14 @@ const KEY_2 = { ...KEY, head: cid("head 4"), stream: name("bundle 2"), view: FUL
 const CAPSULE = {
   controller: CONTROLLER, lock: LOCK, mailbox: MAILBOX, streams: [KEY, KEY_2], subject: SUBJECT, type: "Capsule", vaultKey: publicKey(KEYS.relationship), version: 1,
 };
+const NAME = { counter: 3, home: HOME, index: cid("index"), type: "HomeName", version: 1 };
 const UPDATE = { grant: DIGEST, number: 2, streams: [KEY], type: "StreamUpdate", version: 1 };
 
 function documentCase(label, desc, error, document, key, rewrite = (text) => text) {
   const text = rewrite(canonical(signed(document, key)));
-  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList", "ShredCertificate"].includes(label.type);
-  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, document: text }];
+  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList", "HomeName", "ShredCertificate"].includes(label.type);
+  const home = label.type === "HomeName" ? { home: HOME } : {};
+  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, ...home, document: text }];
 }
 
 /** Cases of one kind: a good document, and changes of it, each with its error. */
@@ -122,10 +124,11 @@ function documentCases() {
       ["repeated-lock", "A lock twice in one bundle.", "Malformed", { bundles: [{ ...BUNDLE, locks: [LOCK, LOCK] }] }],
       ["repeated-mark", "A shredded mark twice.", "Malformed", { shredded: [BOOK.shredded[0], BOOK.shredded[0]] }],
       ["repeated-restriction", "A record restricted twice.", "Malformed", { restricted: [BOOK.restricted[0], { ...BOOK.restricted[0], until: "2027-02-01" }] }],
-      ["restriction-time", "A restriction until a time of day.", "DamagedSeal", { restricted: [{ record: uuid(7), until: "2027-01-31T00:00:00Z" }] }],
-      ["restriction-day", "A restriction until a day that does not exist.", "DamagedSeal", { restricted: [{ record: uuid(7), until: "2027-02-29" }] }],
-      ["restriction-id", "A restricted record that is no UUIDv7.", "DamagedSeal", { restricted: [{ record: uuid(7).replace("-7", "-4"), until: "2027-01-31" }] }],
-      ["restriction-reason", "An empty reason.", "DamagedSeal", { restricted: [{ reason: "", record: uuid(7), until: "2027-01-31" }] }],
+      ["restriction-time", "A restriction until a time of day.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7), until: "2027-01-31T00:00:00Z" }] }],
+      ["restriction-day", "A restriction until a day that does not exist.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7), until: "2027-02-29" }] }],
+      ["restriction-id", "A restricted record that is no UUIDv7.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7).replace("-7", "-4"), until: "2027-01-31" }] }],
+      ["restriction-released", "A reason without a day.", "DamagedSeal", { restricted: [{ counter: 1, reason: "why", record: uuid(7) }] }],
+      ["restriction-reason", "An empty reason.", "DamagedSeal", { restricted: [{ counter: 1, reason: "", record: uuid(7), until: "2027-01-31" }] }],
       ["secret-short", "A secret of 31 bytes.", "DamagedSeal", { bundles: [{ ...BUNDLE, secret: SECRET.slice(2) }] }],
       ["address-lower", "An address without its checksum.", "DamagedSeal", { bundles: [{ ...BUNDLE, controller: CONTROLLER.toLowerCase() }] }],
       ["address-null", "null in place of an absent member.", "DamagedSeal", { accounts: [{ address: null, controller: CONTROLLER, generation: 0 }] }],
@@ -143,6 +146,12 @@ function documentCases() {
       ["marks-missing", "Fewer marks than records.", "DamagedSeal", { marks: MARKS.slice(1) }],
       ["places-sum", "Blocks of which nothing is said.", "DamagedSeal", { places: [{ ...CERTIFICATE.places[0], absent: 4 }] }],
       ["selection", "Another selection.", "DamagedSeal", { selection: "SOME" }],
+    ]),
+    ...casesOf("HomeName", "name", NAME, KEYS.vault, [["counter", "The largest counter.", { counter: LARGEST }]], [
+      ["other-home", "Left under another home's name.", "WrongCapsule", { home: "ffeeddccbbaa9988" }],
+      ["home-upper", "A home in upper case.", "DamagedSeal", { home: HOME.toUpperCase() }],
+      ["counter-zero", "Counters begin at 1.", "DamagedSeal", { counter: 0 }],
+      ["index", "No content identifier.", "DamagedSeal", { index: "bafkrei" }],
     ]),
     ...casesOf("Capsule", "capsule", CAPSULE, KEYS.relationship, [
       ["no-streams", "A grant that opens a mailbox only.", { streams: [] }],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.core.crypto.seeds import search_key
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.sealed.bundles import FILE, View
 from registry.core.sealed.heads import SegmentRef
@@ -74,7 +75,7 @@ def test_what_was_deleted_loses_its_content_everywhere(vault: Database, store: M
     done = vault.upkeep.compact()
     assert done.versions == 2 and [one.deleted for one in vault.history(gone)] == [True]
     assert [one.id for one in versions(vault, store)] == [gone, kept]
-    pages = decrypted_pages(tmp_path / "vault" / "copy.db", vault._folder._search_key)
+    pages = decrypted_pages(tmp_path / "vault" / "copy.db", search_key(SEED))
     assert b"zqxvwkjy" not in pages and b"hgfdsazq" not in pages and b"coat" in pages
     with pytest.raises(InvalidInput, match="has no version"):
         vault.restore(gone, 1)
@@ -96,7 +97,7 @@ def test_a_second_stream_of_a_category_moves_over(vault: Database, store: Memory
     vault.add([purchase("coat")])
     other = version(10, home="bb" * 8)
     with vault._folder.change() as change:
-        stream = new_stream("pd:Purchase")
+        stream = new_stream("pd:Purchase", "bb" * 8)
         refs = list(change._streams.store(stream, [other, *vault.versions()]))
         change._new["other"] = (stream, refs)
         vault._folder.commit(change)

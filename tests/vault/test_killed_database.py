@@ -71,6 +71,6 @@ def test_it_opens_at_the_old_state_or_the_new(tmp_path: Path) -> None:
             vault.close()
             (tmp_path / "vault" / "copy.db").unlink(missing_ok=True)
             assert without_deleted(vault.versions()) == copied
-            vault._folder.journal.settle()
+            vault.merge()
             assert store.stat().blocks == len(reachable(vault, store))
             records, versions = vault.stats().records, vault.stats().versions

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.core.crypto.seeds import search_key
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
@@ -95,7 +96,7 @@ def test_a_working_copy_of_before_a_shredding_forgets_too(tmp_path: Path) -> Non
             file.unlink()
         shutil.copy(tmp_path / "old.db", tmp_path / "vault" / "copy.db")
         assert sorted(one.id for one in vault.versions()) == sorted(names[5:])
-        pages = decrypted_pages(tmp_path / "vault" / "copy.db", vault._folder._search_key)
+        pages = decrypted_pages(tmp_path / "vault" / "copy.db", search_key(SEED))
         assert not any(name.encode() in pages for name in names[:5]) and names[5].encode() in pages
 
 

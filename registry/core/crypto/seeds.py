@@ -50,11 +50,11 @@ def homes_name(seed: bytes) -> str:
 
 def shredded_mark(seed: bytes, record_id: bytes) -> str:
     """What the book keeps of a shredded record's id (16 bytes): it recognises the id, and does not tell it."""
-    return shredded_marker(seed)(record_id)
+    return shredded_marks(seed)(record_id)
 
 
-def shredded_marker(seed: bytes) -> Callable[[bytes], str]:
-    """Return a function that marks ids as `shredded_mark` does, for very many of them."""
+def shredded_marks(seed: bytes) -> Callable[[bytes], str]:
+    """Return a `shredded_mark` of this seed, for many ids."""
     key = _derive(seed, b"ConsentRegistry/1/shredded")
     return lambda record_id: hmac.digest(key, record_id, hashlib.sha256).hex()
 

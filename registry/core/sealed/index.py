@@ -141,17 +141,21 @@ class Spent(Struct, frozen=True, forbid_unknown_fields=True):
 class Restricted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A record that is kept and not used until a day (``until``, UTC), when it may be shredded.
 
-    A ``reason`` makes it a legal hold: it is not shredded before that day.
+    A ``reason`` makes it a legal hold: it is not shredded before that day. Without a day the record is in use again.
+    Of what two homes wrote, the larger ``counter`` stays.
     """
 
     record: str
-    until: str
+    counter: Count
+    until: str | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
         if not OWN_ID.fullmatch(self.record):
             raise Malformed(f"a restricted record is malformed: {self.record[:80]!r}")
-        if "T" in check_time(self.until):
+        if self.until is None and self.reason is not None:
+            raise Malformed("a restriction without a day has no reason")
+        if self.until is not None and "T" in check_time(self.until):
             raise Malformed(f"a restriction ends on a day, not at a time: {self.until}")
         if self.reason is not None and not 0 < len(self.reason) <= MAX_REASON:
             raise Malformed(f"a reason has 1 to {MAX_REASON} characters")

@@ -74,7 +74,7 @@ def book(**changes: Any) -> VaultBook:
         "schemas": (OwnSchema("walk/1", '{"type":"object"}'),),
         "spent": (Spent(word(3), "0.5"),),
         "shredded": ("ab" * 32, "cd" * 32),
-        "restricted": (Restricted("0197f3a1-2b3c-7d4e-8f50-000000000007", "2027-01-31", "a court asked"),),
+        "restricted": (Restricted("0197f3a1-2b3c-7d4e-8f50-000000000007", 1, "2027-01-31", "a court asked"),),
     }
     return VaultBook(**members | changes)
 
