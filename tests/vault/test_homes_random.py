@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(examples(300, 3_600))]
 HOMES = st.integers(0, 2)
 # At which write the process dies, if at all, and whether that write is done first.
 DEATHS = st.one_of(st.just((0, False)), st.just((0, False)), st.tuples(st.integers(1, 14), st.booleans()))
-VIEWS = (View("pd:Purchase", ("name",)), View("pd:Purchase", ("name", "orderDate")))
+VIEWS = tuple(View("pd:Purchase", members, continuing=True) for members in (("name",), ("name", "orderDate")))
 POOL = 6
 
 
@@ -101,7 +101,7 @@ class Homes(RuleBasedStateMachine):
         if self.step(at, _unless_ended(lambda home: home.vault.shares.bring_up_to_date(lock)), death):
             for bundle in home.vault.shares.of(lock):
                 if not bundle.ended:
-                    held = held_by_brand(self.store, home.vault.shares._party(bundle), bundle).values()
+                    held = held_by_brand(self.store, home.vault.shares.party(bundle), bundle).values()
                     assert sorted(str(text_of(one)) for one in held if not one.deleted) == sorted(
                         home.model.alive().values()
                     )

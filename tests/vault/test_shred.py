@@ -320,3 +320,46 @@ def test_an_empty_vault_has_nothing_to_shred_and_is_not_made(tmp_path: Path) -> 
         with pytest.raises(InvalidInput, match="the vault is empty"):
             vault.erasure.plan(selection_of(["ALL"]))
         assert not (tmp_path / "vault").exists()
+
+
+class TestHomes:
+    """Two homes of one seed on one store."""
+
+    @pytest.fixture
+    def other(self, stage: Stage) -> Iterator[Database]:
+        with Database(stage.home / "other", SEED, stage.store, lambda: stage.clock[0]) as made:
+            made.merge()
+            yield made
+
+    def test_what_one_home_shreds_the_other_erases_too(self, stage: Stage, other: Database) -> None:
+        stage.vault.merge()
+        certificate = other.shred(selection_of([stage.secret]))
+        assert certificate.places[0].there and not certificate.is_complete, "the first home's stream still has it"
+        assert other.search("clinic").records == () and stage.vault.search("clinic").records
+        for one in (stage.vault, other, stage.vault, other):
+            one.merge()
+        assert stage.vault.search("clinic").records == () and stage.leftovers() == []
+        with pytest.raises(InvalidInput, match="there is no record"):
+            stage.vault.history(stage.secret)
+
+    def test_restrictions_and_their_ends_are_everywhere(self, stage: Stage, other: Database) -> None:
+        chosen = selection_of([stage.secret])
+        stage.vault.erasure.withdraw(chosen, "2026-12-31", "tax law")
+        other.merge()
+        assert other.search("clinic").records == () and other.erasure.restrictions()
+        assert other.erasure.release(chosen) == 1
+        for one in (stage.vault, other, stage.vault):
+            one.merge()
+        assert stage.vault.search("clinic").records and not stage.vault.erasure.restrictions()
+
+    def test_compaction_leaves_to_another_home_what_is_its_own(self, stage: Stage, other: Database) -> None:
+        (hat,) = other.add([purchase("hat")])
+        stage.vault.merge()
+        stage.vault.remove([hat])
+        before = {(one.id, one.version) for one in stage.vault.versions()}
+        for one in (stage.vault, other, stage.vault, other):
+            one.upkeep.compact()
+            one.merge()
+        after = {(one.id, one.version) for one in stage.vault.versions()}
+        assert {one for one in before if one[0] != hat} <= after and stage.vault.upkeep.check().is_sound
+        assert other.upkeep.check().is_sound and other.stats().records == 2
