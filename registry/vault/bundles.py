@@ -87,7 +87,7 @@ def bring_up_to_date(
     if not segments:
         return bundle
     grown = streams.grow(entry, segments)
-    change.replace(grown.replaced)
+    change.replace(grown.replaced, bundle.name, grown.stream.number)
     return msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
 
 

@@ -9,12 +9,10 @@ Each method that changes something is one change: all of it is done, durably, or
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
@@ -22,6 +20,7 @@ import msgspec
 
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput
+from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
 from registry.core.sealed.segments import MAX_RECORDS
@@ -34,6 +33,7 @@ from registry.vault.copy.stats import Stats
 from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
 from registry.vault.folder import VaultFolder
+from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
 from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
@@ -42,10 +42,12 @@ from registry.vault.large_files import seal_file
 from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
-from registry.vault.recording import record_of
+from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
+from registry.vault.shred import Erasure, Selection
+from registry.vault.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from registry.vault.export.archive import Exported
@@ -76,7 +78,9 @@ class Database(OwnerSide):
         super().__init__(VaultFolder(directory, seed, store, self._facts_of, place), seed)
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
-        self._known_schemas: Schemas | None = None
+        self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
+        self.upkeep = Upkeep(self._folder, store, self.shares)
+        self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
         """Add facts, and return their ids. ``InvalidInput`` names every fault of the first draft that has one."""
@@ -98,7 +102,9 @@ class Database(OwnerSide):
         """
         with self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
-            ingest = Ingest(self._folder.copy(), making := self._making(change, seal), on_refused)
+            ingest = Ingest(
+                self._folder.copy(), making := self._making(change, seal), on_refused, self._folder.is_shredded()
+            )
             is_any = self._add(change, ingest.records(items))
             if ingest.has_new_schemas:
                 self._keep(making.schemas, change)
@@ -108,7 +114,8 @@ class Database(OwnerSide):
 
     def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
         """Return what `take` would do, without doing it."""
-        ingest = Ingest(self._folder.copy(), self._making(None, _sealed_nowhere), on_refused)
+        making = self._making(None, sealed_nowhere)
+        ingest = Ingest(self._folder.copy(), making, on_refused, self._folder.is_shredded())
         for _ in ingest.records(items):
             pass
         return ingest.report
@@ -121,7 +128,7 @@ class Database(OwnerSide):
         from registry.vault.export.archive import write_export  # slow to load: it makes pages
 
         copy = self._folder.copy()
-        versions = _of_category(self.versions(), category)
+        versions = of_category(self.versions(), category)
         names = [name for name in self.schemas.names() if copy]
         documents = {name: self.schemas.get(name).text.encode() for name in names}
         content = partial(self._folder.content, folder=folder)
@@ -131,7 +138,7 @@ class Database(OwnerSide):
         """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
         with self._folder.change() as change:
             old = self._newest(name)
-            draft = msgspec.structs.replace(_draft_of(old), **members)
+            draft = msgspec.structs.replace(draft_of(old), **members)
             self.schemas.check(draft)
             making = self._making(change, partial(seal_file, put=change.put))
             made = msgspec.structs.replace(making.record(draft, name, old.counter + 1), key=old.key)
@@ -140,11 +147,11 @@ class Database(OwnerSide):
 
     def restore(self, name: str, counter: int) -> Record:
         """Make an older version of a record its newest one, as a version more."""
-        found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
-        if not found:
-            raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
         with self._folder.change() as change:
             newest = self.history(name)[-1]
+            found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
+            if not found:
+                raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
             made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
             self._put(change, [(made.category or "", made)])
         return made
@@ -156,8 +163,12 @@ class Database(OwnerSide):
         """
         with self._folder.change() as change:
             some = [self._newest(name) for name in dict.fromkeys(names)]
-            stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
+            stones = [(one.category or "", tombstone_of(one, change.home)) for one in some]
             self._put(change, stones)
+
+    def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
+        """Erase records for good and return a signed certificate; see `Erasure.shred`."""
+        return self.erasure.shred(selection, others)
 
     def find(self, name: str) -> str:
         """Return the id of the record that a person means; see `registry.vault.naming.find_id`."""
@@ -175,10 +186,11 @@ class Database(OwnerSide):
         return found
 
     def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records: those of one record together, oldest first."""
+        """Yield all versions of all records that are not withheld: those of one record together, oldest first."""
         copy = self._folder.copy()
         if copy is not None:
-            yield from copy.versions()
+            withheld = copy.restricted()
+            yield from (one for one in copy.versions() if one.id not in withheld)
 
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
@@ -208,9 +220,10 @@ class Database(OwnerSide):
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
-        if self._known_schemas is None:
-            self._known_schemas = Schemas(json.loads(one.schema) for one in self._folder.book().schemas)
-        return self._known_schemas
+        own = self._folder.schemas
+        if self._known_schemas is None or self._known_schemas[0] != own:
+            self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
+        return self._known_schemas[1]
 
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
@@ -228,6 +241,21 @@ class Database(OwnerSide):
         change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
         self._known_schemas = None
 
+    def merge(self) -> Merged:
+        """Take over what the person's other homes have in this store; each change does so first, too.
+
+        It says what of them could not be read. That comes with a later merge, and nothing is lost.
+        """
+        return self._folder.merge()
+
+    def forget_home(self, home: str, is_lost: bool = False) -> None:
+        """Wait no more for another home, such as a phone that is gone. What it has is taken over first.
+
+        Until then nothing is erased that it may still need. `StorageUnavailable` if what it has cannot be read, unless
+        it ``is_lost``.
+        """
+        self._folder.forget(home, is_lost)
+
     def close(self) -> None:
         """Close the working copy. May be called twice."""
         self._folder.close()
@@ -242,6 +270,8 @@ class Database(OwnerSide):
         newest = self.history(name)[-1]
         if newest.deleted:
             raise InvalidInput(f"the record {name[:80]} was deleted", "`restore` brings it back.")
+        if (copy := self._folder.copy()) and newest.id in copy.restricted():
+            raise InvalidInput(f"the record {name[:80]} is kept and not used", "`erasure.release` brings it back.")
         return newest
 
     def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:
@@ -293,27 +323,3 @@ class _Waiting(NamedTuple):
 def _weight(record: Record) -> int:
     file = len(record.file.data or "") if record.file else 0
     return file + len(_encode(record.body))
-
-
-def _of_category(versions: Iterable[Record], category: str | None) -> Iterator[Record]:
-    """Yield the records of this category with their tombstones, which do not name it; all of them for None."""
-    for _, group in groupby(versions, key=lambda one: one.id):
-        record = list(group)
-        if category is None or any(one.category == category for one in record):
-            yield from record
-
-
-def _sealed_nowhere(source: FileSource) -> FileRef:
-    """What stands for a file that is not sealed in a preview."""
-    empty = hashlib.sha256(b"").hexdigest()
-    return FileRef(source.name, source.media_type, 0, empty, data="")
-
-
-def _draft_of(record: Record) -> Draft:
-    names = ("time", "source", "tags", "body", "file")
-    members: Mapping[str, Any] = {name: getattr(record, name) for name in names}
-    return Draft(record.category or "", record.schema or "", **members)
-
-
-def _tombstone(record: Record, home: str) -> Record:
-    return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)

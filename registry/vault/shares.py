@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.instants import microseconds
 from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
@@ -87,7 +87,7 @@ class Shares:
             # One alone may have ended: of two homes' bundles with the same view, one goes on.
             live = [one for one in mine if not one.ended] or mine
             new = {one.name: one for one in mine}
-            new |= {one.name: self._updated(change, self._party(one), one) for one in live}
+            new |= {one.name: self._updated(change, self.party(one), one) for one in live}
             if any(one not in book.bundles for one in new.values()):
                 self._commit(change, book, {one.name: one for one in book.bundles} | new)
         return tuple(key_of(bundle) for bundle in new.values())
@@ -116,8 +116,11 @@ class Shares:
             for bundle in _of(book, lock):
                 if len(bundle.locks) > 1:
                     made[bundle.name] = _without(bundle, (lock,))
+                elif self._folder.has_others:
+                    # Another home may know it already, and would bring it back.
+                    made[bundle.name] = msgspec.structs.replace(bundle, ended=True)
                 else:
-                    change.replace(files_of(self._store, self._party(bundle), bundle))
+                    change.replace(files_of(self._store, self.party(bundle), bundle))
                     del made[bundle.name]
             self._commit(change, book, made)
 
@@ -145,7 +148,18 @@ class Shares:
         asked = Query(categories=(view.category,), since=since, until=until)
         return iter(()) if copy is None else copy.select(asked)
 
-    def _party(self, bundle: Bundle) -> Party:
+    def files_left(self, bundle: Bundle) -> list[str]:
+        """Return the files of a bundle that the store has: those of an ended one may be gone."""
+        try:
+            files = files_of(self._store, self.party(bundle), bundle)
+        except StorageUnavailable:
+            if self._store.has(bundle.head):
+                raise
+            return []
+        return [one for one in files if self._store.has(one)]
+
+    def party(self, bundle: Bundle) -> Party:
+        """Return the relationship of a bundle, with the key that signs it."""
         key = self.key_for(bundle.subject, bundle.controller)
         return Party(bundle.subject, bundle.controller, key)
 

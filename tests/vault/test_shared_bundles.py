@@ -320,7 +320,7 @@ def test_after_each_update_a_brand_holds_what_the_view_shows(steps: list[tuple[s
                 vault.shares.bring_up_to_date(word(1))
         vault.shares.bring_up_to_date(word(1))
         (bundle,) = vault.shares.of(word(1))
-        party = vault.shares._party(bundle)
+        party = vault.shares.party(bundle)
         held = held_by_brand(store, party, bundle)
         wanted = sorted(str(one.body) for one in vault.shares.preview(PERIOD))
         assert sorted(str(one.body) for one in held.values() if not one.deleted) == wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from registry.cli.app import group
 from registry.cli.commands import (
     vault_add,
+    vault_check,
     vault_edit,
     vault_export,
     vault_import,
@@ -12,6 +13,7 @@ from registry.cli.commands import (
     vault_query,
     vault_records,
     vault_schema,
+    vault_shred,
     vault_sync,
 )
 
@@ -24,4 +26,6 @@ vault_query.add_to(vault)
 vault_schema.add_to(vault)
 vault_export.add_to(vault)
 vault_sync.add_to(vault)
+vault_shred.add_to(vault)
+vault_check.add_to(vault)
 vault_move.add_to(vault)

@@ -33,7 +33,7 @@ MAX_TAGS, MAX_TAG = 32, 64
 Count = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Size = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
-_OWN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+OWN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _SIXTEEN_BYTES = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?")
 _HOME = re.compile(r"[0-9a-f]{16}")
@@ -101,7 +101,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
             if self.key is not None:
                 raise Malformed("a record in a bundle has no key")
         else:
-            _check_pattern(self.id, _OWN_ID, "the id of an own record")
+            _check_pattern(self.id, OWN_ID, "the id of an own record")
             _check_pattern(self.home, _HOME, "the home")
             if self.key is not None:
                 _check_pattern(self.key, _KEY, "the key")
