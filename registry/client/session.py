@@ -129,8 +129,7 @@ class Session:
         """Open the home's vault, in the network's store or in another view of it."""
         from registry.vault.database import Database
 
-        # The store opens first: an error of the network is told before a passphrase is asked for.
-        network = self.network
+        network = self.network  # its errors are told before a passphrase is asked for
         return Database(self.home.vault, self.seed, store or network.store, network.clock, network.place)
 
     database = vault

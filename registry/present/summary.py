@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,9 +14,11 @@ from registry.core.notices.document import TEXTS, Notice
 from registry.core.notices.processing import allows_training, processing_of
 from registry.core.notices.rendering import signed_language
 from registry.core.scalars import checksum
-from registry.core.sealed.bundles import FILE, NAME, View
 from registry.core.statements.messages import Grant, Refusal, kind_of
 from registry.present.vocabulary import Term, described
+
+if TYPE_CHECKING:
+    from registry.core.sealed.bundles import View
 
 
 class Records(Struct, frozen=True, rename={"from_": "from"}):
@@ -134,6 +136,8 @@ def summary_of_answer(
 
 def records_of(view: View, count: int) -> Records:
     """Describe what a view shows of so many records."""
+    from registry.core.sealed.bundles import FILE, NAME  # slow to load, and verifying does not need it
+
     members = tuple(name for name in view.members if not name.startswith("$"))
     file = "" if FILE not in view.members else "given" if NAME in view.members else "kept"
     return Records(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from registry.core.crypto.seeds import owner_identity, relationship_key, vault_key
-from registry.core.ipld.cid import Block
+from registry.core.ipld.cid import Block, digest_of_cid
 from registry.core.ipld.unixfs import blocks_of
 from registry.core.sealed.index import OwnStream, VaultBook, VaultIndex
 from registry.storage.base import BlockStore
@@ -15,7 +15,8 @@ from registry.vault.streams import Streams
 
 
 def check_index(seed: bytes, store: BlockStore, cid: str) -> VaultIndex:
-    """Read an index by its CID; ``NotARecipient`` or ``WrongCapsule`` for one of another seed."""
+    """Read an index by its CID; ``NotARecipient`` for one of another seed, ``InvalidInput`` for what is no CID."""
+    digest_of_cid(cid)
     return read_index(Owner(vault_key(seed), owner_identity(seed), ""), store, cid)
 
 

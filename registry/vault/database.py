@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 import msgspec
 
@@ -32,7 +32,6 @@ from registry.vault.copy.sql import Answer
 from registry.vault.copy.stats import Stats
 from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
-from registry.vault.export.archive import Exported, write_export
 from registry.vault.folder import VaultFolder
 from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
@@ -49,6 +48,9 @@ from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
 from registry.vault.shred import Erasure, Selection
 from registry.vault.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from registry.vault.export.archive import Exported
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
@@ -116,6 +118,8 @@ class Database(OwnerSide):
 
         `take` brings it back through an `ExportImporter`. ``folder`` is where the zip is being written.
         """
+        from registry.vault.export.archive import write_export  # slow to load: it makes pages
+
         copy = self._folder.copy()
         versions = of_category(self.versions(), category)
         names = [name for name in self.schemas.names() if copy]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
 from registry.cli.ui.output import Output
 from registry.client.grant import Proposal
 from registry.client.views import SHOWN, Preview
@@ -17,7 +19,9 @@ from registry.present.wording import handed_over
 from registry.present.words import say
 
 # Characters of one value in the terminal; --json has all of it.
-_MAX_VALUE = 60
+_MAX_VALUE = 40
+# Wider than this, columns are no help.
+_MAX_WIDTH = 116
 
 
 def chosen_fields(given: Sequence[str] | None) -> dict[str, list[str]] | None:
@@ -70,25 +74,37 @@ def _record_json(record: Record) -> dict[str, Any]:
 def _lines(previews: Sequence[Preview]) -> Iterator[str | Line]:
     for preview in previews:
         yield handed_over(records_of(preview.view, preview.records))
-        for record in preview.first:
-            time = (record.time or "").ljust(10)
-            yield Line(f"  {time}  {_values(record)}", 2 + len(time) + 2)
+        yield from _rows([_values(record) for record in preview.first])
         if preview.records > SHOWN:
             yield f"  and {preview.records - SHOWN:,} more"
         yield ""
     yield "Nothing was signed, stored or changed." if previews else say("handed.nothing")
 
 
-def _values(record: Record) -> str:
-    values = dict(record.body or {})
+def _values(record: Record) -> dict[str, str]:
+    values: dict[str, Any] = {"time": record.time, **(record.body or {})}
     if record.source is not None:
         values["source"] = record.source
     if record.tags:
         values["tags"] = list(record.tags)
-    said = [f"{name}: {_short(value)}" for name, value in values.items()]
     if record.file is not None:
-        said.append(f"file: {record.file.name}, {record.file.bytes:,} bytes")
-    return "; ".join(said)
+        values["file"] = f"{record.file.name}, {record.file.bytes:,} bytes"
+    return {name: _short(value) for name, value in values.items()}
+
+
+def _rows(records: Sequence[dict[str, str]]) -> Iterator[str | Line]:
+    """Lay records out in columns where these fit, else as names with their values."""
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    widths = [max(cell_len(text) for text in [name, *(each.get(name, "") for each in records)]) for name in columns]
+    if sum(widths) + 2 * len(widths) > _MAX_WIDTH:
+        for record in records:
+            said = [f"{name}: {value}" for name, value in record.items() if name != "time"]
+            time = record["time"].ljust(10)
+            yield Line(f"  {time}  {'; '.join(said)}", 2 + len(time) + 2)
+        return
+    for row in [{name: name for name in columns}, *records] if records else []:
+        cells = [set_cell_size(row.get(name, ""), width) for name, width in zip(columns, widths, strict=True)]
+        yield f"  {'  '.join(cells)}".rstrip()
 
 
 def _short(value: Any) -> str:
