@@ -42,7 +42,7 @@ from registry.vault.large_files import seal_file
 from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
-from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
+from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of, weight_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
-_encode = msgspec.json.Encoder().encode
 _NO_HOME = "00" * 8
 _LIST = "`search` finds the ids of records."
 _EMPTY_PAGE = Page((), "", 0, True)
@@ -301,7 +300,7 @@ class Database(OwnerSide):
         for category, record in made:
             some = waiting.setdefault(category, _Waiting([], 0))
             some.records.append(record)
-            waiting[category] = some._replace(weight=some.weight + _weight(record))
+            waiting[category] = some._replace(weight=some.weight + weight_of(record))
             if len(some.records) == MAX_RECORDS or waiting[category].weight >= _MOST_WAITING:
                 change.add(category, waiting.pop(category).records)
             is_any = True
@@ -318,8 +317,3 @@ class _Waiting(NamedTuple):
 
     records: list[Record]
     weight: int
-
-
-def _weight(record: Record) -> int:
-    file = len(record.file.data or "") if record.file else 0
-    return file + len(_encode(record.body))

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+import msgspec
+
 from registry.core.crypto.seeds import (
     homes_name,
     relationship_key,
 )
 from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
-from registry.core.sealed.index import Bundle, VaultIndex
+from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
 from registry.storage.base import Names
 from registry.vault.bundles import Party, files_of
@@ -22,6 +24,7 @@ from registry.vault.homes import UNREADABLE, Homes, Merged, Seen, older_copy
 from registry.vault.journal import Free, Waiting, all_of, none_of, own_of
 from registry.vault.merging import State, erasable, is_older, merge_states
 from registry.vault.place import Place
+from registry.vault.rewriting import take_back
 from registry.vault.state import VaultState
 from registry.vault.streams import Keep
 
@@ -198,21 +201,34 @@ class VaultFolder(VaultState):
     def _commit_merged(self, copy: WorkingCopy, before: State, now: State) -> None:
         new = set(now.book.shredded).difference(before.book.shredded)
         gone = self._mirror.marked(new)
-        if new:
-            copy.erase([name for name in copy.ids() if gone(name)], "")
+        ids = {name for name in copy.ids() if gone(name)} if new else set[str]()
+        if ids:
+            copy.erase(ids, "")
         change = self._change()
         change.adopt(now.streams.values())
-        if now.book != before.book:
-            change.set_book(now.book)
+        if (book := self._taken_back(change, now.book, ids)) != before.book:
+            change.set_book(book)
         if new:
             change.drop(lambda record: gone(record.id))
         self.commit(change)
 
+    def _taken_back(self, change: Change, book: VaultBook, ids: set[str]) -> VaultBook:
+        """Put tombstones into bundles in place of what another home shredded: this one may have gone on with them."""
+        bundles = list[Bundle]()
+        for bundle in book.bundles:
+            try:
+                bundles.append(take_back(change, self._store, self._party(bundle), bundle, ids)[0] if ids else bundle)
+            except UNREADABLE:
+                bundles.append(bundle)
+        return msgspec.structs.replace(book, bundles=tuple(bundles))
+
+    def _party(self, bundle: Bundle) -> Party:
+        return Party(bundle.subject, bundle.controller, relationship_key(self._seed, bundle.subject, bundle.controller))
+
     def _erasable(self, states: Iterable[Seen], waiting: set[Waiting]) -> set[Waiting]:
         def reached(bundle: Bundle) -> set[str] | None:
-            key = relationship_key(self._seed, bundle.subject, bundle.controller)
             try:
-                return set(files_of(self._store, Party(bundle.subject, bundle.controller, key), bundle))
+                return set(files_of(self._store, self._party(bundle), bundle))
             except UNREADABLE:
                 return None
 

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from registry.core.instants import utc_text
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.draft import Draft, FileSource
 from registry.vault.schemas.schema import Schema
+
+_ENCODE = msgspec.json.Encoder().encode
 
 
 def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, counter: int = 1) -> Record:
@@ -64,3 +68,9 @@ def sealed_nowhere(source: FileSource) -> FileRef:
     """What stands for a file that is not sealed in a preview."""
     empty = hashlib.sha256(b"").hexdigest()
     return FileRef(source.name, source.media_type, 0, empty, data="")
+
+
+def weight_of(record: Record) -> int:
+    """Return about how many bytes a version has."""
+    file = len(record.file.data or "") if record.file else 0
+    return file + len(_ENCODE(record.body))

@@ -342,6 +342,23 @@ class TestHomes:
         with pytest.raises(InvalidInput, match="there is no record"):
             stage.vault.history(stage.secret)
 
+    def test_a_bundle_that_another_home_goes_on_with_loses_the_record_too(self, stage: Stage, other: Database) -> None:
+        stage.vault.merge()
+        other.shred(selection_of([stage.secret]))
+        # Later and more often than the tombstone: its head is the newer one.
+        for number in range(3):
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(stage.vault._folder, "_merge", lambda: stage.vault._folder.journal.settle())
+                stage.vault.add([purchase(f"hat {number}")])
+                stage.vault.shares.bring_up_to_date(word(1))
+        for one in (stage.vault, other, stage.vault, other):
+            one.merge()
+        for one in (stage.vault, other):
+            (bundle,) = one.shares.of(word(1))
+            held = held_by_brand(stage.store, one.shares.party(bundle), bundle).values()
+            assert sorted(record.deleted for record in held) == [False] * 4 + [True]
+        assert stage.leftovers() == []
+
     def test_restrictions_and_their_ends_are_everywhere(self, stage: Stage, other: Database) -> None:
         chosen = selection_of([stage.secret])
         stage.vault.erasure.withdraw(chosen, "2026-12-31", "tax law")

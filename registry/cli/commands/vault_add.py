@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -77,14 +79,23 @@ def _size(file: Path | None) -> int:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
 
 
+def _copied(ctx: Context, source: BinaryIO, name: str) -> Path:
+    """Return a copy of a pipe, which can be read once only, until the command ends."""
+    folder = Path(ctx.closing.enter_context(tempfile.TemporaryDirectory()))
+    with (folder / name).open("xb") as copy:
+        shutil.copyfileobj(source, copy)
+    return folder / name
+
+
 def _with_file(ctx: Context, draft: Draft, file: Path) -> Draft:
     """Return the draft with the file, and with the facts of the file for what the person left out."""
     defaults = Defaults(draft.schema, draft.category, draft.source, draft.tags)
     try:
         with open_counted(file, Rate(ctx.out, f"reading {file.name}", _size(file))) as source:
-            if not source.seekable():
-                raise InvalidInput(f"{file} is a pipe", "Save it as a file first: it is read more than once.")
-            (item,) = FileImporter(file, defaults).items(source)
+            readable = file if source.seekable() else _copied(ctx, source, file.name)
+            if readable is not file:
+                source = ctx.closing.enter_context(readable.open("rb"))
+            (item,) = FileImporter(readable, defaults).items(source)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Check the path.") from None
     if not isinstance(item, Draft):
