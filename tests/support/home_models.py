@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -55,6 +56,11 @@ class MortalStore(MemoryBlocks):
         signer = public_key_of(vault_key(SEED))
         named = self.named.get(NAME, {})
         return {home: open_name(raw, home, owner_identity(SEED), signer).index for home, raw in named.items()}
+
+
+def _difference(one: Mapping[Any, object], two: Mapping[Any, object]) -> dict[Any, tuple[object, object]]:
+    both = {key: (one.get(key, ...), two.get(key, ...)) for key in {*one, *two}}
+    return {key: values for key, values in both.items() if values[0] != values[1]}
 
 
 Version = tuple[str, int, str]  # id, counter, home
@@ -111,6 +117,8 @@ class Home:
 
     def __init__(self, folder: Path, store: MortalStore) -> None:
         self.folder, self.store, self.model = folder, store, Model()
+        # What its index names. The working copy may have more: what others have is read before an index names it.
+        self.indexed = self.model
         self._reached: tuple[str, frozenset[bytes]] = ("", frozenset())
         self.vault = Database(folder, SEED, store)
 
@@ -131,7 +139,7 @@ class Home:
         """Begin again with an empty folder."""
         self.vault.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.model = Model()
+        self.model = self.indexed = Model()
         self.reopen()
 
     def shred(self, id_: str) -> None:
@@ -155,12 +163,24 @@ class Home:
         return Model(versions, {one.name: (one.view.members, one.ended) for one in book.bundles}, frozenset())
 
     def agrees(self, model: Model) -> bool:
-        found = self.found()
-        if found.bundles != model.bundles or found.newest() != model.newest() or found.alive() != model.alive():
-            return False
-        once = model.removed_once()
+        return not self.differs(model)
+
+    def differs(self, model: Model) -> list[object]:
+        """What the vault has and the model has not, and the other way round."""
+        found, once = self.found(), model.removed_once()
         whole = [{key: text for key, text in each.versions.items() if key[0] not in once} for each in (found, model)]
-        return whole[0] == whole[1]
+        both = [
+            (found.bundles, model.bundles),
+            (found.newest(), model.newest()),
+            (found.alive(), model.alive()),
+            (whole[0], whole[1]),
+        ]
+        return [_difference(one, two) for one, two in both if one != two]
+
+    def named_streams(self) -> bool:
+        """Whether its newest index names a stream: the first one of a home that comes later names none."""
+        index = self.vault._folder.index()
+        return index is not None and bool(index.streams)
 
     def reached(self) -> frozenset[bytes]:
         """All blocks that its newest index names."""
