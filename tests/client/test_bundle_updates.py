@@ -27,12 +27,12 @@ from registry.core.errors import (
 from registry.core.sealed.bundles import View
 from registry.fs import changed_folder
 from registry.fs.changed_folder import locked_folder
-from registry.vault.views import FILE
+from registry.vault.views import FILE, NAME
 from tests.client.test_open_bundles import file_of, lines_in
 from tests.support.bundle_grants import Handover, purchase
 from tests.support.stage import PURCHASES, Stage
 
-WITH_FILES = View(PURCHASES, (FILE, "name"), continuing=True)
+WITH_FILES = View(PURCHASES, (FILE, NAME, "name"), continuing=True)
 
 
 @pytest.fixture
