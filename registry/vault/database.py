@@ -26,6 +26,7 @@ from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
 from registry.core.sealed.segments import MAX_RECORDS
 from registry.storage.base import BlockStore
+from registry.vault.bulk import rarely_collecting
 from registry.vault.changes import Change
 from registry.vault.copy.query import parse
 from registry.vault.copy.search import Page
@@ -84,7 +85,7 @@ class Database:
         refused place. If this does not return, nothing was imported. ``InvalidInput`` where an export brings a schema
         and the vault has another one of its name.
         """
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
             ingest = Ingest(self._folder.copy(), making := self._making(change, seal), on_refused)
             is_any = self._add(change, ingest.records(items))

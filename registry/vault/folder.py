@@ -18,6 +18,7 @@ from registry.core.sealed.index import MAX_BOOK, OwnStream, VaultBook, VaultInde
 from registry.core.sealed.records import FileRef, Record, check_home
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 from registry.storage.base import BlockStore
+from registry.vault.bulk import rarely_collecting
 from registry.vault.changes import Change, Owner, read_index
 from registry.vault.copy.store import FactsOf
 from registry.vault.copy.working_copy import WorkingCopy
@@ -143,12 +144,10 @@ class VaultFolder:
         streams = Streams(self._key, self._store.get, _put_nothing)
         index = read_index(self._owner(""), self._store, root)
         named = {ref.cid: (stream, ref) for stream in index.streams for ref in reversed(streams.segments(stream))}
-        for group in _groups([named[cid] for cid in copy.lacking(named)]):
-            copy.put(
-                chain.from_iterable(streams.records(stream, ref) for stream, ref in group),
-                "",
-                [ref.cid for _, ref in group],
-            )
+        with rarely_collecting():
+            for group in _groups([named[cid] for cid in copy.lacking(named)]):
+                records = chain.from_iterable(streams.records(stream, ref) for stream, ref in group)
+                copy.put(records, "", [ref.cid for _, ref in group])
         copy.put((), root)
 
 

@@ -16,6 +16,7 @@ from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
+from registry.vault.bulk import rarely_collecting
 from registry.vault.bundles import Party, begin, bring_up_to_date, files_of, key_of
 from registry.vault.changes import Change
 from registry.vault.copy.query import Query
@@ -44,7 +45,7 @@ class Shares:
         ``InvalidInput`` where a view shows nothing, or where that grant has bundles already.
         """
         party = Party(subject, controller, self._key_for(subject, controller))
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             book = self._folder.book()
             if _of(book, lock):
                 raise InvalidInput("this grant has its bundles already")
@@ -54,7 +55,7 @@ class Shares:
 
     def bring_up_to_date(self, lock: str) -> tuple[BundleKey, ...]:
         """Add to a live grant's bundles what is new, changed or gone; the keys of all of them, with their heads."""
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             book = self._folder.book()
             new = {
                 one.name: bring_up_to_date(change, self._store, self._party(one), one, self._records(one.view))
