@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import msgspec
 
@@ -23,8 +23,8 @@ from registry.core.errors import InvalidInput
 from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
-from registry.core.sealed.segments import MAX_RECORDS
 from registry.storage.base import BlockStore
+from registry.vault.bulk import add_all, rarely_collecting
 from registry.vault.changes import Change
 from registry.vault.copy.query import parse
 from registry.vault.copy.search import Page
@@ -42,7 +42,7 @@ from registry.vault.large_files import seal_file
 from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
-from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of, weight_of
+from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
@@ -99,12 +99,12 @@ class Database(OwnerSide):
         refused place. If this does not return, nothing was imported. ``InvalidInput`` where an export brings a schema
         and the vault has another one of its name.
         """
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
             ingest = Ingest(
                 self._folder.copy(), making := self._making(change, seal), on_refused, self._folder.is_shredded()
             )
-            is_any = self._add(change, ingest.records(items))
+            is_any = add_all(change, ingest.records(items))
             if ingest.has_new_schemas:
                 self._keep(making.schemas, change)
             if is_any or ingest.has_new_schemas:
@@ -286,7 +286,7 @@ class Database(OwnerSide):
 
     def _put(self, change: Change, made: Iterable[tuple[str, Record]]) -> None:
         """Commit these versions, each with its category."""
-        if self._add(change, made):
+        if add_all(change, made):
             self._commit(change)
 
     def _commit(self, change: Change) -> None:
@@ -294,26 +294,5 @@ class Database(OwnerSide):
         self._folder.commit(change)
         self._folder.copy()
 
-    def _add(self, change: Change, made: Iterable[tuple[str, Record]]) -> bool:
-        """Seal these versions; return whether there were any. Memory holds a segment of each category."""
-        waiting, is_any = dict[str, _Waiting](), False
-        for category, record in made:
-            some = waiting.setdefault(category, _Waiting([], 0))
-            some.records.append(record)
-            waiting[category] = some._replace(weight=some.weight + weight_of(record))
-            if len(some.records) == MAX_RECORDS or waiting[category].weight >= _MOST_WAITING:
-                change.add(category, waiting.pop(category).records)
-            is_any = True
-        for category, some in waiting.items():
-            change.add(category, some.records)
-        return is_any
-
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)
-
-
-class _Waiting(NamedTuple):
-    """Versions that wait for a segment, and about how many bytes they are."""
-
-    records: list[Record]
-    weight: int

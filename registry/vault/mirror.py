@@ -11,6 +11,7 @@ from registry.core.errors import WorkingCopyLost
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import OwnStream, VaultBook
 from registry.storage.base import BlockStore
+from registry.vault.bulk import rarely_collecting
 from registry.vault.changes import Owner, read_book, read_index
 from registry.vault.copy.store import FactsOf, id_bytes
 from registry.vault.copy.working_copy import WorkingCopy
@@ -105,10 +106,11 @@ class Mirror:
         """Put what the copy lacks of these streams, the oldest first, but nothing that was shredded."""
         streams, gone = Streams(self._owner.key, self._store.get, _put_nothing), self.marked(set(book.shredded))
         named = {ref.cid: (stream, ref) for stream in named_streams for ref in reversed(streams.segments(stream))}
-        for group in _groups([named[cid] for cid in copy.lacking(named)]):
-            records = chain.from_iterable(streams.records(stream, ref) for stream, ref in group)
-            kept = (record for record in records if not gone(record.id)) if book.shredded else records
-            copy.put(kept, "", [ref.cid for _, ref in group])
+        with rarely_collecting():
+            for group in _groups([named[cid] for cid in copy.lacking(named)]):
+                records = chain.from_iterable(streams.records(stream, ref) for stream, ref in group)
+                kept = (record for record in records if not gone(record.id)) if book.shredded else records
+                copy.put(kept, "", [ref.cid for _, ref in group])
 
 
 def _groups(lacking: _Lacking) -> Iterator[_Lacking]:

@@ -16,6 +16,7 @@ from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
+from registry.vault.bulk import rarely_collecting
 from registry.vault.bundles import Party, begin, bring_up_to_date, files_of, key_of
 from registry.vault.changes import Change
 from registry.vault.copy.query import Query
@@ -65,7 +66,7 @@ class Shares:
         bundles already, or where the records changed since `state` was read: the person has not seen all that goes.
         """
         party = Party(subject, controller, self.key_for(subject, controller))
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             book = self._folder.book()
             if _of(book, lock):
                 raise InvalidInput("this grant has its bundles already")
@@ -82,7 +83,7 @@ class Shares:
 
     def bring_up_to_date(self, lock: str) -> tuple[BundleKey, ...]:
         """Add to a live grant's continuing bundles what is new, changed or gone; the keys of all, with their heads."""
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             book, mine = self._folder.book(), _of(self._folder.book(), lock)
             # One alone may have ended: of two homes' bundles with the same view, one goes on.
             live = [one for one in mine if not one.ended] or mine
