@@ -99,6 +99,13 @@ class PendingFolder(NamedTuple):
         """Keep it no longer: it is evidence now, or given up."""
         self._path("pending", digest).unlink(missing_ok=True)
 
+    def drop_lock(self, digest: str) -> None:
+        """Remove the lock that a killed process left of a statement that it never kept."""
+        path = self._path("pending", digest)
+        if path.with_suffix(".lock").exists() and not path.exists():
+            with suppress(NotYetAnchored), _holding(path):
+                pass
+
     def keep_promise(self, file: PromiseFile) -> str:
         """Keep a promise durably; return where it lies."""
         return self._write("promises", f"{file.item}-{file.notary}", write_promise_file(file))

@@ -17,7 +17,7 @@ from registry.vault.draft import Draft
 from registry.vault.importers.base import Item
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 
-VIEW = View("pd:Purchase", ("name",))
+VIEW = View("pd:Purchase", ("name",), continuing=True)
 
 
 def draft(number: int) -> Draft:
