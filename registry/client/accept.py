@@ -14,12 +14,12 @@ from registry.client.party import Brand, Party
 from registry.client.pending import finish, pending_answer, publish
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, sign, unanchored
 from registry.client.verify import read, verify
-from registry.core.errors import InvalidInput, NotARecipient, WrongCapsule
+from registry.core.errors import InvalidInput, NotARecipient, StorageUnavailable, WrongCapsule
 from registry.core.evidence.file import Evidence, with_acceptance
 from registry.core.ipld.cid import cid_from_digest
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
 from registry.core.sealed.bundles import BundleKey
-from registry.core.sealed.capsule import Capsule, open_capsule, open_update
+from registry.core.sealed.capsule import Capsule, StreamUpdate, open_capsule, open_update
 from registry.core.sealed.files import MAX_OPENED as MAX_OPENED
 from registry.core.sealed.files import Budget
 from registry.core.statements.messages import Acceptance, Grant
@@ -64,42 +64,45 @@ def accept(party: Party, file: Evidence | bytes) -> Anchored:
     return keep(party, done._replace(evidence=with_acceptance(evidence, done.evidence)))
 
 
-def open_data(brand: Brand, file: Evidence | bytes, directory: Path, *, max_bytes: int = MAX_OPENED) -> list[Opened]:
+def open_data(
+    brand: Brand,
+    file: Evidence | bytes,
+    directory: Path,
+    *,
+    update: bytes | None = None,
+    max_bytes: int = MAX_OPENED,
+) -> list[Opened]:
     """Verify a grant to this brand, and open the data that it hands over into a new ``directory``: all or nothing.
 
+    A sealed ``update`` from the person brings a directory that was opened before up to date, and fetches only what was
+    not read before; one older than the directory is ``InvalidInput``. In a new directory it opens the newest state.
     ``max_bytes`` bounds what is fetched, what it unpacks to, and what is written with FILE_BYTES more for each file;
     ``InvalidInput`` if there is more. ``Malformed`` if a list of the person's repeats itself.
     """
     # A killed process may have left opened data, and the consent for it may have ended since.
     remove_left(directory)
     evidence = _own_grant(brand, file).evidence
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    is_old = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+    if is_old and update is None:
         raise InvalidInput(f"{directory} exists and is not an empty folder", "Name a new folder.")
     budget = Budget(max_bytes, f"Nothing was written. {_MORE}")
     capsule = _capsule(brand, evidence, budget)
+    news = None if update is None else _update(brand, evidence, capsule, update)
     opener = BundleOpener(brand.network.store, capsule.vault_key, budget)
-    with writing(directory), making_folder(directory) as made:
-        state = opener.open(to_hex(evidence.digest), capsule.streams, made)
+    with writing(directory):
+        if is_old and news is not None:
+            return _opened(opener.update(news, directory), directory)
+        number, keys = (0, capsule.streams) if news is None else (news.number, news.streams)
+        with _telling_of_updates(update), making_folder(directory) as made:
+            state = opener.open(to_hex(evidence.digest), keys, made, number)
     return _opened(state, directory)
 
 
-def update_data(
-    brand: Brand, file: Evidence | bytes, update: bytes, directory: Path, *, max_bytes: int = MAX_OPENED
-) -> list[Opened]:
-    """Bring a folder of `open_data` up to date by a sealed ``StreamUpdate``: whole, or not at all.
-
-    The grant must still hold: ``CouldNotCheck`` and ``NotConsented`` change nothing. Only segments that were not read
-    before are fetched. ``InvalidInput`` for an update that is older than the folder, and as for `open_data`.
-    """
-    evidence = _own_grant(brand, file).evidence
-    budget = Budget(max_bytes, f"Nothing was changed. {_MORE}")
-    capsule = _capsule(brand, evidence, budget)
+def _update(brand: Brand, evidence: Evidence, capsule: Capsule, sealed: bytes) -> StreamUpdate:
     with _advising():
-        news = open_update(update, brand.identity, to_hex(evidence.digest), capsule.vault_key)
+        news = open_update(sealed, brand.identity, to_hex(evidence.digest), capsule.vault_key)
     _check_granted(evidence, news.streams)
-    opener = BundleOpener(brand.network.store, capsule.vault_key, budget)
-    with writing(directory):
-        return _opened(opener.update(news, directory), directory)
+    return news
 
 
 def _capsule(brand: Brand, evidence: Evidence, budget: Budget) -> Capsule:
@@ -130,6 +133,17 @@ def _advising() -> Iterator[None]:
         yield
     except NotARecipient as error:
         error.advice = "Open it in the home of the brand that asked (CONSENT_HOME): its keys alone open it."
+        raise
+
+
+@contextmanager
+def _telling_of_updates(update: bytes | None) -> Iterator[None]:
+    try:
+        yield
+    except StorageUnavailable as error:
+        # A person who continues a bundle erases its older head, which is the one that the capsule names.
+        if update is None and type(error) is StorageUnavailable:
+            error.advice += " If the person has sent an update since, open it with --update."
         raise
 
 

@@ -56,13 +56,8 @@ class NewFile(NamedTuple):
     sealed: FileRef | None
 
 
-class _Place(NamedTuple):
-    """When a record happened, and where its line lies in the spool."""
-
-    time: int
-    start: int
-    length: int
-
+# When a record happened, and where its line lies in the spool: its start and its length.
+_Place = tuple[int, int, int]
 
 _encode = msgspec.json.Encoder().encode
 _known_lines = msgspec.json.Decoder(_KnownLine)
@@ -95,7 +90,7 @@ class BundleLines:
             for line in lines:
                 hashed.update(line)
                 known = _known_lines.decode(line)
-                self._places[known.id] = _Place(microseconds(known.time), self._keep(line), len(line))
+                self._places[known.id] = (microseconds(known.time), self._keep(line), len(line))
                 if known.file is not None:
                     self._check_path(known.file.path)
                     self._before[known.id] = self._files[known.id] = known.file
@@ -113,14 +108,15 @@ class BundleLines:
         known = self.removed.get(name) or self.counters.get(name) or (name in self._places)
         if record.counter <= known:
             return
-        self._forget(name)
+        if known:
+            self._forget(name)
         if record.deleted:
             self._places.pop(name, None)
             self.removed[name] = record.counter
             return
         self._check(record)
         line = _encode(_line(record, self._file(record))) + b"\n"
-        self._places[name] = _Place(microseconds(record.time or ""), self._keep(line), len(line))
+        self._places[name] = (microseconds(record.time or ""), self._keep(line), len(line))
         if record.counter > 1:
             self.counters[name] = record.counter
 
@@ -130,8 +126,9 @@ class BundleLines:
         if not self._places:
             return
         with mmap.mmap(self._spool.fileno(), 0, access=mmap.ACCESS_READ) as spooled:
-            for _, place in sorted(self._places.items(), key=lambda one: (one[1].time, one[0])):
-                yield spooled[place.start : place.start + place.length]
+            places = ((time, name, start, length) for name, (time, start, length) in self._places.items())
+            for _, _, start, length in sorted(places):
+                yield spooled[start : start + length]
 
     def new_files(self) -> list[NewFile]:
         """Return the files that have to be written."""

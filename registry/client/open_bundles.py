@@ -6,7 +6,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,6 +25,7 @@ from registry.vault.large_files import open_file
 MAX_LOCAL_NAME = 80
 # Counted for each file beside its content: an empty one takes room on a disk too.
 FILE_BYTES = 4096
+_AT_ONCE = 1_000
 
 
 class BundleOpener:
@@ -33,10 +34,13 @@ class BundleOpener:
     def __init__(self, store: BlockStore, vault_key: str, budget: Budget) -> None:
         self._store, self._vault_key, self._budget = store, vault_key, budget
 
-    def open(self, grant: str, keys: Iterable[BundleKey], folder: Path) -> OpenedGrant:
-        """Write all bundles of a grant (its digest) into the new ``folder``."""
+    def open(self, grant: str, keys: Iterable[BundleKey], folder: Path, update: int = 0) -> OpenedGrant:
+        """Write all bundles of a grant (its digest) into the new ``folder``; ``update`` is the number of their update.
+
+        The keys of a capsule have update 0.
+        """
         bundles = tuple(self._bundles(keys, {}, FolderChange(folder, []), folder))
-        state = OpenedGrant(grant, 0, bundles)
+        state = OpenedGrant(grant, update, bundles)
         self._write(folder / STATE, write_state(state))
         return state
 
@@ -45,6 +49,7 @@ class BundleOpener:
 
         ``InvalidInput`` if the folder is another grant's, or has a newer update or head.
         """
+        read_state(folder)  # before a lock is left in a folder of somebody else
         with locked_folder(folder):
             finish_change(folder, STATE)
             state = read_state(folder)
@@ -108,11 +113,11 @@ class BundleOpener:
         hashed, size = hashlib.sha256(), 0
         self._budget.written(FILE_BYTES)
         with path.open("xb") as sink:
-            for line in lines.sorted_lines():
-                self._budget.written(len(line))
-                sink.write(line)
-                hashed.update(line)
-                size += len(line)
+            for some in _gathered(lines.sorted_lines()):
+                self._budget.written(len(some))
+                sink.write(some)
+                hashed.update(some)
+                size += len(some)
         return size, hashed.hexdigest()
 
     def _write_file(self, file: NewFile, lines: BundleLines, folder: Path) -> None:
@@ -190,6 +195,12 @@ def _unread(reader: StreamReader, head: StreamHead, read: dict[str, None]) -> It
             if segment.cid not in known:
                 read[segment.cid] = None
                 yield segment
+
+
+def _gathered(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield so many lines at once that writing them costs little."""
+    while some := b"".join(islice(lines, _AT_ONCE)):
+        yield some
 
 
 def _free_name(category: str, taken: set[str]) -> str:

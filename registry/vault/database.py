@@ -39,6 +39,7 @@ from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
 from registry.vault.ingest import Ingest, Making
 from registry.vault.large_files import seal_file
+from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
 from registry.vault.recording import record_of
@@ -152,6 +153,10 @@ class Database(OwnerSide):
             some = [self._newest(name) for name in dict.fromkeys(names)]
             stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
             self._put(change, stones)
+
+    def find(self, name: str) -> str:
+        """Return the id of the record that a person means; see `registry.vault.naming.find_id`."""
+        return find_id(self._folder.copy(), name)
 
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""

@@ -95,7 +95,9 @@ class VaultFolder:
             except StorageUnavailable as error:
                 # Another process may have replaced and erased this state since its name was read.
                 if self.journal.index == root:
-                    raise self._whereabouts.trouble(root) or error from None
+                    # Its subclasses tell that the store itself failed: it says nothing of where the vault lies.
+                    is_absent = type(error) is StorageUnavailable
+                    raise (self._whereabouts.trouble(root) if is_absent else None) or error from None
         raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
     def _index(self, root: str) -> VaultIndex:

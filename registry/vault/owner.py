@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import msgspec
 
@@ -11,8 +12,10 @@ from registry.core.age.recipients import recipient_of
 from registry.core.crypto.seeds import mailbox_identity, owner_identity, revocation_secret
 from registry.core.ipld.cid import Block
 from registry.core.sealed.index import Account
+from registry.core.sealed.records import FileRef, file_data
 from registry.vault.blocks import all_blocks
 from registry.vault.folder import VaultFolder
+from registry.vault.large_files import open_file
 from registry.vault.place import Place
 
 
@@ -39,6 +42,13 @@ class OwnerSide:
     def mailbox(self, subject: str, controller: str) -> str:
         """Return the age recipient to which a brand (``controller``) seals what it sends to this account."""
         return recipient_of(mailbox_identity(self._seed, subject, controller))
+
+    def write_file(self, file: FileRef, sink: BinaryIO) -> None:
+        """Write a record's file into ``sink``; until this returns, use nothing of it. The errors are `open_file`'s."""
+        if file.data is not None:
+            sink.write(file_data(file))
+        else:
+            open_file(file, self._folder.store.get, sink)
 
     def accounts(self) -> tuple[Account, ...]:
         """Return the accounts of the seed that were noted, sorted."""

@@ -65,9 +65,11 @@ class Whereabouts:
 
     def trouble(self, root: str) -> StorageUnavailable | None:
         """Return the error that tells why this index is not found: another store is open, or this one lacks it."""
+        # A store that cannot be asked, as for want of credentials, says so itself.
+        is_there = self._place is None or self._store.has(root)
         if (elsewhere := self._elsewhere()) is not None:
             return elsewhere
-        if self._place is None or self._store.has(root):
+        if is_there:
             return None
         advice = "Configure the store that holds it, or name that store: `consent vault move --from STORE`."
         return StorageUnavailable(f"the vault's index is not in {self._place}", advice)

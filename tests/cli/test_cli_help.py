@@ -31,6 +31,7 @@ def within(page: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
 
 PAGES = list(pages())
 GROUPS = {("keys",), ("keys", "guardians"), ("vault",), ("notice",), ("evidence",), ("notary",), ("notary", "sponsors")}
+GROUPS |= {("vault", "schema")}
 LEAVES = [page for page in PAGES if page and page not in GROUPS]
 ALONE = {("demo",), ("devnet",), ("vocabulary",), ("notary", "init"), ("notary", "sponsors")}
 
@@ -51,7 +52,8 @@ def test_there_are_all_the_commands_of_the_story() -> None:
         "keys guardians": "split join",
         "notice": "new check publish show",
     }
-    groups |= {"vault": "add list move sync", "devnet": "status stop logs"}
+    vault = "add import list search show history get edit restore remove query stats export sync move"
+    groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}

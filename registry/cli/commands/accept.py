@@ -54,7 +54,7 @@ def open_(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the opened data.")],
     update: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An update from the person; FOLDER holds what the grant handed over."),
+        typer.Option(metavar="FILE", help="An update that the person sent; FOLDER may hold what was opened before."),
     ] = None,
     max_size: Annotated[
         int, typer.Option(metavar="SIZE", parser=byte_size, help="Open no more than this, as 500MB or 2GiB.")
@@ -70,10 +70,7 @@ def open_(
     brand = ctx.session.reading_brand(evidence.statement.message.controller)
     news = None if update is None else read_bounded(update, MAX_SEALED)
     with ctx.working("fetching and opening"):
-        if news is None:
-            opened = use_case.open_data(brand, evidence, out, max_bytes=max_size)
-        else:
-            opened = use_case.update_data(brand, evidence, news, out, max_bytes=max_size)
+        opened = use_case.open_data(brand, evidence, out, update=news, max_bytes=max_size)
     ctx.out.result({"bundles": [_document(one) for one in opened]}, [_line(one) for one in opened])
 
 

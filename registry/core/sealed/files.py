@@ -44,14 +44,20 @@ def read_stored(cid: str, get: Callable[[str], bytes], most: int, budget: Budget
     """Return the sealed file with this CID, every block checked; ``DamagedSeal`` if it has more than ``most`` bytes."""
 
     def counted(wanted: str) -> bytes:
-        data = get(wanted)
+        try:
+            data = get(wanted)
+        except InvalidInput as error:
+            by_store.append(error)
+            raise
         counts.append(len(data))
         return data
 
-    counts: list[int] = []
+    counts, by_store = list[int](), list[InvalidInput]()
     try:
         sealed = b"".join(read_file(cid, counted, most))
     except InvalidInput as error:
+        if error in by_store:
+            raise  # a store that is not installed, for example, says nothing of the file
         raise DamagedSeal(f"{cid} is no sealed file of ours: {error}") from None
     budget.fetched(sum(counts))
     return sealed

@@ -96,6 +96,14 @@ class WorkingCopy:
         query = "SELECT line FROM versions WHERE id = ? ORDER BY counter, home"
         return [DECODE(line) for (line,) in self._db.all(query, (id_bytes(id_),))]
 
+    def ids_like(self, digits: str, limit: int) -> list[str]:
+        """Return the ids of records, deleted ones too, that begin or end with these hex digits; at most ``limit``."""
+        query = """SELECT id FROM versions WHERE id BETWEEN ? AND ? UNION
+                   SELECT id FROM versions WHERE substr(hex(id), ?) = ? LIMIT ?"""
+        ends = [bytes.fromhex(digits.ljust(32, fill)) for fill in "0f"]
+        rows = self._db.all(query, (*ends, -len(digits), digits.upper(), limit))
+        return [str(UUID(bytes=id_)) for (id_,) in rows]
+
     def lacking(self, segments: Iterable[str]) -> list[str]:
         """Return those of all segments of a vault (CIDs) whose versions were not put yet, and forget all others."""
         wanted = list(segments)
