@@ -131,6 +131,8 @@ def _settle(person: Person, note: Note) -> None:
         granting.drop(note.lock)
     elif not (note.digest and _waits(person, note.digest)):
         discard(person, note.lock, note.content)
+        if note.digest and person.notaries is not None:
+            person.notaries.folder.sweep()
 
 
 def discard(person: Person, lock: str, content: str) -> None:
