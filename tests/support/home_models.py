@@ -119,6 +119,8 @@ class Home:
         self.folder, self.store, self.model = folder, store, Model()
         # What its index names. The working copy may have more: what others have is read before an index names it.
         self.indexed = self.model
+        # Ids that others shredded. A home that dies while it takes that over may show them still, or not any more.
+        self.wavering = set[str]()
         self._reached: tuple[str, frozenset[bytes]] = ("", frozenset())
         self.vault = Database(folder, SEED, store)
 
@@ -175,7 +177,12 @@ class Home:
             (found.alive(), model.alive()),
             (whole[0], whole[1]),
         ]
-        return [_difference(one, two) for one, two in both if one != two]
+        found_differences = [_difference(one, two) for one, two in both]
+        return [one for one in map(self._steady, found_differences) if one]
+
+    def _steady(self, difference: dict[Any, tuple[object, object]]) -> dict[Any, tuple[object, object]]:
+        id_of = {key: key[0] if isinstance(key, tuple) else key for key in difference}
+        return {key: values for key, values in difference.items() if id_of[key] not in self.wavering}
 
     def named_streams(self) -> bool:
         """Whether its newest index names a stream: the first one of a home that comes later names none."""

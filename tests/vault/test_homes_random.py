@@ -186,6 +186,7 @@ class Homes(RuleBasedStateMachine):
             self.store.left = -1
         home.reopen()
         after = self.after(home, merged, shreds)
+        home.wavering = (home.wavering | (set() if done else merged.shredded)) - (merged.shredded if done else set())
         read = replace(before, versions=merged.versions)
         moments = [after] if done else [before, read, merged, after]
         home.model = next((one for one in moments if home.agrees(one)), moments[-1])
