@@ -2,7 +2,7 @@
 
 - ``pending`` lists the blocks that the change under way puts, each before it is put.
 - ``stale`` lists the blocks that are useless once the index in its first line is the newest.
-- ``waiting`` lists blocks that this home needs no more, but that other homes may still name.
+- ``waiting`` lists blocks that this home needs no more, but other homes may name, or a log of the store may hold.
 
 The file ``index`` decides: a change is done when it names the new index. Whoever comes next erases the blocks of the
 old state or of the new one, so that the store never keeps what no index finds.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
 from registry.fs.files import replace_file, sync, writing
 from registry.storage.base import BlockStore
@@ -24,6 +24,8 @@ _AT_ONCE = 64
 
 # The "stream" of blocks of older indexes and books: nobody needs them once this home's name is a newer index's.
 OWN = "index"
+# The "stream" of blocks that are deleted, while a log of the store still held them. They are deleted again.
+LOGGED = "log"
 
 
 class Waiting(NamedTuple):
@@ -99,12 +101,29 @@ class Journal:
             self._pending.unlink(missing_ok=True)
         else:
             gone = {words[0] for words in self._lines(self._pending)}
-        going = free(waiting) if waiting else set()
-        if gone or going:
-            self._store.delete(gone | {one.block for one in going})
-        self._note(waiting - going)
+        going = {one for one in waiting if one.stream == LOGGED} | (free(waiting) if waiting else set())
+        blocks = gone | {one.block for one in going}
+        left = set[Waiting]() if self._erased(blocks) else {Waiting(one, one, LOGGED, 0) for one in blocks}
+        self._note(waiting - going | left)
         self._pending.unlink(missing_ok=True)
         self._stale.unlink(missing_ok=True)
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether a log of the store may still hold blocks that were deleted; the next change deletes them again."""
+        return any(one.stream == LOGGED for one in self._read_waiting())
+
+    def _erased(self, blocks: set[str]) -> bool:
+        """Delete blocks; return whether the store holds nothing of them any more, also not in a log."""
+        try:
+            if blocks:
+                self._store.delete(blocks)
+        except StorageUnavailable:
+            if any(map(self._store.has, blocks)):
+                raise
+            # Another process reads all the time. That must keep nobody from changing the vault.
+            return False
+        return True
 
     def _put(self, blocks: list[Block]) -> None:
         with writing(self._pending), self._pending.open("ab") as file:

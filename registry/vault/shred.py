@@ -204,6 +204,8 @@ class Erasure:
         key, found = self._folder.owner.key, plan.survey
         remains = [f"copies that {one} made of what it was handed" for one in sorted({t.controller for t in taken})]
         remains += [*_ALWAYS, *(["the seed, which the person keeps"] if selection.kind == "ALL" else [])]
+        if self._folder.journal.is_logged:
+            remains.append("a log of the store, which another program was reading: the next change empties it")
         made = ShredCertificate(
             owner=public_key_of(key),
             at=utc_text(int(self._clock()) * 1_000_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ import pytest
 from registry.core.ipld.cid import cid_from_digest
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
+from registry.vault.draft import Draft
+from registry.vault.journal import Journal
 from tests.support.builders import SEED
 from tests.support.paths import ROOT
 from tests.support.soak import examples
@@ -68,3 +71,18 @@ def test_nothing_is_lost(tmp_path: Path, names: list[str]) -> None:
         assert all(each == alive[0] for each in alive)
         for vault in vaults.values():
             vault.close()
+
+
+def test_a_reader_of_the_store_keeps_nobody_from_changing(tmp_path: Path) -> None:
+    with SqliteBlocks(tmp_path / "blocks.db", busy_seconds=0.1) as store:
+        vault = Database(tmp_path / "vault", SEED, store)
+        (name,) = vault.add([Draft("pd:Purchase", "purchase/1", body={"name": "coat", "orderDate": "2026-01-31"})])
+        reader = sqlite3.connect(tmp_path / "blocks.db", isolation_level=None)
+        reader.execute("BEGIN").execute("SELECT count(*) FROM blocks").fetchone()
+        vault.edit(name, tags=("gift",))
+        journal = Journal(tmp_path / "vault", store)
+        assert journal.is_logged and vault.get(name).tags == ("gift",)
+        reader.close()
+        vault.edit(name, tags=("present",))
+        assert not journal.is_logged
+        vault.close()
