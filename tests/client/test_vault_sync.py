@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from registry.client.accept import open_data, update_data
+from registry.client.accept import open_data
 from registry.client.grant import grant
 from registry.client.revoke import revoke
 from registry.client.vault_sync import Synced, could_not_check, sync
@@ -47,7 +47,7 @@ def test_a_live_grant_gets_what_is_new_changed_and_gone(stage: Stage, tmp_path: 
     stage.alice.vault.remove([hat])
     (one,) = synced(stage)
     assert (one.digest, one.state, one.changed, one.number) == (to_hex(done.digest), "live", True, 2)
-    update_data(stage.brand, write_evidence(done), one.update, tmp_path / "out")
+    open_data(stage.brand, write_evidence(done), tmp_path / "out", update=one.update)
     assert names(tmp_path / "out") == ["blue coat", "scarf"]
     (again,) = synced(stage)
     assert (again.changed, again.number, again.why) == (False, 2, None)
