@@ -28,7 +28,7 @@ soak: $(STAMP) tools ## Run every fault and many random examples, where `make te
 tools: $(STAMP) ## Install the real programs for the tests: anvil, cast, forge, Kubo, age, geth (6 minutes, once; needs Go)
 	@-$(BIN)/python scripts/tools.py
 
-bench: $(STAMP) tools ## Measure the promised figures on the real programs, and write docs/performance.md (a quarter of an hour)
+bench: $(STAMP) tools ## Measure the promised figures on the real programs, and write docs/performance.md (twenty minutes)
 	$(BIN)/python scripts/bench.py
 
 lint: $(STAMP) ## Run ruff and mypy --strict

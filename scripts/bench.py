@@ -1,6 +1,6 @@
 """Measure the promised figures, and write docs/performance.md.
 
-    python scripts/bench.py                 everything, about a quarter of an hour; also writes build/bench.jsonl
+    python scripts/bench.py                 everything, about twenty minutes; also writes build/bench.jsonl
     python scripts/bench.py --only gas      one subject (may be repeated); writes nothing
     python scripts/bench.py --json          the figures as JSON lines on stdout
     python scripts/bench.py --render        write the page again from docs/performance.jsonl, without measuring
@@ -43,6 +43,7 @@ SUBJECTS = {
     "commands": 300,
     "wallets": 240,
     "notary": 480,
+    "vault": 900,
     "kubo": 900,  # its repository of a hundred thousand files takes long to remove
 }
 

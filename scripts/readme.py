@@ -26,7 +26,7 @@ from typing import NamedTuple
 from registry.devnet.programs import find
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/commands.md", "docs/contracts.md", "docs/python.md")
+DOCUMENTS = ("README.md", "docs/commands.md", "docs/contracts.md", "docs/python.md", "docs/vault.md")
 TIMEOUT = 300
 MARK = "@@end@@"
 # A command that fails must not leave a devnet running.
@@ -50,6 +50,9 @@ _PYTHON = re.compile(r"^```python\n(# runs.*?)^```$", re.M | re.S)
 _MASKS = (
     (r"0x[0-9a-fA-F]{6,}(?:\.\.\.)?", "0xHEX"),
     (r"b[a-z2-7]{50,}", "CID"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b", "RECORD"),
+    (r"(?m)^[0-9a-f]{12}(?=  )", "RECORD"),
+    (r"--cursor [\w-]+", "--cursor CURSOR"),
     (r"SHA-256 [0-9a-f]+", "SHA-256 HEX"),
     (r"age1pq1[a-z0-9.]+", "RECIPIENT"),
     (r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d(?: UTC|Z)?)?", "TIME"),

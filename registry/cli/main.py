@@ -96,7 +96,7 @@ def _say(out: Output, name: str, message: str, advice: str, code: int, details: 
     if out.as_json:
         out.json_line(error_document(name, message, advice, code) | ({"details": list(details)} if details else {}))
     out.note(f"{name}: {message}", RED)
-    for detail in details:
+    for detail in details if len(details) > 1 else ():  # one fault is the message itself
         out.note(Line(f"  {detail}", 4))
     if advice:
         out.note(advice)

@@ -8,7 +8,8 @@ from importlib.resources import files
 
 from registry.cli.ui.output import Output
 
-_FORMATS = ["ConsentEvidence 1", "consent-notice/1", "Capsule 1", "StreamHead 1", "VaultIndex 2", "age v1"]
+_FORMATS = ["ConsentEvidence 1", "consent-notice/1", "Capsule 1", "StreamHead 1", "StreamUpdate 1", "VaultIndex 1"]
+_FORMATS += ["VaultBook 1", "age v1"]
 
 
 def print_versions(out: Output) -> None:

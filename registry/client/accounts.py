@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.client.evidence_store import EvidenceStore
 from registry.client.network import Network
@@ -13,10 +13,12 @@ from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
-from registry.vault.vault import Vault
 from registry.wallets import derived
 from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
+
+if TYPE_CHECKING:
+    from registry.vault.owner import OwnerSide
 
 # After so many accounts of a controller without kept evidence, no later one is looked for.
 MAX_GAP = 8
@@ -37,7 +39,7 @@ class _BrandAccount:
     what it signs.
     """
 
-    def __init__(self, wallet: KeyWallet, vault: Vault, controller: str, generation: int) -> None:
+    def __init__(self, wallet: KeyWallet, vault: OwnerSide, controller: str, generation: int) -> None:
         self._wallet, self._vault, self._controller, self._generation = wallet, vault, controller, generation
 
     @property
@@ -56,7 +58,7 @@ class _BrandAccount:
         return self._wallet.sign_transaction(tx)
 
 
-def account_for(network: Network, seed: bytes, vault: Vault, controller: str) -> Wallet:
+def account_for(network: Network, seed: bytes, vault: OwnerSide, controller: str) -> Wallet:
     """Return the account for this controller: the first one that the chain does not show as retired."""
     for generation, wallet in enumerate(derived.accounts_for(seed, controller)):
         if not network.is_retired(wallet.address):
@@ -65,13 +67,13 @@ def account_for(network: Network, seed: bytes, vault: Vault, controller: str) ->
     raise InvalidInput(what, "Sign with another wallet: --wallet.")
 
 
-def known_accounts(seed: bytes, vault: Vault, kept: EvidenceStore) -> list[SeedAccount]:
+def known_accounts(seed: bytes, vault: OwnerSide, kept: EvidenceStore) -> list[SeedAccount]:
     """Return all accounts that controllers know: those that the vault noted, and those that signed kept evidence."""
     noted = [
         SeedAccount(
             each.controller, each.generation, derived.account_for(seed, each.controller, each.generation).address
         )
-        for each in vault.index().accounts
+        for each in vault.accounts()
     ]
     return sorted([*noted, *kept_accounts(seed, kept, {each.address for each in noted})])
 
@@ -99,7 +101,7 @@ def _accounts_among(seed: bytes, controller: str, authors: set[str]) -> Iterator
             return
 
 
-def author_of(seed: bytes, vault: Vault, kept: EvidenceStore, evidence: Evidence) -> KeyWallet | None:
+def author_of(seed: bytes, vault: OwnerSide, kept: EvidenceStore, evidence: Evidence) -> KeyWallet | None:
     """Return the account of the seed that signed this grant or refusal, or None. That needs no store.
 
     The file names the controller, and so it leads to the account after a recovery from words alone. The vault notes
@@ -130,12 +132,12 @@ def accounts_named(accounts: list[SeedAccount], named: str) -> list[SeedAccount]
     return [known for known in accounts if named.lower() in (known.address.lower(), known.controller.lower())]
 
 
-def granting_accounts(vault: Vault, kept: EvidenceStore) -> set[str]:
+def granting_accounts(vault: OwnerSide, kept: EvidenceStore) -> set[str]:
     """Return the accounts, of the seed or of other wallets, that signed kept grants which this vault can end."""
     return {evidence.author for evidence in kept.all() if made_lock(vault, evidence)}
 
 
-def made_lock(vault: Vault, evidence: Evidence) -> bool:
+def made_lock(vault: OwnerSide, evidence: Evidence) -> bool:
     """Whether this is a grant that the vault can end."""
     grant = evidence.statement.message
     return isinstance(grant, Grant) and lock_of(vault.revocation_secret(grant.salt)) == grant.revocation

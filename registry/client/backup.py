@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from registry.client.home import Home
-from registry.client.vault_blocks import blocks_below, settled
+from registry.client.vault_blocks import capsules_of
 from registry.core.age.recipients import Passphrase
 from registry.core.age.stream import open_sealed, seal
 from registry.core.errors import BlockMismatch, DamagedSeal, InvalidInput
@@ -21,13 +21,14 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
 from registry.fs.files import creating, make_folder, making_folder, read_bounded, reading_again, replace_file, writing
 from registry.storage.base import BlockStore
 from registry.vault.place import Place, note_place
-from registry.vault.vault import Vault
 from registry.wallets.keystore import refuse_guessable
 
+if TYPE_CHECKING:
+    from registry.vault.owner import OwnerSide
+
 MAX_HOME_FILE = 16 * 1024 * 1024
-_INDEX = "vault/index"
 _FILES = re.compile(
-    r"config\.toml|seed\.json|vault/index|keys/[a-z0-9][a-z0-9._-]*\.json"
+    r"config\.toml|seed\.json|vault/index|vault/granting/0x[0-9a-f]{64}|keys/[a-z0-9][a-z0-9._-]*\.json"
     r"|(?:evidence|requests|pending)/0x[0-9a-f]{64}\.json|promises/0x[0-9a-f]{64}-0x[0-9a-fA-F]{40}\.json"
     r"|endings/0x(?:[0-9a-f]{64}(?:-0x[0-9a-f]{64})?|[0-9a-fA-F]{40})\.json|tokens/[0-9A-Za-z-]{1,64}\.token"
     r"|cutoffs/0x[0-9a-fA-F]{40}|payers/0x[0-9a-fA-F]{40}/0x[0-9a-fA-F]{40}"
@@ -44,7 +45,7 @@ class Saved(NamedTuple):
 
 
 def back_up(
-    home: Home, vault: Vault, store: BlockStore, file: Path, passphrase: str, *, guessable: bool = False
+    home: Home, vault: OwnerSide, store: BlockStore, file: Path, passphrase: str, *, guessable: bool = False
 ) -> Saved:
     """Write the sealed backup of a home to a new ``file``, whole or not at all.
 
@@ -117,19 +118,15 @@ def refuse_other_files(source: BinaryIO) -> None:
         raise DamagedSeal(f"this is {kind.name}, not a backup", "Give the file that `consent backup` wrote.")
 
 
-def _write_archive(plain: IO[bytes], home: Home, vault: Vault, store: BlockStore) -> tuple[int, int]:
+def _write_archive(plain: IO[bytes], home: Home, vault: OwnerSide, store: BlockStore) -> tuple[int, int]:
     files = blocks = 0
-    roots, index, own = settled(vault, store)
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with vault.still() as own, tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(p for p in home.path.rglob("*") if p.is_file()):
             name = path.relative_to(home.path).as_posix()
-            if _FILES.fullmatch(name) and name != _INDEX:
+            if _FILES.fullmatch(name):
                 _add(archive, name, read_bounded(path, MAX_HOME_FILE))
                 files += 1
-        for cid in roots:
-            _add(archive, _INDEX, cid.encode() + b"\n")
-            files += 1
-        for block in chain(own, blocks_below(home, index, store)):
+        for block in chain(own, capsules_of(home, store)):
             _add(archive, f"blocks/{block.cid}", block.data)
             blocks += 1
     return files, blocks

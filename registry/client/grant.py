@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import TypedDict, TypeVar, Unpack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import msgspec
 
 from registry.client.evidence_store import kept_grants
+from registry.client.handing_over import Offer, handing_over
 from registry.client.party import Party, Person
 from registry.client.pending import pending_answer, publish
 from registry.client.revoke import opening_of, revoke
 from registry.client.risks import check_accepted, check_paid, note_payment, risks_of
 from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sign, unanchored
 from registry.client.verify import read, verify, verify_many
-from registry.core.capsules import Capsule, StreamKey, public_key_of, seal_capsule, signed
+from registry.client.views import Narrowing, Preview, previews_of, views_of
 from registry.core.crypto.revocation import lock_of
-from registry.core.errors import CouldNotCheck, InvalidInput, Rejected
+from registry.core.errors import InvalidInput, Rejected
 from registry.core.evidence.file import Evidence
-from registry.core.ipld.cid import Block, cid_from_digest
+from registry.core.ipld.cid import Block
 from registry.core.notices.document import Notice, chosen_language
 from registry.core.notices.processing import processing_of
 from registry.core.notices.rendering import DAY, fits, render
-from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.scalars import ZERO_WORD, to_hex
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.verify.judge import VerifiedStatement
-from registry.present.summary import Records, Risk, SigningSummary, records_of, summary_of_answer
+from registry.present.summary import Risk, SigningSummary, records_of, summary_of_answer
 from registry.present.vocabulary import check_known
-from registry.vault.index import Stream
+
+if TYPE_CHECKING:
+    from registry.vault.shares import State
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A checked answer that is about to be signed, in words, with the sealed capsule that it hands over."""
+    """A checked answer that is about to be signed, in words, with what it hands over of the vault.
+
+    ``message`` names its content once that is sealed, after the person has confirmed. ``state`` is the vault's when
+    the ``previews`` were read, and ``supersedes`` the grant that this one replaces.
+    """
 
     request: Evidence
     notice: Notice
     language: str
     message: Grant | Refusal
-    capsule: bytes | None = None
-    records: tuple[Records, ...] = ()
-    names_given: bool = False
+    previews: tuple[Preview, ...] = ()
+    state: State = ()
+    supersedes: Evidence | None = None
     risks: tuple[Risk, ...] = ()
 
     @property
@@ -52,9 +58,9 @@ class Proposal:
 
     def summary(self, payer: str = "", notary: bool = False) -> SigningSummary:
         """Return what the person reads; ``payer`` is the paying address, empty for a ``notary`` or the relay."""
-        summary = summary_of_answer(self.message, self.notice, self.language, self.capsule)
-        more = {"records": self.records, "names_given": self.names_given, "risks": self.risks}
-        return msgspec.structs.replace(summary, payer=payer, notary=notary, **more)
+        records = tuple(records_of(each.view, each.records) for each in self.previews)
+        summary = summary_of_answer(self.message, self.notice, self.language, records)
+        return msgspec.structs.replace(summary, payer=payer, notary=notary, risks=self.risks)
 
 
 Confirm = Callable[[Proposal], bool]
@@ -64,8 +70,9 @@ _Answer = TypeVar("_Answer", Grant, Refusal)
 class Choice(TypedDict, total=False):
     """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows.
 
-    ``names`` hands over the records' own names too. ``again`` allows a second grant of a request whose first one still
-    holds. ``accepted`` names the risks (`registry.client.risks`) that the person accepts; it is read after ``confirm``.
+    ``fields`` (members by category), ``since``, ``until``, ``once`` and ``names`` narrow what is handed over; see
+    `registry.client.views.Narrowing`. ``again`` allows a second grant of a request whose first one still holds.
+    ``accepted`` names the risks (`registry.client.risks`) that the person accepts; it is read after ``confirm``.
     """
 
     purposes: Collection[str] | None
@@ -73,6 +80,10 @@ class Choice(TypedDict, total=False):
     days: int | None
     language: str | None
     supersedes: Evidence | None
+    fields: Mapping[str, Collection[str]] | None
+    since: str | None
+    until: str | None
+    once: bool
     names: bool
     again: bool
     accepted: Collection[str]
@@ -83,7 +94,7 @@ def grant(
 ) -> Anchored:
     """Answer a request with yes, to all that it asks or to less. ``confirm`` sees the proposal before the wallet does.
 
-    The capsule is stored first and taken back if anchoring fails. Last, the grant that this one ``supersedes`` ends.
+    What goes is sealed after that, and erased if nothing comes of it. Last, the grant that it ``supersedes`` ends.
     With notaries the signed grant is kept first, with its capsule, and stays pending (`registry.client.pending`) until
     it is anchored: ``NotYetAnchored`` and ``NotaryUnavailable`` leave it so.
 
@@ -91,15 +102,13 @@ def grant(
     same for a risk that is not ``accepted``.
     """
     proposal = propose(person, request, **choice)
-    old, accepted = choice.get("supersedes"), choice.get("accepted", ())
-    if person.notaries is not None:
-        return _by_notary(person, proposal, _signed(person, proposal, confirm, accepted), accepted, old)
-    done = _sign_and_anchor(person, proposal, confirm, accepted)
-    if old is None:
-        return keep(person, done)
+    old = choice.get("supersedes")
+    done = sign_and_anchor(person, proposal, confirm, choice.get("accepted", ()))
+    if old is None or person.notaries is not None:
+        return done
     left = f"The new grant is anchored, but the one before it may stand too: `consent revoke {to_hex(old.digest)}`."
     with noting(left):
-        return keep(person, done)._replace(superseded=revoke(person, old))
+        return done._replace(superseded=revoke(person, old))
 
 
 def refuse(
@@ -151,62 +160,44 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
         revocation=lock_of(person.vault.revocation_secret(salt)),
         salt=salt,
     )
-    streams, named = person.vault.streams_of(draft.data), choice.get("names", False)
-    capsule = _capsule(person, notice, draft, tuple(stream.key(named) for stream in streams))
-    if capsule is not None:
-        draft = msgspec.structs.replace(draft, content=to_hex(sha256(capsule).digest()))
-    worded = _worded(notice, language, draft)
-    risks = risks_of(person, notice.controller, capsule is not None)
-    return Proposal(asked, notice, language, worded, capsule, _records(streams), named, risks)
+    state = person.vault.shares.state()
+    previews = _previews(person, notice, draft, choice)
+    risks = risks_of(person, notice.controller, bool(previews))
+    return Proposal(asked, notice, language, _worded(notice, language, draft), previews, state, old, risks)
 
 
 def sign_and_anchor(
     party: Party, proposal: Proposal, confirm: Confirm | None = None, accepted: Collection[str] = ()
 ) -> Anchored:
-    """Sign a proposal, store its capsule, anchor it, and keep its evidence. ``accepted`` is as for `grant`."""
-    if party.notaries is not None:
-        return _by_notary(party, proposal, _signed(party, proposal, confirm, accepted), accepted)
-    return keep(party, _sign_and_anchor(party, proposal, confirm, accepted))
-
-
-def _by_notary(
-    party: Party, proposal: Proposal, signature: bytes, accepted: Collection[str], old: Evidence | None = None
-) -> Anchored:
-    own = unanchored(party, proposal.message, signature, proposal.notice_bytes)
-    return publish(party, own, _share(party, proposal), accepted, old)
-
-
-def _signed(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> bytes:
+    """Sign a proposal, store what it hands over, anchor it, and keep its evidence. ``accepted`` is as for `grant`."""
     check_paid(party)
     if confirm is not None and not confirm(proposal):
         raise Rejected("you said no")
     check_accepted(proposal.risks, accepted, party.payer)
-    return sign(party, proposal.message)
+    if not isinstance(party, Person) or not isinstance(proposal.message, Grant):
+        return _anchored(party, proposal, (), accepted)
+    views = [each.view for each in proposal.previews]
+    offer = Offer(views, proposal.state, proposal.notice.controller.recipient, proposal.supersedes)
+    with handing_over(party, proposal.message, offer) as handed:
+        return _anchored(party, replace(proposal, message=handed.message), handed.blocks, accepted)
 
 
-def _share(party: Party, proposal: Proposal) -> list[Block]:
-    """Return the blocks to store; the streams in them count as shared from now on."""
-    blocks = _blocks(proposal)
-    if blocks and isinstance(party, Person) and isinstance(proposal.message, Grant):
-        party.vault.share(proposal.message.data)
-    return blocks
-
-
-def _sign_and_anchor(party: Party, proposal: Proposal, confirm: Confirm | None, accepted: Collection[str]) -> Anchored:
-    signature = _signed(party, proposal, confirm, accepted)
-    blocks = _share(party, proposal)
-    note_payment(party, proposal.message.controller)
+def _anchored(party: Party, proposal: Proposal, blocks: Sequence[Block], accepted: Collection[str]) -> Anchored:
+    message, notice = proposal.message, proposal.notice_bytes
+    signature = sign(party, message)
+    if party.notaries is not None:
+        own = unanchored(party, message, signature, notice)
+        return publish(party, own, blocks, accepted, proposal.supersedes)
+    note_payment(party, message.controller)
     party.network.store.put(blocks)
-    try:
-        return anchor(party, proposal.message, signature, proposal.notice_bytes)
-    except BaseException as error:
-        # Delete the capsule even where the grant may be anchored: without its evidence, nobody can show that grant.
-        try:
-            party.network.store.delete([block.cid for block in blocks])
-        except CouldNotCheck as left:
-            # The person needs the reason why nothing was granted, more than the news of a leftover.
-            error.add_note(f"Its capsule is still stored, sealed to the brand alone: {left}")
-        raise
+    return keep(party, anchor(party, message, signature, notice))
+
+
+def _previews(person: Person, notice: Notice, draft: Grant, choice: Choice) -> tuple[Preview, ...]:
+    names = ("fields", "since", "until", "once", "names")
+    narrowing = Narrowing(**{name: choice[name] for name in names if name in choice})  # type: ignore[literal-required]
+    views = views_of(person.vault, notice, draft.data, draft.issued_at, narrowing)
+    return previews_of(person.vault, views)
 
 
 def _read(party: Party, file: Evidence | bytes, language: str | None) -> tuple[Evidence, Request, Notice, str]:
@@ -269,28 +260,7 @@ def _superseded(old: Evidence, person: Person, controller: str) -> str:
     return to_hex(old.digest)
 
 
-def _records(streams: tuple[Stream, ...]) -> tuple[Records, ...]:
-    names: dict[str, list[str]] = {}
-    for stream in streams:
-        names.setdefault(stream.category, []).extend(record.name for record in stream.records)
-    return tuple(records_of(category, found) for category, found in names.items())
-
-
-def _capsule(person: Person, notice: Notice, draft: Grant, streams: tuple[StreamKey, ...]) -> bytes | None:
-    if not streams:
-        return None
-    key = person.vault.key
-    capsule = Capsule(draft.subject, draft.controller, draft.revocation, public_key_of(key), streams)
-    return seal_capsule(signed(capsule, key), notice.controller.recipient)
-
-
 def _worded(notice: Notice, language: str, draft: _Answer) -> _Answer:
     message = msgspec.structs.replace(draft, statement=render(notice, language, draft))
     fits(notice, message.notice, message)
     return message
-
-
-def _blocks(proposal: Proposal) -> list[Block]:
-    if proposal.capsule is None or not isinstance(proposal.message, Grant):
-        return []
-    return [Block(cid_from_digest(unhex(proposal.message.content)), proposal.capsule)]

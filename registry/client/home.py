@@ -23,8 +23,8 @@ from registry.wallets import keyfiles, keystore
 if TYPE_CHECKING:
     from registry.client.notary_anchor import Notaries
     from registry.client.party import Brand, Person
+    from registry.vault.database import Database
     from registry.vault.place import Place
-    from registry.vault.vault import Vault
 
 MAX_SEED_FILE = 16 * 1024
 
@@ -44,11 +44,6 @@ class Home:
     def vault(self) -> Path:
         """The vault's own files. Its blocks lie in the store that `registry.vault.place` notes."""
         return self.path / "vault"
-
-    @property
-    def database(self) -> Path:
-        """The files of the person's database, beside the vault until it takes its place."""
-        return self.path / "database"
 
     @property
     def exists(self) -> bool:
@@ -92,15 +87,14 @@ class Home:
 
         ``place`` names that store. The passphrase and the ``network`` are as for `create`.
         """
-        from registry.core.crypto.seeds import owner_identity
-        from registry.vault.index import open_index
+        from registry.vault.blocks import check_index
+        from registry.vault.journal import set_index
         from registry.vault.place import note_place
-        from registry.vault.vault import set_index
 
         self._refuse_existing()
         _check_new(passphrase, guessable)
         if index is not None:
-            open_index(*index, owner_identity(seed))
+            check_index(seed, index[1], index[0])
         with self._making() as made:
             made._keep_seed(seed, passphrase)
             self.remember(made.path, network)
@@ -211,9 +205,10 @@ class Home:
     ) -> Brand:
         """Return this home's brand, which signs with one of its key files. ``notaries`` are as for `person`."""
         from registry.client.party import Brand
+        from registry.core.crypto.seeds import owner_identity
 
         wallet = keyfiles.open_key(self.keys, key, passphrase)
-        identity = self.open_vault(network, passphrase).identity
+        identity = owner_identity(self.seed(passphrase))
         parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
         return Brand(**parts, sender=sender, notaries=notaries or self.notaries(network), identity=identity)
 
@@ -237,11 +232,11 @@ class Home:
         parts: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": self.evidence}
         return Person(**parts, sender=sender, notaries=notaries or self.notaries(network), vault=vault)
 
-    def open_vault(self, network: Network, passphrase: str) -> Vault:
+    def open_vault(self, network: Network, passphrase: str) -> Database:
         """Return the vault, opened with this home's seed."""
-        from registry.vault.vault import Vault  # slow to load, and verifying does not need it
+        from registry.vault.database import Database  # slow to load, and verifying does not need it
 
-        return Vault(self.vault, self.seed(passphrase), network.store, network.place)
+        return Database(self.vault, self.seed(passphrase), network.store, network.clock, network.place)
 
     def find(self, reference: str) -> bytes:
         """Return the bytes of evidence that is named by a file or by a digest that is kept here."""
@@ -249,6 +244,13 @@ class Home:
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)
+
+    def find_grant(self, reference: str) -> str:
+        """Return the digest of a grant that is named by a file or by a digest that is kept here."""
+        from registry.core.evidence.file import parse_evidence
+        from registry.core.scalars import to_hex
+
+        return to_hex(parse_evidence(self.find(reference)).digest)
 
     def find_all(self, references: Iterable[str]) -> list[tuple[str, bytes]]:
         """Return what `find` does for each reference, with its name; a folder stands for the ``.json`` files in it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ from registry.wallets.base import Wallet
 
 if TYPE_CHECKING:
     from registry.client.notary_anchor import Notaries
-    from registry.vault.vault import Vault
+    from registry.vault.database import Database
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,13 @@ class Party:
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Party):
-    """A person: the subject of grants. The vault holds their records, and makes the secrets that end a grant."""
+    """A person: the subject of grants. The vault holds their records, and makes the secrets that end a grant.
 
-    vault: Vault
+    ``tell`` hears what could not be done beside the answer, and is left for later.
+    """
+
+    vault: Database
+    tell: Callable[[str], object] = field(default=lambda _: None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -283,7 +283,12 @@ def _forget(party: Party, pending: PendingFile) -> None:
     folder, message = notaries_of(party).folder, pending.evidence.statement.message
     _drop_endings(folder, pending.evidence.digest)
     folder.drop(pending.evidence.digest)
-    if isinstance(message, Grant) and message.content != ZERO_WORD:
+    if isinstance(message, Grant) and isinstance(party, Person):
+        from registry.client.handing_over import discard  # slow to load
+
+        discard(party, message.revocation, message.content)
+    elif isinstance(message, Grant) and message.content != ZERO_WORD:
+        # Its bundles need the seed: the next grant or `vault sync` erases them.
         party.network.store.delete([cid_from_digest(unhex(message.content))])
 
 

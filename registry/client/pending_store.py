@@ -82,6 +82,10 @@ class PendingFolder(NamedTuple):
             raise InvalidInput(f"{count} with the digest {digest[:80]} waits here", "See `consent status`.")
         return _own(found[0], MAX_PENDING, parse_pending)
 
+    def waits(self, digest: str) -> bool:
+        """Tell whether the one with this digest waits."""
+        return self._path("pending", digest).exists()
+
     def now(self, digest: str) -> PendingFile | None:
         """Read the one with this digest as it is now; None where it waits no longer."""
         path = self._path("pending", digest)
@@ -94,6 +98,13 @@ class PendingFolder(NamedTuple):
     def drop(self, digest: str) -> None:
         """Keep it no longer: it is evidence now, or given up."""
         self._path("pending", digest).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove the locks of processes that were killed just after what they held was done."""
+        for name in ("pending", "endings"):
+            for lock in (self.path / name).glob("0x*.lock"):
+                with suppress(NotYetAnchored):
+                    _remove_left(lock)
 
     def keep_promise(self, file: PromiseFile) -> str:
         """Keep a promise durably; return where it lies."""
@@ -170,10 +181,20 @@ def _holding(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            # A statement that waits no longer needs no lock: whoever comes next finds no file.
-            if not path.exists():
-                with suppress(OSError):
-                    lock.unlink()
+            _unlink_if_done(lock)
+
+
+def _remove_left(lock: Path) -> None:
+    if not lock.with_suffix(".json").exists():
+        with _lock_if_possible(lock):
+            _unlink_if_done(lock)
+
+
+def _unlink_if_done(lock: Path) -> None:
+    # A statement that waits no longer needs no lock: whoever comes next finds no file.
+    if not lock.with_suffix(".json").exists():
+        with suppress(OSError):
+            lock.unlink()
 
 
 def _lock_if_possible(lock: Path) -> AbstractContextManager[object]:

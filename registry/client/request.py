@@ -15,6 +15,7 @@ from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.notices.document import Notice, notice_digest
+from registry.core.notices.fields import fields_of
 from registry.core.notices.rendering import DAY, fits
 from registry.core.statements.messages import Request
 from registry.present.vocabulary import fault_of
@@ -33,7 +34,7 @@ def fill_notice(draft: dict[str, Any], account: str, recipient: str) -> bytes:
 
 
 def check_notice(raw: bytes) -> Notice:
-    """Return the notice if wallets accept it: well formed, known terms, a recipient that can be sealed to.
+    """Return the notice if wallets accept it: well formed, with known terms and fields, and a recipient to seal to.
 
     ``Malformed`` also where a text is still to be written, as ``..``. Several faults are told at once.
     """
@@ -46,6 +47,7 @@ def check_notice(raw: bytes) -> Notice:
     refuse_faults([f"{fault}. {fault.advice}" for fault in unknown])
     refuse_faults([f"{name} is still to be written" for name in unwritten(notice)])
     parse_recipient(notice.controller.recipient)
+    fields_of(notice)
     return notice
 
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
+from registry.client.ended import note_all_ended, note_ended
 from registry.client.party import Party, Person
 from registry.client.relay import Ending, deliver, signed_ending
 from registry.client.risks import note_payment
@@ -39,6 +40,7 @@ def revoke(person: Person, evidence: Evidence) -> Receipt | None:
     """End one grant in private, by revealing its secret. None if it had ended before: nothing is sent then."""
     opening = opening_of(person, evidence)
     if has_ended(person, evidence):
+        note_ended(person, [_grant(evidence)])
         return None
     return _ended(person, evidence, _end(person, [_grant(evidence).controller], Opening(*opening)))
 
@@ -61,6 +63,7 @@ def revoke_openly(person: Person, evidence: Evidence) -> Receipt | None:
     """
     check_subject(person, evidence)
     if has_ended(person, evidence):
+        note_ended(person, [_grant(evidence)])
         return None
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
@@ -81,6 +84,12 @@ def has_ended(party: Party, evidence: Evidence) -> bool:
 
 def revoke_all(party: Party) -> Receipt:
     """Use the kill-switch: end everything that this address issued until now. The chain shows the address."""
+    receipt = _revoked_all(party)
+    note_all_ended(party)
+    return receipt
+
+
+def _revoked_all(party: Party) -> Receipt:
     told = controllers_of(party)
     if party.pays_itself:
         return _transact(party, told, "revokeAll")
@@ -136,9 +145,12 @@ def retire(party: Party) -> Receipt:
     """For a stolen key: end everything of this address for ever. The chain shows the address; there is no way back."""
     told = controllers_of(party)
     if party.pays_itself:
-        return _transact(party, told, "retire")
-    message = Retire(party.address)
-    return _end(party, told, signed_ending(message, sign(party, message)))
+        receipt = _transact(party, told, "retire")
+    else:
+        message = Retire(party.address)
+        receipt = _end(party, told, signed_ending(message, sign(party, message)))
+    note_all_ended(party)
+    return receipt
 
 
 def controllers_of(party: Party) -> set[str]:
@@ -205,6 +217,7 @@ def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     if not party.network.ledger.facts([query]).anchors[query].revoked_at:
         what = f"{receipt.transaction} was sent, but the chain does not show the grant as ended"
         raise LedgerUnavailable(what, "Verify the grant, and revoke it again if it still holds; that does no harm.")
+    note_ended(party, [_grant(evidence)])
     return receipt
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from registry.core.evidence.file import Evidence
     from registry.storage.base import BlockStore
     from registry.vault.database import Database
-    from registry.vault.vault import Vault
     from registry.wallets.base import Wallet
 
 T = TypeVar("T")
@@ -126,20 +125,14 @@ class Session:
         """The home's seed, 32 bytes. The passphrase is asked for the first time."""
         return self.attendant.unlock(self.home.seed, self.home.is_light)
 
-    def vault(self, store: BlockStore | None = None) -> Vault:
+    def vault(self, store: BlockStore | None = None) -> Database:
         """Open the home's vault, in the network's store or in another view of it."""
-        from registry.vault.vault import Vault
-
-        # The store opens first: an error of the network is told before a passphrase is asked for.
-        network = self.network
-        return Vault(self.home.vault, store=store or network.store, seed=self.seed, place=network.place)
-
-    def database(self, store: BlockStore | None = None) -> Database:
-        """Open the home's database, in the network's store or in another view of it."""
         from registry.vault.database import Database
 
-        network = self.network
-        return Database(self.home.database, self.seed, store or network.store, network.clock)
+        network = self.network  # its errors are told before a passphrase is asked for
+        return Database(self.home.vault, self.seed, store or network.store, network.clock, network.place)
+
+    database = vault
 
     def move_vault(self, source: str | None = None) -> Moved:
         """Move the vault into the configured store: from where it lies, or from the named file or Kubo node."""
@@ -177,14 +170,15 @@ class Session:
 
     def _brand(self, wallet: Wallet, pays: bool = True) -> Brand:
         from registry.client.party import Brand
+        from registry.core.crypto.seeds import owner_identity
 
-        return Brand(identity=self.vault().identity, **self._members(wallet, pays))
+        return Brand(**self._members(wallet, pays), identity=owner_identity(self.seed))
 
     def person(self, wallet: Wallet) -> Person:
         """Return the home's person with this wallet, and the payer of ``--sender``."""
         from registry.client.party import Person
 
-        return Person(vault=self.vault(), **self._members(wallet))
+        return Person(vault=self.vault(), tell=self.attendant.tell, **self._members(wallet))
 
     def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
         sender, notaries = (self.wallets.payer(wallet), self.notaries) if pays else (None, None)

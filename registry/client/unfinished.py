@@ -25,6 +25,7 @@ class Left(NamedTuple):
 def go_on(network: Network, store: EvidenceStore, notaries: Notaries) -> Left:
     """Complete what can be completed now, without waiting and without a seed. Errors become part of the answer."""
     folder = notaries.folder
+    folder.sweep()
     outcomes = finish_all(network, store, notaries)
     endings, waiting = send_due(network, notaries if notaries.clients else None, folder, store)
     return Left(outcomes, endings, waiting, judge_kept(network, folder))

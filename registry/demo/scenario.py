@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +22,36 @@ from registry.client.revoke import revoke
 from registry.client.sign import anchor, sign
 from registry.client.verify import verify
 from registry.core import codec
-from registry.core.capsules import open_capsule
 from registry.core.errors import ConsentError, NotARecipient, NotConsented
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.ipld.cid import cid_from_digest
+from registry.core.notices.fields import fields_of
 from registry.core.scalars import to_hex, unhex
+from registry.core.sealed.capsule import open_capsule
 from registry.core.statements.messages import Grant
 from registry.core.verify.judge import judge
 from registry.core.verify.policy import Policy
 from registry.ledger.base import Receipt
+from registry.vault.importers.columns import Column, ColumnMap
+from registry.vault.importers.csv_lines import CsvImporter
 
+# What Alice says about the columns of the export. What the brand does not ask for stays with her.
+_COLUMNS = ColumnMap(
+    "purchase/1",
+    (
+        Column("date", "orderDate", "time"),
+        Column("article", "name"),
+        Column("total", "price", "amount"),
+        Column("currency", "priceCurrency"),
+        Column("brand", "seller"),
+        Column("city", "city"),
+        Column("payment", "paymentMethod"),
+        Column("loyalty_id", "loyaltyId"),
+    ),
+    time_format="iso",
+    decimal_mark=".",
+    source="purchases.csv",
+)
 PURPOSE, OTHER_PURPOSE, DATUM = "dpv:Personalisation", "dpv:DirectMarketing", "pd:Purchase"
 
 
@@ -90,20 +110,21 @@ def make_parties(story: Story) -> Told:
 
 
 def seal_data(story: Story) -> Told:
-    """Alice's purchase history goes into her vault."""
+    """Alice's purchase history goes into her vault, a record for each line."""
     body = (files("registry") / "data" / "purchases.csv").read_bytes()
     path = story.folder / "purchases.csv"
     path.write_bytes(body)
-    now = story.network.clock()
+    before = story.network.store.stat()
     with path.open("rb") as source:
-        record = story.alice.vault.add(source, category=DATUM, name=path.name, media_type="text/csv", now=now)
-    sealed = len(story.network.store.get(record.cid))
+        count = sum(story.alice.vault.take(CsvImporter(_COLUMNS, DATUM).items(source)).records.values())
+    after = story.network.store.stat()
+    sealed, index = after.bytes - before.bytes, story.alice.vault.index
     rows = [
-        ("Plain", f"{record.size:,} bytes, {body.count(10) - 1} purchases"),
-        ("Sealed", f"{sealed:,} bytes, age1pq"),
-        ("CID", record.cid),
+        ("Plain", f"{len(body):,} bytes, {count} purchases"),
+        ("Sealed", f"{sealed:,} bytes in {after.blocks - before.blocks} blocks, age1pq"),
+        ("Index", index),
     ]
-    return Told(rows, {"bytes": record.size, "sealedBytes": sealed, "cid": record.cid})
+    return Told(rows, {"bytes": len(body), "records": count, "sealedBytes": sealed, "index": index})
 
 
 def ask(story: Story) -> Told:
@@ -162,17 +183,23 @@ def counter_sign(story: Story) -> Told:
 def open_it(story: Story) -> Told:
     """The brand opens the data; a stranger cannot."""
     (opened,) = open_data(story.brand, story.file.read_bytes(), story.folder / "opened")
-    body = opened.path.read_bytes()
-    if body != (story.folder / "purchases.csv").read_bytes():
-        raise ConsentError("what was opened is not what was sealed", "Please report this.")
-    digest = sha256(body).hexdigest()
+    bodies = [json.loads(line)["body"] for line in opened.path.read_text("utf-8").splitlines()]
+    members = sorted({name for body in bodies for name in body})
+    if len(bodies) != opened.records or not set(members) <= set(_asked_members(story)):
+        raise ConsentError("what was opened is not what was handed over", "Please report this.")
     sealed = story.network.store.get(cid_from_digest(unhex(story.grant.content)))
     refused = _refusal(lambda: open_capsule(sealed, story.stranger.identity, story.grant), NotARecipient)
     rows = [
-        ("Brand", f"{opened.path.name}, {opened.size:,} bytes, the same as Alice's (SHA-256 {digest[:12]}...)"),
+        ("Brand", f"{opened.path.name}, {opened.records} purchases: {', '.join(members)}"),
         ("Stranger", f"{refused}: the capsule is sealed to other keys"),
     ]
-    return Told(rows, {"bytes": opened.size, "sha256": digest, "stranger": refused})
+    return Told(rows, {"bytes": opened.size, "records": opened.records, "members": members, "stranger": refused})
+
+
+def _asked_members(story: Story) -> Iterator[str]:
+    notice = story.evidence.parsed_notice
+    assert notice is not None  # the parser refuses a grant without one
+    return (name for fields in fields_of(notice) for name in fields.members)
 
 
 def attempt(story: Story) -> Told:

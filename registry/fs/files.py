@@ -45,12 +45,12 @@ def _appearing(target: Path, give_name: Callable[[Path, Path], object]) -> Itera
         with os.fdopen(handle, "wb") as sink:
             yield sink
             sink.flush()
-            _sync(sink.fileno())
+            sync(sink.fileno())
         give_name(Path(name), target)
     finally:
         # A rename has already taken the temporary name away; a link has not.
         Path(name).unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _hidden(name: str) -> str:
@@ -75,7 +75,7 @@ def _give_free_name(made: Path, target: Path) -> None:
             raise
 
 
-def _sync(handle: int) -> None:
+def sync(handle: int) -> None:
     """Make a file or a folder durable, where the file system can: a file is whole without it too."""
     try:
         os.fsync(handle)
@@ -84,7 +84,14 @@ def _sync(handle: int) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable."""
+    with path.open("rb") as file:
+        sync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     # A new name is durable only once its folder is synced. Windows neither needs nor allows this.
     if os.name != "posix":
         return
@@ -95,7 +102,7 @@ def _sync_folder(folder: Path) -> None:
             raise
         return  # a folder that its user may write to, and not read
     try:
-        _sync(handle)
+        sync(handle)
     finally:
         os.close(handle)
 
@@ -178,7 +185,7 @@ def make_folder(folder: Path) -> None:
     new = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in new:
-        _sync_folder(each.parent)
+        sync_folder(each.parent)
 
 
 @contextmanager
@@ -218,7 +225,7 @@ def _rename_folder(made: Path, folder: Path) -> None:
         if not folder.exists():
             raise
         raise InvalidInput(f"{folder} exists already", "Name a new folder.") from None
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def remove_left(folder: Path) -> None:

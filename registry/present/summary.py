@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,16 +17,26 @@ from registry.core.scalars import checksum
 from registry.core.statements.messages import Grant, Refusal, kind_of
 from registry.present.vocabulary import Term, described
 
-# So many names of records are shown; the rest are counted.
-MAX_NAMES = 12
+if TYPE_CHECKING:
+    from registry.core.sealed.bundles import View
 
 
-class Records(Struct, frozen=True):
-    """Records of one category that a grant hands over: how many, and the first of their names."""
+class Records(Struct, frozen=True, rename={"from_": "from"}):
+    """Records of one category that a grant hands over: how many, with which members, and whether later ones follow.
+
+    ``members`` are those of their bodies. The period is from ``from_`` until before ``until`` (RFC 3339), each "" for
+    no bound. ``file`` says of the records' files: "" if they stay, "kept" if they go without their names, or "given".
+    ``extras`` are "source" and "tags", where they go along.
+    """
 
     category: Term
     count: int
-    names: tuple[str, ...]
+    members: tuple[str, ...]
+    from_: str = ""
+    until: str = ""
+    continuing: bool = False
+    file: str = ""
+    extras: tuple[str, ...] = ()
 
 
 class Risk(Struct, frozen=True):
@@ -39,7 +49,7 @@ class Risk(Struct, frozen=True):
     brands: tuple[str, ...] = ()
 
 
-_PAGE_NAMES = {"shared_bytes": "handed", "signature_only": "loose"}
+_PAGE_NAMES = {"signature_only": "loose"}
 
 
 class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
@@ -48,11 +58,10 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     ``act`` is the statement's type ("Grant", "RevokeAll"), also for a transaction with the same effect. ``name``,
     ``domain`` and ``account`` are the brand's. ``language`` (BCP 47) is that of ``sentence``, of the brand's labels and
     of ``texts``, the notice's further texts by name. ``processing`` says how data is used, and ``training`` whether for
-    AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``shared_bytes`` is
-    the size of the capsule, 0 for none and None if the act cannot share any. ``records`` are those that it opens, and
-    ``names_given`` says whether their names go with them. ``payer`` is the address that pays openly, empty if a relay
-    pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's. With
-    ``signature_only`` nothing is sent now, and anybody with the signature may send it.
+    AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``records`` are
+    those that it hands over, and None where the act cannot hand over any. ``payer`` is the address that pays openly,
+    empty if a relay pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's.
+    With ``signature_only`` nothing is sent now, and anybody with the signature may send it.
     """
 
     act: str
@@ -67,9 +76,7 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     training: str = ""
     until: int | None = None
     terms: Term | None = None
-    shared_bytes: int | None = None
-    records: tuple[Records, ...] = ()
-    names_given: bool = False
+    records: tuple[Records, ...] | None = None
     risks: tuple[Risk, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     payer: str = ""
@@ -119,15 +126,30 @@ def _bare(terms: Any) -> tuple[Term, ...]:
     return described(map(str, terms)) if isinstance(terms, list | tuple) else ()
 
 
-def summary_of_answer(message: Grant | Refusal, notice: Notice, language: str, capsule: bytes | None) -> SigningSummary:
-    """Summarise a grant or refusal."""
-    shared = len(capsule or b"") if isinstance(message, Grant) else None
-    return replace(_summary(kind_of(message), message, notice, language), shared_bytes=shared)
+def summary_of_answer(
+    message: Grant | Refusal, notice: Notice, language: str, records: tuple[Records, ...] = ()
+) -> SigningSummary:
+    """Summarise a grant, with the ``records`` that it hands over, or a refusal."""
+    shared = records if isinstance(message, Grant) else None
+    return replace(_summary(kind_of(message), message, notice, language), records=shared)
 
 
-def records_of(category: str, names: Sequence[str]) -> Records:
-    """Describe the records of one category, by the names that the person gave them."""
-    return Records(described([category])[0], len(names), tuple(names[:MAX_NAMES]))
+def records_of(view: View, count: int) -> Records:
+    """Describe what a view shows of so many records."""
+    from registry.core.sealed.bundles import FILE, NAME  # slow to load, and verifying does not need it
+
+    members = tuple(name for name in view.members if not name.startswith("$"))
+    file = "" if FILE not in view.members else "given" if NAME in view.members else "kept"
+    return Records(
+        category=described([view.category])[0],
+        count=count,
+        members=members,
+        from_=view.from_ or "",
+        until=view.until or "",
+        continuing=view.continuing,
+        file=file,
+        extras=tuple(name for name in ("source", "tags") if getattr(view, name)),
+    )
 
 
 def training_of(processing: Sequence[Term]) -> str:

@@ -92,19 +92,25 @@ def payment_of(summary: SigningSummary) -> str:
 
 
 def _handed_over(summary: SigningSummary) -> Iterator[str]:
-    for each in summary.records:
-        names = [*each.names, *_more(each)]
-        count = say("handed.one") if each.count == 1 else say("handed.many", count=f"{each.count:,}")
-        yield say("handed.records", category=in_our_words(each.category), count=count, names=", ".join(names))
-    if not summary.shared_bytes:
-        yield say("handed.nothing")
-        return
-    yield f"{say('handed.keys')} {say('names.given' if summary.names_given else 'names.kept')}"
+    for each in summary.records or ():
+        yield handed_over(each)
+    yield say("handed.keys" if summary.records else "handed.nothing")
 
 
-def _more(records: Records) -> Iterator[str]:
-    if records.count > len(records.names):
-        yield say("handed.more", count=f"{records.count - len(records.names):,}")
+def handed_over(records: Records) -> str:
+    """Say what a grant hands over of one kind of data."""
+    count = say("handed.one") if records.count == 1 else say("handed.many", count=f"{records.count:,}")
+    parts = [say("handed.source")] * ("source" in records.extras) + [say("handed.tags")] * ("tags" in records.extras)
+    parts += [say(f"handed.file.{records.file}")] if records.file else []
+    members = ", ".join([*records.members, *parts])
+    said = say("handed.records", category=in_our_words(records.category), count=count, members=members)
+    return " ".join([f"{said}.", *_period(records), say("handed.later" if records.continuing else "handed.once")])
+
+
+def _period(records: Records) -> Iterator[str]:
+    bounds = [name for name in ("from", "until") if getattr(records, name if name == "until" else "from_")]
+    if bounds:
+        yield say(f"handed.period.{'-'.join(bounds)}", **{"from": records.from_, "until": records.until})
 
 
 def _listed(key: str, values: Iterable[str]) -> Iterator[Row]:

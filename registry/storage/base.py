@@ -5,11 +5,17 @@ A store is not trusted: all adapters check what they take (``accepted``) and wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from registry.core.errors import BlockMismatch, InvalidInput
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, check_block
+
+MAX_NAME_BYTES = 16 << 10
+MAX_HOMES = 64
+
+_NAME, _HOME = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
 
 
 class StoreStat(NamedTuple):
@@ -47,6 +53,37 @@ class BlockStore(Protocol):
 
     def stat(self) -> StoreStat:
         """Count what the store holds now."""
+
+
+@runtime_checkable
+class Names(Protocol):
+    """What a store may offer besides blocks: under one name, some bytes for each home. Nobody checks these bytes here.
+
+    A store without it serves one home. If the store cannot be asked, both methods raise StorageUnavailable.
+    """
+
+    def names(self, name: str) -> dict[str, bytes]:
+        """Return the bytes of each home under ``name`` (32 hex digits); none for an unknown one."""
+
+    def set_name(self, name: str, home: str, data: bytes | None) -> None:
+        """Put a home's (16 hex digits) bytes in place of those before, durably; None removes them.
+
+        InvalidInput for more than MAX_NAME_BYTES, and for more than MAX_HOMES homes.
+        """
+
+
+def check_name(name: str, home: str = "0" * 16, data: bytes | None = None) -> None:
+    """Refuse what `Names` takes nowhere, as InvalidInput."""
+    if not _NAME.fullmatch(name) or not _HOME.fullmatch(home):
+        raise InvalidInput("a name has 32 hex digits, and a home 16")
+    if data is not None and len(data) > MAX_NAME_BYTES:
+        raise InvalidInput(f"the name of a home has at most {MAX_NAME_BYTES:,} bytes")
+
+
+def check_homes(homes: Iterable[str]) -> None:
+    """Refuse more than MAX_HOMES homes under one name, as InvalidInput."""
+    if len(set(homes)) > MAX_HOMES:
+        raise InvalidInput(f"a vault has at most {MAX_HOMES} homes in one store", "Forget those that are gone.")
 
 
 def accepted(block: Block) -> bytes:

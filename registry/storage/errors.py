@@ -22,6 +22,8 @@ MAX_QUOTE = 160
 PAUSES = (0.1, 0.5)
 # In the words of a refusal: the store does not hold the block; there is no such pin; it runs offline.
 ABSENT = re.compile(r"not found|could not find", re.IGNORECASE)
+# There is no such file in its MFS.
+NO_FILE = re.compile("file does not exist")
 NOT_PINNED = re.compile("not pinned")
 OFFLINE = re.compile("online mode")
 _FULL = re.compile(r"no space left|disk quota|maximum storage limit", re.IGNORECASE)

@@ -17,7 +17,7 @@ from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, digest_of_cid
 from registry.net.http import CutOff, Response, TooLarge, Unreachable, Untrusted, fetch
 from registry.storage import errors
 from registry.storage.addresses import Address, parse_address
-from registry.storage.base import BlockStore, StoreStat, checked
+from registry.storage.base import BlockStore, Names, StoreStat, checked
 from registry.storage.errors import Failed
 
 SECONDS = 30.0
@@ -172,6 +172,13 @@ class LayeredBlocks:
 
     def stat(self) -> StoreStat:
         return self.store.stat()
+
+    def names(self, name: str) -> dict[str, bytes]:
+        return self.store.names(name) if isinstance(self.store, Names) else {}
+
+    def set_name(self, name: str, home: str, data: bytes | None) -> None:
+        if isinstance(self.store, Names):
+            self.store.set_name(name, home, data)
 
     def _read(self, get: Callable[[str], bytes], cid: str) -> bytes:
         try:

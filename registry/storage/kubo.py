@@ -21,7 +21,7 @@ from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import DAG_CBOR, DAG_PB, RAW, Block, cid_from_digest, digest_of_cid, text_of_cid
 from registry.storage import errors
 from registry.storage.addresses import Credentials, parse_address
-from registry.storage.base import StoreStat, batches, checked
+from registry.storage.base import MAX_NAME_BYTES, StoreStat, batches, check_homes, check_name, checked
 from registry.storage.kubo_rpc import Kubo, Usage, member
 from registry.storage.pinsets import MAX_ENTRIES, TEXT_PREFIX, PinSet, cid_text, make_pinset, parse_pinset
 from registry.storage.prefetch import PART_BYTES, PrefetchingReader, spawn
@@ -153,6 +153,23 @@ class KuboBlocks:
         """Return the node's version, and how many bytes its files take and may take."""
         return self._node.version(), self._node.usage()
 
+    def names(self, name: str) -> dict[str, bytes]:
+        check_name(name)
+        homes = [home for home in self._node.listed(_folder(name)) if _is_home(home)]
+        check_homes(homes)
+        read = {home: self._node.file(f"{_folder(name)}/{home}", MAX_NAME_BYTES + 1) for home in homes}
+        return {home: data for home, data in read.items() if data is not None}
+
+    def set_name(self, name: str, home: str, data: bytes | None) -> None:
+        check_name(name, home, data)
+        if not self._allow_announcing:
+            self._refuse_announcing()
+        if data is None:
+            self._node.remove_file(f"{_folder(name)}/{home}")
+        else:
+            check_homes([home, *self._node.listed(_folder(name))])
+            self._node.write_file(f"{_folder(name)}/{home}", data)
+
     def close(self) -> None:
         """Close the connections; every later call is StorageUnavailable. May be called twice."""
         self._node.close()
@@ -249,6 +266,19 @@ class KuboBlocks:
         names = {cid_from_digest(digest): digest for digest in left if digest not in kept}
         kept |= {names[name] for name in self._node.remove(list(names)) if name in names}
         return {digest: left[digest] for digest in kept}
+
+
+def _folder(name: str) -> str:
+    """Where the names lie in the node's MFS, which no garbage collection touches."""
+    return f"/consent/{name}"
+
+
+def _is_home(text: str) -> bool:
+    try:
+        check_name("0" * 32, text)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _merged(pinsets: Iterable[PinSet]) -> dict[bytes, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import ssl
 from collections.abc import Callable, Iterable, Sequence
@@ -109,6 +110,38 @@ class Kubo:
             if error := member(line, "Error", ""):
                 raise errors.refused(self.name, error)
         return {member(member(line, "Key", {}), "/", "") for line in lines}
+
+    def listed(self, folder: str) -> list[str]:
+        """Return the names in a folder of its MFS; none for a folder that is not there."""
+        lines: list[Any] = []
+
+        def ask() -> None:
+            lines[:] = member(self._client.files.ls(folder, offline=True), "Entries", []) or []
+
+        self._succeeds(ask, errors.NO_FILE)
+        return [member(line, "Name", "") for line in lines]
+
+    def file(self, path: str, limit: int) -> bytes | None:
+        """Return up to ``limit`` bytes of a file in its MFS, or None if it is not there."""
+        read: list[bytes] = []
+
+        def ask() -> None:
+            read[:] = [_read(self._client.files.read(path, count=limit, stream=True, offline=True), limit)]
+
+        return read[0] if self._succeeds(ask, errors.NO_FILE) else None
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """Put a small file into its MFS, in place of the one before; nothing is announced."""
+        options = {"parents": "true", "raw-leaves": "true", "cid-version": 1}
+        self._call(
+            lambda: self._client.files.write(path, io.BytesIO(data), create=True, truncate=True, opts=options),
+            sent=len(data),
+        )
+
+    def remove_file(self, path: str) -> None:
+        """Remove a file from its MFS; a missing one is no error."""
+        # Without "force" the node answers 200 and tells of a missing file in the body.
+        self._call(lambda: self._client.files.rm(path, offline=True, opts={"force": "true"}))
 
     def version(self) -> str:
         """Return Kubo's version; StorageTooOld if it is below MIN_VERSION."""

@@ -14,7 +14,7 @@ from typing import Any, Self
 from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
 from registry.db.sqlite import TROUBLES, write_ahead
-from registry.storage.base import StoreStat, batches, checked
+from registry.storage.base import StoreStat, batches, check_homes, check_name, checked
 
 # A longer `put` is committed in parts of this size, which bounds memory and the write-ahead log.
 MAX_COMMIT_BYTES = 64 << 20
@@ -33,6 +33,12 @@ _SCHEMA = (
     "CREATE INDEX erased_blocks ON blocks (size) WHERE live = 0",
     f"PRAGMA application_id = {_APPLICATION_ID}",
 )
+# Made where it is missing: stores of before had no names.
+_NAMES_TABLE = """CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, home TEXT NOT NULL, data BLOB NOT NULL,
+                                                  PRIMARY KEY (name, home)) WITHOUT ROWID"""
+_NAMES = "SELECT home, data FROM names WHERE name = ?"
+_SET_NAME = "INSERT OR REPLACE INTO names VALUES (?, ?, ?)"
+_DROP_NAME = "DELETE FROM names WHERE name = ? AND home = ?"
 # A damaged row heals when its block is put again.
 _PUT = """INSERT INTO blocks (live, digest, size, data) VALUES (1, ?, ?, ?)
           ON CONFLICT (digest, size) WHERE live = 1
@@ -104,6 +110,20 @@ class SqliteBlocks:
     def stat(self) -> StoreStat:
         return StoreStat(*self._fetch_one(_STAT))
 
+    def names(self, name: str) -> dict[str, bytes]:
+        check_name(name)
+        with self._lock, self._translated():
+            return dict(self._db.execute(_NAMES, (name,)).fetchall())
+
+    def set_name(self, name: str, home: str, data: bytes | None) -> None:
+        check_name(name, home, data)
+        with self._writing() as db:
+            if data is None:
+                db.execute(_DROP_NAME, (name, home))
+            else:
+                check_homes([home, *(other for other, _ in db.execute(_NAMES, (name,)))])
+                db.execute(_SET_NAME, (name, home, data))
+
     def close(self) -> None:
         """Close the file; every later call is StorageUnavailable. May be called twice."""
         with self._lock:
@@ -137,6 +157,7 @@ class SqliteBlocks:
                     raise self._unavailable(sqlite3.SQLITE_NOTADB)
                 for statement in _SCHEMA:
                     db.execute(statement)
+            db.execute(_NAMES_TABLE)
         _make_private(self._path)
         for setting in ("synchronous = FULL", "secure_delete = ON"):
             db.execute(f"PRAGMA {setting}").fetchall()

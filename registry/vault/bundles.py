@@ -36,18 +36,20 @@ class Party(NamedTuple):
         return f"Party(subject={self.subject!r}, controller={self.controller!r})"
 
 
-def begin(change: Change, store: BlockStore, party: Party, view: View, lock: str, records: Iterable[Record]) -> Bundle:
+def begin(
+    change: Change, store: BlockStore, party: Party, view: View, lock: str, records: Iterable[Record]
+) -> Bundle | None:
     """Make a bundle of the newest versions of these records, for the grant with this lock.
 
-    Nobody gets it before its keys are handed over. ``InvalidInput`` where the view shows nothing.
+    Nobody gets it before its keys are handed over. None where the view shows nothing and nothing joins later.
     """
     stream = NewStream(secrets.token_hex(16), view.category, generate_identity())
     secret = secrets.token_bytes(_SECRET_BYTES)
     streams = Streams(party.key, store.get, change.put)
     made = (one for record in records if (one := shown(record, view, secret, 1)) is not None)
     segments = list(streams.store(stream, made))
-    if not segments:
-        raise InvalidInput(f"no record of {view.category} is in what would be shared", "Ask for a longer period.")
+    if not segments and not view.continuing:
+        return None
     head = streams.grow(stream, segments).stream
     return Bundle(
         name=stream.stream,
@@ -68,28 +70,30 @@ def bring_up_to_date(
 ) -> Bundle:
     """Add what is new, changed or gone since the bundle's last head; the same bundle where nothing is.
 
-    ``records`` are the newest versions of all that the vault has of the category. ``InvalidInput`` for a bundle that
-    has ended: nothing is ever added to it.
+    A bundle whose view is not continuing stays as it was handed over. ``records`` are the newest versions of all that
+    the vault has of the category. ``InvalidInput`` for a bundle that has ended: nothing is ever added to it.
     """
     if bundle.ended:
         raise InvalidInput("the bundle has ended", "Grant anew: another bundle is made.")
+    if not bundle.view.continuing:
+        return bundle
     held = held_by_brand(store, party, bundle)
     gone = {name for name, one in held.items() if one.deleted}
     streams = Streams(party.key, store.get, change.put, lambda one: one.deleted or one.id not in gone)
-    entry = _entry(bundle)
+    entry = entry_of(bundle)
     changed = list(_changes(records, bundle, held))
     gone |= {one.id for one in changed if one.deleted}
     segments = list(streams.store(entry, changed))
     if not segments:
         return bundle
     grown = streams.grow(entry, segments)
-    change.replace(grown.replaced)
+    change.replace(grown.replaced, bundle.name, grown.stream.number)
     return msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
 
 
 def held_by_brand(store: BlockStore, party: Party, bundle: Bundle) -> dict[str, Record]:
     """Return the newest version of each record in a bundle, by the bundle's own ids."""
-    streams, entry, held = Streams(party.key, store.get, _put_nothing), _entry(bundle), dict[str, Record]()
+    streams, entry, held = Streams(party.key, store.get, _put_nothing), entry_of(bundle), dict[str, Record]()
     for segment in streams.segments(entry):
         for record in streams.records(entry, segment):
             if record.id not in held or held[record.id].counter < record.counter:
@@ -104,7 +108,7 @@ def key_of(bundle: Bundle) -> BundleKey:
 
 def files_of(store: BlockStore, party: Party, bundle: Bundle) -> list[str]:
     """Return the CIDs of all files of a bundle, for its end."""
-    streams, entry = Streams(party.key, store.get, _put_nothing), _entry(bundle)
+    streams, entry = Streams(party.key, store.get, _put_nothing), entry_of(bundle)
     return [bundle.head, *streams.lists(entry), *(segment.cid for segment in streams.segments(entry))]
 
 
@@ -124,7 +128,8 @@ def _changes(records: Iterable[Record], bundle: Bundle, held: dict[str, Record])
         yield Record(id=name, counter=held[name].counter + 1, deleted=True)
 
 
-def _entry(bundle: Bundle) -> OwnStream:
+def entry_of(bundle: Bundle) -> OwnStream:
+    """Return a bundle as a stream that is read or grown."""
     return OwnStream(bundle.name, bundle.view.category, bundle.identity, bundle.head, bundle.number)
 
 

@@ -6,7 +6,7 @@ Until then nothing has changed: a process that dies leaves the old state, and th
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,10 +17,10 @@ from registry.core.ipld.unixfs import blocks_of, file_blocks
 from registry.core.sealed.documents import Signed, open_document, public_key_of, seal_document, signed
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.heads import SegmentRef
-from registry.core.sealed.index import MAX_INDEX, OwnStream, VaultBook, VaultIndex
+from registry.core.sealed.index import MAX_BOOK, MAX_INDEX, OwnStream, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
-from registry.vault.journal import Journal
+from registry.vault.journal import OWN, Journal, Waiting
 from registry.vault.streams import Grown, Keep, NewStream, Streams, new_stream
 
 
@@ -36,15 +36,26 @@ class Owner(NamedTuple):
 
 
 class Change:
-    """What is to become the next state of a vault. `commit` makes it so, at once. Use it once, under the lock."""
+    """What is to become the next state of a vault. `commit` makes it so, at once. Use it once, under the lock.
 
-    def __init__(self, owner: Owner, store: BlockStore, journal: Journal, keep: Keep = lambda record: True) -> None:
+    With ``is_new`` the last index is not read: it is lost.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        store: BlockStore,
+        journal: Journal,
+        keep: Keep = lambda record: True,
+        is_new: bool = False,
+    ) -> None:
         self._owner, self._store, self._journal = owner, store, journal
-        self.index = read_index(owner, store, journal.index) if journal.index else None
+        self.index = read_index(owner, store, journal.index) if journal.index and not is_new else None
         self._streams = Streams(owner.key, store.get, journal.put, keep)
+        self._entries = {one.stream: one for one in (self.index.streams if self.index else ())}
         self._new = dict[str, tuple[OwnStream | NewStream, list[SegmentRef]]]()
         self._book = self.index.book if self.index else None
-        self._stale = list[str]()
+        self._stale, self._waiting, self._is_new = list[str](), list[Waiting](), is_new
 
     @property
     def home(self) -> str:
@@ -62,32 +73,78 @@ class Change:
         stream, segments = self._new[category]
         segments += self._streams.store(stream, records)
 
-    def replace(self, files: Iterable[str]) -> None:
-        """Let these files (CIDs) go once this change is the newest state."""
-        self._stale += files
+    def adopt(self, streams: Iterable[OwnStream]) -> None:
+        """Name these streams of other homes too, or these newer heads of them."""
+        self._entries |= {one.stream: one for one in streams}
 
-    def set_book(self, book: VaultBook) -> None:
-        """Put another book in place of the one that the index names."""
-        if self._book is not None:
-            self._stale.append(self._book)
+    def drop(self, is_gone: Callable[[Record], bool]) -> None:
+        """Take these versions out of all streams of this home. Call it before `add`; it reads them all.
+
+        A stream of another home stays as it is: that home takes them out when it learns of it.
+        """
+        assert not self._new, "drop first"
+        for stream in list(self._entries.values()):
+            if stream.stream.startswith(self.home) and (grown := self._streams.without(stream, is_gone)):
+                self._take(grown)
+
+    def replace(self, files: Iterable[str], stream: str = "", number: int = 0) -> None:
+        """Let these files (CIDs) go once this change is the newest state.
+
+        Name the ``stream`` (an own one, or a bundle) that does without them from its version ``number`` on, if another
+        home may name it too: then they go once every home has gone on to there. Without it they go at once.
+        """
+        if not stream:
+            self._stale += self._blocks_of(files)
+        for file in files if stream else ():
+            self._waiting += [Waiting(block, file, stream, number) for block in self._blocks_of([file])]
+
+    def rewrite(
+        self, stream: OwnStream, segments: Sequence[SegmentRef], old: Iterable[str], stays: bool = True
+    ) -> None:
+        """Have a stream name exactly these segments, newest first, and let its other ``old`` files go.
+
+        Without a segment the stream leaves the index, and its key with it, unless it ``stays``: another home that
+        names it would bring it back.
+        """
+        if segments or stays:
+            self._take(self._streams.rewrite(stream, segments, old))
+            return
+        self._entries.pop(stream.stream)
+        self.replace(old)
+
+    @property
+    def replaced(self) -> list[str]:
+        """The blocks that go once this change is the newest state, at once or when no other home names them."""
+        return [*self._stale, *(one.block for one in self._waiting)]
+
+    def set_book(self, book: VaultBook, is_lost: bool = False) -> None:
+        """Put another book in place of the one that the index names, which ``is_lost`` if it cannot be read."""
+        if self._book is not None and not is_lost:
+            self.replace([self._book], OWN)
         self._book = self._put_document(book)
 
     def commit(self) -> str:
-        """Make all of this the newest state, durably; return the CID of its index."""
-        grown = [self._streams.grow(stream, segments) for stream, segments in self._new.values() if segments]
-        counter = self.index.counter + 1 if self.index else 1
-        streams = tuple(_replaced(self.index.streams if self.index else (), grown))
-        made = VaultIndex(home=self._owner.home, counter=counter, streams=streams, book=self._book)
-        cid = self._put_document(made)
-        old = [self._journal.index] if self._journal.index else []
-        stale = [*old, *self._stale, *(name for one in grown for name in one.replaced)]
-        self._journal.commit(cid, self._blocks_of(stale))
+        """Make all of this the newest state, durably; return the CID of its index. `Journal.settle` is due then."""
+        for stream, segments in self._new.values():
+            if segments:
+                self._take(self._streams.grow(stream, segments))
+        counter, streams = self.index.counter + 1 if self.index else 1, tuple(self._entries.values())
+        self.index = VaultIndex(home=self.home, counter=counter, streams=streams, book=self._book)
+        cid = self._put_document(self.index)
+        if self._journal.index and not self._is_new:
+            self.replace([self._journal.index], OWN)
+        self._journal.commit(cid, self._stale, self._waiting)
         return cid
 
+    def _take(self, grown: Grown) -> None:
+        self._entries[grown.stream.stream] = grown.stream
+        self.replace(grown.replaced, grown.stream.stream, grown.stream.number)
+
     def _stream_of(self, category: str) -> OwnStream | NewStream:
-        """Return the stream that takes new records: of several, which homes made apart, the first by name."""
-        found = [one for one in (self.index.streams if self.index else ()) if one.category == category]
-        return min(found, key=lambda one: one.stream) if found else new_stream(category)
+        """Return this home's stream for new records. Another home's is that home's alone."""
+        found = [one for one in self._entries.values() if one.category == category]
+        own = [one for one in found if one.stream.startswith(self.home)]
+        return min(own, key=lambda one: one.stream) if own else new_stream(category, self.home)
 
     def _put_document(self, document: Signed) -> str:
         sealed = seal_document(signed(document, self._owner.key), recipient_of(self._owner.identity))
@@ -106,8 +163,9 @@ def read_index(owner: Owner, store: BlockStore, cid: str) -> VaultIndex:
     return open_document(VaultIndex, sealed, owner.identity, public_key_of(owner.key))
 
 
-def _replaced(streams: Iterable[OwnStream], grown: list[Grown]) -> Iterator[OwnStream]:
-    changed = {one.stream.stream: one.stream for one in grown}
-    for stream in streams:
-        yield changed.pop(stream.stream, stream)
-    yield from changed.values()
+def read_book(owner: Owner, store: BlockStore, cid: str | None) -> VaultBook:
+    """Read a book of the owner's, with the errors of `read_index`; an empty one for None."""
+    if cid is None:
+        return VaultBook()
+    sealed = read_stored(cid, store.get, MAX_BOOK, Budget())
+    return open_document(VaultBook, sealed, owner.identity, public_key_of(owner.key))

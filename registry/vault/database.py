@@ -9,23 +9,22 @@ Each method that changes something is one change: all of it is done, durably, or
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import msgspec
 
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput
+from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.index import OwnSchema
 from registry.core.sealed.records import FileRef, Record
-from registry.core.sealed.segments import MAX_RECORDS
 from registry.storage.base import BlockStore
+from registry.vault.bulk import add_all, rarely_collecting
 from registry.vault.changes import Change
 from registry.vault.copy.query import parse
 from registry.vault.copy.search import Page
@@ -33,38 +32,54 @@ from registry.vault.copy.sql import Answer
 from registry.vault.copy.stats import Stats
 from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
-from registry.vault.export.archive import Exported, write_export
 from registry.vault.folder import VaultFolder
+from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
 from registry.vault.importers.base import Item, Refused
 from registry.vault.importers.report import Report
 from registry.vault.ingest import Ingest, Making
 from registry.vault.large_files import seal_file
-from registry.vault.recording import record_of
+from registry.vault.naming import find_id
+from registry.vault.owner import OwnerSide
+from registry.vault.place import Place
+from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
 from registry.vault.shares import Shares
+from registry.vault.shred import Erasure, Selection
+from registry.vault.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from registry.vault.export.archive import Exported
 
 # So many bytes of one category wait for a segment at most.
 _MOST_WAITING = 32 << 20
-_encode = msgspec.json.Encoder().encode
 _NO_HOME = "00" * 8
 _LIST = "`search` finds the ids of records."
 _EMPTY_PAGE = Page((), "", 0, True)
 _EMPTY_STATS = Stats(0, 0, {}, {}, {})
 
 
-class Database:
+class Database(OwnerSide):
     """The records of a person, by their ``seed``, in a folder and a store. Threads may share it.
 
-    ``clock`` returns unix seconds.
+    ``clock`` returns unix seconds. ``place`` names the store, so that the folder notes where the blocks lie.
     """
 
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: bytes,
+        store: BlockStore,
+        clock: Callable[[], float] = time.time,
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(VaultFolder(directory, seed, store, self._facts_of, place), seed)
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
-        self._folder = VaultFolder(directory, seed, store, self._facts_of)
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
-        self._known_schemas: Schemas | None = None
+        self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
+        self.upkeep = Upkeep(self._folder, store, self.shares)
+        self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None
 
     def add(self, drafts: Iterable[Draft]) -> list[str]:
         """Add facts, and return their ids. ``InvalidInput`` names every fault of the first draft that has one."""
@@ -81,17 +96,25 @@ class Database:
         """Import what an importer yields, as one change, and return what came of it.
 
         What the vault knows already is left alone, and what the person deleted stays deleted. ``on_refused`` gets every
-        refused place. If this does not return, nothing was imported.
+        refused place. If this does not return, nothing was imported. ``InvalidInput`` where an export brings a schema
+        and the vault has another one of its name.
         """
-        with self._folder.change() as change:
+        with rarely_collecting(), self._folder.change() as change:
             seal = partial(seal_file, put=change.put)
-            ingest = Ingest(self._folder.copy(), self._making(change, seal), on_refused)
-            self._put(change, ingest.records(items))
+            ingest = Ingest(
+                self._folder.copy(), making := self._making(change, seal), on_refused, self._folder.is_shredded()
+            )
+            is_any = add_all(change, ingest.records(items))
+            if ingest.has_new_schemas:
+                self._keep(making.schemas, change)
+            if is_any or ingest.has_new_schemas:
+                self._commit(change)
         return ingest.report
 
     def preview(self, items: Iterable[Item], on_refused: Callable[[Refused], object] = lambda _: None) -> Report:
         """Return what `take` would do, without doing it."""
-        ingest = Ingest(self._folder.copy(), self._making(None, _sealed_nowhere), on_refused)
+        making = self._making(None, sealed_nowhere)
+        ingest = Ingest(self._folder.copy(), making, on_refused, self._folder.is_shredded())
         for _ in ingest.records(items):
             pass
         return ingest.report
@@ -101,10 +124,12 @@ class Database:
 
         `take` brings it back through an `ExportImporter`. ``folder`` is where the zip is being written.
         """
+        from registry.vault.export.archive import write_export  # slow to load: it makes pages
+
         copy = self._folder.copy()
-        versions = _of_category(self.versions(), category)
+        versions = of_category(self.versions(), category)
         names = [name for name in self.schemas.names() if copy]
-        documents = {name: json.dumps(self.schemas.get(name).document).encode() for name in names}
+        documents = {name: self.schemas.get(name).text.encode() for name in names}
         content = partial(self._folder.content, folder=folder)
         return write_export(sink, versions, documents, content, int(self._clock()), folder, language)
 
@@ -112,7 +137,7 @@ class Database:
         """Write a new version of a record with other members of `Draft`: body, tags, time, source, file."""
         with self._folder.change() as change:
             old = self._newest(name)
-            draft = msgspec.structs.replace(_draft_of(old), **members)
+            draft = msgspec.structs.replace(draft_of(old), **members)
             self.schemas.check(draft)
             making = self._making(change, partial(seal_file, put=change.put))
             made = msgspec.structs.replace(making.record(draft, name, old.counter + 1), key=old.key)
@@ -121,11 +146,11 @@ class Database:
 
     def restore(self, name: str, counter: int) -> Record:
         """Make an older version of a record its newest one, as a version more."""
-        found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
-        if not found:
-            raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
         with self._folder.change() as change:
             newest = self.history(name)[-1]
+            found = [one for one in self.history(name) if one.counter == counter and not one.deleted]
+            if not found:
+                raise InvalidInput(f"{name} has no version {counter}", "`history` lists them.")
             made = msgspec.structs.replace(found[-1], counter=newest.counter + 1, home=change.home, key=newest.key)
             self._put(change, [(made.category or "", made)])
         return made
@@ -137,8 +162,16 @@ class Database:
         """
         with self._folder.change() as change:
             some = [self._newest(name) for name in dict.fromkeys(names)]
-            stones = [(one.category or "", _tombstone(one, change.home)) for one in some]
+            stones = [(one.category or "", tombstone_of(one, change.home)) for one in some]
             self._put(change, stones)
+
+    def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
+        """Erase records for good and return a signed certificate; see `Erasure.shred`."""
+        return self.erasure.shred(selection, others)
+
+    def find(self, name: str) -> str:
+        """Return the id of the record that a person means; see `registry.vault.naming.find_id`."""
+        return find_id(self._folder.copy(), name)
 
     def get(self, name: str) -> Record:
         """Return the newest version of a record; ``InvalidInput`` where there is none, or where it was deleted."""
@@ -152,10 +185,11 @@ class Database:
         return found
 
     def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records: those of one record together, oldest first."""
+        """Yield all versions of all records that are not withheld: those of one record together, oldest first."""
         copy = self._folder.copy()
         if copy is not None:
-            yield from copy.versions()
+            withheld = copy.restricted()
+            yield from (one for one in copy.versions() if one.id not in withheld)
 
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
@@ -185,19 +219,41 @@ class Database:
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
-        if self._known_schemas is None:
-            self._known_schemas = Schemas(json.loads(one.schema) for one in self._folder.book().schemas)
-        return self._known_schemas
+        own = self._folder.schemas
+        if self._known_schemas is None or self._known_schemas[0] != own:
+            self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
+        return self._known_schemas[1]
 
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
             self._known_schemas = None
-            made = self.schemas.add(raw, name)
-            own = tuple(OwnSchema(one.name, json.dumps(one.document)) for one in self.schemas.own())
-            change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
+            schemas = self.schemas.copy()
+            made = schemas.add(raw, name)
+            self._keep(schemas, change)
             self._folder.commit(change)
         return made
+
+    def _keep(self, schemas: Schemas, change: Change) -> None:
+        """Put the person's own schemas into the book, from which they are read again after the change."""
+        own = tuple(OwnSchema(one.name, one.text) for one in schemas.own())
+        change.set_book(msgspec.structs.replace(self._folder.book(), schemas=own))
+        self._known_schemas = None
+
+    def merge(self) -> Merged:
+        """Take over what the person's other homes have in this store; each change does so first, too.
+
+        It says what of them could not be read. That comes with a later merge, and nothing is lost.
+        """
+        return self._folder.merge()
+
+    def forget_home(self, home: str, is_lost: bool = False) -> None:
+        """Wait no more for another home, such as a phone that is gone. What it has is taken over first.
+
+        Until then nothing is erased that it may still need. `StorageUnavailable` if what it has cannot be read, unless
+        it ``is_lost``.
+        """
+        self._folder.forget(home, is_lost)
 
     def close(self) -> None:
         """Close the working copy. May be called twice."""
@@ -213,69 +269,30 @@ class Database:
         newest = self.history(name)[-1]
         if newest.deleted:
             raise InvalidInput(f"the record {name[:80]} was deleted", "`restore` brings it back.")
+        if (copy := self._folder.copy()) and newest.id in copy.restricted():
+            raise InvalidInput(f"the record {name[:80]} is kept and not used", "`erasure.release` brings it back.")
         return newest
 
     def _making(self, change: Change | None, seal: Callable[[FileSource], FileRef]) -> Making:
-        home = change.home if change else _NO_HOME
+        home, schemas = change.home if change else _NO_HOME, self.schemas.copy()
 
         def record(draft: Draft, name: str, counter: int) -> Record:
             if isinstance(draft.file, FileSource):
                 draft = msgspec.structs.replace(draft, file=seal(draft.file))
             now = int(self._clock() * 1_000_000)
-            return record_of(draft, self.schemas.get(draft.schema), name, home, now, counter)
+            return record_of(draft, schemas.get(draft.schema), name, home, now, counter)
 
-        return Making(self.schemas, self._ids.new, record, seal)
+        return Making(schemas, self._ids.new, record, seal)
 
     def _put(self, change: Change, made: Iterable[tuple[str, Record]]) -> None:
-        """Commit these versions, each with its category. Memory holds a segment of each category."""
-        waiting, is_any = dict[str, _Waiting](), False
-        for category, record in made:
-            some = waiting.setdefault(category, _Waiting([], 0))
-            some.records.append(record)
-            waiting[category] = some._replace(weight=some.weight + _weight(record))
-            if len(some.records) == MAX_RECORDS or waiting[category].weight >= _MOST_WAITING:
-                change.add(category, waiting.pop(category).records)
-            is_any = True
-        for category, some in waiting.items():
-            change.add(category, some.records)
-        if is_any:
-            self._folder.commit(change)
+        """Commit these versions, each with its category."""
+        if add_all(change, made):
+            self._commit(change)
+
+    def _commit(self, change: Change) -> None:
+        """Make it so, and let the working copy follow: the next search then finds it at once."""
+        self._folder.commit(change)
+        self._folder.copy()
 
     def _facts_of(self, record: Record) -> Facts:
         return self.schemas.facts(record)
-
-
-class _Waiting(NamedTuple):
-    """Versions that wait for a segment, and about how many bytes they are."""
-
-    records: list[Record]
-    weight: int
-
-
-def _weight(record: Record) -> int:
-    file = len(record.file.data or "") if record.file else 0
-    return file + len(_encode(record.body))
-
-
-def _of_category(versions: Iterable[Record], category: str | None) -> Iterator[Record]:
-    """Yield the records of this category with their tombstones, which do not name it; all of them for None."""
-    for _, group in groupby(versions, key=lambda one: one.id):
-        record = list(group)
-        if category is None or any(one.category == category for one in record):
-            yield from record
-
-
-def _sealed_nowhere(source: FileSource) -> FileRef:
-    """What stands for a file that is not sealed in a preview."""
-    empty = hashlib.sha256(b"").hexdigest()
-    return FileRef(source.name, source.media_type, 0, empty, data="")
-
-
-def _draft_of(record: Record) -> Draft:
-    names = ("time", "source", "tags", "body", "file")
-    members: Mapping[str, Any] = {name: getattr(record, name) for name in names}
-    return Draft(record.category or "", record.schema or "", **members)
-
-
-def _tombstone(record: Record, home: str) -> Record:
-    return Record(id=record.id, counter=record.counter + 1, home=home, key=record.key, deleted=True)

@@ -2,172 +2,243 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
-from pathlib import Path
-from tempfile import TemporaryFile
+from functools import partial
 
-from registry.core.crypto.seeds import owner_identity, search_key, vault_key
-from registry.core.errors import StorageUnavailable, WorkingCopyLost
-from registry.core.sealed.documents import open_document, public_key_of
-from registry.core.sealed.files import Budget, read_stored
-from registry.core.sealed.heads import SegmentRef
-from registry.core.sealed.index import MAX_BOOK, OwnStream, VaultBook, VaultIndex
-from registry.core.sealed.records import FileRef, Record, check_home
-from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
-from registry.storage.base import BlockStore
-from registry.vault.changes import Change, Owner, read_index
-from registry.vault.copy.store import FactsOf
+import msgspec
+
+from registry.core.crypto.seeds import (
+    homes_name,
+    relationship_key,
+)
+from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
+from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
+from registry.core.sealed.records import Record
+from registry.storage.base import Names
+from registry.vault.bundles import Party, files_of
+from registry.vault.changes import Change
 from registry.vault.copy.working_copy import WorkingCopy
-from registry.vault.journal import Journal
-from registry.vault.large_files import open_file
-from registry.vault.streams import Streams
-
-LOCK_SECONDS = 60.0
-_HOME_BYTES = 8
-_PIECE = 1 << 20
-_MAX_HOME_FILE = 100
-# The working copy takes so many versions at a time. After a crash it goes on behind these.
-_FILLED_AT_ONCE = 100_000
-
-_Lacking = list[tuple[OwnStream, SegmentRef]]
+from registry.vault.holds import forgotten
+from registry.vault.homes import UNREADABLE, Homes, Merged, Seen, older_copy
+from registry.vault.journal import Free, Waiting, all_of, none_of, own_of
+from registry.vault.merging import State, erasable, is_older, merge_states
+from registry.vault.place import Place
+from registry.vault.rewriting import take_back
+from registry.vault.state import VaultState
+from registry.vault.streams import Keep
 
 
-class VaultFolder:
-    """The files of a vault in ``directory``; its blocks lie in ``store``. Reading makes no file but the working copy.
-
-    ``facts_of`` reads what is searched of a record.
-    """
-
-    def __init__(self, directory: Path, seed: bytes, store: BlockStore, facts_of: FactsOf) -> None:
-        self._directory, self._store, self._facts_of = directory, store, facts_of
-        self._key, self._identity, self._search_key = vault_key(seed), owner_identity(seed), search_key(seed)
-        self._copy: WorkingCopy | None = None
-
-    @property
-    def journal(self) -> Journal:
-        """What the last change left."""
-        return Journal(self._directory, self._store)
-
-    def index(self) -> VaultIndex | None:
-        """Read the newest index; None for a vault that was never changed."""
-        root = self.journal.index
-        return read_index(self._owner(""), self._store, root) if root else None
-
-    def book(self) -> VaultBook:
-        """Read the newest book; an empty one where there is none."""
-        index = self.index()
-        if index is None or index.book is None:
-            return VaultBook()
-        sealed = read_stored(index.book, self._store.get, MAX_BOOK, Budget())
-        return open_document(VaultBook, sealed, self._identity, public_key_of(self._key))
-
-    def copy(self) -> WorkingCopy | None:
-        """Return the working copy, which then has all that the newest index names; None for an empty vault."""
-        if not (root := self.journal.index):
-            return None
-        try:
-            return self._current(root)
-        except WorkingCopyLost:
-            self.close()
-            self._copy = WorkingCopy.create(self._copy_file, self._search_key, self._facts_of)
-            return self._current(root)
-
-    def content(self, file: FileRef, folder: Path) -> Iterator[bytes]:
-        """Yield the opened bytes of a file that is sealed apart. They lie in ``folder`` meanwhile, without a name."""
-        with TemporaryFile(dir=folder) as opened:
-            open_file(file, self._store.get, opened)
-            opened.seek(0)
-            while piece := opened.read(_PIECE):
-                yield piece
+class VaultFolder(VaultState):
+    """Changes the vault in a folder, and merges it with what other homes of the person have in the same store."""
 
     @contextmanager
     def change(self) -> Iterator[Change]:
-        """Hold the vault's lock, erase what an interrupted change left, and yield the next change."""
+        """Hold the vault's lock, take over what other homes have, and yield the next change.
+
+        What of them cannot be read now comes with a later change. ``InvalidInput`` for a folder that is an older copy
+        of its home.
+        """
         with self._locked():
-            self.journal.settle()
-            copy = self.copy()
-            change = Change(self._owner(self._home()), self._store, self.journal, lambda record: _is_kept(copy, record))
-            yield change
-
-    def commit(self, change: Change) -> str:
-        """Make a change the newest state, and let the working copy follow; return the CID of its index."""
-        root = change.commit()
-        self.copy()
-        return root
-
-    def close(self) -> None:
-        """Close the working copy. May be called twice."""
-        if self._copy is not None:
-            self._copy.close()
-            self._copy = None
-
-    @property
-    def _copy_file(self) -> Path:
-        return self._directory / "copy.db"
-
-    def _owner(self, home: str) -> Owner:
-        return Owner(self._key, self._identity, home)
-
-    def _home(self) -> str:
-        """Return this home's name, made at its first change."""
-        file = self._directory / "home"
-        if not file.exists():
-            replace_file(file, f"{secrets.token_hex(_HOME_BYTES)}\n".encode())
-        return check_home(read_bounded(file, _MAX_HOME_FILE).decode("ascii", "replace").strip())
+            # A gateway may show the index of another store, but a change must not split the vault between stores.
+            self._whereabouts.check(self.journal.index)
+            self._merge()
+            # The working copy opens where it is needed: what changes the book alone does not need it.
+            yield self._change(lambda record: _is_kept(self.copy(), record))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            make_folder(self._directory)
-            lock = file_lock(self._directory / "lock", LOCK_SECONDS)
-        except TimeoutError:
-            raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS:.0f} seconds") from None
-        except OSError as error:
-            advice = "Nothing was changed; keep the home on a disk that can lock files."
-            raise StorageUnavailable(f"{self._directory} cannot be locked: {error.strerror}", advice) from None
-        with lock:
+    def moving(self, place: Place) -> Iterator[None]:
+        """Hold the vault still while its blocks are copied; then note ``place`` as theirs, durably."""
+        with self.change():
             yield
+            self._whereabouts.note(place)
 
-    def _current(self, root: str) -> WorkingCopy:
-        if self._copy is None:
-            self._copy = WorkingCopy(self._copy_file, self._search_key, self._facts_of)
-        if self._copy.root != root:
-            self._fill(self._copy, root)
-        return self._copy
+    @contextmanager
+    def repairing(self, is_new: bool) -> Iterator[Change]:
+        """Yield a change as `change` does, where the working copy cannot follow, or the index cannot be read.
 
-    def _fill(self, copy: WorkingCopy, root: str) -> None:
-        """Put what the copy lacks of this index, the oldest first."""
-        streams = Streams(self._key, self._store.get, _put_nothing)
-        index = read_index(self._owner(""), self._store, root)
-        named = {ref.cid: (stream, ref) for stream in index.streams for ref in reversed(streams.segments(stream))}
-        for group in _groups([named[cid] for cid in copy.lacking(named)]):
-            copy.put(
-                chain.from_iterable(streams.records(stream, ref) for stream, ref in group),
-                "",
-                [ref.cid for _, ref in group],
-            )
-        copy.put((), root)
+        With ``is_new`` the vault begins anew, as another home, so that its index may count from 1.
+        """
+        with self._locked():
+            self.journal.settle()
+            if is_new:
+                # Nobody can read what this home named.
+                if homes := self._homes():
+                    homes.forget(self._home())
+                (self._directory / "home").unlink(missing_ok=True)
+            yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
 
+    def forget_copy(self) -> None:
+        """Make the working copy anew, empty: it fills itself when it is needed."""
+        self._mirror.make()
 
-def _groups(lacking: _Lacking) -> Iterator[_Lacking]:
-    group, count = list[tuple[OwnStream, SegmentRef]](), 0
-    for one in lacking:
-        group.append(one)
-        count += one[1].records
-        if count >= _FILLED_AT_ONCE:
-            yield group
-            group, count = [], 0
-    if group:
-        yield group
+    def merge(self) -> Merged:
+        """Take over what other homes have, and say what of them could not be read."""
+        with self._locked():
+            return self._merge()
+
+    def forget(self, home: str, is_lost: bool = False) -> None:
+        """Take over what another home has, and wait for it no more; `StorageUnavailable` if that cannot be read.
+
+        If it ``is_lost``, forget it though it cannot be read.
+        """
+        with self._locked():
+            merged = self._merge()
+            if home not in merged.homes:
+                raise InvalidInput(f"the vault has no other home {home[:80]!r}", "`merge` tells their names.")
+            if why := not is_lost and merged.unread.get(home):
+                raise StorageUnavailable(f"what the home {home} has could not be read: {why}", "Try again later.")
+            if homes := self._homes():
+                homes.forget(home)
+
+    def commit(self, change: Change) -> str:
+        """Make a change the newest state, tell the other homes, erase what nobody needs; return its index's CID.
+
+        An open working copy follows.
+        """
+        self._whereabouts.note()
+        root = change.commit()
+        assert change.index is not None
+        self.journal.settle(self._tell(root, change.index))
+        if self._mirror.is_open:
+            self.copy()
+        else:
+            self._mirror.known = None
+        return root
+
+    def _change(self, keep: Keep = lambda record: True) -> Change:
+        return Change(self._owner(self._home()), self._store, self.journal, keep)
+
+    def _homes(self) -> Homes | None:
+        if not isinstance(self._store, Names):
+            return None
+        owner = self._owner(self._home())
+        return Homes(self._directory, self._store, self._store, homes_name(self._seed), owner)
+
+    def _tell(self, root: str, index: VaultIndex) -> Free:
+        """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""
+        homes = self._homes()
+        if homes is None:
+            return all_of
+        try:
+            homes.publish(root, index)
+            # Read behind: a home that comes later than this finds the new index, and nothing of what goes.
+            return own_of if homes.read_names()[0] else all_of
+        except StorageUnavailable:
+            # The next change tries again.
+            return none_of
+
+    def _merge(self) -> Merged:
+        """Erase what an interrupted change left, and take over what other homes have."""
+        homes = self._homes()
+        try:
+            # First of all: an older copy of this folder would erase what has become needed since.
+            others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
+        except StorageUnavailable as error:
+            # Where that cannot be told, nothing is erased.
+            return Merged(unread={"": str(error)})
+        self.journal.settle((none_of if is_behind else own_of) if others else all_of)
+        self.has_others = bool(others)
+        if homes is None:
+            return Merged()
+        if is_behind and (others or self.journal.index):
+            try:
+                others = self._announce(homes)
+            except StorageUnavailable as error:
+                return Merged(tuple(others), {"": str(error)})
+        return self._take_new(homes, others)
+
+    def _announce(self, homes: Homes) -> dict[str, bytes]:
+        """Leave this home's name in the store; then return those of the others.
+
+        In this order: a home must be known before it reads, or others might erase what it is about to take over.
+        """
+        root, index = self.journal.index, self.index()
+        if index is None:
+            change = self._change()
+            root, index = change.commit(), change.index
+            self.journal.settle()
+        assert index is not None
+        homes.publish(root, index)
+        return homes.read_names()[0]
+
+    def _take_new(self, homes: Homes, others: Mapping[str, bytes]) -> Merged:
+        if not any(homes.is_new(*one) for one in others.items()):
+            return Merged(tuple(others))
+        states, unread = homes.read_states(others)
+        states = self._take_over(states, unread)
+        homes.note({home: one.noted for home, one in states.items()})
+        if not unread:
+            self.journal.settle(partial(self._erasable, states.values()))
+        return Merged(tuple(others), unread)
+
+    def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
+        """Name what other homes name. Of a home of which something cannot be read, take nothing, and say so."""
+        before, taken = self._state(), dict[str, Seen]()
+        now, copy = before, self.copy() or self._mirror.make()
+        for home, seen in states.items():
+            if is_older(self._home(), now, seen.state):
+                raise older_copy(self._directory)
+            wanted = self._without_shredded(merge_states(self._home(), now, seen.state))
+            try:
+                copy = self._mirror.prepare(copy, now, wanted)
+            except WorkingCopyLost:
+                raise
+            except UNREADABLE as error:
+                unread[home], self._mirror.known = str(error), None
+            else:
+                now, taken[home] = wanted, seen
+        if now != before:
+            self._commit_merged(copy, before, now)
+        return taken
+
+    def _without_shredded(self, state: State) -> State:
+        """Return the state without restrictions of shredded records, which another home may still have."""
+        if not state.book.restricted:
+            return state
+        return state._replace(book=forgotten(state.book, self._mirror.marked(set(state.book.shredded))))
+
+    def _commit_merged(self, copy: WorkingCopy, before: State, now: State) -> None:
+        new = set(now.book.shredded).difference(before.book.shredded)
+        gone = self._mirror.marked(new)
+        ids = {name for name in copy.ids() if gone(name)} if new else set[str]()
+        if ids:
+            copy.erase(ids, "")
+        change = self._change()
+        change.adopt(now.streams.values())
+        if (book := self._taken_back(change, now.book, ids)) != before.book:
+            change.set_book(book)
+        if new:
+            change.drop(lambda record: gone(record.id))
+        self.commit(change)
+
+    def _taken_back(self, change: Change, book: VaultBook, ids: set[str]) -> VaultBook:
+        """Put tombstones into bundles in place of what another home shredded: this one may have gone on with them."""
+        bundles = list[Bundle]()
+        for bundle in book.bundles:
+            try:
+                bundles.append(take_back(change, self._store, self._party(bundle), bundle, ids)[0] if ids else bundle)
+            except UNREADABLE:
+                bundles.append(bundle)
+        return msgspec.structs.replace(book, bundles=tuple(bundles))
+
+    def _party(self, bundle: Bundle) -> Party:
+        return Party(bundle.subject, bundle.controller, relationship_key(self._seed, bundle.subject, bundle.controller))
+
+    def _erasable(self, states: Iterable[Seen], waiting: set[Waiting]) -> set[Waiting]:
+        def reached(bundle: Bundle) -> set[str] | None:
+            try:
+                return set(files_of(self._store, self._party(bundle), bundle))
+            except UNREADABLE:
+                return None
+
+        return erasable(waiting, self._state(), [one.state for one in states], reached)
+
+    def _state(self) -> State:
+        index = self.index()
+        return State({one.stream: one for one in (index.streams if index else ())}, self.book())
 
 
 def _is_kept(copy: WorkingCopy | None, record: Record) -> bool:
     newest = copy.newest(record.id) if copy and not record.deleted else None
     return newest is None or not newest.deleted
-
-
-def _put_nothing(blocks: Iterable[object]) -> None:
-    raise AssertionError("reading puts nothing")

@@ -10,7 +10,7 @@ import msgspec
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.draft import Draft, FileSource
-from registry.vault.importers.base import Item, Refused, Restored, Told
+from registry.vault.importers.base import GivenSchema, Item, Refused, Restored, Told
 from registry.vault.importers.report import Report, State, classify
 from registry.vault.schemas.schemas import Schemas
 
@@ -19,7 +19,10 @@ _KEY_BYTES = 16
 
 
 class Making(NamedTuple):
-    """How drafts become records here. ``record`` makes one of a draft, an id and a counter; ``seal`` seals a file."""
+    """How drafts become records here. ``record`` makes one of a draft, an id and a counter; ``seal`` seals a file.
+
+    An import adds the schemas that it brings to ``schemas``.
+    """
 
     schemas: Schemas
     new_id: Callable[[], str]
@@ -31,18 +34,24 @@ class Ingest:
     """Yields what an import adds, with its category, and counts in ``report``. ``on_refused`` gets every refusal."""
 
     def __init__(
-        self, copy: WorkingCopy | None, making: Making, on_refused: Callable[[Refused], object] = lambda _: None
+        self,
+        copy: WorkingCopy | None,
+        making: Making,
+        on_refused: Callable[[Refused], object] = lambda _: None,
+        is_shredded: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self._copy, self._making, self._on_refused = copy, making, on_refused
+        self._copy, self._making, self._on_refused, self._is_shredded = copy, making, on_refused, is_shredded
         self._things = dict[bytes, tuple[str, int]]()  # what this import added or changed: id and counter
         self._last = ("", "")  # id and category of the version of an export that came last
-        self.report = Report()
+        self.report, self.has_new_schemas = Report(), False
 
     def records(self, items: Iterable[Item]) -> Iterator[tuple[str, Record]]:
         """Yield each version to add, in the order of the items."""
         for item, state in classify(items, self._known):
             if isinstance(item, Refused):
                 self._refuse(item)
+            elif isinstance(item, GivenSchema):
+                self.has_new_schemas |= self._making.schemas.join(item.raw)
             elif isinstance(item, Told):
                 self.report.told += [item.text] if len(self.report.told) < _SHOWN else []
             else:
@@ -87,13 +96,13 @@ class Ingest:
         return newest.id, newest.counter + 1, newest.category or category, newest.deleted
 
     def _restored(self, item: Restored) -> tuple[str, Record] | None:
-        """Return a version of an export as it was; None where the vault has it."""
+        """Return a version of an export as it was; None where the vault has it, or where its record was shredded."""
         record = item.record
         known = self._copy.history(record.id) if self._copy else []
         # A tombstone does not name its category. It stands right behind the versions of its record.
         name, category = self._last
         self._last = (record.id, record.category or (category if name == record.id else ""))
-        if any(one.version == record.version for one in known):
+        if self._is_shredded(record.id) or any(one.version == record.version for one in known):
             return None
         if item.file is not None:
             record = msgspec.structs.replace(record, body=record.body or None, file=self._making.seal(item.file))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from registry.core.age.recipients import generate_identity, recipient_of
 from registry.core.age.stream import open_sealed, sealed_pieces
+from registry.core.errors import DamagedSeal
 from registry.core.ipld.cid import Block
 from registry.core.ipld.unixfs import LEAF_BYTES, file_blocks, read_file
 from registry.core.sealed.records import FileRef
@@ -32,7 +34,37 @@ def seal_file(source: FileSource, put: Callable[[Iterable[Block]], None]) -> Fil
 
 
 def open_file(file: FileRef, get: Callable[[str], bytes], sink: BinaryIO) -> None:
-    """Open a sealed file into ``sink``; until this returns, use nothing of it. The errors are `open_sealed`'s."""
+    """Open a sealed file into ``sink``; until this returns, use nothing of it. The errors are `open_sealed`'s.
+
+    ``DamagedSeal`` too where it is not the file that its record describes.
+    """
     assert file.cid is not None and file.identity is not None
+    # Open while fetching: a tree that repeats one block a million times fails at its second chunk, long before
+    # it fills the disk.
     sealed = io.BufferedReader(PieceReader(read_file(file.cid, get)), LEAF_BYTES)
-    open_sealed(cast(BinaryIO, sealed), sink, [file.identity])
+    checked = _Checked(file, sink)
+    open_sealed(cast(BinaryIO, sealed), cast(BinaryIO, checked), [file.identity])
+    checked.end()
+
+
+class _Checked(io.RawIOBase):
+    """Passes on what is written, and compares its size and its SHA-256 with those of a record."""
+
+    def __init__(self, file: FileRef, sink: BinaryIO) -> None:
+        self._file, self._sink = file, sink
+        self._left, self._hash = file.bytes, hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        taken = self._sink.write(data)
+        self._hash.update(data[:taken])
+        self._left -= taken
+        if self._left < 0:
+            raise self._other()
+        return taken
+
+    def end(self) -> None:
+        if self._left or self._hash.hexdigest() != self._file.sha256:
+            raise self._other()
+
+    def _other(self) -> DamagedSeal:
+        return DamagedSeal(f"the sealed file {self._file.cid} is not the one that its record describes")

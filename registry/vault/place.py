@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.fs.files import read_bounded, replace_file
 from registry.storage.addresses import parse_address
+from registry.storage.base import BlockStore
 
 MAX_PLACE_FILE = 16 * 1024
 
@@ -51,3 +52,42 @@ def note_place(directory: Path, place: Place) -> None:
     """Note durably where the blocks of the vault in this directory lie."""
     # Python's own JSON escapes the bytes of a path that are not UTF-8.
     replace_file(directory / "store", json.dumps(msgspec.to_builtins(place)).encode() + b"\n")
+
+
+class Whereabouts:
+    """Where the vault in ``directory`` noted that its blocks lie, beside the ``store`` that is open, named ``place``.
+
+    Without a name nothing is noted and nothing is known to be wrong.
+    """
+
+    def __init__(self, directory: Path, store: BlockStore, place: Place | None) -> None:
+        self._directory, self._store, self._place = directory, store, place
+
+    def trouble(self, root: str) -> StorageUnavailable | None:
+        """Return the error that tells why this index is not found: another store is open, or this one lacks it."""
+        # A store that cannot be asked, as for want of credentials, says so itself.
+        is_there = self._place is None or self._store.has(root)
+        if (elsewhere := self._elsewhere()) is not None:
+            return elsewhere
+        if is_there:
+            return None
+        advice = "Configure the store that holds it, or name that store: `consent vault move --from STORE`."
+        return StorageUnavailable(f"the vault's index is not in {self._place}", advice)
+
+    def check(self, root: str) -> None:
+        """``StorageUnavailable`` if a change would go into another store than the noted one, which lacks the index."""
+        if (elsewhere := self._elsewhere()) is not None and root and not self._store.has(root):
+            raise elsewhere
+
+    def note(self, place: Place | None = None) -> None:
+        """Note durably that the blocks lie in this place, by default in the open store."""
+        place = place or self._place
+        if place is not None and noted_place(self._directory) != place:
+            note_place(self._directory, place)
+
+    def _elsewhere(self) -> StorageUnavailable | None:
+        noted = noted_place(self._directory)
+        if noted is None or self._place is None or noted.is_named_as(self._place):
+            return None
+        advice = "Configure that store again, or move the vault: `consent vault move`."
+        return StorageUnavailable(f"the vault's blocks lie in {noted}, and {self._place} is configured", advice)

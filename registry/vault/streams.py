@@ -32,6 +32,9 @@ _MAX_OPENED = 1 << 44
 Keep = Callable[[Record], bool]
 
 
+_RANDOM_BYTES = 8
+
+
 class NewStream(NamedTuple):
     """A stream that no index names yet."""
 
@@ -47,9 +50,9 @@ class Grown(NamedTuple):
     replaced: tuple[str, ...]
 
 
-def new_stream(category: str) -> NewStream:
-    """Make the name and the key of a stream."""
-    return NewStream(secrets.token_hex(16), category, generate_identity())
+def new_stream(category: str, home: str) -> NewStream:
+    """Make the name and the key of a stream. Its name begins with that of the home, which alone writes to it."""
+    return NewStream(home + secrets.token_hex(_RANDOM_BYTES), category, generate_identity())
 
 
 class Streams:
@@ -99,12 +102,38 @@ class Streams:
         old = self._reader(stream).head(stream.head) if isinstance(stream, OwnStream) else None
         segments = [*reversed(new), *(old.segments if old else ())]
         replaced = self._merge(stream, segments)
-        older = self._spill(stream, segments, old.older if old else None)
-        number = old.number + 1 if old else 1
-        head = StreamHead(stream=stream.stream, number=number, segments=tuple(segments), older=older)
-        entry = OwnStream(stream.stream, stream.category, stream.identity, self._put_document(stream, head), number)
+        entry = self._put_head(stream, segments, old.older if old else None, old.number + 1 if old else 1)
         gone = [*replaced, stream.head] if isinstance(stream, OwnStream) else replaced
         return Grown(entry, tuple(gone))
+
+    def rewrite(self, stream: OwnStream, segments: Sequence[SegmentRef], old: Iterable[str]) -> Grown:
+        """Put a head that names exactly these segments, newest first. Of the ``old`` files, those that it leaves go."""
+        entry = self._put_head(stream, list(segments), None, stream.number + 1)
+        named = {one.cid for one in segments}
+        return Grown(entry, tuple(one for one in old if one not in named))
+
+    def files(self, stream: OwnStream) -> list[str]:
+        """Return the CIDs of all files of a stream: its head, its lists and its segments."""
+        return [stream.head, *self.lists(stream), *(one.cid for one in self.segments(stream))]
+
+    def without(self, stream: OwnStream, is_gone: Callable[[Record], bool]) -> Grown | None:
+        """Put a head of segments that hold none of these versions; None where none of them stands there.
+
+        It reads the whole stream.
+        """
+        segments, replaced = list[SegmentRef](), list[str]()
+        for segment in self.segments(stream):
+            records = list(self.records(stream, segment))
+            kept = [one for one in records if not is_gone(one)]
+            if len(kept) == len(records):
+                segments.append(segment)
+            else:
+                replaced.append(segment.cid)
+                segments += reversed(list(self.store(stream, kept)))
+        if not replaced:
+            return None
+        entry = self._put_head(stream, segments, None, stream.number + 1)
+        return Grown(entry, (*replaced, *self.lists(stream), stream.head))
 
     def _reader(self, stream: OwnStream | NewStream) -> StreamReader:
         return StreamReader(stream.stream, stream.identity, self._signer, self._get, Budget(_MAX_OPENED))
@@ -128,6 +157,13 @@ class Streams:
         for file in reversed(files):
             versions |= {(one.id, one.version): one for one in read_segment(file, stream.identity) if self._keep(one)}
         return versions.values()
+
+    def _put_head(
+        self, stream: OwnStream | NewStream, segments: list[SegmentRef], older: str | None, number: int
+    ) -> OwnStream:
+        older = self._spill(stream, segments, older)
+        head = StreamHead(stream=stream.stream, number=number, segments=tuple(segments), older=older)
+        return OwnStream(stream.stream, stream.category, stream.identity, self._put_document(stream, head), number)
 
     def _spill(self, stream: OwnStream | NewStream, segments: list[SegmentRef], older: str | None) -> str | None:
         """Move the oldest segments into lists until the rest fits a head; return the newest list."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from registry.core.instants import microseconds
-from registry.core.sealed.bundles import View
-from registry.core.sealed.records import Record, id_in_bundle
+import msgspec
 
-# The name under which a view shows the file of a record. No member of a body is meant by it.
-FILE = "$file"
+from registry.core.instants import microseconds
+from registry.core.media_types import extension_of
+from registry.core.sealed.bundles import FILE, NAME, View
+from registry.core.sealed.records import FileRef, Record, id_in_bundle
+
+# Members of a body that hold the name of the record's file: they go along where that name does.
+_NAMES_IN_BODY = {"file/1": ("name", "path")}
 
 
 def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
     """Return what a bundle holds of the newest version of a record; None where the view shows nothing of it."""
-    if not _is_in(record, view):
+    if not is_in(record, view):
         return None
-    body = {name: value for name, value in (record.body or {}).items() if name in view.members} or None
-    file = record.file if FILE in view.members else None
+    hidden = () if NAME in view.members else _NAMES_IN_BODY.get(record.schema or "", ())
+    names = set(view.members).difference(hidden)
+    body = {name: value for name, value in (record.body or {}).items() if name in names} or None
+    file = _file(record, view)
     if body is None and file is None:
         return None
     return Record(
@@ -31,7 +36,15 @@ def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | N
     )
 
 
-def _is_in(record: Record, view: View) -> bool:
+def _file(record: Record, view: View) -> FileRef | None:
+    if record.file is None or FILE not in view.members or NAME in view.members:
+        return record.file if FILE in view.members else None
+    # People write into the names of files what they would not tell a brand.
+    return msgspec.structs.replace(record.file, name=f"file{extension_of(record.file.media_type)}")
+
+
+def is_in(record: Record, view: View) -> bool:
+    """Tell whether a version is of the category, the schema and the period of a view."""
     if record.deleted or record.category != view.category or view.schema not in (None, record.schema):
         return False
     time = microseconds(record.time or "")

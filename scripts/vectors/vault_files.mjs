@@ -15,6 +15,7 @@ const SECRET = "5e".repeat(32);
 const cid = (label) => cidOf(named(label));
 const name = (label) => hex(named(label, 16));
 const identity = (label) => identityOf(named(label));
+const uuid = (number) => `0197f3a1-2b3c-7d4e-8f50-${number.toString(16).padStart(12, "0")}`;
 const segment = (number, records = 1 + number) => ({ cid: cid(`segment ${number}`), records });
 const MAILBOX = await recipientOf(KEYS.mailbox);
 
@@ -31,22 +32,32 @@ const BUNDLE = { controller: CONTROLLER, ended: false, head: cid("head 3"), iden
 const BOOK = {
   accounts: [{ controller: CONTROLLER, generation: 0 }, { address: SUBJECT, controller: CONTROLLER, generation: 1 }],
   bundles: [BUNDLE, { ...BUNDLE, ended: true, locks: [], head: cid("head 4"), name: name("bundle 2") }],
+  restricted: [{ counter: 1, record: uuid(7), until: "2027-01-31" }, { counter: 3, reason: "a court asked", record: uuid(8), until: "2028-02-29" }, { counter: 2, record: uuid(9) }],
   schemas: [{ name: "walk/1", schema: '{"type":"object"}' }],
   shredded: [hex(hmac(KEYS.shredded, named("an id", 16)))],
   spent: [{ epsilon: "0.5", request: word("a study") }],
   type: "VaultBook", version: 1,
+};
+const MARKS = [1, 2].map((number) => hex(hmac(KEYS.shredded, named(`id ${number}`, 16)))).sort();
+const CERTIFICATE = {
+  at: "2026-11-29T15:00:00Z", takenBack: [{ controller: CONTROLLER, erased: false, records: 2 }], categories: [{ category: "pd:Purchase", records: 2 }],
+  copy: { found: 0, lookedFor: 7, pages: 12, trouble: null }, files: [], kept: [{ mark: hex(hmac(KEYS.shredded, named("id 3", 16))), reason: "a court asked", until: "2028-02-29" }],
+  marks: MARKS, owner: publicKey(KEYS.vault), places: [{ absent: 5, blocks: 5, place: "blocks.sqlite", there: 0, unknown: 0 }], records: 2,
+  remains: ["copies that brands made"], selection: "RECORDS", type: "ShredCertificate", version: 1, versions: 3,
 };
 const KEY = { category: "pd:Purchase", head: cid("head 3"), identity: identity("bundle 1"), stream: name("bundle 1"), view: VIEW };
 const KEY_2 = { ...KEY, head: cid("head 4"), stream: name("bundle 2"), view: FULL_VIEW };
 const CAPSULE = {
   controller: CONTROLLER, lock: LOCK, mailbox: MAILBOX, streams: [KEY, KEY_2], subject: SUBJECT, type: "Capsule", vaultKey: publicKey(KEYS.relationship), version: 1,
 };
+const NAME = { counter: 3, home: HOME, index: cid("index"), type: "HomeName", version: 1 };
 const UPDATE = { grant: DIGEST, number: 2, streams: [KEY], type: "StreamUpdate", version: 1 };
 
 function documentCase(label, desc, error, document, key, rewrite = (text) => text) {
   const text = rewrite(canonical(signed(document, key)));
-  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList"].includes(label.type);
-  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, document: text }];
+  const owner = ["VaultIndex", "VaultBook", "StreamHead", "SegmentList", "HomeName", "ShredCertificate"].includes(label.type);
+  const home = label.type === "HomeName" ? { home: HOME } : {};
+  return [`${label.name}`, { desc, error, kind: "document", type: label.type, signer: publicKey(owner ? KEYS.vault : KEYS.relationship), stream: name("a stream"), grant: { digest: DIGEST, subject: SUBJECT, controller: CONTROLLER, lock: LOCK }, ...home, document: text }];
 }
 
 /** Cases of one kind: a good document, and changes of it, each with its error. */
@@ -105,18 +116,42 @@ function documentCases() {
       ["category", "No term of a vocabulary.", "DamagedSeal", { streams: [{ ...OWN, category: "Purchase" }] }],
     ]),
     ...casesOf("VaultBook", "book", BOOK, book, [
-      ["empty", "Nothing in it.", { accounts: [], bundles: [], schemas: [], shredded: [], spent: [] }],
+      ["empty", "Nothing in it.", { accounts: [], bundles: [], restricted: [], schemas: [], shredded: [], spent: [] }],
       ["full-view", "A view with everything that a view may have.", { bundles: [{ ...BUNDLE, view: FULL_VIEW }] }],
     ], [
       ["repeated-bundle", "A bundle twice.", "Malformed", { bundles: [BUNDLE, { ...BUNDLE, head: cid("head 4") }] }],
       ["repeated-account", "An account twice.", "Malformed", { accounts: [BOOK.accounts[0], BOOK.accounts[0]] }],
       ["repeated-lock", "A lock twice in one bundle.", "Malformed", { bundles: [{ ...BUNDLE, locks: [LOCK, LOCK] }] }],
       ["repeated-mark", "A shredded mark twice.", "Malformed", { shredded: [BOOK.shredded[0], BOOK.shredded[0]] }],
+      ["repeated-restriction", "A record restricted twice.", "Malformed", { restricted: [BOOK.restricted[0], { ...BOOK.restricted[0], until: "2027-02-01" }] }],
+      ["restriction-time", "A restriction until a time of day.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7), until: "2027-01-31T00:00:00Z" }] }],
+      ["restriction-day", "A restriction until a day that does not exist.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7), until: "2027-02-29" }] }],
+      ["restriction-id", "A restricted record that is no UUIDv7.", "DamagedSeal", { restricted: [{ counter: 1, record: uuid(7).replace("-7", "-4"), until: "2027-01-31" }] }],
+      ["restriction-released", "A reason without a day.", "DamagedSeal", { restricted: [{ counter: 1, reason: "why", record: uuid(7) }] }],
+      ["restriction-reason", "An empty reason.", "DamagedSeal", { restricted: [{ counter: 1, reason: "", record: uuid(7), until: "2027-01-31" }] }],
       ["secret-short", "A secret of 31 bytes.", "DamagedSeal", { bundles: [{ ...BUNDLE, secret: SECRET.slice(2) }] }],
       ["address-lower", "An address without its checksum.", "DamagedSeal", { bundles: [{ ...BUNDLE, controller: CONTROLLER.toLowerCase() }] }],
       ["address-null", "null in place of an absent member.", "DamagedSeal", { accounts: [{ address: null, controller: CONTROLLER, generation: 0 }] }],
       ["view-false", "false in place of an absent member.", "DamagedSeal", { bundles: [{ ...BUNDLE, view: { ...VIEW, tags: false } }] }],
       ["epsilon", "An epsilon with a needless zero.", "DamagedSeal", { spent: [{ epsilon: "0.50", request: word("a study") }] }],
+    ]),
+    ...casesOf("ShredCertificate", "certificate", CERTIFICATE, KEYS.vault, [
+      ["all", "Everything, with a store that could not be asked and a copy that could not be read.", {
+        selection: "ALL", copy: { found: 0, lookedFor: 0, pages: 0, trouble: "another process reads it" },
+        places: [{ absent: 1, blocks: 3, place: "/ip4/127.0.0.1/tcp/5001", there: 1, unknown: 1 }], takenBack: [{ controller: CONTROLLER, erased: true, records: 2 }], kept: [],
+      }],
+    ], [
+      ["repeated-mark", "A mark twice.", "Malformed", { marks: [MARKS[0], MARKS[0]] }],
+      ["marks-order", "Marks in another order.", "DamagedSeal", { marks: [...MARKS].reverse() }],
+      ["marks-missing", "Fewer marks than records.", "DamagedSeal", { marks: MARKS.slice(1) }],
+      ["places-sum", "Blocks of which nothing is said.", "DamagedSeal", { places: [{ ...CERTIFICATE.places[0], absent: 4 }] }],
+      ["selection", "Another selection.", "DamagedSeal", { selection: "SOME" }],
+    ]),
+    ...casesOf("HomeName", "name", NAME, KEYS.vault, [["counter", "The largest counter.", { counter: LARGEST }]], [
+      ["other-home", "Left under another home's name.", "WrongCapsule", { home: "ffeeddccbbaa9988" }],
+      ["home-upper", "A home in upper case.", "DamagedSeal", { home: HOME.toUpperCase() }],
+      ["counter-zero", "Counters begin at 1.", "DamagedSeal", { counter: 0 }],
+      ["index", "No content identifier.", "DamagedSeal", { index: "bafkrei" }],
     ]),
     ...casesOf("Capsule", "capsule", CAPSULE, KEYS.relationship, [
       ["no-streams", "A grant that opens a mailbox only.", { streams: [] }],
@@ -152,7 +187,6 @@ async function put(blocks, plain, to, label) {
   return cidOf(sealed);
 }
 
-const uuid = (number) => `0197f3a1-2b3c-7d4e-8f50-${number.toString(16).padStart(12, "0")}`;
 const record = (number, more = {}) => ({
   body: { name: `article ${number}`, price: `${number}.50`, priceCurrency: "EUR" }, category: "pd:Purchase", counter: 1, home: HOME,
   id: uuid(number), schema: "purchase/1", source: "aurelle.example export", tags: ["gift"], time: "2026-01-31", ...more,

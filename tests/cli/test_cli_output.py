@@ -21,6 +21,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.ipld.unixfs import file_blocks
 from registry.core.notices.plain_text import LABEL
 from registry.present.text import Line, table, visible
+from registry.vault.importers.any_file import safe_name
 from tests.support.consent_world import DATUM, PURPOSE, Consent, no_of
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.page_cases import as_plain
@@ -158,10 +159,11 @@ def test_a_hostile_file_name_is_shown_harmlessly(asked: Consent, name: str) -> N
     file = asked.folder / name
     file.write_text("x")
     assert asked("vault", "add", file, "--category", DATUM).code == 0
-    listed = asked("vault", "list")
-    assert visible(name) in listed.out and len(listed.out.splitlines()) == 2
+    listed = asked("vault", "list", "--limit", "1")
+    assert visible(safe_name(name)) in listed.out and len(listed.out.splitlines()) == 1
     assert asked("verify", file).err.count("\x1b") == 0
-    assert {record["name"] for record in asked.json("vault", "list")["records"]} == {name, "purchases.csv"}
+    (record,) = asked.json("vault", "list", "--limit", "1")["records"]
+    assert record["file"]["name"] == safe_name(name)
 
 
 def test_progress_is_a_line_for_who_wants_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from registry.client.home import Home
+from registry.client.network_config import open_network
 from registry.devnet.processes import wait_until
 from tests.support.consent_world import Consent
 
@@ -108,17 +110,18 @@ def test_two_commands_at_once_both_succeed(asked: Consent) -> None:
 
 _TOLD_TO_END = """
 import os, signal, sys
-from registry.client import accept
+from registry.client.open_bundles import BundleOpener
 from registry.cli.main import main
 
 signal.signal(signal.SIGTERM, getattr(signal, sys.argv.pop(1)))
-opening = accept.open_record
+opening = BundleOpener.open
 
 def told(*given):
-    opening(*given)
+    opened = opening(*given)
     os.kill(os.getpid(), signal.SIGTERM)
+    return opened
 
-accept.open_record = told
+BundleOpener.open = told
 main()
 """
 
@@ -263,3 +266,16 @@ def test_verifying_loads_neither_web3_nor_any_keys(granted: Consent) -> None:
     assert done.stdout.startswith("Yes")
     needless = {"web3", "eth_account", "eth_tester", "registry.core.age.stream"}
     assert sorted(needless.intersection(done.stderr.split())) == []
+
+
+@pytest.mark.parametrize("command", ["verify", "status", "revoke"])
+def test_what_ends_or_checks_a_grant_loads_no_library_of_the_search(granted: Consent, command: str) -> None:
+    """They must start soon: a kill-switch is used in a hurry, and a brand verifies before each use."""
+    named = [] if command == "status" else [str(granted.grant)]
+    line = [sys.executable, "-c", LISTING, command, *named]
+    done = subprocess.run(line, env=environment(granted), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    needless = {"sqlcipher3", "jsonschema_rs", "jinja2", "icalendar", "vobject"}
+    assert sorted(needless.intersection(done.stderr.split())) == []
+    vault = Home(granted.folder / "alice").open_vault(open_network(granted.folder / "network"), "")
+    assert vault.shares.all()[0].ended is (command == "revoke")

@@ -62,17 +62,31 @@ def test_a_payer_of_two_brands_is_told_before(granted: Consent) -> None:
     assert answer.code == 0
 
 
+def request_for_files(asked: Consent) -> Path:
+    """A request for the files of purchases."""
+    draft = json.loads((asked.folder / "notice.json").read_bytes())
+    draft["more"]["fields"] = [{"category": DATUM, "members": ["$file"]}]
+    (asked.folder / "draft.json").write_text(json.dumps(draft))
+    notice, request = asked.folder / "files-notice.json", asked.folder / "files-request.json"
+    asked.json("notice", "new", asked.folder / "draft.json", "--out", notice, who="aurelle")
+    more = ("--purpose", "dpv:Personalisation", "--data", DATUM)
+    asked.json("request", "--notice", notice, *more, "--out", request, who="aurelle")
+    return request
+
+
 def test_the_names_of_files_are_handed_over_on_request(asked: Consent, tmp_path: Path) -> None:
     """(item 5)"""
-    kept = asked("grant", asked.folder / "request.json", "--yes")
-    assert "1 record: purchases.csv" in kept.err and "The file names stay with you." in kept.err
-    given = asked("grant", asked.folder / "request.json", "--yes", "--again", "--names")
-    assert "The brand gets the file names too." in given.err
+    assert asked("vault", "add", asked.folder / "request.json", "--category", DATUM).code == 0
+    request = request_for_files(asked)
+    kept = asked("grant", request, "--yes")
+    assert "1 record: its file without the file’s name." in kept.err
+    given = asked("grant", request, "--yes", "--again", "--names")
+    assert "1 record: its file with the file’s name." in given.err
     files = [line.split()[-1] for answer in (kept, given) for line in answer.out.splitlines() if "Hand over" in line]
     for number, file in enumerate(files):
         assert asked("open", file, "--out", tmp_path / str(number), who="aurelle").code == 0
-    opened = [path.name for number in "01" for path in (tmp_path / number).iterdir()]
-    assert opened == ["Purchase-1-1.csv", "Purchase-1-1-purchases.csv"]
+    lines = [json.loads((tmp_path / number / "Purchase-1.jsonl").read_bytes()) for number in "01"]
+    assert [line["file"]["name"] for line in lines] == ["file.json", "request.json"]
 
 
 def test_a_forged_file_is_said_first(granted: Consent, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -91,7 +92,7 @@ def opening(folder: Path) -> Act:
 
     def act() -> None:
         (opened,) = open_data(stage.brand, evidence, folder / "new")
-        assert opened.path.read_bytes() == b"bought"
+        assert json.loads(opened.path.read_bytes())["file"]["bytes"] == 6
 
     return act
 
@@ -112,7 +113,7 @@ def filling(folder: Path) -> Act:
 
     def act() -> None:
         stage.keep(b"bought")
-        assert [record.size for stream in stage.alice.vault.index().streams for record in stream.records] == [6]
+        assert [record.file and record.file.bytes for record in stage.alice.vault.select("")] == [6]
 
     return act
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from registry.client.grant import Proposal, grant, propose, refuse, sign_and_anchor
+from registry.client.handing_over import sweep
 from registry.client.party import Person
 from registry.client.request import check_notice, publish_notice, request
 from registry.client.revoke import revoke
 from registry.client.verify import verify
-from registry.core.capsules import open_capsule
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.revocation import lock_of
 from registry.core.crypto.seeds import revocation_secret
@@ -31,9 +31,10 @@ from registry.core.errors import (
     StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
-from registry.core.ipld.cid import Block, cid_of_block
+from registry.core.ipld.cid import cid_of_block
 from registry.core.notices.document import notice_digest
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
+from registry.core.sealed.capsule import open_capsule
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.verify.judge import VerifiedGrant
 from registry.ledger.base import Deployment
@@ -372,12 +373,13 @@ class TestSayingNo:
         assert (stage.store.stat(), stage.ledger.calls) == (blocks, [])
         assert [type(one.message) for one in seen] == [Grant, Refusal]
         assert seen[0].notice_bytes == stage.notice()
-        assert seen[0].capsule is not None
+        assert [each.records for each in seen[0].previews] == [1]
 
     def test_what_is_confirmed_is_what_is_signed(self, stage: Stage) -> None:
         seen: list[Proposal] = []
         done = grant(stage.alice, stage.request(), confirm=lambda proposal: not seen.append(proposal))
-        assert seen[0].message == message_of(done.evidence)
+        signed = msgspec.structs.replace(message_of(done.evidence), content=ZERO_WORD)
+        assert seen[0].message == signed, "all but what is sealed after the yes"
 
     def test_a_proposal_touches_nothing(self, stage: Stage) -> None:
         stage.keep(b"bought")
@@ -417,7 +419,8 @@ def test_another_accounts_signature_goes_nowhere(stage: Stage, wallet: type[Unto
     blocks = stage.store.stat()
     with pytest.raises(Rejected, match=stage.alice.address):
         grant(replace(stage.alice, wallet=wallet(stage.alice.address)), raw)
-    assert (stage.store.stat(), stage.ledger.calls) == (blocks, [])
+    assert (stage.store.stat().blocks, stage.ledger.calls) == (blocks.blocks + 1, []), "the index names a book"
+    assert stage.alice.vault.shares.all() == ()
     with pytest.raises(Rejected):
         request(replace(stage.brand, wallet=wallet(stage.brand.address)), stage.notice())
 
@@ -433,10 +436,9 @@ class TestCapsules:
     def test_only_what_was_granted_is_in_it(self, stage: Stage) -> None:
         stage.keep(b"bought")
         stage.keep(b"mail", EMAILS)
-        proposal = propose(stage.alice, stage.request(), data=[EMAILS])
-        assert proposal.capsule is not None
-        assert isinstance(proposal.message, Grant)
-        capsule = open_capsule(proposal.capsule, stage.brand.identity, proposal.message)
+        message = message_of(stage.granted(data=[EMAILS]).evidence)
+        sealed = next(data for data in stage.store.kept.values() if sha256(data).digest() == unhex(message.content))
+        capsule = open_capsule(sealed, stage.brand.identity, message)
         assert [key.category for key in capsule.streams] == [EMAILS]
 
     def test_without_stored_data_there_is_none(self, stage: Stage) -> None:
@@ -457,10 +459,14 @@ class TestTrouble:
     def proposed(self, stage: Stage, trouble: BaseException) -> tuple[Proposal, set[bytes]]:
         """What is to be granted while the chain makes this trouble, and what the store holds before."""
         stage.keep(b"bought")
-        stage.alice.vault.share([PURCHASES])  # so that the index stays as it is
         proposal = propose(stage.alice, stage.request())
         stage.ledger.refuses_writing = trouble
         return proposal, set(stage.store.kept)
+
+    def left(self, stage: Stage, before: set[bytes]) -> tuple[int, int]:
+        """How many blocks are gone since, and how many are new."""
+        after = set(stage.store.kept)
+        return len(before - after), len(after - before)
 
     @pytest.mark.parametrize("name", TROUBLES)
     def test_what_was_not_anchored_leaves_no_capsule(self, stage: Stage, name: str) -> None:
@@ -468,7 +474,8 @@ class TestTrouble:
         proposal, before = self.proposed(stage, trouble)
         with pytest.raises(type(trouble)) as caught:
             sign_and_anchor(stage.alice, proposal)
-        assert caught.value is trouble and set(stage.store.kept) == before
+        assert caught.value is trouble and self.left(stage, before) == (1, 2), "an index that names an empty book"
+        assert stage.alice.vault.shares.all() == () and list(stage.alice.vault.shares.granting.left()) == []
         stage.ledger.refuses_writing = None
         assert stage.holds(sign_and_anchor(stage.alice, proposal).evidence) == "VerifiedGrant"
 
@@ -478,17 +485,29 @@ class TestTrouble:
     ) -> None:
         trouble = TROUBLES[name]()
         proposal, _ = self.proposed(stage, trouble)
-        put = stage.store.put
 
-        def put_and_go(blocks: Iterable[Block], *, public: bool = False) -> None:
-            put(blocks)
+        def refuse_and_go(*_asked: Any, **_how: Any) -> Any:
             stage.store.down = True
+            raise trouble
 
-        monkeypatch.setattr(stage.store, "put", put_and_go)
+        monkeypatch.setattr(stage.ledger, "submit", refuse_and_go)
         with pytest.raises(type(trouble)) as caught:
             sign_and_anchor(stage.alice, proposal)
         assert caught.value is trouble
         assert "does not answer" in " ".join(trouble.__notes__)
+        stage.store.down = False
+        (left,) = stage.alice.vault.shares.all()
+        sweep(stage.alice)
+        assert stage.alice.vault.shares.all() == () and not stage.store.has(left.head)
+
+    def test_a_retried_grant_whose_store_is_dead_says_so_again(self, stage: Stage) -> None:
+        stage.keep(b"bought")
+        raw = stage.request()
+        stage.store.down = True
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable, match="does not answer"):
+                grant(stage.alice, raw)
+        assert stage.ledger.calls == []
 
     def test_a_chain_that_is_down_before_anything_is_signed(self, stage: Stage) -> None:
         raw = stage.request()

@@ -13,7 +13,7 @@ import pytest
 from registry.client import revoke as endings
 from registry.client.grant import grant, refuse
 from registry.client.party import Party, Person
-from registry.client.revoke import retire, revoke, revoke_all, revoke_all_of, revoke_openly
+from registry.client.revoke import opening_of, retire, revoke, revoke_all, revoke_all_of, revoke_openly
 from registry.client.sign import sign
 from registry.client.verify import verify, verify_many
 from registry.core.crypto.revocation import salt_hash, tag_of
@@ -26,18 +26,18 @@ from registry.core.errors import (
     NotYetValid,
     Rejected,
     Revoked,
-    StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence, parse_evidence, write_evidence
 from registry.core.scalars import format_utc, to_hex
+from registry.core.sealed.bundles import View
 from registry.core.statements.messages import RevokeAll
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from registry.ledger.base import Deployment
-from registry.vault.vault import Vault
+from registry.vault.database import Database
 from registry.wallets.keywallet import KeyWallet
-from tests.support.builders import NOW, SUBJECT
+from tests.support.builders import CONTROLLER, NOW, SUBJECT, word
 from tests.support.fake_ledger import RELAY
-from tests.support.stage import Stage
+from tests.support.stage import PURCHASES, Stage
 
 HOUR = 3600
 
@@ -88,7 +88,9 @@ class TestRevoking:
     def test_with_another_seed(self, stage: Stage) -> None:
         done = stage.granted().evidence
         with pytest.raises(InvalidInput, match="did not make the lock") as caught:
-            revoke(stage.person_with(stage.alice.wallet, Vault(stage.folder / "other", bytes(32), stage.store)), done)
+            revoke(
+                stage.person_with(stage.alice.wallet, Database(stage.folder / "other", bytes(32), stage.store)), done
+            )
         assert "--open" in caught.value.advice
         assert len(stage.ledger.calls) == 1
         assert stage.holds(done) == "VerifiedGrant"
@@ -98,7 +100,7 @@ class TestRevoking:
         grant = message_of(done)
         # Without the seed: a grant whose lock somebody else made can still be ended.
         revoke_openly(
-            stage.person_with(stage.alice.wallet, Vault(stage.folder / "other", bytes(32), stage.store)), done
+            stage.person_with(stage.alice.wallet, Database(stage.folder / "other", bytes(32), stage.store)), done
         )
         assert stage.ledger.calls[-1] == ("revokeOpenlyFor", RELAY)
         assert stage.ledger.arguments[-1][:3] == (stage.alice.address, grant.revocation, salt_hash(grant.salt))
@@ -275,44 +277,80 @@ class TestRetiring:
         assert stage.holds(grant(alice, stage.request()).evidence) == "VerifiedGrant"
 
 
+def continuing(stage: Stage) -> bytes:
+    """A request whose notice asks for the names of purchases, later ones too."""
+    return stage.asked([{"category": PURCHASES, "members": ["name"], "continuing": True}])
+
+
+ENDS = [
+    revoke,
+    revoke_openly,
+    lambda alice, _: revoke_all(alice),
+    lambda alice, _: retire(alice),
+]
+
+
 class TestKeysThatWereHandedOut:
-    """(item 7) The rule holds whichever way a grant ends, because it does not wait for the end."""
+    """(item 7) Nothing is ever added to what an ended grant handed over."""
 
-    @pytest.mark.parametrize("end", [revoke, revoke_openly, lambda alice, _: revoke_all(alice), lambda *_: None])
-    def test_they_open_nothing_that_is_added_later(self, stage: Stage, end: Callable[..., object]) -> None:
-        stage.keep(b"before")
-        end(stage.alice, stage.granted().evidence)
-        stage.keep(b"after")
-        epochs = [(stream.epoch, stream.shared) for stream in stage.alice.vault.index().streams]
-        assert epochs == [(1, True), (2, False)]
+    def granted(self, stage: Stage, **chosen: Any) -> Evidence:
+        stage.bought("coat")
+        return grant(stage.alice, continuing(stage), **chosen).evidence
 
-    def test_superseding(self, stage: Stage) -> None:
-        stage.keep(b"before")
-        old = stage.granted().evidence
-        grant(stage.alice, stage.request(), supersedes=old)
-        stage.keep(b"after")
-        assert [stream.epoch for stream in stage.alice.vault.index().streams] == [1, 2]
+    @pytest.mark.parametrize("end", ENDS)
+    def test_its_bundles_are_marked_as_ended(self, stage: Stage, end: Callable[..., object]) -> None:
+        done = self.granted(stage)
+        other = stage.alice.vault.shares.begin(SUBJECT, CONTROLLER, [View(PURCHASES, ("name",))], word(9))
+        end(stage.alice, done)
+        mine, theirs = stage.alice.vault.shares.all()
+        assert mine.ended and not theirs.ended and [theirs.name] == [key.stream for key in other]
+        with pytest.raises(InvalidInput, match="has ended"):
+            stage.alice.vault.shares.bring_up_to_date(message_of(done).revocation)
+
+    def test_also_where_it_had_ended_before(self, stage: Stage) -> None:
+        done = self.granted(stage)
+        stage.ledger.transact("revoke", *opening_of(stage.alice, done))
+        assert revoke(stage.alice, done) is None and stage.alice.vault.shares.all()[0].ended
+
+    def test_all_that_was_issued_until_then_and_no_other_accounts(self, stage: Stage) -> None:
+        self.granted(stage)
+        bob = replace(stage.alice, wallet=KeyWallet(b"\x45" * 32))
+        grant(bob, continuing(stage))
+        revoke_all(stage.alice)
+        assert [one.ended for one in stage.alice.vault.shares.all()] == [True, False]
+        stage.pass_time(60)
+        self.granted(stage)
+        assert [one.ended for one in stage.alice.vault.shares.all()] == [True, False, False]
+
+    def test_a_grant_that_replaces_it_goes_on_with_the_same_bundle(self, stage: Stage) -> None:
+        old = self.granted(stage)
+        stage.bought("hat")
+        new = grant(stage.alice, continuing(stage), supersedes=old).evidence
+        (bundle,) = stage.alice.vault.shares.all()
+        assert (bundle.number, bundle.ended, bundle.locks) == (2, False, (message_of(new).revocation,))
         assert stage.holds(old) == "Revoked"
+
+    def test_one_that_ended_before_is_not_gone_on_with(self, stage: Stage) -> None:
+        old = self.granted(stage)
+        revoke(stage.alice, old)
+        new = grant(stage.alice, continuing(stage), supersedes=old).evidence
+        assert [one.ended for one in stage.alice.vault.shares.all()] == [True, False]
+        assert stage.holds(new) == "VerifiedGrant"
+
+    def test_a_store_that_is_away_stops_no_ending_and_the_person_is_told(self, stage: Stage) -> None:
+        told = list[str]()
+        done = self.granted(stage)
+        stage.store.down = True
+        assert revoke(replace(stage.alice, tell=told.append), done) is not None
+        assert stage.holds(done) == "Revoked" and "vault sync" in told[0] and "does not answer" in told[0]
 
     def test_a_grant_that_was_not_signed_shares_nothing(self, stage: Stage) -> None:
         stage.keep(b"before")
+        before = set(stage.store.kept)
         with pytest.raises(Rejected):
             grant(stage.alice, stage.request(), confirm=lambda _: False)
-        assert [stream.shared for stream in stage.alice.vault.index().streams] == [False]
-
-    def test_a_vault_that_cannot_note_it_hands_over_nothing(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refuse(*_: object) -> None:
-            raise StorageUnavailable("full")
-
-        stage.keep(b"before")
-        asked = stage.request()
-        kept, calls = set(stage.store.kept), len(stage.ledger.calls)
-        monkeypatch.setattr(stage.alice.vault, "share", refuse)
-        with pytest.raises(StorageUnavailable):
-            grant(stage.alice, asked)
-        assert (set(stage.store.kept), len(stage.ledger.calls)) == (kept, calls)
+        assert len(set(stage.store.kept) - before) == 1, "the notice"
+        assert stage.alice.vault.shares.all() == ()
 
 
 class TestWhatHasEnded:
@@ -355,12 +393,12 @@ class TestASignedEndOfEverything:
         revoke_all(stage.alice)
         stage.clock.now += 2
         stage.keep(b"bought")
-        kept, digests = len(stage.store.kept), stage.alice.evidence.digests()
+        digests = stage.alice.evidence.digests()
         with pytest.raises(LedgerUnavailable, match="too early") as caught:
             stage.granted()
         assert "again" in caught.value.advice
         assert stage.alice.evidence.digests() == digests
-        assert len(stage.store.kept) == kept + 1  # the notice; the capsule is gone
+        assert stage.alice.vault.shares.all() == ()
         stage.chain_clock.now += 700
         stage.ledger.mine()
         done = stage.granted().evidence

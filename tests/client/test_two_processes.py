@@ -155,3 +155,16 @@ def test_the_lock_of_a_process_that_ended_holds_nobody_up(served: ServedStage) -
     assert lock.exists()
     served.first.work()
     assert served.stage.holds(finish(served.alice, pending).evidence) == "VerifiedGrant" and locks(served) == []
+
+
+def test_the_lock_that_a_killed_process_left_goes(served: ServedStage) -> None:
+    """Its name is a digest: of a statement that was given up, nothing stays."""
+    pending = promised(served)
+    folder = served.folder.path / "pending"
+    gone, held = (folder / f"0x{byte * 32}.lock" for byte in ("11", "22"))
+    waits = folder / f"{pending.evidence.digest}.lock"
+    for lock in (gone, waits, held):
+        lock.touch()
+    with file_lock(held, 0):
+        served.folder.sweep()
+    assert (gone.exists(), waits.exists(), held.exists()) == (False, True, True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,15 +16,18 @@ from registry.client.network import Network
 from registry.client.vault_blocks import Moved, move_vault
 from registry.core.errors import BlockMismatch, StorageUnavailable
 from registry.core.ipld.cid import Block
+from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.database import Database
+from registry.vault.draft import Draft, FileSource
+from registry.vault.large_files import open_file
 from registry.vault.place import Place, note_place, noted_place
 from tests.support.builders import REGISTRY
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.kubo_node import running
 from tests.support.stage import Stage, files_in
-from tests.vault.test_vault import add, contents
 
 
 @pytest.fixture
@@ -47,11 +52,31 @@ def at(stage: Stage, file: Path) -> Network:
     return replace(stage.network, store=SqliteBlocks(file), place=Place(file=str(file)))
 
 
-def filled(home: Home, network: Network) -> dict[str, list[bytes]]:
+def filled(home: Home, network: Network) -> list[str]:
     vault = home.open_vault(network, "")
     add(vault, b"bought")
     add(vault, b"more" * 1_000_000)
-    return contents(vault, network.store)
+    return contents(vault)
+
+
+def add(vault: Database, body: bytes) -> None:
+    source = FileSource("a file", "text/plain", len(body), sha256(body).hexdigest(), lambda: io.BytesIO(body))
+    vault.add([Draft("pd:Purchase", "file/1", file=source)])
+
+
+def contents(vault: Database) -> list[str]:
+    """The hashes of the files, all of whose blocks the store has; and the index is read there."""
+    vault.accounts()
+    return sorted(_hash_of(vault, record) for record in vault.select(""))
+
+
+def _hash_of(vault: Database, record: Record) -> str:
+    assert record.file is not None
+    if record.file.cid is not None:
+        sink = io.BytesIO()
+        open_file(record.file, vault._folder.store.get, sink)
+        assert sha256(sink.getvalue()).hexdigest() == record.file.sha256
+    return record.file.sha256
 
 
 def move(home: Home, network: Network, source: Place | None = None) -> Moved:
@@ -77,7 +102,7 @@ class Breaking:
 
 def test_reading_notes_nothing_and_a_change_notes_the_store(home: Home, old: Network) -> None:
     vault = home.open_vault(old, "")
-    vault.index()
+    vault.accounts()
     assert not home.vault.exists()
     add(vault, b"bought")
     assert noted_place(home.vault) == old.place
@@ -87,7 +112,7 @@ def test_reading_notes_nothing_and_a_change_notes_the_store(home: Home, old: Net
 def test_another_store_is_told_with_both_names_and_the_command(home: Home, old: Network, new: Network) -> None:
     filled(home, old)
     for use in (
-        lambda vault: vault.index(),
+        lambda vault: vault.accounts(),
         lambda vault: add(vault, b"x"),
         lambda vault: vault.note_account(REGISTRY, 0),
     ):
@@ -103,10 +128,10 @@ def test_a_vault_that_noted_nothing_says_how_to_name_its_store(home: Home, old: 
     held = filled(home, old)
     (home.vault / "store").unlink()
     with pytest.raises(StorageUnavailable, match="index is not in") as caught:
-        home.open_vault(new, "").index()
+        home.open_vault(new, "").accounts()
     assert "--from STORE" in caught.value.advice
     assert old.place is not None and move(home, new, old.place).source == old.place
-    assert contents(home.open_vault(new, ""), new.store) == held
+    assert contents(home.open_vault(new, "")) == held
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"file":"/a","ipfs":"/ip4/127.0.0.1/tcp/1"}', b'{"ipfs":"x"}', b"\xff"])
@@ -114,7 +139,7 @@ def test_an_illegible_note_is_no_note(home: Home, old: Network, raw: bytes) -> N
     held = filled(home, old)
     (home.vault / "store").write_bytes(raw)
     assert noted_place(home.vault) is None
-    assert contents(home.open_vault(old, ""), old.store) == held
+    assert contents(home.open_vault(old, "")) == held
 
 
 def test_a_node_is_named_without_the_key_in_its_path() -> None:
@@ -128,9 +153,9 @@ def test_moving_brings_everything(home: Home, old: Network, new: Network) -> Non
     assert (moved.source, moved.target) == (old.place, new.place) == (moved.source, noted_place(home.vault))
     assert moved.blocks == new.store.stat().blocks and moved.bytes == new.store.stat().bytes
     vault = home.open_vault(new, "")
-    assert contents(vault, new.store) == held
+    assert contents(vault) == held
     add(vault, b"after")
-    assert len(contents(vault, new.store)["pd:Purchase/1"]) == 3
+    assert len(contents(vault)) == 3
 
 
 def test_the_capsules_of_kept_grants_move_too(stage: Stage, old: Network, new: Network, tmp_path: Path) -> None:
@@ -142,7 +167,8 @@ def test_the_capsules_of_kept_grants_move_too(stage: Stage, old: Network, new: N
     stage.granted()
     move(home, new)
     assert blocks_in(new) <= blocks_in(old)
-    assert len(blocks_in(new)) == 4  # the record, its head, the capsule, the index
+    # The sealed file, the segment, the head, the bundle's segment and head, the capsule, the book, the index.
+    assert len(blocks_in(new)) == 8
 
 
 def blocks_in(network: Network) -> set[bytes]:
@@ -156,7 +182,7 @@ def test_moving_an_empty_vault_and_moving_twice(home: Home, old: Network, new: N
     held = filled(home, new)
     again = move(home, new)
     assert (again.source, again.target) == (new.place, new.place) and again.blocks > 2
-    assert contents(home.open_vault(new, ""), new.store) == held
+    assert contents(home.open_vault(new, "")) == held
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -168,15 +194,15 @@ def test_an_interrupted_move_changes_nothing_and_can_be_repeated(
     held = filled(home, old)
     with pytest.raises(StorageUnavailable, match="cut off"):
         move(home, replace(new, store=Breaking(new.store, number, after)))
-    assert noted_place(home.vault) == old.place and contents(home.open_vault(old, ""), old.store) == held
+    assert noted_place(home.vault) == old.place and contents(home.open_vault(old, "")) == held
     move(home, new)
-    assert contents(home.open_vault(new, ""), new.store) == held
+    assert contents(home.open_vault(new, "")) == held
 
 
 def test_a_block_that_the_old_store_lost_stops_it(home: Home, old: Network, new: Network) -> None:
     filled(home, old)
-    record = home.open_vault(old, "").index().streams[0].records[0]
-    old.store.delete([record.cid])
+    with home.open_vault(old, "").still() as blocks:
+        old.store.delete([next(blocks).cid])
     with pytest.raises(StorageUnavailable, match="does not hold"):
         move(home, new)
     assert noted_place(home.vault) == old.place
@@ -212,7 +238,7 @@ def test_a_change_never_splits_the_vault(home: Home, old: Network, new: Network)
             return old.store.get(cid)
 
     seeing = replace(new, store=Seeing())
-    assert contents(home.open_vault(seeing, ""), seeing.store) == held
+    assert contents(home.open_vault(seeing, "")) == held
     with pytest.raises(StorageUnavailable, match="lie in"):
         add(home.open_vault(seeing, ""), b"x")
 
@@ -222,7 +248,7 @@ def test_the_same_store_under_another_name_is_no_other_store(home: Home, old: Ne
     held = filled(home, old)
     renamed = replace(old, place=Place(ipfs="/ip4/127.0.0.1/tcp/5002"))
     vault = home.open_vault(renamed, "")
-    assert contents(vault, old.store) == held
+    assert contents(vault) == held
     add(vault, b"after")
     assert noted_place(home.vault) == renamed.place
 
@@ -234,11 +260,11 @@ def test_to_a_node_and_back(home: Home, old: Network) -> None:
     with running() as node:
         there = replace(old, store=KuboBlocks(node.address), place=Place(ipfs=node.address))
         assert move(home, there).source == old.place
-        assert contents(home.open_vault(there, ""), there.store) == held
+        assert contents(home.open_vault(there, "")) == held
         node.run("repo", "gc")
-        assert contents(home.open_vault(there, ""), there.store) == held
+        assert contents(home.open_vault(there, "")) == held
         add(home.open_vault(there, ""), b"after")
         with pytest.raises(StorageUnavailable, match=r"the IPFS node at http://127\.0\.0\.1"):
-            home.open_vault(old, "").index()
+            home.open_vault(old, "").accounts()
         assert move(home, old).source == there.place
-    assert len(contents(home.open_vault(old, ""), old.store)["pd:Purchase/1"]) == 3
+    assert len(contents(home.open_vault(old, ""))) == 3

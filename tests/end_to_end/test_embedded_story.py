@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.revoke import retire, revoke, revoke_all, revoke_openly
 from registry.client.verify import verify, verify_many
+from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput, Revoked
 from registry.core.evidence.file import write_evidence
 from registry.ledger.embedded import EmbeddedLedger
 from registry.storage.sqlite_store import SqliteBlocks
-from registry.vault.vault import Vault
+from registry.vault.database import Database
+from registry.vault.draft import Draft
 from registry.wallets.keyfiles import relay_key
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import notice_bytes, notice_document
@@ -32,10 +34,10 @@ def members(folder: Path, network: Network, name: str) -> dict[str, Any]:
 
 
 def parties(folder: Path, network: Network) -> tuple[Person, Brand]:
-    alice, brand = (Vault(folder / name / "vault", name.encode().rjust(32), network.store) for name in ("alice", "b"))
+    vault = Database(folder / "alice" / "vault", b"alice".rjust(32), network.store)
     return (
-        Person(vault=alice, **members(folder, network, "alice")),
-        Brand(identity=brand.identity, **members(folder, network, "brand")),
+        Person(vault=vault, **members(folder, network, "alice")),
+        Brand(identity=owner_identity(b"b".rjust(32)), **members(folder, network, "brand")),
     )
 
 
@@ -49,7 +51,7 @@ def test_from_the_notice_to_the_end(tmp_path: Path) -> None:
         }
         notice = notice_bytes(controller=controller)
         publish_notice(network, notice)
-        alice.vault.add(io.BytesIO(b"bought"), category="pd:Purchase", name="n", media_type="text/csv", now=1)
+        alice.vault.add([Draft("pd:Purchase", "purchase/1", body={"name": "coat", "orderDate": "2026-01-31"})])
 
         asked = write_evidence(request(brand, notice))
         grants = [accept(brand, write_evidence(grant(alice, asked, again=True).evidence)).evidence for _ in range(3)]
@@ -57,7 +59,7 @@ def test_from_the_notice_to_the_end(tmp_path: Path) -> None:
         policy = network.policy(controllers=frozenset({brand.address}), data=frozenset({"pd:Purchase"}), accepted=True)
         assert [verify(network, one, policy).acceptance for one in grants] == ["verified"] * 3
         (opened,) = open_data(brand, write_evidence(grants[0]), tmp_path / "out")
-        assert opened.path.read_bytes() == b"bought"
+        assert json.loads(opened.path.read_bytes())["body"] == {"name": "coat", "orderDate": "2026-01-31"}
 
         assert revoke(alice, grants[0]) is not None
         revoke_openly(alice, grants[1])

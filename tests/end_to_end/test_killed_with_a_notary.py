@@ -25,7 +25,7 @@ from tests.support.stub_notary import StubNotary, serving
 
 pytestmark = pytest.mark.slow
 # More than any of the commands has; `test_the_steps_are_all_of_them` holds it.
-MOST = 30
+MOST = 45
 SAMPLE = 7
 Copy = Callable[[], Path]
 

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from registry.client.home import Home
+from registry.client.network_config import open_network
 from registry.config.network_file import read_settings, write_settings
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.merkle import commitment
+from registry.core.scalars import unhex
 from registry.ledger.anvil import Anvil
 from registry.net.json_rpc import Call, Node
 from tests.support.devnet_runs import Run, consent, document
 from tests.support.privacy_scan import Scanner, files_below, packed
-from tests.support.story_secrets import secrets_of, signed
+from tests.support.story_secrets import handed_over, secrets_of, signed
 from tests.support.tcp_proxy import Wire
 from tests.support.tools import tool
 
@@ -59,7 +62,8 @@ def test_the_notary_learns_nothing(tmp_path: Path) -> None:
         assert Anvil(run.ready["rpcUrl"]).tip().number > 4
         places = [*files_below(folder / "notary"), ("log", (folder / "logs" / "notary.log").read_bytes())]
         places.append(("traffic", bytes(wire.seen)))
-    secrets = secrets_of(files)
+        with Home(world / "alice").open_vault(open_network(folder / "network"), "") as vault:
+            secrets = secrets_of(files) | handed_over(vault)
     commitments = {kind: commitment(hashed, signature) for kind, _, hashed, signature in signed(files)}
     assert len(secrets) > 20 and len(wire.seen) > 1_000
     assert Scanner(secrets).scan(places) == []
@@ -76,6 +80,8 @@ def check_planted(secrets: dict[str, bytes | str], places: list[tuple[str, bytes
         "Grant subject 0": ("log", lambda secret: str(secret).lower().encode()),
         "Grant digest": ("intake.sqlite", lambda secret: bytes(secret)),
         "Grant purposes 0": ("traffic", lambda secret: json.dumps({"purpose": secret}).encode()),
+        "bundle 0 name": ("log", lambda secret: unhex(secret)),
+        "record 0 seller": ("traffic", lambda secret: json.dumps({"seller": secret}).encode()),
         "Grant content 0 CID": ("notary.toml", lambda secret: packed(str(secret).encode())),
         "Grant statement 0": ("chain.sqlite", lambda secret: str(secret).encode("utf-16-le")),
     }

@@ -15,10 +15,12 @@ from registry.core.crypto import seeds
 from registry.core.errors import ConsentError
 from registry.core.scalars import unhex
 from registry.core.sealed.capsule import Capsule, StreamUpdate, open_capsule, open_update
+from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.documents import Signed, open_document, public_key_of, seal_document, signed
 from registry.core.sealed.files import Budget, read_stored
 from registry.core.sealed.frame import unpack
 from registry.core.sealed.heads import SegmentList, StreamHead, StreamReader
+from registry.core.sealed.homes import HomeName, open_name
 from registry.core.sealed.index import MAX_BOOK, MAX_INDEX, OwnStream, VaultBook, VaultIndex
 from registry.core.sealed.records import id_bytes, id_in_bundle, parse_record, write_record
 from tests.support.builders import SEED, grant_message
@@ -27,7 +29,10 @@ from tests.support.sealed_builders import STREAM, Blocks, framed, head, identity
 from tests.support.vectors import Case, filled, read_cases
 
 CASES = read_cases("vault")
-KINDS = {kind.__name__: kind for kind in (StreamHead, SegmentList, VaultIndex, VaultBook, Capsule, StreamUpdate)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (StreamHead, SegmentList, VaultIndex, VaultBook, HomeName, Capsule, StreamUpdate, ShredCertificate)
+}
 
 
 def cases_of(kind: str) -> pytest.MarkDecorator:
@@ -97,6 +102,8 @@ def opened(case: Case) -> Signed:
         return open_capsule(raw, opener, grant_of(case))
     if kind is StreamUpdate:
         return open_update(raw, opener, case["grant"]["digest"], case["signer"])
+    if kind is HomeName:
+        return open_name(raw, case["home"], opener, case["signer"])
     if kind is StreamHead or kind is SegmentList:
         store = Blocks()
         reader = StreamReader(case["stream"], opener, case["signer"], store.__getitem__)

@@ -18,7 +18,7 @@ from registry.ledger.abi import ANCHORED, REVOKED, REVOKED_ALL
 from registry.ledger.base import Deployment
 from registry.ledger.follower import Cursor, Follower, LogEntry, LogKind, read_manifest
 from tests.support.fake_node import DEPLOYMENT, REGISTRY, FakeNode, Refused
-from tests.support.levers import AnvilLevers, GethLevers, running_geth
+from tests.support.levers import AnvilLevers, GethLevers, running_anvil, running_geth
 from tests.support.soak import examples
 
 pytestmark = pytest.mark.slow
@@ -134,8 +134,15 @@ def test_a_reorganisation_is_taken_back(own: tuple[str, Deployment], depth: int)
 
 
 @pytest.mark.parametrize("seed", range(examples(2, 30)))
-def test_whatever_happens_the_reader_has_the_chains_log(own: tuple[str, Deployment], seed: int) -> None:
-    levers, reader, rng = AnvilLevers(*own), Reader(*own), random.Random(seed)
+def test_whatever_happens_the_reader_has_the_chains_log(seed: int) -> None:
+    # A chain of its own: after a thousand blocks, anvil has lost contracts when it took blocks back.
+    with running_anvil() as node:
+        levers = AnvilLevers(*node)
+        levers.mine(200)  # more than all rollbacks together take back
+        _play(levers, Reader(*node), random.Random(seed))
+
+
+def _play(levers: AnvilLevers, reader: Reader, rng: random.Random) -> None:
     reader.catch_up()
     chances: list[Callable[[], Any]] = [
         lambda: levers.ledger.transact("anchor", word(), word()),

@@ -14,7 +14,7 @@ import pytest
 from registry.core.errors import BlockMismatch, InvalidInput, StorageFull, StorageUnavailable
 from registry.core.ipld.cid import MAX_BLOCK_BYTES, Block, cid_of_block, digest_of_cid
 from registry.core.ipld.unixfs import file_blocks, read_file
-from registry.storage.base import BlockStore
+from registry.storage.base import MAX_HOMES, MAX_NAME_BYTES, BlockStore, Names
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
 from tests.support.fake_storage import MemoryBlocks
@@ -237,6 +237,69 @@ def test_a_file_comes_back_from_its_blocks(bench: Bench) -> None:
     blocks = list(file_blocks(io.BytesIO(data)))
     bench.store.put(blocks)
     assert b"".join(read_file(blocks[-1].cid, bench.store.get)) == data
+
+
+NAME, OTHER_NAME = "0a" * 16, "0b" * 16
+HOMES = tuple(f"{number:016x}" for number in range(MAX_HOMES + 1))
+
+
+@pytest.fixture
+def named(bench: Bench) -> Iterator[Names]:
+    assert isinstance(bench.store, Names)
+    yield bench.store
+    for name in (NAME, OTHER_NAME):
+        for home in bench.store.names(name):
+            bench.store.set_name(name, home, None)
+
+
+def test_each_home_has_its_bytes_under_a_name(named: Names) -> None:
+    assert named.names(NAME) == {}
+    named.set_name(NAME, HOMES[0], b"one")
+    named.set_name(NAME, HOMES[1], bytes(range(256)) * 64)
+    named.set_name(OTHER_NAME, HOMES[0], b"another vault's")
+    named.set_name(NAME, HOMES[0], b"")
+    assert named.names(NAME) == {HOMES[0]: b"", HOMES[1]: bytes(range(256)) * 64}
+    named.set_name(NAME, HOMES[0], None)
+    named.set_name(NAME, HOMES[2], None)
+    assert list(named.names(NAME)) == [HOMES[1]] and named.names(OTHER_NAME) == {HOMES[0]: b"another vault's"}
+
+
+def test_names_are_no_blocks_and_no_collection_takes_them(named: Names, bench: Bench) -> None:
+    named.set_name(NAME, HOMES[0], b"one")
+    assert bench.store.stat() == (0, 0)
+    bench.store.put([ONE])
+    bench.store.delete([ONE.cid])
+    bench.store.put([ONE])
+    bench.lose(ONE.cid)
+    assert named.names(NAME) == {HOMES[0]: b"one"}
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "data"),
+    [(NAME, "../x", b""), ("", HOMES[0], b""), (NAME, HOMES[0].upper() + "F", b""), (NAME, HOMES[0], bytes(16_385))],
+)
+def test_names_that_are_not_taken(named: Names, name: str, home: str, data: bytes) -> None:
+    assert len(bytes(16_385)) > MAX_NAME_BYTES
+    with pytest.raises(InvalidInput):
+        named.set_name(name, home, data)
+    assert named.names(NAME) == {}
+
+
+def test_there_are_not_too_many_homes(named: Names) -> None:
+    for home in HOMES[:-1]:
+        named.set_name(NAME, home, b"one")
+    with pytest.raises(InvalidInput, match="at most 64 homes"):
+        named.set_name(NAME, HOMES[-1], b"one")
+    named.set_name(NAME, HOMES[0], b"two")
+    assert len(named.names(NAME)) == MAX_HOMES
+
+
+def test_names_of_a_store_that_is_down(bench: Bench) -> None:
+    assert isinstance(bench.store, Names)
+    bench.stop()
+    for call in (lambda: bench.store.names(NAME), lambda: bench.store.set_name(NAME, HOMES[0], b"")):
+        with pytest.raises(StorageUnavailable):
+            call()
 
 
 def test_the_fakes_other_switches() -> None:

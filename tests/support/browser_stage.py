@@ -17,12 +17,14 @@ import msgspec
 import rfc8785
 
 from registry.client.grant import Proposal
+from registry.client.views import Preview
 from registry.core.notices.document import Notice, parse_notice
 from registry.core.notices.rendering import DAY, render
 from registry.core.scalars import to_hex
+from registry.core.sealed.bundles import View
 from registry.core.statements.typed_data import typed_data
 from registry.net.json_rpc import Call, Node, NodeError
-from registry.present.summary import SigningSummary, records_of
+from registry.present.summary import SigningSummary
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import CONTROLLER, DOMAIN, NOW, evidence_of, grant_message, request_message
@@ -222,8 +224,8 @@ def demo_grant(
         statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
     )
     grant = msgspec.structs.replace(grant, statement=render(parsed, language, grant))
-    records = (records_of("pd:Purchase", ["purchases.csv"]),)
-    proposal = Proposal(evidence_of(request_message()), parsed, language, grant, bytes(2481), records)
+    view = View("pd:Purchase", ("name", "price"), from_="2026-01-01", continuing=True)
+    proposal = Proposal(evidence_of(request_message()), parsed, language, grant, (Preview(view, 207, ()),))
     return proposal.summary(), typed_data(DOMAIN, grant)
 
 

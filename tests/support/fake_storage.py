@@ -8,23 +8,26 @@ from dataclasses import dataclass, field
 
 from registry.core.errors import StorageDown, StorageFull, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
-from registry.storage.base import StoreStat, accepted, checked
+from registry.storage.base import StoreStat, accepted, check_homes, check_name, checked
 
 
 @dataclass
 class MemoryBlocks:
     """A BlockStore. The switches may be set at any time.
 
-    ``down``: nothing answers. ``delay``: seconds before each answer. ``lies``: reads return other bytes. ``loses``:
-    puts are forgotten. ``capacity``: bytes after which it is full (None: never).
+    ``down``: nothing answers. ``names_down``: nothing does that concerns names. ``delay``: seconds before each answer.
+    ``lies``: reads return other bytes. ``loses``: puts are forgotten. ``capacity``: bytes after which it is full
+    (None: never).
     """
 
     down: bool = False
+    names_down: bool = False
     delay: float = 0.0
     lies: bool = False
     loses: bool = False
     capacity: int | None = None
     kept: dict[bytes, bytes] = field(default_factory=dict)
+    named: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         self._answer()
@@ -60,6 +63,26 @@ class MemoryBlocks:
     def stat(self) -> StoreStat:
         self._answer()
         return StoreStat(len(self.kept), sum(map(len, self.kept.values())))
+
+    def names(self, name: str) -> dict[str, bytes]:
+        check_name(name)
+        self._answer_names()
+        return dict(self.named.get(name, {}))
+
+    def set_name(self, name: str, home: str, data: bytes | None) -> None:
+        check_name(name, home, data)
+        self._answer_names()
+        homes = self.named.setdefault(name, {})
+        if data is None:
+            homes.pop(home, None)
+        else:
+            check_homes([home, *homes])
+            homes[home] = data
+
+    def _answer_names(self) -> None:
+        self._answer()
+        if self.names_down:
+            raise StorageDown("the block store does not answer")
 
     def _answer(self) -> None:
         time.sleep(self.delay)

@@ -48,10 +48,14 @@ def make_network(folder: Path, url: str, **settings: Any) -> Path:
 
 
 def make_parties(folder: Path, network: Path) -> Path:
-    """Alice and Aurelle have homes, and Aurelle has asked, in ``request.json``."""
+    """Alice and Aurelle have homes, and Aurelle has asked for all purchases, in ``request.json``."""
     for name in ("alice", "aurelle"):
         Home(folder / name).create("")
-    draft, notice = ROOT / "registry" / "data" / "demo_notice.json", folder / "notice.json"
+    document = json.loads((ROOT / "registry" / "data" / "demo_notice.json").read_bytes())
+    # So that whole files are asked for.
+    del document["more"]["fields"]
+    draft, notice = folder / "draft.json", folder / "notice.json"
+    draft.write_text(json.dumps(document))
     consent(network, folder / "aurelle", "notice", "new", draft, "--out", notice)
     asked = ("--notice", notice, "--out", folder / "request.json", "--data", DATUM)
     consent(network, folder / "aurelle", "request", *asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from registry.client.network import Network
 from registry.client.party import Brand, Person
 from registry.client.request import publish_notice, request
 from registry.client.sign import Anchored
+from registry.core.crypto.seeds import owner_identity
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.facts import Facts
 from registry.ledger.base import Pending, Sender
-from registry.vault.vault import Vault
+from registry.vault.database import Database
+from registry.vault.draft import Draft, FileSource
 from registry.wallets import keyfiles
 from registry.wallets.base import Wallet
 from registry.wallets.keywallet import KeyWallet
@@ -89,8 +92,8 @@ class Stage:
         return {"network": network, "wallet": wallet, "evidence": EvidenceFolder(folder / name / "kept")}
 
     @staticmethod
-    def _vault(folder: Path, network: Network, name: str) -> Vault:
-        return Vault(folder / name, Stage.seed(name), network.store)
+    def _vault(folder: Path, network: Network, name: str) -> Database:
+        return Database(folder / name, Stage.seed(name), network.store, network.clock)
 
     @classmethod
     def _person(cls, folder: Path, network: Network, name: str) -> Person:
@@ -98,7 +101,7 @@ class Stage:
 
     @classmethod
     def _brand(cls, folder: Path, network: Network, name: str) -> Brand:
-        identity = cls._vault(folder, network, name).identity
+        identity = owner_identity(cls.seed(name))
         return Brand(identity=identity, **cls._members(folder, network, name))
 
     @staticmethod
@@ -110,7 +113,7 @@ class Stage:
         """One more person."""
         return replace(self._person(self.folder, self.network, name), **changes)
 
-    def person_with(self, wallet: Wallet, vault: Vault) -> Person:
+    def person_with(self, wallet: Wallet, vault: Database) -> Person:
         """A person with this wallet and this vault."""
         return replace(self.alice, wallet=wallet, vault=vault)
 
@@ -134,15 +137,27 @@ class Stage:
         publish_notice(self.network, self.notice())
         return write_evidence(request(self.brand, self.notice(), **chosen))
 
+    def asked(self, fields: list[dict[str, Any]]) -> bytes:
+        """The brand's signed request, whose notice says which members it asks for."""
+        notice = self.notice(more={"fields": fields})
+        publish_notice(self.network, notice)
+        return write_evidence(request(self.brand, notice))
+
     def granted(self, **chosen: Any) -> Anchored:
         """Alice's yes to a new request."""
         return grant(self.alice, self.request(), **chosen)
 
-    def keep(self, body: bytes, category: str = PURCHASES, media_type: str = "text/csv") -> None:
-        """Put something into Alice's vault."""
-        name = f"alice's own name {len(body)}"
-        told = {"category": category, "name": name, "media_type": media_type}
-        self.alice.vault.add(io.BytesIO(body), now=self.clock(), again=True, **told)
+    def keep(self, body: bytes, category: str = PURCHASES, media_type: str = "text/csv") -> str:
+        """Put a file into Alice's vault, and return its record's id."""
+        name, digest = f"alice's own name {len(body)}", sha256(body).hexdigest()
+        source = FileSource(name, media_type, len(body), digest, lambda: io.BytesIO(body))
+        (record,) = self.alice.vault.add([Draft(category, "file/1", file=source)])
+        return record
+
+    def bought(self, *names: str, day: str = "2026-01-15", **more: Any) -> list[str]:
+        """Put purchases into Alice's vault, and return their ids."""
+        bodies = [{"name": name, "price": "12.50", "orderDate": day} for name in names]
+        return self.alice.vault.add(Draft(PURCHASES, "purchase/1", body=body, **more) for body in bodies)
 
     def pass_time(self, seconds: int) -> None:
         """Both clocks go on."""

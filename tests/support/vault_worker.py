@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from registry.core.sealed.bundles import View
@@ -15,9 +16,10 @@ from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
 from registry.vault.draft import Draft
 from registry.vault.importers.base import Item
+from registry.vault.shred import Selection
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 
-VIEW = View("pd:Purchase", ("name",))
+VIEW = View("pd:Purchase", ("name",), continuing=True)
 
 
 def draft(number: int) -> Draft:
@@ -29,24 +31,30 @@ def items(first: int, count: int) -> Iterator[Item]:
     return (draft(number) for number in range(first, first + count))
 
 
+def share(vault: Database) -> None:
+    if vault.shares.of(word(1)):
+        vault.shares.bring_up_to_date(word(1))
+    else:
+        vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+
+
 def work(vault: Database, choices: random.Random) -> None:
     next_number = vault.stats().versions
     for step in range(10_000):
         alive = [record.id for record in vault.search("", 1_000).records]
-        kind = choices.choice(["import", "add", "edit", "remove", "share"] if alive else ["import"])
+        some = choices.sample(alive, min(3, len(alive)))
+        acts: dict[str, Callable[[], object]] = {
+            "import": partial(vault.take, items(next_number * 1_000, choices.randrange(1, 300))),
+            "add": partial(vault.add, [draft(10**9 + next_number * 1_000 + step)]),
+            "edit": partial(vault.edit, some[0] if some else "", tags=(f"step {step}",)),
+            "remove": partial(vault.remove, some),
+            "share": partial(share, vault),
+            "compact": vault.upkeep.compact,
+            "shred": partial(vault.shred, Selection("RECORDS", tuple(some))),
+        }
+        kind = choices.choice(list(acts) if alive else ["import"])
         print("begin", kind, flush=True)
-        if kind == "import":
-            vault.take(items(next_number * 1_000, choices.randrange(1, 300)))
-        elif kind == "add":
-            vault.add([draft(10**9 + next_number * 1_000 + step)])
-        elif kind == "edit":
-            vault.edit(choices.choice(alive), tags=(f"step {step}",))
-        elif kind == "remove":
-            vault.remove(choices.sample(alive, min(3, len(alive))))
-        elif vault.shares.of(word(1)):
-            vault.shares.bring_up_to_date(word(1))
-        else:
-            vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+        acts[kind]()
         next_number += 1
         print("done", vault.stats().records, vault.stats().versions, flush=True)
 

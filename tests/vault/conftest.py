@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.vault.vault import Vault
+from registry.vault.database import Database
 from tests.support.builders import SEED
 from tests.support.fake_storage import MemoryBlocks
 
@@ -17,5 +17,5 @@ def store() -> MemoryBlocks:
 
 
 @pytest.fixture
-def vault(tmp_path: Path, store: MemoryBlocks) -> Vault:
-    return Vault(tmp_path / "vault", SEED, store)
+def vault(tmp_path: Path, store: MemoryBlocks) -> Database:
+    return Database(tmp_path / "vault", SEED, store)

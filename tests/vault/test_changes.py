@@ -23,7 +23,7 @@ from registry.core.sealed.heads import MAX_SEGMENTS, SegmentList
 from registry.core.sealed.index import OwnStream, VaultBook
 from registry.core.sealed.records import Record
 from registry.vault.changes import Change, Owner, read_index
-from registry.vault.journal import Journal
+from registry.vault.journal import Journal, all_of
 from registry.vault.streams import FANOUT, MOST_MERGED, Streams
 from tests.support.fake_storage import MemoryBlocks
 from tests.support.vault_records import HOME, tombstone, version
@@ -50,7 +50,13 @@ class Place:
     def add(self, *records: Record, category: str = CATEGORIES[0], deleted: Iterable[str] = ()) -> None:
         change = self.change(deleted)
         change.add(category, records)
-        change.commit()
+        self.commit(change)
+
+    def commit(self, change: Change) -> str:
+        """Commit it; no other home needs anything."""
+        root = change.commit()
+        self.journal.settle(all_of)
+        return root
 
     def versions(self) -> list[tuple[str, Record]]:
         """All versions that a reader finds, with their categories."""
@@ -90,7 +96,7 @@ def test_versions_come_back_with_their_category(place: Place) -> None:
     change = place.change()
     change.add("pd:Purchase", [version(1), version(2)])
     change.add("pd:Location", [version(3, category="pd:Location", schema="place-visited/1")])
-    root = change.commit()
+    root = place.commit(change)
     assert root == place.journal.index
     found = sorted((category, record.id[-1]) for category, record in place.versions())
     assert found == [("pd:Location", "3"), ("pd:Purchase", "1"), ("pd:Purchase", "2")]
@@ -157,7 +163,7 @@ def test_a_book_replaces_the_one_before(place: Place) -> None:
     for mark in ("11" * 32, "22" * 32):
         change = place.change()
         change.set_book(VaultBook(shredded=(mark,)))
-        change.commit()
+        place.commit(change)
     assert set(place.store.kept) == place.named()
 
 
@@ -181,7 +187,7 @@ def test_what_cannot_be_erased_now_is_erased_later(place: Place, monkeypatch: py
         place.add(version(2))
     monkeypatch.undo()
     assert len(place.versions()) == 2, "the change itself is done"
-    place.journal.settle()
+    place.journal.settle(all_of)
     assert set(place.store.kept) == place.named()
 
 
@@ -257,7 +263,7 @@ class Interrupted(RuleBasedStateMachine):
 
     @invariant()
     def the_store_holds_nothing_else(self) -> None:
-        self.place.journal.settle()
+        self.place.journal.settle(all_of)
         assert set(self.store.kept) == self.place.named()
 
     def teardown(self) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlcipher3.dbapi2 import Connection
 
 from registry.core.errors import StorageSlow
 from registry.core.sealed.records import Record
+from registry.vault.copy import working_copy
 from registry.vault.copy.database import Database
 from registry.vault.copy.query import parse
 from registry.vault.copy.working_copy import WorkingCopy
@@ -177,3 +182,55 @@ def test_a_kept_record_with_the_same_word_is_still_found(path: Path) -> None:
         raw = decrypted_pages(path)
         assert b"marzipan" not in raw and b"nougat" in raw
         copy.check()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_the_temporary_file_of_a_rewrite_is_encrypted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a name nowhere, and would otherwise leave all records on another disk."""
+    monkeypatch.setattr("registry.vault.copy.database.REWRITE_KIB", 64)
+    seen, is_over = list[bytes](), threading.Event()
+
+    def watch() -> None:
+        while not is_over.is_set():
+            for file in Path("/proc/self/fd").iterdir():
+                with suppress(OSError):
+                    if "etilqs" in str(file.readlink()):
+                        seen.append(file.read_bytes())
+
+    with filled(path) as copy:
+        thread = threading.Thread(target=watch)
+        thread.start()
+        for number in range(0, 300, 10):
+            copy.erase([record_id(number)], "after")
+            if any(len(one) > 100_000 for one in seen):
+                break
+        is_over.set()
+        thread.join()
+    largest = max(seen, key=len)
+    assert len(largest) > 100_000 and len(zlib.compress(largest)) > 0.98 * len(largest)
+    assert not any(text in largest for text in (b"shared", b"CREATE TABLE", word(1).encode()))
+
+
+def test_many_records_are_erased_in_several_transactions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between two of them, the next one that opens the copy goes on."""
+    monkeypatch.setattr("registry.vault.copy.erasing.AT_ONCE", 10)
+    calls, real = [0], working_copy.erase_some
+
+    class Killed(BaseException):
+        pass
+
+    def dies(db: Connection) -> bool:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise Killed
+        return real(db)
+
+    with filled(path) as copy, monkeypatch.context() as patched:
+        patched.setattr(working_copy, "erase_some", dies)
+        with pytest.raises(Killed):
+            copy.erase([record_id(n) for n in range(100)], "after")
+        assert copy.is_erasing and copy.history(record_id(99))
+    with WorkingCopy(path, KEY, facts_of) as copy:
+        assert (
+            left(path, range(100)) == [] and not copy.is_erasing and copy.count() == COUNT - 100 + (COUNT - 100) // 10
+        )

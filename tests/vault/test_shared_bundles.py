@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import InvalidInput, WrongCapsule
 from registry.core.ipld.unixfs import blocks_of
-from registry.core.sealed.bundles import BundleKey, View
+from registry.core.sealed.bundles import FILE, NAME, BundleKey, View
 from registry.core.sealed.documents import public_key_of
 from registry.core.sealed.heads import StreamReader
 from registry.core.sealed.records import Record
@@ -23,13 +23,13 @@ from registry.vault.bundles import held_by_brand
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.vault.large_files import open_file
-from registry.vault.views import FILE
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, account, word
 from tests.support.fake_storage import MemoryBlocks
 
 OTHER = account("other brand").address
-VIEW = View("pd:Purchase", ("name", "price"))
-PERIOD = View("pd:Purchase", ("name",), from_="2026-01-10", until="2026-01-20")
+VIEW = View("pd:Purchase", ("name", "price"), continuing=True)
+ONCE = View("pd:Purchase", ("name", "price"))
+PERIOD = View("pd:Purchase", ("name",), from_="2026-01-10", until="2026-01-20", continuing=True)
 
 
 def purchase(name: str, day: int = 15, **more: object) -> Draft:
@@ -201,13 +201,83 @@ def test_a_bundle_that_nobody_got_leaves_no_block(vault: Database, store: Memory
     assert len(store.kept) == before + 1, "the index now names a book"
 
 
-def test_a_grant_has_its_bundles_once_and_a_view_that_shows_nothing_is_refused(vault: Database) -> None:
+def test_a_grant_has_its_bundles_once(vault: Database) -> None:
     vault.add([purchase("coat")])
-    with pytest.raises(InvalidInput, match="no record of pd:Purchase"):
-        vault.shares.begin(SUBJECT, CONTROLLER, [View("pd:Purchase", ("name",), until="2020-01-01")], word(1))
     vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
     with pytest.raises(InvalidInput, match="already"):
         vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+
+
+def test_a_view_that_shows_nothing_gets_a_bundle_only_where_later_records_follow(
+    vault: Database, store: MemoryBlocks
+) -> None:
+    vault.add([purchase("coat")])
+    past = View("pd:Purchase", ("name",), until="2020-01-01")
+    assert vault.shares.begin(SUBJECT, CONTROLLER, [past], word(1)) == () and vault.shares.all() == ()
+    brand = Brand(store)
+    later = View("pd:Purchase", ("name",), from_="2026-02-01", continuing=True)
+    brand.keys = vault.shares.begin(SUBJECT, CONTROLLER, [later], word(1))
+    assert len(brand.keys) == 1 and brand.versions() == []
+    vault.add([Draft("pd:Purchase", "purchase/1", body={"name": "new", "orderDate": "2026-02-03"})])
+    brand.keys = vault.shares.bring_up_to_date(word(1))
+    assert brand.names() == ["new"]
+
+
+def test_a_view_that_is_not_continuing_stays_as_it_was_handed_over(vault: Database, store: MemoryBlocks) -> None:
+    (name,) = vault.add([purchase("coat")])
+    brand = Brand(store)
+    brand.keys = vault.shares.begin(SUBJECT, CONTROLLER, [ONCE], word(1))
+    vault.add([purchase("later")])
+    vault.edit(name, body={"name": "blue coat", "orderDate": "2026-01-15"})
+    assert vault.shares.bring_up_to_date(word(1)) == brand.keys and brand.names() == ["coat"]
+
+
+def test_a_grant_that_replaces_a_live_one_continues_its_bundles_and_ends_alone(
+    vault: Database, store: MemoryBlocks
+) -> None:
+    vault.add([purchase("coat")])
+    (old, once) = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW, ONCE], word(1))
+    vault.add([purchase("hat")])
+    brand = Brand(store)
+    brand.keys = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW, ONCE], word(2), continued=word(1))
+    assert brand.keys[0].stream == old.stream and brand.keys[1].stream != once.stream
+    assert brand.names() == ["coat", "coat", "hat", "hat"]
+    vault.shares.end(word(1))
+    assert [one.ended for one in vault.shares.all()] == [False, True, False]
+    vault.add([purchase("scarf")])
+    assert vault.shares.bring_up_to_date(word(2))[0].head != brand.keys[0].head
+    vault.shares.end(word(2))
+    assert all(one.ended for one in vault.shares.all())
+
+
+def test_another_brands_bundle_is_not_continued(vault: Database) -> None:
+    vault.add([purchase("coat")])
+    (old,) = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    (new,) = vault.shares.begin(SUBJECT, OTHER, [VIEW], word(2), continued=word(1))
+    assert new.stream != old.stream
+
+
+def test_discarding_a_grant_that_would_have_continued_a_bundle_takes_its_lock_alone(
+    vault: Database, store: MemoryBlocks
+) -> None:
+    vault.add([purchase("coat")])
+    brand = Brand(store)
+    brand.keys = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(2), continued=word(1))
+    vault.shares.discard(word(2))
+    assert [one.locks for one in vault.shares.all()] == [(word(1),)] and brand.names() == ["coat"]
+
+
+def test_the_name_of_a_file_goes_along_only_where_the_view_says_so(vault: Database, store: MemoryBlocks) -> None:
+    body = b"scan"
+    digest = hashlib.sha256(body).hexdigest()
+    source = FileSource("for my lawyer.pdf", "application/pdf", len(body), digest, lambda: io.BytesIO(body))
+    vault.add([purchase("coat", file=source)])
+    brand = Brand(store)
+    for members, name in (((FILE,), "file.pdf"), ((FILE, NAME), "for my lawyer.pdf")):
+        brand.keys = vault.shares.begin(SUBJECT, CONTROLLER, [View("pd:Purchase", members)], word(len(members)))
+        (record,) = brand.versions()
+        assert record.file is not None and record.file.name == name
 
 
 def test_a_file_goes_along_only_by_its_name_in_the_view(vault: Database, store: MemoryBlocks) -> None:
@@ -250,7 +320,7 @@ def test_after_each_update_a_brand_holds_what_the_view_shows(steps: list[tuple[s
                 vault.shares.bring_up_to_date(word(1))
         vault.shares.bring_up_to_date(word(1))
         (bundle,) = vault.shares.of(word(1))
-        party = vault.shares._party(bundle)
+        party = vault.shares.party(bundle)
         held = held_by_brand(store, party, bundle)
         wanted = sorted(str(one.body) for one in vault.shares.preview(PERIOD))
         assert sorted(str(one.body) for one in held.values() if not one.deleted) == wanted

@@ -10,6 +10,7 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.options import SIGNING, AcceptRisk, Data, EvidenceOut, Purposes, accepted_risks
+from registry.cli.ui.preview import chosen_fields, print_preview
 from registry.cli.ui.prompts import ask_yes
 from registry.cli.ui.receipts import leaving, print_anchored
 from registry.client import grant as use_case
@@ -40,7 +41,17 @@ def grant(
     supersedes: Annotated[
         str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IRI=NAME,...", help="Of this kind of data these members alone, as pd:Purchase=name."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="No record before this day, or time with its zone.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="No record from then on.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="No later record follows, whatever was asked.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would be handed over, and do nothing.")] = False,
     accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
     language: Language = None,
@@ -48,8 +59,8 @@ def grant(
 ) -> None:
     """Say yes: to all that was asked, or to less.
 
-    Checks the request, shows it in words and asks you. Then seals your data to the brand, signs, anchors, and writes
-    the evidence file that you hand over.
+    Checks the request, shows it in words and asks you. Then seals a copy of what you allow to the brand, signs,
+    anchors, and writes the evidence file that you hand over. --preview shows the values first.
     """
     ctx.check_out(out)
     asked = parse_evidence(ctx.home.find(request))
@@ -57,7 +68,11 @@ def grant(
     person = ctx.session.person_for(asked, old)
     accepted = accepted_risks(accept_risk)
     choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
-    choice |= use_case.Choice(names=names, accepted=accepted)
+    choice |= use_case.Choice(names=names, accepted=accepted, since=since, until=until, once=once)
+    choice |= use_case.Choice(fields=chosen_fields(fields))
+    if preview:
+        print_preview(ctx.out, use_case.propose(person, asked, **choice | use_case.Choice(again=True)))
+        return
     with leaving(ctx), ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
     print_anchored(ctx.out, done, "Hand over", out)

@@ -52,6 +52,35 @@ class _Counted(io.FileIO):
         return count
 
 
+class CountedSink(io.RawIOBase):
+    """A file to write to; ``told`` gets the number of bytes of each write. Closing it leaves the file open."""
+
+    def __init__(self, sink: BinaryIO, told: Callable[[int], None]) -> None:
+        self._sink, self._told = sink, told
+
+    def writable(self) -> bool:
+        """As `io.IOBase` says."""
+        return True
+
+    def seekable(self) -> bool:
+        """As `io.IOBase` says."""
+        return self._sink.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As `io.IOBase` says."""
+        return self._sink.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As `io.IOBase` says."""
+        return self._sink.tell()
+
+    def write(self, data: Any) -> int:
+        """As `io.RawIOBase` says."""
+        taken = self._sink.write(data)
+        self._told(taken)
+        return taken
+
+
 class CountedStore:
     """A BlockStore that reports the bytes of each put."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -49,7 +50,13 @@ def homes_name(seed: bytes) -> str:
 
 def shredded_mark(seed: bytes, record_id: bytes) -> str:
     """What the book keeps of a shredded record's id (16 bytes): it recognises the id, and does not tell it."""
-    return hmac.digest(_derive(seed, b"ConsentRegistry/1/shredded"), record_id, hashlib.sha256).hex()
+    return shredded_marks(seed)(record_id)
+
+
+def shredded_marks(seed: bytes) -> Callable[[bytes], str]:
+    """Return a `shredded_mark` of this seed, for many ids."""
+    key = _derive(seed, b"ConsentRegistry/1/shredded")
+    return lambda record_id: hmac.digest(key, record_id, hashlib.sha256).hex()
 
 
 def revocation_secret(seed: bytes, salt: str) -> bytes:

@@ -13,6 +13,8 @@ from registry.core.sealed.records import check_cid, check_identity, check_schema
 
 MAX_MEMBERS = 256
 MAX_MEMBER = 200
+# The names under which a view shows the file of a record, and that file's own name. No member of a body is meant.
+FILE, NAME = "$file", "$name"
 
 
 class View(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

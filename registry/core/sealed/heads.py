@@ -5,7 +5,7 @@ Their form is in docs/formats.md, "The personal database".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 from msgspec import Meta, Struct
@@ -103,12 +103,20 @@ class StreamReader:
 
     def segments(self, head: StreamHead) -> Iterator[SegmentRef]:
         """Yield all segments, newest first; ``Malformed`` for a CID that stands twice in the head and its lists."""
+        for part in self.parts(head):
+            yield from part.segments
+
+    def parts(self, head: StreamHead, known: Container[str] = ()) -> Iterator[StreamHead | SegmentList]:
+        """Yield the head and its lists, newest first, until a list that is ``known``: it never changes.
+
+        ``Malformed`` for a CID that stands twice in them.
+        """
         seen: set[str] = set()
         part: StreamHead | SegmentList = head
         for _ in range(MAX_LISTS + 1):
             _add_cids(seen, part)
-            yield from part.segments
-            if part.older is None:
+            yield part
+            if part.older is None or part.older in known:
                 return
             part = self.older(part.older)
         raise Malformed(f"a stream has more than {MAX_LISTS:,} lists of segments")

@@ -14,13 +14,14 @@ from registry.core.errors import Malformed
 from registry.core.scalars import Address, Bytes32, check_address, check_distinct, check_term, read_words
 from registry.core.sealed.bundles import View
 from registry.core.sealed.documents import Signed, check_hex
-from registry.core.sealed.records import Count, check_cid, check_identity, check_schema
+from registry.core.sealed.records import OWN_ID, Count, check_cid, check_identity, check_schema, check_time
 
 MAX_INDEX = 4 << 20
 MAX_BOOK = 64 << 20
 MAX_SCHEMA = 64 * 1024
 MAX_GENERATION = 2**32 - 1
 MARK_BYTES = 32
+MAX_REASON = 200
 
 _EPSILON = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{0,8}[1-9])?")
 
@@ -116,7 +117,7 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class OwnSchema(Struct, frozen=True, forbid_unknown_fields=True):
-    """A schema that the person added: its name with the version, and the JSON Schema as a text, exactly as added."""
+    """A schema that the person added: its name with the version, and the JSON Schema as a text."""
 
     name: str
     schema: Annotated[str, Meta(max_length=MAX_SCHEMA)]
@@ -137,6 +138,29 @@ class Spent(Struct, frozen=True, forbid_unknown_fields=True):
             raise Malformed(f"an epsilon is malformed: {self.epsilon[:80]!r}")
 
 
+class Restricted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A record that is kept and not used until a day (``until``, UTC), when it may be shredded.
+
+    A ``reason`` makes it a legal hold: it is not shredded before that day. Without a day the record is in use again.
+    Of what two homes wrote, the larger ``counter`` stays.
+    """
+
+    record: str
+    counter: Count
+    until: str | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if not OWN_ID.fullmatch(self.record):
+            raise Malformed(f"a restricted record is malformed: {self.record[:80]!r}")
+        if self.until is None and self.reason is not None:
+            raise Malformed("a restriction without a day has no reason")
+        if self.until is not None and "T" in check_time(self.until):
+            raise Malformed(f"a restriction ends on a day, not at a time: {self.until}")
+        if self.reason is not None and not 0 < len(self.reason) <= MAX_REASON:
+            raise Malformed(f"a reason has 1 to {MAX_REASON} characters")
+
+
 class VaultBook(Signed, frozen=True, kw_only=True):
     """All that a vault knows besides its records. ``shredded`` marks ids that a merge must never bring back."""
 
@@ -148,6 +172,7 @@ class VaultBook(Signed, frozen=True, kw_only=True):
     schemas: tuple[OwnSchema, ...] = ()
     spent: tuple[Spent, ...] = ()
     shredded: tuple[str, ...] = ()
+    restricted: tuple[Restricted, ...] = ()
     type: Literal["VaultBook"] = "VaultBook"
     version: Literal[1] = 1
 
@@ -167,3 +192,4 @@ class VaultBook(Signed, frozen=True, kw_only=True):
         check_distinct([one.name for one in self.schemas], "a schema")
         check_distinct([one.request for one in self.spent], "a study")
         check_distinct(self.shredded, "a shredded mark")
+        check_distinct([one.record for one in self.restricted], "a restricted record")

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from registry.core.errors import InvalidInput, StorageFull, StorageSlow, StorageUnavailable, WorkingCopyLost
 from registry.db.sqlite import TROUBLES
 from registry.fs.files import file_lock, make_folder, writing
+from registry.vault.copy.pages import Looked, look_for
 from registry.vault.copy.tables import FORMAT, SCHEMA
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 BUSY_SECONDS = 30.0
-CACHE_KIB = 65_536
+CACHE_KIB, REWRITE_KIB = 65_536, 8_192
 _MODE = 0o600
 _LOCK_SECONDS = 60
 _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN = 5, 6, 8, 10, 13, 14  # SQLite's codes
@@ -87,7 +88,13 @@ class Database:
 
     def rewrite(self) -> None:
         """Write the whole file anew and empty its log, so that no byte of deleted rows is left in either."""
-        self.all("VACUUM")
+        # SQLite keeps a temporary copy, which SQLCipher encrypts. Its default is memory, as much as the whole file has.
+        for setting in ("temp_store = FILE", f"cache_size = -{REWRITE_KIB}"):
+            self.all(f"PRAGMA {setting}")
+        try:
+            self.all("VACUUM")
+        finally:
+            self.all(f"PRAGMA cache_size = -{CACHE_KIB}")
         is_busy, *_ = self.one("PRAGMA wal_checkpoint(TRUNCATE)")
         if is_busy:
             what = f"the log of {self.path} still holds erased records: another process is reading"
@@ -103,6 +110,11 @@ class Database:
         records, indexed = self.one("SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM words_docsize)")
         if records != indexed:
             raise WorkingCopyLost(f"the working copy {self.path} has {records:,} records and an index of {indexed:,}")
+
+    def look_for(self, traces: Collection[bytes]) -> Looked:
+        """Look for byte strings in the decrypted pages; see `registry.vault.copy.pages`."""
+        with self._lock, self.translated():
+            return look_for(self.path, self._key, traces)
 
     def close(self) -> None:
         """Close the file; later calls are `WorkingCopyLost`. May be called twice."""
@@ -184,7 +196,15 @@ def _fill(path: Path, key: bytes) -> None:
         db.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA:
             db.execute(statement)
-        rows = {"format": FORMAT, "vault": _vault_name(key), "root": "", "spill": "0", "erasing": ""}
+        rows = {
+            "format": FORMAT,
+            "vault": _vault_name(key),
+            "root": "",
+            "spill": "0",
+            "erasing": "",
+            "book": "",
+            "marks": "",
+        }
         db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
         db.execute("COMMIT")
     finally:

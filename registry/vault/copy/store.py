@@ -1,4 +1,4 @@
-"""Put versions of records into a working copy, and erase records from it."""
+"""Put versions of records into a working copy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 _Key = tuple[bytes, int, bytes]  # id, counter, home: of one id, the larger is the newer
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """The newest version of a record in the copy; ``n`` is None for a tombstone."""
 
     key: _Key
@@ -56,7 +56,7 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
     last_id = db.execute("SELECT max(id) FROM versions").fetchone()[0]
     keys = [_key(line.record) for line in lines]
     # Ids of imported records begin with the time, so most of them are larger than all before.
-    before = {id_: _newest(db, id_) for id_ in {id_ for id_, *_ in keys if last_id and id_ <= last_id}}
+    before = {id_: newest_of(db, id_) for id_ in {id_ for id_, *_ in keys if last_id and id_ <= last_id}}
     newest = {known.key[0]: known.key for known in before.values() if known}
     new = dict[bytes, tuple[int, Record]]()
     for v, (key, line) in enumerate(zip(keys, lines, strict=True), first):
@@ -64,9 +64,11 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
             newest[key[0]] = key
             new[key[0]] = (v, line.record)
     replaced = [known for id_, known in before.items() if known and id_ in new]
-    _withdraw(db, replaced)
+    withdraw(db, replaced)
     _put_keys(db, replaced, [record for _, record in new.values()])
-    places = _index(db, [version for version in new.values() if not version[1].deleted], facts_of)
+    hidden = {id_ for (id_,) in db.execute("SELECT id FROM restricted")}
+    shown = [version for id_, version in new.items() if not (version[1].deleted or id_ in hidden)]
+    places = index_versions(db, shown, facts_of)
     before_all = db.total_changes
     rows = ((v, *key, places.get(v), line.text) for v, (key, line) in enumerate(zip(keys, lines, strict=True), first))
     db.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -74,7 +76,7 @@ def put_versions(db: Connection, lines: Sequence[Line], facts_of: FactsOf) -> in
     return added
 
 
-def _put_keys(db: Connection, replaced: Iterable[_Known], newest: Iterable[Record]) -> None:
+def _put_keys(db: Connection, replaced: Iterable[Known], newest: Iterable[Record]) -> None:
     """Keep the keys of newest versions alone: a thing that was changed back by an import is an edit again."""
     db.executemany("DELETE FROM keys WHERE id = ?", ((known.key[0],) for known in replaced))
     keys = ((bytes.fromhex(key), id_bytes(record.id)) for record in newest for key in _halves(record.key))
@@ -84,17 +86,6 @@ def _put_keys(db: Connection, replaced: Iterable[_Known], newest: Iterable[Recor
 
 def _halves(key: str | None) -> Iterable[str]:
     return (key[:32], key[32:]) if key and len(key) == 64 else filter(None, [key])
-
-
-def erase_records(db: Connection, ids: Iterable[str]) -> int:
-    """Delete all versions of these records, their words and the keys of what they were imported from."""
-    keys = [(id_bytes(id_),) for id_ in dict.fromkeys(ids)]
-    known = [version for key in keys if (version := _newest(db, *key))]
-    _withdraw(db, known)
-    db.executemany("DELETE FROM versions WHERE id = ?", keys)
-    db.executemany("DELETE FROM keys WHERE id = ?", keys)
-    Facets(db).forget_unused()
-    return len(known)
 
 
 def id_bytes(id_: str) -> bytes:
@@ -112,12 +103,13 @@ def _key(record: Record) -> _Key:
     return id_bytes(record.id), record.counter, bytes.fromhex(record.home or "")
 
 
-def _newest(db: Connection, id_: bytes) -> _Known | None:
+def newest_of(db: Connection, id_: bytes) -> Known | None:
+    """Return the newest version of a record (its 16 bytes), or None for an unknown one."""
     row = db.execute(_NEWEST, (id_,)).fetchone()
-    return _Known((id_, row[0], row[1]), row[2], row[3]) if row else None
+    return Known((id_, row[0], row[1]), row[2], row[3]) if row else None
 
 
-def _withdraw(db: Connection, versions: Iterable[_Known]) -> None:
+def withdraw(db: Connection, versions: Iterable[Known]) -> None:
     """Take versions out of what is searched; as history they stay."""
     shown = [version for version in versions if version.n is not None]
     db.executemany("UPDATE versions SET n = NULL WHERE v = ?", [(version.v,) for version in shown])
@@ -125,7 +117,7 @@ def _withdraw(db: Connection, versions: Iterable[_Known]) -> None:
     db.executemany("DELETE FROM words WHERE rowid = ?", [(version.n,) for version in shown])
 
 
-def _index(db: Connection, versions: Iterable[tuple[int, Record]], facts_of: FactsOf) -> dict[int, int]:
+def index_versions(db: Connection, versions: Iterable[tuple[int, Record]], facts_of: FactsOf) -> dict[int, int]:
     """Make versions searchable; return the place of each."""
     marks, places = _Marks(db), _Places(db)
     records, words, taken = list[tuple[Any, ...]](), list[tuple[int, str]](), dict[int, int]()

@@ -6,6 +6,7 @@
 - ``facets`` numbers the values of fields; see `registry.vault.copy.facets`.
 - ``segments`` has the CIDs of those whose versions were put.
 - ``keys`` finds records by their key, which recognises what a file held when it was imported before.
+- ``restricted`` has the records that are kept and not searched, ``gone`` those that are about to be erased.
 - ``meta`` says what the copy mirrors.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from registry.vault.copy.folding import TOKENIZER
 
-FORMAT = "1"
+FORMAT = "2"
 # A second holds so many places; what finds none goes to a second after it.
 PLACES = 256
 # Seconds from year 1 to 1970, so that no place is negative.
@@ -32,6 +33,8 @@ SCHEMA = (
                             step INTEGER NOT NULL, UNIQUE (kind, value, step))""",
     "CREATE INDEX folded_facets ON facets (kind, folded)",
     "CREATE TABLE segments (cid TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE restricted (id BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE gone (id BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE keys (key BLOB PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID",
     "CREATE INDEX keys_of_a_record ON keys (id)",
     f"""CREATE VIRTUAL TABLE words USING fts5(body, content='', contentless_delete=1, prefix='2 3 4',

@@ -11,7 +11,7 @@ it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -20,11 +20,14 @@ from uuid import UUID
 from registry.core.errors import StorageSlow
 from registry.core.sealed.records import Record
 from registry.vault.copy.database import Database
+from registry.vault.copy.erasing import erase_content, erase_some, note_gone, restrict
+from registry.vault.copy.listing import Listing
+from registry.vault.copy.pages import Looked
 from registry.vault.copy.query import Query
-from registry.vault.copy.search import DECODE, MAX_PAGE, Page, find_page
+from registry.vault.copy.search import MAX_PAGE, Page, find_page
 from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
 from registry.vault.copy.stats import Stats, count_records
-from registry.vault.copy.store import FactsOf, Line, erase_records, id_bytes, line_of, put_versions
+from registry.vault.copy.store import FactsOf, Line, line_of, put_versions
 
 PAGE = 20
 # One transaction takes so many versions, or so many bytes of them.
@@ -33,11 +36,12 @@ _AT_ONCE = 500
 _ALL_PAGES = 1 << 30
 
 
-class WorkingCopy:
+class WorkingCopy(Listing):
     """The open copy. Many threads may use one, many processes one file; open it after a fork, not before."""
 
     def __init__(self, path: Path, key: bytes, facts_of: FactsOf) -> None:
-        self._db, self._facts_of = Database(path, key), facts_of
+        super().__init__(Database(path, key))
+        self._facts_of = facts_of
         if self._meta("erasing"):
             # Where another process reads, or is erasing itself, the next one that opens the copy tries again.
             with suppress(StorageSlow):
@@ -78,7 +82,7 @@ class WorkingCopy:
         it to the next one that opens the copy.
         """
         with self._db.writing() as db:
-            count = erase_records(db, ids)
+            count = note_gone(db, ids)
             self._note(root=root)
             if count:
                 self._note(erasing="yes")
@@ -86,15 +90,38 @@ class WorkingCopy:
             self._finish_erasing()
         return count
 
-    def newest(self, id_: str) -> Record | None:
-        """Return the newest version of a record, which may be a tombstone."""
-        found = self.history(id_)
-        return found[-1] if found else None
+    def erase_content(self, ids: Iterable[str]) -> int:
+        """Erase like `erase` what deleted records held, and keep their tombstones; return how many versions went."""
+        with self._db.writing() as db:
+            if count := erase_content(db, ids):
+                self._note(erasing="yes")
+        if self._meta("erasing"):
+            self._finish_erasing()
+        return count
 
-    def history(self, id_: str) -> list[Record]:
-        """Return all versions of a record, oldest first."""
-        query = "SELECT line FROM versions WHERE id = ? ORDER BY counter, home"
-        return [DECODE(line) for (line,) in self._db.all(query, (id_bytes(id_),))]
+    def follow(self, restricted: Iterable[str], book: str, marks: str) -> None:
+        """Withhold exactly these records from what is searched and shared.
+
+        ``book`` is the CID of the book that says so, ``marks`` a digest of what it marks as shredded.
+        """
+        with self._db.writing() as db:
+            restrict(db, restricted, self._facts_of)
+            self._note(book=book, marks=marks)
+
+    @property
+    def book(self) -> str:
+        """The CID of the book that was followed last, "" for none."""
+        return self._meta("book")
+
+    @property
+    def marks(self) -> str:
+        """The digest of the marks that were followed last, "" for none."""
+        return self._meta("marks")
+
+    @property
+    def is_erasing(self) -> bool:
+        """Whether bytes of erased records are left, because another process read, or died."""
+        return bool(self._meta("erasing"))
 
     def lacking(self, segments: Iterable[str]) -> list[str]:
         """Return those of all segments of a vault (CIDs) whose versions were not put yet, and forget all others."""
@@ -137,18 +164,13 @@ class WorkingCopy:
         with self._db.reading() as db:
             return count_records(db)
 
-    def versions(self) -> Iterator[Record]:
-        """Yield all versions of all records: those of one record together, oldest first."""
-        query = """SELECT id, counter, home, line FROM versions WHERE (id, counter, home) > (?, ?, ?)
-                   ORDER BY id, counter, home LIMIT ?"""
-        last: tuple[bytes, int, bytes] = (b"", 0, b"")
-        while rows := self._db.all(query, (*last, MAX_PAGE)):
-            last = rows[-1][:3]
-            yield from (DECODE(line) for *_, line in rows)
-
     def check(self) -> None:
         """Read the whole file: `WorkingCopyLost` if a page was altered, or if words and records do not fit."""
         self._db.check()
+
+    def look_for(self, traces: Collection[bytes]) -> Looked:
+        """Look for byte strings in the decrypted pages of the file and its log."""
+        return self._db.look_for(traces)
 
     def close(self) -> None:
         """Close the file. May be called twice."""
@@ -177,6 +199,10 @@ class WorkingCopy:
     def _finish_erasing(self) -> None:
         # Until it is optimised, the full-text index holds deleted words in parts that were not written again, and
         # SQLite leaves copies of rows in pages where they stood before.
+        is_going_on = True
+        while is_going_on:
+            with self._db.writing() as db:
+                is_going_on = erase_some(db)
         with self._db.writing() as db:
             db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._db.rewrite()

@@ -14,13 +14,13 @@ import msgspec
 from registry.core.scalars import format_utc
 from registry.core.sealed.records import Record
 from registry.present.html import render_page
+from registry.present.records import title_of
 from registry.present.vocabulary import label
 from registry.vault.export.layout import csv_path, file_path, page_path
 
 SHOWN = 1000
 # A page stays readable, whatever stands in a record. The whole record is in the JSON Lines and in the tables.
 _MAX_MEMBERS, _MAX_TEXT = 60, 1000
-_TITLES = ("name", "headline", "description", "text", "measuredProperty")
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -83,12 +83,12 @@ def _since_epoch(time: str) -> timedelta:
 
 def _row(record: Record) -> Row:
     body = record.body or {}
-    title = next((body[name] for name in _TITLES if isinstance(body.get(name), str)), "")
     members = [(name[:200], _text(value)) for name, value in list(body.items())[:_MAX_MEMBERS]]
     file, name = (file_path(record.file), record.file.name) if record.file else ("", "")
     tags = ", ".join(record.tags)
-    title = title[:200] or name
-    return Row(record.time or "", title, record.schema or "", record.source or "", tags, members, file, name)
+    return Row(
+        record.time or "", title_of(record)[:200], record.schema or "", record.source or "", tags, members, file, name
+    )
 
 
 def _text(value: Any) -> str:

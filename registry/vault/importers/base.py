@@ -5,7 +5,6 @@ A new format needs one class with ``items``, and a line in registry/vault/import
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -14,7 +13,6 @@ import msgspec
 from msgspec import Struct
 
 from registry.core.age.stream import read_into
-from registry.core.errors import InvalidInput
 from registry.core.sealed.records import FileRef, Record
 from registry.vault.draft import Draft, FileSource
 
@@ -49,7 +47,13 @@ class Restored(NamedTuple):
     at: str
 
 
-Item = Draft | Restored | Refused | Told
+class GivenSchema(NamedTuple):
+    """A schema of the person's own that an export brings. It comes before the records that fit it."""
+
+    raw: bytes
+
+
+Item = Draft | Restored | Refused | Told | GivenSchema
 
 
 class Defaults(Struct, frozen=True):
@@ -71,42 +75,21 @@ class Importer(Protocol):
         ...
 
 
-class Position(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a reading stands: the file (SHA-256, hex) and how many of its items were yielded. It can be saved."""
-
-    file: str
-    items: int
-
-
 class Reading:
-    """One reading of a file that can be sought in, from its start or from a position of an earlier reading.
+    """One reading of a file that can be sought in, from its start; it counts how far it is, for the progress."""
 
-    To go on, the items before the position are made again and dropped. That is cheap beside sealing them, and it is
-    needed: the keys of equal lines depend on the lines before. ``InvalidInput`` if the file is not that position's.
-    """
-
-    def __init__(self, importer: Importer, source: BinaryIO, since: Position | None = None) -> None:
-        self._file, self.size = _fingerprint(source)
-        if since and since.file != self._file:
-            raise InvalidInput("the file has changed since its import began", "Import it from its start.")
+    def __init__(self, importer: Importer, source: BinaryIO) -> None:
+        self.size = source.seek(0, io.SEEK_END)
+        source.seek(0)
         self._importer, self._counted = importer, _Counted(source)
-        self._skipped, self._count = since.items if since else 0, 0
 
     def __iter__(self) -> Iterator[Item]:
-        for item in self._importer.items(io.BufferedReader(self._counted, CHUNK)):
-            self._count += 1
-            if self._count > self._skipped:
-                yield item
+        yield from self._importer.items(io.BufferedReader(self._counted, CHUNK))
 
     @property
     def bytes_read(self) -> int:
         """How many of ``size`` bytes are done."""
         return min(self._counted.count // self._importer.passes, self.size)
-
-    @property
-    def position(self) -> Position:
-        """The position after the item that was yielded last."""
-        return Position(self._file, max(self._count, self._skipped))
 
 
 class _Counted(io.RawIOBase):
@@ -133,14 +116,6 @@ class _Counted(io.RawIOBase):
         return got
 
 
-def _fingerprint(source: BinaryIO) -> tuple[str, int]:
-    source.seek(0)
-    digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO reads into
-    size = source.seek(0, io.SEEK_END)
-    source.seek(0)
-    return digest, size
-
-
 def batches(items: Iterable[Item], count: int, most: int = MAX_BATCH_BYTES) -> Iterator[list[Item]]:
     """Yield lists of at most ``count`` items. A list ends earlier when it holds ``most`` bytes."""
     batch: list[Item] = []
@@ -156,7 +131,7 @@ def batches(items: Iterable[Item], count: int, most: int = MAX_BATCH_BYTES) -> I
 
 
 def _weight(item: Item) -> int:
-    if isinstance(item, Refused | Told):
+    if isinstance(item, Refused | Told | GivenSchema):
         return 0
     fact = item.record if isinstance(item, Restored) else item
     inline = len(fact.file.data or "") if isinstance(fact.file, FileRef) else 0

@@ -32,10 +32,12 @@ from registry.vault.export.layout import (
     decode_line,
     decode_manifest,
     record_of,
+    schema_path,
 )
-from registry.vault.importers.base import Item, Refused, Restored
+from registry.vault.importers.base import GivenSchema, Item, Refused, Restored
 from registry.vault.importers.json_text import depth_of
 from registry.vault.importers.keys import version_key
+from registry.vault.schemas.schemas import builtin_names
 
 _CHUNK = 256 * 1024
 _MAX_SCHEMA = 1024 * 1024
@@ -72,29 +74,25 @@ class ExportImporter:
         self._limits = limits
 
     def items(self, source: BinaryIO) -> Iterator[Item]:
-        """Yield each version, in the order of the export. One damaged member refuses all of it."""
+        """Yield the person's own schemas, then each version, in their order. One damaged member refuses all of it."""
         try:
             with _opened(source, self._limits) as (packed, manifest):
                 for member in manifest.members:
                     _check_member(packed, member)
+                yield from _own_schemas(packed, manifest)
                 files = {member.sha256: member for member in manifest.members if member.path.startswith("files/")}
                 yield from _restored(packed, manifest, files)
         except _Wrong as wrong:
             yield wrong.refused
 
-    def schemas(self, source: BinaryIO) -> dict[str, bytes]:
-        """Return the schemas of the export by name ("purchase/1"); ``InvalidInput`` if it is damaged."""
-        try:
-            with _opened(source, self._limits) as (packed, manifest):
-                found = [member for member in manifest.members if member.path.startswith("schemas/")]
-                return {_schema_name(each): _whole(packed, each, _MAX_SCHEMA) for each in found}
-        except _Wrong as wrong:
-            raise InvalidInput(f"the export is damaged: {wrong.refused}", "Take another copy of it.") from None
 
-
-def _schema_name(member: Member) -> str:
-    name, _, version = member.path.removeprefix("schemas/").removesuffix(".json").rpartition("-")
-    return f"{name}/{version}"
+def _own_schemas(packed: ZipFile, manifest: Manifest) -> Iterator[GivenSchema]:
+    """Yield the schemas that do not ship with the package, lower versions first."""
+    builtin = {schema_path(name) for name in builtin_names()}
+    found = [each for each in manifest.members if each.path.startswith("schemas/") and each.path not in builtin]
+    # Of two versions, the longer path is the later one: versions have no leading zeros.
+    for member in sorted(found, key=lambda each: (len(each.path), each.path)):
+        yield GivenSchema(_whole(packed, member, _MAX_SCHEMA))
 
 
 @contextmanager
@@ -173,18 +171,25 @@ def _pieces(packed: ZipFile, path: str, most: int) -> Iterator[bytes]:
 def _whole(packed: ZipFile, member: Member, most: int) -> bytes:
     if member.bytes > most:
         raise _Wrong(member.path, f"it is larger than {most:,} bytes")
-    _check_member(packed, member)
     return b"".join(_pieces(packed, member.path, member.bytes))
 
 
 def _restored(packed: ZipFile, manifest: Manifest, files: dict[str, Member]) -> Iterator[Item]:
     number = 0
-    with packed.open(RECORDS) as lines:
-        while raw := lines.readline(MAX_LINE + 1):
-            number += 1
-            yield _item(packed, raw, f"line {number}", files)
+    for number, raw in enumerate(_lines(packed), 1):
+        yield _item(packed, raw, f"line {number}", files)
     if number != manifest.versions:
         yield Refused(RECORDS, None, f"it has {number:,} lines, and the manifest says {manifest.versions:,}")
+
+
+def _lines(packed: ZipFile) -> Iterator[bytes]:
+    try:
+        with packed.open(RECORDS) as lines:
+            yield from iter(lambda: lines.readline(MAX_LINE + 1), b"")
+    except _BROKEN as error:
+        # All of it could be read a moment ago.
+        message = f"the export changed while it was read: {str(error)[:100]}"
+        raise InvalidInput(message, "Nothing was imported. Import it again.") from None
 
 
 def _item(packed: ZipFile, raw: bytes, at: str, files: dict[str, Member]) -> Item:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from registry.vault.importers.base import Item, Refused, Restored, Told, batches
+from registry.vault.importers.base import GivenSchema, Item, Refused, Restored, Told, batches
 
 Known = Callable[[list[bytes]], set[bytes]]
 _BATCH = 1000
@@ -43,7 +43,7 @@ def classify(items: Iterable[Item], known: Known, count: int = _BATCH) -> Iterat
     for batch in batches(items, count):
         found = known([key for item in batch for key in _keys(item)])
         for item in batch:
-            if isinstance(item, Refused | Told):
+            if isinstance(item, Refused | Told | GivenSchema):
                 yield item, None
                 continue
             identity = None if isinstance(item, Restored) else item.identity
@@ -57,7 +57,7 @@ def classify(items: Iterable[Item], known: Known, count: int = _BATCH) -> Iterat
 
 
 def _keys(item: Item) -> Iterator[bytes]:
-    if not isinstance(item, Refused | Told):
+    if not isinstance(item, Refused | Told | GivenSchema):
         yield item.key
         if not isinstance(item, Restored) and item.identity:
             yield item.identity
@@ -73,7 +73,7 @@ def report(items: Iterable[Item], known: Known, on_refused: Callable[[Refused], 
             on_refused(item)
         elif isinstance(item, Told):
             found.told += [item.text] if len(found.told) < _SHOWN else []
-        elif state:
+        elif state and not isinstance(item, GivenSchema):
             fact = item.record if isinstance(item, Restored) else item
             found.states[state] += 1
             found.records[fact.schema or "deleted", fact.category or ""] += 1

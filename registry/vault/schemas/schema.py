@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -64,6 +65,11 @@ class Schema:
     def title(self) -> str:
         """What people call such a record; its name where the document has no title."""
         return str(self.document.get("title", self.name))
+
+    @property
+    def text(self) -> str:
+        """The document as the book and an export keep it, in as few characters as JSON needs."""
+        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def category(self) -> str:

@@ -19,7 +19,7 @@ from registry.present.vocabulary import vocabulary
 from registry.vault.draft import Draft
 from registry.vault.schemas import words
 from registry.vault.schemas.bodies import body_fault
-from registry.vault.schemas.documents import read_document
+from registry.vault.schemas.documents import MAX_DOCUMENT, read_document
 from registry.vault.schemas.schema import Facts, Schema, plain_facts
 from registry.vault.schemas.words import Fault
 
@@ -73,8 +73,28 @@ class Schemas:
         schema = Schema(document)
         self._check_name(schema.name)
         _check_category(schema.category)
+        if len(schema.text) > MAX_DOCUMENT:
+            raise InvalidInput(f"the schema has more than {MAX_DOCUMENT:,} characters with its numbers written out")
         self._own[schema.name] = schema
         return schema
+
+    def join(self, raw: bytes) -> bool:
+        """Add a schema that an export brings, unless it is known already; return whether it was added.
+
+        ``InvalidInput`` for another one of the same name, and for what `add` refuses.
+        """
+        document = read_document(raw)
+        known = self._find(Schema(document).name)
+        if known is None:
+            self.add(raw)
+        elif known.document != document:
+            advice = "Records say which schema they fit, so none is replaced. Import the export into another vault."
+            raise InvalidInput(f"the vault has another schema {known.name} than the export", advice)
+        return known is None
+
+    def copy(self) -> Schemas:
+        """Return schemas to which others can be added without a change of these."""
+        return Schemas(one.document for one in self.own())
 
     def _check_name(self, name: str) -> None:
         family, version = _split(name)

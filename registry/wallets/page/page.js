@@ -195,8 +195,13 @@ function rows(words) {
     each.label && h("span", { class: "soft block" }, pieces("called", { label: theirs(words, "span", each.label) }))];
   const list = (items) => items.length && h("ul", null, items.map((item) => h("li", null, item)));
   const count = (number) => number === 1 ? t("handed.one") : t("handed.many", { count: number.toLocaleString(language) });
-  const more = ({ count: all, names }) => all > names.length ? [t("handed.more", { count: (all - names.length).toLocaleString(language) })] : [];
-  const records = (each) => pieces("handed.records", { category: h("span", null, plain(each.category)), count: count(each.count), names: [...each.names, ...more(each)].join(", ") });
+  const members = ({ members: all, extras, file }) => [...all, ...extras.map((name) => t(`handed.${name}`)), ...(file ? [t(`handed.file.${file}`)] : [])].join(", ");
+  const period = (each) => {
+    const bounds = ["from", "until"].filter((name) => each[name]).join("-");
+    return bounds && [" ", dated(t(`handed.period.${bounds}`, each))];
+  };
+  const records = (each) => [...pieces("handed.records", { category: h("span", null, plain(each.category)), count: count(each.count), members: members(each) }), ".",
+    period(each), " ", t(each.continuing ? "handed.later" : "handed.once")];
   const answers = ["Grant", "Refusal"].includes(act);
   const sends = ui.state.question.method === SEND;
   const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || ["Acceptance", "Acknowledgement"].includes(act)) && "seen.hash";
@@ -208,7 +213,7 @@ function rows(words) {
     row("processing", list(words.processing.map(term))),
     row("training", words.training && t(`training.${words.training}`)),
     row("until", words.until && moment(words.until)),
-    row("handed", words.handed !== null && (words.handed ? [list(words.records.map(records)), t("handed.keys"), " ", t(words.names_given ? "names.given" : "names.kept")] : t("handed.nothing"))),
+    row("handed", words.records !== null && (words.records.length ? [list(words.records.map(records)), t("handed.keys")] : t("handed.nothing"))),
     row("stop", act === "Grant" && [...pieces("stop.how", { command: code("consent revoke") }), " ", t(words.notary ? "stop.notary" : payer ? "stop.payer" : "stop.relay")]),
     row("seen", seen && [t(seen, { account: payer || (!sends && whose) || ui.state.account }), answers && h("p", null, t("shared"))]),
     row("terms", words.terms && term(words.terms)),

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.core.sealed import capsule, heads, index, records, segments
+from registry.core.sealed import capsule, certificate, heads, homes, index, records, segments
 from registry.core.sealed.bundles import BundleKey, View
+from registry.storage import base
 from tests.support.paths import ROOT
 
 _PAGE = (ROOT / "docs" / "formats.md").read_text()
@@ -21,6 +22,11 @@ PARTS: dict[str, Any] = {
     "accounts": index.Account,
     "schemas": index.OwnSchema,
     "spent": index.Spent,
+    "restricted": index.Restricted,
+    "categories": certificate.Counted,
+    "kept": certificate.Kept,
+    "places": certificate.Searched,
+    "takenBack": certificate.TakenBack,
     "view": View,
 }
 
@@ -46,7 +52,16 @@ def _parsed(place: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "kind",
-    [heads.StreamHead, heads.SegmentList, index.VaultIndex, index.VaultBook, capsule.Capsule, capsule.StreamUpdate],
+    [
+        heads.StreamHead,
+        heads.SegmentList,
+        index.VaultIndex,
+        index.VaultBook,
+        homes.HomeName,
+        capsule.Capsule,
+        capsule.StreamUpdate,
+        certificate.ShredCertificate,
+    ],
 )
 def test_examples_have_all_members(kind: Any) -> None:
     shown = example(kind.__name__)
@@ -70,6 +85,7 @@ def test_limits_are_those_of_the_code() -> None:
     for limit in (segments.MAX_SEGMENT, segments.MAX_RECORDS, records.MAX_BODY, heads.MAX_LISTS):
         assert f"{limit:,}" in SECTION
     assert heads.MAX_SEALED == 64 * 1024
+    assert homes.MAX_NAME == base.MAX_NAME_BYTES == 16 * 1024 and f"{base.MAX_HOMES} homes" in SECTION
     assert index.MAX_INDEX == 4 * 1024**2
     assert index.MAX_BOOK == 64 * 1024**2
     assert (capsule.MAX_SEALED, capsule.MAX_PLAIN) == (256 * 1024, 1024 * 1024)

@@ -16,7 +16,7 @@ from registry.core.errors import ConsentError, DamagedSeal, Malformed, NotARecip
 from registry.core.ipld.cid import cid_of_block
 from registry.core.sealed.documents import open_document, public_key_of, seal_document, signed
 from registry.core.sealed.frame import unpack
-from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Spent, VaultBook, VaultIndex
+from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Restricted, Spent, VaultBook, VaultIndex
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.sealed_builders import (
     EMAILS,
@@ -74,6 +74,7 @@ def book(**changes: Any) -> VaultBook:
         "schemas": (OwnSchema("walk/1", '{"type":"object"}'),),
         "spent": (Spent(word(3), "0.5"),),
         "shredded": ("ab" * 32, "cd" * 32),
+        "restricted": (Restricted("0197f3a1-2b3c-7d4e-8f50-000000000007", 1, "2027-01-31", "a court asked"),),
     }
     return VaultBook(**members | changes)
 
@@ -106,7 +107,7 @@ def test_their_json() -> None:
         f'{{"book":null,"counter":9,"home":"{HOME}","signature":"{made.signature}","streams":[],'
         '"type":"VaultIndex","version":1}'
     )
-    names = "accounts bundles schemas shredded signature spent type version"
+    names = "accounts bundles restricted schemas shredded signature spent type version"
     assert sorted(plain(book())) == names.split()
     names = "controller ended head identity locks name number secret subject view"
     assert sorted(plain(bundle())) == names.split()

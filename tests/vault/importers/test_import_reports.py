@@ -6,13 +6,11 @@ import io
 from collections.abc import Callable
 from itertools import islice
 
-import msgspec
 import pytest
 
-from registry.core.errors import InvalidInput
 from registry.vault.draft import Draft
 from registry.vault.importers import keys
-from registry.vault.importers.base import Defaults, Item, Position, Reading, Refused, Restored, Told, batches
+from registry.vault.importers.base import Defaults, Item, Reading, Refused, Restored, Told, batches
 from registry.vault.importers.csv_lines import CsvImporter
 from registry.vault.importers.json_files import JsonImporter
 from registry.vault.importers.keys import EqualFacts, fact_key, version_key
@@ -79,31 +77,15 @@ def test_versions_of_an_export_are_known_by_their_own_key() -> None:
 
 
 class TestReadings:
-    def test_bytes_and_position(self) -> None:
+    def test_bytes(self) -> None:
         raw = csv_file(20_000)
         reading = Reading(CsvImporter(PURCHASES, "pd:Purchase"), io.BytesIO(raw))
-        assert (reading.size, reading.bytes_read, reading.position.items) == (len(raw), 0, 0)
+        assert (reading.size, reading.bytes_read) == (len(raw), 0)
         items = iter(reading)
         list(islice(items, 5))
-        assert 0 < reading.bytes_read < len(raw) and reading.position.items == 5
+        assert 0 < reading.bytes_read < len(raw)
         list(items)
         assert reading.bytes_read == len(raw)
-
-    @pytest.mark.parametrize("stopped", [0, 1, 7, 30])
-    def test_it_goes_on_where_it_stopped(self, stopped: int) -> None:
-        raw = csv_file(10) * 3  # the header twice more: two refused lines, and equal lines
-        importer = CsvImporter(PURCHASES, "pd:Purchase")
-        whole = list(Reading(importer, io.BytesIO(raw)))
-        first = Reading(importer, io.BytesIO(raw))
-        before = list(islice(first, stopped))
-        saved = msgspec.json.decode(msgspec.json.encode(first.position), type=Position)
-        assert before + list(Reading(importer, io.BytesIO(raw), saved)) == whole
-
-    def test_another_file_is_not_gone_on_with(self) -> None:
-        importer = CsvImporter(PURCHASES, "pd:Purchase")
-        position = Reading(importer, io.BytesIO(csv_file(3))).position
-        with pytest.raises(InvalidInput, match="changed since its import began"):
-            Reading(importer, io.BytesIO(csv_file(4)), position)
 
     def test_the_source_stays_open(self) -> None:
         source = io.BytesIO(csv_file(3))

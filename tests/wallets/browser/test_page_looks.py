@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from registry.core.notices.document import parse_notice
 from registry.core.notices.plain_text import AND, LABEL, TEXT
+from registry.core.sealed.bundles import View
 from registry.present.summary import Records, Risk, SigningSummary, records_of
 from registry.present.vocabulary import Term, described
 from scripts.compile_contracts import ensure_node_modules
@@ -196,7 +197,7 @@ def test_the_person_reads_who_how_and_what(browse: Browse, stub: Stub) -> None:
     words = replace(
         WORDS,
         data=described(["pd:BloodType", foreign], {"pd:BloodType": "blood group", foreign: "shoe size"}),
-        records=(records_of("pd:Purchase", ["2025.csv", "2026.csv"]),),
+        records=(records_of(View("pd:Purchase", ("$file", "name"), until="2026-01-01"), 2),),
         risks=(Risk("not-post-quantum"), Risk("links-brands", ("Maison Aurelle", "Maison Bertin"))),
         payer=BOB,
     )
@@ -216,8 +217,7 @@ def test_the_person_reads_who_how_and_what(browse: Browse, stub: Stub) -> None:
         "Blood Type pd:BloodType\nspecial category of data",
         f"{foreign}\nwe have no definition of this\nthe brand says “shoe size”",
         "Collect dpv:Collect",
-        "Purchase pd:Purchase, 2 records: 2025.csv, 2026.csv",
-        "The file names stay with you.",
+        "Purchase pd:Purchase, 2 records: name, its file without the file’s name. Before 2026-01-01. Later records do",
         "you pay its fee",
     ):
         assert said in seen
@@ -295,8 +295,7 @@ def test_markup_in_every_field_of_a_brand_is_text(browse: Browse, stub: Stub) ->
         training="unknown",
         until=1,
         terms=Term(HOSTILE, HOSTILE),
-        shared_bytes=1,
-        records=(Records(Term(HOSTILE, HOSTILE), 2, (HOSTILE,)),),
+        records=(Records(Term(HOSTILE, HOSTILE), 2, (HOSTILE,), from_=HOSTILE, until=HOSTILE, file="kept"),),
         risks=(Risk("links-brands", (HOSTILE,)),),
         texts=tuple((name, HOSTILE) for name, _ in words.texts),
         payer=HOSTILE,

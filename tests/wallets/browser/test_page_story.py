@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from registry.client.request import publish_notice, request
 from registry.client.revoke import retire, revoke_all, revoke_openly
 from registry.client.verify import verify
 from registry.core.crypto.keccak import keccak256
+from registry.core.crypto.seeds import owner_identity
 from registry.core.errors import InvalidInput, LedgerUnavailable, Revoked
 from registry.core.evidence.file import write_evidence
 from registry.core.scalars import to_hex, unhex
@@ -32,7 +32,8 @@ from registry.core.statements.typed_data import digest, parse_typed_data
 from registry.core.statements.typed_data import typed_data as typed_data_of
 from registry.ledger.base import Deployment, Sender, Submitter
 from registry.present.summary import summary_of_ending, summary_of_typed_data
-from registry.vault.vault import Vault
+from registry.vault.database import Database
+from registry.vault.draft import Draft
 from registry.wallets.base import Owner, safe_message
 from registry.wallets.browser import BrowserWallet
 from registry.wallets.contract import ContractWallet
@@ -54,8 +55,8 @@ class World:
     def __init__(self, folder: Path, url: str, deployment: Deployment) -> None:
         self.levers = AnvilLevers(url, deployment)
         self.network = Network(self.levers.ledger, MemoryBlocks())
-        self.folder, self.vault = folder, Vault(folder / "alice", b"\x08" * 32, self.network.store)
-        identity = Vault(folder / "brand", b"\x07" * 32, self.network.store).identity
+        self.folder, self.vault = folder, Database(folder / "alice", b"\x08" * 32, self.network.store)
+        identity = owner_identity(b"\x07" * 32)
         kept = EvidenceFolder(folder / "brand")
         self.brand = Brand(network=self.network, wallet=self.levers.wallet(), evidence=kept, identity=identity)
 
@@ -87,7 +88,7 @@ def finish(page: Any, heading: str) -> None:
 
 
 def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: Stub) -> None:
-    world.vault.add(io.BytesIO(b"a,b\n"), category="pd:Purchase", name="orders", media_type="text/csv", now=1)
+    world.vault.add([Draft("pd:Purchase", "purchase/1", body={"name": "coat", "orderDate": "2026-01-31"})])
     asked = world.request()
 
     def give(wallet: BrowserWallet) -> Any:
@@ -103,7 +104,13 @@ def test_from_the_request_to_the_withdrawal(world: World, browse: Browse, stub: 
     press(page, "Marmot")
     finish(page, "You are asked for your consent")
     text = page.locator("#view").inner_text()
-    for words in ("personalising its offers", "Email Address", "aurelle.example", "1 record: orders", "sealed to it"):
+    for words in (
+        "personalising its offers",
+        "Email Address",
+        "aurelle.example",
+        "1 record: name, orderDate",
+        "sealed to it",
+    ):
         assert words in text
     assert "A hash on the chain" in text and "consent revoke" in text
     assert "All brands to which one account signs see the same address." in text

@@ -1,0 +1,108 @@
+"""``vault shred``, ``release``, ``check`` and ``compact`` through the application."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry.core.errors import StorageSlow
+from registry.core.sealed.certificate import parse_certificate
+from registry.storage.sqlite_store import SqliteBlocks
+from tests.support.consent_world import Consent, no_of
+
+
+def coat(world: Consent, name: str = "zebra coat") -> str:
+    body = json.dumps({"name": name, "orderDate": "2026-01-15"})
+    return str(world.json("vault", "add", "--schema", "purchase/1", "--body", body)["id"])
+
+
+def found(world: Consent, query: str) -> int:
+    return len(world.json("vault", "search", query)["records"])
+
+
+def test_a_dry_run_says_what_would_go(asked: Consent) -> None:
+    name = coat(asked)
+    said = asked("vault", "shred", name, "--dry-run")
+    assert said.code == 0 and "This would go for good:" in said.out and "1, with 1 version and" in said.out
+    plan = asked.json("vault", "shred", name, "--dry-run")
+    assert (plan["records"], plan["categories"], plan["dryRun"]) == (1, {"pd:Purchase": 1}, True)
+    assert found(asked, "zebra") == 1
+
+
+def test_the_number_of_records_is_typed(asked: Consent, tmp_path: Path) -> None:
+    name, file = coat(asked), tmp_path / "certificate.json"
+    assert no_of(asked("vault", "shred", name))[0] == 2, "no terminal to ask at"
+    said = asked("vault", "shred", name, typed="y\n")
+    assert said.code == 1 and "another number" in said.out + said.err and found(asked, "zebra") == 1
+    said = asked("vault", "shred", name, "--certificate", file, typed="1\n")
+    assert said.code == 0 and "nothing is left" in said.out and found(asked, "zebra") == 0
+    made = parse_certificate(file.read_bytes())
+    assert made.records == 1 and name not in file.read_text()
+    assert no_of(asked("vault", "shred", coat(asked), "--certificate", file, "--yes")) == (2, "InvalidInput")
+
+
+def test_a_certificate_lies_in_the_home(asked: Consent) -> None:
+    coat(asked)
+    done = asked.json("vault", "shred", "pd:Purchase", "--yes")
+    assert done["complete"] and Path(done["file"]).parent == asked.folder / "alice" / "certificates"
+    assert parse_certificate(Path(done["file"]).read_bytes()).selection == "CATEGORY"
+
+
+def test_a_hold_and_back(asked: Consent) -> None:
+    name = coat(asked)
+    assert no_of(asked("vault", "shred", name, "--hold", "tax law")) == (2, "InvalidInput")
+    said = asked("vault", "shred", name, "--hold", "tax law", "--until", "2099-12-31")
+    assert said.out == "1 record now kept out of use until 2099-12-31 (tax law).\n" and found(asked, "zebra") == 0
+    assert no_of(asked("vault", "shred", name, "--yes")) == (2, "InvalidInput")
+    assert no_of(asked("vault", "shred", "DUE", "--yes")) == (2, "InvalidInput")
+    assert asked.json("vault", "release", name) == {"released": 1} and found(asked, "zebra") == 1
+    assert asked.json("vault", "shred", name, "--until", "2099-12-31", "--dry-run")["withdrawn"] == 1
+    assert found(asked, "zebra") == 1
+
+
+@pytest.mark.parametrize("words", [["pd:Health"], ["0000000000"], []])
+def test_nothing_to_shred_is_said(asked: Consent, words: list[str]) -> None:
+    assert asked("vault", "shred", *words, "--yes").code == 2
+
+
+def test_a_sound_vault(asked: Consent) -> None:
+    coat(asked)
+    assert asked.json("vault", "check")["sound"] and "Nothing is wrong." in asked("vault", "check").out
+    assert "repaired" not in asked.json("vault", "check", "--repair")
+
+
+def test_a_damaged_vault_is_a_no_until_it_is_repaired(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    coat(asked)
+    with monkeypatch.context() as patched:
+        read, get = list[str](), SqliteBlocks.get
+        patched.setattr(SqliteBlocks, "get", lambda store, cid: read.append(cid) or get(store, cid))
+        assert asked("vault", "check").code == 0
+    with SqliteBlocks(asked.folder / "network" / "blocks.sqlite") as store:
+        store.delete([read[-1]])
+    said = asked("vault", "check")
+    assert said.code == 1 and "missing: segment of pd:Purchase" in said.out and "--repair" in said.out + said.err
+    assert not asked("vault", "check", "--json").document["sound"]
+    said = asked("vault", "check", "--repair")
+    assert said.code == 0 and "Written again:" in said.out
+    assert asked.json("vault", "check")["sound"] and found(asked, "zebra") == 1
+
+
+def test_a_store_that_does_not_answer_is_neither(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    coat(asked)
+
+    def slow(*_: object) -> bytes:
+        raise StorageSlow("no answer in time")
+
+    monkeypatch.setattr(SqliteBlocks, "get", slow)
+    assert asked("vault", "check").code == 3
+    assert asked("vault", "check", "--repair", "--accept-loss").code == 3
+
+
+def test_compacting_says_what_it_saved(asked: Consent) -> None:
+    for number in range(5):
+        coat(asked, f"zebra {number}")
+    said = asked("vault", "compact")
+    assert said.code == 0 and "Segments" in said.out and "bytes" in said.out
+    assert asked.json("vault", "compact")["bytes"] == 0 and found(asked, "zebra") == 5
