@@ -109,7 +109,7 @@ EvidenceFile = Annotated[
 ]
 AcceptRisk = Annotated[
     list[str] | None,
-    typer.Option(metavar="RISK", help="Accept not-post-quantum or links-brands, which --yes does not; repeat."),
+    typer.Option(metavar="RISK", help="Accept a risk that is named to you, which --yes does not; repeat."),
 ]
 
 

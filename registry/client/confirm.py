@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from registry.config.network_file import read_domains
 from registry.core import codec
 from registry.core.eip712 import Domain
 from registry.core.errors import InvalidInput, Malformed
@@ -27,6 +28,8 @@ from registry.net.http import Response, TooLarge, Unreachable, fetch
 
 SECONDS = 10.0
 _MAX_SEEN = 4096
+# RFC 2606 and RFC 6761: nobody can own a name below these, so nobody is asked.
+_RESERVED = ("example", "test", "invalid", "localhost")
 _HEADERS = {"Accept": "application/json", "User-Agent": "consent-registry"}
 # host, port -> addresses
 Resolve = Callable[[str, int], list[str]]
@@ -135,6 +138,11 @@ class Confirmations:
         )
 
 
+def open_confirmations(folder: Path, network: Path) -> Confirmations:
+    """Return what asks domains, by the names in the ``network`` folder first, and remembers in this folder."""
+    return Confirmations(folder, check_domains(read_domains(network)))
+
+
 def check_domains(domains: Mapping[str, str]) -> dict[str, str]:
     """Return a development network's names with their URLs; ``InvalidInput`` where one leaves this machine."""
     for host, url in domains.items():
@@ -159,6 +167,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _addresses(host: str, port: int) -> list[str]:
+    if host.rsplit(".", 1)[-1] in _RESERVED:
+        raise Unreachable(f"{host} is a name that nobody can own")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:

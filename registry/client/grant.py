@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import msgspec
 
+from registry.client.confirm import Confirmation
 from registry.client.evidence_store import kept_grants
 from registry.client.handing_over import Offer, handing_over
 from registry.client.party import Party, Person
@@ -50,6 +51,7 @@ class Proposal:
     state: State = ()
     supersedes: Evidence | None = None
     risks: tuple[Risk, ...] = ()
+    confirmation: Confirmation | None = None
 
     @property
     def notice_bytes(self) -> bytes:
@@ -60,7 +62,8 @@ class Proposal:
         """Return what the person reads; ``payer`` is the paying address, empty for a ``notary`` or the relay."""
         records = tuple(records_of(each.view, each.records) for each in self.previews)
         summary = summary_of_answer(self.message, self.notice, self.language, records)
-        return msgspec.structs.replace(summary, payer=payer, notary=notary, risks=self.risks)
+        standing = "" if self.confirmation is None else str(self.confirmation.standing)
+        return msgspec.structs.replace(summary, payer=payer, notary=notary, risks=self.risks, standing=standing)
 
 
 Confirm = Callable[[Proposal], bool]
@@ -131,8 +134,10 @@ def refuse(
         issued_at=party.network.date_for(party.address),
         salt=fresh_salt(),
     )
-    risks = risks_of(party, notice.controller)
-    proposal = Proposal(asked, notice, language, _worded(notice, language, refusal), risks=risks)
+    found = _confirmation(party, asked)
+    risks = risks_of(party, notice.controller, confirmation=found)
+    worded = _worded(notice, language, refusal)
+    proposal = Proposal(asked, notice, language, worded, risks=risks, confirmation=found)
     return sign_and_anchor(party, proposal, confirm, accepted)
 
 
@@ -162,8 +167,15 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
     )
     state = person.vault.shares.state()
     previews = _previews(person, notice, draft, choice)
-    risks = risks_of(person, notice.controller, bool(previews))
-    return Proposal(asked, notice, language, _worded(notice, language, draft), previews, state, old, risks)
+    found = _confirmation(person, asked)
+    risks = risks_of(person, notice.controller, bool(previews), found)
+    return Proposal(asked, notice, language, _worded(notice, language, draft), previews, state, old, risks, found)
+
+
+def _confirmation(party: Party, asked: Evidence) -> Confirmation | None:
+    if party.confirmations is None:
+        return None
+    return party.confirmations.check(party.network.domain, asked, party.network.clock())
 
 
 def sign_and_anchor(
@@ -185,6 +197,8 @@ def sign_and_anchor(
 def _anchored(party: Party, proposal: Proposal, blocks: Sequence[Block], accepted: Collection[str]) -> Anchored:
     message, notice = proposal.message, proposal.notice_bytes
     signature = sign(party, message)
+    if party.confirmations is not None and proposal.confirmation is not None:
+        party.confirmations.remember(party.network.domain, proposal.confirmation, party.network.clock())
     if party.notaries is not None:
         own = unanchored(party, message, signature, notice)
         return publish(party, own, blocks, accepted, proposal.supersedes)

@@ -46,6 +46,11 @@ class Home:
         return self.path / "vault"
 
     @property
+    def confirmed(self) -> Path:
+        """The accounts that the domains of brands confirmed last."""
+        return self.path / "confirmed"
+
+    @property
     def exists(self) -> bool:
         """True once `create` or `recover` has made it."""
         return (self.path / "seed.json").exists()

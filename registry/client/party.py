@@ -14,6 +14,7 @@ from registry.ledger.base import Payer
 from registry.wallets.base import Wallet
 
 if TYPE_CHECKING:
+    from registry.client.confirm import Confirmations
     from registry.client.notary_anchor import Notaries
     from registry.vault.database import Database
 
@@ -24,6 +25,7 @@ class Party:
 
     ``notaries`` anchor and end for it, free, and are asked first. They may be none: then the party does it itself, and
     what it signs is kept from the moment it is signed. None stands for a party that keeps nothing until it is anchored.
+    ``confirmations`` ask a brand's domain whether it is that brand; None asks nobody.
     """
 
     network: Network
@@ -31,6 +33,7 @@ class Party:
     evidence: EvidenceStore
     sender: Payer | None = None
     notaries: Notaries | None = None
+    confirmations: Confirmations | None = None
 
     @property
     def address(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from registry.client.accounts import brand_names
+from registry.client.confirm import Confirmation
 from registry.client.party import Party
 from registry.core.age.recipients import is_post_quantum
 from registry.core.errors import InvalidInput
@@ -14,12 +15,17 @@ from registry.present.wording import risk_text
 
 NOT_POST_QUANTUM = "not-post-quantum"
 LINKS_BRANDS = "links-brands"
-RISKS = (NOT_POST_QUANTUM, LINKS_BRANDS)
+CHANGED_ACCOUNT = "changed-account"
+RISKS = (NOT_POST_QUANTUM, LINKS_BRANDS, CHANGED_ACCOUNT)
 
 
-def risks_of(party: Party, brand: Controller, hands_over: bool = False) -> tuple[Risk, ...]:
+def risks_of(
+    party: Party, brand: Controller, hands_over: bool = False, confirmation: Confirmation | None = None
+) -> tuple[Risk, ...]:
     """Return the risks of an answer to this brand that ``hands_over`` data, sealed to its recipient, or none."""
     risks = []
+    if confirmation is not None and confirmation.before:
+        risks.append(Risk(CHANGED_ACCOUNT, (confirmation.before,)))
     if hands_over and not is_post_quantum(brand.recipient):
         risks.append(Risk(NOT_POST_QUANTUM))
     if brands := linked_brands(party, {brand.account: brand.name}):

@@ -73,8 +73,7 @@ class Session:
         """The ledger and the store that the configuration names."""
         from registry.client.network_config import open_network
 
-        configuration = self.configuration
-        if configuration.settings.rpc_url is None and configuration.flags.get("depth"):
+        if (configuration := self.configuration).settings.rpc_url is None and configuration.flags.get("depth"):
             raise InvalidInput("the embedded chain makes no blocks by itself to wait for", _NO_NODE)
         with self.attendant.working("opening the network"):
             return open_network(
@@ -132,8 +131,6 @@ class Session:
         network = self.network  # its errors are told before a passphrase is asked for
         return Database(self.home.vault, self.seed, store or network.store, network.clock, network.place)
 
-    database = vault
-
     def move_vault(self, source: str | None = None) -> Moved:
         """Move the vault into the configured store: from where it lies, or from the named file or Kubo node."""
         from registry.client.network_config import named_place
@@ -181,9 +178,12 @@ class Session:
         return Person(vault=self.vault(), tell=self.attendant.tell, **self._members(wallet))
 
     def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
+        from registry.client.confirm import open_confirmations
+
         sender, notaries = (self.wallets.payer(wallet), self.notaries) if pays else (None, None)
-        parts = {"network": self.network, "wallet": wallet, "evidence": self.home.evidence}
-        return parts | {"sender": sender, "notaries": notaries}
+        asks = open_confirmations(self.home.confirmed, self.configuration.network_path)
+        own = {"network": self.network, "wallet": wallet, "evidence": self.home.evidence, "confirmations": asks}
+        return own | {"sender": sender, "notaries": notaries}
 
     def person_for(self, request: Evidence, old: Evidence | None = None) -> Person:
         """Return the person who answers: with the account that signed ``old``, the named wallet, or the brand's own."""

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 NAMES = Settings.__struct_fields__
+# The table that maps the names of a development network to this machine; see `registry.client.confirm`.
+_DOMAINS = "domains"
 
 
 def settings_of(values: Mapping[str, Any], where: str) -> Settings:
@@ -69,8 +71,17 @@ def settings_of(values: Mapping[str, Any], where: str) -> Settings:
 def read_settings(folder: Path) -> dict[str, Any]:
     """Read the folder's ``network.toml``: its members by name. ``InvalidInput`` if it holds anything but `Settings`."""
     found = read_toml(folder / SETTINGS_FILE)
+    found.pop(_DOMAINS, None)
     fee = settings_of(found, str(folder / SETTINGS_FILE)).max_fee_gwei
     return found if fee is None else found | {"max_fee_gwei": min(fee, MAX_SHARED_FEE_GWEI)}
+
+
+def read_domains(folder: Path) -> dict[str, str]:
+    """Read the table ``[domains]`` of the folder's ``network.toml``: URLs by host name."""
+    try:
+        return msgspec.convert(read_toml(folder / SETTINGS_FILE).get(_DOMAINS, {}), dict[str, str])
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{folder / SETTINGS_FILE}: [domains]: {error}", "Write NAME = URL.") from None
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -92,9 +103,12 @@ def read_toml(file: Path) -> dict[str, Any]:
     return found
 
 
-def write_settings(folder: Path, **values: Any) -> None:
-    """Set these members of ``network.toml``, or remove those that are None. The others stay."""
+def write_settings(folder: Path, domains: Mapping[str, str] | None = None, **values: Any) -> None:
+    """Set these members of ``network.toml``, or remove those that are None. The others stay, and so do ``domains``."""
     merged = {name: value for name, value in (read_settings(folder) | values).items() if value is not None}
     settings_of(merged, SETTINGS_FILE)
+    table = read_domains(folder) if domains is None else domains
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in merged.items()]
+    lines += [f"\n[{_DOMAINS}]\n"] if table else []
+    lines += [f"{json.dumps(name)} = {json.dumps(url)}\n" for name, url in table.items()]
     replace_file(folder / SETTINGS_FILE, "".join(lines).encode())

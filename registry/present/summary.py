@@ -40,9 +40,10 @@ class Records(Struct, frozen=True, rename={"from_": "from"}):
 
 
 class Risk(Struct, frozen=True):
-    """What a person must accept by itself before they sign. ``name`` is "not-post-quantum" or "links-brands".
+    """What a person must accept by itself before they sign. ``name`` is "not-post-quantum", "links-brands" or
+    "changed-account".
 
-    ``brands`` are those that can recognise the account that pays.
+    ``brands`` are those that can recognise the account that pays; of "changed-account" the domain's account before.
     """
 
     name: str
@@ -61,13 +62,15 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     AI models: "yes", "no", "unknown", or empty where no notice tells. ``until`` is in unix seconds. ``records`` are
     those that it hands over, and None where the act cannot hand over any. ``payer`` is the address that pays openly,
     empty if a relay pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's.
-    With ``signature_only`` nothing is sent now, and anybody with the signature may send it.
+    With ``signature_only`` nothing is sent now, and anybody with the signature may send it. ``standing`` says whether
+    ``domain`` confirmed the account: "confirmed", "not confirmed" or "changed"; empty where nobody asked it.
     """
 
     act: str
     name: str = ""
     domain: str = ""
     account: str = ""
+    standing: str = ""
     language: str = "en"
     sentence: str = ""
     purposes: tuple[Term, ...] = ()

@@ -45,9 +45,15 @@ def unconfirmed(name: str, domain: str, account: str) -> str:
     return say("unconfirmed", name=name, domain=domain, account=account)
 
 
+def who_asks(summary: SigningSummary) -> str:
+    """Say who asks, and whether the domain confirms it."""
+    key = summary.standing if summary.standing in ("confirmed", "changed") else "unconfirmed"
+    return say(key, name=summary.name, domain=summary.domain, account=summary.account)
+
+
 def answer_lines(summary: SigningSummary) -> Iterator[str | Line]:
     """The lines that a person reads before they sign a grant or refusal."""
-    yield Line(unconfirmed(summary.name, summary.domain, summary.account), 0, NO)
+    yield Line(who_asks(summary), 0, YES if summary.standing == "confirmed" else NO)
     yield from ("", f"What {summary.name} says:")
     yield from table(_text_rows(summary.texts), indent=2)
     # The signed sentence comes last, so that it is still in sight at the prompt.
@@ -64,7 +70,7 @@ def risk_text(risk: Risk, payer: str) -> str:
 
 
 def _answer_rows(summary: SigningSummary) -> Iterator[Row]:
-    yield say("who"), unconfirmed(summary.name, summary.domain, summary.account)
+    yield say("who"), who_asks(summary)
     yield from _listed("purposes", map(in_our_words, summary.purposes))
     if summary.act != "Grant":
         return

@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 
 from registry.client.home import Home
+from registry.core import codec
+from registry.core.evidence.file import parse_evidence
 from registry.wallets import keyfiles
 from tests.cli.test_cli_accounts import another_brand
 from tests.client.test_risks import X25519
+from tests.core.test_profiles import document
 from tests.support.consent_world import DATUM, Consent
+from tests.support.http_answers import Answer, answering
 
 
 def weak_request(world: Consent) -> Path:
@@ -96,3 +100,30 @@ def test_a_forged_file_is_said_first(granted: Consent, tmp_path: Path) -> None:
     for more in ([], ["--html", tmp_path / "page.html"]):
         answer = granted("evidence", "show", forged, *more)
         assert answer.out.startswith("The file contradicts itself. Do not rely on it.")
+
+
+def test_the_brands_domain_is_asked_who_it_is(asked: Consent) -> None:
+    request = parse_evidence((asked.folder / "request.json").read_bytes())
+    domain, controller = request.statement.domain, request.parsed_notice.controller  # type: ignore[union-attr]
+    place = {"chainId": domain.chain_id, "registry": domain.verifying_contract}
+    account = place | {"account": controller.account, "recipients": [controller.recipient]}
+    profile = codec.dump(document(accounts=[account]))
+    answer = asked("grant", asked.folder / "request.json", typed="n\n")
+    assert "Why it is not confirmed: aurelle.example is a name that nobody can own." in " ".join(answer.err.split())
+    with answering(lambda _: Answer(body=profile)) as served:
+        settings = asked.folder / "network" / "network.toml"
+        settings.write_text(f'[domains]\n"aurelle.example" = "{served.url}"\n')
+        answer = asked("grant", asked.folder / "request.json", typed="y\n")
+    assert answer.code == 0 and "aurelle.example confirms its account" in " ".join(answer.err.split())
+    assert "Nobody has confirmed" not in answer.err and len(list((asked.folder / "alice" / "confirmed").iterdir())) == 1
+
+
+def test_domains_stay_on_this_machine(asked: Consent) -> None:
+    settings = asked.folder / "network" / "network.toml"
+    for line, why in (
+        ('"aurelle.example" = "http://192.0.2.1"', "no URL on this machine"),
+        ("aurelle = 5", "[domains]"),
+    ):
+        settings.write_text(f"[domains]\n{line}\n")
+        answer = asked("grant", asked.folder / "request.json", "--yes")
+        assert answer.code == 2 and why in answer.err

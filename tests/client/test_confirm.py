@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pytest
 
 from registry.client import confirm
 from registry.client.confirm import Confirmations, Standing, check_domains
+from registry.client.grant import grant, propose, refuse
+from registry.client.party import Person
+from registry.client.risks import CHANGED_ACCOUNT
 from registry.core import codec
 from registry.core.errors import InvalidInput
-from registry.core.evidence.file import Evidence
+from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.profiles import MAX_PROFILE, PATH
+from registry.present.wording import answer_lines
 from tests.core.test_profiles import HOST, OTHER, document, request
 from tests.support.builders import CONTROLLER, DOMAIN, NOW
 from tests.support.http_answers import Answer, Served, answering
+from tests.support.stage import Stage
 
 
 @contextmanager
@@ -126,7 +132,7 @@ def test_it_connects_to_the_address_that_was_checked(tmp_path: Path, monkeypatch
 
 
 def test_a_name_that_nobody_has(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="shows no profile"):
+    with pytest.raises(InvalidInput, match=r"shows no profile: nobody\.invalid is a name that nobody can own"):
         Confirmations(tmp_path).profile("nobody.invalid")
     with pytest.raises(InvalidInput, match="is an address"):
         Confirmations(tmp_path).profile("127.0.0.1")
@@ -138,3 +144,63 @@ def test_development_names_stay_on_this_machine() -> None:
     for url in ("http://10.0.0.1", "http://aurelle.example", "ftp://127.0.0.1", "http://127.0.0.1/x", "127.0.0.1"):
         with pytest.raises(InvalidInput, match="no URL on this machine"):
             check_domains({HOST: url})
+
+
+class TestGrants:
+    """What a person is told before they sign, and what their home remembers after."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Stage:
+        return Stage.of(tmp_path)
+
+    def asking(self, stage: Stage, url: str) -> Person:
+        asks = Confirmations(stage.folder / "confirmed", {HOST: url})
+        return replace(stage.alice, confirmations=asks)
+
+    def profile(self, stage: Stage, account: str = "") -> Answer:
+        domain, brand = stage.network.domain, stage.brand
+        place = {"chainId": domain.chain_id, "registry": domain.verifying_contract}
+        named = {"account": account or brand.address, "recipients": [brand.recipient]}
+        return Answer(body=codec.dump(document(accounts=[place | named])))
+
+    def test_the_person_reads_that_the_domain_confirms_it(self, stage: Stage) -> None:
+        seen = list[str]()
+        with answering(lambda _: self.profile(stage)) as served:
+            alice = self.asking(stage, served.url)
+            proposal = propose(alice, stage.request())
+            assert not (stage.folder / "confirmed").exists()  # nothing is signed yet
+            lines = answer_lines(proposal.summary())
+            seen += [str(getattr(line, "text", line)) for line in lines]
+            grant(alice, stage.request())
+        assert f"{HOST} confirms its account {stage.brand.address}" in "\n".join(seen)
+        assert len(list((stage.folder / "confirmed").iterdir())) == 1
+
+    def test_another_account_than_last_time_is_accepted_by_itself(self, stage: Stage) -> None:
+        with answering(lambda _: self.profile(stage)) as served:
+            alice = self.asking(stage, served.url)
+            asks, domain = alice.confirmations, stage.network.domain
+            assert asks is not None
+            last = asks.check(domain, parse_evidence(stage.request()), stage.clock())
+            asks.remember(domain, last._replace(account=OTHER), stage.clock())
+            for answer in (grant, refuse):
+                with pytest.raises(InvalidInput, match="changed-account is not accepted") as refused:
+                    answer(alice, stage.request())
+                assert OTHER in str(refused.value)
+            assert grant(alice, stage.request(), accepted=[CHANGED_ACCOUNT]).receipt
+            assert propose(alice, stage.request(), again=True).risks == ()
+
+    def test_the_same_is_told_where_the_domain_is_away(self, stage: Stage) -> None:
+        """Else whoever keeps a person from the domain could pass for the brand."""
+        with answering(lambda _: self.profile(stage)) as served:
+            alice = self.asking(stage, served.url)
+            asks, domain = alice.confirmations, stage.network.domain
+            assert asks is not None
+            last = asks.check(domain, parse_evidence(stage.request()), stage.clock())
+            asks.remember(domain, last._replace(account=OTHER), stage.clock())
+        proposal = propose(alice, stage.request())
+        assert proposal.confirmation is not None and proposal.confirmation.standing is Standing.NOT_CONFIRMED
+        assert [risk.name for risk in proposal.risks] == [CHANGED_ACCOUNT]
+
+    def test_nobody_is_asked_without_confirmations(self, stage: Stage) -> None:
+        proposal = propose(stage.alice, stage.request())
+        assert proposal.confirmation is None and proposal.summary().standing == ""

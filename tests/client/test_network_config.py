@@ -20,6 +20,7 @@ from registry.config.network_file import (
     MAX_TOML_BYTES,
     NAMES,
     Settings,
+    read_domains,
     read_settings,
     settings_of,
     write_settings,
@@ -297,3 +298,13 @@ class TestWithoutAFolder:
         network = open_network(folder, rpc_url="http://other.example:1")
         assert isinstance(network.ledger, RpcLedger) and "other.example" in network.ledger._node.name
         assert network.confirmations == 3
+
+
+def test_the_domains_of_a_network_outlast_its_other_settings(tmp_path: Path) -> None:
+    assert read_domains(tmp_path) == {}
+    write_settings(tmp_path, {"aurelle.example": "http://127.0.0.1:8080"}, confirmations=2)
+    write_settings(tmp_path, confirmations=3)
+    assert read_domains(tmp_path) == {"aurelle.example": "http://127.0.0.1:8080"}
+    assert read_settings(tmp_path) == {"confirmations": 3}
+    write_settings(tmp_path, {})
+    assert read_domains(tmp_path) == {} and read_settings(tmp_path) == {"confirmations": 3}

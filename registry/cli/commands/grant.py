@@ -15,6 +15,7 @@ from registry.cli.ui.prompts import ask_yes
 from registry.cli.ui.receipts import leaving, print_anchored
 from registry.client import grant as use_case
 from registry.client.accounts import brands_that_know
+from registry.client.confirm import Standing
 from registry.client.grant import Proposal
 from registry.client.party import Party
 from registry.core.evidence.file import parse_evidence
@@ -112,6 +113,7 @@ def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Pro
                 accepted.update(risk.name for risk in proposal.risks)  # the page shows them above its button
             else:
                 _show(ctx, summary)
+                _say_why(ctx, proposal)
             _say_account(ctx, party, proposal.message.controller)
             agreed = on_page or bool(ctx.flags["yes"]) or _agrees(proposal, party.payer, accepted)
         if agreed:
@@ -135,6 +137,13 @@ def _show(ctx: Context, summary: SigningSummary) -> None:
     ctx.out.note("")
     if ctx.session.chain_in_words is not None:
         ctx.say_chain()
+        ctx.out.note("")
+
+
+def _say_why(ctx: Context, proposal: Proposal) -> None:
+    found = proposal.confirmation
+    if found is not None and found.standing is Standing.NOT_CONFIRMED:
+        ctx.out.note(f"Why it is not confirmed: {found.why}.")
         ctx.out.note("")
 
 

@@ -166,7 +166,7 @@ function questionView() {
   const lead = words.loose && ENDINGS.includes(words.act) ? "loose" : `${words.act}.lead`;
   return {
     view: [
-      words.name && h("p", { class: "warning", id: "unconfirmed" }, unconfirmed(words)),
+      words.name && h("p", { class: words.standing === "confirmed" ? "confirmed" : "warning", id: "unconfirmed" }, asker(words)),
       ...head(words.act in said ? words.act : "Statement", { name }, lead in said && lead),
       ...words.risks.map(({ name: risk, brands }) => h("p", { class: "warning" }, t(`risk.${risk}`, { payer: words.payer, brands: brands.join(", ") }))),
       words.sentence && h("figure", null, h("figcaption", null, t({ Revoke: "once", Acceptance: "theirs", Acknowledgement: "theirs" }[words.act] ?? "you.sign")), theirs(words, "blockquote", words.sentence)),
@@ -182,7 +182,7 @@ function questionView() {
 // The brand's text, marked with its language.
 const theirs = (words, tag, text) => h(tag, { lang: words.language, dir: "auto" }, dated(text));
 const code = (text) => h("code", null, text);
-const unconfirmed = ({ name, domain, account }) => pieces("unconfirmed", { name: h("bdi", null, name), domain, account: code(account) });
+const asker = ({ name, domain, account, standing }) => pieces(["confirmed", "changed"].includes(standing) ? standing : "unconfirmed", { name: h("bdi", null, name), domain, account: code(account) });
 const ENDINGS = ["Revoke", "RevokeAll", "Retire"];
 
 function rows(words) {
@@ -207,7 +207,7 @@ function rows(words) {
   const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || ["Acceptance", "Acknowledgement"].includes(act)) && "seen.hash";
   return [
     row("for", whose && h("code", null, whose)),
-    row({ Revoke: "whom", Acceptance: "from", Acknowledgement: "from" }[act] ?? "who", words.account && (words.name ? unconfirmed(words) : code(words.account))),
+    row({ Revoke: "whom", Acceptance: "from", Acknowledgement: "from" }[act] ?? "who", words.account && (words.name ? asker(words) : code(words.account))),
     row("purposes", list(words.purposes.map(term))),
     row("data", list(words.data.map(term))),
     row("processing", list(words.processing.map(term))),
