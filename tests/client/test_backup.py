@@ -44,7 +44,7 @@ from tests.support.fake_storage import MemoryBlocks
 from tests.support.stage import PURCHASES, Stage, files_in
 
 PHRASE = "correct horse battery staple"
-_OWN = {"lock", "home", "copy"}
+_OWN = {"lock", "home", "homes", "copy"}
 
 
 @pytest.fixture(autouse=True)
