@@ -37,7 +37,8 @@ class Checker:
             return False
         judged = verify_many(self._inbox.network, [each.file for each in due], self._inbox.policy)
         block = max((each.block for each in judged if isinstance(each, VerifiedStatement)), default=view.number)
-        changes = [_change(each, found, block) for each, found in zip(due, judged, strict=True)]
+        now = max(self._inbox.network.clock(), view.head_time)
+        changes = [_change(each, found, block, now) for each, found in zip(due, judged, strict=True)]
         self._store.change([change for change in changes if change is not None])
         return True
 
@@ -47,7 +48,7 @@ def _expired(answer: Answer) -> Change:
     return Change(answer.id, STANDING, State.EXPIRED, (event,), ended_at=answer.expires_at, why="Expired", check_at=0)
 
 
-def _change(answer: Answer, judged: Judged, block: int) -> Change | None:
+def _change(answer: Answer, judged: Judged, block: int, now: int) -> Change | None:
     if isinstance(judged, VerifiedStatement):
         return _holds(answer, judged)
     if isinstance(judged, CouldNotCheck):
@@ -58,7 +59,7 @@ def _change(answer: Answer, judged: Judged, block: int) -> Change | None:
         return Change(answer.id, STANDING, State.LIVE, check_at=0)
     if isinstance(judged, Expired):
         return _expired(answer)
-    return _over(answer, type(judged).__name__, block)
+    return _over(answer, type(judged).__name__, block, now)
 
 
 def _holds(answer: Answer, verified: VerifiedStatement) -> Change:
@@ -90,10 +91,17 @@ def _not_anchored(answer: Answer, block: int) -> Change:
     return Change(answer.id, states, State.WAITING, told, anchored_at=0, ended_at=0, why="", check_at=later)
 
 
-def _over(answer: Answer, why: str, block: int) -> Change:
-    event = Event(0, EventKind.ENDED, answer.digest, answer.subject, answer.ended_at, block, why)
+def _over(answer: Answer, why: str, block: int, now: int) -> Change:
+    event = Event(0, EventKind.ENDED, answer.digest, answer.subject, now, block, why)
     told: Sequence[Event] = () if answer.ended_at or answer.state is State.WAITING else (event,)
     states = (*STANDING, State.WAITING)
     return Change(
-        answer.id, states, State.ENDED, tuple(told), ended_block=block, why=why, check_at=0, ended_at=answer.ended_at
+        answer.id,
+        states,
+        State.ENDED,
+        tuple(told),
+        ended_block=block,
+        why=why,
+        check_at=0,
+        ended_at=answer.ended_at or now,
     )

@@ -20,7 +20,7 @@ from registry.client.notary_anchor import Notaries, NotaryAnchorer
 from registry.client.party import Party
 from registry.client.sign import fresh_salt, sign, unanchored
 from registry.core.anchor import Anchor
-from registry.core.errors import CouldNotCheck
+from registry.core.errors import CouldNotCheck, NotaryUnavailable
 from registry.core.evidence.file import parse_evidence, with_acceptance, write_evidence
 from registry.core.evidence.pending import PendingFile, parse_pending, write_pending
 from registry.core.facts import HandleQuery
@@ -82,9 +82,8 @@ class Counter:
             self.store.put_under(tree.root, [each.answer for each in batch])
         if (anchor := self._anchored(tree.root, commitments)) is None:
             return False
-        anchors = [
-            msgspec.structs.replace(anchor, proof=proof) for proof in map(tree.proofs().__getitem__, commitments)
-        ]
+        proofs = tree.proofs()
+        anchors = [msgspec.structs.replace(anchor, proof=proofs[each]) for each in commitments]
         self._complete(batch, anchors)
         return True
 

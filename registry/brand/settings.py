@@ -32,8 +32,8 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     ``account`` is the brand's address, ``recipients`` the age recipients that data is sealed to, newest first. ``url``
     is where people reach the public listener. ``notaries`` are named URL#ACCOUNT: the brand believes their promises,
-    and they anchor its acceptances. ``pays`` lets the brand's own account do that where none of them does. ``view_seconds``
-    is the largest age of the chain's view. The rest is as for a notary.
+    and they anchor its acceptances. ``pays`` lets the brand's own account do that where none of them does.
+    ``view_seconds`` is the largest age of the chain's view. The rest is as for a notary.
     """
 
     account: SettingText = ""

@@ -1,4 +1,4 @@
-"""The brand's worker. One of any number leads: it follows the chain, tells of ends, finds anchors, and counter-signs."""
+"""The brand's worker. One of several leads: it follows the chain, tells of ends, finds anchors and counter-signs."""
 
 from __future__ import annotations
 

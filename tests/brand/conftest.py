@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from registry.brand.store import Store
 from tests.support.brand_stores import BrandPlace
+from tests.support.served_stage import ServedStage
+from tests.support.stage import Stage
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -22,3 +26,10 @@ def brand_place(request: Any, tmp_path: Path) -> BrandPlace:
 def store(brand_place: BrandPlace) -> Store:
     """An empty store, of each kind in turn."""
     return brand_place.open()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServedStage]:
+    """A stage with two notaries."""
+    with ExitStack() as stack:
+        yield ServedStage.of(Stage.of(tmp_path / "parties"), stack)

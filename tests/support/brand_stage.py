@@ -6,17 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from registry.brand.chain_log import ChainLog
+from registry.brand.checking import Checker
+from registry.brand.counter import Counter
 from registry.brand.inbox import Inbox, Taken
-from registry.brand.records import Answer
+from registry.brand.proving import Prover
+from registry.brand.records import Answer, Root
 from registry.brand.store import Store, open_store
+from registry.brand.worker import Worker
 from registry.client.accept import accept
 from registry.client.grant import grant, refuse
 from registry.core.anchor import Anchor
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.evidence.pending import PendingFile, Unanchored, write_pending
-from registry.core.merkle import build_tree, manifest_digest
+from registry.core.merkle import build_tree, manifest, manifest_digest
 from registry.core.promises import Promise, SignedPromise, promise_digest, sign_statement
-from registry.core.scalars import to_hex
+from registry.core.scalars import to_hex, unhex
+from registry.ledger.follower import Cursor, LogEntry, LogKind, Step
 from tests.support.notary_api import KeySigner
 from tests.support.stage import Stage
 
@@ -29,6 +35,7 @@ class BrandStage:
     folder: Path
     database: str = ""
     notary: KeySigner = field(default_factory=lambda: KeySigner(11))
+    manifests: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -39,6 +46,21 @@ class BrandStage:
             frozenset({self.stage.brand.address}),
             frozenset({self.notary.address}),
         )
+
+    def worker(self, **changes: Any) -> Worker:
+        """Return the brand's worker, which pays through the relay."""
+        ledger, clock = self.stage.ledger, self.stage.clock
+        parts: dict[str, Any] = {
+            "log": ChainLog(self.store, FakeFollower(ledger), clock),
+            "checker": Checker(self.inbox),
+            "prover": Prover(self.inbox, self.manifest),
+            "counter": Counter(self.stage.brand, self.store),
+        }
+        return Worker(self.store, **parts | changes)
+
+    def manifest(self, root: Root) -> bytes:
+        """Return a manifest that `anchor` made, as a notary would."""
+        return self.manifests[root.root]
 
     def granted(self, name: str = "", **chosen: Any) -> Evidence:
         """Return a person's yes, anchored; another person for each name."""
@@ -73,6 +95,7 @@ class BrandStage:
         own = unanchored(evidence)
         commitments = [own.commitment, *(bytes([9, n] * 16) for n in range(others))]
         tree = build_tree(commitments)
+        self.manifests[tree.root] = manifest(commitments)
         receipt = self.stage.ledger.transact("anchor", to_hex(tree.root), to_hex(manifest_digest(commitments)))
         proof = tuple(map(to_hex, tree.proof(own.commitment)))
         return own.anchored(Anchor(to_hex(tree.root), proof, receipt.transaction, receipt.block))
@@ -95,3 +118,32 @@ class BrandStage:
 def unanchored(evidence: Evidence) -> Unanchored:
     """Return the statement without its anchor."""
     return Unanchored(evidence.statement, evidence.signature, evidence.quoted_notice)
+
+
+class FakeFollower:
+    """Shows the log of the ledger in memory, as a node's follower does."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def step(self, cursor: Cursor) -> Step:
+        blocks = self._ledger.blocks
+        head = self._ledger.head()
+        known = [(number, hash_) for number, hash_ in cursor.blocks if number < len(blocks)]
+        good = tuple(each for each in known if blocks[each[0]].hash == each[1])
+        if len(good) < len(cursor.blocks):
+            return Step(Cursor(good), head, removed_above=good[-1][0] if good else 0)
+        new = [block for block in blocks if cursor.number < block.number <= head.number]
+        calls = zip(self._ledger.calls, self._ledger.arguments, strict=True)
+        manifests = {args[0]: unhex(args[1]) for (function, _), args in calls if function == "anchor"}
+        entries = tuple(_entry(block, change, manifests) for block in new for change in block.changes)
+        read = (*cursor.blocks, *((block.number, block.hash) for block in new))
+        return Step(Cursor(read[-128:]), head, entries, caught_up=True)
+
+
+def _entry(block: Any, change: Any, manifests: dict[str, bytes]) -> LogEntry:
+    kinds = {"anchor": LogKind.ANCHORED, "revoke": LogKind.REVOKED, "cutoff": LogKind.REVOKED_ALL}
+    kind = kinds[change.kind]
+    word = unhex(change.key).rjust(32, b"\0")
+    data = {"anchor": manifests.get(change.key, b""), "revoke": b"", "cutoff": change.value.to_bytes(32, "big")}
+    return LogEntry(kind, word, data[change.kind], block.number, block.time, "0x" + "0" * 64)
