@@ -9,7 +9,7 @@ from registry.brand.inbox import Inbox
 from registry.brand.records import Answer, Root
 from registry.client.anchoring import own_root
 from registry.core.anchor import Anchor
-from registry.core.errors import CouldNotCheck, Malformed
+from registry.core.errors import CouldNotCheck, InvalidInput, Malformed
 from registry.core.evidence.file import write_evidence
 from registry.core.evidence.pending import Unanchored
 from registry.core.ipld.cid import cid_from_digest
@@ -69,7 +69,7 @@ class Prover:
             return frozenset(read_manifest(root.root, root.manifest, lambda _: self._fetched(root)))
         except Malformed:  # somebody anchored what is no batch
             return frozenset()
-        except CouldNotCheck:
+        except (CouldNotCheck, InvalidInput):
             # Anybody may anchor a root whose manifest nobody has. The person's software sends the completed file.
             return frozenset()
 

@@ -17,6 +17,7 @@ from registry.brand.worker import Worker
 from registry.client.accept import accept
 from registry.client.grant import grant, refuse
 from registry.core.anchor import Anchor
+from registry.core.errors import StorageUnavailable
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.evidence.pending import PendingFile, Unanchored, write_pending
 from registry.core.merkle import build_tree, manifest, manifest_digest
@@ -60,6 +61,8 @@ class BrandStage:
 
     def manifest(self, root: Root) -> bytes:
         """Return a manifest that `anchor` made, as a notary would."""
+        if root.root not in self.manifests:
+            raise StorageUnavailable("nobody has it")
         return self.manifests[root.root]
 
     def granted(self, name: str = "", **chosen: Any) -> Evidence:
