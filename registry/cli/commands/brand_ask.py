@@ -18,7 +18,7 @@ from registry.core.errors import InvalidInput, Malformed
 from registry.core.notices.document import MAX_NOTICE
 from registry.core.scalars import checksum, format_utc, read_hex, to_hex
 from registry.fs.files import read_bounded
-from registry.present.text import table
+from registry.present.text import Line, Row, table
 from registry.present.wording import terms
 
 _ANY_ID = 2**62
@@ -125,9 +125,10 @@ def inbox(
         "unsent": len(store.signed(1_000)),
         "view": {"block": view.number, "seenAt": view.seen_at},
     }
-    rows = [(f"{kind}, {state}", f"{count:,}") for (kind, state), count in sorted(counts.items())]
+    rows: list[Row] = [(f"{kind}, {state}", f"{count:,}") for (kind, state), count in sorted(counts.items())]
     seen = "never" if not view.seen_at else f"block {view.number:,}, {format_utc(view.seen_at)}"
-    lines = [*table([*rows, ("The log was read", seen)]), "", *table(map(_answer_row, newest))]
+    rows.append(("The log was read", seen))
+    lines: list[str | Line] = [*table(rows), "", *table(map(_answer_row, newest))]
     ctx.out.result(document, lines)
 
 
