@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Request
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
 from registry.brand.permission import Question, ask, ask_node
 from registry.brand.routes import schemas
-from registry.brand.routes.intake import MAX_BATCH_BODY, MOST_FILES, refusal
+from registry.brand.routes.intake import MAX_BATCH_BODY, MOST_FILES, check_files, refusal
 from registry.client.verify import Answer as Judged
 from registry.client.verify import verify_many
 from registry.core import codec
@@ -71,8 +71,13 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _ToVerify(Struct, frozen=True, forbid_unknown_fields=True):
     files: list[msgspec.Raw]
-    purposes: _Terms | None = None
-    data: _Terms | None = None
+    purposes: _Terms | UnsetType = UNSET
+    data: _Terms | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for name in ("purposes", "data"):
+            if terms := getattr(self, name):
+                check_terms(tuple(sorted(terms)), name)
 
 
 _asked, _to_verify = msgspec.json.Decoder(_Asked), msgspec.json.Decoder(_ToVerify)
@@ -94,7 +99,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         503 where the view of the chain is too old; `fresh` asks the node about the grants that it rests on.
         """
         asked = _decoded(await read_body(request, MAX_QUESTION), _asked, MAX_QUESTION)
-        question = Question(asked.subject, asked.purpose, tuple(dict.fromkeys(asked.data)))
+        question = Question(asked.subject, asked.purpose, asked.data)
         found = await run_in_threadpool(ask_node if asked.fresh else ask, desk, question)
         return Response(codec.encode(found), media_type=JSON)
 
@@ -108,8 +113,7 @@ def add(app: FastAPI, desk: Desk) -> None:
     async def verify(request: Request) -> Response:
         """Verify up to 1,000 evidence files by one reading of the chain, for this brand as the controller."""
         asked = _decoded(await read_body(request, MAX_BATCH_BODY), _to_verify, MAX_BATCH_BODY)
-        if not 1 <= len(asked.files) <= MOST_FILES:
-            raise Problem(422, "Malformed", f"the body holds {len(asked.files):,} files", "Send 1 to 1,000 at once.")
+        check_files(asked.files)
         return Response(codec.dump({"answers": await run_in_threadpool(_verified, desk, asked)}), media_type=JSON)
 
 
@@ -122,7 +126,7 @@ def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any], limit: int) -> Any:
 
 def _verified(desk: Desk, asked: _ToVerify) -> list[dict[str, Any]]:
     conditions = {
-        name: None if terms is None else frozenset(terms)
+        name: frozenset(terms) if terms else None
         for name, terms in (("purposes", asked.purposes), ("data", asked.data))
     }
     policy = desk.network.policy(controllers=desk.inbox.controllers, **conditions)
