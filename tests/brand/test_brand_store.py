@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event
 
 from registry.brand.records import STANDING, Asked, Change, Root, SignedAcceptance, State, View
 from registry.brand.sql.changes import AlreadyAnswered, Outdated, became_live
@@ -187,6 +192,37 @@ class TestMayI:
     def test_never_by_a_refusal(self, store: Store) -> None:
         take(store, a_refusal())
         assert store.standing(ALICE, PURPOSE, BOTH, NOW) == {}
+
+
+def plans(store: Store, ask: Callable[[], object]) -> list[str]:
+    """Return how SQLite finds the rows of each query, table by table."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    ask()
+    event.remove(store._engine, "before_cursor_execute", note)
+    database = sqlite3.connect(str(store._engine.url.database))
+    rows = [row for query, values in asked for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    database.close()
+    return [row[3] for row in rows]
+
+
+def test_each_question_begins_with_the_index_that_is_made_for_it(tmp_path: Path) -> None:
+    """With a condition on the state, SQLite went through all live grants for one person's: 15 ms at 300,000."""
+    store = open_store(tmp_path)
+    take(store, an_answer())
+    assert plans(store, lambda: store.standing(ALICE, PURPOSE, BOTH, NOW))[0].startswith("SEARCH pairs USING PRIMARY")
+    asks = {"answers_unaccepted": lambda: store.unsigned(10), "answers_check": lambda: store.to_check(BLOCK, 10)}
+    asks |= {"answers_expiry": lambda: store.expired(NOW, 10), "answers_handle": lambda: _ends(store)}
+    for index, ask in asks.items():
+        assert any(index in step for step in plans(store, ask)), index
+
+
+def _ends(store: Store) -> None:
+    store.read_on(a_view(), [Ending(BLOCK, NOW, handle=word("handle"))], [], 0)
 
 
 class TestTheLog:

@@ -66,10 +66,10 @@ answers = Table(
 )
 # Indexes of the few answers that something is still to be done with. A query uses them only with these very words.
 MUST_CHECK, ENDED_BY_BLOCK = text("check_at > 0"), text("ended_block > 0")
-UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant'")
+UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant' AND state = 'live'")
 Index("answers_check", answers.c.check_at, sqlite_where=MUST_CHECK, postgresql_where=MUST_CHECK)
 Index("answers_ended", answers.c.ended_block, sqlite_where=ENDED_BY_BLOCK, postgresql_where=ENDED_BY_BLOCK)
-Index("answers_unaccepted", answers.c.id, sqlite_where=UNACCEPTED, postgresql_where=UNACCEPTED)
+Index("answers_unaccepted", answers.c.accepted_at, answers.c.id, sqlite_where=UNACCEPTED, postgresql_where=UNACCEPTED)
 files = Table("files", tables, Column("answer", ID, primary_key=True, autoincrement=False), _blob("file"))
 # For "may I?": each pair that a grant which stands allows. A grant means every purpose with every datum.
 pairs = Table(

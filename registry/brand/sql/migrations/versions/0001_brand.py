@@ -62,12 +62,12 @@ def _make_answers() -> None:
     op.create_index("answers_handle", "answers", ["handle"])
     op.create_index("answers_seen", "answers", ["seen_block"])
     op.create_index("answers_expiry", "answers", ["state", "expires_at"])
-    for name, column, words in (
-        ("answers_check", "check_at", "check_at > 0"),
-        ("answers_ended", "ended_block", "ended_block > 0"),
-        ("answers_unaccepted", "id", "accepted_at = 0 AND kind = 'Grant'"),
+    for name, columns, words in (
+        ("answers_check", ("check_at",), "check_at > 0"),
+        ("answers_ended", ("ended_block",), "ended_block > 0"),
+        ("answers_unaccepted", ("accepted_at", "id"), "accepted_at = 0 AND kind = 'Grant' AND state = 'live'"),
     ):
-        op.create_index(name, "answers", [column], sqlite_where=sa.text(words), postgresql_where=sa.text(words))
+        op.create_index(name, "answers", list(columns), sqlite_where=sa.text(words), postgresql_where=sa.text(words))
     op.create_table("files", _key("answer"), *_columns(sa.LargeBinary(), "file"))
 
 
