@@ -86,8 +86,10 @@ class Answer(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing more is waited for: it is anchored, and a grant is accepted."""
-        return self.state is not State.WAITING and (self.accepted_at > 0 or self.kind != "Grant")
+        """Whether nothing more is waited for: it is anchored, and a grant is accepted or over."""
+        if self.state in (State.ENDED, State.EXPIRED):
+            return True
+        return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
 
 
 class EventKind(StrEnum):

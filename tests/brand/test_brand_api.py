@@ -62,6 +62,24 @@ class TestIntake:
         verify(api.stage.network, parse_evidence(done.content), policy)
         assert api.public.get(place).json()["state"] == "complete"
 
+    def test_one_that_ended_before_it_was_accepted_waits_for_nothing(self, api: BrandApi) -> None:
+        raw = write_evidence(evidence := api.brand.granted())
+        place = api.send(raw).headers["location"]
+        revoke(api.stage.alice, evidence)
+        api.follow()
+        fetched = api.public.get(f"{place}/evidence")
+        assert (fetched.status_code, fetched.content) == (200, raw)
+        assert api.public.get(place).json()["why"] == "Revoked"
+        assert api.send(raw).json()["title"] == "Revoked"
+
+    def test_a_file_whose_anchor_is_unsure_is_not_given_as_complete(self, api: BrandApi) -> None:
+        raw = write_evidence(api.brand.granted())
+        place = api.send(raw).headers["location"]
+        api.follow()
+        api.brand.store.take_back(api.brand.store.view(), 0)
+        assert api.public.get(f"{place}/evidence").status_code == 202
+        assert (api.send(raw).status_code, api.send(raw).json()["state"]) == (202, "unsure")
+
     def test_a_refusal_is_complete_at_once(self, api: BrandApi) -> None:
         raw = write_evidence(api.brand.refused())
         answer = api.send(raw)
