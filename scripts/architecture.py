@@ -37,6 +37,7 @@ PURPOSES = {
     "cli": "parses, calls, prints",
     "devnet": "runs a local network",
     "demo": "tells the story once",
+    "brand": "asks, takes answers, tells of ends",
     "client": "every rule that must hold for all callers",
     "vault": "a person's records, sealed, in streams",
     "notary": "anchors in batches, relays endings, sees hashes",

@@ -58,7 +58,7 @@ ONLY_IN = {
     "subprocess": {"fs", "devnet"},
     "fastapi": {"http", "notary", "brand", "market", "web"},
     "uvicorn": {"http", "web"},
-    "sse_starlette": {"notary"},
+    "sse_starlette": {"http", "notary", "brand"},
     "prometheus_client": {"http", "notary"},
 }
 # None of these opens a file, a socket or a process, or reads a clock or the environment.

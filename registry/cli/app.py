@@ -44,6 +44,7 @@ COMMANDS = {
     "evidence": (ANYBODY, "Evidence files: what they say, their one encoding, and keeping them."),
     "vocabulary": (ANYBODY, "Find the terms for purposes, kinds of data and processing."),
     "signer": (ANYBODY, "Show who signed this."),
+    "brand": (OPERATORS, "Run a brand's service: ask by a link, take what people answer, hear when consent ends."),
     "notary": (OPERATORS, "Run a notary, which anchors in batches and sees hashes only; judge one; draw its tokens."),
     "keys": (YOURS, "The accounts of your seed, one for each brand; and key files, for brands."),
     "status": (YOURS, "Show every consent that is kept here, and whether it holds now."),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from registry.client.anchoring import own_root
 from registry.client.network import Network
+from registry.core.anchor import Anchor
 from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.evidence.pending import Unanchored
+from registry.core.facts import Facts
+from registry.core.scalars import ZERO_WORD
 from registry.core.verify.judge import VerifiedStatement, fact_queries, judge
 from registry.core.verify.policy import Policy
 
@@ -52,6 +57,33 @@ def read(evidence: Evidence | bytes) -> Evidence:
 
 
 Answer = VerifiedStatement | NotConsented | LedgerUnavailable
+
+
+def check_unanchored(
+    network: Network, statements: Sequence[Unanchored], policy: Policy
+) -> list[NotConsented | LedgerUnavailable | None]:
+    """Judge signed statements as if they were anchored now, with one reading of the chain.
+
+    None stands for one that lacks nothing but its anchor. ``LedgerUnavailable`` is raised where the chain cannot be
+    read.
+    """
+    _check_policy(network, policy)
+    # A batch of its own needs no proof, so step 3 holds. Step 4 gets an anchor of this moment.
+    every = [each.anchored(Anchor(own_root(each.commitment), (), ZERO_WORD, 0)) for each in statements]
+    queries = [fact_queries(evidence) for evidence in every]
+    anchors = [query for part, _ in queries for query in part]
+    signatures = [query for _, part in queries for query in part]
+    facts = network.ledger.facts(anchors, signatures, depth=policy.confirmations)
+    now = {query: answer._replace(anchored_at=facts.present) for query, answer in facts.anchors.items()}
+    return [_why_not(evidence, facts._replace(anchors=now), policy) for evidence in every]
+
+
+def _why_not(evidence: Evidence, facts: Facts, policy: Policy) -> NotConsented | LedgerUnavailable | None:
+    try:
+        judge(evidence, facts, policy, facts.present)
+    except (NotConsented, LedgerUnavailable) as why:
+        return why
+    return None
 
 
 def verify_many(

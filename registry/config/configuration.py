@@ -182,6 +182,11 @@ def default_notary() -> Path:
     return _data() / "notary"
 
 
+def default_brand() -> Path:
+    """Return a brand's folder in the user's data folder."""
+    return _data() / "brand"
+
+
 def _data() -> Path:
     from platformdirs import user_data_path
 

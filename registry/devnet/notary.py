@@ -11,7 +11,7 @@ from pathlib import Path
 from registry.config.network_file import NAMES, write_settings
 from registry.devnet.folders import Folder
 from registry.net.http import TooLarge, Unreachable, fetch
-from registry.notary.folder import ACCOUNT, keys_folder, make_settings, make_token_keys
+from registry.notary.folder import ACCOUNT, FILE, keys_folder, make_token_keys
 from registry.wallets import keyfiles, keystore
 
 READY_SECONDS, MAX_ANSWER_BYTES = 5.0, 64 * 1024
@@ -33,7 +33,7 @@ _LISTENING = re.compile(r"^Listening on (http://127\.0\.0\.1:\d+)$", re.MULTILIN
 
 def make(folder: Path) -> str:
     """Make the notary's folder if it is not there; return the address of its account, whose passphrase is empty."""
-    make_settings(folder, **SETTINGS)
+    FILE.make(folder, **SETTINGS)
     make_token_keys(folder, time.time())
     for key in keyfiles.list_keys(keys_folder(folder)):
         if key.name == ACCOUNT:

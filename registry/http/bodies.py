@@ -21,13 +21,16 @@ class Held:
         self.size = 0
 
 
-async def read_body(request: Request, limit: int, media_type: str = JSON, too_large: Problem | None = None) -> bytes:
-    """Return the whole body. It has this media type and at most ``limit`` bytes, and arrives within 30 s.
+async def read_body(
+    request: Request, limit: int, media_type: str | tuple[str, ...] = JSON, too_large: Problem | None = None
+) -> bytes:
+    """Return the whole body. It has this media type, or one of these, has ``limit`` bytes at most, and comes in 30 s.
 
     ``too_large`` is the problem for a longer one, 413 where there is none.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != media_type:
-        raise Problem(415, "UnsupportedMediaType", f"the body is not {media_type}", f"Send it as {media_type}.")
+    types = (media_type,) if isinstance(media_type, str) else media_type
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() not in types:
+        raise Problem(415, "UnsupportedMediaType", f"the body is not {' or '.join(types)}", f"Send it as {types[0]}.")
     if _declared(request) > limit:
         raise too_large or _too_large(limit)
     try:

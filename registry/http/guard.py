@@ -26,10 +26,11 @@ log = logging.getLogger("registry.http")
 # What the log says where a caller left before the answer.
 _GONE = 499
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    _POLICY: "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _OPEN = {
@@ -125,7 +126,11 @@ class _Answer:
             self.status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers.setdefault("Cache-Control", "no-store")
+            # A page's own policy names its style by a hash.
+            own = headers.get(_POLICY)
             headers.update(self._headers)
+            if own is not None:
+                headers[_POLICY] = own
         await self._send(message)
 
     def seconds(self) -> float:

@@ -62,19 +62,28 @@ SCHEMA = {
 
 
 class Problem(Exception):
-    """Ends a request with a problem. ``name`` ends its ``type``; ``headers`` are added to the answer."""
+    """Ends a request with a problem. ``name`` ends its ``type``.
+
+    ``headers`` are added to the answer, ``more`` members to its body.
+    """
 
     def __init__(
-        self, status: int, name: str, detail: str, advice: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        advice: str,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.name, self.detail, self.advice = status, name, detail, advice
-        self.headers = dict(headers or {})
+        self.headers, self.more = dict(headers or {}), dict(more or {})
 
     def body(self) -> dict[str, Any]:
         """The members of the answer."""
         texts = {"type": TYPE + self.name, "title": self.name, "detail": self.detail, "advice": self.advice}
-        return {**texts, "status": self.status}
+        return {**texts, "status": self.status, **self.more}
 
     def response(self) -> Response:
         """The answer."""

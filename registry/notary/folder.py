@@ -6,17 +6,13 @@ for each year. On SQLite the databases lie beside them.
 
 from __future__ import annotations
 
-import json
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
+from registry.config.service_file import ServiceFile
 from registry.core.errors import InvalidInput
-from registry.fs.files import creating, make_folder, writing
-from registry.notary.settings import DAY, NOTARY_FILE, NotarySettings, notary_settings_of, read_notary_settings
+from registry.notary.settings import DAY, NOTARY_FILE, NotarySettings
 
 ACCOUNT = "account"
 INSTALL = "Install it: pip install 'consent-registry[notary]'."
@@ -49,6 +45,7 @@ COMMENTS = {
     "behind them it bounds the requests of a prefix at once.",
     "proxies": "Addresses of your own proxies. Only their X-Forwarded-For is believed.",
 }
+FILE = ServiceFile(NOTARY_FILE, NotarySettings, _HEAD, COMMENTS)
 
 
 def is_installed() -> bool:
@@ -59,32 +56,6 @@ def is_installed() -> bool:
 def keys_folder(folder: Path) -> Path:
     """Return the folder that holds the key of the notary's account, in the file ``account.json``."""
     return folder / "keys"
-
-
-def make_settings(folder: Path, **values: Any) -> bool:
-    """Write ``notary.toml`` with these values and all defaults as comments; False where there is one already."""
-    notary_settings_of(values, NOTARY_FILE)
-    file = folder / NOTARY_FILE
-    with writing(file):
-        make_folder(folder)
-        try:
-            with creating(file) as sink:
-                sink.write(settings_text(**values).encode())
-        except FileExistsError:
-            read_notary_settings(folder)
-            return False
-    return True
-
-
-def settings_text(**values: Any) -> str:
-    """Return the text of ``notary.toml``: these values, and the default of every other setting as a comment."""
-    defaults = msgspec.structs.asdict(NotarySettings())
-    parts = [_HEAD]
-    for name, comment in COMMENTS.items():
-        mark, value = ("", values[name]) if name in values else ("# ", defaults[name])
-        lines = "".join(f"# {line}\n" for line in comment.splitlines())
-        parts.append(f"{lines}{mark}{name} = {json.dumps(value, ensure_ascii=False)}\n")
-    return "\n".join(parts)
 
 
 def make_token_keys(folder: Path, now: float) -> list[Path]:
@@ -100,4 +71,4 @@ def require_folder(folder: Path) -> NotarySettings:
     if not (folder / NOTARY_FILE).is_file():
         advice = "Make one with `consent notary init`, or name its folder with --dir."
         raise InvalidInput(f"there is no notary in {folder}", advice)
-    return read_notary_settings(folder)
+    return FILE.read(folder)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from registry.config.network_file import read_toml
-from registry.core.errors import InvalidInput
+from registry.config.service_file import SettingText, check_database, check_proxies
 from registry.core.facts import MAX_DEPTH
 from registry.core.merkle import MAX_BATCH
 
@@ -18,7 +15,7 @@ NOTARY_FILE = "notary.toml"
 DAY = 86_400
 _Count = Annotated[int, Meta(ge=0, le=10**9)]
 _Seconds = Annotated[int, Meta(ge=1, le=DAY)]
-_Text = Annotated[str, Meta(max_length=2048, pattern=r"^([!-~]([ -~]*[!-~])?)?\Z")]
+_Text = SettingText
 
 
 class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,35 +50,10 @@ class NotarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def __post_init__(self) -> None:
         if self.promise_seconds <= self.batch_seconds:
             raise ValueError("promise_seconds must be longer than batch_seconds")
-        if "@" in self.database and ":" in self.database.split("//", 1)[-1].split("@", 1)[0]:
-            raise ValueError("database holds a password: put it into ~/.pgpass, or name a file with PGPASSFILE")
-        for proxy in self.proxies:
-            _check_address(proxy)
+        check_database(self.database)
+        check_proxies(self.proxies)
 
     @property
     def max_seconds(self) -> int:
         """The longest span of a promise, as ``/v1/info`` tells it."""
         return max(self.promise_seconds, self.relay_seconds)
-
-
-def _check_address(proxy: str) -> None:
-    # A range or another spelling would match no caller, and all callers would share one allowance.
-    try:
-        found = str(ip_address(proxy))
-    except ValueError:
-        raise ValueError(f"proxies holds {proxy!r}, which is no address of one machine") from None
-    if found != proxy:
-        raise ValueError(f"proxies holds {proxy!r}: write {found}")
-
-
-def read_notary_settings(folder: Path) -> NotarySettings:
-    """Read the folder's ``notary.toml``; ``InvalidInput`` where it holds anything else."""
-    return notary_settings_of(read_toml(folder / NOTARY_FILE), str(folder / NOTARY_FILE))
-
-
-def notary_settings_of(values: dict[str, Any], where: str) -> NotarySettings:
-    """Return the settings; ``InvalidInput`` names ``where``."""
-    try:
-        return msgspec.convert(values, NotarySettings)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"{where}: {error}", f"Correct {where}.") from None

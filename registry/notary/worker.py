@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from registry.core.errors import CouldNotCheck
+from registry.fs.loops import Loop
 from registry.ledger.base import Deployment
 from registry.ledger.follower import Follower
 from registry.ledger.outbox import Outbox
@@ -26,7 +26,6 @@ from registry.storage.base import BlockStore
 
 # Seconds between two looks at the database, at the chain while something is in no block, and at the chain otherwise.
 _GLANCE, _BUSY_PAUSE, _IDLE_PAUSE = 0.05, 0.25, 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
 # How often in a row packing lets endings go first.
 _MOST_YIELDS = 20
 # The note is written at least so often, so that a reader sees that the worker lives.
@@ -70,7 +69,7 @@ class Worker:
 
         Packing has a thread of its own: a content store that is slow or away must not hold endings up.
         """
-        loops = (_Loop(self._pack, stop), _Loop(self._lead_on, stop))
+        loops = (Loop(self._pack, stop), Loop(self._lead_on, stop))
         threads = [threading.Thread(target=loop.run, daemon=True) for loop in loops]
         for thread in threads:
             thread.start()
@@ -132,28 +131,3 @@ class Worker:
         """Whether the chain's time is ahead of the clock, and new: promises that begin before it would be broken."""
         time = figures.get("head_time", 0)
         return bool(time > self._clock() and time != self._note.get("head_time"))
-
-
-class _Loop:
-    """Calls ``work`` until it is told to stop. ``work`` returns the pause after it; None backs off further and further.
-
-    A database that is away is waited for. Any other failure is a fault of this program: it ends the worker.
-    """
-
-    def __init__(self, work: Callable[[], float | None], stop: threading.Event) -> None:
-        self._work, self._stop = work, stop
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        backoff = _FIRST_PAUSE
-        while not self._stop.is_set():
-            try:
-                pause = self._work()
-            except CouldNotCheck:
-                pause = None
-            except BaseException as error:
-                self.failure = error
-                self._stop.set()
-                return
-            self._stop.wait(backoff if pause is None else pause)
-            backoff = min(2 * backoff, _LONGEST_PAUSE) if pause is None else _FIRST_PAUSE

@@ -22,6 +22,8 @@ from registry.core.scalars import format_utc
 from registry.present.text import DATE, visible
 from registry.present.words import words_of
 
+_NOTHING_MORE = "form-action 'none'; frame-ancestors 'none'"
+
 
 def render_page(name: str, language: str, values: dict[str, Any], style: str = "") -> bytes:
     """Render the page ``name`` with our words in ``language``: UTF-8 HTML. ``style`` names a page whose style it has.
@@ -36,10 +38,19 @@ def render_page(name: str, language: str, values: dict[str, Any], style: str = "
     frame = {
         "language": language,
         "style": Markup(look),  # noqa: S704 - our own file
-        "style_hash": base64.b64encode(sha256(look.encode()).digest()).decode(),
+        "style_hash": _hash(look),
         "say": partial(_say, words[language]),
     }
     return _environment().get_template(f"{name}.html").render(values | frame).encode()
+
+
+def style_policy(name: str) -> str:
+    """Return the Content-Security-Policy, as a header, of a page with this style: nothing else is allowed."""
+    return f"default-src 'none'; style-src 'sha256-{_hash(_read(f'{name}.css'))}'; base-uri 'none'; {_NOTHING_MORE}"
+
+
+def _hash(style: str) -> str:
+    return base64.b64encode(sha256(style.encode()).digest()).decode()
 
 
 @lru_cache(maxsize=1)

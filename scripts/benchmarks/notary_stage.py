@@ -18,8 +18,8 @@ from registry.client.revoke import opening_of
 from registry.core.evidence.file import Evidence
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment
+from registry.notary.folder import FILE
 from registry.notary.protocols import ChainBook
-from registry.notary.settings import read_notary_settings
 from registry.notary.sponsors import sponsor_key_hash
 from registry.notary.stores import open_stores
 from scripts.benchmarks.notary_load import BEARER
@@ -99,7 +99,7 @@ def make_site(folder: Path, chain: Chain, database: str) -> Site:
     folder.mkdir()
     network, notary = make_network(folder / "network", chain.node), folder / "notary"
     Anvil(chain.node[0]).fund(make_notary(notary, **SETTINGS, database=database), 10 * ETHER)
-    stores = open_stores(notary, read_notary_settings(notary))
+    stores = open_stores(notary, FILE.read(notary))
     stores.intake.add_sponsor("bench", sponsor_key_hash(BEARER), 10**12, int(time.time()))
     return Site(notary, network)
 
@@ -137,7 +137,7 @@ _opened: list[ChainBook] = []
 
 
 def _open(folder: Path, ready: Barrier) -> None:
-    _opened.append(open_stores(folder, read_notary_settings(folder)).book)
+    _opened.append(open_stores(folder, FILE.read(folder)).book)
     ready.wait()
 
 

@@ -30,7 +30,16 @@ def within(page: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
 
 
 PAGES = list(pages())
-GROUPS = {("keys",), ("keys", "guardians"), ("vault",), ("notice",), ("evidence",), ("notary",), ("notary", "sponsors")}
+GROUPS = {
+    ("brand",),
+    ("keys",),
+    ("keys", "guardians"),
+    ("vault",),
+    ("notice",),
+    ("evidence",),
+    ("notary",),
+    ("notary", "sponsors"),
+}
 GROUPS |= {("vault", "schema")}
 LEAVES = [page for page in PAGES if page and page not in GROUPS]
 ALONE = {("demo",), ("devnet",), ("vocabulary",), ("notary", "init"), ("notary", "sponsors")}
@@ -56,6 +65,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     vault += " shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
+    groups |= {"brand": "init profile serve request inbox"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}
     expected |= {(*group.split(), name) for group in groups for name in groups[group].split()}

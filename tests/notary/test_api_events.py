@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from registry.core.scalars import to_hex
+from registry.http import feed as route
+from registry.http.feed import Feed
 from registry.http.serving import Server
-from registry.notary.feed import Feed
 from registry.notary.records import Event, EventKind
-from registry.notary.routes import events as route
 from tests.support.loops import in_a_loop
 from tests.support.notary_api import NOW, Desk, notary_api
 
@@ -140,7 +140,7 @@ def test_a_burst_cannot_pass_the_limit(served: tuple[Desk, str], monkeypatch: py
 
 def test_a_listener_that_left_before_its_answer_began_counts_no_more() -> None:
     async def leaves() -> Counter[str]:
-        feed = Feed(cast(Any, None))
+        feed = Feed[Event](cast(Any, None), cast(Any, None))
         stream = route._Stream(feed, "203.0.113.0/24", 0)
         assert feed.listeners == {"203.0.113.0/24": 1}
 

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from registry.core.errors import InvalidInput
-from registry.notary.folder import COMMENTS, make_settings, make_token_keys, require_folder, settings_text
-from registry.notary.settings import NotarySettings, notary_settings_of
+from registry.notary.folder import COMMENTS, FILE, make_token_keys, require_folder
+from registry.notary.settings import NotarySettings
 
 WRONG = [
     {"port": -1},
@@ -26,15 +26,15 @@ WRONG = [
 
 def test_every_setting_has_its_comment_and_its_default() -> None:
     assert tuple(COMMENTS) == NotarySettings.__struct_fields__
-    shown = "\n".join(line[2:] for line in settings_text().splitlines() if re.match(r"# [a-z_]+ = ", line))
-    assert notary_settings_of(tomllib.loads(shown), "") == NotarySettings()
-    assert tomllib.loads(settings_text()) == {}
-    assert max(map(len, settings_text().splitlines())) <= 120
+    shown = "\n".join(line[2:] for line in FILE.text().splitlines() if re.match(r"# [a-z_]+ = ", line))
+    assert FILE.of(tomllib.loads(shown), "") == NotarySettings()
+    assert tomllib.loads(FILE.text()) == {}
+    assert max(map(len, FILE.text().splitlines())) <= 120
 
 
 def test_what_is_named_is_set_and_the_rest_stays_a_comment(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "notary"
-    assert make_settings(folder, port=0, database="postgresql://consent@/notary?host=/run/x", proxies=["10.0.0.1"])
+    assert FILE.make(folder, port=0, database="postgresql://consent@/notary?host=/run/x", proxies=["10.0.0.1"])
     settings = require_folder(folder)
     assert (settings.port, settings.proxies) == (0, ("10.0.0.1",))
     assert msgspec.structs.replace(settings, port=8_600, database="", proxies=()) == NotarySettings()
@@ -42,16 +42,16 @@ def test_what_is_named_is_set_and_the_rest_stays_a_comment(tmp_path: Path) -> No
 
 
 def test_it_is_never_overwritten(tmp_path: Path) -> None:
-    assert make_settings(tmp_path, port=1)
+    assert FILE.make(tmp_path, port=1)
     before = (tmp_path / "notary.toml").read_bytes()
-    assert not make_settings(tmp_path, port=2)
+    assert not FILE.make(tmp_path, port=2)
     assert (tmp_path / "notary.toml").read_bytes() == before
 
 
 @pytest.mark.parametrize("values", WRONG)
 def test_wrong_values_write_nothing(tmp_path: Path, values: dict[str, object]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        make_settings(tmp_path / "notary", **values)
+        FILE.make(tmp_path / "notary", **values)
     assert not (tmp_path / "notary").exists() and "secret" not in str(caught.value)
 
 

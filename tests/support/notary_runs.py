@@ -17,7 +17,7 @@ from registry.config.network_file import write_settings
 from registry.core.scalars import to_hex
 from registry.ledger.base import Deployment, write_deployment
 from registry.net.http import Unreachable, fetch
-from registry.notary.folder import keys_folder, make_settings, make_token_keys
+from registry.notary.folder import FILE, keys_folder, make_token_keys
 from registry.wallets import keyfiles, keystore
 from tests.support.devnet_runs import CONSENT, PATIENCE, consent, environment
 from tests.support.levers import AnvilLevers
@@ -41,7 +41,7 @@ def make_network(folder: Path, node: tuple[str, Deployment]) -> Path:
 
 def make_notary(folder: Path, phrase: str = "", **settings: Any) -> str:
     """Do as ``consent notary init``, with a passphrase that costs no time; the account."""
-    make_settings(folder, **QUICK | settings)
+    FILE.make(folder, **QUICK | settings)
     make_token_keys(folder, time.time())
     return keyfiles.new_key(keys_folder(folder), "account", phrase, cost=keystore.LIGHT)
 

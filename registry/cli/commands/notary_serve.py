@@ -21,7 +21,7 @@ from registry.cli.notary_context import Dir, folder_of, signer_of, site_of
 from registry.cli.options import STANDS_ALONE
 from registry.core.errors import InvalidInput
 from registry.fs.supervisor import stop_on_signals, supervise
-from registry.notary.folder import ACCOUNT, keys_folder, make_settings, make_token_keys
+from registry.notary.folder import ACCOUNT, FILE, keys_folder, make_token_keys
 from registry.notary.site import Finding, Site, State, survey
 from registry.present.text import NAME, NO, YES, Line, Row, table
 from registry.wallets import keyfiles
@@ -50,7 +50,7 @@ def init(
     What is there already stays as it is, so a second run completes an interrupted one.
     """
     folder = folder_of(directory)
-    made = make_settings(folder, **({"database": database} if database else {}))
+    made = FILE.make(folder, **({"database": database} if database else {}))
     account, is_new = _account(ctx, folder)
     token_keys = make_token_keys(folder, time.time())
     document = {"folder": str(folder), "account": account, "madeAccount": is_new, "madeSettings": made}

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
-from sse_starlette import EventSourceResponse
-from starlette.types import Receive, Scope, Send
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from registry.http.problems import Problem, busy, documented
+from registry.core import codec
+from registry.core.scalars import to_hex
+from registry.http.feed import Feed, stream
+from registry.http.problems import documented
 from registry.notary.desk import Desk
-from registry.notary.feed import Feed
+from registry.notary.records import Event
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import Answers
 
-MOST_LISTENERS, MOST_OF_A_PREFIX = 256, 32
-# A listener that reads nothing for so long is dropped.
-SEND_SECONDS = 30
-PING_SECONDS = 15
-_MAX_DIGITS = 15
 _EXAMPLE = f'id: 7\r\nevent: revoked\r\ndata: {{"block":18,"time":1790000012,"word":"{schemas.HANDLE}"}}\r\n\r\n'
 _STREAM: Answers = {
     200: {
@@ -30,24 +27,9 @@ _STREAM: Answers = {
 _LastId = Annotated[str, Header(alias="Last-Event-ID", description="Go on after this event.", examples=["6"])]
 
 
-class _Stream(EventSourceResponse):
-    """A listener's answer, which counts until it has ended, also where the caller left before it began."""
-
-    def __init__(self, feed: Feed, prefix: str, last: int) -> None:
-        super().__init__(feed.events(last), ping=PING_SECONDS, send_timeout=SEND_SECONDS)
-        self._feed, self._prefix = feed, prefix
-        feed.enter(prefix)  # now and not with its first event: a whole burst may come before that
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._feed.leave(self._prefix)
-
-
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the route."""
-    feed = Feed(desk.api.book)
+    feed = Feed(desk.api.book.events_after, _told)
     app.state.at_stop.append(feed.stop)
 
     @app.get(
@@ -58,9 +40,11 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     async def events(request: Request, last_event_id: _LastId = "0") -> EventSourceResponse:
         """Tell each root that is anchored and each handle that is revoked, and what a reorganisation takes back."""
-        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= _MAX_DIGITS):
-            raise Problem(422, "Malformed", "Last-Event-ID is no id of an event", "Send the last id that you got.")
-        prefix, listeners = request.state.prefix, feed.listeners
-        if listeners.total() >= MOST_LISTENERS or listeners[prefix] >= MOST_OF_A_PREFIX:
-            raise busy("TooManyListeners", "too many listen already", "Read the chain's own log instead.")
-        return _Stream(feed, prefix, int(last_event_id))
+        return stream(feed, request, last_event_id)
+
+
+def _told(event: Event) -> ServerSentEvent:
+    data = {"word": to_hex(event.word), "block": event.block, "time": event.time}
+    if event.manifest:
+        data["manifest"] = to_hex(event.manifest)
+    return ServerSentEvent(codec.encode(data).decode(), event=str(event.kind), id=str(event.id))

@@ -6,19 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import Path
 
+from registry.http.openapi import ADDRESS, COUNT, JSON, TEXT, TIME, WORD, WORD_PATTERN, Answers, an_object, answer
 from registry.http.problems import documented
 
-Answers = dict[int | str, dict[str, Any]]
-JSON = "application/json"
-WORD_PATTERN = "^0x[0-9a-f]{64}$"
+__all__ = ["ADDRESS", "COUNT", "JSON", "TEXT", "TIME", "WORD", "WORD_PATTERN", "Answers", "an_object", "answer"]
+
 COMMITMENT, HANDLE, ROOT = ("0x" + digits * 32 for digits in ("c1", "4a", "7e"))
 SIGNATURE = "0x" + "5b" * 64 + "1b"
 ACCOUNT, REGISTRY = "0x8ba1f109551bD432803012645Ac136ddd64DBA72", "0x52908400098527886E0F7030069857D2E4169EE7"
-WORD: dict[str, Any] = {"type": "string", "pattern": WORD_PATTERN, "description": "32 bytes."}
-TIME: dict[str, Any] = {"type": "integer", "minimum": 0, "description": "Unix seconds."}
-COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
-ADDRESS: dict[str, Any] = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "description": "EIP-55."}
-TEXT: dict[str, Any] = {"type": "string"}
 Word = Annotated[str, Path(pattern=WORD_PATTERN, description="32 bytes.", examples=[COMMITMENT])]
 BUSY = documented(
     Busy=503,
@@ -47,16 +42,6 @@ PAYING = documented(
     TooManyConnections=429,
     TooManyRequests=429,
 )
-
-
-def an_object(required: list[str], **members: Any) -> dict[str, Any]:
-    """Return the schema of an object with exactly these members, not all of them required."""
-    return {"type": "object", "required": required, "properties": members, "additionalProperties": False}
-
-
-def answer(status: int, words: str, schema: dict[str, Any], example: Any, media_type: str = JSON) -> Answers:
-    """Return the OpenAPI text of one answer."""
-    return {status: {"description": words, "content": {media_type: {"schema": schema, "example": example}}}}
 
 
 def takes(schema: dict[str, Any], media_type: str = JSON, **examples: Any) -> dict[str, Any]:

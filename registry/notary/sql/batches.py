@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 from registry.core.errors import DatabaseUnavailable
 from registry.db.engine import retrying, writing
 from registry.db.errors import Conflict
+from registry.db.part import StorePart
 from registry.notary.records import Batch, BatchState
 from registry.notary.sql.closing import Built, Picked, Rule, build
-from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import PARTS, manifests, nodes
 from registry.notary.sql.tables import batches as table
 

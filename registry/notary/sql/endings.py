@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, select, update
 
 from registry.db.engine import retrying, writing
+from registry.db.part import StorePart
 from registry.db.statements import InsertNew
 from registry.notary.records import FREE, Ending, EndingKind, EndingState, NewEnding, Payment, Times, Unpaid
-from registry.notary.sql.part import StorePart
 from registry.notary.sql.payments import NotPaid, pay
 from registry.notary.sql.tables import endings as table
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, insert, select
 
 from registry.db.engine import retrying, writing
+from registry.db.part import StorePart
 from registry.notary.records import Event, EventKind
-from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import events as table
 from registry.notary.sql.tables import notes
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Executable, Row, delete, insert, select, upda
 from registry.core.errors import InvalidInput
 from registry.db.engine import retrying, writing
 from registry.db.errors import Conflict
+from registry.db.part import StorePart
 from registry.db.statements import InsertNew
 from registry.notary.records import Payment, Sponsor, Unpaid
-from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import sponsors, tokens
 
 _spend = InsertNew(tokens)

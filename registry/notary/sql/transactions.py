@@ -10,9 +10,9 @@ from sqlalchemy import Row, func, insert, select, update
 
 from registry.db.engine import retrying, writing
 from registry.db.errors import Conflict
+from registry.db.part import StorePart
 from registry.db.statements import InsertNew
 from registry.notary.records import NewTransaction, NonceTaken, Transaction, TxKind, TxState, Version
-from registry.notary.sql.part import StorePart
 from registry.notary.sql.tables import batches, versions
 from registry.notary.sql.tables import transactions as table
 

@@ -1,0 +1,86 @@
+"""The two listeners of a brand's service: one for people, and an internal one for the brand's own systems."""
+
+from __future__ import annotations
+
+import hmac
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from registry.brand.desk import Desk
+from registry.brand.routes import allowed, events, grants, intake, requests
+from registry.http.app import Service, new_app
+from registry.http.callers import parsed_address
+from registry.http.problems import Problem
+
+_ABOUT = "Times are unix seconds. Hex is lower case, with 0x."
+_NO_LIMIT = 1_000_000
+_OPEN = ("/v1/", "/.well-known/", "/r/")
+_SCHEMES = {"key": {"type": "http", "scheme": "bearer", "description": "The key in internal.key."}}
+
+
+def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
+    """Return the app for people and their software: requests, the profile, and the intake."""
+    settings = desk.settings
+    service = Service(
+        title="Consent brand",
+        version=version("consent-registry"),
+        description=f"A brand asks for consent, and takes what people answer. {_ABOUT}",
+        requests_per_second=settings.requests_per_second,
+        check=desk.sight.check,
+        proxies=settings.proxies,
+        connections=settings.connections,
+        open_paths=_OPEN,
+        public_metrics=public_metrics,
+    )
+    app = new_app(service)
+    for routes in (intake, grants, requests):
+        routes.add(app, desk)
+    return app
+
+
+def build_internal(desk: Desk, key: str = "") -> FastAPI:
+    """Return the app for the brand's own systems. With a ``key`` its callers need it; without, only this machine calls.
+
+    Without a key it answers to the names of this machine only: a page in a browser here might call it by another.
+    """
+    service = Service(
+        title="Consent brand, internal",
+        version=version("consent-registry"),
+        description=f"The brand's own systems ask whether they may, and hear when consent ends. {_ABOUT}",
+        requests_per_second=_NO_LIMIT,
+        check=desk.sight.check,
+        connections=_NO_LIMIT,
+        open_paths=(),
+        schemes=_SCHEMES,
+    )
+    app = new_app(service)
+
+    app.add_middleware(_Door, key=key)
+    for routes in (allowed, events):
+        routes.add(app, desk)
+    return app
+
+
+class _Door:
+    """Lets only those call ``/v1/`` who may. Health is for everybody who reaches the listener."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app, self._key = app, key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not _may_call(Request(scope), self._key):
+            advice, headers = "Send the key in internal.key as a bearer token.", {"WWW-Authenticate": "Bearer"}
+            problem = Problem(401, "Unauthorized", "this listener is internal", advice, headers)
+            return await problem.response()(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+
+def _may_call(request: Request, key: str) -> bool:
+    if key:
+        given = request.headers.get("authorization", "").encode()
+        return hmac.compare_digest(given, f"Bearer {key}".encode())
+    host = request.url.hostname or ""
+    address = parsed_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)

@@ -1,0 +1,182 @@
+"""What the brand's service keeps, as frozen types. `registry.brand.store` has the store."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Asked(NamedTuple):
+    """A request that the brand published. ``file`` is its evidence.
+
+    ``answered_by`` holds the 20 bytes of the person who answered a ``single`` one, and is empty before. Times are unix
+    seconds; ``withdrawn_at`` is 0 while it stands.
+    """
+
+    digest: bytes
+    file: bytes
+    single: bool
+    created_at: int
+    expires_at: int
+    withdrawn_at: int = 0
+    answered_by: bytes = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be answered, whatever the time is."""
+        return not (self.withdrawn_at or (self.single and self.answered_by))
+
+
+class State(StrEnum):
+    """How an answer stands.
+
+    ``WAITING``: the chain does not show it, so it counts for nothing. ``LIVE``: it was verified. ``UNSURE``: the chain
+    changed, and it is about to be verified again. ``ENDED`` by the person, and ``EXPIRED`` by itself.
+    """
+
+    WAITING = "waiting"
+    LIVE = "live"
+    UNSURE = "unsure"
+    ENDED = "ended"
+    EXPIRED = "expired"
+
+
+STANDING = (State.LIVE, State.UNSURE)
+"""The states in which a grant is looked for when the brand asks whether it may."""
+
+
+class Answer(NamedTuple):
+    """A Grant or a Refusal as it is kept; members that a Refusal lacks are empty. Hashes and addresses are bytes.
+
+    ``capability`` is the random name (16 bytes) under which its author finds it. ``commitment`` recognises a repeat.
+    ``file`` is its evidence, or the pending file while it has no anchor. ``anchored_at`` is the anchor's time, and
+    ``seen_block`` a block in which the anchor stood. ``ended_block`` is the one that showed the end, 0 for none.
+    ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
+    ``file`` got the anchored Acceptance, 0 before. Once the chain's log was read up to the block ``check_at``, it is
+    verified again; 0 stands for never. ``looked`` is the last root that was searched for it.
+    """
+
+    kind: str
+    digest: bytes
+    capability: bytes
+    commitment: bytes
+    subject: bytes
+    controller: bytes
+    request: bytes
+    supersedes: bytes
+    purposes: tuple[str, ...]
+    data: tuple[str, ...]
+    issued_at: int
+    not_before: int
+    expires_at: int
+    lock: bytes
+    handle: bytes
+    file: bytes
+    received_at: int
+    state: State
+    anchored_at: int = 0
+    seen_block: int = 0
+    ended_at: int = 0
+    ended_block: int = 0
+    why: str = ""
+    accepted_at: int = 0
+    check_at: int = 0
+    looked: int = 0
+    id: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is waited for: it is anchored, and a grant is accepted or over."""
+        if self.state in (State.ENDED, State.EXPIRED):
+            return True
+        return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
+
+
+class EventKind(StrEnum):
+    """What an event tells of an answer.
+
+    ``GRANTED`` and ``REFUSED``: it counts from now on. ``SUPERSEDED``: a newer grant replaces it, and ends it later.
+    ``ENDED`` and ``EXPIRED``: stop. ``RESTORED``: a reorganisation took its end back. ``REMOVED``: one took its anchor.
+    """
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    RESTORED = "restored"
+    REMOVED = "removed"
+
+
+class Event(NamedTuple):
+    """One event of the outbox. ``id`` rises by one with each. ``at`` is in unix seconds; ``block`` is 0 for none.
+
+    ``why`` is the error's name for an end, and the newer grant's digest (0x hex) where one supersedes this.
+    """
+
+    id: int
+    kind: EventKind
+    digest: bytes
+    subject: bytes
+    at: int
+    block: int = 0
+    why: str = ""
+
+
+class View(NamedTuple):
+    """How far the chain's log was read: the block, its time, and when that was the node's newest (unix seconds).
+
+    ``seen_at`` is 0 before the log was read to its end for the first time. ``turns`` counts reorganisations.
+    """
+
+    blocks: tuple[tuple[int, str], ...] = ()
+    head_time: int = 0
+    seen_at: int = 0
+    turns: int = 0
+
+    @property
+    def number(self) -> int:
+        """The last block that was read; -1 before the first."""
+        return self.blocks[-1][0] if self.blocks else -1
+
+
+class Root(NamedTuple):
+    """A root that the chain's log showed, with the SHA-256 of its manifest. ``time`` is its block's."""
+
+    root: bytes
+    manifest: bytes
+    block: int
+    time: int
+    id: int = 0
+
+
+class Change(NamedTuple):
+    """What became of an answer, with the events that tell it. None leaves a member as it is.
+
+    ``before`` names the states in which the change applies: another process may have been faster.
+    """
+
+    id: int
+    before: tuple[State, ...]
+    state: State
+    events: tuple[Event, ...] = ()
+    file: bytes | None = None
+    anchored_at: int | None = None
+    seen_block: int | None = None
+    ended_at: int | None = None
+    ended_block: int | None = None
+    why: str | None = None
+    accepted_at: int | None = None
+    check_at: int | None = None
+
+
+class SignedAcceptance(NamedTuple):
+    """The brand's counter-signature of the grant with the id ``answer``, from the moment it is signed.
+
+    ``file`` is a pending file. ``root`` (32 bytes) is that of the batch in which the brand anchors it, empty before.
+    """
+
+    answer: int
+    file: bytes
+    root: bytes = b""
+    tried: bool = False

@@ -1,0 +1,1 @@
+"""The routes of the brand's two listeners."""

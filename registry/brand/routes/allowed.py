@@ -1,0 +1,143 @@
+"""The internal questions: ``/v1/allowed`` from the store, and ``/v1/verify`` from the node."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from registry.brand.desk import Desk
+from registry.brand.permission import Question, ask, ask_node
+from registry.brand.routes import schemas
+from registry.brand.routes.intake import MAX_BATCH_BODY, MOST_FILES, check_files, refusal
+from registry.client.verify import Answer as Judged
+from registry.client.verify import verify_many
+from registry.core import codec
+from registry.core.errors import ConsentError, CouldNotCheck, Malformed
+from registry.core.scalars import Address, check_address, check_terms
+from registry.core.verify.judge import VerifiedStatement
+from registry.http.bodies import JSON, read_body
+from registry.http.openapi import TEXT, WORD, an_object, answer
+from registry.http.problems import Problem, documented
+
+MAX_QUESTION = 64 * 1_024
+_Terms = Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)]
+_TERMS = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}
+_QUESTION = an_object(
+    ["subject", "purpose", "data"], subject=TEXT, purpose=TEXT, data=_TERMS, fresh={"type": "boolean"}
+)
+_EXAMPLE = {"subject": schemas.ADDRESS, "purpose": "dpv:Personalisation", "data": ["pd:Purchase"]}
+_GRANTS = {"type": "object", "additionalProperties": WORD}
+_ALLOWED = answer(
+    200,
+    "`allowed` is true where a live grant allows each datum for the purpose. `grants` names one for each datum that is "
+    "allowed. `view` is the block that was known, its time, and how old that knowledge is in seconds.",
+    an_object(["allowed", "grants", "view"], allowed={"type": "boolean"}, grants=_GRANTS, view=schemas.VIEW),
+    {
+        "allowed": True,
+        "grants": {"pd:Purchase": schemas.DIGEST},
+        "view": {"block": 17, "time": 1_790_000_000, "age": 1},
+    },
+)
+_FILES = an_object(
+    ["files"],
+    files={"type": "array", "items": schemas.FILE, "minItems": 1, "maxItems": MOST_FILES},
+    purposes=_TERMS,
+    data=_TERMS,
+)
+_VERIFIED = answer(
+    200,
+    "One answer for each file, in order: `yes`, `no` with the step that failed, or `unknown`.",
+    an_object(["answers"], answers={"type": "array", "items": {"type": "object"}}),
+    {"answers": [{"answer": "yes", "digest": schemas.DIGEST, "kind": "Grant", "anchoredAt": 1_790_000_000}]},
+)
+
+
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    subject: Address
+    purpose: str
+    data: _Terms
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        check_address(self.subject)
+        check_terms((self.purpose,), "purpose")
+        check_terms(tuple(sorted(self.data)), "data")
+
+
+class _ToVerify(Struct, frozen=True, forbid_unknown_fields=True):
+    files: list[msgspec.Raw]
+    purposes: _Terms | UnsetType = UNSET
+    data: _Terms | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for name in ("purposes", "data"):
+            if terms := getattr(self, name):
+                check_terms(tuple(sorted(terms)), name)
+
+
+_asked, _to_verify = msgspec.json.Decoder(_Asked), msgspec.json.Decoder(_ToVerify)
+
+
+def add(app: FastAPI, desk: Desk) -> None:
+    """Add the routes."""
+
+    @app.post(
+        "/v1/allowed",
+        tags=["questions"],
+        response_class=Response,
+        responses={**_ALLOWED, **schemas.BODIES, **documented(Unauthorized=401)},
+        openapi_extra=schemas.takes(_QUESTION, _EXAMPLE),
+    )
+    async def allowed(request: Request) -> Response:
+        """Tell whether the brand may use these data of a person for this purpose, now.
+
+        503 where the view of the chain is too old; `fresh` asks the node about the grants that it rests on.
+        """
+        asked = _decoded(await read_body(request, MAX_QUESTION), _asked, MAX_QUESTION)
+        question = Question(asked.subject, asked.purpose, asked.data)
+        found = await run_in_threadpool(ask_node if asked.fresh else ask, desk, question)
+        return Response(codec.encode(found), media_type=JSON)
+
+    @app.post(
+        "/v1/verify",
+        tags=["questions"],
+        response_class=Response,
+        responses={**_VERIFIED, **schemas.BODIES, **documented(Unauthorized=401)},
+        openapi_extra=schemas.takes(_FILES, {"files": [schemas.EXAMPLE_FILE]}),
+    )
+    async def verify(request: Request) -> Response:
+        """Verify up to 1,000 evidence files by one reading of the chain, for this brand as the controller."""
+        asked = _decoded(await read_body(request, MAX_BATCH_BODY), _to_verify, MAX_BATCH_BODY)
+        check_files(asked.files)
+        return Response(codec.dump({"answers": await run_in_threadpool(_verified, desk, asked)}), media_type=JSON)
+
+
+def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any], limit: int) -> Any:
+    try:
+        return codec.loads(raw, decoder, limit)
+    except Malformed as error:
+        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
+
+
+def _verified(desk: Desk, asked: _ToVerify) -> list[dict[str, Any]]:
+    conditions = {
+        name: frozenset(terms) if terms else None
+        for name, terms in (("purposes", asked.purposes), ("data", asked.data))
+    }
+    policy = desk.network.policy(controllers=desk.inbox.controllers, **conditions)
+    return [_told(each) for each in verify_many(desk.network, [bytes(file) for file in asked.files], policy)]
+
+
+def _told(judged: Judged) -> dict[str, Any]:
+    if isinstance(judged, VerifiedStatement):
+        told = {"answer": "yes", "digest": judged.digest, "kind": judged.evidence.kind, "acceptance": judged.acceptance}
+        return told | ({} if judged.anchored_at is None else {"anchoredAt": judged.anchored_at})
+    assert isinstance(judged, ConsentError)
+    problem = refusal(judged)
+    answer = "unknown" if isinstance(judged, CouldNotCheck) else "no"
+    return {"answer": answer, "error": problem.name, "detail": problem.detail, "advice": problem.advice, **problem.more}

@@ -1,0 +1,82 @@
+"""Assembles a brand's service from its parts: two listeners and a worker. Every edge that runs one starts here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from registry.brand.api import build_internal, build_public
+from registry.brand.chain_log import ChainLog
+from registry.brand.checking import Checker
+from registry.brand.counter import Counter
+from registry.brand.desk import Desk, open_desk
+from registry.brand.inbox import SETTLED_BLOCKS, Inbox
+from registry.brand.proving import Prover, manifest_source
+from registry.brand.settings import BrandSettings, internal_key
+from registry.brand.store import open_store
+from registry.brand.worker import Worker
+from registry.client.network import Network
+from registry.client.party import Party
+from registry.core.errors import InvalidInput
+from registry.http.serving import Server
+from registry.ledger.follower import Follower
+
+
+@dataclass(frozen=True)
+class Site:
+    """A brand's folder and settings, and its network. The node's URL may hold a key."""
+
+    folder: Path
+    settings: BrandSettings
+    network: Network
+    node_url: str = field(repr=False)
+
+
+def run_public(site: Site, told: Callable[[str], None]) -> None:
+    """Serve people until SIGTERM or Ctrl-C; ``told`` hears the URL. What was taken is durable when this returns."""
+    _run(site, build_public, site.settings.host, site.settings.port, told)
+
+
+def run_internal(site: Site, told: Callable[[str], None]) -> None:
+    """Serve the brand's own systems until SIGTERM or Ctrl-C; ``told`` hears the URL."""
+    key = internal_key(site.folder, site.settings)
+    host, port = site.settings.internal_host, site.settings.internal_port
+    _run(site, lambda desk: build_internal(desk, key), host, port, told)
+
+
+def _run(site: Site, build: Callable[[Desk], FastAPI], host: str, port: int, told: Callable[[str], None]) -> None:
+    desk = open_desk(site.settings, site.network, open_store(site.folder, site.settings.database))
+    try:
+        server = Server(build(desk), host, port)
+        told(server.url)
+        server.run()
+    finally:
+        desk.groups.close()
+
+
+def run_worker(site: Site, party: Party, stop: threading.Event) -> None:
+    """Follow the chain and counter-sign until ``stop`` is set. ``party`` is the brand with its notaries and payer."""
+    new_worker(site, party).run(stop)
+
+
+def new_worker(site: Site, party: Party) -> Worker:
+    """Return the worker of this brand. ``InvalidInput`` where the party has another account than the settings."""
+    settings, network = site.settings, site.network
+    if party.address != settings.account:
+        advice = "Use the home of the account in brand.toml (CONSENT_HOME)."
+        raise InvalidInput(f"the key is that of {party.address}, and the brand is {settings.account}", advice)
+    store = open_store(site.folder, settings.database)
+    inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
+    follower = Follower(site.node_url, network.ledger.deployment)
+    source = manifest_source(inbox, [name.url for name in settings.named])
+    return Worker(
+        store,
+        ChainLog(store, follower, network.clock),
+        Checker(inbox),
+        Prover(inbox, source),
+        Counter(party, store, settings.pays, SETTLED_BLOCKS),
+    )

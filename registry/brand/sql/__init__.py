@@ -1,0 +1,1 @@
+"""The brand's store in SQL, for SQLite and PostgreSQL."""

@@ -1,0 +1,120 @@
+"""The tables of the brand's store. ``migrations/`` makes them; a test compares the two.
+
+Hashes are blobs of 32 bytes, addresses of 20, times are unix seconds. Lists of terms are text, a term a line.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+# The numbers of an answer that change.
+NUMBERS = ("anchored_at", "seen_block", "ended_at", "ended_block", "accepted_at", "check_at")
+ID = BigInteger().with_variant(Integer, "sqlite")
+tables = MetaData()
+
+
+def _id() -> Column[int]:
+    return Column("id", ID, primary_key=True)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, ID, nullable=False)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _blob(name: str, *, unique: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False, unique=unique)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+requests = Table(
+    "requests",
+    tables,
+    Column("digest", LargeBinary, primary_key=True),
+    _blob("file"),
+    _flag("single"),
+    *(_number(name) for name in ("created_at", "expires_at", "withdrawn_at")),
+    _blob("answered_by"),
+)
+# Grants and refusals. Evidence stands in a table of its own, so that rows are small where only the state is read.
+answers = Table(
+    "answers",
+    tables,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _blob("digest", unique=True),
+    _blob("capability", unique=True),
+    *(_blob(name) for name in ("commitment", "subject", "controller", "request", "supersedes")),
+    *(_text(name) for name in ("purposes", "data")),
+    *(_number(name) for name in ("issued_at", "not_before", "expires_at")),
+    *(_blob(name) for name in ("lock", "handle")),
+    _number("received_at"),
+    _text("state"),
+    *(_number(name) for name in NUMBERS),
+    _text("why"),
+    _number("looked"),
+    Index("answers_subject", "subject"),
+    Index("answers_handle", "handle"),
+    Index("answers_seen", "seen_block"),
+    Index("answers_expiry", "state", "expires_at"),
+)
+# Indexes of the few answers that something is still to be done with. A query uses them only with these very words.
+MUST_CHECK, ENDED_BY_BLOCK = text("check_at > 0"), text("ended_block > 0")
+UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant' AND state = 'live'")
+Index("answers_check", answers.c.check_at, sqlite_where=MUST_CHECK, postgresql_where=MUST_CHECK)
+Index("answers_ended", answers.c.ended_block, sqlite_where=ENDED_BY_BLOCK, postgresql_where=ENDED_BY_BLOCK)
+Index("answers_unaccepted", answers.c.accepted_at, answers.c.id, sqlite_where=UNACCEPTED, postgresql_where=UNACCEPTED)
+files = Table("files", tables, Column("answer", ID, primary_key=True, autoincrement=False), _blob("file"))
+# For "may I?": each pair that a grant which stands allows. A grant means every purpose with every datum.
+pairs = Table(
+    "pairs",
+    tables,
+    Column("subject", LargeBinary, primary_key=True),
+    *(Column(name, Text, primary_key=True) for name in ("purpose", "datum")),
+    Column("answer", ID, primary_key=True),
+    Index("pairs_answer", "answer"),
+    sqlite_with_rowid=False,
+)
+acceptances = Table(
+    "acceptances",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    _blob("file"),
+    _blob("root"),
+    _flag("tried"),
+    Index("acceptances_root", "root"),
+)
+roots = Table(
+    "roots",
+    tables,
+    _id(),
+    _blob("root"),
+    _blob("manifest"),
+    _number("block"),
+    _number("time"),
+    sqlite_autoincrement=True,
+)
+events = Table(
+    "events",
+    tables,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    _text("kind"),
+    *(_blob(name) for name in ("digest", "subject")),
+    *(_number(name) for name in ("at", "block")),
+    _text("why"),
+)
+# One row: how far the chain's log was read, and the last numbers of answers and events. Whoever locks it changes
+# answers and events alone until the commit, so numbers become visible in their order.
+progress = Table(
+    "progress",
+    tables,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    _text("blocks"),
+    *(_number(name) for name in ("head_time", "seen_at", "turns", "last_event", "last_answer")),
+)

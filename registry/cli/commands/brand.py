@@ -1,0 +1,10 @@
+"""``brand``: the commands about a brand's service, each in a file beside this."""
+
+from __future__ import annotations
+
+from registry.cli.app import group
+from registry.cli.commands import brand_ask, brand_serve
+
+brand = group("brand", "consent brand init --name NAME --domain DOMAIN --url URL --contact CONTACT")
+brand_serve.add_to(brand)
+brand_ask.add_to(brand)
