@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from registry.brand.given import kept_statement
 from registry.brand.inbox import Inbox
@@ -91,4 +92,5 @@ def _from_notary(url: str, root: Root) -> bytes | None:
         answer = fetch("GET", f"{url}/v1/batches/{to_hex(root.root)}", seconds=_SECONDS, max_bytes=32 * MAX_BATCH)
     except (Unreachable, TimeoutError, TooLarge):
         return None
-    return answer.body if answer.status == 200 else None
+    is_it = answer.status == 200 and sha256(answer.body).digest() == root.manifest
+    return answer.body if is_it else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -17,7 +19,6 @@ from registry.core.errors import ConsentError, InvalidInput
 from registry.core.profiles import Profile, ProfileAccount, ProfileNotary
 from registry.core.scalars import check_address
 from registry.fs.files import creating, read_bounded
-from registry.http.callers import parsed_address
 
 BRAND_FILE, KEY_FILE = "brand.toml", "internal.key"
 INSTALL = "Install it: pip install 'consent-registry[notary]'."
@@ -83,8 +84,9 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def is_internal_local(self) -> bool:
         """Whether only this machine reaches the internal listener."""
-        address = parsed_address(self.internal_host)
-        return self.internal_host == "localhost" or (address is not None and address.is_loopback)
+        with suppress(ValueError):
+            return ip_address(self.internal_host).is_loopback
+        return self.internal_host == "localhost"
 
     def link(self, digest: str) -> str:
         """Return the link of a request with this digest (0x hex)."""

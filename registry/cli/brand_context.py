@@ -32,9 +32,9 @@ def folder_of(directory: Path | None) -> Path:
 
 def site_of(ctx: Context, directory: Path | None) -> Site:
     """Return the brand's folder and its network, which must name a node."""
-    from registry.brand.service import Site
-
     folder = folder_of(directory)
+    from registry.brand.service import Site  # it needs the libraries of the extra
+
     settings, url = require_brand(folder), ctx.configuration.settings.rpc_url
     if url is None:
         raise InvalidInput("a brand's service needs a node, and the network names none", "Add --rpc-url URL.")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from registry.brand.asking import publish
 from registry.brand.records import Answer, Asked
 from registry.brand.settings import BrandSettings, require_brand
 from registry.cli.app import command
@@ -72,6 +71,8 @@ def _publish(
     days: int,
     single: bool,
 ) -> None:
+    from registry.brand.asking import publish  # it needs the libraries of the extra
+
     party = ctx.session.brand(settings.account)
     ctx.say_chain()
     store = store_of(folder, settings, made=True)

@@ -29,7 +29,7 @@ _LastId = Annotated[str, Header(alias="Last-Event-ID", description="Go on after 
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the route."""
-    feed = Feed(desk.api.book.events_after, _told)
+    feed = Feed(lambda id, limit: desk.api.book.events_after(id, limit), _told)
     app.state.at_stop.append(feed.stop)
 
     @app.get(
