@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
@@ -19,7 +20,7 @@ from registry.client.sign import Anchored, anchor, fresh_salt, keep, noting, sig
 from registry.client.verify import read, verify, verify_many
 from registry.client.views import Narrowing, Preview, previews_of, views_of
 from registry.core.crypto.revocation import lock_of
-from registry.core.errors import InvalidInput, Rejected
+from registry.core.errors import InvalidInput, Rejected, StorageUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block
 from registry.core.notices.document import Notice, chosen_language
@@ -104,6 +105,9 @@ def grant(
     ``InvalidInput`` where a grant of the same request holds: ending one of the two would leave the other in force. The
     same for a risk that is not ``accepted``.
     """
+    with suppress(StorageUnavailable):
+        # What the person's other devices have added goes along, and is shown to them.
+        person.vault.merge()
     proposal = propose(person, request, **choice)
     old = choice.get("supersedes")
     done = sign_and_anchor(person, proposal, confirm, choice.get("accepted", ()))

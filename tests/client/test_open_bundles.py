@@ -316,7 +316,7 @@ def bundle_record(number: int = 1, **members: Any) -> Record:
 
 def stored(handover: Handover, records: list[Record], view: View) -> BundleKey:
     """Store a bundle with these records, by a vault that checks nothing."""
-    stream = new_stream(view.category)
+    stream = new_stream(view.category, "bb" * 8)
     streams = Streams(handover.key, handover.stage.store.get, handover.stage.store.put)
     head = streams.grow(stream, list(streams.store(stream, records))).stream.head
     return BundleKey(stream.stream, view.category, view, stream.identity, head)

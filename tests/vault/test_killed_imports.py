@@ -46,8 +46,8 @@ def dying(things):
 with SqliteBlocks(folder / "blocks.db") as store, Database(folder / "vault", SEED, store) as vault:
     steps = iter(dying(iter(int, 1)))
     if phase == "filling":
-        plain = vault._folder._facts_of
-        vault._folder._facts_of = lambda record: (next(steps), plain(record))[1]
+        plain = vault._folder._mirror._facts_of
+        vault._folder._mirror._facts_of = lambda record: (next(steps), plain(record))[1]
     items = CsvImporter(PURCHASES, "pd:Purchase").items(io.BytesIO(RAW))
     vault.take(dying(items) if phase == "reading" else items)
 """
