@@ -306,6 +306,14 @@ def test_either_home_goes_on_with_a_bundle(phone: Home, laptop: Home, store: Mor
     assert set(store.kept) == phone.reached() | laptop.reached()
 
 
+def test_a_home_ends_a_bundle_that_it_has_not_seen_yet(phone: Home, laptop: Home) -> None:
+    phone.vault.add([purchase("coat")])
+    phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    assert laptop.vault.shares.end(word(1)) == 1
+    with pytest.raises(InvalidInput, match="has ended"):
+        phone.vault.shares.bring_up_to_date(word(1))
+
+
 def test_a_bundle_that_cannot_be_read_keeps_nobody_from_changing(phone: Home, laptop: Home, store: MortalStore) -> None:
     phone.vault.add([purchase("coat")])
     (key,) = phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
