@@ -96,8 +96,8 @@ class Shares:
     def end(self, *locks: str) -> int:
         """Mark the bundles of grants that ended: nothing is ever added to them. Return how many ended now.
 
-        A bundle that another grant hands over too goes on, without this grant. Another home may have made the bundles, so
-        what it has is taken over first.
+        A bundle that another grant hands over too goes on, without this grant. What other homes have is taken over
+        first: one of them may have made the bundles.
         """
         if not locks:
             return 0

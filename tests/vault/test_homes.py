@@ -20,6 +20,7 @@ from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
 from registry.vault.draft import Draft
 from registry.vault.merging import MERGES
+from registry.vault.shred import selection_of
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.home_models import NAME, Home, MortalStore
 from tests.support.kubo_node import running
@@ -171,6 +172,39 @@ def test_names_that_are_away_keep_nobody_from_changing(phone: Home, laptop: Home
     phone.vault.merge()
     laptop.vault.merge()
     assert names(laptop.vault) == ["coat", "hat"]
+
+
+def _compact(home: Home, coat: str) -> None:
+    home.vault.upkeep.compact()
+
+
+def _discard(home: Home, coat: str) -> None:
+    home.vault.shares.discard(word(1))
+
+
+def _shred(home: Home, coat: str) -> None:
+    home.vault.shred(selection_of([coat]))
+
+
+@pytest.mark.parametrize("act", [_compact, _discard, _shred])
+def test_a_home_that_cannot_look_leaves_what_others_may_name(
+    phone: Home, laptop: Home, store: MortalStore, act: Callable[[Home, str], None]
+) -> None:
+    (coat,) = phone.vault.add([purchase("coat")])
+    (hat,) = phone.vault.add([purchase("hat")])
+    phone.vault.remove([hat])
+    phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    laptop.vault.add([purchase("scarf")])
+    phone.vault.merge()
+    laptop.reopen()
+    store.names_down = True
+    act(laptop, coat)
+    store.names_down = False
+    assert phone.reached() <= set(store.kept)
+    for one in (laptop, phone, laptop, phone):
+        assert one.vault.merge().unread == {}
+    assert names(phone.vault) == names(laptop.vault) == (["scarf"] if act is _shred else ["coat", "scarf"])
+    assert set(store.kept) == phone.reached() | laptop.reached()
 
 
 @pytest.mark.parametrize("planted", [b"", b"nonsense", bytes(16_384)])
