@@ -57,6 +57,7 @@ class VaultFolder(VaultState):
     def repairing(self, is_new: bool) -> Iterator[Change]:
         """Yield a change as `change` does, where the working copy cannot follow, or the index cannot be read.
 
+        It looks for other homes, as their blocks must stay, and takes nothing over.
         With ``is_new`` the vault begins anew, as another home, so that its index may count from 1.
         """
         with self._locked():
@@ -66,6 +67,7 @@ class VaultFolder(VaultState):
                 if homes := self._homes():
                     homes.forget(self._home())
                 (self._directory / "home").unlink(missing_ok=True)
+            self.has_others = self._may_have_others()
             yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
 
     def forget_copy(self) -> None:
@@ -115,6 +117,12 @@ class VaultFolder(VaultState):
         owner = self._owner(self._home())
         return Homes(self._directory, self._store, self._store, homes_name(self._seed), owner)
 
+    def _may_have_others(self) -> bool:
+        try:
+            return (homes := self._homes()) is not None and bool(homes.read_names()[0])
+        except StorageUnavailable:
+            return True
+
     def _tell(self, root: str, index: VaultIndex) -> Free:
         """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""
         homes = self._homes()
@@ -131,6 +139,8 @@ class VaultFolder(VaultState):
     def _merge(self) -> Merged:
         """Erase what an interrupted change left, and take over what other homes have."""
         homes = self._homes()
+        # Until this is known: without a look, what others may name must stay.
+        self.has_others = homes is not None
         try:
             # First of all: an older copy of this folder would erase what has become needed since.
             others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
@@ -138,7 +148,6 @@ class VaultFolder(VaultState):
             # Where that cannot be told, nothing is erased.
             return Merged(unread={"": str(error)})
         self.journal.settle((none_of if is_behind else own_of) if others else all_of)
-        self.has_others = bool(others)
         if homes is None:
             return Merged()
         if is_behind and (others or self.journal.index):
@@ -146,6 +155,7 @@ class VaultFolder(VaultState):
                 others = self._announce(homes)
             except StorageUnavailable as error:
                 return Merged(tuple(others), {"": str(error)})
+        self.has_others = bool(others)
         return self._take_new(homes, others)
 
     def _announce(self, homes: Homes) -> dict[str, bytes]:

@@ -31,11 +31,15 @@ _ADVICE = "Find another copy of these blocks first; --accept-loss goes on withou
 
 
 class Repaired(NamedTuple):
-    """What a repair did: versions and bundles that were written again, and what is lost for good, in words."""
+    """What a repair did: versions and bundles that were written again, and what is lost for good, in words.
+
+    ``left`` names, also in words, what another home may repair, and this one not.
+    """
 
     versions: int
     bundles: int
     lost: tuple[str, ...]
+    left: tuple[str, ...] = ()
 
 
 class Repair:
@@ -43,7 +47,7 @@ class Repair:
 
     def __init__(self, folder: VaultFolder, store: BlockStore, shares: Shares, health: Health) -> None:
         self._folder, self._store, self._shares, self._health = folder, store, shares, health
-        self._lost = list[str]()
+        self._lost, self._left = list[str](), list[str]()
 
     def run(self, accept_loss: bool = False) -> Repaired:
         """Write again what can be; ``InvalidInput`` names what would be lost, unless the person accepts it.
@@ -67,7 +71,7 @@ class Repair:
         if copy is None or any(one.part == "working copy" for one in faults):
             self._folder.forget_copy()
             self._folder.copy()
-        return Repaired(versions, bundles, tuple(self._lost))
+        return Repaired(versions, bundles, tuple(self._lost), tuple(self._left))
 
     def _sound_copy(self) -> WorkingCopy | None:
         """Return the working copy if it is whole."""
@@ -79,7 +83,12 @@ class Repair:
             return None
 
     def _orphans(self, copy: WorkingCopy | None) -> Iterator[str]:
-        """Yield the segments that the copy knows, that can be read, and that no head names any more."""
+        """Yield the segments that the copy knows, that can be read, and that no head names any more.
+
+        Where there are other homes, there are none: theirs are read into the copy before an index of this one has them.
+        """
+        if self._folder.has_others:
+            return
         sound = {one.cid for refs in self._health.segments.values() for one in refs}
         bad = {one.cid for one in self._health.faults}
         for cid in copy.segments() if copy else ():
@@ -98,13 +107,26 @@ class Repair:
             faults = self._faults_of(stream.stream, ("stream", "segment"))
             if not faults:
                 continue
+            if self._folder.has_others and not stream.stream.startswith(change.home):
+                # Only the home that began a stream writes to it.
+                self._left.append(f"{sum(one.records for one in faults):,} versions of {stream.category}")
+                continue
             sound = self._health.segments[stream.stream]
-            lacking = _Counted(_lacking(streams, stream, sound, copy))
+            lacking = _Counted(self._lacking(streams, stream, copy))
             made = list(streams.store(stream, lacking))
             change.rewrite(stream, [*reversed(made), *sound], self._readable(stream, sound))
             count += lacking.count
             self._note_loss(stream, faults, lacking.count, self._is_current(copy))
         return count
+
+    def _lacking(self, streams: Streams, stream: OwnStream, copy: WorkingCopy | None) -> Iterator[Record]:
+        """Yield the versions of the stream's category that the copy has and no segment that can be read."""
+        index = self._health.index
+        alike = [one for one in (index.streams if index else ()) if one.category == stream.category]
+        read = (streams.records(one, ref) for one in alike for ref in self._health.segments[one.stream])
+        known = {_key(one) for one in chain.from_iterable(read)}
+        if copy is not None:
+            yield from (one for one in copy.versions_of(stream.category) if _key(one) not in known)
 
     def _all_again(self, change: Change, copy: WorkingCopy | None) -> int:
         """The index is lost, and with it the keys of all streams: each category gets a new one."""
@@ -181,15 +203,6 @@ class _Counted(Iterable[Record]):
         for record in self._records:
             self.count += 1
             yield record
-
-
-def _lacking(
-    streams: Streams, stream: OwnStream, sound: list[SegmentRef], copy: WorkingCopy | None
-) -> Iterator[Record]:
-    """Yield the versions of the stream's category that the copy has and these segments do not."""
-    known = {_key(one) for one in chain.from_iterable(streams.records(stream, ref) for ref in sound)}
-    if copy is not None:
-        yield from (one for one in copy.versions_of(stream.category) if _key(one) not in known)
 
 
 def _key(record: Record) -> _Key:

@@ -96,16 +96,17 @@ class Shares:
     def end(self, *locks: str) -> int:
         """Mark the bundles of grants that ended: nothing is ever added to them. Return how many ended now.
 
-        A bundle that another grant hands over too goes on, without this grant.
+        A bundle that another grant hands over too goes on, without this grant. What other homes have is taken over
+        first: one of them may have made the bundles.
         """
-        if not any(_ends(one, locks) for one in self._folder.book().bundles):
-            return 0  # nothing to change, so do not wait for the lock
+        if not locks:
+            return 0
         with self._folder.change() as change:
             book = self._folder.book()
-            made = {one.name: _without(one, locks) if _ends(one, locks) else one for one in book.bundles}
-            count = sum(_ends(one, locks) and made[one.name].ended for one in book.bundles)
-            self._commit(change, book, made)
-        return count
+            new = {one.name: _without(one, locks) for one in book.bundles if _ends(one, locks)}
+            if new:
+                self._commit(change, book, {one.name: one for one in book.bundles} | new)
+        return sum(one.ended for one in new.values())
 
     def discard(self, lock: str) -> None:
         """Erase the bundles of a grant that was never anchored: nobody has their keys. Others' go on without it."""

@@ -52,7 +52,7 @@ class VaultState:
         self._key, self._identity = vault_key(seed), owner_identity(seed)
         self.mark_of = shredded_marks(seed)
         self._mirror = Mirror(directory / "copy.db", seed, self._owner(""), store, facts_of)
-        # Whether other homes had a name when this one looked last.
+        # Whether other homes had a name when this one looked last, or may have one because it could not look.
         self.has_others = False
 
     @property

@@ -20,6 +20,7 @@ from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
 from registry.vault.draft import Draft
 from registry.vault.merging import MERGES
+from registry.vault.shred import selection_of
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.home_models import NAME, Home, MortalStore
 from tests.support.kubo_node import running
@@ -173,6 +174,39 @@ def test_names_that_are_away_keep_nobody_from_changing(phone: Home, laptop: Home
     assert names(laptop.vault) == ["coat", "hat"]
 
 
+def _compact(home: Home, coat: str) -> None:
+    home.vault.upkeep.compact()
+
+
+def _discard(home: Home, coat: str) -> None:
+    home.vault.shares.discard(word(1))
+
+
+def _shred(home: Home, coat: str) -> None:
+    home.vault.shred(selection_of([coat]))
+
+
+@pytest.mark.parametrize("act", [_compact, _discard, _shred])
+def test_a_home_that_cannot_look_leaves_what_others_may_name(
+    phone: Home, laptop: Home, store: MortalStore, act: Callable[[Home, str], None]
+) -> None:
+    (coat,) = phone.vault.add([purchase("coat")])
+    (hat,) = phone.vault.add([purchase("hat")])
+    phone.vault.remove([hat])
+    phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    laptop.vault.add([purchase("scarf")])
+    phone.vault.merge()
+    laptop.reopen()
+    store.names_down = True
+    act(laptop, coat)
+    store.names_down = False
+    assert phone.reached() <= set(store.kept)
+    for one in (laptop, phone, laptop, phone):
+        assert one.vault.merge().unread == {}
+    assert names(phone.vault) == names(laptop.vault) == (["scarf"] if act is _shred else ["coat", "scarf"])
+    assert set(store.kept) == phone.reached() | laptop.reached()
+
+
 @pytest.mark.parametrize("planted", [b"", b"nonsense", bytes(16_384)])
 def test_a_name_that_is_no_name_is_told_and_left(phone: Home, laptop: Home, store: MortalStore, planted: bytes) -> None:
     phone.vault.add([purchase("coat")])
@@ -304,6 +338,14 @@ def test_either_home_goes_on_with_a_bundle(phone: Home, laptop: Home, store: Mor
     laptop.vault.merge()
     assert [bundle.number for bundle in laptop.vault.shares.of(word(1))] == [5]
     assert set(store.kept) == phone.reached() | laptop.reached()
+
+
+def test_a_home_ends_a_bundle_that_it_has_not_seen_yet(phone: Home, laptop: Home) -> None:
+    phone.vault.add([purchase("coat")])
+    phone.vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+    assert laptop.vault.shares.end(word(1)) == 1
+    with pytest.raises(InvalidInput, match="has ended"):
+        phone.vault.shares.bring_up_to_date(word(1))
 
 
 def test_a_bundle_that_cannot_be_read_keeps_nobody_from_changing(phone: Home, laptop: Home, store: MortalStore) -> None:

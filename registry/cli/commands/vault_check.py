@@ -15,6 +15,7 @@ from registry.vault.database import Database
 
 _SHOWN = 20
 _MB = 1_000_000
+_THERE = "Repair the vault there. If it is gone for good, forget it first (`forget_home` in Python)."
 _AWAY = "The store did not answer for all blocks: check again when it does."
 
 
@@ -47,6 +48,8 @@ def check(
         if repair and not found.is_sound:
             document["repaired"], more = _repair(ctx, vault, found, accept_loss)
             ctx.out.result(document, [*table(rows), *lines, *more])
+            if document["repaired"]["left"]:
+                raise typer.Exit(NO)
             return
     advice = ["`consent vault check --repair` mends what can be mended."] if found.is_known else [_AWAY]
     ctx.out.result(document, [*table(rows), *([*lines, *advice] if lines else ["Nothing is wrong."])])
@@ -59,7 +62,9 @@ def _repair(ctx: Context, vault: Database, found: Health, accept_loss: bool) -> 
         done = vault.upkeep.repair(found, accept_loss)
     lines = [f"Written again: {done.versions:,} versions, {done.bundles:,} bundles."]
     lines += [f"Lost for good: {one}" for one in done.lost]
-    return {"versions": done.versions, "bundles": done.bundles, "lost": list(done.lost)}, lines
+    lines += [f"Left to the device that wrote them: {one}. {_THERE}" for one in done.left]
+    lost, left = list(done.lost), list(done.left)
+    return {"versions": done.versions, "bundles": done.bundles, "lost": lost, "left": left}, lines
 
 
 def _document(found: Health) -> dict[str, Any]:
