@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -127,8 +128,18 @@ def importer_of(kind: FileKind, path: Path, wishes: Wishes, columns: ColumnMap |
     if kind in ("json", "json-lines"):
         return JsonImporter(defaults, columns, lines=kind == "json-lines")
     if kind == "calendar":
+        _check_installed("icalendar", "calendars")
         return IcalendarImporter(defaults, wishes.zone)
-    return VcardImporter(defaults) if kind == "contacts" else FileImporter(path, defaults)
+    if kind == "contacts":
+        _check_installed("vobject", "contacts")
+        return VcardImporter(defaults)
+    return FileImporter(path, defaults)
+
+
+def _check_installed(library: str, what: str) -> None:
+    if find_spec(library) is None:
+        advice = "Install it: pip install 'consent-registry[vault]'."
+        raise InvalidInput(f"the part for {what} is not installed ({library})", advice)
 
 
 def _sample(columns: ColumnMap, look: Look, kinds: set[str]) -> str:

@@ -76,3 +76,13 @@ def test_every_kind_has_an_importer_and_a_schema(tmp_path: Path) -> None:
         importer_of("json", tmp_path / "file", Wishes(), None, schemas)
     assert kind_of_file(Path("a.ics"), io.BytesIO(b""), None) == "calendar"
     assert kind_of_file(Path("a.ics"), io.BytesIO(b""), "csv") == "csv"
+
+
+@pytest.mark.parametrize(("kind", "library"), [("calendar", "icalendar"), ("contacts", "vobject")])
+def test_a_part_that_is_not_installed_is_named(
+    kind: Any, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.vault.importers.plan.find_spec", lambda name: None)
+    with pytest.raises(InvalidInput, match=library) as caught:
+        importer_of(kind, tmp_path / "file", Wishes(), None, Schemas())
+    assert "consent-registry[vault]" in caught.value.advice
