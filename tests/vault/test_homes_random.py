@@ -118,6 +118,12 @@ class Homes(RuleBasedStateMachine):
     def merge(self, at: int, death: tuple[int, bool]) -> None:
         self.step(at, lambda home: home.vault.merge(), death)
 
+    @rule(at=HOMES, death=DEATHS, can_look=st.booleans())
+    def compact(self, at: int, death: tuple[int, bool], can_look: bool) -> None:
+        self.store.names_down = not can_look
+        self.step(at, _unless_empty(lambda home: home.vault.upkeep.compact()), death)
+        self.store.names_down = False
+
     @rule(at=HOMES)
     def lose_the_copy(self, at: int) -> None:
         home = self.homes[at]
@@ -262,6 +268,16 @@ def _unless_refused(act: Callable[[Home], object]) -> Callable[[Home], object]:
             act(home)
         except InvalidInput as error:
             assert "has ended" in str(error) or "no record of" in str(error)
+
+    return run
+
+
+def _unless_empty(act: Callable[[Home], object]) -> Callable[[Home], object]:
+    def run(home: Home) -> None:
+        try:
+            act(home)
+        except InvalidInput as error:
+            assert "vault is empty" in str(error)
 
     return run
 
