@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from registry.client.home import Home
 from registry.core.errors import StorageSlow
 from registry.core.sealed.certificate import parse_certificate
 from registry.storage.sqlite_store import SqliteBlocks
+from registry.vault.database import Database
+from registry.vault.draft import Draft
 from tests.support.consent_world import Consent, no_of
 
 
@@ -87,6 +91,37 @@ def test_a_damaged_vault_is_a_no_until_it_is_repaired(asked: Consent, monkeypatc
     said = asked("vault", "check", "--repair")
     assert said.code == 0 and "Written again:" in said.out
     assert asked.json("vault", "check")["sound"] and found(asked, "zebra") == 1
+
+
+@pytest.fixture
+def phone(asked: Consent, tmp_path: Path) -> Iterator[Database]:
+    """Another home of Alice's, in the same store."""
+    seed, place = Home(asked.folder / "alice").seed(""), asked.folder / "network" / "blocks.sqlite"
+    with SqliteBlocks(place) as store, Database(tmp_path / "phone", seed, store) as vault:
+        yield vault
+
+
+def hat(phone: Database) -> None:
+    phone.add([Draft("pd:Purchase", "purchase/1", body={"name": "zebra hat", "orderDate": "2026-01-15"})])
+
+
+def test_what_is_added_here_is_in_each_home(asked: Consent, phone: Database) -> None:
+    hat(phone)
+    coat(asked)
+    assert found(asked, "zebra") == 2
+    assert phone.merge().unread == {} and len(list(phone.select("zebra"))) == 2
+
+
+def test_what_another_device_wrote_is_repaired_there(asked: Consent, phone: Database, tmp_path: Path) -> None:
+    hat(phone)
+    coat(asked)
+    home = (tmp_path / "phone" / "home").read_text().strip()
+    (segment,) = (ref.cid for name, refs in phone.upkeep.check().segments.items() if name[:16] == home for ref in refs)
+    with SqliteBlocks(asked.folder / "network" / "blocks.sqlite") as store:
+        store.delete([segment])
+    said = asked("vault", "check", "--repair")
+    assert said.code == 1 and "Left to the device that wrote them: 1 versions of pd:Purchase" in said.out
+    assert not asked("vault", "check", "--json").document["sound"]
 
 
 def test_a_store_that_does_not_answer_is_neither(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from registry.core.crypto.seeds import homes_name, owner_identity, relationship_key, shredded_mark, vault_key
+from registry.core.crypto.seeds import homes_name, owner_identity, relationship_key, vault_key
 from registry.core.ipld.cid import Block, digest_of_cid
 from registry.core.ipld.unixfs import blocks_of
 from registry.core.sealed.documents import public_key_of
 from registry.core.sealed.homes import open_name
 from registry.core.sealed.records import Record
 from registry.vault.bundles import Party, files_of
-from registry.vault.copy.store import id_bytes
 from registry.vault.database import Database
+from registry.vault.shred import selection_of
 from registry.vault.streams import Streams
 from tests.support.builders import SEED
 from tests.support.fake_storage import MemoryBlocks
@@ -145,16 +143,8 @@ class Home:
         self.reopen()
 
     def shred(self, id_: str) -> None:
-        """Mark a record by hand, and take it out of what this home writes."""
-        folder = self.vault._folder
-        with folder.change() as change:
-            book, copy = folder.book(), folder.copy()
-            marks = tuple(dict.fromkeys((*book.shredded, shredded_mark(SEED, id_bytes(id_)))))
-            change.set_book(msgspec.structs.replace(book, shredded=marks))
-            change.drop(lambda record: record.id == id_)
-            assert copy is not None
-            copy.erase([id_], "")
-            folder.commit(change)
+        """Shred a record."""
+        self.vault.shred(selection_of([id_]))
 
     def found(self) -> Model:
         """What the vault itself says that it has, in the model's form."""

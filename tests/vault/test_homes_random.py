@@ -20,7 +20,7 @@ from registry.vault import streams
 from registry.vault.bundles import held_by_brand
 from registry.vault.draft import Draft
 from tests.support.builders import CONTROLLER, SUBJECT, word
-from tests.support.home_models import Home, Killed, Model, MortalStore, Version, text_of
+from tests.support.home_models import NAME, Home, Killed, Model, MortalStore, Version, text_of
 from tests.support.soak import examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(examples(300, 3_600))]
@@ -80,7 +80,7 @@ class Homes(RuleBasedStateMachine):
     def shred(self, at: int, pick: int) -> None:
         if some := sorted(self.homes[at].model.alive()):
             id_ = some[pick % len(some)]
-            self.step(at, lambda home: home.shred(id_), shreds=id_)
+            self.step(at, _unless_gone(Home.shred, id_), shreds=id_)
 
     @rule(at=HOMES, view=st.sampled_from(VIEWS), death=DEATHS)
     def share(self, at: int, view: View, death: tuple[int, bool]) -> None:
@@ -117,6 +117,12 @@ class Homes(RuleBasedStateMachine):
     @rule(at=HOMES, death=DEATHS)
     def merge(self, at: int, death: tuple[int, bool]) -> None:
         self.step(at, lambda home: home.vault.merge(), death)
+
+    @rule(at=HOMES, death=DEATHS, can_look=st.booleans())
+    def compact(self, at: int, death: tuple[int, bool], can_look: bool) -> None:
+        self.store.names_down = not can_look
+        self.step(at, _unless_empty(lambda home: home.vault.upkeep.compact()), death)
+        self.store.names_down = False
 
     @rule(at=HOMES)
     def lose_the_copy(self, at: int) -> None:
@@ -164,7 +170,7 @@ class Homes(RuleBasedStateMachine):
         """Do something with a record that is there. If the merge before it took it away, that is said."""
         if some := sorted(self.homes[at].model.alive()):
             id_ = some[pick % len(some)]
-            self.step(at, lambda home: _unless_gone(act)(home, id_), death)
+            self.step(at, _unless_gone(act, id_), death)
 
     def step(
         self, at: int, act: Callable[[Home], object], death: tuple[int, bool] = (0, False), shreds: str = ""
@@ -201,7 +207,11 @@ class Homes(RuleBasedStateMachine):
         """The model behind the step: what the home itself wrote is new, and nothing else is."""
         found = home.found()
         new: dict[Version, str | None] = {key: text for key, text in found.versions.items() if key[2] == home.id}
-        bundles = dict(merged.bundles)
+        is_alone = self.store.named.get(NAME, {}).keys() <= {home.id} and not self.store.names_down
+        # Shredding and compacting let go of a bundle that ended, as long as no other home has it.
+        bundles = {
+            name: one for name, one in merged.bundles.items() if name in found.bundles or not (is_alone and one[1])
+        }
         for name, (view, ended) in found.bundles.items():
             bundles[name] = (view, ended or bundles.get(name, (view, False))[1])
         joined = Model(merged.versions | new, bundles, merged.shredded)
@@ -246,8 +256,8 @@ class Homes(RuleBasedStateMachine):
         assert all(one.newest() == everything.newest() for one in known)
 
 
-def _unless_gone(act: Callable[[Home, str], object]) -> Callable[[Home, str], object]:
-    def run(home: Home, id_: str) -> None:
+def _unless_gone(act: Callable[[Home, str], object], id_: str) -> Callable[[Home], object]:
+    def run(home: Home) -> None:
         try:
             act(home, id_)
         except InvalidInput as error:
@@ -266,10 +276,20 @@ def _unless_refused(act: Callable[[Home], object]) -> Callable[[Home], object]:
     return run
 
 
+def _unless_empty(act: Callable[[Home], object]) -> Callable[[Home], object]:
+    def run(home: Home) -> None:
+        try:
+            act(home)
+        except InvalidInput as error:
+            assert "vault is empty" in str(error)
+
+    return run
+
+
 TestHomes = Homes.TestCase
 TestHomes.settings = settings(
     stateful_step_count=examples(25, 100),
-    max_examples=examples(8, 100),
+    max_examples=examples(8, 130),  # some end early: this makes 10,000 steps
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from registry.cli.ui.output import Output
 from registry.core.ipld.cid import Block
-from registry.storage.base import BlockStore
+from registry.storage.base import BlockStore, Names
 
 SECONDS = 0.2
 SECONDS_OF_LINES = 2.0  # with -v, every line stays on the screen
@@ -82,12 +82,15 @@ class CountedSink(io.RawIOBase):
 
 
 class CountedStore:
-    """A BlockStore that reports the bytes of each put."""
+    """A BlockStore that reports the bytes of each put. It has names where its store has them."""
 
     def __init__(self, store: BlockStore, told: Callable[[int], None]) -> None:
         self._store, self._told = store, told
         self.get, self.reader, self.has = store.get, store.reader, store.has
         self.delete, self.stat = store.delete, store.stat
+        if isinstance(store, Names):
+            # Without them a vault takes itself for the only home, and erases what others name.
+            self.names, self.set_name = store.names, store.set_name
 
     def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
         """As the protocol says."""
