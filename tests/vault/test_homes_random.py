@@ -196,7 +196,8 @@ class Homes(RuleBasedStateMachine):
         read = replace(before, versions=merged.versions)
         moments = [after] if done else [before, read, merged, after]
         home.model = next((one for one in moments if home.agrees(one)), moments[-1])
-        if home.index != index and home.named_streams():
+        # An index without streams is one that a process had only begun with, or one from which all was shredded.
+        if home.index != index and (done or home.named_streams()):
             home.indexed = home.model
         assert home.agrees(home.model), [home.differs(one) for one in moments]
         self.note(home, merged)
