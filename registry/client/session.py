@@ -57,7 +57,7 @@ class Attendant(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """A home on a network, each opened when it is first needed. Browser pages that it opens close with ``closing``."""
+    """A home on a network, each opened when first needed. Pages and vaults that it opens close with ``closing``."""
 
     configuration: Configuration
     attendant: Attendant = field(repr=False)
@@ -98,8 +98,8 @@ class Session:
         """Make the configured network on this machine if it is missing and no node is named; tell whether it was."""
         from registry.client.network_config import make_network
 
-        folder = self.configuration.network_path
-        if self.configuration.settings.rpc_url is not None or (folder / "deployment.json").exists():
+        is_named, folder = self.configuration.settings.rpc_url is not None, self.configuration.network_path
+        if is_named or (folder / "deployment.json").exists():
             return False
         with self.attendant.working("making a network on this machine"):
             make_network(folder)
@@ -128,8 +128,8 @@ class Session:
         """Open the home's vault, in the network's store or in another view of it."""
         from registry.vault.database import Database
 
-        network = self.network  # its errors are told before a passphrase is asked for
-        return Database(self.home.vault, self.seed, store or network.store, network.clock, network.place)
+        at = self.network  # its errors are told before a passphrase is asked for
+        return self.closing.enter_context(Database(self.home.vault, self.seed, store or at.store, at.clock, at.place))
 
     def move_vault(self, source: str | None = None) -> Moved:
         """Move the vault into the configured store: from where it lies, or from the named file or Kubo node."""

@@ -75,6 +75,11 @@ class Story:
     request: bytes = b""
     file: Path = Path()
 
+    def close(self) -> None:
+        """Close what the steps opened."""
+        if hasattr(self, "alice"):
+            self.alice.vault.close()
+
     @property
     def evidence(self) -> Evidence:
         """The grant, read from its file."""

@@ -76,6 +76,7 @@ def demo(
             raise InvalidInput(f"{folder} is not empty", "Remove it, or choose another with --dir.")
         place = stack.enter_context(_place(ctx, folder, network))
         story = Story(folder, place.network)
+        stack.callback(story.close)
         started = time.perf_counter()
         for number, step in enumerate(STEPS, 1):
             _play(ctx, story, number, step)
