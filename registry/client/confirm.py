@@ -93,14 +93,6 @@ class Confirmations:
             make_folder(self._folder)
             replace_file(self._file(domain, found.domain), codec.encode(_Seen(found.account, now)))
 
-    def profile(self, host: str) -> Profile:
-        """Fetch a domain's profile; ``InvalidInput`` says why there is none."""
-        try:
-            return self._fetched(host)
-        except (Unreachable, TimeoutError, TooLarge, Malformed) as error:
-            why = str(error) or f"no answer within {SECONDS:.0f} seconds"
-            raise InvalidInput(f"{host} shows no profile: {why}", "Ask the brand.") from None
-
     def _before(self, domain: Domain, host: str, account: str) -> str:
         """Return another account that this domain confirmed last time, or nothing."""
         file = self._file(domain, host)

@@ -178,27 +178,26 @@ class Session:
         return Person(vault=self.vault(), tell=self.attendant.tell, **self._members(wallet))
 
     def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
-        from registry.client.confirm import open_confirmations
-
         sender, notaries = (self.wallets.payer(wallet), self.notaries) if pays else (None, None)
-        asks = open_confirmations(self.home.confirmed, self.configuration.network_path)
-        own = {"network": self.network, "wallet": wallet, "evidence": self.home.evidence, "confirmations": asks}
+        own = {"network": self.network, "wallet": wallet, "evidence": self.home.evidence}
         return own | {"sender": sender, "notaries": notaries}
 
     def person_for(self, request: Evidence, old: Evidence | None = None) -> Person:
         """Return the person who answers: with the account that signed ``old``, the named wallet, or the brand's own."""
         from registry.client.accounts import account_for
+        from registry.client.confirm import open_confirmations
 
         controller = request.statement.message.controller
         if any(key.address == controller for key in keyfiles.list_keys(self.home.keys)):
             advice = "Use the person's home (CONSENT_HOME)."
             raise InvalidInput(f"{self.home.path} is the home of the brand that asks, {controller}", advice)
+        # Only who answers asks a domain: what ends a grant must need nothing of that.
+        asks = open_confirmations(self.home.confirmed, self.configuration.network_path)
         if old is not None:
-            return self.person_of(old)
-        if self.wallets.are_named:
-            return self.person(self.wallets.chosen() or self.wallets.key_file())
-        vault = self.vault()
-        return self.person(account_for(self.network, self.seed, vault, controller))
+            return replace(self.person_of(old), confirmations=asks)
+        named = self.wallets.are_named and (self.wallets.chosen() or self.wallets.key_file())
+        wallet = named or account_for(self.network, self.seed, self.vault(), controller)
+        return replace(self.person(wallet), confirmations=asks)
 
     def person_of(self, evidence: Evidence, signs: bool = True) -> Person:
         """Return the person with the account that signed this grant; without ``signs``, any account will do."""

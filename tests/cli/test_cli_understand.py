@@ -118,6 +118,11 @@ def test_the_brands_domain_is_asked_who_it_is(asked: Consent) -> None:
     assert "Nobody has confirmed" not in answer.err and len(list((asked.folder / "alice" / "confirmed").iterdir())) == 1
 
 
+def test_a_bad_table_of_domains_keeps_nobody_from_ending(granted: Consent) -> None:
+    (granted.folder / "network" / "network.toml").write_text('[domains]\n"aurelle.example" = "http://192.0.2.1"\n')
+    assert granted("revoke", granted.grant).code == 0
+
+
 def test_domains_stay_on_this_machine(asked: Consent) -> None:
     settings = asked.folder / "network" / "network.toml"
     for line, why in (

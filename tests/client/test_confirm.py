@@ -19,10 +19,11 @@ from registry.client.risks import CHANGED_ACCOUNT
 from registry.core import codec
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
+from registry.core.notices.document import notice_digest
 from registry.core.profiles import MAX_PROFILE, PATH
 from registry.present.wording import answer_lines
 from tests.core.test_profiles import HOST, OTHER, document, request
-from tests.support.builders import CONTROLLER, DOMAIN, NOW
+from tests.support.builders import CONTROLLER, DOMAIN, NOW, evidence_of, notice_bytes, notice_document, request_message
 from tests.support.http_answers import Answer, Served, answering
 from tests.support.stage import Stage
 
@@ -132,10 +133,15 @@ def test_it_connects_to_the_address_that_was_checked(tmp_path: Path, monkeypatch
 
 
 def test_a_name_that_nobody_has(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"shows no profile: nobody\.invalid is a name that nobody can own"):
-        Confirmations(tmp_path).profile("nobody.invalid")
-    with pytest.raises(InvalidInput, match="is an address"):
-        Confirmations(tmp_path).profile("127.0.0.1")
+    assert asked(Confirmations(tmp_path)) == (Standing.NOT_CONFIRMED, f"{HOST} is a name that nobody can own")
+
+
+def test_an_address_is_no_domain(tmp_path: Path) -> None:
+    notice = notice_bytes(controller=notice_document()["controller"] | {"domain": "127.0.0.1"})
+    found = Confirmations(tmp_path).check(
+        DOMAIN, evidence_of(request_message(notice=notice_digest(notice)), notice=notice), NOW
+    )
+    assert (found.standing, found.why) == (Standing.NOT_CONFIRMED, "127.0.0.1 is an address and no domain")
 
 
 def test_development_names_stay_on_this_machine() -> None:

@@ -25,6 +25,10 @@ from registry.present.text import Row, table
 
 PUBLIC, INTERNAL, WORKER = "public", "internal", "worker"
 PARTS = (PUBLIC, INTERNAL, WORKER)
+Terms = Annotated[list[str] | None, typer.Option(metavar="IRI", help="An agreement it keeps to; repeat.")]
+DatabaseUrl = Annotated[
+    str, typer.Option("--database", metavar="URL", help="A PostgreSQL database; without it, SQLite.")
+]
 
 
 def add_to(brand: typer.Typer) -> None:
@@ -41,11 +45,9 @@ def init(
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Its domain, which shows its profile.")],
     url: Annotated[str, typer.Option(metavar="URL", help="Where people reach the service.")],
     contact: Annotated[str, typer.Option(metavar="CONTACT", help="Where people ask about their data.")],
-    terms: Annotated[list[str] | None, typer.Option(metavar="IRI", help="An agreement it keeps to; repeat.")] = None,
+    terms: Terms = None,
     directory: Dir = None,
-    database: Annotated[
-        str, typer.Option("--database", metavar="URL", help="A PostgreSQL database; without it, SQLite.")
-    ] = "",
+    database: DatabaseUrl = "",
 ) -> None:
     """Make a brand's folder: who it is, and its settings with an explanation of each.
 
@@ -63,9 +65,8 @@ def init(
         "url": url,
         "issued_at": ctx.network.clock(),
     }
-    values |= {"terms": terms} if terms else {}
-    values |= {"notaries": notaries} if notaries else {}
-    values |= {"database": database} if database else {}
+    optional = {"terms": terms, "notaries": notaries, "database": database}
+    values |= {member: value for member, value in optional.items() if value}
     _profile_of(ctx, FILE.of(values, BRAND_FILE))  # what no profile can say is refused before anything is made
     make_folder(folder)
     made, made_key = FILE.make(folder, **values), make_internal_key(folder)

@@ -26,6 +26,17 @@ AskedBy = Annotated[str, typer.Argument(metavar="REQUEST", help="The file that t
 Language = Annotated[
     str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
 ]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(metavar="IRI=NAME,...", help="Of this kind of data these members alone, as pd:Purchase=name."),
+]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="No record before this day, or time with its zone.")]
+Days = Annotated[
+    int | None, typer.Option(metavar="N", help="How long it lasts; as long as the notice allows by default.")
+]
+Supersedes = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
+]
 
 
 @command(
@@ -36,19 +47,10 @@ def grant(
     request: AskedBy,
     purpose: Purposes = None,
     data: Data = None,
-    days: Annotated[
-        int | None, typer.Option(metavar="N", help="How long it lasts; as long as the notice allows by default.")
-    ] = None,
-    supersedes: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
-    ] = None,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option(metavar="IRI=NAME,...", help="Of this kind of data these members alone, as pd:Purchase=name."),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="No record before this day, or time with its zone.")
-    ] = None,
+    days: Days = None,
+    supersedes: Supersedes = None,
+    fields: Fields = None,
+    since: Since = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="No record from then on.")] = None,
     once: Annotated[bool, typer.Option("--once", help="No later record follows, whatever was asked.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,

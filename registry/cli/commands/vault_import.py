@@ -23,6 +23,17 @@ _KINDS: dict[str, FileKind] = {
 _EXAMPLE = """consent vault import purchases.csv --map shop.json
 consent vault import calendar.ics --zone Europe/Paris --dry-run"""
 
+MapFile = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="FILE", help="The column map; where there is none yet, it is written here."),
+]
+Dates = Annotated[str | None, typer.Option(metavar="FORMAT", help="How dates are written: iso, unix, or as %d/%m/%Y.")]
+Zone = Annotated[str | None, typer.Option(metavar="ZONE", help="Of times without one: Europe/Paris, UTC or +01:00.")]
+Encoding = Annotated[str | None, typer.Option(metavar="NAME", help="Where it is neither UTF-8 nor UTF-16: cp1252.")]
+RefusedTo = Annotated[
+    Path | None, typer.Option("--refused", metavar="FILE", help="Write every refused line there, with its reason.")
+]
+
 
 def add_to(vault: typer.Typer) -> None:
     """Add this command to the group."""
@@ -32,10 +43,7 @@ def add_to(vault: typer.Typer) -> None:
 def import_(
     ctx: Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV, JSON, calendars, contacts, an export.")],
-    map_file: Annotated[
-        Path | None,
-        typer.Option("--map", metavar="FILE", help="The column map; where there is none yet, it is written here."),
-    ] = None,
+    map_file: MapFile = None,
     format_: Annotated[
         Format | None, typer.Option("--format", metavar="KIND", help="csv, json, jsonl, ics, vcard, export or file.")
     ] = None,
@@ -47,20 +55,12 @@ def import_(
     ] = None,
     source: Source = None,
     tags: Tags = None,
-    dates: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="How dates are written: iso, unix, or as %d/%m/%Y.")
-    ] = None,
+    dates: Dates = None,
     decimal: Annotated[str | None, typer.Option(metavar="MARK", help="The mark before decimals: . or ,")] = None,
-    zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Of times without one: Europe/Paris, UTC or +01:00.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where it is neither UTF-8 nor UTF-16: cp1252.")
-    ] = None,
+    zone: Zone = None,
+    encoding: Encoding = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and change nothing.")] = False,
-    refused_to: Annotated[
-        Path | None, typer.Option("--refused", metavar="FILE", help="Write every refused line there, with its reason.")
-    ] = None,
+    refused_to: RefusedTo = None,
 ) -> None:
     """Import what other programs export: CSV, JSON, calendars, contacts, or an export of a vault.
 
