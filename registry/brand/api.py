@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
-from registry.brand.routes import allowed, events, grants, intake, requests
+from registry.brand.routes import allowed, events, grants, intake, messages, requests
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
 from registry.http.problems import Problem
@@ -37,6 +37,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
     app = new_app(service)
     for routes in (intake, grants, requests):
         routes.add(app, desk)
+    messages.add_public(app, desk)
     return app
 
 
@@ -60,6 +61,7 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
     app.add_middleware(_Door, key=key)
     for routes in (allowed, events):
         routes.add(app, desk)
+    messages.add_internal(app, desk)
     return app
 
 

@@ -170,6 +170,23 @@ class Change(NamedTuple):
     check_at: int | None = None
 
 
+class Letter(NamedTuple):
+    """A message to the grant with the id ``answer``. ``content`` is the SHA-256 of what it says, 32 bytes.
+
+    ``number`` and ``issued_at`` (unix seconds) are 0 until it is signed. ``why`` is the name of the error because of
+    which it never will be. ``draft`` is its content, sealed to the brand itself; empty where that was not read.
+    """
+
+    id: int
+    answer: int
+    content: bytes
+    number: int
+    issued_at: int
+    queued_at: int
+    why: str = ""
+    draft: bytes = b""
+
+
 class SignedAcceptance(NamedTuple):
     """The brand's counter-signature of the grant with the id ``answer``, from the moment it is signed.
 

@@ -7,6 +7,7 @@ import threading
 from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
+from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover
 from registry.brand.store import Store
 from registry.core.errors import ConsentError, CouldNotCheck
@@ -19,9 +20,17 @@ _STOP_SECONDS = 5.0
 class Worker:
     """One worker. `follow` and `sign` do one round each; `run` goes on until it is told to stop."""
 
-    def __init__(self, store: Store, log: ChainLog, checker: Checker, prover: Prover, counter: Counter | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: ChainLog,
+        checker: Checker,
+        prover: Prover,
+        counter: Counter | None,
+        mailer: Mailer | None = None,
+    ) -> None:
         self._store, self._log, self._checker = store, log, checker
-        self._prover, self._counter = prover, counter
+        self._prover, self._counter, self._mailer = prover, counter, mailer
 
     def follow(self) -> float | None:
         """Read the log on, and apply what it says; return the pause after it. None: the chain is away."""
@@ -48,12 +57,18 @@ class Worker:
         except ConsentError:
             return None  # no funds, or fees above the limit: the operator sees what waits in `consent brand inbox`
 
+    def mail(self) -> float | None:
+        """Sign and seal what is queued for people; return the pause after it. None where the chain is away."""
+        if self._mailer is None or not self._store.lead():
+            return _PAUSE
+        return 0.0 if self._mailer.step() else _PAUSE
+
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Only a fault of this program is raised.
 
         Each part has a thread: a content store or a notary that is slow must not hold the chain's log up.
         """
-        loops = [Loop(work, stop) for work in (self.follow, self.prove, self.sign)]
+        loops = [Loop(work, stop) for work in (self.follow, self.prove, self.sign, self.mail)]
         threads = [threading.Thread(target=loop.run, daemon=True) for loop in loops]
         for thread in threads:
             thread.start()

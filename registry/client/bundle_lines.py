@@ -38,6 +38,8 @@ class _Line(Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
     file: LineFile | None = None
+    # The brand's own name for a record that it sent itself.
+    origin: str | None = None
 
 
 class _KnownLine(Struct, frozen=True):
@@ -201,4 +203,6 @@ def _shortened(name: str) -> str:
 
 
 def _line(record: Record, file: LineFile | None) -> _Line:
-    return _Line(record.id, record.schema or "", record.time or "", record.source, record.tags, record.body, file)
+    origin = record.origin.id if record.origin else None
+    dated = record.schema or "", record.time or ""
+    return _Line(record.id, *dated, record.source, record.tags, record.body, file, origin)

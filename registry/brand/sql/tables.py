@@ -81,6 +81,22 @@ pairs = Table(
     Index("pairs_answer", "answer"),
     sqlite_with_rowid=False,
 )
+# What the brand sends back, each to one grant. `draft` is the content, sealed to the brand itself; `sealed` is what the
+# person fetches, and `number` its number: empty and 0 until the worker has signed it.
+messages = Table(
+    "messages",
+    tables,
+    _id(),
+    _number("answer"),
+    *(_blob(name) for name in ("content", "draft", "sealed")),
+    *(_number(name) for name in ("number", "issued_at", "queued_at")),
+    _text("why"),
+    Index("messages_content", "answer", "content", unique=True),
+    Index("messages_number", "answer", "number"),
+    sqlite_autoincrement=True,
+)
+UNSENT = text("number = 0 AND why = ''")
+Index("messages_unsent", messages.c.id, sqlite_where=UNSENT, postgresql_where=UNSENT)
 acceptances = Table(
     "acceptances",
     tables,

@@ -1,4 +1,4 @@
-"""Requests, answers, what they allow, acceptances, the chain's roots, events and how far the log was read."""
+"""Requests, answers, what they allow, acceptances, messages, the chain's roots, events and how far the log was read."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _make_answers()
     _make_pairs()
     _make_acceptances()
+    _make_messages()
     _make_log()
 
 
@@ -91,6 +92,22 @@ def _make_acceptances() -> None:
         *_columns(sa.Boolean(), "tried"),
     )
     op.create_index("acceptances_root", "acceptances", ["root"])
+
+
+def _make_messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", _ID, primary_key=True),
+        *_columns(_ID, "answer"),
+        *_columns(sa.LargeBinary(), "content draft sealed"),
+        *_columns(_ID, "number issued_at queued_at"),
+        *_columns(sa.Text(), "why"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("messages_content", "messages", ["answer", "content"], unique=True)
+    op.create_index("messages_number", "messages", ["answer", "number"])
+    words = sa.text("number = 0 AND why = ''")
+    op.create_index("messages_unsent", "messages", ["id"], sqlite_where=words, postgresql_where=words)
 
 
 def _make_log() -> None:
