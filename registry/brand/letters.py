@@ -109,5 +109,3 @@ def _faults(content: MailContent) -> Iterator[BadRecord]:
         draft = Draft(record.category, record.schema, record.time, body=record.body)
         for fault in schemas.faults(draft):
             yield BadRecord(record.id, fault.member or "record", fault.why)
-
-

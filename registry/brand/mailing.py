@@ -63,7 +63,8 @@ class Mailer:
 
     def _send_all(self, waiting: Sequence[Letter], now: int) -> bool:
         grants = {each.id: each for each in self.store.by_id({letter.answer for letter in waiting})}
-        return any([self._handle(letter, grants[letter.answer], now) for letter in waiting])
+        handled = [self._handle(letter, grants[letter.answer], now) for letter in waiting]
+        return any(handled)
 
     def _handle(self, letter: Letter, grant: Answer, now: int) -> bool:
         if grant.state in (State.ENDED, State.EXPIRED):
@@ -107,5 +108,3 @@ class Mailer:
             sealed = self.get(cid_from_digest(unhex(grant.content)))
             self._mailboxes[answer.id] = open_capsule(sealed, self.identity, grant).mailbox
         return self._mailboxes[answer.id]
-
-

@@ -15,12 +15,13 @@ from registry.brand.checking import Checker
 from registry.brand.counter import Counter
 from registry.brand.desk import Desk, open_desk
 from registry.brand.inbox import SETTLED_BLOCKS, Inbox
+from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover, manifest_source
 from registry.brand.settings import BrandSettings, internal_key
-from registry.brand.store import open_store
+from registry.brand.store import Store, open_store
 from registry.brand.worker import Worker
 from registry.client.network import Network
-from registry.client.party import Party
+from registry.client.party import Brand, Party
 from registry.core.errors import InvalidInput
 from registry.http.serving import Server
 from registry.ledger.follower import Follower
@@ -79,4 +80,12 @@ def new_worker(site: Site, party: Party) -> Worker:
         Checker(inbox),
         Prover(inbox, source),
         Counter(party, store, settings.pays, SETTLED_BLOCKS),
+        _mailer(site, party, store),
     )
+
+
+def _mailer(site: Site, party: Party, store: Store) -> Mailer | None:
+    """Return what writes to people; None for a party that cannot open capsules, which name the mailboxes."""
+    if not isinstance(party, Brand):
+        return None
+    return Mailer(party, store, party.identity, site.network.store.get, site.settings.view_seconds, SETTLED_BLOCKS)

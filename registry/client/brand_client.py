@@ -14,6 +14,7 @@ import msgspec
 
 from registry.client.deliveries import INBOX_PATH
 from registry.client.links import EVIDENCE_TYPE, problem_in
+from registry.client.mail_page import MAX_PAGE
 from registry.client.web import Web, parse_url, place_of
 from registry.core import codec
 from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, Malformed
@@ -115,6 +116,13 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
         return answer.body
 
+    def messages(self, capability: str, after: int) -> bytes:
+        """Return the page of messages with larger numbers than ``after``; see `registry.client.mail_page`."""
+        answer = self._ask("GET", self._grant(capability, "/messages"), query=f"after={after}", max_bytes=MAX_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
     def _at(self, path: str) -> str:
         self.check()
         return self.inbox.removesuffix(INBOX_PATH) + path
@@ -129,11 +137,13 @@ class BrandClient(NamedTuple):
         *,
         body: bytes = b"",
         media_type: str = "",
+        query: str = "",
         seconds: float = SECONDS,
         max_bytes: int = _MAX_SMALL,
     ) -> Response:
         headers = {"Accept": f"{EVIDENCE_TYPE}, {JSON}"} | ({"Content-Type": media_type} if media_type else {})
-        return self.web.ask(method, url, self.host, body=body, headers=headers, seconds=seconds, max_bytes=max_bytes)
+        how = {"body": body, "headers": headers, "query": query, "seconds": seconds, "max_bytes": max_bytes}
+        return self.web.ask(method, url, self.host, **how)
 
     def _capability(self, answer: Response) -> str:
         """Return the random name in an answer's Location; ``BrandUnavailable`` for one on another server."""

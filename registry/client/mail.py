@@ -64,6 +64,10 @@ class Pulled:
     waits: bool = False
 
 
+class _Refusal(Exception):
+    """Why a message is not taken."""
+
+
 class Pull:
     """Pulls the mail of one grant. ``ask`` returns the brand's page after a number, and raises what keeps it from it.
 
@@ -109,7 +113,7 @@ class Pull:
             self.pulled.waits = at < page.last
             if not page.messages or not self.pulled.waits or self._is_full:
                 break
-        self._look_back(page.last, seen)
+        self._compare(page.last, at, seen)
         return self.pulled
 
     @property
@@ -135,17 +139,23 @@ class Pull:
             self._told(number)
             self._counted[0] += 1
             self._counted[2] += len(sealed)
+            if number > MAX_SEEN:
+                self.pulled.told.append(f"the brand numbers a message {number:,}, and {MAX_SEEN:,} is the most")
+                break
             self.pulled.missing += range(max(last, seen.last) + 1, number)
             last = number
-            opened = self._opened(number, sealed, identity, cutoff)
-            digest = "" if opened is None else to_hex(opened.mail.digest)
-            if opened is not None and (before := seen.of(number)) and before != digest:
-                self._refuse(number, f"the brand signed another message with this number before ({before})")
-                continue
-            if opened is not None and (self._again or number > seen.last or not seen.of(number)):
-                good.append(opened)
-            if number <= MAX_SEEN:
-                seen = seen.with_message(number, digest or seen.of(number))
+            digest, before = "", seen.of(number)
+            try:
+                opened = self._opened(number, sealed, identity, cutoff)
+                digest = to_hex(opened.mail.digest)
+                if before and before != digest:
+                    raise _Refusal(f"the brand signed another message with this number before ({before})")
+                if self._again or not before:
+                    good.append(opened)
+            except _Refusal as why:
+                if self._again or number > seen.last:
+                    self.pulled.refused.append(Refused(f"message {number}", None, str(why)))
+            seen = seen.with_message(number, before or digest)
         self._keep(good)
         if not self._dry and page.messages:
             self._folder.keep(self.pulled.digest, seen)
@@ -163,21 +173,21 @@ class Pull:
             signed, content = opened.mail.message, opened.content
             self.pulled.messages.append(Message(signed.number, signed.issued_at, content.text, len(content.records)))
 
-    def _opened(self, number: int, sealed: bytes, identity: Identity, cutoff: int) -> OpenedMail | None:
+    def _opened(self, number: int, sealed: bytes, identity: Identity, cutoff: int) -> OpenedMail:
         network, grant = self._person.network, self._grant
         try:
             opened = open_mail(sealed, identity, network.domain, self.pulled.digest, grant.controller)
         except SealedDataError as error:
-            return self._refuse(number, str(error))
+            raise _Refusal(str(error)) from None
         signed = opened.mail.message
         if signed.number != number:
-            return self._refuse(number, f"it was signed as message {signed.number}")
+            raise _Refusal(f"it was signed as message {signed.number}")
         if not is_signed_by(network, grant.controller, opened.mail.digest, unhex(opened.mail.signature)):
-            return self._refuse(number, f"it is not signed by the brand's account {grant.controller}")
+            raise _Refusal(f"it is not signed by the brand's account {grant.controller}")
         if signed.issued_at <= cutoff:
-            return self._refuse(number, "the brand's account has taken back all that it had signed until then")
+            raise _Refusal("the brand's account has taken back all that it had signed until then")
         if why := self._wrong_time(signed.issued_at):
-            return self._refuse(number, why)
+            raise _Refusal(why)
         return opened
 
     def _wrong_time(self, time: int) -> str:
@@ -207,13 +217,13 @@ class Pull:
         self._known_live.add(time)
         return True
 
-    def _refuse(self, number: int, why: str) -> None:
-        self.pulled.refused.append(Refused(f"message {number}", None, why))
-
-    def _look_back(self, last: int, seen: Seen) -> None:
+    def _compare(self, last: int, at: int, seen: Seen) -> None:
+        """Tell where the brand's own count is not what it shows."""
         if last < seen.last:
             why = f"the brand shows {last} messages, and {seen.last} were seen here: it has lost some, or hides them"
             self.pulled.told.append(why)
+        elif at < last and not self._is_full:
+            self.pulled.told.append(f"the brand counts {last} messages, and shows none after {at}")
 
     def _drafts(self, opened: OpenedMail) -> Iterator[Draft]:
         """Yield what a message becomes in the vault: itself where it has a text, and its records."""
@@ -248,5 +258,3 @@ class Pull:
             identity=sha256(named).digest()[:16],
             at=f"message {number}",
         )
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from itertools import pairwise
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import Meta, Struct
 from registry.core import codec
 from registry.core.errors import BrandUnavailable, Malformed
 from registry.core.scalars import UInt64
+from registry.core.sealed.records import Count
 
 # Sealed messages of 4 MiB, or one, in base64, and what stands around them.
 MAX_PAGE = 8 << 20
@@ -19,7 +21,7 @@ _MOST = 1_000
 
 
 class _Sealed(Struct, frozen=True):
-    number: Annotated[UInt64, Meta(ge=1)]
+    number: Count
     sealed: str
 
 
@@ -46,7 +48,7 @@ def parse_page(raw: bytes, after: int) -> Page:
     except (Malformed, binascii.Error, ValueError) as error:
         raise _unreadable(str(error)) from None
     numbers = [after, *(number for number, _ in messages)]
-    if any(one >= other for one, other in zip(numbers, numbers[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(numbers)):
         raise _unreadable("its numbers do not rise")
     if messages and numbers[-1] > page.last:
         raise _unreadable("it holds a number above the last one")

@@ -42,18 +42,19 @@ class Web:
         *,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        query: str = "",
         seconds: float,
         max_bytes: int,
     ) -> Response:
         """Exchange one request for its answer, as `registry.net.http.fetch` does; its errors are the same.
 
         `Unreachable` too where the host has no address, or one that is not public. ``InvalidInput`` for a URL that is
-        neither https nor on the development network. No cookie and no referrer is sent.
+        neither https nor on the development network; ``query`` is added to it. No cookie and no referrer is sent.
         """
         target, address = self._place(url)
         return fetch(
             method,
-            target,
+            f"{target}?{query}" if query else target,
             body=body,
             headers={**USER_AGENT, **(headers or {})},
             seconds=seconds,

@@ -164,5 +164,3 @@ def _bounded(found: list[Sealed]) -> list[Sealed]:
     """Return the first of these: one at least, and no more bytes than a page may have."""
     sizes = accumulate(len(each.sealed) for each in found)
     return [each for n, (each, size) in enumerate(zip(found, sizes, strict=True)) if not n or size <= MOST_BYTES]
-
-

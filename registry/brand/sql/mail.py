@@ -86,7 +86,7 @@ class MailTable(ChangingTables):
     def forget_mail(self, block: int, time: int) -> None:
         """Forget what was said to grants that expired, or ended up to this block: nobody can read it here any more.
 
-        Their sealed messages stay for people to fetch. Those of grants that ended before ``time`` (unix seconds) go too.
+        Sealed messages stay for people to fetch. Those of grants that ended before ``time`` (unix seconds) go too.
         """
         over = select(answers.c.id).where(answers.c.state.in_(_OVER), answers.c.ended_block <= block)
         self._change(update(table).where(table.c.draft != b"", _of(over)).values(draft=b""))
