@@ -153,7 +153,7 @@ class Pull:
                 if self._again or not before:
                     good.append(opened)
             except _Refusal as why:
-                if self._again or number > seen.last:
+                if self._again or before or number > seen.last:
                     self.pulled.refused.append(Refused(f"message {number}", None, str(why)))
             seen = seen.with_message(number, before or digest)
         self._keep(good)

@@ -174,7 +174,9 @@ class TestTheWorker:
         assert not store.keep_sealed(first._replace(number=2, issued_at=5), b"the same message again")
         assert store.keep_sealed(second._replace(number=2, issued_at=5), b"sealed next")
 
-    def test_a_crash_before_the_commit_loses_nothing(self, mail: Correspondence, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_crash_before_the_commit_loses_nothing(
+        self, mail: Correspondence, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         mail.send("not lost")
         with monkeypatch.context() as patch:
             patch.setattr("registry.brand.mailing.seal_mail", _killed)

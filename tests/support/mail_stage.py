@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -151,5 +150,3 @@ def correspondence(stack: ExitStack, folder: Path, **how: Any) -> Correspondence
 def bodies(stage: Stage, category: str = PURCHASES) -> list[str]:
     """The names of Alice's records of a category, sorted."""
     return sorted(str((one.body or {}).get("name")) for one in stage.alice.vault.shares.records(category))
-
-
