@@ -207,7 +207,8 @@ class Courier:
         self._keep(one, update=UNSET, number=one.update_number)
 
     def _send_blocks(self, one: Delivery, kept: Evidence | None) -> None:
-        assert kept is not None and isinstance(grant := kept.statement.message, Grant)
+        grant = None if kept is None else kept.statement.message
+        assert isinstance(grant, Grant)  # nothing else hands over blocks
         root = cid_from_digest(unhex(grant.content))
         for blocks in self._archives(one.blocks):
             self._client(one).send_blocks(root, blocks)

@@ -93,7 +93,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
     @property
     def url(self) -> str | None:
-        """The capability URL: below it lie ``evidence``, ``uses``, ``messages``. A secret; None before the brand gave it."""
+        """The capability URL, a secret: below it lie ``evidence``, ``uses``, ``messages``. None before it is given."""
         return None if isinstance(self.capability, UnsetType) else f"{self.base}/v1/grants/{self.capability}"
 
     @property

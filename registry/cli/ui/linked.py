@@ -19,7 +19,15 @@ from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import format_utc
 from registry.present.text import NAME, NO, YES, Line, Row, visible
 
-__all__ = ["delivery_json", "delivery_lines", "delivery_rows", "is_link", "print_answer", "read_request", "say_delivery"]
+__all__ = [
+    "delivery_json",
+    "delivery_lines",
+    "delivery_rows",
+    "is_link",
+    "print_answer",
+    "read_request",
+    "say_delivery",
+]
 _SHORT = 14
 # What each step of the verification looks at (docs/formats.md, "Verification").
 _STEPS = (
@@ -43,7 +51,7 @@ def read_request(ctx: Context, reference: str) -> Evidence:
     if host := foreign_host(reference, asked):
         notice = asked.parsed_notice
         assert notice is not None  # the parser refuses a request without one
-        ctx.out.note(f"The link is on {host}, which is not the brand’s domain {notice.controller.domain}.")
+        ctx.out.note(f"The link is on {host}, which is not the domain of the brand, {notice.controller.domain}.")
     return asked
 
 
