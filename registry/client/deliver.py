@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from registry.client.archives import send_archives
 from registry.client.brand_client import UNKNOWN_GRANT, BrandClient, NotNewer, Taken
-from registry.client.deliveries import Deliveries, Delivery, Stage, Trouble
+from registry.client.deliveries import Deliveries, Delivery, Reached, Trouble
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
 from registry.client.network import Network
 from registry.client.pending_store import PendingFolder
@@ -138,7 +138,7 @@ class Courier:
             return self._close(one, ended)
         self._send_statement(one, kept)
         one = self._now(digest)
-        if one.stage is not Stage.TAKEN or not (one.blocks or one.update is not UNSET or one.told):
+        if one.stage is not Reached.TAKEN or not (one.blocks or one.update is not UNSET or one.told):
             return None
         if not isinstance(answer, VerifiedStatement):
             # Only the chain's yes lets anything leave the person's own store.
@@ -163,22 +163,22 @@ class Courier:
         """Let nothing more leave for a grant that ended, and tell the brand where it has it."""
         one = self._keep(one, blocks=(), update=UNSET)
         if isinstance(one.capability, UnsetType):
-            self._keep(one, stage=Stage.CLOSED)
+            self._keep(one, stage=Reached.CLOSED)
         elif ended.by_person and not one.told:
             with suppress(BrandRefused):  # it reads the chain by itself
                 self._client(one).tell_ended(one.capability)
             self._keep(one, told=True)
 
     def _send_statement(self, one: Delivery, kept: Evidence | None) -> None:
-        if one.stage not in (Stage.WAITING, Stage.PROMISED):
+        if one.stage not in (Reached.WAITING, Reached.PROMISED):
             return
         if kept is not None:
             taken = self._client(one).send(write_evidence(kept))
             self.take_acceptance(kept, taken.file)
-            self._keep(one, stage=Stage.TAKEN, capability=taken.capability)
-        elif one.stage is Stage.WAITING:
+            self._keep(one, stage=Reached.TAKEN, capability=taken.capability)
+        elif one.stage is Reached.WAITING:
             taken = self._send_promised(one)
-            self._keep(one, stage=Stage.PROMISED, capability=taken.capability)
+            self._keep(one, stage=Reached.PROMISED, capability=taken.capability)
 
     def _send_promised(self, one: Delivery) -> Taken:
         pending = None if self.pending is None else self.pending.now(one.digest)
@@ -248,10 +248,10 @@ class Courier:
         stage, name = one.stage, type(error).__name__
         if isinstance(error, BrandRefused):
             name = error.name or name
-            if stage in (Stage.WAITING, Stage.PROMISED):
-                stage = Stage.CLOSED if name in ("Revoked", "Expired") else Stage.REFUSED
+            if stage in (Reached.WAITING, Reached.PROMISED):
+                stage = Reached.CLOSED if name in ("Revoked", "Expired") else Reached.REFUSED
         if isinstance(error, BrandUnavailable) and error.name == UNKNOWN_GRANT:
-            stage = Stage.WAITING  # the brand has lost the statement, so it gets it again
+            stage = Reached.WAITING  # the brand has lost the statement, so it gets it again
         if isinstance(error, _Overtaken):
             name = NOT_NEWER
         step = error.step if isinstance(error, BrandRefused) and error.step is not None else UNSET
