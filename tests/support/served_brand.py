@@ -68,7 +68,7 @@ def served_brand(folder: Path, *, away: bool = False, url: str = "", **changes: 
     with brand_api(folder, url=f"https://{HOST}", **changes) as api:
         took = list[tuple[str, bytes]]()
         app = build_public(api.desk)
-        _takes_blocks(app, took)
+        take_blocks(app, took)
         api.follow()
         with Server(app) as server:
             place = url or server.url
@@ -83,7 +83,7 @@ def person_at(api: BrandApi, url: str) -> Person:
     return replace(api.stage.alice, confirmations=asks, deliveries=Deliveries(home, web=web))
 
 
-def _takes_blocks(app: FastAPI, took: list[tuple[str, bytes]]) -> None:
+def take_blocks(app: FastAPI, took: list[tuple[str, bytes]]) -> None:
     """Take what the service of another branch takes, unless this one has the routes."""
     known = {getattr(route, "path", "") for route in app.routes}
     for path in {"/v1/blocks", "/v1/updates"} - known:
