@@ -80,9 +80,7 @@ def _accepted(courier: Courier, client: BrandClient, capability: str, kept: Evid
     return raw is not None and courier.take_acceptance(kept, raw) is not None
 
 
-def _acknowledged(
-    courier: Courier, client: BrandClient, capability: str, kept: Evidence, view: BrandView
-) -> BrandView:
+def _acknowledged(courier: Courier, client: BrandClient, capability: str, kept: Evidence, view: BrandView) -> BrandView:
     grant = kept.statement.message
     assert isinstance(grant, Grant)
     query = FactQuery(ZERO_WORD, grant.subject, grant.revocation, grant.salt)

@@ -29,7 +29,7 @@ INBOX_PATH = "/v1/evidence"
 _Capability = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
-class Stage(StrEnum):
+class Reached(StrEnum):
     """How far the signed statement is with the brand.
 
     ``WAITING``: the brand does not have it. ``PROMISED``: it took the statement beside a notary's promise. ``TAKEN``:
@@ -72,7 +72,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     inbox: str
     since: UInt64
     capability: _Capability | UnsetType = UNSET
-    stage: Stage = Stage.WAITING
+    stage: Reached = Reached.WAITING
     blocks: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     update: bytes | UnsetType = UNSET
@@ -93,15 +93,15 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
     @property
     def url(self) -> str | None:
-        """The capability URL: below it lie ``evidence``, ``uses``, ``messages``. A secret; None before the brand gave it."""
+        """The capability URL, a secret: below it lie ``evidence``, ``uses``, ``messages``. None before it is given."""
         return None if isinstance(self.capability, UnsetType) else f"{self.base}/v1/grants/{self.capability}"
 
     @property
     def waits(self) -> bool:
         """Whether something is still to be sent."""
-        if self.stage in (Stage.REFUSED, Stage.CLOSED):
+        if self.stage in (Reached.REFUSED, Reached.CLOSED):
             return False
-        return self.stage is not Stage.TAKEN or bool(self.blocks) or self.update is not UNSET
+        return self.stage is not Reached.TAKEN or bool(self.blocks) or self.update is not UNSET
 
 
 _decoder = msgspec.json.Decoder(Delivery)

@@ -26,8 +26,8 @@ class Party:
 
     ``notaries`` anchor and end for it, free, and are asked first. They may be none: then the party does it itself, and
     what it signs is kept from the moment it is signed. None stands for a party that keeps nothing until it is anchored.
-    ``confirmations`` ask a brand's domain whether it is that brand; None asks nobody. ``deliveries`` keep what is on its
-    way to brands; None delivers nothing.
+    ``confirmations`` ask a brand's domain whether it is that brand; None asks nobody. ``deliveries`` keep what is on
+    its way to brands; None delivers nothing.
     """
 
     network: Network

@@ -28,9 +28,7 @@ class Left(NamedTuple):
     deliveries: list[Delivery]
 
 
-def go_on(
-    network: Network, store: EvidenceStore, notaries: Notaries, deliveries: Deliveries | None = None
-) -> Left:
+def go_on(network: Network, store: EvidenceStore, notaries: Notaries, deliveries: Deliveries | None = None) -> Left:
     """Complete what can be completed now, without waiting and without a seed. Errors become part of the answer."""
     folder = notaries.folder
     folder.sweep()

@@ -16,6 +16,7 @@ from registry.cli.ui.prompts import ask_yes
 from registry.cli.ui.receipts import leaving
 from registry.client import grant as use_case
 from registry.client.accounts import brands_that_know
+from registry.client.choice import Choice
 from registry.client.confirm import Standing
 from registry.client.grant import Proposal
 from registry.client.party import Party
@@ -35,9 +36,7 @@ Since = Annotated[str | None, typer.Option(metavar="TIME", help="No record befor
 Days = Annotated[
     int | None, typer.Option(metavar="N", help="How long it lasts; as long as the notice allows by default.")
 ]
-ByHand = Annotated[
-    bool, typer.Option("--by-hand", help="Send the brand nothing: you hand the file over yourself.")
-]
+ByHand = Annotated[bool, typer.Option("--by-hand", help="Send the brand nothing: you hand the file over yourself.")]
 Supersedes = Annotated[
     str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
 ]
@@ -76,11 +75,11 @@ def grant(
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
     accepted = accepted_risks(accept_risk)
-    choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
-    choice |= use_case.Choice(names=names, accepted=accepted, since=since, until=until, once=once)
-    choice |= use_case.Choice(fields=chosen_fields(fields), deliver=is_link(request) and not by_hand)
+    choice = Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
+    choice |= Choice(names=names, accepted=accepted, since=since, until=until, once=once)
+    choice |= Choice(fields=chosen_fields(fields), deliver=is_link(request) and not by_hand)
     if preview:
-        print_preview(ctx.out, use_case.propose(person, asked, **choice | use_case.Choice(again=True)))
+        print_preview(ctx.out, use_case.propose(person, asked, **choice | Choice(again=True)))
         return
     with leaving(ctx), ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
@@ -102,9 +101,7 @@ def refuse(
     person, accepted = ctx.session.person_for(asked), accepted_risks(accept_risk)
     with leaving(ctx), ctx.working("reading the request"):
         confirm = _confirming(ctx, person, accepted)
-        done = use_case.refuse(
-            person, asked, language=language, confirm=confirm, accepted=accepted, deliver=delivers
-        )
+        done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted, deliver=delivers)
     print_answer(ctx, done, "Kept in", out)
 
 
