@@ -39,6 +39,7 @@ INTENTS = {
     "Acceptance": "Accept consent",
     "Acknowledgement": "Confirm the end",
     "UseLog": "Sign the use log",
+    "MailboxMessage": "Send a message",
     "Revoke": "End a consent",
     "RevokeAll": "End all consents",
     "Retire": "Retire address",
@@ -56,6 +57,7 @@ LABELS = {
     "subject": "Person",
     "issuedAt": "Dated",
     "size": "Entries",
+    "number": "Number",
     "root": "Log",
     "grant": "Consent",
     "handle": "Consent",
@@ -71,7 +73,7 @@ LABELS = {
 # Random bytes and the lock: nobody can decide anything by them.
 HIDDEN = frozenset({"revocation", "salt", "saltHash"})
 # A number, and no time.
-_COUNTS = frozenset({"size"})
+_COUNTS = frozenset({"size", "number"})
 # Zero means "none".
 _UNLESS_ZERO = frozenset({"supersedes", "content"})
 # Hashes of content that a screen cannot show. The signature covers them all the same.

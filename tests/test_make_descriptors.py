@@ -81,10 +81,12 @@ def test_every_member_is_shown_or_hidden_on_purpose(kind: str) -> None:
 @pytest.mark.parametrize("kind", TYPES)
 def test_each_member_has_its_format(kind: str) -> None:
     wanted = {"address": "addressName", "uint64": "date", "string": "raw", "string[]": "raw", "bytes32": "raw"}
+    wanted["count"] = "raw"
     types = dict(fields_of(kind))
     for field in shown(kind):
         if "path" in field:
-            assert field["format"] == wanted[types[field["path"].removesuffix(".[]")]]
+            kind_of = "count" if field["path"] in ("size", "number") else types[field["path"].removesuffix(".[]")]
+            assert field["format"] == wanted[kind_of]
         if field["format"] == "date":
             assert field["params"] == {"encoding": "timestamp"}
 

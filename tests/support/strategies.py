@@ -13,6 +13,7 @@ from registry.core.statements.messages import (
     Acceptance,
     Acknowledgement,
     Grant,
+    MailboxMessage,
     Message,
     Refusal,
     Request,
@@ -80,6 +81,7 @@ use_logs = st.builds(UseLog, addresses, words, times, times, words)
 anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements | use_logs
 messages: st.SearchStrategy[Message] = (
     anchored_or_asked
+    | st.builds(MailboxMessage, words, addresses, st.integers(1, MAX_SAFE_INTEGER), words, times)
     | st.builds(Revoke, addresses, words)
     | st.builds(RevokeAll, addresses, st.integers(0, MAX_SAFE_INTEGER))
     | st.builds(Retire, addresses)
