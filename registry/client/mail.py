@@ -103,6 +103,8 @@ class Pull:
         """
         seen = self._folder.seen(self.pulled.digest)
         self._judge_grant()
+        if self.pulled.state == "ended" and seen.closed and not self._again:
+            return self.pulled
         identity = parse_identity(self._person.vault.mailbox_identity(self._grant.subject, self._grant.controller))
         cutoff = self._cutoff()
         at = 0 if self._again else max(0, seen.last - 1)
@@ -114,6 +116,8 @@ class Pull:
             if not page.messages or not self.pulled.waits or self._is_full:
                 break
         self._compare(page.last, at, seen)
+        if self.pulled.state == "ended" and not (self._dry or self.pulled.waits):
+            self._folder.keep(self.pulled.digest, Seen(True, seen.digests))
         return self.pulled
 
     @property
@@ -218,7 +222,9 @@ class Pull:
         return True
 
     def _compare(self, last: int, at: int, seen: Seen) -> None:
-        """Tell where the brand's own count is not what it shows."""
+        """Tell where the brand's own count is not what it shows. Some time after an end it may show nothing."""
+        if self.pulled.state == "ended":
+            return
         if last < seen.last:
             why = f"the brand shows {last} messages, and {seen.last} were seen here: it has lost some, or hides them"
             self.pulled.told.append(why)

@@ -25,9 +25,11 @@ _MAX_FILE = 16 << 20
 class Seen(Struct, frozen=True, forbid_unknown_fields=True):
     """The messages of one grant that this home saw: the digest of each (0x hex), by number from 1.
 
-    An empty one stands for a message that was missing, or that did not open.
+    An empty one stands for a message that was missing, or that did not open. It is ``closed`` once everything was read
+    after the grant's end: the brand is asked no more.
     """
 
+    closed: bool = False
     digests: Annotated[tuple[Bytes32 | str, ...], Meta(max_length=MAX_SEEN)] = ()
 
     def __post_init__(self) -> None:
@@ -45,7 +47,7 @@ class Seen(Struct, frozen=True, forbid_unknown_fields=True):
     def with_message(self, number: int, digest: str) -> Seen:
         """Return this with one message more; numbers that were left out are missing."""
         between = ("",) * (number - 1 - self.last)
-        return Seen((*self.digests[: number - 1], *between, digest, *self.digests[number:]))
+        return Seen(self.closed, (*self.digests[: number - 1], *between, digest, *self.digests[number:]))
 
 
 _decoder = msgspec.json.Decoder(Seen)
