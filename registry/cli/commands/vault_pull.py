@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +50,8 @@ def pull(
     deliveries = ctx.home.deliveries(ctx.configuration.network_path)
     some = boxes(ctx.home.evidence, deliveries, [_name(ctx, each) for each in named or ()])
     if not some:
-        return ctx.out.result({"grants": 0}, ["No grant opened a mailbox that could be read."])
+        ctx.out.result({"grants": 0}, ["No grant opened a mailbox that could be read."])
+        return
     person = ctx.session.person(AbsentWallet(f"0x{'0' * 40}"))
     done = list[Opened]()
     with ctx.working("asking the brands"):
@@ -64,8 +66,6 @@ def pull(
 
 def _name(ctx: Context, reference: str) -> str:
     """Return the digest of a grant that is named by digest or file; the name of a brand as it is."""
-    from pathlib import Path
-
     is_account = reference.startswith("0x") and len(reference) == len("0x") + 40
     if (reference.startswith("0x") and not is_account) or Path(reference).is_file():
         return ctx.home.find_grant(reference)
