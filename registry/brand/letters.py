@@ -27,7 +27,7 @@ class UnknownGrant(ConsentError):
 class NoMailbox(ConsentError):
     """The grant handed over no capsule, and so no mailbox."""
 
-    advice = "Ask for a new grant: one with a capsule opens a mailbox, even where it hands nothing over."
+    advice = "Ask for a new grant: `consent grant --mailbox` opens a mailbox, even where it hands nothing over."
 
 
 class BadRecord(NamedTuple):

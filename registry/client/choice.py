@@ -17,6 +17,7 @@ class Choice(TypedDict, total=False):
     ``fields`` (members by category), ``since``, ``until``, ``once`` and ``names`` narrow what is handed over; see
     `registry.client.views.Narrowing`. ``again`` allows a second grant of a request whose first one still holds.
     ``accepted`` names the risks (`registry.client.risks`) that the person accepts; it is read after ``confirm``.
+    ``mailbox`` lets the brand write to the person even where nothing is handed over; where something is, it always may.
     ``deliver`` sends the answer to the brand's inbox, where its domain confirms it (`registry.client.deliver`).
     """
 
@@ -33,6 +34,7 @@ class Choice(TypedDict, total=False):
     again: bool
     accepted: Collection[str]
     deliver: bool
+    mailbox: bool
 
 
 def chosen_terms(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -> tuple[str, ...]:

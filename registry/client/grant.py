@@ -43,7 +43,8 @@ class Proposal:
     """A checked answer that is about to be signed, in words, with what it hands over of the vault.
 
     ``message`` names its content once that is sealed, after the person has confirmed. ``state`` is the vault's when
-    the ``previews`` were read, and ``supersedes`` the grant that this one replaces. ``delivers`` is as for `Choice`.
+    the ``previews`` were read, and ``supersedes`` the grant that this one replaces. ``delivers`` and ``mailbox`` are as
+    for `Choice`.
     """
 
     request: Evidence
@@ -56,6 +57,7 @@ class Proposal:
     risks: tuple[Risk, ...] = ()
     confirmation: Confirmation | None = None
     delivers: bool = False
+    mailbox: bool = False
 
     @property
     def inbox(self) -> str:
@@ -161,7 +163,8 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
     found = _confirmation(person, asked)
     risks = risks_of(person, notice.controller, bool(previews), found)
     worded, delivers = _worded(notice, language, draft), choice.get("deliver", False)
-    return Proposal(asked, notice, language, worded, previews, state, old, risks, found, delivers)
+    more = {"delivers": delivers, "mailbox": choice.get("mailbox", False)}
+    return Proposal(asked, notice, language, worded, previews, state, old, risks, found, **more)
 
 
 def _confirmation(party: Party, asked: Evidence) -> Confirmation | None:
@@ -181,7 +184,8 @@ def sign_and_anchor(
     if not isinstance(party, Person) or not isinstance(proposal.message, Grant):
         return _anchored(party, proposal, (), accepted)
     views = [each.view for each in proposal.previews]
-    offer = Offer(views, proposal.state, proposal.notice.controller.recipient, proposal.supersedes)
+    recipient = proposal.notice.controller.recipient
+    offer = Offer(views, proposal.state, recipient, proposal.supersedes, proposal.mailbox)
     with handing_over(party, proposal.message, offer) as handed:
         return _anchored(party, replace(proposal, message=handed.message), handed.blocks, accepted)
 

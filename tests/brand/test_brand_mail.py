@@ -114,6 +114,13 @@ class TestRefusals:
         answer = mail.send("no box", grant=to_hex(bare.digest))
         assert (answer.status_code, answer.json()["title"]) == (422, "NoMailbox")
 
+    def test_a_grant_that_opens_a_mailbox_and_hands_over_nothing(self, mail: Correspondence) -> None:
+        bob = mail.stage.person("bob")
+        given = grant(bob, mail.stage.request(), data=["pd:EmailAddress"], mailbox=True).evidence
+        place = mail.deliver(given)
+        mail.sent("Hello Bob.", grant=to_hex(given.digest))
+        assert len(json.loads(mail.ask(0, place))["messages"]) == 1 and bob.vault.shares.all() == ()
+
     @pytest.mark.parametrize(
         ("record", "member"),
         [

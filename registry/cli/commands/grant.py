@@ -57,6 +57,9 @@ def grant(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="No record from then on.")] = None,
     once: Annotated[bool, typer.Option("--once", help="No later record follows, whatever was asked.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,
+    mailbox: Annotated[
+        bool, typer.Option("--mailbox", help="Let the brand write to you, even if you hand nothing over.")
+    ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be handed over, and do nothing.")] = False,
     accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
@@ -77,7 +80,7 @@ def grant(
     accepted = accepted_risks(accept_risk)
     choice = Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
     choice |= Choice(names=names, accepted=accepted, since=since, until=until, once=once)
-    choice |= Choice(fields=chosen_fields(fields), deliver=is_link(request) and not by_hand)
+    choice |= Choice(fields=chosen_fields(fields), deliver=is_link(request) and not by_hand, mailbox=mailbox)
     if preview:
         print_preview(ctx.out, use_case.propose(person, asked, **choice | Choice(again=True)))
         return
