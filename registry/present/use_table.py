@@ -25,15 +25,17 @@ def reading_lines(uses: Sequence[LoggedUse], anchored: Mapping[int, int]) -> Ite
 
     ``anchored`` has the sizes of the heads that the chain shows.
     """
-    width = max((len(_records(each)) for each in uses), default=0)
+    width = max((len(f"{each.use.count:,}") for each in uses), default=0)
+    word = max((len(_word(each)) for each in uses), default=0)
     for each in reversed(uses):
         when = f"{format_utc(each.use.at)}  "
         proof = "" if each.head in anchored else f" ({NOT_PROVED})"
-        yield Line(f"{when}{_records(each):>{width}}  {visible(_what(each))}{proof}", len(when))
+        records = f"{each.use.count:>{width},} {_word(each):<{word}}"
+        yield Line(f"{when}{records}  {visible(_what(each))}{proof}", len(when))
 
 
-def _records(each: LoggedUse) -> str:
-    return f"{each.use.count:,} record{'' if each.use.count == 1 else 's'}"
+def _word(each: LoggedUse) -> str:
+    return "record" if each.use.count == 1 else "records"
 
 
 def _what(each: LoggedUse) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from registry.brand.desk import Desk
 from registry.brand.routes import schemas
-from registry.brand.routes.grants import Capability, found_by
+from registry.brand.routes.grants import Capability, found_at
 from registry.brand.uses import page_of
 from registry.core.uses import write_page
 from registry.http.openapi import COUNT, JSON, TEXT, TIME, WORD, an_object, answer
@@ -77,5 +77,5 @@ def add(app: FastAPI, desk: Desk) -> None:
 
         A head is a signed and anchored UseLog, with the consistency proof to the head before it.
         """
-        page = page_of(desk.store, found_by(desk, capability).digest, start, size)
+        page = page_of(desk.store, found_at(desk, capability).digest, start, size)
         return Response(write_page(page), media_type=JSON)
