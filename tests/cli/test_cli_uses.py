@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from registry.brand.counter import Counter
 from registry.brand.store import open_store
 from registry.cli.main import run
 from registry.client.home import Home
+from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.use_audit import ChangedLog, write_change
 from tests.support.brand_stores import word
@@ -68,15 +70,9 @@ def test_what_was_read_with_its_proofs(shop: ServedBrand, capsys: pytest.Capture
     assert lines[-3].endswith("1 record   Purchase, for Personalisation, by Shop (not anchored yet)")
     assert lines[-2].endswith("2 records  Purchase, for Personalisation, by Shop")
     told = json.loads(asked(digest, "--json", capsys=capsys))
-    assert [(each["index"], each["count"], each["head"]) for each in told["readings"]] == [
-        (3, 1, 5),
-        (4, 2, 5),
-        (5, 1, None),
-    ]
-    assert (
-        told["readings"][0]["anchoredAt"] == told["heads"][0]["anchoredAt"]
-        and told["readings"][2]["anchoredAt"] is None
-    )
+    first, _, last = readings = told["readings"]
+    assert [(each["index"], each["count"], each["head"]) for each in readings] == [(3, 1, 5), (4, 2, 5), (5, 1, None)]
+    assert first["anchoredAt"] == told["heads"][0]["anchoredAt"] and last["anchoredAt"] is None
 
 
 def test_a_changed_log_gives_a_file_that_anybody_checks(
@@ -104,8 +100,6 @@ def test_a_changed_log_gives_a_file_that_anybody_checks(
 
 
 def _signed_by(shop: ServedBrand, store: Any) -> Any:
-    from registry.brand.counter import Counter
-
     counter = Counter(shop.api.stage.brand, store)
     while counter.step():
         pass
@@ -118,8 +112,6 @@ def test_a_file_that_proves_nothing_alone(
     _, raw = granted(shop)
     log_uses(shop.api.brand.store, raw, 1)
     day(shop)
-    from registry.core.evidence.file import parse_evidence
-
     head = parse_evidence(shop.api.brand.store.newest_head().file)  # type: ignore[union-attr]
     file = tmp_path / "changed.json"
     file.write_bytes(write_change(ChangedLog((head,))))
