@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -40,7 +41,8 @@ __all__ = ["SeenUses", "UsesReport", "is_change", "judge_change", "look_at_uses"
 T = TypeVar("T")
 # A page has 100 entries and heads at most. A head may come while pages are read, and they are read again.
 MOST_PAGES, _TRIES = 500, 3
-_MAX_KEPT = 256 * 1024 * 1024
+# So a file is at most 12 MiB, whatever a brand signs, and fits into a backup.
+_IN_A_FILE, _MAX_KEPT = 500, 16 * 1024 * 1024
 _LOCK_SECONDS = 10.0
 _heads = msgspec.json.Decoder(tuple[LogHead, ...])
 _uses = msgspec.json.Decoder(tuple[LoggedUse, ...])
@@ -64,22 +66,22 @@ class UsesReport(NamedTuple):
 
 
 class SeenUses(NamedTuple):
-    """What a home saw of brands' use logs, in its folder ``uses``."""
+    """What a home saw of brands' use logs, in its folder ``uses``: files of 500 heads or entries each."""
 
     path: Path
 
     def heads(self, grant: Evidence) -> tuple[LogHead, ...]:
         """The heads of the log of this grant's brand, in order."""
-        return self._read(self._heads(grant), _heads)
+        return tuple(each for file in self._files(_log_of(grant)) for each in _read(file, _heads))
 
     def uses(self, grant: Evidence) -> tuple[LoggedUse, ...]:
         """The entries of this grant, in order."""
-        return self._read(self._uses(grant), _uses)
+        return tuple(each for file in self._files(to_hex(grant.digest)) for each in _read(file, _uses))
 
     def keep(self, report: UsesReport) -> None:
         """Remember what was seen now."""
-        replace_file(self._heads(report.grant), codec.encode(report.heads))
-        replace_file(self._uses(report.grant), codec.encode(report.uses))
+        self._write(_log_of(report.grant), report.heads)
+        self._write(to_hex(report.grant.digest), report.uses)
 
     def keep_change(self, file: bytes) -> Path:
         """Keep the file of a changed log; the same one again is the same file."""
@@ -97,23 +99,27 @@ class SeenUses(NamedTuple):
         except TimeoutError:
             raise BrandUnavailable("another process looks at the brand's log", "Let it end, then try again.") from None
 
-    def _heads(self, grant: Evidence) -> Path:
-        domain = grant.statement.domain
-        brand = f"{domain.chain_id}-{domain.verifying_contract}-{grant.statement.message.controller}"
-        return self.path / f"heads-{brand}.json"
+    def _files(self, name: str) -> Iterator[Path]:
+        return takewhile(Path.exists, (self.path / f"{name}-{number}.json" for number in count()))
 
-    def _uses(self, grant: Evidence) -> Path:
-        return self.path / f"{to_hex(grant.digest)}.json"
+    def _write(self, name: str, items: Sequence[LogHead | LoggedUse]) -> None:
+        for number, start in enumerate(range(0, len(items), _IN_A_FILE)):
+            path, raw = self.path / f"{name}-{number}.json", codec.encode(items[start : start + _IN_A_FILE])
+            if not path.exists() or read_bounded(path, _MAX_KEPT) != raw:
+                replace_file(path, raw)
 
-    @staticmethod
-    def _read(file: Path, decoder: msgspec.json.Decoder[tuple[T, ...]]) -> tuple[T, ...]:
-        if not file.exists():
-            return ()
-        try:
-            return codec.decode(read_bounded(file, _MAX_KEPT), decoder, _MAX_KEPT)
-        except Malformed as error:
-            advice = "Restore it from a backup, or remove it: what it held cannot be compared then."
-            raise InvalidInput(f"{file} is damaged: {error}", advice) from None
+
+def _log_of(grant: Evidence) -> str:
+    domain = grant.statement.domain
+    return f"heads-{domain.chain_id}-{domain.verifying_contract}-{grant.statement.message.controller}"
+
+
+def _read(file: Path, decoder: msgspec.json.Decoder[tuple[T, ...]]) -> tuple[T, ...]:
+    try:
+        return codec.decode(read_bounded(file, _MAX_KEPT), decoder, _MAX_KEPT)
+    except Malformed as error:
+        advice = "Restore it from a backup, or remove it: what it held cannot be compared then."
+        raise InvalidInput(f"{file} is damaged: {error}", advice) from None
 
 
 def look_at_uses(network: Network, seen: SeenUses, client: BrandClient, capability: str, grant: Evidence) -> UsesReport:

@@ -133,6 +133,20 @@ class TestAnHonestLog:
         shop.next_day()
         assert len(shop.look(seen).uses) == 250 and len(shop.asked) == 3
 
+    def test_many_entries_are_kept_in_files_that_stay_small(
+        self, shop: Shop, seen: SeenUses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("registry.client.uses._IN_A_FILE", 10)
+        shop.log(25)
+        for _ in range(12):
+            shop.log(1)
+            shop.next_day()
+        report = shop.look(seen)
+        assert len(list(seen.path.glob("0x*.json"))) == 4 and len(list(seen.path.glob("heads-*.json"))) == 2
+        assert (seen.uses(shop.grant), seen.heads(shop.grant)) == (report.uses, report.heads)
+        shop.log(1)
+        assert len(shop.look(seen).uses) == 38
+
     def test_a_head_that_comes_between_two_pages(self, shop: Shop, seen: SeenUses) -> None:
         shop.log(150)
 
