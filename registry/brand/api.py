@@ -35,7 +35,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, endings, uses, requests):
+    for routes in (intake, grants, uses, endings, requests):
         routes.add(app, desk)
     messages.add_public(app, desk)
     return app

@@ -30,7 +30,7 @@ class UseHeads:
     def owed(self, limit: int) -> list[Owed]:
         """Return the next head, if the log grew and the last head is old enough. One waits for its anchor at a time."""
         size = self.store.use_count()
-        last = self.store.head_up_to(size)
+        last = self.store.newest_head()
         if size == (last.size if last else 0) or (last and self._is_fresh(last)) or self._waits():
             return []
         root = to_hex(root_of(size, self.store.use_nodes(nodes_of([(0, size)]))))

@@ -14,13 +14,14 @@ import msgspec
 
 from registry.client.deliveries import INBOX_PATH
 from registry.client.links import EVIDENCE_TYPE, problem_in
-from registry.client.mail_page import MAX_PAGE
+from registry.client.mail_page import MAX_MAIL_PAGE
 from registry.client.web import Web, parse_url, place_of
 from registry.core import codec
 from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import Block, binary_cid
+from registry.core.uses import MAX_PAGE
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
@@ -117,9 +118,18 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
         return answer.body
 
+    def uses(self, capability: str, start: int, size: int) -> bytes:
+        """Return a page of the use log: the grant's entries from ``start`` on, heads of more than ``size`` entries."""
+        query = f"from={start}&size={size}"
+        answer = self._ask("GET", self._grant(capability, "/uses"), query=query, max_bytes=MAX_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
     def messages(self, capability: str, after: int) -> bytes:
         """Return the page of messages with larger numbers than ``after``; see `registry.client.mail_page`."""
-        answer = self._ask("GET", self._grant(capability, "/messages"), query=f"after={after}", max_bytes=MAX_PAGE)
+        where = self._grant(capability, "/messages")
+        answer = self._ask("GET", where, query=f"after={after}", max_bytes=MAX_MAIL_PAGE)
         if answer.status != 200:
             raise self._no(answer)
         return answer.body
@@ -136,15 +146,15 @@ class BrandClient(NamedTuple):
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         media_type: str = "",
-        query: str = "",
         seconds: float = SECONDS,
         max_bytes: int = _MAX_SMALL,
     ) -> Response:
         headers = {"Accept": f"{EVIDENCE_TYPE}, {JSON}"} | ({"Content-Type": media_type} if media_type else {})
-        how = {"body": body, "headers": headers, "query": query, "seconds": seconds, "max_bytes": max_bytes}
-        return self.web.ask(method, url, self.host, **how)
+        bounds = {"seconds": seconds, "max_bytes": max_bytes}
+        return self.web.ask(method, url, self.host, query=query, body=body, headers=headers, **bounds)
 
     def _capability(self, answer: Response) -> str:
         """Return the random name in an answer's Location; ``BrandUnavailable`` for one on another server."""

@@ -16,7 +16,7 @@ from registry.core.scalars import UInt64
 from registry.core.sealed.records import Count
 
 # Sealed messages of 4 MiB, or one, in base64, and what stands around them.
-MAX_PAGE = 8 << 20
+MAX_MAIL_PAGE = 8 << 20
 _MOST = 1_000
 
 
@@ -43,7 +43,7 @@ _decoder = msgspec.json.Decoder(_Page)
 def parse_page(raw: bytes, after: int) -> Page:
     """Parse an answer to "what comes after this number"; ``BrandUnavailable`` for anything else."""
     try:
-        page = codec.loads(raw, _decoder, MAX_PAGE)
+        page = codec.loads(raw, _decoder, MAX_MAIL_PAGE)
         messages = tuple((one.number, base64.b64decode(one.sealed, validate=True)) for one in page.messages)
     except (Malformed, binascii.Error, ValueError) as error:
         raise _unreadable(str(error)) from None

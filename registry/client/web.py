@@ -49,7 +49,7 @@ class Web:
         """Exchange one request for its answer, as `registry.net.http.fetch` does; its errors are the same.
 
         `Unreachable` too where the host has no address, or one that is not public. ``InvalidInput`` for a URL that is
-        neither https nor on the development network; ``query`` is added to it. No cookie and no referrer is sent.
+        neither https nor on the development network. The ``query`` is ours. No cookie and no referrer is sent.
         """
         target, address = self._place(url)
         return fetch(
