@@ -40,9 +40,9 @@ class Web:
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        query: str = "",
         seconds: float,
         max_bytes: int,
     ) -> Response:

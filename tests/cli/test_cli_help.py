@@ -62,7 +62,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
         "notice": "new check publish show",
     }
     vault = "add import list search show history get edit restore remove query stats export sync move"
-    vault += " shred release check compact"
+    vault += " pull shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
     groups |= {"brand": "init profile serve request inbox"}
