@@ -100,7 +100,7 @@ class ConsentGuard:
             return await run_in_threadpool(endpoint, *args, **named)
 
         # FastAPI must not look at the endpoint behind: it may be no coroutine, and lacks our parameter.
-        del guarded.__wrapped__  # type: ignore[attr-defined]
+        del guarded.__wrapped__
         guarded.__signature__ = signature if takes_it else _with_request(signature)  # type: ignore[attr-defined]
         return guarded
 

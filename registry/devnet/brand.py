@@ -36,7 +36,7 @@ def make(folder: Path) -> str:
     """Make the brand's home if it is not there; return the address of its account, whose passphrase is empty."""
     make_folder(folder)
     home = Home(home_of(folder))
-    if not home.exists():
+    if not home.exists:
         home.create("")
     return home.account("main").address
 
