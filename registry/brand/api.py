@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
+from registry.brand.figures import add_figures
 from registry.brand.routes import acknowledgements, allowed, events, grants, intake, requests, uses
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
@@ -57,6 +58,7 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
     )
     app = new_app(service)
 
+    add_figures(app.state.metrics.registry, desk)
     app.add_middleware(_Door, key=key)
     for routes in (allowed, events):
         routes.add(app, desk)
