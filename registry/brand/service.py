@@ -78,5 +78,5 @@ def new_worker(site: Site, party: Party) -> Worker:
         ChainLog(store, follower, network.clock),
         Checker(inbox),
         Prover(inbox, source),
-        Counter(party, store, settings.pays, SETTLED_BLOCKS),
+        Counter(party, store, settings.pays, SETTLED_BLOCKS, settings.head_seconds),
     )

@@ -146,9 +146,7 @@ def anchor(
     return Anchored(own.anchored(anchored), receipt)
 
 
-def unanchored(
-    party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
-) -> Unanchored:
+def unanchored(party: Party, message: Message, signature: bytes, notice: bytes | None = None) -> Unanchored:
     """Return the signed statement, which an anchor makes evidence of."""
     statement = STATEMENTS[type(message)](domain=party.network.domain, message=message)
     return Unanchored(statement, to_hex(signature), UNSET if notice is None else quoted(notice))

@@ -24,6 +24,9 @@ PUBLIC = {
     ("post", "/v1/evidence:batch"),
     ("get", "/v1/grants/{capability}"),
     ("get", "/v1/grants/{capability}/evidence"),
+    ("get", "/v1/grants/{capability}/acknowledgement"),
+    ("get", "/v1/grants/{capability}/uses"),
+    ("get", "/v1/info"),
     ("get", "/r/{digest}"),
     ("get", "/.well-known/consent.json"),
 }

@@ -9,7 +9,7 @@ from registry.brand.checking import Checker
 from registry.brand.desk import Desk
 from registry.brand.records import STANDING
 from registry.brand.routes import schemas
-from registry.brand.routes.grants import Capability, found_by, state_of
+from registry.brand.routes.grants import Capability, found_at, state_of
 from registry.core import codec
 from registry.http.openapi import JSON, answer
 from registry.http.problems import documented
@@ -30,8 +30,8 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     def ended(capability: Capability) -> Response:
         """Look at the chain now, instead of at the next block. Nothing is believed: a grant that stands goes on."""
-        found = found_by(desk, capability)
+        found = found_at(desk, capability)
         if found.state in STANDING:
             Checker(desk.inbox).look_for_end(found)
-            found = found_by(desk, capability)
+            found = found_at(desk, capability)
         return Response(codec.encode(state_of(found)), media_type=JSON)

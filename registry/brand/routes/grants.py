@@ -31,7 +31,7 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     def state(capability: Capability) -> Response:
         """Tell how an answer stands with the brand."""
-        return Response(codec.encode(state_of(found_by(desk, capability))), media_type=JSON)
+        return Response(codec.encode(state_of(found_at(desk, capability))), media_type=JSON)
 
     @app.get(
         "/v1/grants/{capability}/evidence",
@@ -41,7 +41,7 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     def evidence(capability: Capability) -> Response:
         """Give the completed file; 202 while something is waited for."""
-        found = found_by(desk, capability)
+        found = found_at(desk, capability)
         if found.is_complete:
             return Response(found.file, media_type=schemas.EVIDENCE)
         return Response(codec.encode(state_of(found)), 202, {"Retry-After": "5"}, JSON)
@@ -68,8 +68,8 @@ def _word(found: Answer) -> str:
     return "complete" if found.is_complete else "accepting"
 
 
-def found_by(desk: Desk, capability: str) -> Answer:
-    """Return the answer with this capability (32 hex digits); a problem 404 where there is none."""
+def found_at(desk: Desk, capability: str) -> Answer:
+    """Return the answer of this capability (32 hex digits); 404 where there is none."""
     found = desk.store.by_capability(bytes.fromhex(capability))
     if found is None:
         raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")
