@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.mail import MailTable
@@ -22,7 +23,7 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, UseTables, MailTable):
+class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables, MailTable):
     """All that the brand keeps: requests, answers, own statements, uses, messages, events.
 
     Safe for threads; on PostgreSQL also for several machines.

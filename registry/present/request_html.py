@@ -32,7 +32,7 @@ def request_html(request: Evidence, link: str, language: str = "en", code: str =
         "notice": notice,
         "spoken": spoken,
         "link": link,
-        "code": Markup(code),  # noqa: S704 - the caller's own SVG
+        "qr": Markup(code),  # noqa: S704 - the caller's own SVG
         "notice_texts": TEXTS,
         "agreement": described([message.terms])[0],
         "training": training_of(processing),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from registry.core.scalars import checksum, format_utc, read_hex, to_hex
 from registry.fs.files import read_bounded, replace_file
 from registry.present.text import Line, Row, table
 from registry.present.wording import terms
+
+if TYPE_CHECKING:
+    from registry.brand.sql.acknowledgements import AcknowledgementTimes
 
 _ANY_ID = 2**62
 _SHORT = 14
@@ -130,19 +133,36 @@ def inbox(
     """
     folder = folder_of(directory)
     settings = require_brand(folder)
+    from registry.brand.acknowledgements import times_of  # it needs the libraries of the extra
+
     store = store_of(folder, settings, made=False)
     counts, newest, view = store.counts(), store.answers_before(_ANY_ID, last), store.view()
+    times = times_of(store, settings, ctx.network.clock())
     document = {
         "counts": [{"kind": kind, "state": state, "count": count} for (kind, state), count in sorted(counts.items())],
         "newest": [_answer_json(each) for each in newest],
         "unsent": len(store.signed(1_000)),
         "view": {"block": view.number, "seenAt": view.seen_at},
+        "acknowledged": times._asdict() | {"within": settings.acknowledge_seconds},
     }
     rows: list[Row] = [(f"{kind}, {state}", f"{count:,}") for (kind, state), count in sorted(counts.items())]
     seen = "never" if not view.seen_at else f"block {view.number:,}, {format_utc(view.seen_at)}"
     rows.append(("The log was read", seen))
+    rows += _acknowledged(times, settings)
     lines: list[str | Line] = [*table(rows), "", *table(map(_answer_row, newest))]
     ctx.out.result(document, lines)
+
+
+def _acknowledged(times: AcknowledgementTimes, settings: BrandSettings) -> list[Row]:
+    """Return how soon ends were acknowledged, once there was one."""
+    rows: list[Row] = []
+    if times.made:
+        late = f", {times.late:,} of {times.made:,} late" if times.late else ""
+        promised = f"of {settings.acknowledge_seconds:,} s that people are told{late}"
+        rows.append(("Ends were acknowledged", f"within {times.slowest:,} s at most, {promised} (30 days)"))
+    if times.waiting:
+        rows.append(("Not acknowledged yet", f"{times.waiting:,}, since {format_utc(times.waiting_since)}"))
+    return rows
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:
