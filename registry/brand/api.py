@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
-from registry.brand.routes import allowed, events, grants, intake, requests
+from registry.brand.routes import allowed, data, events, grants, handed, intake, requests
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
 from registry.http.problems import Problem
@@ -35,7 +35,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, requests):
+    for routes in (intake, grants, handed, requests):
         routes.add(app, desk)
     return app
 
@@ -58,7 +58,7 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
     app = new_app(service)
 
     app.add_middleware(_Door, key=key)
-    for routes in (allowed, events):
+    for routes in (allowed, data, events):
         routes.add(app, desk)
     return app
 

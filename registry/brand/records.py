@@ -43,6 +43,8 @@ class State(StrEnum):
 
 STANDING = (State.LIVE, State.UNSURE)
 """The states in which a grant is looked for when the brand asks whether it may."""
+OVER = (State.ENDED, State.EXPIRED)
+"""The states in which a grant's data must go."""
 
 
 class Answer(NamedTuple):
@@ -53,7 +55,8 @@ class Answer(NamedTuple):
     ``seen_block`` a block in which the anchor stood. ``ended_block`` is the one that showed the end, 0 for none.
     ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
     ``file`` got the anchored Acceptance, 0 before. Once the chain's log was read up to the block ``check_at``, it is
-    verified again; 0 stands for never. ``looked`` is the last root that was searched for it.
+    verified again; 0 stands for never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256
+    of the capsule that a grant hands over, empty for none.
     """
 
     kind: str
@@ -83,11 +86,12 @@ class Answer(NamedTuple):
     check_at: int = 0
     looked: int = 0
     id: int = 0
+    content: bytes = b""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing more is waited for: it is anchored, and a grant is accepted or over."""
-        if self.state in (State.ENDED, State.EXPIRED):
+        if self.state in OVER:
             return True
         return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
 

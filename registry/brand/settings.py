@@ -34,7 +34,8 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``account`` is the brand's address, ``recipients`` the age recipients that data is sealed to, newest first. ``url``
     is where people reach the public listener. ``notaries`` are named URL#ACCOUNT: the brand believes their promises,
     and they anchor its acceptances. ``pays`` lets the brand's own account do that where none of them does.
-    ``view_seconds`` is the largest age of the chain's view. The rest is as for a notary.
+    ``view_seconds`` is the largest age of the chain's view. ``ipfs`` is a Kubo node for what people hand over, and
+    ``grant_bytes`` bounds what one grant may bring. The rest is as for a notary.
     """
 
     account: SettingText = ""
@@ -48,6 +49,8 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     notaries: _Texts = ()
     pays: bool = True
     view_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 60
+    ipfs: SettingText = ""
+    grant_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 1 << 30
     database: SettingText = ""
     host: SettingText = "127.0.0.1"
     port: _Port = 8_700
@@ -123,6 +126,9 @@ COMMENTS = {
     "notaries": "Notaries, each as URL#ACCOUNT. Their promises are believed, and they anchor the brand's acceptances.",
     "pays": "Whether the brand's own account anchors what no notary does.",
     "view_seconds": "How old the view of the chain may be. An older one answers no question: 503.",
+    "ipfs": "Empty: what people hand over lies, sealed, in a file of this folder. Or the address of a Kubo node of the\n"
+    "brand's own, which announces nothing: several machines need one. What a grant handed over is erased there.",
+    "grant_bytes": "The most that the brand keeps of one grant's sealed data.",
     "database": "Empty: a SQLite file in this folder. Or postgresql://USER@HOST/NAME, without a password (libpq\n"
     "reads that from ~/.pgpass); several machines then share the work.",
     "host": "The address that the public listener listens on. Keep loopback, and put a proxy with TLS before it.",

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from registry.brand.sql.acceptances import AcceptanceTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.requests import RequestTable
 from registry.core.errors import InvalidInput
@@ -20,8 +21,8 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, AcceptanceTable):
-    """Requests, answers, acceptances, events. Safe for threads; on PostgreSQL also for several machines."""
+class Store(RequestTable, AnswerTables, LogTables, AcceptanceTable, HoldingTables):
+    """Requests, answers, acceptances, events, held data. Safe for threads; on PostgreSQL also for several machines."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
