@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
-from registry.brand.routes import allowed, data, events, grants, handed, intake, requests
+from registry.brand.routes import allowed, data, events, grants, handed, intake, requests, uses
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
 from registry.http.problems import Problem
@@ -35,7 +35,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, handed, requests):
+    for routes in (intake, grants, handed, uses, requests):
         routes.add(app, desk)
     return app
 

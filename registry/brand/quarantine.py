@@ -72,7 +72,9 @@ class Quarantine:
         problems = [state_problem(answer) for answer in answers]
         live = [answer for answer, problem in zip(answers, problems, strict=True) if problem is None]
         if not live:
-            raise NotTaken(problems[-1] if problems and problems[-1] else unknown("no grant with this content was taken"))
+            raise NotTaken(
+                problems[-1] if problems and problems[-1] else unknown("no grant with this content was taken")
+            )
         return live
 
     def _bring(self, kind: Kind, blocks: Sequence[Block], content: bytes = b"") -> int:

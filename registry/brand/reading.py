@@ -1,19 +1,20 @@
-"""Read what live grants handed over: only while "may I?" says yes, and only once the reading stands in the log of uses."""
+"""Read what live grants handed over: while "may I?" says yes, and once the reading stands in the log of uses."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from registry.brand.custody import Custody, required
 from registry.brand.desk import Desk
 from registry.brand.handed import handed_over
 from registry.brand.holding import Holding, Verdict
 from registry.brand.quarantine import Quarantine
-from registry.brand.records import Answer, State
+from registry.brand.records import OVER, Answer, State
+from registry.brand.uses import new_use, note_uses
 from registry.brand.verdicts import NotTaken, end_of
 from registry.client.bundle_records import BundleRecords
 from registry.core import codec
@@ -21,6 +22,7 @@ from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavail
 from registry.core.scalars import format_utc, to_hex, unhex
 from registry.core.sealed.files import MAX_OPENED, Budget
 from registry.core.sealed.records import FileRef, Record, file_data
+from registry.core.uses import Use
 from registry.vault.large_files import open_file
 
 # Seconds that a reader waits while the worker looks for blocks in the network's store, and between two looks.
@@ -42,17 +44,6 @@ class Wanted(NamedTuple):
     system: str = ""
 
 
-class Use(NamedTuple):
-    """One reading of one grant's data, as it is noted before the first byte leaves. ``at`` is in unix seconds."""
-
-    grant: bytes
-    at: int
-    purpose: str
-    data: tuple[str, ...]
-    records: int
-    system: str
-
-
 class _Part(NamedTuple):
     """What is read of one grant."""
 
@@ -62,11 +53,10 @@ class _Part(NamedTuple):
 
 
 class Reader:
-    """Reads for the brand's own systems. ``note`` keeps uses durably, or raises ``CouldNotCheck``."""
+    """Reads for the brand's own systems."""
 
-    def __init__(self, desk: Desk, note: Callable[[Sequence[Use]], object]) -> None:
-        self._desk, self._store, self._note = desk, desk.store, note
-        self._quarantine = Quarantine(desk)
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._store, self._quarantine = desk, desk.store, Quarantine(desk)
 
     def records(self, wanted: Wanted) -> Iterator[bytes]:
         """Return the lines of all records, in chunks. The use was noted when this returns.
@@ -74,7 +64,7 @@ class Reader:
         `NotTaken` tells why not. ``CouldNotCheck`` where the view of the chain is too old, or data is not there whole.
         """
         parts = self._opened(wanted, self._allowed(wanted))
-        self._note([self._use(wanted, part, sum(map(len, part.bundles))) for part in parts])
+        note_uses(self._store, [self._use(wanted, part, sum(map(len, part.bundles))) for part in parts])
         self._still(wanted, parts)
         return _chunks(line for part in parts for line in _lines(part))
 
@@ -84,10 +74,10 @@ class Reader:
         found = next(((part, file) for part in parts if (file := _file_of(part, record)) is not None), None)
         if found is None:
             raise NotTaken(Verdict(404, {}, "NotFound", "no record of this id has a file", "Read the records first."))
-        part, (category, file) = found
+        part, (category, stored) = found
         # Nothing of a sealed file may be used before all of it was checked.
-        source = self._opened_file(file)
-        self._note([self._use(wanted, part._replace(data=(category,)), 1)])
+        source = self._opened_file(stored)
+        note_uses(self._store, [self._use(wanted, part._replace(data=(category,)), 1)])
         self._still(wanted, parts)
         return _pieces(source)
 
@@ -181,15 +171,25 @@ class Reader:
         return source
 
     def _use(self, wanted: Wanted, part: _Part, records: int) -> Use:
-        now = self._desk.network.clock()
-        return Use(part.answer.digest, now, wanted.purpose, part.data, records, wanted.system)
+        how: dict[str, Any] = {"at": self._desk.network.clock(), "purpose": wanted.purpose, "system": wanted.system}
+        return new_use(part.answer.digest, data=part.data, count=records, **how)
 
 
 def _checked(answer: Answer | None, wanted: Wanted, now: int) -> tuple[Answer, tuple[str, ...]]:
     if answer is None or answer.kind != "Grant":
         raise NotTaken(Verdict(404, {}, "UnknownGrant", "no grant of this digest was taken", "Look at `brand data`."))
+    _check_standing(answer, now)
     state = str(answer.state)
-    if answer.state in (State.ENDED, State.EXPIRED):
+    if wanted.purpose not in answer.purposes:
+        raise _no(403, "PurposeNotGranted", "the grant does not name this purpose", state)
+    if not set(wanted.data) <= set(answer.data):
+        raise _no(403, "DataNotGranted", "the grant does not name all of these data", state)
+    return answer, _within(answer, wanted)
+
+
+def _check_standing(answer: Answer, now: int) -> None:
+    state = str(answer.state)
+    if answer.state in OVER:
         raise _no(410, end_of(answer), f"the grant ended at {format_utc(answer.ended_at)}", state)
     if answer.state is State.UNSURE:
         raise _unsure()
@@ -199,11 +199,6 @@ def _checked(answer: Answer | None, wanted: Wanted, now: int) -> tuple[Answer, t
         raise _no(403, "NotAnchored", "the chain does not show the grant", state)
     if now < answer.not_before:
         raise _no(403, "NotYetValid", "the grant has not begun", state)
-    if wanted.purpose not in answer.purposes:
-        raise _no(403, "PurposeNotGranted", "the grant does not name this purpose", state)
-    if not set(wanted.data) <= set(answer.data):
-        raise _no(403, "DataNotGranted", "the grant does not name all of these data", state)
-    return answer, _within(answer, wanted)
 
 
 def _within(answer: Answer, wanted: Wanted) -> tuple[str, ...]:
@@ -238,7 +233,7 @@ def _lines(part: _Part) -> Iterator[bytes]:
 
 
 def _line(grant: str, record: Record) -> bytes:
-    told = {"grant": grant, "category": record.category, "id": record.id, "version": record.counter}
+    told: dict[str, Any] = {"grant": grant, "category": record.category, "id": record.id, "version": record.counter}
     told |= {"schema": record.schema, "time": record.time}
     more = {"source": record.source, "tags": record.tags or None, "body": record.body}
     told |= {name: value for name, value in more.items() if value is not None}

@@ -174,13 +174,15 @@ class Change(NamedTuple):
     check_at: int | None = None
 
 
-class SignedAcceptance(NamedTuple):
-    """The brand's counter-signature of the grant with the id ``answer``, from the moment it is signed.
+class OwnStatement(NamedTuple):
+    """A statement that the brand signed by itself, from the moment it is signed until it stands where it belongs.
 
+    ``kind`` is its primary type, and ``about`` what it is of: the id of a grant's answer, or the size of the use log.
     ``file`` is a pending file. ``root`` (32 bytes) is that of the batch in which the brand anchors it, empty before.
     """
 
-    answer: int
+    kind: str
+    about: int
     file: bytes
     root: bytes = b""
     tried: bool = False

@@ -91,6 +91,6 @@ def new_worker(site: Site, brand: Brand) -> Worker:
         ChainLog(store, follower, network.clock),
         Checker(inbox),
         Prover(inbox, source),
-        Counter(brand, store, settings.pays, SETTLED_BLOCKS),
+        Counter(brand, store, settings.pays, SETTLED_BLOCKS, settings.head_seconds),
         Keeper(network, store, site.custody(brand.identity), settings.grant_bytes),
     )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from registry.brand.sql.acceptances import AcceptanceTable
 from registry.brand.sql.answers import AnswerTables
 from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
+from registry.brand.sql.own_statements import OwnStatementTable
 from registry.brand.sql.requests import RequestTable
+from registry.brand.sql.uses import UseTables
 from registry.core.errors import InvalidInput
 from registry.db.engine import open_engine
 from registry.db.locks import leader_lock
@@ -21,8 +22,8 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, AcceptanceTable, HoldingTables):
-    """Requests, answers, acceptances, events, held data. Safe for threads; on PostgreSQL also for several machines."""
+class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, UseTables, HoldingTables):
+    """Requests, answers, own statements, uses, events, data. Safe for threads; on PostgreSQL for several machines."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

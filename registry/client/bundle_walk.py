@@ -55,9 +55,7 @@ class BundleWalk:
     ) -> None:
         self._keys, self._get, self._has, self._walked = keys, get, has, walked
         budget = budget or Budget()
-        self._readers = {
-            name: StreamReader(name, key.identity, vault_key, get, budget) for name, key in keys.items()
-        }
+        self._readers = {name: StreamReader(name, key.identity, vault_key, get, budget) for name, key in keys.items()}
         self.reached, self.done = set[bytes](), set[bytes]()
         self.pending = list[Ref]()
 

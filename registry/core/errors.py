@@ -131,6 +131,16 @@ class NotaryUnavailable(CouldNotCheck):
     advice = "Try again later, name another notary with --notary, or pay yourself with --sender."
 
 
+class BrandUnavailable(CouldNotCheck):
+    """A brand's service did not answer, or answered what cannot be believed. ``seconds`` is the pause it asks for."""
+
+    advice = "Nothing is lost: what could not be delivered waits here, and `consent status` tries again."
+
+    def __init__(self, message: str, advice: str | None = None, seconds: float | None = None) -> None:
+        super().__init__(message, advice)
+        self.seconds = seconds
+
+
 class NotYetAnchored(CouldNotCheck):
     """It is signed and kept, and the chain does not show it yet. ``digest`` names the statement, where it is known."""
 
@@ -215,6 +225,16 @@ class WrongPassphrase(SealedDataError):
 
 class InvalidInput(ConsentError):
     advice = "Correct it and try again; nothing was done."
+
+
+class BrandRefused(InvalidInput):
+    """A brand's service took the request, judged it, and refused it. ``name`` and ``step`` are those of its problem."""
+
+    advice = "Hand the file over by hand, or ask the brand."
+
+    def __init__(self, message: str, advice: str | None = None, name: str = "", step: int | None = None) -> None:
+        super().__init__(message, advice)
+        self.name, self.step = name, step
 
 
 class Rejected(ConsentError):

@@ -21,6 +21,7 @@ const SCHEMAS = [
   "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,bytes32 notice,uint64 issuedAt,bytes32 salt)",
   "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
   "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+  "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
   "Revoke(address subject,bytes32 handle)",
   "RevokeAll(address subject,uint64 issuedUntil)",
   "Retire(address subject)",

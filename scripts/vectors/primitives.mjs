@@ -46,6 +46,8 @@ export function digestCases() {
     digestCase("grant", "A grant.", "Grant", make("Grant")),
     digestCase("refusal", "A refusal.", "Refusal", make("Refusal")),
     digestCase("acknowledgement", "The end of a grant was seen.", "Acknowledgement", make("Acknowledgement", { grant: word("a grant") })),
+    digestCase("use-log", "The head of a use log.", "UseLog", make("UseLog")),
+    digestCase("use-log-largest", "The largest log that JSON numbers hold.", "UseLog", make("UseLog", { size: largest })),
     digestCase("acceptance", "A counter-signature.", "Acceptance", make("Acceptance", { grant: word("a grant") })),
     digestCase("revoke", "An open revocation, relayed.", "Revoke", { subject: SUBJECT, handle: word("a handle") }),
     digestCase("revoke-all", "The kill-switch, relayed.", "RevokeAll", { subject: SUBJECT, issuedUntil: NOW }),

@@ -24,6 +24,7 @@ PUBLIC = {
     ("post", "/v1/evidence:batch"),
     ("get", "/v1/grants/{capability}"),
     ("get", "/v1/grants/{capability}/evidence"),
+    ("get", "/v1/grants/{capability}/uses"),
     ("get", "/r/{digest}"),
     ("get", "/.well-known/consent.json"),
 }

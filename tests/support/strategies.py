@@ -19,6 +19,7 @@ from registry.core.statements.messages import (
     Retire,
     Revoke,
     RevokeAll,
+    UseLog,
 )
 
 words = st.binary(min_size=32, max_size=32).map(to_hex)
@@ -75,7 +76,8 @@ requests = _requests()
 refusals = st.builds(Refusal, texts, addresses, addresses, words, term_lists, words, times, words)
 acceptances = st.builds(Acceptance, words, addresses, times, words)
 acknowledgements = st.builds(Acknowledgement, words, addresses, times, words)
-anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements
+use_logs = st.builds(UseLog, addresses, words, times, times, words)
+anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements | use_logs
 messages: st.SearchStrategy[Message] = (
     anchored_or_asked
     | st.builds(Revoke, addresses, words)

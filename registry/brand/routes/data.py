@@ -82,8 +82,8 @@ _GRANT = an_object(
 )
 _LISTED = answer(
     200,
-    "What the brand holds of each grant, in the order of their arrival. `update` is the newest one's number, `versions` "
-    "counts edits too, and `next` goes on after this page.",
+    "What the brand holds of each grant, in the order of their arrival. `update` is the newest one's number, "
+    "`versions` counts edits too, and `next` goes on after this page.",
     an_object(["grants"], grants={"type": "array", "items": _GRANT}, next=COUNT),
     {"grants": []},
 )
@@ -123,7 +123,7 @@ _Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="So many at most
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    reader = Reader(desk, desk.note_uses)
+    reader = Reader(desk)
 
     @app.get(
         "/v1/data",

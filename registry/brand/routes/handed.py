@@ -27,31 +27,33 @@ MOST_AT_ONCE = 4
 WAIT_SECONDS, LOOK_SECONDS = 25.0, 0.05
 _HELD = answer(
     201,
-    "All of them are held durably. The counts are of all that the brand holds of the grant; `complete` where nothing of "
-    "its newest state is missing.",
+    "All of them are held durably. The counts are of all that the brand holds of the grant; `complete` where nothing "
+    "of its newest state is missing.",
     an_object(["blocks", "bytes", "complete"], blocks=COUNT, bytes=COUNT, complete={"type": "boolean"}),
     {"blocks": 4, "bytes": 40_960, "complete": True},
 )
 _NUMBER = an_object(["number"], number=COUNT)
-_KEPT = answer(201, "It is the newest.", _NUMBER, {"number": 7}) | answer(200, "The same again.", _NUMBER, {"number": 7})
-_NAMES = dict(
-    UnknownGrant=404,
-    Revoked=410,
-    Expired=410,
-    TooLarge=413,
-    GrantFull=413,
-    Malformed=422,
-    NotAnchored=422,
-    WrongCapsule=422,
-    DamagedSeal=422,
-    NotARecipient=422,
-    Busy=503,
-    WorkerSilent=503,
-    DatabaseUnavailable=503,
-    LedgerUnavailable=503,
-    StorageUnavailable=503,
-    StorageFull=503,
+_KEPT = answer(201, "It is the newest.", _NUMBER, {"number": 7}) | answer(
+    200, "The same again.", _NUMBER, {"number": 7}
 )
+_NAMES = {
+    "UnknownGrant": 404,
+    "Revoked": 410,
+    "Expired": 410,
+    "TooLarge": 413,
+    "GrantFull": 413,
+    "Malformed": 422,
+    "NotAnchored": 422,
+    "WrongCapsule": 422,
+    "DamagedSeal": 422,
+    "NotARecipient": 422,
+    "Busy": 503,
+    "WorkerSilent": 503,
+    "DatabaseUnavailable": 503,
+    "LedgerUnavailable": 503,
+    "StorageUnavailable": 503,
+    "StorageFull": 503,
+}
 _BLOCK_PROBLEMS = documented(ForeignBlock=422, **_NAMES)
 _UPDATE_PROBLEMS = documented(Outdated=409, BlocksMissing=422, **_NAMES)
 _BYTES = {"type": "string", "format": "binary"}

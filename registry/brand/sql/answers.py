@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
 from registry.brand.records import STANDING, Answer, Event, EventKind, State
-from registry.brand.sql.tables import HANDS_OVER, MUST_CHECK, UNACCEPTED, acceptances, events, files, pairs
+from registry.brand.sql.tables import HANDS_OVER, MUST_CHECK, UNACCEPTED, events, files, own_statements, pairs
 from registry.brand.sql.tables import answers as table
 from registry.db.part import StorePart
 
@@ -82,7 +82,8 @@ class AnswerTables(StorePart):
 
     def unsigned(self, limit: int) -> list[Answer]:
         """Return live grants for which no Acceptance is signed yet."""
-        signed = select(acceptances.c.answer).where(acceptances.c.answer == table.c.id).exists()
+        own = own_statements.c
+        signed = select(own.about).where(own.kind == "Acceptance", own.about == table.c.id).exists()
         return list(self._whole(UNACCEPTED, ~signed, order=table.c.id, limit=limit))
 
     def events_after(self, id: int, limit: int = 1_000) -> list[Event]:

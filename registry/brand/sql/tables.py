@@ -120,15 +120,30 @@ arriving = Table(
     _text("verdict"),
     sqlite_autoincrement=True,
 )
-acceptances = Table(
-    "acceptances",
+# What the brand signs by itself, from its signature until the chain shows it. `about` says what it is of: the answer of
+# an Acceptance, the number of entries of a UseLog.
+own_statements = Table(
+    "own_statements",
     tables,
-    Column("answer", ID, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("about", ID, primary_key=True, autoincrement=False),
     _blob("file"),
     _blob("root"),
     _flag("tried"),
-    Index("acceptances_root", "root"),
+    Index("own_statements_root", "root"),
 )
+# The use log (docs/formats.md, "Uses"): entries, the hashes of complete subtrees by their in-order number, the anchored
+# heads by their size, and one row with the number of entries. Whoever locks that row appends alone.
+uses = Table(
+    "uses",
+    tables,
+    Column("position", ID, primary_key=True, autoincrement=False),
+    *(_blob(name) for name in ("grant", "entry")),
+    Index("uses_grant", "grant", "position"),
+)
+use_nodes = Table("use_nodes", tables, Column("place", ID, primary_key=True, autoincrement=False), _blob("hash"))
+use_heads = Table("use_heads", tables, Column("size", ID, primary_key=True, autoincrement=False), _blob("file"))
+use_log = Table("use_log", tables, Column("id", ID, primary_key=True, autoincrement=False), _number("size"))
 roots = Table(
     "roots",
     tables,

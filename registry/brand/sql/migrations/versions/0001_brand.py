@@ -1,4 +1,4 @@
-"""Requests, answers, what they allow and hand over, acceptances, the chain's roots, events, how far the log was read."""
+"""Requests, answers, what they allow and hand over, own statements, uses, roots, events, how far the log was read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def upgrade() -> None:
     _make_answers()
     _make_pairs()
     _make_holdings()
-    _make_acceptances()
+    _make_own_statements()
+    _make_uses()
     _make_log()
 
 
@@ -119,14 +120,24 @@ def _make_holdings() -> None:
     )
 
 
-def _make_acceptances() -> None:
+def _make_own_statements() -> None:
     op.create_table(
-        "acceptances",
-        _key("answer"),
+        "own_statements",
+        sa.Column("kind", sa.Text, primary_key=True),
+        _key("about"),
         *_columns(sa.LargeBinary(), "file root"),
         *_columns(sa.Boolean(), "tried"),
     )
-    op.create_index("acceptances_root", "acceptances", ["root"])
+    op.create_index("own_statements_root", "own_statements", ["root"])
+
+
+def _make_uses() -> None:
+    op.create_table("uses", _key("position"), *_columns(sa.LargeBinary(), "grant entry"))
+    op.create_index("uses_grant", "uses", ["grant", "position"])
+    op.create_table("use_nodes", _key("place"), *_columns(sa.LargeBinary(), "hash"))
+    op.create_table("use_heads", _key("size"), *_columns(sa.LargeBinary(), "file"))
+    use_log = op.create_table("use_log", _key("id"), *_columns(_ID, "size"))
+    op.bulk_insert(use_log, [{"id": 1, "size": 0}])
 
 
 def _make_log() -> None:
