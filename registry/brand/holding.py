@@ -81,7 +81,7 @@ class Arrival(NamedTuple):
     """Blocks in the brand's store that no grant holds yet, from before they are put there until they are judged.
 
     ``content`` is the SHA-256 of the capsule that a CAR names as its root; empty for an update. ``at`` is in unix
-    seconds. It is ``ready`` once its blocks are durable.
+    seconds. It is ``ready`` once its blocks are durable, and ``lost`` where one of them was erased meanwhile.
     """
 
     kind: Kind
@@ -89,6 +89,7 @@ class Arrival(NamedTuple):
     at: int
     content: bytes = b""
     ready: bool = False
+    lost: bool = False
     verdict: Verdict | None = None
     id: int = 0
 
@@ -137,6 +138,7 @@ def arrival_values(arrival: Arrival) -> dict[str, Any]:
         "blocks": blocks,
         "at": arrival.at,
         "ready": arrival.ready,
+        "lost": arrival.lost,
         "verdict": "",
     }
 

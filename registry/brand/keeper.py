@@ -92,6 +92,8 @@ class Keeper:
 
     def _judge(self, arrival: Arrival) -> None:
         try:
+            if arrival.lost:
+                raise NotTaken(again("a block was erased while it came again"))
             if arrival.kind is Kind.UPDATE:
                 self._take_update(arrival)
             else:
@@ -103,14 +105,15 @@ class Keeper:
             raise
         except ConsentError as error:
             verdict = verdict_of(error)
-        self._erase(self._store.unheld(arrival.digests, arrival.id))
+        self._erase(self._store.unheld(arrival.digests, arrival.id), arrival.id)
         self._store.judged(arrival.id, verdict)
 
-    def _erase(self, digests: Collection[bytes]) -> None:
+    def _erase(self, digests: Collection[bytes], judged: int = 0) -> None:
+        """Erase blocks that nobody holds; ``judged`` is the arrival whose verdict is known already."""
         self._custody.erase(digests)
-        # A listener that put one of these just now found it there, and wrote nothing: its blocks must come again.
-        for id in self._store.bringing(digests) if digests else ():
-            self._store.judged(id, again("a block was erased while it came again"))
+        if digests:
+            # A listener that put one of these just now found it there, and wrote nothing: its blocks must come again.
+            self._store.lose_arrivals(set(self._store.bringing(digests)) - {judged})
 
     # Blocks ----------------------------------------------------------------------------------------------------
 

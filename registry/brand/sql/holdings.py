@@ -126,6 +126,11 @@ class HoldingTables(StorePart):
         """Return the ids of the arrivals without a verdict that bring one of these blocks."""
         return [each.id for each in self._waiting() if not set(digests).isdisjoint(each.digests)]
 
+    def lose_arrivals(self, ids: Collection[int]) -> None:
+        """Note that blocks of these arrivals were erased."""
+        for part in chunks(ids):
+            self._change(update(arriving).where(arriving.c.id.in_(part)).values(lost=True))
+
     def _waiting(self, *conditions: Any) -> list[Arrival]:
         rows = self._rows(select(arriving).where(arriving.c.verdict == "", *conditions))
         return [arrival_of(row._mapping) for row in rows]

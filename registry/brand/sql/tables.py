@@ -116,7 +116,7 @@ arriving = Table(
     _text("kind"),
     *(_blob(name) for name in ("content", "blocks")),
     _number("at"),
-    _flag("ready"),
+    *(_flag(name) for name in ("ready", "lost")),
     _text("verdict"),
     sqlite_autoincrement=True,
 )

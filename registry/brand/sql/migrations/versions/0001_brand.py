@@ -114,7 +114,7 @@ def _make_holdings() -> None:
         *_columns(sa.Text(), "kind"),
         *_columns(sa.LargeBinary(), "content blocks"),
         *_columns(_ID, "at"),
-        *_columns(sa.Boolean(), "ready"),
+        *_columns(sa.Boolean(), "ready lost"),
         *_columns(sa.Text(), "verdict"),
         sqlite_autoincrement=True,
     )
