@@ -13,9 +13,11 @@ from registry.brand.figures import add_figures
 from registry.brand.routes import (
     acknowledgements,
     allowed,
+    data,
     endings,
     events,
     grants,
+    handed,
     intake,
     messages,
     requests,
@@ -46,7 +48,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, acknowledgements, endings, uses, requests):
+    for routes in (intake, grants, acknowledgements, endings, handed, uses, requests):
         routes.add(app, desk)
     messages.add_public(app, desk)
     return app
@@ -71,7 +73,7 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
 
     add_figures(app.state.metrics.registry, desk)
     app.add_middleware(_Door, key=key)
-    for routes in (allowed, events):
+    for routes in (allowed, data, events):
         routes.add(app, desk)
     messages.add_internal(app, desk)
     return app

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.mail import MailTable
 from registry.brand.sql.own_statements import OwnStatementTable
@@ -23,8 +24,17 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables, MailTable):
-    """All that the brand keeps: requests, answers, own statements, uses, messages, events.
+class Store(
+    RequestTable,
+    AnswerTables,
+    LogTables,
+    OwnStatementTable,
+    AcknowledgementTable,
+    UseTables,
+    HoldingTables,
+    MailTable,
+):
+    """All that the brand keeps: requests, answers, own statements, uses, data, messages, events.
 
     Safe for threads; on PostgreSQL also for several machines.
     """

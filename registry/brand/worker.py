@@ -1,4 +1,4 @@
-"""The brand's worker. One of several leads: it follows the chain, tells of ends, finds anchors and counter-signs."""
+"""The brand's worker. One of several leads: it follows the chain, finds anchors, judges data and signs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
+from registry.brand.keeper import Keeper
 from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover
 from registry.brand.store import Store
@@ -14,6 +15,7 @@ from registry.core.errors import ConsentError, CouldNotCheck
 from registry.fs.loops import Loop
 
 _PAUSE = 1.0
+_KEEP_PAUSE = 0.05
 _STOP_SECONDS = 5.0
 
 
@@ -27,10 +29,11 @@ class Worker:
         checker: Checker,
         prover: Prover,
         counter: Counter | None,
+        keeper: Keeper | None = None,
         mailer: Mailer | None = None,
     ) -> None:
         self._store, self._log, self._checker = store, log, checker
-        self._prover, self._counter, self._mailer = prover, counter, mailer
+        self._prover, self._counter, self._keeper, self._mailer = prover, counter, keeper, mailer
 
     def follow(self) -> float | None:
         """Read the log on, and apply what it says; return the pause after it. None: the chain is away."""
@@ -45,6 +48,13 @@ class Worker:
     def prove(self) -> float | None:
         """Look for the anchors of what was promised; return the pause after it."""
         return 0.0 if self._store.lead() and self._prover.step() else _PAUSE
+
+    def keep(self) -> float | None:
+        """Judge what people handed over, and erase what is over; return the pause after it."""
+        if self._keeper is None or not self._store.lead():
+            return _PAUSE
+        # Somebody waits for the verdict.
+        return 0.0 if self._keeper.step() else _KEEP_PAUSE
 
     def sign(self) -> float | None:
         """Bring acceptances further; return the pause after it. None where nobody can pay or the chain is away."""
@@ -68,7 +78,8 @@ class Worker:
 
         Each part has a thread: a content store or a notary that is slow must not hold the chain's log up.
         """
-        loops = [Loop(work, stop) for work in (self.follow, self.prove, self.sign, self.mail)]
+        parts = self.follow, self.prove, self.keep, self.sign, self.mail
+        loops = [Loop(work, stop) for work in parts]
         threads = [threading.Thread(target=loop.run, daemon=True) for loop in loops]
         for thread in threads:
             thread.start()
