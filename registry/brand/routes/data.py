@@ -54,8 +54,8 @@ _READ = answer(
 _CHANGES = answer(
     200,
     "One changed record a line. `old` and `new` hold the members that differ, of those that the grant shows. `id` is "
-    "your own, `sent` the newest message that held it, `takenAt` when the newest state came. `removed`: the person took "
-    "it back.",
+    "your own, `sent` the newest message that held it, `takenAt` when the newest state came. `removed`: it was "
+    "taken back.",
     TEXT,
     f'{{"category":"pd:Purchase","grant":"{schemas.DIGEST}","id":"order-17","new":{{"name":"blue coat"}},'
     '"old":{"name":"coat"},"removed":false,"sent":{"at":1790000000,"number":1},"takenAt":1790000600,"version":2}\n',
