@@ -37,6 +37,7 @@ class UseHeads:
         return [Owed(size, lambda date: UseLog(self.controller, root, size, date, fresh_salt()))]
 
     def _is_fresh(self, head: UseHead) -> bool:
+        # So the next one is dated later too, and no two heads of an honest log look as if it had been shortened.
         issued = parse_evidence(head.file).statement.message.issued_at
         return self.network.clock() < issued + self.seconds
 
