@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.own_statements import OwnStatementTable
@@ -21,7 +22,7 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, UseTables):
+class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables):
     """Requests, answers, own statements, uses, events. Safe for threads; on PostgreSQL also for several machines."""
 
     def __init__(self, engine: Engine) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.api import build_public
 from registry.brand.records import Asked
@@ -31,12 +32,16 @@ HOST = "aurelle.example"
 
 @dataclass
 class ServedBrand:
-    """``api`` is the brand, ``url`` where it is served, ``alice`` the person, ``took`` the bodies of other routes."""
+    """``api`` is the brand, ``url`` where it is served, ``alice`` the person.
+
+    ``took`` are the blocks and updates that came, and ``told`` the next answers to them.
+    """
 
     api: BrandApi
     url: str
     alice: Person
     took: list[tuple[str, bytes]]
+    told: list[tuple[int, bytes]]
 
     @property
     def deliveries(self) -> Deliveries:
@@ -66,13 +71,13 @@ class ServedBrand:
 def served_brand(folder: Path, *, away: bool = False, url: str = "", **changes: Any) -> Iterator[ServedBrand]:
     """Serve a brand. Its names lead to ``url`` instead where one is given; an ``away`` one answers nothing."""
     with brand_api(folder, url=f"https://{HOST}", **changes) as api:
-        took = list[tuple[str, bytes]]()
+        took, told = list[tuple[str, bytes]](), list[tuple[int, bytes]]()
         app = build_public(api.desk)
-        take_blocks(app, took)
+        take_blocks(app, took, told)
         api.follow()
         with Server(app) as server:
             place = url or server.url
-            yield ServedBrand(api, place, person_at(api, "http://127.0.0.1:9" if away else place), took)
+            yield ServedBrand(api, place, person_at(api, "http://127.0.0.1:9" if away else place), took, told)
 
 
 def person_at(api: BrandApi, url: str) -> Person:
@@ -83,13 +88,18 @@ def person_at(api: BrandApi, url: str) -> Person:
     return replace(api.stage.alice, confirmations=asks, deliveries=Deliveries(home, web=web))
 
 
-def take_blocks(app: FastAPI, took: list[tuple[str, bytes]]) -> None:
-    """Take what the service of another branch takes, unless this one has the routes."""
-    known = {getattr(route, "path", "") for route in app.routes}
-    for path in {"/v1/blocks", "/v1/updates"} - known:
+def take_blocks(app: FastAPI, took: list[tuple[str, bytes]], told: list[tuple[int, bytes]] | None = None) -> None:
+    """Let blocks and updates be taken as they come, and noted; ``told`` are the next answers instead of 201."""
+    app.add_middleware(_Takes, took=took, told=[] if told is None else told)
 
-        async def taken(request: Request, path: str = path) -> Response:
-            took.append((path, await request.body()))
-            return JSONResponse({}, 201)
 
-        app.post(path)(taken)
+class _Takes:
+    def __init__(self, app: ASGIApp, took: list[tuple[str, bytes]], told: list[tuple[int, bytes]]) -> None:
+        self._app, self._took, self._told = app, took, told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in ("/v1/blocks", "/v1/updates"):
+            return await self._app(scope, receive, send)
+        self._took.append((scope["path"], await Request(scope, receive).body()))
+        status, body = self._told.pop(0) if self._told else (201, b"{}")
+        return await Response(body, status, media_type="application/json")(scope, receive, send)

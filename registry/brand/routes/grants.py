@@ -69,7 +69,7 @@ def _word(found: Answer) -> str:
 
 
 def found_at(desk: Desk, capability: str) -> Answer:
-    """Return the answer with this capability (32 hex digits); a problem 404 where there is none."""
+    """Return the answer of this capability (32 hex digits); 404 where there is none."""
     found = desk.store.by_capability(bytes.fromhex(capability))
     if found is None:
         raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")

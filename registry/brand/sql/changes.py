@@ -11,7 +11,18 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 
 from registry.brand.records import STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
-from registry.brand.sql.tables import NUMBERS, answers, events, files, pairs, progress, requests, roots
+from registry.brand.sql.tables import (
+    NUMBERS,
+    acknowledgements,
+    answers,
+    events,
+    files,
+    own_statements,
+    pairs,
+    progress,
+    requests,
+    roots,
+)
 from registry.core.scalars import to_hex
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
@@ -228,6 +239,8 @@ def apply(locked: Locked, changes: Sequence[Change]) -> None:
 
 def _changed(before: Answer, change: Change) -> dict[str, Any]:
     given = {name: getattr(change, name) for name in (*NUMBERS, *_WORDS)}
+    if change.state is State.LIVE:
+        given["acknowledged_at"] = 0
     return {"_id": before.id} | {
         f"_{name}": getattr(before, name) if value is None else value for name, value in given.items()
     }
@@ -241,11 +254,22 @@ def _stand(locked: Locked, left: Sequence[tuple[Answer, Change]]) -> None:
     for part in chunks(gone):
         connection.execute(delete(pairs).where(pairs.c.answer.in_(part)))
     _allow(connection, [before for before, _, was, stands in stood if stands and not was])
+    _take_acknowledgements_back(
+        connection, [before.id for before, change in left if change.state is State.LIVE and before.ended_at]
+    )
     for before, change in left:
         if before.state is State.WAITING and change.state is State.LIVE:
             at, block = change.anchored_at or 0, change.seen_block or 0
             locked.add_events(_begun(connection, before._replace(anchored_at=at, seen_block=block)))
     locked.add_events(event for _, change in left for event in change.events)
+
+
+def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> None:
+    """Forget what told that these grants had ended, signed or anchored: the brand uses them again."""
+    for part in chunks(live):
+        connection.execute(delete(acknowledgements).where(acknowledgements.c.answer.in_(part)))
+        same = and_(own_statements.c.kind == "Acknowledgement", own_statements.c.about.in_(part))
+        connection.execute(delete(own_statements).where(same))
 
 
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:
