@@ -14,6 +14,7 @@ from typing import NoReturn
 import msgspec
 
 from registry.brand.acceptances import Acceptances
+from registry.brand.acknowledgements import Acknowledgements
 from registry.brand.owed import Done, Kind
 from registry.brand.records import OwnStatement
 from registry.brand.store import Store
@@ -53,7 +54,12 @@ class Counter:
         """What the brand signs by itself, by the statements' primary types."""
         network, address = self.party.network, self.party.address
         acceptances = Acceptances(network, self.store, address, self.settles_after)
-        return {"Acceptance": acceptances, "UseLog": UseHeads(network, self.store, address, self.head_seconds)}
+        acknowledgements = Acknowledgements(network, self.store, address, self.settles_after)
+        return {
+            "Acceptance": acceptances,
+            "Acknowledgement": acknowledgements,
+            "UseLog": UseHeads(network, self.store, address, self.head_seconds),
+        }
 
     def step(self) -> bool:
         """Sign what is owed, and bring what is signed further; tell whether anything was done."""

@@ -54,9 +54,10 @@ class Answer(NamedTuple):
     ``file`` is its evidence, or the pending file while it has no anchor. ``anchored_at`` is the anchor's time, and
     ``seen_block`` a block in which the anchor stood. ``ended_block`` is the one that showed the end, 0 for none.
     ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
-    ``file`` got the anchored Acceptance, 0 before. Once the chain's log was read up to the block ``check_at``, it is
-    verified again; 0 stands for never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256
-    of the capsule that a grant hands over, empty for none.
+    ``file`` got the anchored Acceptance, 0 before, and ``acknowledged_at`` the time of the end's anchored
+    Acknowledgement. Once the chain's log was read up to the block ``check_at``, it is verified again; 0 stands for
+    never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256 of the capsule that a grant
+    hands over, empty for none.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Answer(NamedTuple):
     why: str = ""
     accepted_at: int = 0
     check_at: int = 0
+    acknowledged_at: int = 0
     looked: int = 0
     id: int = 0
     content: bytes = b""
@@ -172,6 +174,23 @@ class Change(NamedTuple):
     why: str | None = None
     accepted_at: int | None = None
     check_at: int | None = None
+    acknowledged_at: int | None = None
+
+
+class Acknowledged(NamedTuple):
+    """The anchored Acknowledgement of the end of the grant with the id ``answer``.
+
+    ``ended_at``, ``signed_at`` and ``anchored_at`` are unix seconds: the end's block, the signature, and the anchor's
+    block. The anchor was seen in block ``seen_block``; once the log was read up to ``check_at``, it is looked up again.
+    """
+
+    answer: int
+    file: bytes
+    ended_at: int
+    signed_at: int
+    anchored_at: int
+    seen_block: int
+    check_at: int
 
 
 class OwnStatement(NamedTuple):

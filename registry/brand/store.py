@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
 from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
@@ -22,7 +23,7 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, UseTables, HoldingTables):
+class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables, HoldingTables):
     """Requests, answers, own statements, uses, events, data. Safe for threads; on PostgreSQL for several machines."""
 
     def __init__(self, engine: Engine) -> None:

@@ -20,20 +20,22 @@ from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, M
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import Block, binary_cid
+from registry.core.uses import MAX_PAGE
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
-# A statement, and an archive of 32 MiB over a slow line.
-SECONDS, CAR_SECONDS = 15.0, 300.0
-MAX_CAR = 32 << 20
+# A statement; and an archive, which the brand waits for for half a minute.
+SECONDS, CAR_SECONDS = 15.0, 60.0
+MAX_CAR, MAX_CAR_BLOCKS = 32 << 20, 8_192
 _MAX_SMALL = 64 * 1024
 _DONE, _LATER = (200, 201, 204), 202
 # The caller came too early, too often, or too slowly: it is sent again.
 _AGAIN = (408, 425, 429)
 _ON_CONFLICT = 409
 _NAMED = re.compile(r".*/v1/grants/([0-9a-f]{32})")
-# What a judged no may become by itself: the chain, or the brand's view of it, is not so far yet.
-_NOT_YET = ("NotAnchored", "NotYetValid", "NotIncluded", "NotLive", "UnknownGrant")
+# What a no may become by itself: the chain, or the brand, is not so far yet.
+UNKNOWN_GRANT, TOO_SLOW = "UnknownGrant", "TooSlow"
+_NOT_YET = ("NotAnchored", "NotYetValid", "BlocksMissing", UNKNOWN_GRANT)
 
 
 class Taken(NamedTuple):
@@ -115,6 +117,14 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
         return answer.body
 
+    def uses(self, capability: str, start: int, size: int) -> bytes:
+        """Return a page of the use log: the grant's entries from ``start`` on, heads of more than ``size`` entries."""
+        query = f"from={start}&size={size}"
+        answer = self._ask("GET", self._grant(capability, "/uses"), query=query, max_bytes=MAX_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
     def _at(self, path: str) -> str:
         self.check()
         return self.inbox.removesuffix(INBOX_PATH) + path
@@ -127,13 +137,15 @@ class BrandClient(NamedTuple):
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         media_type: str = "",
         seconds: float = SECONDS,
         max_bytes: int = _MAX_SMALL,
     ) -> Response:
         headers = {"Accept": f"{EVIDENCE_TYPE}, {JSON}"} | ({"Content-Type": media_type} if media_type else {})
-        return self.web.ask(method, url, self.host, body=body, headers=headers, seconds=seconds, max_bytes=max_bytes)
+        bounds = {"seconds": seconds, "max_bytes": max_bytes}
+        return self.web.ask(method, url, self.host, query=query, body=body, headers=headers, **bounds)
 
     def _capability(self, answer: Response) -> str:
         """Return the random name in an answer's Location; ``BrandUnavailable`` for one on another server."""
@@ -154,7 +166,7 @@ class BrandClient(NamedTuple):
         what = f"{self.host}: {found.words}"
         status = answer.status
         if status >= 500 or status in _AGAIN or found.title in _NOT_YET:
-            return BrandUnavailable(what, found.advice or None, answer.retry_after)
+            return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
         if status // 100 == 4:
             return BrandRefused(what, found.advice or None, found.title, found.step)
         return BrandUnavailable(f"{self.host} answered {status}, which says nothing")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 # The numbers of an answer that change.
-NUMBERS = ("anchored_at", "seen_block", "ended_at", "ended_block", "accepted_at", "check_at")
+NUMBERS = ("anchored_at", "seen_block", "ended_at", "ended_block", "accepted_at", "check_at", "acknowledged_at")
 ID = BigInteger().with_variant(Integer, "sqlite")
 tables = MetaData()
 
@@ -68,6 +68,9 @@ answers = Table(
 # Indexes of the few answers that something is still to be done with. A query uses them only with these very words.
 MUST_CHECK, ENDED_BY_BLOCK = text("check_at > 0"), text("ended_block > 0")
 UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant' AND state = 'live'")
+UNACKNOWLEDGED = text("acknowledged_at = 0 AND kind = 'Grant' AND state = 'ended' AND why = 'Revoked'")
+UNSETTLED = MUST_CHECK
+Index("answers_unacknowledged", answers.c.id, sqlite_where=UNACKNOWLEDGED, postgresql_where=UNACKNOWLEDGED)
 HANDS_OVER = text("length(content) > 0")
 Index("answers_content", answers.c.content, sqlite_where=HANDS_OVER, postgresql_where=HANDS_OVER)
 Index("answers_check", answers.c.check_at, sqlite_where=MUST_CHECK, postgresql_where=MUST_CHECK)
@@ -132,6 +135,17 @@ own_statements = Table(
     _flag("tried"),
     Index("own_statements_root", "root"),
 )
+# The anchored acknowledgements of ends: `registry.brand.records.Acknowledged` has the meaning of the columns.
+acknowledgements = Table(
+    "acknowledgements",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    _blob("file"),
+    *(_number(name) for name in ("ended_at", "signed_at", "anchored_at", "seen_block", "check_at")),
+    Index("acknowledgements_anchored", "anchored_at"),
+    Index("acknowledgements_seen", "seen_block"),
+)
+Index("acknowledgements_check", acknowledgements.c.check_at, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
 # The use log (docs/formats.md, "Uses"): entries, the hashes of complete subtrees by their in-order number, the anchored
 # heads by their size, and one row with the number of entries. Whoever locks that row appends alone.
 uses = Table(

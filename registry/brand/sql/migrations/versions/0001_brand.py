@@ -12,6 +12,8 @@ revision = "0001"
 down_revision = None
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+_UNACKNOWLEDGED = "acknowledged_at = 0 AND kind = 'Grant' AND state = 'ended' AND why = 'Revoked'"
+
 
 def upgrade() -> None:
     """Make the tables."""
@@ -21,6 +23,7 @@ def upgrade() -> None:
     _make_holdings()
     _make_own_statements()
     _make_uses()
+    _make_acknowledgements()
     _make_log()
 
 
@@ -56,7 +59,7 @@ def _make_answers() -> None:
         *_columns(sa.LargeBinary(), "lock handle"),
         *_columns(_ID, "received_at"),
         *_columns(sa.Text(), "state"),
-        *_columns(_ID, "anchored_at seen_block ended_at ended_block accepted_at check_at"),
+        *_columns(_ID, "anchored_at seen_block ended_at ended_block accepted_at check_at acknowledged_at"),
         *_columns(sa.Text(), "why"),
         *_columns(_ID, "looked"),
         *_columns(sa.LargeBinary(), "content"),
@@ -69,6 +72,7 @@ def _make_answers() -> None:
         ("answers_content", ("content",), "length(content) > 0"),
         ("answers_check", ("check_at",), "check_at > 0"),
         ("answers_ended", ("ended_block",), "ended_block > 0"),
+        ("answers_unacknowledged", ("id",), _UNACKNOWLEDGED),
         ("answers_unaccepted", ("accepted_at", "id"), "accepted_at = 0 AND kind = 'Grant' AND state = 'live'"),
     ):
         op.create_index(name, "answers", list(columns), sqlite_where=sa.text(words), postgresql_where=sa.text(words))
@@ -138,6 +142,21 @@ def _make_uses() -> None:
     op.create_table("use_heads", _key("size"), *_columns(sa.LargeBinary(), "file"))
     use_log = op.create_table("use_log", _key("id"), *_columns(_ID, "size"))
     op.bulk_insert(use_log, [{"id": 1, "size": 0}])
+
+
+def _make_acknowledgements() -> None:
+    op.create_table(
+        "acknowledgements",
+        _key("answer"),
+        *_columns(sa.LargeBinary(), "file"),
+        *_columns(_ID, "ended_at signed_at anchored_at seen_block check_at"),
+    )
+    op.create_index("acknowledgements_anchored", "acknowledgements", ["anchored_at"])
+    op.create_index("acknowledgements_seen", "acknowledgements", ["seen_block"])
+    words = sa.text("check_at > 0")
+    op.create_index(
+        "acknowledgements_check", "acknowledgements", ["check_at"], sqlite_where=words, postgresql_where=words
+    )
 
 
 def _make_log() -> None:
