@@ -143,6 +143,13 @@ def test_a_slow_brand(sending: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "in time" in one.why()
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 500, 502])
+def test_what_judges_nothing_is_no_refusal(sending: Opened, status: int) -> None:
+    """A proxy that is set up wrongly answers so, for a day perhaps."""
+    with sending(lambda _: Answer(status, b"<html>")) as one:
+        assert one.go_on().stage is Reached.WAITING and str(status) in one.why()
+
+
 def test_a_redirect_is_not_followed(sending: Opened) -> None:
     with sending(lambda _: Answer(307, headers=(("Location", INBOX),))) as one:
         assert "answered 307" in one.why() and one.go_on().waits
