@@ -20,6 +20,7 @@ from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, M
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import Block, binary_cid
+from registry.core.uses import MAX_PAGE
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
@@ -121,6 +122,14 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
         return answer.body
 
+    def uses(self, capability: str, start: int, size: int) -> bytes:
+        """Return a page of the use log: the grant's entries from ``start`` on, heads of more than ``size`` entries."""
+        query = f"from={start}&size={size}"
+        answer = self._ask("GET", self._grant(capability, "/uses"), query=query, max_bytes=MAX_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
     def _at(self, path: str) -> str:
         self.check()
         return self.inbox.removesuffix(INBOX_PATH) + path
@@ -133,13 +142,15 @@ class BrandClient(NamedTuple):
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         media_type: str = "",
         seconds: float = SECONDS,
         max_bytes: int = _MAX_SMALL,
     ) -> Response:
         headers = {"Accept": f"{EVIDENCE_TYPE}, {JSON}"} | ({"Content-Type": media_type} if media_type else {})
-        return self.web.ask(method, url, self.host, body=body, headers=headers, seconds=seconds, max_bytes=max_bytes)
+        bounds = {"seconds": seconds, "max_bytes": max_bytes}
+        return self.web.ask(method, url, self.host, query=query, body=body, headers=headers, **bounds)
 
     def _capability(self, answer: Response) -> str:
         """Return the random name in an answer's Location; ``BrandUnavailable`` for one on another server."""

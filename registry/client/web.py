@@ -40,6 +40,7 @@ class Web:
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         seconds: float,
@@ -48,12 +49,12 @@ class Web:
         """Exchange one request for its answer, as `registry.net.http.fetch` does; its errors are the same.
 
         `Unreachable` too where the host has no address, or one that is not public. ``InvalidInput`` for a URL that is
-        neither https nor on the development network. No cookie and no referrer is sent.
+        neither https nor on the development network. The ``query`` is ours. No cookie and no referrer is sent.
         """
         target, address = self._place(url)
         return fetch(
             method,
-            target,
+            f"{target}?{query}" if query else target,
             body=body,
             headers={**USER_AGENT, **(headers or {})},
             seconds=seconds,
