@@ -267,7 +267,7 @@ class TestTheEnd:
         answer = data.read(evidence)
         assert refused(answer) == (410, "Revoked") and answer.json()["state"] == "ended"
         _until(lambda: not kept(data))
-        assert data.internal.get("/v1/data").json()["grants"][0]["blocks"] == 0
+        assert data.internal.get("/v1/data/held").json()["grants"][0]["blocks"] == 0
 
     def test_an_expired_grant_too(self, data: DataApi) -> None:
         evidence = data.granted()
@@ -386,7 +386,7 @@ class TestReading:
     def test_the_list(self, data: DataApi) -> None:
         evidence = data.granted()
         data.send(evidence)
-        (told,) = data.internal.get("/v1/data").json()["grants"]
+        (told,) = data.internal.get("/v1/data/held").json()["grants"]
         assert told["grant"] == to_hex(evidence.digest) and told["complete"] is True
         assert told["categories"] == [{"category": "pd:Purchase", "versions": 2}]
         assert data.brand.store.uses_of(evidence.digest, 0, 10) == []

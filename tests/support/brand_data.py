@@ -50,7 +50,8 @@ class DataApi:
         self.desk: Desk = open_desk(settings, network, self.brand.store, self.custody)
         public = replace(self.desk, custody=Custody(own))
         self.public = TestClient(build_public(public), client=("203.0.113.7", 4711))
-        self.internal = TestClient(build_internal(self.desk), LOCAL)
+        self.internal_app = build_internal(self.desk)
+        self.internal = TestClient(self.internal_app, LOCAL)
         self.keeper = Keeper(network, self.brand.store, self.custody, settings.grant_bytes)
         self.hands = Handover(self.stage, folder / "alice")
 

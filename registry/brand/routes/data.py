@@ -19,6 +19,7 @@ from registry.brand.routes.handed import OCTETS
 from registry.brand.verdicts import NotTaken, problem_for
 from registry.core import codec
 from registry.core.errors import Malformed
+from registry.core.notices.plain_text import SENTENCE, find_fault
 from registry.core.scalars import Address, Bytes32, check_address, check_terms, checksum, read_words, to_hex, unhex
 from registry.http.bodies import JSON, read_body
 from registry.http.openapi import ADDRESS, COUNT, TEXT, TIME, WORD, an_object, answer
@@ -28,7 +29,7 @@ LINES = "application/x-ndjson"
 MOST_LISTED = 1_000
 _RECORD_ID = "^[0-9a-f]{32}$"
 _Terms = Annotated[tuple[str, ...], Meta(max_length=100)]
-_System = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+_System = Annotated[str, Meta(max_length=100)]
 _SYSTEM = {"type": "string", "maxLength": 100, "description": "Who reads; it stands in the log of uses."}
 _MEMBERS = {"purpose": TEXT, "grant": WORD, "subject": ADDRESS, "data": {"type": "array", "items": TEXT}}
 _WANTED = an_object(["purpose"], **_MEMBERS, system=_SYSTEM)
@@ -97,7 +98,7 @@ class _Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     system: _System = ""
 
     def __post_init__(self) -> None:
-        _check(self.purpose, self.grant)
+        _check(self.purpose, self.grant, self.system)
         if bool(self.grant) == bool(self.subject):
             raise Malformed("name either a grant or a subject")
         if self.subject:
@@ -113,7 +114,7 @@ class _FileWanted(Struct, frozen=True, forbid_unknown_fields=True):
     system: _System = ""
 
     def __post_init__(self) -> None:
-        _check(self.purpose, self.grant)
+        _check(self.purpose, self.grant, self.system)
 
 
 _wanted, _file_wanted = msgspec.json.Decoder(_Wanted), msgspec.json.Decoder(_FileWanted)
@@ -126,7 +127,7 @@ def add(app: FastAPI, desk: Desk) -> None:
     reader = Reader(desk)
 
     @app.get(
-        "/v1/data",
+        "/v1/data/held",
         tags=["data"],
         response_class=Response,
         responses={**schemas.READING, **_LISTED, **documented(Unauthorized=401)},
@@ -175,10 +176,12 @@ def _answered(work: Any) -> Any:
         raise problem_for(no.verdict) from None
 
 
-def _check(purpose: str, grant: str) -> None:
+def _check(purpose: str, grant: str, system: str) -> None:
     check_terms((purpose,), "purpose")
     if grant:
         read_words((grant,))
+    if system and (fault := find_fault(system, SENTENCE)):
+        raise Malformed(f"the system's name {fault}")
 
 
 def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:

@@ -12,7 +12,7 @@ from registry.core.errors import Malformed
 from registry.core.ipld.car import car_parts, parse_car
 from registry.core.ipld.cid import DAG_CBOR, DAG_PB, RAW, Block, sha256_of, text_of_cid, varint
 
-# The beginning of the vector that the JavaScript and Go libraries share (carv1-basic): two DAG-CBOR roots, three blocks.
+# The vector that the JavaScript and Go libraries share (carv1-basic), its beginning: two DAG-CBOR roots, three blocks.
 ROOTS = [
     DAG_CBOR + bytes.fromhex(each)
     for each in (
