@@ -41,8 +41,8 @@ from registry.core.sealed.files import MAX_OPENED, Budget
 MOST_AT_ONCE = 8
 # Files that a grant names and that are not there yet.
 MOST_PENDING = 65_536
-# Seconds: an arrival that is older has no process any more that waits for its verdict.
-LEFT_SECONDS = 600
+# Seconds: an arrival that is older has no process any more that puts its blocks, or waits for its verdict.
+LEFT_SECONDS = 120
 # Seconds between two looks for what is to be erased.
 _TIDY_SECONDS = 1.0
 

@@ -86,8 +86,11 @@ class Quarantine:
             raise busy("Busy", "too much waits to be judged", "Send it again soon.", 2)
         try:
             custody.blocks.put(blocks)
-            self._store.arrived(id)
         except BaseException:
             self._store.abandon(id)
             raise
+        if not self._store.arrived(id):
+            # This took so long that the worker erased them already, before some were there: they get a new note.
+            self._store.arrive(Arrival(Kind.FETCHED, brought, 0))
+            raise busy("Busy", "the store is too slow now", "Send it again soon.")
         return id

@@ -44,9 +44,10 @@ class HoldingTables(StorePart):
             new = insert(arriving).values(arrival_values(arrival)).returning(arriving.c.id)
             return int(connection.execute(new).scalar_one())
 
-    def arrived(self, id: int) -> None:
-        """Note that the blocks of an arrival are durable."""
+    def arrived(self, id: int) -> bool:
+        """Note that the blocks of an arrival are durable; False where its note is gone."""
         self._change(update(arriving).where(arriving.c.id == id).values(ready=True))
+        return bool(self._rows(select(arriving.c.id).where(arriving.c.id == id)))
 
     def arrival(self, id: int) -> Arrival | None:
         """Return an arrival, with its verdict once there is one."""
