@@ -23,17 +23,18 @@ from registry.core.ipld.cid import Block, binary_cid
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
-# A statement, and an archive of 32 MiB over a slow line.
-SECONDS, CAR_SECONDS = 15.0, 300.0
-MAX_CAR = 32 << 20
+# A statement; and an archive, which the brand waits for for half a minute.
+SECONDS, CAR_SECONDS = 15.0, 60.0
+MAX_CAR, MAX_CAR_BLOCKS = 32 << 20, 8_192
 _MAX_SMALL = 64 * 1024
 _DONE, _LATER = (200, 201, 204), 202
 # The caller came too early, too often, or too slowly: it is sent again.
 _AGAIN = (408, 425, 429)
 _ON_CONFLICT = 409
 _NAMED = re.compile(r".*/v1/grants/([0-9a-f]{32})")
-# What a judged no may become by itself: the chain, or the brand's view of it, is not so far yet.
-_NOT_YET = ("NotAnchored", "NotYetValid", "NotIncluded", "NotLive", "UnknownGrant")
+# What a no may become by itself: the chain, or the brand, is not so far yet.
+UNKNOWN_GRANT, TOO_SLOW = "UnknownGrant", "TooSlow"
+_NOT_YET = ("NotAnchored", "NotYetValid", "BlocksMissing", UNKNOWN_GRANT)
 
 
 class Taken(NamedTuple):
@@ -154,7 +155,7 @@ class BrandClient(NamedTuple):
         what = f"{self.host}: {found.words}"
         status = answer.status
         if status >= 500 or status in _AGAIN or found.title in _NOT_YET:
-            return BrandUnavailable(what, found.advice or None, answer.retry_after)
+            return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
         if status // 100 == 4:
             return BrandRefused(what, found.advice or None, found.title, found.step)
         return BrandUnavailable(f"{self.host} answered {status}, which says nothing")

@@ -25,7 +25,8 @@ class BrandView(NamedTuple):
     """How one answer stands with its brand. ``state`` is the brand's word, empty where it told none.
 
     ``accepted`` says whether its counter-signature is kept here. ``acknowledged`` is its verified acknowledgement of
-    the end, and ``took`` the seconds from the end to that one's anchor. ``why`` tells what could not be learned.
+    the end, and ``took`` the seconds from the end to that one's anchor; None where everything of the account was ended.
+    ``why`` tells what could not be learned.
     """
 
     delivery: Delivery
@@ -84,12 +85,16 @@ def _acknowledged(courier: Courier, client: BrandClient, capability: str, kept: 
     grant = kept.statement.message
     assert isinstance(grant, Grant)
     query = FactQuery(ZERO_WORD, grant.subject, grant.revocation, grant.salt)
-    ended_at = courier.network.ledger.facts([query]).anchors[query].revoked_at
-    if not ended_at or (raw := client.file(capability, "acknowledgement")) is None:
+    facts = courier.network.ledger.facts([query]).anchors[query]
+    if (
+        not (facts.revoked_at or grant.issued_at <= facts.cutoff)
+        or (raw := client.file(capability, "acknowledgement")) is None
+    ):
         return view
     told, anchored_at = _verified(courier, kept, raw)
     courier.store.keep(told)
-    return view._replace(acknowledged=told, took=max(0, anchored_at - ended_at))
+    took = max(0, anchored_at - facts.revoked_at) if facts.revoked_at else None
+    return view._replace(acknowledged=told, took=took)
 
 
 def _verified(courier: Courier, kept: Evidence, raw: bytes) -> tuple[Evidence, int]:

@@ -6,15 +6,16 @@ needs a seed. A brand that is away, or answers what cannot be believed, never ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType, structs
 
-from registry.client.brand_client import MAX_CAR, BrandClient, NotNewer, Taken
-from registry.client.deliveries import Deliveries, Delivery, Stage, Trouble
+from registry.client.archives import send_archives
+from registry.client.brand_client import UNKNOWN_GRANT, BrandClient, NotNewer, Taken
+from registry.client.deliveries import Deliveries, Delivery, Reached, Trouble
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
 from registry.client.network import Network
 from registry.client.pending_store import PendingFolder
@@ -40,7 +41,7 @@ from registry.core.evidence.file import (
     write_evidence,
 )
 from registry.core.evidence.pending import write_pending
-from registry.core.ipld.cid import Block, cid_from_digest
+from registry.core.ipld.cid import cid_from_digest
 from registry.core.promises import SignedPromise
 from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Grant
@@ -48,8 +49,6 @@ from registry.core.verify.judge import VerifiedStatement
 
 # A day: a brand that asks for more would be as good as gone.
 MAX_PAUSE = 86_400
-# Each block of an archive has its CID before it, and a length.
-_BESIDE_A_BLOCK = 64
 NOT_NEWER = "NotNewer"
 
 
@@ -98,10 +97,10 @@ class Courier:
         self.deliveries.sweep_locks()
         found, away = list[Delivery](), set[str]()
         every = self.deliveries.all()
-        ended = self._newly_ended(every)
+        changed = self._changed(every)
         for each in every:
             is_due = each.next_try <= self.network.clock() and each.base not in away
-            now = self._tried(each) if is_due and (each.waits or each.digest in ended) else each
+            now = self._tried(each) if is_due and (each.waits or each.digest in changed) else each
             if now is not None:
                 found.append(now)
                 if now is not each and _is_away(now):
@@ -114,14 +113,18 @@ class Courier:
         except BrandUnavailable:
             return self.deliveries.find(one.digest)  # another process is at it
 
-    def _newly_ended(self, every: Iterable[Delivery]) -> set[str]:
-        open_ = [each.digest for each in every if _may_be_told(each)]
-        kept = [evidence for digest in open_ if (evidence := kept_by_digest(self.store, digest)) is not None]
+    def _changed(self, every: Iterable[Delivery]) -> set[str]:
+        """Return the grants of whose end the brand has to hear, or of whose end it heard and that stand again."""
+        told = {each.digest: each.told for each in every if each.kind == "Grant" and each.url is not None}
+        kept = [evidence for digest in told if (evidence := kept_by_digest(self.store, digest)) is not None]
         try:
             judged = verify_many(self.network, kept) if kept else []
         except LedgerUnavailable:
             return set()
-        return {to_hex(e.digest) for e, answer in zip(kept, judged, strict=True) if _ended(answer) is not None}
+        answers = {to_hex(e.digest): answer for e, answer in zip(kept, judged, strict=True)}
+        ended = {digest for digest, answer in answers.items() if _ended(answer) is not None}
+        live = {digest for digest, answer in answers.items() if isinstance(answer, VerifiedStatement)}
+        return {digest for digest in ended if not told[digest]} | {digest for digest in live if told[digest]}
 
     def is_nothing(self, one: Delivery) -> bool:
         """Whether the statement was never kept: its process was killed before, or the person gave it up."""
@@ -135,13 +138,20 @@ class Courier:
             return self._close(one, ended)
         self._send_statement(one, kept)
         one = self._now(digest)
-        if one.stage is not Stage.TAKEN or not (one.blocks or one.update is not UNSET):
+        if one.stage is not Reached.TAKEN or not (one.blocks or one.update is not UNSET or one.told):
             return None
         if not isinstance(answer, VerifiedStatement):
             # Only the chain's yes lets anything leave the person's own store.
             raise answer or NotYetAnchored("it is not anchored yet")
+        if one.told:
+            # A reorganisation took the end back, and the brand has erased what it had.
+            one = self._keep(one, told=False, blocks=(*one.sent, *one.blocks), sent=())
+        root = self._capsule(kept)
+        if root in one.blocks and one.update is not UNSET:
+            one = self._send_blocks(one, root, only=(root,))  # a brand opens the update by the capsule
         self._send_update(one)
-        return self._send_blocks(self._now(digest), kept)
+        self._send_blocks(self._now(digest), root)
+        return None
 
     def _judged(self, kept: Evidence) -> Answer:
         try:
@@ -153,22 +163,22 @@ class Courier:
         """Let nothing more leave for a grant that ended, and tell the brand where it has it."""
         one = self._keep(one, blocks=(), update=UNSET)
         if isinstance(one.capability, UnsetType):
-            self._keep(one, stage=Stage.CLOSED)
+            self._keep(one, stage=Reached.CLOSED)
         elif ended.by_person and not one.told:
             with suppress(BrandRefused):  # it reads the chain by itself
                 self._client(one).tell_ended(one.capability)
             self._keep(one, told=True)
 
     def _send_statement(self, one: Delivery, kept: Evidence | None) -> None:
-        if one.stage not in (Stage.WAITING, Stage.PROMISED):
+        if one.stage not in (Reached.WAITING, Reached.PROMISED):
             return
         if kept is not None:
             taken = self._client(one).send(write_evidence(kept))
             self.take_acceptance(kept, taken.file)
-            self._keep(one, stage=Stage.TAKEN, capability=taken.capability)
-        elif one.stage is Stage.WAITING:
+            self._keep(one, stage=Reached.TAKEN, capability=taken.capability)
+        elif one.stage is Reached.WAITING:
             taken = self._send_promised(one)
-            self._keep(one, stage=Stage.PROMISED, capability=taken.capability)
+            self._keep(one, stage=Reached.PROMISED, capability=taken.capability)
 
     def _send_promised(self, one: Delivery) -> Taken:
         pending = None if self.pending is None else self.pending.now(one.digest)
@@ -206,28 +216,19 @@ class Courier:
             raise _Overtaken(f"{newer}, from another home of yours", advice, newer.number) from None
         self._keep(one, update=UNSET, number=one.update_number)
 
-    def _send_blocks(self, one: Delivery, kept: Evidence | None) -> None:
+    def _capsule(self, kept: Evidence | None) -> str:
+        """Return the CID of what a grant hands over."""
         grant = None if kept is None else kept.statement.message
         assert isinstance(grant, Grant)  # nothing else hands over blocks
-        root = cid_from_digest(unhex(grant.content))
-        for blocks in self._archives(one.blocks):
-            self._client(one).send_blocks(root, blocks)
-            gone = [block.cid for block in blocks]
-            one = self._keep(one, blocks=one.blocks[len(gone) :], sent=(*one.sent, *gone))
+        return cid_from_digest(unhex(grant.content))
 
-    def _archives(self, cids: Sequence[str]) -> Iterator[list[Block]]:
-        """Read the blocks in groups that fit into an archive."""
-        group, size = list[Block](), 0
-        for cid in cids:
-            block = Block(cid, self.network.store.get(cid))
-            needs = len(block.data) + _BESIDE_A_BLOCK
-            if group and size + needs > MAX_CAR - _BESIDE_A_BLOCK * 4:
-                yield group
-                group, size = [], 0
-            group.append(block)
-            size += needs
-        if group:
-            yield group
+    def _send_blocks(self, one: Delivery, root: str, only: tuple[str, ...] | None = None) -> Delivery:
+        """Send the blocks that wait, or ``only`` these of them, and keep after each archive what the brand has."""
+        client, store = self._client(one), self.network.store
+        for gone in send_archives(client, store, root, one.blocks if only is None else only):
+            still = tuple(cid for cid in one.blocks if cid not in gone)
+            one = self._keep(one, blocks=still, sent=(*one.sent, *gone))
+        return one
 
     def _client(self, one: Delivery) -> BrandClient:
         return BrandClient(self.deliveries.web, one.inbox)
@@ -247,8 +248,10 @@ class Courier:
         stage, name = one.stage, type(error).__name__
         if isinstance(error, BrandRefused):
             name = error.name or name
-            if stage in (Stage.WAITING, Stage.PROMISED):
-                stage = Stage.CLOSED if name in ("Revoked", "Expired") else Stage.REFUSED
+            if stage in (Reached.WAITING, Reached.PROMISED):
+                stage = Reached.CLOSED if name in ("Revoked", "Expired") else Reached.REFUSED
+        if isinstance(error, BrandUnavailable) and error.name == UNKNOWN_GRANT:
+            stage = Reached.WAITING  # the brand has lost the statement, so it gets it again
         if isinstance(error, _Overtaken):
             name = NOT_NEWER
         step = error.step if isinstance(error, BrandRefused) and error.step is not None else UNSET
@@ -278,10 +281,6 @@ def _parsed(raw: bytes, kept: Evidence) -> Evidence:
 
 def _ended(answer: Answer | None) -> Ended | None:
     return Ended(isinstance(answer, Revoked)) if isinstance(answer, Revoked | Expired) else None
-
-
-def _may_be_told(one: Delivery) -> bool:
-    return one.kind == "Grant" and not one.told and not isinstance(one.capability, UnsetType)
 
 
 def _is_away(one: Delivery) -> bool:

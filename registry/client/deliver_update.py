@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from registry.client.deliver import NOT_NEWER
-from registry.client.deliveries import Delivery, Stage, Trouble
+from registry.client.deliveries import Delivery, Reached, Trouble
 from registry.client.delivering import courier_of
 from registry.client.granted_blocks import granted_blocks
 from registry.client.party import Person
@@ -31,7 +31,7 @@ def deliver_update(
     try:
         with courier.deliveries.holding(digest):
             one = courier.deliveries.find(digest)
-            if one is not None and update and one.stage not in (Stage.REFUSED, Stage.CLOSED):
+            if one is not None and update and one.stage not in (Reached.REFUSED, Reached.CLOSED):
                 courier.deliveries.keep(_noted(person, evidence, one, number, update))
             done = courier.go_on_held(digest)
             if merged and done is not None and was_overtaken(done) and _number_at(done) == number:

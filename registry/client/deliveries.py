@@ -29,7 +29,7 @@ INBOX_PATH = "/v1/evidence"
 _Capability = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
-class Stage(StrEnum):
+class Reached(StrEnum):
     """How far the signed statement is with the brand.
 
     ``WAITING``: the brand does not have it. ``PROMISED``: it took the statement beside a notary's promise. ``TAKEN``:
@@ -72,7 +72,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     inbox: str
     since: UInt64
     capability: _Capability | UnsetType = UNSET
-    stage: Stage = Stage.WAITING
+    stage: Reached = Reached.WAITING
     blocks: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     update: bytes | UnsetType = UNSET
@@ -99,9 +99,9 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     @property
     def waits(self) -> bool:
         """Whether something is still to be sent."""
-        if self.stage in (Stage.REFUSED, Stage.CLOSED):
+        if self.stage in (Reached.REFUSED, Reached.CLOSED):
             return False
-        return self.stage is not Stage.TAKEN or bool(self.blocks) or self.update is not UNSET
+        return self.stage is not Reached.TAKEN or bool(self.blocks) or self.update is not UNSET
 
 
 _decoder = msgspec.json.Decoder(Delivery)

@@ -25,11 +25,12 @@ def granted_blocks(person: Person, grant: Grant) -> tuple[str, ...]:
 
 
 def bundle_blocks(person: Person, bundles: Iterable[Bundle]) -> Iterator[str]:
-    """Yield the CIDs of these bundles: each head, its lists and segments, then the files of its records."""
+    """Yield the CIDs of all blocks of these bundles: head, lists and segments, then the files of the records."""
     store, shares = person.network.store, person.vault.shares
     for bundle in bundles:
         party = shares.party(bundle)
-        yield from files_of(store, party, bundle)
+        for file in files_of(store, party, bundle):
+            yield from (block.cid for block in blocks_of(file, store.get))
         for record in held_by_brand(store, party, bundle).values():
             if record.file is not None and record.file.cid is not None:
                 yield from (block.cid for block in blocks_of(record.file.cid, store.get))

@@ -132,13 +132,16 @@ class NotaryUnavailable(CouldNotCheck):
 
 
 class BrandUnavailable(CouldNotCheck):
-    """A brand's service did not answer, or answered what cannot be believed. ``seconds`` is the pause it asks for."""
+    """A brand's service did not answer, or answered what cannot be believed.
+
+    ``seconds`` is the pause that it asks for, and ``name`` that of its problem.
+    """
 
     advice = "Nothing is lost: what could not be delivered waits here, and `consent status` tries again."
 
-    def __init__(self, message: str, advice: str | None = None, seconds: float | None = None) -> None:
+    def __init__(self, message: str, advice: str | None = None, seconds: float | None = None, name: str = "") -> None:
         super().__init__(message, advice)
-        self.seconds = seconds
+        self.seconds, self.name = seconds, name
 
 
 class NotYetAnchored(CouldNotCheck):

@@ -87,8 +87,9 @@ def _view_line(view: BrandView) -> Line:
     start = f"{view.delivery.digest[:14]}  "
     parts = [_WORDS[view.state]] if view.state else []
     parts += ["its counter-signature is kept here"] * view.accepted
-    if view.took is not None:
-        parts.append(f"it acknowledged the end {view.took:,} s after it, signed and anchored")
+    if view.acknowledged is not None:
+        after = "" if view.took is None else f" {view.took:,} s after it"
+        parts.append(f"it acknowledged the end{after}, signed and anchored")
     parts += [f"not known: {visible(str(view.why))}"] * (view.why is not None)
     return Line(f"{start}{visible(view.delivery.brand)}: {'; '.join(parts)}", len(start), NAME)
 

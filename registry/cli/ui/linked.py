@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from registry.cli.context import Context
 from registry.cli.ui.receipts import print_anchored
-from registry.client.deliveries import Delivery, Stage, Trouble
+from registry.client.deliveries import Delivery, Reached, Trouble
 from registry.client.grant import Proposal
 from registry.client.links import fetch_request, foreign_host, is_link
 from registry.client.sign import Anchored
@@ -109,7 +109,7 @@ def delivery_lines(every: list[Delivery]) -> Iterator[Line]:
 
 
 def _state(one: Delivery) -> str:
-    if one.stage in (Stage.REFUSED, Stage.CLOSED):
+    if one.stage in (Reached.REFUSED, Reached.CLOSED):
         return str(one.stage)
     return "waiting" if one.waits else "delivered"
 
@@ -118,9 +118,9 @@ def _said(one: Delivery) -> str:
     where = urlsplit(one.inbox).netloc
     trouble = one.trouble if isinstance(one.trouble, Trouble) else None
     why = "" if trouble is None else visible(trouble.detail)
-    if one.stage is Stage.REFUSED:
+    if one.stage is Reached.REFUSED:
         return f"refused{_at_step(trouble)}: {why}. {visible(trouble.advice) if trouble else ''}".rstrip()
-    if one.stage is Stage.CLOSED:
+    if one.stage is Reached.CLOSED:
         return "ended before the brand had it"
     if one.waits:
         when = f", not before {format_utc(one.next_try)}" if one.next_try else ""
@@ -135,9 +135,9 @@ def _at_step(trouble: Trouble | None) -> str:
 
 
 def _left(one: Delivery) -> str:
-    if one.stage is Stage.WAITING:
+    if one.stage is Reached.WAITING:
         return "waiting"
-    if one.stage is Stage.PROMISED:
+    if one.stage is Reached.PROMISED:
         return "the brand has the promise; the evidence is waiting"
     parts = ["an update"] * (one.update is not UNSET) + [f"{len(one.blocks):,} blocks"] * bool(one.blocks)
     return f"the brand has it; {' and '.join(parts)} waiting"
