@@ -10,7 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
 from registry.brand.figures import add_figures
-from registry.brand.routes import acknowledgements, allowed, endings, events, grants, intake, requests, uses
+from registry.brand.routes import (
+    acknowledgements,
+    allowed,
+    data,
+    endings,
+    events,
+    grants,
+    handed,
+    intake,
+    requests,
+    uses,
+)
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
 from registry.http.problems import Problem
@@ -36,7 +47,7 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, acknowledgements, endings, uses, requests):
+    for routes in (intake, grants, acknowledgements, endings, handed, uses, requests):
         routes.add(app, desk)
     return app
 
@@ -60,7 +71,7 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
 
     add_figures(app.state.metrics.registry, desk)
     app.add_middleware(_Door, key=key)
-    for routes in (allowed, events):
+    for routes in (allowed, data, events):
         routes.add(app, desk)
     return app
 

@@ -43,6 +43,8 @@ class State(StrEnum):
 
 STANDING = (State.LIVE, State.UNSURE)
 """The states in which a grant is looked for when the brand asks whether it may."""
+OVER = (State.ENDED, State.EXPIRED)
+"""The states in which a grant's data must go."""
 
 
 class Answer(NamedTuple):
@@ -54,7 +56,8 @@ class Answer(NamedTuple):
     ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
     ``file`` got the anchored Acceptance, 0 before, and ``acknowledged_at`` the time of the end's anchored
     Acknowledgement. Once the chain's log was read up to the block ``check_at``, it is verified again; 0 stands for
-    never. ``looked`` is the last root that was searched for it.
+    never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256 of the capsule that a
+    grant hands over, empty for none.
     """
 
     kind: str
@@ -85,11 +88,12 @@ class Answer(NamedTuple):
     acknowledged_at: int = 0
     looked: int = 0
     id: int = 0
+    content: bytes = b""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing more is waited for: it is anchored, and a grant is accepted or over."""
-        if self.state in (State.ENDED, State.EXPIRED):
+        if self.state in OVER:
             return True
         return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.own_statements import OwnStatementTable
 from registry.brand.sql.requests import RequestTable
@@ -22,8 +23,8 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables):
-    """Requests, answers, own statements, uses, events. Safe for threads; on PostgreSQL also for several machines."""
+class Store(RequestTable, AnswerTables, LogTables, OwnStatementTable, AcknowledgementTable, UseTables, HoldingTables):
+    """Requests, answers, own statements, uses, events, data. Safe for threads; on PostgreSQL for several machines."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

@@ -65,7 +65,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     vault += " shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
-    groups |= {"brand": "init profile serve request inbox"}
+    groups |= {"brand": "init profile serve request inbox data", "brand data": "show"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}
     expected |= {(*group.split(), name) for group in groups for name in groups[group].split()}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from registry.brand.records import STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
+from registry.brand.records import OVER, STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
 from registry.brand.sql.tables import (
     NUMBERS,
@@ -17,6 +17,7 @@ from registry.brand.sql.tables import (
     answers,
     events,
     files,
+    holdings,
     own_statements,
     pairs,
     progress,
@@ -257,6 +258,9 @@ def _stand(locked: Locked, left: Sequence[tuple[Answer, Change]]) -> None:
     _take_acknowledgements_back(
         connection, [before.id for before, change in left if change.state is State.LIVE and before.ended_at]
     )
+    _let_go(connection, [before.id for before, change in left if change.state in OVER], leaving=True)
+    back = [before.id for before, change in left if before.state in OVER and change.state not in OVER]
+    _let_go(connection, back, leaving=False)
     for before, change in left:
         if before.state is State.WAITING and change.state is State.LIVE:
             at, block = change.anchored_at or 0, change.seen_block or 0
@@ -270,6 +274,13 @@ def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> 
         connection.execute(delete(acknowledgements).where(acknowledgements.c.answer.in_(part)))
         same = and_(own_statements.c.kind == "Acknowledgement", own_statements.c.about.in_(part))
         connection.execute(delete(own_statements).where(same))
+
+
+def _let_go(connection: Connection, ids: Sequence[int], *, leaving: bool) -> None:
+    """Mark what these grants handed over for erasure, or take the mark back. What has no blocks needs none."""
+    for part in chunks(ids):
+        mine = holdings.c.answer.in_(part), holdings.c.blocks > 0
+        connection.execute(update(holdings).where(*mine).values(leaving=leaving))
 
 
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:

@@ -59,6 +59,7 @@ answers = Table(
     *(_number(name) for name in NUMBERS),
     _text("why"),
     _number("looked"),
+    _blob("content"),
     Index("answers_subject", "subject"),
     Index("answers_handle", "handle"),
     Index("answers_seen", "seen_block"),
@@ -70,6 +71,8 @@ UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant' AND state = 'live'")
 UNACKNOWLEDGED = text("acknowledged_at = 0 AND kind = 'Grant' AND state = 'ended' AND why = 'Revoked'")
 UNSETTLED = MUST_CHECK
 Index("answers_unacknowledged", answers.c.id, sqlite_where=UNACKNOWLEDGED, postgresql_where=UNACKNOWLEDGED)
+HANDS_OVER = text("length(content) > 0")
+Index("answers_content", answers.c.content, sqlite_where=HANDS_OVER, postgresql_where=HANDS_OVER)
 Index("answers_check", answers.c.check_at, sqlite_where=MUST_CHECK, postgresql_where=MUST_CHECK)
 Index("answers_ended", answers.c.ended_block, sqlite_where=ENDED_BY_BLOCK, postgresql_where=ENDED_BY_BLOCK)
 Index("answers_unaccepted", answers.c.accepted_at, answers.c.id, sqlite_where=UNACCEPTED, postgresql_where=UNACCEPTED)
@@ -83,6 +86,42 @@ pairs = Table(
     Column("answer", ID, primary_key=True),
     Index("pairs_answer", "answer"),
     sqlite_with_rowid=False,
+)
+# What grants handed over: how far their sealed blocks have come, and which ones they are. `registry.brand.holding` has
+# the meaning of the columns. A block of two grants, of which one replaces the other, has a row for each.
+holdings = Table(
+    "holdings",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    _number("number"),
+    _blob("update_digest"),
+    *(_text(name) for name in ("pending", "versions")),
+    *(_number(name) for name in ("blocks", "bytes", "changed_at")),
+    *(_flag(name) for name in ("complete", "leaving")),
+)
+LEAVING = text("leaving")
+Index("holdings_leaving", holdings.c.leaving, sqlite_where=LEAVING, postgresql_where=LEAVING)
+held = Table(
+    "held",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),
+    _number("size"),
+    _flag("walked"),
+    Index("held_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+# What was sent and waits for the worker's verdict. Its blocks lie in the brand's own store already.
+arriving = Table(
+    "arriving",
+    tables,
+    _id(),
+    _text("kind"),
+    *(_blob(name) for name in ("content", "blocks")),
+    _number("at"),
+    *(_flag(name) for name in ("ready", "lost")),
+    _text("verdict"),
+    sqlite_autoincrement=True,
 )
 # What the brand signs by itself, from its signature until the chain shows it. `about` says what it is of: the answer of
 # an Acceptance, the number of entries of a UseLog.

@@ -1,4 +1,4 @@
-"""Requests, answers, what they allow, the brand's own statements, uses, roots, events, and how far the log was read."""
+"""Requests, answers, what they allow and hand over, own statements, uses, roots, events, how far the log was read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _make_requests()
     _make_answers()
     _make_pairs()
+    _make_holdings()
     _make_own_statements()
     _make_uses()
     _make_acknowledgements()
@@ -61,12 +62,14 @@ def _make_answers() -> None:
         *_columns(_ID, "anchored_at seen_block ended_at ended_block accepted_at check_at acknowledged_at"),
         *_columns(sa.Text(), "why"),
         *_columns(_ID, "looked"),
+        *_columns(sa.LargeBinary(), "content"),
     )
     op.create_index("answers_subject", "answers", ["subject"])
     op.create_index("answers_handle", "answers", ["handle"])
     op.create_index("answers_seen", "answers", ["seen_block"])
     op.create_index("answers_expiry", "answers", ["state", "expires_at"])
     for name, columns, words in (
+        ("answers_content", ("content",), "length(content) > 0"),
         ("answers_check", ("check_at",), "check_at > 0"),
         ("answers_ended", ("ended_block",), "ended_block > 0"),
         ("answers_unacknowledged", ("id",), _UNACKNOWLEDGED),
@@ -86,6 +89,39 @@ def _make_pairs() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("pairs_answer", "pairs", ["answer"])
+
+
+def _make_holdings() -> None:
+    op.create_table(
+        "holdings",
+        _key("answer"),
+        *_columns(_ID, "number"),
+        *_columns(sa.LargeBinary(), "update_digest"),
+        *_columns(sa.Text(), "pending versions"),
+        *_columns(_ID, "blocks bytes changed_at"),
+        *_columns(sa.Boolean(), "complete leaving"),
+    )
+    words = sa.text("leaving")
+    op.create_index("holdings_leaving", "holdings", ["leaving"], sqlite_where=words, postgresql_where=words)
+    op.create_table(
+        "held",
+        _key("answer"),
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
+        *_columns(_ID, "size"),
+        *_columns(sa.Boolean(), "walked"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("held_digest", "held", ["digest"])
+    op.create_table(
+        "arriving",
+        sa.Column("id", _ID, primary_key=True),
+        *_columns(sa.Text(), "kind"),
+        *_columns(sa.LargeBinary(), "content blocks"),
+        *_columns(_ID, "at"),
+        *_columns(sa.Boolean(), "ready lost"),
+        *_columns(sa.Text(), "verdict"),
+        sqlite_autoincrement=True,
+    )
 
 
 def _make_own_statements() -> None:
