@@ -74,7 +74,7 @@ class AcknowledgementTable(ChangingTables):
 
 
 def has_stopped() -> ColumnElement[bool]:
-    """Return the condition that nothing of an ended grant is left to use: "may I?" has nothing to say yes by.
+    """Return the condition that nothing of an ended grant is left to use. Only then is its end acknowledged.
 
     Its data was erased too, and with it every key. An acknowledgement is signed only where all this holds.
     """
