@@ -84,7 +84,8 @@ class Keeper:
             # A grant that replaces this one may hold the same blocks.
             self._erase(self._store.unheld(digests, answer=holding.answer))
             self._store.gone(holding.answer)
-        left = self._store.left_arrivals(now - LEFT_SECONDS, MOST_AT_ONCE)
+        # Listeners write their own clock's time, and a chain may be ahead of it.
+        left = self._store.left_arrivals(self._network.clock() - LEFT_SECONDS, MOST_AT_ONCE)
         for arrival in left:
             self._erase(self._store.unheld(arrival.digests, arrival.id))
             self._store.forget_arrival(arrival.id)

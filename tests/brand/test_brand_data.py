@@ -217,6 +217,16 @@ class TestOtherProcesses:
             own.after = None
             _until(lambda: kept(data) == set())
 
+    def test_a_chain_that_is_ahead_hurries_nobody(self, tmp_path: Path) -> None:
+        own = Hooked()
+        with data_api(tmp_path, own) as data:
+            evidence = data.granted()
+            data.stage.chain_clock.now += 10 * LEFT_SECONDS
+            data.stage.ledger.mine()
+            data.follow()
+            own.after = data.keeper.tidy
+            assert data.send(evidence).status_code == 201
+
     def test_what_a_killed_listener_left_is_erased(self, data: DataApi) -> None:
         evidence, store = data.granted(), data.brand.store
         blocks = data.blocks(evidence)
@@ -373,6 +383,20 @@ class TestReading:
         monkeypatch.setattr(data.brand.store, "add_uses", away)
         answer = data.read(evidence)
         assert refused(answer) == (503, "DatabaseUnavailable") and b"grapes" not in answer.content
+
+    def test_an_end_while_the_data_is_opened(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        evidence = data.granted()
+        data.send(evidence)
+        noted = data.brand.store.add_uses
+
+        def ending(entries: Any) -> int:
+            revoke(data.stage.alice, evidence)
+            data.follow()
+            return noted(entries)
+
+        monkeypatch.setattr(data.brand.store, "add_uses", ending)
+        answer = data.read(evidence)
+        assert refused(answer) == (410, "Revoked") and b"grapes" not in answer.content
 
     def test_a_line_tells_of_one_record(self, data: DataApi) -> None:
         evidence = data.granted("grapes")
