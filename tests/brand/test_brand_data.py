@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from registry.brand import keeper
 from registry.brand.holding import Arrival, Brought, Held, Kind, Verdict
 from registry.brand.keeper import LEFT_SECONDS
 from registry.brand.quarantine import MAX_CAR
@@ -217,6 +218,29 @@ class TestOtherProcesses:
             own.after = None
             _until(lambda: kept(data) == set())
 
+    def test_a_fault_of_ours_ends_no_worker(
+        self, data: DataApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise RuntimeError("a secret in a message")
+
+        evidence = data.granted()
+        with monkeypatch.context() as patched:
+            patched.setattr(keeper, "capsule_of", broken)
+            assert refused(data.send(evidence)) == (500, "InternalError")
+        assert kept(data) == set() and "a secret" not in caplog.text and "RuntimeError" in caplog.text
+        assert data.send(evidence).status_code == 201
+
+    def test_a_chain_that_is_ahead_hurries_nobody(self, tmp_path: Path) -> None:
+        own = Hooked()
+        with data_api(tmp_path, own) as data:
+            evidence = data.granted()
+            data.stage.chain_clock.now += 10 * LEFT_SECONDS
+            data.stage.ledger.mine()
+            data.follow()
+            own.after = data.keeper.tidy
+            assert data.send(evidence).status_code == 201
+
     def test_what_a_killed_listener_left_is_erased(self, data: DataApi) -> None:
         evidence, store = data.granted(), data.brand.store
         blocks = data.blocks(evidence)
@@ -373,6 +397,20 @@ class TestReading:
         monkeypatch.setattr(data.brand.store, "add_uses", away)
         answer = data.read(evidence)
         assert refused(answer) == (503, "DatabaseUnavailable") and b"grapes" not in answer.content
+
+    def test_an_end_while_the_data_is_opened(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        evidence = data.granted()
+        data.send(evidence)
+        noted = data.brand.store.add_uses
+
+        def ending(entries: Any) -> int:
+            revoke(data.stage.alice, evidence)
+            data.follow()
+            return noted(entries)
+
+        monkeypatch.setattr(data.brand.store, "add_uses", ending)
+        answer = data.read(evidence)
+        assert refused(answer) == (410, "Revoked") and b"grapes" not in answer.content
 
     def test_a_line_tells_of_one_record(self, data: DataApi) -> None:
         evidence = data.granted("grapes")
