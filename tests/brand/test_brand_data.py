@@ -332,7 +332,8 @@ class TestTheEnd:
         data.follow()
         answer = data.read(evidence)
         assert refused(answer) == (410, "Revoked") and answer.json()["state"] == "ended"
-        _until(lambda: not kept(data))
+        _until(lambda: not data.brand.store.has_data(1))
+        assert kept(data) == set()
         assert data.internal.get("/v1/data/held").json()["grants"][0]["blocks"] == 0
 
     def test_an_expired_grant_too(self, data: DataApi) -> None:
@@ -367,7 +368,7 @@ class TestTheEnd:
         data.update(update)
         revoke(data.stage.alice, evidence)
         data.follow()
-        _until(lambda: not kept(data))
+        _until(lambda: not data.brand.store.has_data(1))
         data.stage.ledger.reorg(1)
         data.follow()
         assert refused(data.read(evidence)) == (404, "NothingHeld")
