@@ -49,13 +49,16 @@ def note_uses(store: Store, uses: Sequence[Use]) -> int:
 
 def page_of(store: Store, grant: bytes, start: int, size: int) -> UsesPage:
     """Return a page: the grant's entries from the number ``start`` on, and the heads of more than ``size`` entries."""
-    heads = store.heads_after(size, MOST_ON_A_PAGE + 1)
+    # A head that comes meanwhile is for the next page: every head of an entry is among those that are shown.
+    newest = store.newest_head()
+    last = newest.size if newest else 0
+    heads = [each for each in store.heads_after(size, MOST_ON_A_PAGE + 1) if each.size <= last]
     entries = store.uses_of(grant, start, MOST_ON_A_PAGE + 1)
     more = max(len(heads), len(entries)) > MOST_ON_A_PAGE
     return UsesPage(
         to_hex(grant),
         _with_consistency(store, heads[:MOST_ON_A_PAGE]),
-        _with_inclusion(store, entries[:MOST_ON_A_PAGE]),
+        _with_inclusion(store, entries[:MOST_ON_A_PAGE], last),
         more,
     )
 
@@ -72,10 +75,10 @@ def _with_consistency(store: Store, heads: Sequence[UseHead]) -> tuple[LogHead, 
     )
 
 
-def _with_inclusion(store: Store, entries: Sequence[UseEntry]) -> tuple[LoggedUse, ...]:
+def _with_inclusion(store: Store, entries: Sequence[UseEntry], last: int) -> tuple[LoggedUse, ...]:
     if not entries:
         return ()
-    sizes = store.head_sizes(entries[0].position, entries[-1].position)
+    sizes = [size for size in store.head_sizes(entries[0].position, entries[-1].position) if size <= last]
     places = [bisect_right(sizes, each.position) for each in entries]  # the smallest head that covers it
     covered = [sizes[place] if place < len(sizes) else 0 for place in places]
     ranges = [inclusion_ranges(each.position, head) for each, head in zip(entries, covered, strict=True) if head]

@@ -35,6 +35,7 @@ COMMANDS = {
     "revoke": (PEOPLE, "End one grant, or all grants to one brand, at once."),
     "revoke-all": (PEOPLE, "Use the kill-switch: end everything that your accounts issued until now."),
     "retire": (PEOPLE, "For a stolen key: this one account is never believed again."),
+    "uses": (PEOPLE, "Show what a brand read of your data, and check that its log only grows."),
     "sign": (PEOPLE, "Sign one statement that is in a file."),
     "notice": (BRANDS, "What people are shown before they sign."),
     "request": (BRANDS, "Ask for consent."),

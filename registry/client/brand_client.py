@@ -20,6 +20,7 @@ from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, M
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import Block, binary_cid
+from registry.core.uses import MAX_PAGE
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
@@ -28,6 +29,8 @@ SECONDS, CAR_SECONDS = 15.0, 60.0
 MAX_CAR, MAX_CAR_BLOCKS = 32 << 20, 8_192
 _MAX_SMALL = 64 * 1024
 _DONE, _LATER = (200, 201, 204), 202
+# The brand has looked at what it got, and does not take it.
+_JUDGED = (409, 410, 413, 422)
 # The caller came too early, too often, or too slowly: it is sent again.
 _AGAIN = (408, 425, 429)
 _ON_CONFLICT = 409
@@ -95,9 +98,12 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
 
     def tell_ended(self, capability: str) -> None:
-        """Let the brand look at the chain: the grant has ended. It believes nothing of this."""
+        """Let the brand look at the chain: the grant has ended. It believes nothing of this.
+
+        A service without the route, or that has lost the statement, has nothing to look at.
+        """
         answer = self._ask("POST", self._grant(capability, "/ended"), media_type=JSON)
-        if answer.status not in (*_DONE, _LATER):
+        if answer.status not in (*_DONE, _LATER, 404, 405):
             raise self._no(answer)
 
     def state(self, capability: str) -> bytes:
@@ -116,6 +122,14 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
         return answer.body
 
+    def uses(self, capability: str, start: int, size: int) -> bytes:
+        """Return a page of the use log: the grant's entries from ``start`` on, heads of more than ``size`` entries."""
+        query = f"from={start}&size={size}"
+        answer = self._ask("GET", self._grant(capability, "/uses"), query=query, max_bytes=MAX_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
     def _at(self, path: str) -> str:
         self.check()
         return self.inbox.removesuffix(INBOX_PATH) + path
@@ -128,13 +142,15 @@ class BrandClient(NamedTuple):
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         media_type: str = "",
         seconds: float = SECONDS,
         max_bytes: int = _MAX_SMALL,
     ) -> Response:
         headers = {"Accept": f"{EVIDENCE_TYPE}, {JSON}"} | ({"Content-Type": media_type} if media_type else {})
-        return self.web.ask(method, url, self.host, body=body, headers=headers, seconds=seconds, max_bytes=max_bytes)
+        bounds = {"seconds": seconds, "max_bytes": max_bytes}
+        return self.web.ask(method, url, self.host, query=query, body=body, headers=headers, **bounds)
 
     def _capability(self, answer: Response) -> str:
         """Return the random name in an answer's Location; ``BrandUnavailable`` for one on another server."""
@@ -156,9 +172,10 @@ class BrandClient(NamedTuple):
         status = answer.status
         if status >= 500 or status in _AGAIN or found.title in _NOT_YET:
             return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
-        if status // 100 == 4:
+        if status in _JUDGED:
             return BrandRefused(what, found.advice or None, found.title, found.step)
-        return BrandUnavailable(f"{self.host} answered {status}, which says nothing")
+        # A proxy before the service, or one that is set up wrongly, judges nothing.
+        return BrandUnavailable(f"{self.host} answered {status}: {found.words}", found.advice or None, name=found.title)
 
 
 def parse_state(raw: bytes) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.core.errors import BrandUnavailable, InvalidInput
-from registry.net.http import Response, TooLarge, Unreachable, fetch
+from registry.net.http import Response, TooLarge, Unreachable, fetch, reason
 
 USER_AGENT = {"User-Agent": "consent-registry"}
 MAX_URL = 2048
@@ -40,6 +40,7 @@ class Web:
         method: str,
         url: str,
         *,
+        query: str = "",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         seconds: float,
@@ -48,12 +49,12 @@ class Web:
         """Exchange one request for its answer, as `registry.net.http.fetch` does; its errors are the same.
 
         `Unreachable` too where the host has no address, or one that is not public. ``InvalidInput`` for a URL that is
-        neither https nor on the development network. No cookie and no referrer is sent.
+        neither https nor on the development network. The ``query`` is ours. No cookie and no referrer is sent.
         """
         target, address = self._place(url)
         return fetch(
             method,
-            target,
+            f"{target}?{query}" if query else target,
             body=body,
             headers={**USER_AGENT, **(headers or {})},
             seconds=seconds,
@@ -146,6 +147,7 @@ def _addresses(host: str, port: int) -> list[str]:
         raise Unreachable(f"{host} is a name that nobody can own")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable(f"{host} has no address ({error.strerror})") from None
+    except (OSError, UnicodeError) as error:
+        # A label that is empty or too long is a UnicodeError: names are encoded before they are looked up.
+        raise Unreachable(f"{host} has no address ({reason(error)})") from None
     return [str(entry[4][0]).partition("%")[0] for entry in found]

@@ -1,11 +1,12 @@
 """Every error that this package raises on purpose, each with one sentence of advice.
 
-There are five families. None is a subclass of another, because callers answer each differently:
+There are six families. None is a subclass of another, because callers answer each differently:
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
   docs/formats.md, "Verification", in the order of Solidity's ``Status``.
 - ``CouldNotCheck``: the chain, the store or the database was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
+- ``LogChanged``: a brand's use log, which may only grow, did not.
 - ``InvalidInput``: the request makes no sense. Nothing was done.
 - ``Rejected``: the person, or their wallet, declined.
 """
@@ -224,6 +225,16 @@ class WrongCapsule(SealedDataError):
 
 class WrongPassphrase(SealedDataError):
     advice = "Try the passphrase again; nothing was changed."
+
+
+class LogChanged(ConsentError):
+    """A brand's use log is not a continuation of what was seen of it. ``file`` holds what proves it."""
+
+    advice = "Keep the file that tells of it, and ask the brand; a supervisory authority can check it too."
+
+    def __init__(self, message: str, file: bytes) -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class InvalidInput(ConsentError):

@@ -29,9 +29,9 @@ PUBLIC = {
     ("get", "/v1/grants/{capability}/acknowledgement"),
     ("post", "/v1/grants/{capability}/ended"),
     ("get", "/v1/grants/{capability}/uses"),
-    ("get", "/v1/info"),
     ("post", "/v1/blocks"),
     ("post", "/v1/updates"),
+    ("get", "/v1/info"),
     ("get", "/r/{digest}"),
     ("get", "/.well-known/consent.json"),
 }

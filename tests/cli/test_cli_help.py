@@ -55,7 +55,7 @@ def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore recover demo"
-    wanted += " devnet deploy doctor sign signer wallets vocabulary"
+    wanted += " devnet deploy doctor sign signer wallets vocabulary uses"
     groups = {
         "keys": "new import list show words passphrase",
         "keys guardians": "split join",

@@ -131,9 +131,9 @@ class DataApi:
 
 
 @contextmanager
-def data_api(folder: Path, own: BlockStore | None = None, **changes: Any) -> Iterator[DataApi]:
+def data_api(folder: Path, own: BlockStore | None = None, *, database: str = "", **changes: Any) -> Iterator[DataApi]:
     """Open a brand's service with its judge at work; ``changes`` are members of its settings."""
-    with brand_api(folder) as api:
+    with brand_api(folder, database=database) as api:
         made = DataApi(api, folder, own or MemoryBlocks(), **changes)
         try:
             with made.keeping():

@@ -124,8 +124,11 @@ _Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="So many at most
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    reader = Reader(desk)
+    _add_list(app, desk)
+    _add_reading(app, Reader(desk))
 
+
+def _add_list(app: FastAPI, desk: Desk) -> None:
     @app.get(
         "/v1/data/held",
         tags=["data"],
@@ -138,6 +141,8 @@ def add(app: FastAPI, desk: Desk) -> None:
         more = {"next": found[-1].holding.answer} if len(found) == limit else {}
         return Response(codec.dump({"grants": [_told(each) for each in found], **more}), media_type=JSON)
 
+
+def _add_reading(app: FastAPI, reader: Reader) -> None:
     @app.post(
         "/v1/data",
         tags=["data"],

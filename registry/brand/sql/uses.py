@@ -92,6 +92,10 @@ class UseTables(StorePart):
         query = select(use_heads).where(use_heads.c.size <= size).order_by(use_heads.c.size.desc()).limit(1)
         return next((UseHead(row.size, row.file) for row in self._rows(query)), None)
 
+    def newest_head(self) -> UseHead | None:
+        """Return the largest head."""
+        return self.head_up_to(2**62)
+
     def head_sizes(self, first: int, last: int) -> list[int]:
         """Return the sizes of the heads that cover the entries ``first`` to ``last``, in order."""
         covering = select(use_heads.c.size).where(use_heads.c.size > last).order_by(use_heads.c.size).limit(1)
