@@ -117,9 +117,13 @@ def _sqlite(path: Path) -> Engine:
 
 
 def _make_private(path: Path) -> None:
-    # SQLite gives its log the mode of the file, so this makes both private from the first byte.
+    # SQLite gives its log the mode of the file, so this makes both private from the first byte. A file that is there is
+    # not opened: to close it again would free the locks that this process has on it, of all its connections, and other
+    # processes would then remove the log that is in use (sqlite.org/howtocorrupt.html, 2.2).
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         message = f"the database {path} cannot be used: {error.strerror}"
         raise DatabaseUnavailable(message, "Check the path and this user's rights to its folder.") from None

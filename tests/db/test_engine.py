@@ -6,6 +6,8 @@ import logging
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -213,3 +215,19 @@ class TestPostgres:
             with use(engine) as connection:
                 assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
         assert "Traceback" not in caplog.text
+
+
+def test_a_second_engine_takes_no_lock_from_the_first(tmp_path: Path) -> None:
+    """It did: another process then removed the log that was in use, and what was committed later was lost."""
+    file = tmp_path / "x.sqlite"
+    first = open_engine(file)
+    with writing(first) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (number INTEGER)")
+    open_engine(file)
+    looks = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); "
+    looks += "print(*db.execute('SELECT count(*) FROM numbers').fetchone()); db.close()"
+    asks = [sys.executable, "-c", looks, str(file)]
+    assert subprocess.run(asks, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "0"
+    with writing(first) as connection:
+        connection.exec_driver_sql("INSERT INTO numbers VALUES (7)")
+    assert subprocess.run(asks, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "1"
