@@ -25,7 +25,7 @@ COMMANDS = {
     "init": (START, "Make a home: a vault seed, which gives each brand an account of its own."),
     "devnet": (
         START,
-        "Run a whole network on this machine: anvil, Kubo, a notary, contracts, accounts with play money.",
+        "Run a whole network on this machine: anvil, Kubo, a notary, a brand, contracts, accounts with play money.",
     ),
     "doctor": (START, "Show what is installed and reachable, and what to do about the rest."),
     "deploy": (START, "Put the contracts on a chain, and write the folder of its network."),
