@@ -133,13 +133,16 @@ def _event(sent: _Sent) -> ConsentEvent:
 
 
 class AsyncEventStream(AsyncStream[ConsentEvent]):
-    """The same events for ``async for``. ``last`` is the number of the newest one that came."""
+    """The same events for ``async for``. ``last`` is the number of the newest one that it gave.
+
+    One that came when the task was cancelled was not given: it comes again after ``last``.
+    """
 
     def __init__(self, stream: EventStream) -> None:
         super().__init__(stream)
-        self._events = stream
+        self.last = stream.last
 
-    @property
-    def last(self) -> int:
-        """The number of the newest event that it gave."""
-        return self._events.last
+    async def __anext__(self) -> ConsentEvent:
+        event = await super().__anext__()
+        self.last = event.id
+        return event

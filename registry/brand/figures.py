@@ -94,6 +94,9 @@ class _Figures(Collector):
         for kind in ("Acceptance", "Acknowledgement", "UseLog"):
             family.add_metric([kind], found[kind])
         yield family
+        arriving = len(self._desk.store.arrivals(_MOST_UNSENT))
+        yield _gauge("brand_arriving", "Archives and updates that the worker has not judged yet.", arriving)
+        yield _gauge("brand_uses", "Readings in the use log.", self._desk.store.use_count())
 
 
 def _raises(check: Callable[[], None]) -> bool:

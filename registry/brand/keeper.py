@@ -5,6 +5,7 @@ Every block is held for a grant or erased. What a killed process left is found b
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from registry.brand.supply import Supply
 from registry.brand.verdicts import (
     NotTaken,
     again,
+    failed,
     full,
     missing,
     refuse_foreign,
@@ -37,6 +39,9 @@ from registry.core.scalars import unhex
 from registry.core.sealed.capsule import StreamUpdate
 from registry.core.sealed.documents import check_signature, parse_sealed
 from registry.core.sealed.files import MAX_OPENED, Budget
+from registry.http.guard import places_of
+
+log = logging.getLogger("registry.brand")
 
 MOST_AT_ONCE = 8
 # Files that a grant names and that are not there yet.
@@ -106,6 +111,10 @@ class Keeper:
             raise
         except ConsentError as error:
             verdict = verdict_of(error)
+        except Exception as fault:
+            # A fault of this program. What strangers send must not end the worker, and it would come again at once.
+            log.error("%s while judging: %s", type(fault).__name__, places_of(fault))
+            verdict = failed()
         self._erase(self._store.unheld(arrival.digests, arrival.id), arrival.id)
         self._store.judged(arrival.id, verdict)
 

@@ -49,6 +49,11 @@ def again(detail: str) -> Verdict:
     return Verdict(503, {}, "StorageUnavailable", detail, _SOON)
 
 
+def failed() -> Verdict:
+    """This program has a fault."""
+    return Verdict(500, {}, "InternalError", "the service failed", "Tell its operator when this was.")
+
+
 def state_problem(answer: Answer) -> Verdict | None:
     """Return why nothing is taken for this answer now; None for a live grant."""
     if answer.state is State.LIVE:

@@ -76,9 +76,7 @@ class Guard:
         except Exception as error:
             if answer.status and isinstance(error, OSError):
                 return None  # the caller left, or reads no more of an endless answer
-            # Its message may hold what nobody should log; where it happened says enough.
-            places = [f"{one.filename}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
-            log.error("%s at %s", type(error).__name__, " < ".join(reversed(places)))
+            log.error("%s at %s", type(error).__name__, places_of(error))
             if not answer.status:
                 await _internal_error().response()(scope, receive, answer.send)
         finally:
@@ -112,6 +110,12 @@ class Guard:
         log.info("%s %s %d %.1f ms", method, route, status, 1_000 * seconds)
         self._rules.metrics.requests.labels(method, route, str(status)).inc()
         self._rules.metrics.seconds.labels(route).observe(seconds)
+
+
+def places_of(error: BaseException) -> str:
+    """Return where it happened, for a log: its message may hold what nobody should log."""
+    places = [f"{one.filename}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
+    return " < ".join(reversed(places))
 
 
 class _Answer:

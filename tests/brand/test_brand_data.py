@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from registry.brand import keeper
 from registry.brand.holding import Arrival, Brought, Held, Kind, Verdict
 from registry.brand.keeper import LEFT_SECONDS
 from registry.brand.quarantine import MAX_CAR
@@ -216,6 +217,19 @@ class TestOtherProcesses:
             assert refused(data.send(evidence)) == (503, "Busy")
             own.after = None
             _until(lambda: kept(data) == set())
+
+    def test_a_fault_of_ours_ends_no_worker(
+        self, data: DataApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise RuntimeError("a secret in a message")
+
+        evidence = data.granted()
+        with monkeypatch.context() as patched:
+            patched.setattr(keeper, "capsule_of", broken)
+            assert refused(data.send(evidence)) == (500, "InternalError")
+        assert kept(data) == set() and "a secret" not in caplog.text and "RuntimeError" in caplog.text
+        assert data.send(evidence).status_code == 201
 
     def test_a_chain_that_is_ahead_hurries_nobody(self, tmp_path: Path) -> None:
         own = Hooked()

@@ -49,6 +49,7 @@ def test_a_day_in_figures(api: BrandApi) -> None:
     found = figures(api)
     assert (found["brand_view_age_seconds"], found["brand_refuses"]) == (7, 0)
     assert found['brand_answers{kind="Grant",state="live"}'] == found['brand_answers{kind="Refusal",state="live"}'] == 1
+    assert (found["brand_arriving"], found["brand_uses"]) == (0, 0)
     assert found["brand_view_block"] == api.stage.ledger.head().number
     api.stage.ledger.refuses_writing = InvalidInput("no funds")
     revoke_anyway(api, evidence)

@@ -104,7 +104,12 @@ def test_a_brands_day(tmp_path: Path) -> None:
             with httpx.stream("GET", f"{served.internal}/v1/events", timeout=SECONDS) as told:
                 lines = (line for line in told.iter_lines() if line.startswith("event"))
                 assert [next(lines), next(lines)] == ["event: granted", "event: ended"]
+            until(lambda: httpx.get(f"{place}/acknowledgement").status_code == 200)
+            assert httpx.get(f"{served.public}/v1/info").json()["acknowledged"]["count"] == 1
+            figures = httpx.get(f"{served.internal}/metrics").text
+            assert "brand_acknowledgements 1.0" in figures and "brand_unacknowledged 0.0" in figures
         inbox = consent(network, home, "brand", "inbox", *where)
+        assert (inbox["acknowledged"]["made"], inbox["acknowledged"]["late"], inbox["unsent"]) == (1, 0, 0)
         assert inbox["counts"] == [{"kind": "Grant", "state": "ended", "count": 1}]
         (listed,) = consent(network, home, "brand", "request", *where)["requests"]
         assert (listed["digest"], listed["state"]) == (asked["digest"], "open")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from registry.brand.consent_client import AsyncConsentClient, ConsentClient
-from registry.brand.event_stream import ConsentEvent
+from registry.brand.event_stream import AsyncEventStream, ConsentEvent, EventStream
 from registry.client.revoke import revoke
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.core.evidence.file import Evidence, write_evidence
@@ -228,6 +228,23 @@ class TestEvents:
             return event.digest, stream.last
 
         assert asyncio.run(asyncio.wait_for(listen(), 20)) == (to_hex(evidence.digest), 2)
+
+    def test_an_event_that_came_with_the_cancelling_is_not_passed_over(self) -> None:
+        class Slow(EventStream):
+            def __next__(self) -> ConsentEvent:
+                time.sleep(0.3)
+                self.last = 8
+                return ConsentEvent(8, "ended", 1, 1, "0x00", "0x00")
+
+        async def listen() -> int:
+            stream = AsyncEventStream(Slow("http://127.0.0.1:9", {}, 7, 1.0))
+            waiting = asyncio.create_task(stream.__anext__())
+            await asyncio.sleep(0.1)
+            waiting.cancel()
+            await asyncio.sleep(0.5)
+            return stream.last
+
+        assert asyncio.run(listen()) == 7
 
     @pytest.mark.parametrize("line", [b"data: {}", b'id: x\ndata: {"at":1,"block":1,"digest":"","subject":""}'])
     def test_what_is_no_event(self, line: bytes) -> None:

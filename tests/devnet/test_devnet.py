@@ -377,7 +377,7 @@ def detached(tmp_path: Path) -> Iterator[dict[str, object]]:
 
 def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     folder = Path(str(detached["folder"]))
-    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 5
+    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 9
     story = consent(tmp_path, "demo", "--network", "devnet", "--json")
     steps = {line["step"]: line for line in map(json.loads, story.stdout.splitlines())}
     assert steps["revoked"]["status"] == steps["checked"]["status"] == "Revoked" and steps["revoked"]["gas"] > 21_000
