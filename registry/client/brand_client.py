@@ -38,7 +38,7 @@ _ON_CONFLICT = 409
 _NAMED = re.compile(r".*/v1/grants/([0-9a-f]{32})")
 # What a no may become by itself: the chain, or the brand, is not so far yet.
 UNKNOWN_GRANT, TOO_SLOW = "UnknownGrant", "TooSlow"
-_NOT_YET = ("NotAnchored", "NotYetValid", "BlocksMissing", UNKNOWN_GRANT)
+NOT_YET = ("NotAnchored", "NotYetValid", "BlocksMissing", UNKNOWN_GRANT)
 
 
 class Taken(NamedTuple):
@@ -179,7 +179,7 @@ class BrandClient(NamedTuple):
         found = problem_in(answer)
         what = f"{self.host}: {found.words}"
         status = answer.status
-        if status >= 500 or status in _AGAIN or found.title in _NOT_YET:
+        if status >= 500 or status in _AGAIN or found.title in NOT_YET:
             return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
         if status in _JUDGED:
             return BrandRefused(what, found.advice or None, found.title, found.step)

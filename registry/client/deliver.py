@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType, structs
 
 from registry.client.archives import send_archives
-from registry.client.brand_client import UNKNOWN_GRANT, BrandClient, NotNewer, Taken
+from registry.client.brand_client import NOT_YET, UNKNOWN_GRANT, BrandClient, NotNewer, Taken
 from registry.client.deliveries import Deliveries, Delivery, Reached, Trouble
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
 from registry.client.network import Network
@@ -122,7 +122,7 @@ class Courier:
         except LedgerUnavailable:
             return set()
         answers = {to_hex(e.digest): answer for e, answer in zip(kept, judged, strict=True)}
-        ended = {digest for digest, answer in answers.items() if _ended(answer) is not None}
+        ended = {digest for digest, answer in answers.items() if (end := _ended(answer)) and end.by_person}
         live = {digest for digest, answer in answers.items() if isinstance(answer, VerifiedStatement)}
         return {digest for digest in ended if not told[digest]} | {digest for digest in live if told[digest]}
 
@@ -250,8 +250,11 @@ class Courier:
             name = error.name or name
             if stage in (Reached.WAITING, Reached.PROMISED):
                 stage = Reached.CLOSED if name in ("Revoked", "Expired") else Reached.REFUSED
-        if isinstance(error, BrandUnavailable) and error.name == UNKNOWN_GRANT:
-            stage = Reached.WAITING  # the brand has lost the statement, so it gets it again
+        if isinstance(error, BrandUnavailable) and error.name in NOT_YET:
+            name = error.name  # it is there, and does not take this one yet
+        if name == UNKNOWN_GRANT:
+            # The brand has lost the statement, and perhaps the data. It gets all of it again.
+            stage, one = Reached.WAITING, structs.replace(one, blocks=(*one.sent, *one.blocks), sent=(), number=0)
         if isinstance(error, _Overtaken):
             name = NOT_NEWER
         step = error.step if isinstance(error, BrandRefused) and error.step is not None else UNSET

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from registry.config.network_file import write_settings
-from tests.brand.test_brand_story import serving, until
+from tests.brand.test_brand_story import Served, serving, until
 from tests.support.notary_load import free_port
-from tests.support.real_network import anvil, consent, make_network, make_parties, start
+from tests.support.real_network import DATUM, anvil, consent, make_network, make_parties, start
 
 pytestmark = pytest.mark.slow
 HOST = "aurelle.example"
@@ -38,14 +39,25 @@ def test_from_the_link_to_the_acknowledgement(tmp_path: Path) -> None:
         # The brand is away: what cannot be fetched is no answer, and nothing is left behind.
         consent(network, alice, "grant", link, "--yes", code=3)
         assert not (alice / "evidence").exists() and not (alice / "deliveries").exists()
-        with serving(network, home, folder):
+        first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+        first.write_bytes(b"mushrooms, 12.50\n" * 100_000)
+        second.write_bytes(b"grapes, 3.20\n")
+        consent(network, alice, "vault", "add", first, "--category", DATUM)
+        with serving(network, home, folder) as served:
             given = consent(network, alice, "grant", link, "--yes", "--days", "30")
-            assert given["delivery"]["state"] == "delivered", given["delivery"]
             digest = given["digest"]
+            # The brand's worker may read the chain a moment later: then the data waits for `consent status`.
+            until(lambda: _delivered(network, alice))
+            assert _records(served, digest) == 1
+            consent(network, alice, "vault", "add", second, "--category", DATUM)
+            consent(network, alice, "vault", "sync")
+            until(lambda: _delivered(network, alice))
+            assert _records(served, digest) == 1  # the notice asks for no later ones
             seen = until(lambda: _accepted(network, alice, digest))
             assert seen["brandSays"] == "complete"
             assert consent(network, alice, "verify", digest, "--accepted")["verified"]
             consent(network, alice, "revoke", digest, "--yes")
+            until(lambda: _read(served, digest).status_code == 410)
             assert _view(network, alice, digest)["brandSays"] == "ended"
             told = until(lambda: _acknowledged(network, alice, digest))
             assert 0 <= told["acknowledgedAfter"] < 60
@@ -56,6 +68,21 @@ def test_from_the_link_to_the_acknowledgement(tmp_path: Path) -> None:
         gone = start(network, alice, "status", "--brand", HOST)
         said = [json.loads(line) for line in gone.communicate(timeout=60)[0].splitlines()]
         assert gone.returncode == 3 and said[0]["notKnown"] and said[1]["error"] == "BrandUnavailable"
+
+
+def _delivered(network: Path, home: Path) -> bool:
+    (one,) = consent(network, home, "status")["deliveries"]
+    return bool(one["state"] == "delivered" and not one["blocksLeft"])
+
+
+def _read(served: Served, digest: str) -> httpx.Response:
+    question = {"grant": digest, "purpose": "dpv:Personalisation"}
+    return httpx.post(f"{served.internal}/v1/data", json=question, timeout=60)
+
+
+def _records(served: Served, digest: str) -> int:
+    until(lambda: _read(served, digest).status_code == 200)
+    return len(_read(served, digest).text.splitlines())
 
 
 def _view(network: Path, home: Path, digest: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ import pytest
 from registry.client import backup
 from registry.client.accept import open_data
 from registry.client.backup import back_up, restore
+from registry.client.deliveries import Delivery
 from registry.client.grant import grant
 from registry.client.handing_over import sweep
 from registry.client.home import Home
@@ -34,6 +35,7 @@ from registry.core.errors import (
 )
 from registry.core.evidence.file import write_evidence
 from registry.core.ipld.cid import Block, cid_from_digest, cid_of_block
+from registry.core.scalars import to_hex
 from registry.core.sealed.records import Record
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
@@ -64,6 +66,9 @@ def home(tmp_path: Path, stage: Stage) -> Home:
     home.evidence.keep(stage.granted().evidence)
     ended = stage.granted().evidence
     home.evidence.keep(ended)
+    inbox = "https://aurelle.example/v1/evidence"
+    named = {"brand": "Maison Aurelle", "domain": "aurelle.example", "inbox": inbox, "capability": "7f" * 16}
+    home.deliveries().keep(Delivery(digest=to_hex(ended.digest), kind="Grant", since=1, **named))
     revoke(stage.alice, ended)
     stage.keep(b"bought after" * 50_000)
     return home

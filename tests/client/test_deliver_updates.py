@@ -108,6 +108,18 @@ class TestUpdates:
         done = synced(served).delivery
         assert done is not None and done.waits and done.trouble and "vault sync" in done.trouble.advice
 
+    def test_a_brand_that_has_lost_the_grant_gets_all_of_it_again(self, served: ServedBrand) -> None:
+        granted(served)
+        sent = kept(served).sent
+        served.api.stage.bought("hat")
+        served.told.append((404, b'{"title":"UnknownGrant","detail":"no grant with this content was taken"}'))
+        found = synced(served).delivery
+        assert found is not None and found.stage is Reached.WAITING and set(sent[:1]) <= set(found.blocks)
+        served.courier.go_on_all()
+        done = kept(served)
+        assert not done.waits and done.number == 2 and sent[0] in done.sent
+        assert paths(served) == ["/v1/blocks", "/v1/updates", "/v1/blocks", "/v1/updates", "/v1/blocks"]
+
 
 class TestTheChainDecides:
     def test_nothing_leaves_where_the_chain_could_not_be_asked(

@@ -192,6 +192,21 @@ def test_not_anchored_yet_is_no_refusal(sending: Opened) -> None:
         assert one.go_on().stage is Reached.WAITING
 
 
+def test_one_that_is_not_anchored_yet_keeps_no_other_from_the_brand(stage: Stage, sending: Opened) -> None:
+    asked = list[Asked]()
+
+    def respond(one: Asked) -> Answer:
+        asked.append(one)
+        return Answer(422, b'{"title":"NotAnchored"}') if len(asked) == 1 else taken(status=202)
+
+    with sending(respond) as one:
+        other = grant(stage.alice, stage.request(), again=True).evidence
+        first = one.deliveries.find(one.digest)
+        assert first is not None
+        one.deliveries.keep(structs.replace(first, digest=to_hex(other.digest), since=first.since + 1))
+        assert [each.stage for each in one.courier.go_on_all()] == [Reached.WAITING, Reached.TAKEN]
+
+
 def test_a_brand_that_is_away_is_asked_once(stage: Stage, sending: Opened) -> None:
     asked = list[Asked]()
     with sending(lambda one: asked.append(one) or Answer(503)) as one:  # type: ignore[func-returns-value]

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("registry.brand.custody", reason="needs the brand's part that takes data")
-
 from registry.brand.api import build_public
 from registry.brand.custody import Custody
 from registry.client.deliver import Courier
