@@ -8,7 +8,9 @@ from sqlalchemy import Engine
 
 from registry.brand.sql.acceptances import AcceptanceTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.known import KnownTables
 from registry.brand.sql.log import LogTables
+from registry.brand.sql.quick import QuickTables
 from registry.brand.sql.requests import RequestTable
 from registry.core.errors import InvalidInput
 from registry.db.engine import open_engine
@@ -20,7 +22,7 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, AcceptanceTable):
+class Store(RequestTable, AnswerTables, QuickTables, LogTables, KnownTables, AcceptanceTable):
     """Requests, answers, acceptances, events. Safe for threads; on PostgreSQL also for several machines."""
 
     def __init__(self, engine: Engine) -> None:

@@ -18,6 +18,7 @@ from registry.db.part import StorePart
 
 T = TypeVar("T")
 _WORDS = ("state", "why")
+VIEW = "SELECT blocks, head_time, seen_at, turns, behind FROM progress"
 _update = (
     update(answers)
     .where(answers.c.id == bindparam("_id"))
@@ -41,7 +42,7 @@ class Locked:
         self.connection = connection
         # The update takes the row's lock on PostgreSQL; on SQLite the whole transaction is alone.
         (row,) = connection.execute(update(progress).values(turns=progress.c.turns).returning(progress)).all()
-        self.view = View(_blocks(row.blocks), row.head_time, row.seen_at, row.turns)
+        self.view = view_of(row.blocks, row.head_time, row.seen_at, row.turns, row.behind)
         self._event, self._answer = row.last_event, row.last_answer
 
     def add_events(self, new: Iterable[Event]) -> None:
@@ -70,11 +71,6 @@ class Locked:
 
 class ChangingTables(StorePart):
     """The part of the store that changes answers."""
-
-    def view(self) -> View:
-        """Return how far the chain's log was read."""
-        (row,) = self._rows(select(progress))
-        return View(_blocks(row.blocks), row.head_time, row.seen_at, row.turns)
 
     def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
         """Keep answers with different digests, which were verified by facts of ``block``; return how each is kept now.
@@ -251,10 +247,12 @@ def _stand(locked: Locked, left: Sequence[tuple[Answer, Change]]) -> None:
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:
     """Keep roots that promised statements may be under, and forget those of blocks before this time."""
     locked.connection.execute(delete(roots).where(roots.c.time < before))
-    values = [{name: value for name, value in each._asdict().items() if name != "id"} for each in found]
+    new = [each._asdict() for each in found if each.time >= before]
+    values = [{name: value for name, value in each.items() if name != "id"} for each in new]
     if values:
         locked.connection.execute(insert(roots), values)
 
 
-def _blocks(text: str) -> tuple[tuple[int, str], ...]:
-    return tuple((number, hash_) for number, hash_ in json.loads(text))
+def view_of(blocks: str, *numbers: int) -> View:
+    """Return the view of these members of `progress`, in the order of a `View`."""
+    return View(tuple((number, hash_) for number, hash_ in json.loads(blocks)), *numbers)

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select
 
-from registry.brand.records import STANDING, Answer, Change, Event, EventKind, Root, State, View
+from registry.brand.records import STANDING, Answer, Change, Ending, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks
 from registry.brand.sql.changes import ChangingTables, Locked, add_roots, apply
+from registry.brand.sql.known import forget_known, keep_known
 from registry.brand.sql.tables import ENDED_BY_BLOCK, answers, roots
 
 _WHY = "Revoked"
-
-
-class Ending(NamedTuple):
-    """An end that the log shows: of a handle (32 bytes), or of all that a subject (20 bytes) issued ``until``."""
-
-    block: int
-    time: int
-    handle: bytes = b""
-    subject: bytes = b""
-    until: int = 0
 
 
 class LogTables(ChangingTables):
     """The part of the store that follows the chain's log. Each call moves the view in the same transaction."""
 
     def read_on(self, view: View, endings: Sequence[Ending], found: Sequence[Root], roots_since: int) -> None:
-        """End what the log ended, keep its roots, and note how far it was read.
+        """End what the log ended, keep what it showed, and note how far it was read.
 
-        Roots of blocks before ``roots_since`` (unix seconds) are forgotten.
+        The manifests of roots of blocks before ``roots_since`` (unix seconds) are forgotten.
         """
         self._alone(lambda locked: _read_on(locked, view, endings, found, roots_since))
 
@@ -41,7 +32,7 @@ class LogTables(ChangingTables):
 
     def seen(self, seen_at: int, head_time: int) -> None:
         """Note when the view was the newest block, and that block's time (unix seconds)."""
-        self._alone(lambda locked: locked.note(locked.view._replace(seen_at=seen_at, head_time=head_time)))
+        self._alone(lambda locked: locked.note(locked.view._replace(seen_at=seen_at, head_time=head_time, behind=0)))
 
     def roots_after(self, id: int, limit: int) -> list[Root]:
         """Return the kept roots with larger ids, in order."""
@@ -60,6 +51,7 @@ def _read_on(locked: Locked, view: View, endings: Sequence[Ending], found: Seque
         ended.setdefault(answer.id, _end(answer, ending))  # the first end counts
     apply(locked, list(ended.values()))
     add_roots(locked, found, roots_since)
+    keep_known(locked.connection, endings, found)
 
 
 def _ended(connection: Connection, endings: Sequence[Ending]) -> Iterator[tuple[Ending, Answer]]:
@@ -96,7 +88,7 @@ def _end(answer: Answer, ending: Ending) -> Change:
 
 
 def _take_back(locked: Locked, view: View, above: int) -> None:
-    locked.note(view._replace(turns=locked.view.turns + 1))
+    locked.note(view._replace(turns=locked.view.turns + 1, behind=1))
     connection = locked.connection
     unsure = _rows(connection, answers.c.seen_block > above, answers.c.state == State.LIVE)
     restored = _rows(connection, ENDED_BY_BLOCK, answers.c.ended_block > above, answers.c.state == State.ENDED)
@@ -104,6 +96,7 @@ def _take_back(locked: Locked, view: View, above: int) -> None:
     # Whether they stand is asked of the chain before anybody is told yes.
     apply(locked, [Change(each.id, (State.ENDED,), State.UNSURE, ended_block=0, check_at=1) for each in restored])
     connection.execute(delete(roots).where(roots.c.block > above))
+    forget_known(connection, above)
 
 
 def _rows(connection: Connection, *conditions: Any) -> Iterable[Answer]:
