@@ -58,9 +58,9 @@ _ONE = {
 }
 _VERIFIED = answer(
     200,
-    "One answer for each file, in order: `yes`, `no` with the step that failed, or `unknown`. `by` tells who was asked, "
-    "the chain's log as it was read up to `view`, or the node. The node is asked where the log does not show the "
-    "anchor, and whether a contract account accepts a signature.",
+    "One answer for each file, in order: `yes`, `no` with the step that failed, or `unknown`. `by` tells who was "
+    "asked, the chain's log as it was read up to `view`, or the node, which is asked where the log does not show the "
+    "anchor, and about signatures of contract accounts.",
     an_object(["answers", "view"], answers={"type": "array", "items": _ONE}, view=schemas.VIEW),
     {"answers": [_YES], "view": {"block": 17, "time": 1_790_000_000, "age": 1}},
 )
