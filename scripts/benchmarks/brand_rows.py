@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
-from registry.brand.sql.tables import answers, pairs
+from registry.brand.sql.tables import answers, pairs, progress
 from registry.brand.store import FILE, open_store
 from registry.core.crypto.keccak import keccak256
-from registry.db.engine import driver_of, open_engine, writing
+from registry.db.engine import driver_of, open_engine, reading, writing
 
 PURPOSE, DATA = "dpv:Personalisation", ("pd:EmailAddress", "pd:Purchase")
 DAY, _PART = 86_400, 10_000
@@ -49,14 +49,16 @@ def fill(folder: Path, database: str, controller: bytes, now: int, count: int, o
             keep(connection, list(_rows(first, min(_PART, count + 1 - first), controller, now, openings)))
         for index in _INDEXES:
             index.create(connection)
-        connection.exec_driver_sql(f"UPDATE progress SET last_answer = {count}")
+        connection.execute(update(progress).values(last_answer=count))
     with open_engine(database or folder / FILE).connect() as connection:
         connection.exec_driver_sql("ANALYZE")
 
 
-def subjects(folder: Path, database: str, ids: Sequence[int]) -> list[bytes]:
-    """Return the people of these grants."""
-    return [each.subject for each in open_store(folder, database).subjects_of(ids)]
+def people(folder: Path, database: str, ids: Sequence[int]) -> list[bytes]:
+    """Return the accounts of those who gave these grants."""
+    with reading(open_engine(database or folder / FILE)) as connection:
+        asked = [select(answers.c.subject).where(answers.c.id == id) for id in ids]
+        return [bytes(connection.execute(each).scalar_one()) for each in asked]
 
 
 def _rows(

@@ -100,6 +100,28 @@ class TestByTheLog:
             assert asks(api, api.brand.granted()).status_code == 503
 
 
+class TestAsLines:
+    def sends(self, api: BrandApi, body: bytes) -> Any:
+        return api.internal.post("/v1/verify", content=body, headers={"Content-Type": "application/jsonl"})
+
+    def test_a_file_a_line(self, api: BrandApi) -> None:
+        good, ended = api.brand.granted(), api.brand.granted("bob")
+        revoke(api.stage.person("bob"), ended)
+        api.follow()
+        files = [*map(write_evidence, (good, ended)), b"{}"]
+        answer = self.sends(api, b"\n".join([b"{}", *files]))
+        assert answer.json() == asks(api, *files).json()
+        assert self.sends(api, b"\n".join([b"{}", *files, b""])).json() == answer.json()
+        other = self.sends(api, b'{"purposes":["dpv:Marketing"],"fresh":true}\n' + files[0]).json()["answers"]
+        assert [(each["error"], each["by"]) for each in other] == [("PurposeNotGranted", "node")]
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{}", b"{}\n", b"[]\n{}", b"{}\n\n{}", b'{"more":1}\n{}', b"{}\n" + b"{}\n" * 1_001]
+    )
+    def test_of_another_form(self, api: BrandApi, body: bytes) -> None:
+        assert self.sends(api, body).status_code == 422
+
+
 class TestByTheNode:
     def test_an_anchor_that_the_log_does_not_show_yet(self, api: BrandApi) -> None:
         old, new = api.brand.granted(), None
