@@ -199,7 +199,7 @@ def plans(store: Store, ask: Callable[[], object]) -> list[str]:
     asked: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
-        asked.append((statement, values))
+        asked.append((statement, values[0] if isinstance(values, list) else values))
 
     event.listen(store._engine, "before_cursor_execute", note)
     ask()
@@ -218,12 +218,19 @@ def test_each_question_begins_with_the_index_that_is_made_for_it(tmp_path: Path)
     assert asked[0][3].startswith("SEARCH pairs USING PRIMARY") and "USING INTEGER PRIMARY KEY" in asked[1][3]
     asks = {"answers_unaccepted": lambda: store.unsigned(10), "answers_check": lambda: store.to_check(BLOCK, 10)}
     asks |= {"answers_expiry": lambda: store.expired(NOW, 10), "answers_handle": lambda: _ends(store)}
+    asks |= {
+        "answers_seen": lambda: store.take_back(a_view(), 0),
+        "answers_ended": lambda: store.take_back(a_view(), 0),
+    }
     for index, ask in asks.items():
         assert any(index in step for step in plans(store, ask)), index
+    for ask in (lambda: _ends(store), lambda: store.take_back(a_view(), 0)):
+        assert not any("answers_expiry" in step for step in plans(store, ask))
 
 
 def _ends(store: Store) -> None:
-    store.read_on(a_view(), [Ending(BLOCK, NOW, handle=word("handle"))], [], 0)
+    """With five handles or more, SQLite preferred the index of states, and read all live grants for each block."""
+    store.read_on(a_view(), [Ending(BLOCK, NOW, handle=word(n)) for n in range(20)], [], 0)
 
 
 class TestTheLog:

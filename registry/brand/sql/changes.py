@@ -109,7 +109,9 @@ def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list
     if locked.view.turns != turns or locked.view.number > block:
         raise Outdated
     kept = _kept(locked.connection, [each.digest for each in new])
-    taken = {each.digest: _claims(locked.connection, each) for each in new if each.digest not in kept}
+    unkept = [each for each in new if each.digest not in kept]
+    singles = _singles(locked.connection, unkept)
+    taken = {each.digest: _claims(locked.connection, each, singles) for each in unkept}
     added = locked.numbered([each for each in new if taken.get(each.digest)])
     _insert(locked, added)
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
@@ -133,16 +135,27 @@ def _read(connection: Connection, new: Sequence[Answer]) -> Iterator[Answer]:
             yield answer_of(row, row.file)
 
 
-def _claims(connection: Connection, new: Answer) -> bool:
+def _singles(connection: Connection, new: Sequence[Answer]) -> dict[bytes, Asked]:
+    """Return the requests that these answer and that ask for a single answer, by digest."""
+    wanted = {each.request for each in new if any(each.request)}
+    rows = (
+        row
+        for part in chunks(wanted)
+        for row in connection.execute(select(requests).where(requests.c.digest.in_(part), requests.c.single))
+    )
+    return {row.digest: Asked(**row._mapping) for row in rows}
+
+
+def _claims(connection: Connection, new: Answer, singles: dict[bytes, Asked]) -> bool:
     """Mark the request that it answers, if the brand published one for a single answer; False where that is taken."""
-    if not any(new.request):
-        return True
-    row = connection.execute(select(requests).where(requests.c.digest == new.request)).first()
-    if row is None or not (asked := Asked(**row._mapping)).single:
+    asked = singles.get(new.request)
+    if asked is None:
         return True
     if not asked.answered_by:
+        singles[new.request] = asked._replace(answered_by=new.subject)
         connection.execute(update(requests).where(requests.c.digest == new.request).values(answered_by=new.subject))
-    return asked.answered_by in (b"", new.subject)
+        return True
+    return asked.answered_by == new.subject
 
 
 def _insert(locked: Locked, new: Sequence[Answer]) -> None:

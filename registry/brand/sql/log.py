@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, Row, delete, func, or_, select
 
 from registry.brand.records import STANDING, Answer, Change, Ending, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks
@@ -60,7 +60,7 @@ def _ended(connection: Connection, endings: Sequence[Ending]) -> Iterator[tuple[
     found = [
         (by_handle[row.handle], answer_of(row))
         for part in chunks(by_handle)
-        for row in connection.execute(select(answers).where(answers.c.handle.in_(part), answers.c.state.in_(STANDING)))
+        for row in _rows(connection, STANDING, answers.c.handle.in_(part))
     ]
     found += [pair for each in endings if each.subject for pair in _ended_all(connection, each)]
     yield from sorted(found, key=lambda pair: pair[0].block)
@@ -90,8 +90,8 @@ def _end(answer: Answer, ending: Ending) -> Change:
 def _take_back(locked: Locked, view: View, above: int) -> None:
     locked.note(view._replace(turns=locked.view.turns + 1, behind=1))
     connection = locked.connection
-    unsure = _rows(connection, answers.c.seen_block > above, answers.c.state == State.LIVE)
-    restored = _rows(connection, ENDED_BY_BLOCK, answers.c.ended_block > above, answers.c.state == State.ENDED)
+    unsure = _rows(connection, (State.LIVE,), answers.c.seen_block > above)
+    restored = _rows(connection, (State.ENDED,), ENDED_BY_BLOCK, answers.c.ended_block > above)
     apply(locked, [Change(each.id, (State.LIVE,), State.UNSURE, check_at=1) for each in unsure])
     # Whether they stand is asked of the chain before anybody is told yes.
     apply(locked, [Change(each.id, (State.ENDED,), State.UNSURE, ended_block=0, check_at=1) for each in restored])
@@ -99,5 +99,7 @@ def _take_back(locked: Locked, view: View, above: int) -> None:
     forget_known(connection, above)
 
 
-def _rows(connection: Connection, *conditions: Any) -> Iterable[Answer]:
-    return [answer_of(row) for row in connection.execute(select(answers).where(*conditions))]
+def _rows(connection: Connection, states: Sequence[State], *conditions: Any) -> list[Row[Any]]:
+    """Return the rows in these states. With the states among the conditions, SQLite goes through all that are live."""
+    rows = connection.execute(select(answers).where(*conditions))
+    return [row for row in rows if row.state in states]
