@@ -43,6 +43,7 @@ SUBJECTS = {
     "commands": 300,
     "wallets": 240,
     "notary": 480,
+    "brand": 600,
     "vault": 900,
     "kubo": 900,  # its repository of a hundred thousand files takes long to remove
 }
