@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BigInteger, Connection, LargeBinary, Text, select, update
 
 from registry.brand.sql.tables import answers, pairs, progress
 from registry.brand.store import FILE, open_store
@@ -16,6 +16,8 @@ from registry.db.engine import driver_of, open_engine, reading, writing
 
 PURPOSE, DATA = "dpv:Personalisation", ("pd:EmailAddress", "pd:Purchase")
 DAY, _PART = 86_400, 10_000
+# What has not happened to a consent.
+_EMPTY: dict[type, Any] = {LargeBinary: b"", Text: "", BigInteger: 0}
 _COLUMNS = tuple(column.name for column in answers.columns)
 _PAIR_COLUMNS = tuple(column.name for column in pairs.columns)
 # They are made again afterwards, which is faster than to keep them up to date.
@@ -90,15 +92,10 @@ def _rows(
             "received_at": now - 29 * DAY,
             "state": "live",
             "anchored_at": now - 29 * DAY,
-            "seen_block": 1 + id // 1_000,
-            "ended_at": 0,
-            "ended_block": 0,
+            "seen_block": 1,
             "accepted_at": now - 29 * DAY,
-            "check_at": 0,
-            "why": "",
-            "looked": 0,
         }
-        yield tuple(values[name] for name in _COLUMNS)
+        yield tuple(values.get(column.name, _EMPTY[type(column.type)]) for column in answers.columns)
 
 
 def _pairs(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
