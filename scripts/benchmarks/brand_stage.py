@@ -116,7 +116,7 @@ def make_site(folder: Path, chain: Chain, database: str, consents: int, ours: in
     write_deployment(site.network / "deployment.json", chain.node[1])
     write_settings(site.network, rpc_url=chain.node[0])
     home = Home(site.home)
-    home.create("", key=None)
+    home.recover(RealStage.seed("brand"), "")
     home.add_key("main", _KEY, "")
     FILE.make(site.folder, **_settings(chain), database=database)
     openings = [an_opening(number, "own") for number in range(ours)]
