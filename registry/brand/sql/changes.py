@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from registry.brand.records import OVER, STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
+from registry.brand.records import OVER, STANDING, Answer, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
+from registry.brand.sql.claims import claims, single_requests
 from registry.brand.sql.tables import (
     NUMBERS,
     acknowledgements,
@@ -21,7 +22,6 @@ from registry.brand.sql.tables import (
     own_statements,
     pairs,
     progress,
-    requests,
     roots,
 )
 from registry.core.scalars import to_hex
@@ -122,8 +122,8 @@ def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list
         raise Outdated
     kept = _kept(locked.connection, [each.digest for each in new])
     unkept = [each for each in new if each.digest not in kept]
-    singles = _singles(locked.connection, unkept)
-    taken = {each.digest: _claims(locked.connection, each, singles) for each in unkept}
+    singles = single_requests(locked.connection, unkept)
+    taken = {each.digest: claims(locked.connection, each, singles) for each in unkept}
     added = locked.numbered([each for each in new if taken.get(each.digest)])
     _insert(locked, added)
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
@@ -145,29 +145,6 @@ def _read(connection: Connection, new: Sequence[Answer]) -> Iterator[Answer]:
         query = select(answers, files.c.file).join(files, files.c.answer == answers.c.id)
         for row in connection.execute(query.where(answers.c.digest.in_(part))):
             yield answer_of(row, row.file)
-
-
-def _singles(connection: Connection, new: Sequence[Answer]) -> dict[bytes, Asked]:
-    """Return the requests that these answer and that ask for a single answer, by digest."""
-    wanted = {each.request for each in new if any(each.request)}
-    rows = (
-        row
-        for part in chunks(wanted)
-        for row in connection.execute(select(requests).where(requests.c.digest.in_(part), requests.c.single))
-    )
-    return {row.digest: Asked(**row._mapping) for row in rows}
-
-
-def _claims(connection: Connection, new: Answer, singles: dict[bytes, Asked]) -> bool:
-    """Mark the request that it answers, if the brand published one for a single answer; False where that is taken."""
-    asked = singles.get(new.request)
-    if asked is None:
-        return True
-    if not asked.answered_by:
-        singles[new.request] = asked._replace(answered_by=new.subject)
-        connection.execute(update(requests).where(requests.c.digest == new.request).values(answered_by=new.subject))
-        return True
-    return asked.answered_by == new.subject
 
 
 def _insert(locked: Locked, new: Sequence[Answer]) -> None:
