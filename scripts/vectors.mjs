@@ -18,6 +18,7 @@ import { provingCases } from "./vectors/proving.mjs";
 import { renderingCases } from "./vectors/rendering.mjs";
 import { statementCases } from "./vectors/statements.mjs";
 import { timingCases } from "./vectors/timing.mjs";
+import { useCases } from "./vectors/uses.mjs";
 import { fileCases } from "./vectors/vault_files.mjs";
 import { mailCases } from "./vectors/vault_mail.mjs";
 import { primitiveCases } from "./vectors/vault_parts.mjs";
@@ -31,6 +32,7 @@ const FOLDERS = {
   accounts: accountCases,
   notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
   evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
+  uses: useCases,
   vault: async () => [...(await primitiveCases()), ...(await fileCases()), ...(await mailCases())],
 };
 

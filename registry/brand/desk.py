@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from registry.brand.custody import Custody
 from registry.brand.inbox import Inbox, Taken
@@ -33,7 +32,7 @@ class Desk:
     network: Network
     store: Store
     inbox: Inbox
-    groups: Groups[Taken]
+    groups: Groups[bytes, Taken]
     custody: Custody | None = None
     sight: Sight = field(init=False)
 
@@ -79,5 +78,5 @@ class Sight:
 def open_desk(settings: BrandSettings, network: Network, store: Store, custody: Custody | None = None) -> Desk:
     """Return the desk of a brand; close its ``groups`` in the end."""
     inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
-    groups: Groups[Any] = Groups(inbox.take, MOST_TOGETHER, MOST_WAITING)
+    groups = Groups[bytes, Taken](inbox.take, MOST_TOGETHER, MOST_WAITING, len)
     return Desk(settings, network, store, inbox, groups, custody)

@@ -57,8 +57,8 @@ class Answer(NamedTuple):
     ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
     ``file`` got the anchored Acceptance, 0 before, and ``acknowledged_at`` the time of the end's anchored
     Acknowledgement. Once the chain's log was read up to the block ``check_at``, it is verified again; 0 stands for
-    never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256 of the capsule that a
-    grant hands over, empty for none.
+    never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256 of the capsule that a grant
+    hands over, empty for none.
     """
 
     kind: str

@@ -30,6 +30,8 @@ SECONDS, CAR_SECONDS = 15.0, 60.0
 MAX_CAR, MAX_CAR_BLOCKS = 32 << 20, 8_192
 _MAX_SMALL = 64 * 1024
 _DONE, _LATER = (200, 201, 204), 202
+# The brand has looked at what it got, and does not take it.
+_JUDGED = (409, 410, 413, 422)
 # The caller came too early, too often, or too slowly: it is sent again.
 _AGAIN = (408, 425, 429)
 _ON_CONFLICT = 409
@@ -97,9 +99,12 @@ class BrandClient(NamedTuple):
             raise self._no(answer)
 
     def tell_ended(self, capability: str) -> None:
-        """Let the brand look at the chain: the grant has ended. It believes nothing of this."""
+        """Let the brand look at the chain: the grant has ended. It believes nothing of this.
+
+        A service without the route, or that has lost the statement, has nothing to look at.
+        """
         answer = self._ask("POST", self._grant(capability, "/ended"), media_type=JSON)
-        if answer.status not in (*_DONE, _LATER):
+        if answer.status not in (*_DONE, _LATER, 404, 405):
             raise self._no(answer)
 
     def state(self, capability: str) -> bytes:
@@ -176,9 +181,10 @@ class BrandClient(NamedTuple):
         status = answer.status
         if status >= 500 or status in _AGAIN or found.title in _NOT_YET:
             return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
-        if status // 100 == 4:
+        if status in _JUDGED:
             return BrandRefused(what, found.advice or None, found.title, found.step)
-        return BrandUnavailable(f"{self.host} answered {status}, which says nothing")
+        # A proxy before the service, or one that is set up wrongly, judges nothing.
+        return BrandUnavailable(f"{self.host} answered {status}: {found.words}", found.advice or None, name=found.title)
 
 
 def parse_state(raw: bytes) -> dict[str, object]:

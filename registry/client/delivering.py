@@ -56,8 +56,10 @@ def delivering(party: Party, new: Delivery | None) -> Iterator[Sent]:
             elif isinstance(error, NotYetAnchored):
                 courier.go_on_held(new.digest)
             raise
-        if (done := courier.go_on_held(new.digest)) is not None:
-            sent.deliveries.append(done)
+        with suppress(ConsentError):
+            # It is anchored and kept. What the delivery could not note must not look like a failure of that.
+            if (done := courier.go_on_held(new.digest)) is not None:
+                sent.deliveries.append(done)
 
 
 def tell_ended(party: Party, grants: Collection[Grant]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.core.errors import BrandUnavailable, InvalidInput
-from registry.net.http import Response, TooLarge, Unreachable, fetch
+from registry.net.http import Response, TooLarge, Unreachable, fetch, reason
 
 USER_AGENT = {"User-Agent": "consent-registry"}
 MAX_URL = 2048
@@ -147,6 +147,7 @@ def _addresses(host: str, port: int) -> list[str]:
         raise Unreachable(f"{host} is a name that nobody can own")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable(f"{host} has no address ({error.strerror})") from None
+    except (OSError, UnicodeError) as error:
+        # A label that is empty or too long is a UnicodeError: names are encoded before they are looked up.
+        raise Unreachable(f"{host} has no address ({reason(error)})") from None
     return [str(entry[4][0]).partition("%")[0] for entry in found]

@@ -136,19 +136,28 @@ def _join(heads: dict[int, LogHead], head: LogHead) -> None:
             raise _changed("the brand signed two states of one length for its log", same, head)
         heads[size] = msgspec.structs.replace(same, evidence=head.evidence)  # it may have been anchored anew
         return
-    if heads and size < (last := max(heads)):
-        raise _changed("the brand shows another state of its log than before", heads[last], head)
-    before = heads[max(heads)] if heads else None
-    if head.before != (before.message.size if before else 0):
-        if before is None or head.before > before.message.size:
-            raise Malformed("a head names one before it that the brand does not show")
-        raise _changed("the brand leaves out a state of its log that it signed", before, head)
-    if before is not None:
-        try:
-            check_consistency(head.before, size, head.siblings, before.root, head.root)
-        except NotIncluded:
-            raise _changed("the newer state does not continue the older one", before, head) from None
+    last = heads[max(heads)] if heads else None
+    if last is None and head.before:
+        raise Malformed("a head names one before it that the brand does not show")
+    if last is not None:
+        _check_continues(last, head)
     heads[size] = head
+
+
+def _check_continues(last: LogHead, head: LogHead) -> None:
+    size = last.message.size
+    if head.message.size < size:
+        raise _changed("the brand shows another state of its log than before", last, head)
+    if head.before > size:
+        raise Malformed("a head names one before it that the brand does not show")
+    if head.before < size:
+        raise _changed("the brand leaves out a state of its log that it signed", last, head)
+    if head.message.issued_at <= last.message.issued_at:
+        raise Malformed("the brand's heads are not dated in their order")
+    try:
+        check_consistency(size, head.message.size, head.siblings, last.root, head.root)
+    except NotIncluded:
+        raise _changed("the newer state does not continue the older one", last, head) from None
 
 
 def missing_head(head: LogHead) -> LogChanged:

@@ -1,6 +1,6 @@
 """A devnet's calls of its anvil: money for accounts, the whole state, the registry's events.
 
-``anvil_nodeInfo`` is a cheap call that shows whether there is a new block.
+None of them is ``anvil_nodeInfo``: anvil 1.x sometimes answers nothing any more when it mines meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DUMP_SECONDS, MAX_DUMP_BYTES = 20.0, 128 << 20
 MAX_STATE_BYTES = 512 << 20
 ETHER = 10**18
 # Methods that a devnet and its notary call again and again. A log of the node's calls leaves them out.
-ROUTINE = ("anvil_nodeInfo", "anvil_dumpState", "eth_chainId", "eth_getBlockByNumber")
+ROUTINE = ("anvil_dumpState", "eth_chainId", "eth_getBlockByNumber")
 
 _KINDS = {
     ANCHORED: "anchor",
@@ -49,12 +49,7 @@ class Anvil:
 
     def tip(self) -> Head:
         """Return the newest block."""
-        info = self._answer("anvil_nodeInfo")
-        try:
-            number, time = (_number(info[name]) for name in ("currentBlockNumber", "currentBlockTimestamp"))
-            return Head(number, str(info["currentBlockHash"]), time)
-        except (KeyError, TypeError, ValueError):
-            raise self._node.unavailable("it does not show its newest block as anvil does") from None
+        return head_in(self._node, self._node.ask(block_call("latest")))
 
     def has(self, block: Head) -> bool:
         """Return whether this block is still on the chain."""
@@ -111,13 +106,9 @@ class Anvil:
         return answer
 
 
-def _number(value: Any) -> int:
-    return value if type(value) is int else int(value, 16)
-
-
 def _logged(entry: Any) -> Logged:
     kind, word = _KINDS[entry["topics"][0]], hex_bytes(entry["topics"][1])
     if word is None or len(word) != 32:
         raise ValueError("no word")
     subject = checksum(word[12:]) if kind == "revoke-all" else to_hex(word)
-    return Logged(kind, _number(entry["blockNumber"]), subject, str(entry["transactionHash"]))
+    return Logged(kind, int(entry["blockNumber"], 16), subject, str(entry["transactionHash"]))

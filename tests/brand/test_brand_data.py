@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from registry.brand.holding import Held, Verdict
+from registry.brand.holding import Arrival, Brought, Held, Kind, Verdict
+from registry.brand.keeper import LEFT_SECONDS
 from registry.brand.quarantine import MAX_CAR
 from registry.client.revoke import revoke
 from registry.core.age.stream import seal_bytes
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import DatabaseUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.ipld.cid import Block, cid_of_block, sha256_of
+from registry.core.ipld.cid import Block, binary_cid, cid_of_block, sha256_of
 from registry.core.scalars import to_hex
 from registry.core.sealed.bundles import View
 from registry.core.sealed.capsule import StreamUpdate
@@ -182,6 +183,47 @@ class TestBlocks:
         data.follow()
         assert refused(data.send(evidence)) == (410, "Revoked")
         assert kept(data) == set()
+
+
+class Hooked(MemoryBlocks):
+    """A store that does something after it has put blocks."""
+
+    after: Any = None
+
+    def put(self, blocks: Any, *, public: bool = False) -> None:
+        super().put(blocks, public=public)
+        if self.after is not None:
+            self.after()
+
+
+class TestOtherProcesses:
+    def test_a_block_that_is_erased_while_it_comes_again(self, tmp_path: Path) -> None:
+        own = Hooked()
+        with data_api(tmp_path, own) as data:
+            evidence = data.granted()
+            digest = sha256_of(data.blocks(evidence)[1].data)
+            own.after = lambda: data.keeper._erase([digest])
+            assert refused(data.send(evidence)) == (503, "StorageUnavailable")
+            assert kept(data) == set()
+            own.after = None
+            assert data.send(evidence).status_code == 201
+
+    def test_a_listener_whose_note_is_gone_leaves_another(self, tmp_path: Path) -> None:
+        own = Hooked()
+        with data_api(tmp_path, own) as data:
+            evidence, store = data.granted(), data.brand.store
+            own.after = lambda: [store.forget_arrival(each.id) for each in store.left_arrivals(2**40, 10)]
+            assert refused(data.send(evidence)) == (503, "Busy")
+            own.after = None
+            _until(lambda: kept(data) == set())
+
+    def test_what_a_killed_listener_left_is_erased(self, data: DataApi) -> None:
+        evidence, store = data.granted(), data.brand.store
+        blocks = data.blocks(evidence)
+        brought = tuple(Brought(binary_cid(each.cid), len(each.data)) for each in blocks)
+        store.arrive(Arrival(Kind.BLOCKS, brought, data.stage.clock() - LEFT_SECONDS - 1, b"\1" * 32))
+        data.own.put(blocks)
+        _until(lambda: kept(data) == set())
 
 
 class TestUpdates:

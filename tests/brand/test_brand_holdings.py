@@ -11,7 +11,7 @@ from registry.brand.sql.log import Ending
 from registry.brand.store import Store
 from registry.client.bundle_walk import Ref
 from registry.core.ipld.cid import RAW
-from tests.support.brand_stores import BLOCK, NOW, a_view, an_answer, take, word
+from tests.support.brand_stores import BLOCK, BRAND, NOW, a_view, an_answer, take, word
 
 YES = Verdict(201, {"blocks": 1})
 
@@ -115,6 +115,17 @@ class TestHoldings:
         left = store.holding(answer)
         assert left is not None and (left.number, left.blocks, left.leaving) == (3, 0, False)
         assert store.held(answer) == [] and not store.has_data(answer) and store.leaving(NOW, 10) == []
+
+    def test_an_acknowledgement_waits_until_nothing_is_left(self, store: Store) -> None:
+        answer = live(store)
+        hold(store, answer, "a")
+        late = store.arrive(a_car("b", content="content one"))
+        store.read_on(a_view(BLOCK + 1), [Ending(BLOCK + 1, NOW, handle=word("handle one"))], [], 0)
+        assert store.unacknowledged(BRAND, 10) == []
+        store.gone(answer)
+        assert store.unacknowledged(BRAND, 10) == []
+        store.forget_arrival(late)
+        assert [each.id for each in store.unacknowledged(BRAND, 10)] == [answer]
 
     def test_a_reorganisation_takes_the_mark_back(self, store: Store) -> None:
         answer = live(store)

@@ -21,7 +21,10 @@ from registry.client.web import Web
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.scalars import to_hex
+from registry.http.serving import Server
+from tests.http.test_serving import certificate_for_localhost
 from tests.support.http_answers import Answer, Asked, answering
+from tests.support.http_service import sample_app
 from tests.support.stage import Stage
 
 HOST, NAME = "aurelle.example", "7f" * 16
@@ -143,6 +146,13 @@ def test_a_slow_brand(sending: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "in time" in one.why()
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 500, 502])
+def test_what_judges_nothing_is_no_refusal(sending: Opened, status: int) -> None:
+    """A proxy that is set up wrongly answers so, for a day perhaps."""
+    with sending(lambda _: Answer(status, b"<html>")) as one:
+        assert one.go_on().stage is Reached.WAITING and str(status) in one.why()
+
+
 def test_a_redirect_is_not_followed(sending: Opened) -> None:
     with sending(lambda _: Answer(307, headers=(("Location", INBOX),))) as one:
         assert "answered 307" in one.why() and one.go_on().waits
@@ -206,3 +216,12 @@ def test_a_line_that_is_slow_gets_smaller_archives(stage: Stage, sending: Opened
         cids = [block.cid for block in blocks]
         sent = list(send_archives(client, stage.store, cids[0], cids))
     assert [cid for part in sent for cid in part] == cids and max(sizes) > 7_000_000 and len(sizes) == 14
+
+
+def test_a_certificate_that_nobody_trusts(stage: Stage, tmp_path: Path) -> None:
+    evidence = grant(stage.alice, stage.request()).evidence
+    with Server(sample_app(), "localhost", tls=certificate_for_localhost(tmp_path)) as server:
+        one = Sending(stage, evidence, f"https://localhost:{server.url.rsplit(':', 1)[1]}")
+        assert "not reachable" in one.why()
+        found = one.go_on()
+        assert found.waits and "certificate" in str(found.trouble).lower()

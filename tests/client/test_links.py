@@ -84,6 +84,12 @@ def test_a_private_address_is_never_asked(address: str) -> None:
         fetch_request(web, LINK)
 
 
+@pytest.mark.parametrize("host", ["a..b.org", f"{'a' * 70}.org", "xn--a.invalid"])
+def test_a_name_that_cannot_be_looked_up(host: str) -> None:
+    with pytest.raises(BrandUnavailable):
+        fetch_request(Web(), f"https://{host}/r/{DIGEST}")
+
+
 def test_an_address_on_this_machine_is_asked_only_if_the_network_names_it() -> None:
     with answering(lambda _: FILE) as served:
         link = f"{served.url}/r/{DIGEST}"

@@ -172,6 +172,11 @@ class TestAnHonestLog:
         shop.brand.stage.ledger.reorg(1)
         report = shop.look(seen)
         assert shown(report) == [(0, False)] and report.anchored == {}
+        # It is anchored again before the next head is signed.
+        shop.log(1)
+        shop.next_day()
+        report = shop.look(seen)
+        assert shown(report) == [(0, True), (1, True)] and list(report.anchored) == [1, 2]
 
     def test_two_looks_at_once(self, shop: Shop, seen: SeenUses) -> None:
         shop.log(3)

@@ -387,7 +387,7 @@ def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     assert status["process"] == detached["process"] and status["rpcUrl"] == detached["rpcUrl"]
     said = consent(tmp_path, "devnet", "logs").stdout
     assert "kubo   | Daemon is ready" in said and "anvil  | eth_sendRawTransaction" in said
-    assert "anvil_nodeInfo" not in said
+    assert "anvil_dumpState" not in said
     _logs_are_followed(tmp_path, str(status["rpcUrl"]))
 
     anvil = json.loads((folder / "running.json").read_bytes())["children"][0]["pid"]

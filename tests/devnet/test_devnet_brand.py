@@ -34,19 +34,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def granted(run: Run, home: Path) -> tuple[str, str]:
-    """Alice answers the brand's link, and sends her grant; return her address and the place of the answer."""
-    asked = home.with_name("request.json")
-    asked.write_bytes(httpx.get(run.ready["request"]).content)
+    """Alice answers the brand's link, as the shop's README says; return her address and the place of the answer."""
     where = {"CONSENT_NETWORK": run.network, "CONSENT_HOME": str(home)}
     Home(home).create("", key=None)
-    said = consent(home.parent, "grant", asked, "--yes", "--days", "30", "--json", **where)
+    said = consent(home.parent, "grant", run.ready["request"], "--yes", "--days", "30", "--json", **where)
     assert said.returncode == 0, said
     assert "Nobody has confirmed" not in said.stderr
     evidence = parse_evidence(next((home / "evidence").glob("0x*.json")).read_bytes())
+    message: Any = evidence.statement.message
+    until(lambda: ConsentClient(run.ready["brandInternal"]).allowed(message.subject, *WHAT))
     url, headers = f"{run.ready['brand']}/v1/evidence", {"Content-Type": "application/json"}
     sent = httpx.post(url, content=write_evidence(evidence), headers=headers, timeout=30)
     assert sent.status_code in (201, 202), sent.text
-    message: Any = evidence.statement.message
     return message.subject, sent.headers["location"]
 
 

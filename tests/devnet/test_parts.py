@@ -406,7 +406,7 @@ def test_a_kill_in_a_fresh_start_leaves_no_half_of_a_repository(tmp_path: Path) 
 def test_a_log_is_kept_short_without_noise(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("ab") as program:  # as a program that goes on writing
-        lines = [f"line {n}\nanvil_nodeInfo\n\n" for n in range(100)]
+        lines = [f"line {n}\nanvil_dumpState\n\n" for n in range(100)]
         program.write("".join(lines).encode())
         program.flush()
         shorten(log, 1 << 20)
@@ -416,7 +416,7 @@ def test_a_log_is_kept_short_without_noise(tmp_path: Path) -> None:
         program.write(b"after\n")
         program.flush()
     kept = log.read_text().split("\n")
-    assert "anvil_nodeInfo" not in kept and kept[-3:] == ["", "after", ""]
+    assert "anvil_dumpState" not in kept and kept[-3:] == ["", "after", ""]
     assert [line for line in kept if line][-2] == "line 99" and all(
         line in ("", "after") or line[:5] == "line " for line in kept
     )

@@ -18,7 +18,7 @@ from registry.brand.settings import BrandSettings
 from registry.brand.store import Store, open_store
 from registry.cli.main import run
 from registry.client.network_config import open_network
-from registry.config.network_file import write_settings
+from registry.config.network_file import read_domains, write_settings
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Request
@@ -151,5 +151,37 @@ def test_a_person_reads_where_it_goes_and_how_it_stands(world: Copy, capsys: pyt
         assert "the brand knows that it ended" in capsys.readouterr().out
         assert run(["refuse", brand.link, "--yes", *more]) == 0
         assert "Delivered" in capsys.readouterr().out
+        assert run(["evidence", "show", brand.link, *more]) == 0
+        assert "Maison Aurelle" in capsys.readouterr().out
         assert run(["grant", brand.link[:-1] + "0", "--yes", *more]) == 2
         assert "gives no request there" in capsys.readouterr().err
+
+
+def test_a_foreign_link_is_told_and_nothing_goes_to_whom_nobody_confirms(
+    world: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = world()
+    with brand_in(folder) as brand:
+        alice, domains = Alice(folder, capsys), read_domains(folder / "network")
+        more = ["--home", str(alice.home), "--network", str(folder / "network")]
+        write_settings(folder / "network", domains=domains | {"links.example": domains[HOST]})
+        foreign = brand.link.replace(HOST, "links.example")
+        assert run(["refuse", foreign, "--yes", *more]) == 0
+        said = capsys.readouterr()
+        assert f"The link is on links.example, which is not the domain of the brand, {HOST}." in said.err
+        assert f"It is delivered to {HOST}, which {HOST} names." in said.err and "Delivered" in said.out
+        write_settings(folder / "network", domains={"links.example": domains[HOST]})
+        assert run(["refuse", foreign, "--yes", *more]) == 0
+        said = capsys.readouterr()
+        assert "nothing is sent to them: you hand the file over yourself" in said.err and "Delivered" not in said.out
+        assert len(alice.json("status")["deliveries"]) == 1
+
+
+def test_by_hand_sends_nothing(world: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = world()
+    with brand_in(folder) as brand:
+        alice = Alice(folder, capsys)
+        assert "delivery" not in alice.json("grant", brand.link, "--by-hand", "--yes")
+        assert alice.json("status")["deliveries"] == [] and brand.took == []
+        (given,) = alice.evidence
+        assert brand.store.by_digest({given.digest}) == {}

@@ -35,6 +35,7 @@ LEAST = {
     "accounts": 10,
     "notices": 150,
     "evidence": 250,
+    "uses": 30,
     "vault": 200,
 }
 

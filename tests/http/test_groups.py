@@ -20,7 +20,7 @@ def test_what_comes_meanwhile_is_done_together() -> None:
         sizes.append(len(bodies))
         return [len(body) for body in bodies]
 
-    groups = Groups(work, 3, 1_000)
+    groups = Groups(work, 3, 1_000, len)
     first = groups.submit(b"a")
     started.wait(10)
     others = [groups.submit(b"b" * size) for size in range(2, 6)]
@@ -38,7 +38,7 @@ def test_an_error_goes_to_each_caller_and_the_next_group_works() -> None:
             raise DatabaseUnavailable("away")
         return list(bodies)
 
-    groups = Groups(work, 10, 1_000)
+    groups = Groups(work, 10, 1_000, len)
     with pytest.raises(DatabaseUnavailable):
         groups.submit(b"a").result(10)
     fails[0] = False
@@ -53,7 +53,7 @@ def test_too_much_waits_and_after_the_end() -> None:
         goes_on.wait(10)
         return list(bodies)
 
-    groups = Groups(work, 1, 10)
+    groups = Groups(work, 1, 10, len)
     kept = [groups.submit(b"x" * 11)]
     with pytest.raises(DatabaseUnavailable, match="too many"):
         groups.submit(b"y")

@@ -174,14 +174,14 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 
 def test_it_serves_tls(tmp_path: Path) -> None:
-    chain, key = _certificate(tmp_path)
+    chain, key = certificate_for_localhost(tmp_path)
     with Server(sample_app(), tls=(chain, key)) as server:
         context = ssl.create_default_context(cafile=str(chain))
         answer = httpx.get(server.url.replace("127.0.0.1", "localhost") + "/healthz", verify=context)
     assert answer.status_code == 200 and "strict-transport-security" in answer.headers
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certificate_for_localhost(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

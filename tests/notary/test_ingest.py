@@ -101,17 +101,26 @@ def test_a_failure_reaches_each_caller_and_the_next_group_is_kept(recorder: Reco
     assert keeping.submit(arrival(4)).result(30) == arrival(4).times
 
 
-def test_it_refuses_more_than_fits_into_memory(
-    recorder: Recorder, keeping: Ingest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_refuses_more_than_fits_into_memory(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "MAX_WAITING", 1_000)
+    keeping = Ingest(recorder)
     answers = [keeping.submit(arrival(number)) for number in range(5)]
     with pytest.raises(DatabaseUnavailable, match="too many"):
         keeping.submit(arrival(9))
     recorder.go.set()
     assert all(each.result(30) for each in answers)
+    assert keeping.submit(arrival(10)).result(30), "what is kept waits no more"
     keeping.close()
-    assert keeping._waiting_bytes == 0
+
+
+def test_a_group_is_bounded_in_bytes(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "MAX_GROUP_BYTES", 500)
+    keeping = Ingest(recorder)
+    answers = [keeping.submit(arrival(number)) for number in range(10)]
+    recorder.go.set()
+    assert all(each.result(30) for each in answers)
+    keeping.close()
+    assert sum(recorder.groups) == 10 and max(recorder.groups) == 3
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 32 * MAX_BATCH + 32])

@@ -14,7 +14,8 @@ from registry.core.verify.policy import Policy
 from tests.support.paths import VECTORS
 
 FOLDER = VECTORS
-FOLDERS = ("digests", "signatures", "commitments", "merkle", "locks", "accounts", "notices", "evidence", "vault")
+_BASICS = ("digests", "signatures", "commitments", "merkle", "locks", "accounts")
+FOLDERS = (*_BASICS, "notices", "evidence", "uses", "vault")
 NOT_CONSENTED = frozenset(kind.__name__ for kind in NotConsented.__subclasses__())
 SEALED = frozenset({"DamagedSeal", "WrongCapsule"})
 NAMES = NOT_CONSENTED | {"Valid", "LedgerUnavailable"}

@@ -135,8 +135,12 @@ _Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="So many at most
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    reader, corrections = Reader(desk), Corrections(desk)
+    _add_list(app, desk)
+    _add_reading(app, Reader(desk))
+    _add_changes(app, Corrections(desk))
 
+
+def _add_list(app: FastAPI, desk: Desk) -> None:
     @app.get(
         "/v1/data/held",
         tags=["data"],
@@ -149,6 +153,8 @@ def add(app: FastAPI, desk: Desk) -> None:
         more = {"next": found[-1].holding.answer} if len(found) == limit else {}
         return Response(codec.dump({"grants": [_told(each) for each in found], **more}), media_type=JSON)
 
+
+def _add_reading(app: FastAPI, reader: Reader) -> None:
     @app.post(
         "/v1/data",
         tags=["data"],
@@ -160,19 +166,6 @@ def add(app: FastAPI, desk: Desk) -> None:
         """Read the records that live grants hand over for this purpose. The use is logged before the first byte."""
         wanted = _read_wanted(await read_body(request, MAX_QUESTION))
         lines = await run_in_threadpool(_answered, lambda: reader.records(wanted))
-        return StreamingResponse(lines, media_type=LINES)
-
-    @app.post(
-        "/v1/data/changes",
-        tags=["data"],
-        response_class=StreamingResponse,
-        responses={**schemas.BODIES, **_CHANGES, **_PROBLEMS},
-        openapi_extra=schemas.takes(_WANTED, _EXAMPLE),
-    )
-    async def read_changes(request: Request) -> Response:
-        """Read what people changed of the records that you sent them. The use is logged before the first byte."""
-        wanted = _read_wanted(await read_body(request, MAX_QUESTION))
-        lines = await run_in_threadpool(_answered, lambda: corrections.changes(wanted))
         return StreamingResponse(lines, media_type=LINES)
 
     @app.post(
@@ -189,6 +182,21 @@ def add(app: FastAPI, desk: Desk) -> None:
         pieces = await run_in_threadpool(_answered, lambda: reader.file(wanted, asked.record))
         # A browser must never show what a stranger wrote as if it were the brand's.
         return StreamingResponse(pieces, headers={"Content-Disposition": "attachment"}, media_type=OCTETS)
+
+
+def _add_changes(app: FastAPI, corrections: Corrections) -> None:
+    @app.post(
+        "/v1/data/changes",
+        tags=["data"],
+        response_class=StreamingResponse,
+        responses={**schemas.BODIES, **_CHANGES, **_PROBLEMS},
+        openapi_extra=schemas.takes(_WANTED, _EXAMPLE),
+    )
+    async def read_changes(request: Request) -> Response:
+        """Read what people changed of the records that you sent them. The use is logged before the first byte."""
+        wanted = _read_wanted(await read_body(request, MAX_QUESTION))
+        lines = await run_in_threadpool(_answered, lambda: corrections.changes(wanted))
+        return StreamingResponse(lines, media_type=LINES)
 
 
 def _read_wanted(raw: bytes) -> Wanted:

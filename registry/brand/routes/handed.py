@@ -61,7 +61,13 @@ _BYTES = {"type": "string", "format": "binary"}
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    quarantine, room = Quarantine(desk), BoundedSemaphore(MOST_AT_ONCE)
+    quarantine = Quarantine(desk)
+    _add_blocks(app, quarantine)
+    _add_updates(app, quarantine)
+
+
+def _add_blocks(app: FastAPI, quarantine: Quarantine) -> None:
+    room = BoundedSemaphore(MOST_AT_ONCE)
 
     def bring(raw: bytes) -> Verdict | int:
         if not room.acquire(blocking=False):
@@ -89,6 +95,8 @@ def add(app: FastAPI, desk: Desk) -> None:
         raw = await read_body(request, MAX_CAR, CAR)
         return await _answered(quarantine, await run_in_threadpool(bring, raw))
 
+
+def _add_updates(app: FastAPI, quarantine: Quarantine) -> None:
     @app.post(
         "/v1/updates",
         tags=["data"],

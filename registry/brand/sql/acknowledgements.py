@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from registry.brand.records import Acknowledged, Answer, State
 from registry.brand.sql.answers import answer_of, chunks
 from registry.brand.sql.changes import ChangingTables, Locked
-from registry.brand.sql.tables import UNACKNOWLEDGED, UNSETTLED, answers, holdings, own_statements, pairs
+from registry.brand.sql.tables import UNACKNOWLEDGED, UNSETTLED, answers, arriving, holdings, own_statements, pairs
 from registry.brand.sql.tables import acknowledgements as table
 from registry.db.statements import InsertNew
 
@@ -76,11 +76,12 @@ class AcknowledgementTable(ChangingTables):
 def has_stopped() -> ColumnElement[bool]:
     """Return the condition that nothing of an ended grant is left to use. Only then is its end acknowledged.
 
-    "May I?" has nothing to say yes by, and no block of the data is held, with which the keys have gone.
+    Its data was erased too, and with it every key. An acknowledgement is signed only where all this holds.
     """
     allowed = select(pairs.c.answer).where(pairs.c.answer == answers.c.id)
-    has_data = select(holdings.c.answer).where(holdings.c.answer == answers.c.id, holdings.c.blocks > 0)
-    return ~allowed.exists() & ~has_data.exists()
+    data = select(holdings.c.answer).where(holdings.c.answer == answers.c.id, holdings.c.blocks > 0)
+    same = arriving.c.content == answers.c.content, arriving.c.verdict == "", func.length(arriving.c.content) > 0
+    return and_(~allowed.exists(), ~data.exists(), ~select(arriving.c.id).where(*same).exists())
 
 
 def _signed() -> ColumnElement[bool]:

@@ -241,17 +241,24 @@ def _stand(locked: Locked, left: Sequence[tuple[Answer, Change]]) -> None:
     for part in chunks(gone):
         connection.execute(delete(pairs).where(pairs.c.answer.in_(part)))
     _allow(connection, [before for before, _, was, stands in stood if stands and not was])
-    _take_acknowledgements_back(
-        connection, [before.id for before, change in left if change.state is State.LIVE and before.ended_at]
-    )
     _let_go(connection, [before.id for before, change in left if change.state in OVER], leaving=True)
     back = [before.id for before, change in left if before.state in OVER and change.state not in OVER]
     _let_go(connection, back, leaving=False)
+    _take_acknowledgements_back(
+        connection, [before.id for before, change in left if change.state is State.LIVE and before.ended_at]
+    )
     for before, change in left:
         if before.state is State.WAITING and change.state is State.LIVE:
             at, block = change.anchored_at or 0, change.seen_block or 0
             locked.add_events(_begun(connection, before._replace(anchored_at=at, seen_block=block)))
     locked.add_events(event for _, change in left for event in change.events)
+
+
+def _let_go(connection: Connection, ids: Sequence[int], *, leaving: bool) -> None:
+    """Mark what these grants handed over for erasure, or take the mark back. What has no blocks needs none."""
+    for part in chunks(ids):
+        mine = holdings.c.answer.in_(part), holdings.c.blocks > 0
+        connection.execute(update(holdings).where(*mine).values(leaving=leaving))
 
 
 def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> None:
@@ -260,13 +267,6 @@ def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> 
         connection.execute(delete(acknowledgements).where(acknowledgements.c.answer.in_(part)))
         same = and_(own_statements.c.kind == "Acknowledgement", own_statements.c.about.in_(part))
         connection.execute(delete(own_statements).where(same))
-
-
-def _let_go(connection: Connection, ids: Sequence[int], *, leaving: bool) -> None:
-    """Mark what these grants handed over for erasure, or take the mark back. What has no blocks needs none."""
-    for part in chunks(ids):
-        mine = holdings.c.answer.in_(part), holdings.c.blocks > 0
-        connection.execute(update(holdings).where(*mine).values(leaving=leaving))
 
 
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:

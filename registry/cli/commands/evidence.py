@@ -11,13 +11,14 @@ import typer
 from registry.cli.app import command, group
 from registry.cli.context import Context
 from registry.cli.options import SENDING, SIGNING, WALLET, AcceptRisk, EvidenceFile, accepted_risks
+from registry.cli.ui.linked import is_link, read_request
 from registry.cli.ui.receipts import leaving, print_anchored, receipt_json, receipt_rows
 from registry.client import pending as use_case
 from registry.client.import_evidence import import_evidence
 from registry.client.notary_config import ending_party, pending_party
 from registry.client.pending_store import PendingFolder
 from registry.client.wallets import typed_address
-from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence
+from registry.core.evidence.file import Evidence, canonical_evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant
 from registry.fs.files import replace_file
@@ -36,11 +37,11 @@ def show(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to read and print.")] = None,
     language: Annotated[str, typer.Option(metavar="TAG", help="The page's own words: en or fr.")] = "en",
 ) -> None:
-    """Show what a file says, in words.
+    """Show what a file says, or the request behind a brand's link, in words.
 
     Nothing of it is checked against the chain: that is `consent verify`.
     """
-    raw = ctx.home.find(file)
+    raw = write_evidence(read_request(ctx, file)) if is_link(file) else ctx.home.find(file)
     found = parse_evidence(raw)
     if html is not None:
         _write_page(ctx, found, raw, html, language)
