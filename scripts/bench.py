@@ -2,6 +2,7 @@
 
     python scripts/bench.py                 everything, about twenty minutes; also writes build/bench.jsonl
     python scripts/bench.py --only gas      one subject (may be repeated); writes nothing
+    python scripts/bench.py --only gas --record    puts the subject's figures into the page, beside the older ones
     python scripts/bench.py --json          the figures as JSON lines on stdout
     python scripts/bench.py --render        write the page again from docs/performance.jsonl, without measuring
 
@@ -43,6 +44,7 @@ SUBJECTS = {
     "commands": 300,
     "wallets": 240,
     "notary": 480,
+    "brand": 600,
     "vault": 900,
     "kubo": 900,  # its repository of a hundred thousand files takes long to remove
 }
@@ -68,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes = {name: _run(name, options.json) for name in options.only or SUBJECTS}
     if not options.only:
         _write_results(outcomes)
+    elif options.record:
+        _write_anew(outcomes)
     return _code(outcomes)
 
 
@@ -85,9 +89,19 @@ def _write_results(outcomes: dict[str, Outcome]) -> None:
         PAGE.write_text(page(RECORD.read_text()))
 
 
+def _write_anew(outcomes: dict[str, Outcome]) -> None:
+    """Put the figures of these subjects into the record and the page; where one is missing, the old ones stay."""
+    about, *old = (json.loads(line) for line in RECORD.read_text().splitlines())
+    new = {name: outcome.figures for name, outcome in outcomes.items() if not outcome.trouble}
+    kept = {name: [figure for figure in old if figure["subject"] == name] for name in SUBJECTS}
+    _write(RECORD, [about, *(figure for name in SUBJECTS for figure in new.get(name, kept[name]))])
+    PAGE.write_text(page(RECORD.read_text()))
+
+
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
+    parser.add_argument("--record", action="store_true", help="with --only: put the figures into the page")
     parser.add_argument("--json", action="store_true", help="JSON lines on stdout")
     parser.add_argument("--render", action="store_true", help="write the page again, without measuring")
     parser.add_argument("--subject", choices=SUBJECTS, help=argparse.SUPPRESS)  # the process of one subject

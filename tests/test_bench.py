@@ -155,6 +155,20 @@ def test_exit_codes_and_written_files(
     assert (tmp_path / "PAGE").exists() is (trouble == "")
 
 
+def test_one_subject_is_put_into_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("LINES", "RECORD", "PAGE"):
+        monkeypatch.setattr(bench, name, tmp_path / name)
+    old = [FIGURE | {"subject": subject, "value": 1} for subject in ("gas", "merkle")]
+    (tmp_path / "RECORD").write_text("".join(json.dumps(each) + "\n" for each in (machine(), *old)))
+    monkeypatch.setattr(bench, "collect", lambda *_: bench.Outcome([FIGURE], ""))
+    assert bench.main(["--only", "gas", "--record"]) == 0
+    kept = [json.loads(line) for line in (tmp_path / "RECORD").read_text().splitlines()]
+    assert kept == [machine(), old[1], FIGURE] and "46,189 gas" in (tmp_path / "PAGE").read_text()
+    monkeypatch.setattr(bench, "collect", lambda *_: bench.Outcome([FIGURE | {"value": 7}], "late"))
+    assert bench.main(["--only", "gas", "--record"]) == 3
+    assert [json.loads(line) for line in (tmp_path / "RECORD").read_text().splitlines()] == kept
+
+
 def measured(subject: str) -> tuple[int, list[dict[str, Any]]]:
     """Measure this one subject; return the exit code and the figures."""
     command = [sys.executable, str(bench.ROOT / "scripts" / "bench.py"), "--only", subject, "--json"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
@@ -86,17 +89,25 @@ class _Door:
         self._app, self._key = app, key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not _may_call(Request(scope), self._key):
+        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not _may_call(scope, self._key):
             advice, headers = "Send the key in internal.key as a bearer token.", {"WWW-Authenticate": "Bearer"}
             problem = Problem(401, "Unauthorized", "this listener is internal", advice, headers)
             return await problem.response()(scope, receive, send)
         return await self._app(scope, receive, send)
 
 
-def _may_call(request: Request, key: str) -> bool:
+def _may_call(scope: Scope, key: str) -> bool:
+    headers = Headers(scope=scope)
     if key:
-        given = request.headers.get("authorization", "").encode()
-        return hmac.compare_digest(given, f"Bearer {key}".encode())
-    host = request.url.hostname or ""
-    address = parsed_address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
+        return hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {key}".encode())
+    return _is_local_name(headers.get("host", ""))
+
+
+@lru_cache(64)
+def _is_local_name(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    address = parsed_address(name)
+    return name == "localhost" or (address is not None and address.is_loopback)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from registry.brand.records import Root, View
-from registry.brand.sql.log import Ending
+from registry.brand.records import Ending, Root, View
 from registry.brand.store import Store
 from registry.ledger.follower import Cursor, LogEntry, LogKind, Step
 
@@ -37,13 +36,13 @@ class ChainLog:
             self._store.take_back(new, step.removed_above)
             return False
         if step.caught_up:
-            new = new._replace(seen_at=began)
+            new = new._replace(seen_at=began, behind=0)
         self._keep(new, step, step.head.time - ROOT_SECONDS)
         return step.caught_up
 
     def _keep(self, view: View, step: Step, roots_since: int) -> None:
         endings = [ending for entry in step.entries if (ending := _ending(entry)) is not None]
-        anchored = (entry for entry in step.entries if entry.kind is LogKind.ANCHORED and entry.time >= roots_since)
+        anchored = (entry for entry in step.entries if entry.kind is LogKind.ANCHORED)
         roots = [Root(entry.word, entry.data, entry.block, entry.time) for entry in anchored]
         if not (endings or roots) and view.blocks == self._store.view().blocks:
             self._store.seen(view.seen_at, view.head_time)

@@ -49,7 +49,12 @@ class Sight:
 
     def require(self) -> tuple[View, int]:
         """Return the view and its age in seconds; ``LedgerUnavailable`` where it is too old to answer by."""
-        view, now = self._current(), self._desk.network.clock()
+        view = self._current()
+        return view, self.age_of(view)
+
+    def age_of(self, view: View) -> int:
+        """Return the age of this view in seconds; ``LedgerUnavailable`` where it is too old to answer by."""
+        now = self._desk.network.clock()
         age, oldest = max(0, now - view.seen_at), self._desk.network.max_facts_age
         if not view.seen_at:
             raise LedgerUnavailable("the chain's log was not read to its end yet", "Start the worker, and wait.")
@@ -57,7 +62,7 @@ class Sight:
             raise LedgerUnavailable(f"the view of the chain is {age} seconds old", "Look at the worker and its node.")
         if oldest is not None and now - view.head_time > oldest:
             raise LedgerUnavailable(f"the newest block is {now - view.head_time} seconds old", "Look at the node.")
-        return view, age
+        return age
 
     def check(self) -> None:
         """Raise where the service can answer no question now."""

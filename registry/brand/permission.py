@@ -22,7 +22,7 @@ class Question(NamedTuple):
     data: tuple[str, ...]
 
 
-class Known(Struct, frozen=True):
+class KnownView(Struct, frozen=True):
     """The view of the chain behind an answer: a block, its time (unix seconds), and the view's age in seconds."""
 
     block: int
@@ -35,7 +35,7 @@ class Permission(Struct, frozen=True):
 
     allowed: bool
     grants: dict[str, str]
-    view: Known
+    view: KnownView
 
 
 def ask(desk: Desk, question: Question) -> Permission:
@@ -46,7 +46,7 @@ def ask(desk: Desk, question: Question) -> Permission:
     if any(state is State.UNSURE for _, state in found.values()):
         raise LedgerUnavailable("the chain has just changed, and the grant is being verified again", "Ask again soon.")
     grants = {datum: to_hex(digest) for datum, (digest, _) in found.items()}
-    return Permission(len(grants) == len(question.data), grants, Known(view.number, view.head_time, age))
+    return Permission(len(grants) == len(question.data), grants, KnownView(view.number, view.head_time, age))
 
 
 def ask_node(desk: Desk, question: Question) -> Permission:
@@ -67,4 +67,4 @@ def ask_node(desk: Desk, question: Question) -> Permission:
         for datum, (digest, _) in found.items()
         if isinstance(judged.get(digest), VerifiedStatement)
     }
-    return Permission(len(held) == len(question.data), held, Known(head.number, head.time, 0))
+    return Permission(len(held) == len(question.data), held, KnownView(head.number, head.time, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -132,13 +133,15 @@ class Event(NamedTuple):
 class View(NamedTuple):
     """How far the chain's log was read: the block, its time, and when that was the node's newest (unix seconds).
 
-    ``seen_at`` is 0 before the log was read to its end for the first time. ``turns`` counts reorganisations.
+    ``seen_at`` is 0 before the log was read to its end for the first time. ``turns`` counts reorganisations. ``behind``
+    is 1 from a reorganisation on until the log was read to its end again, else 0.
     """
 
     blocks: tuple[tuple[int, str], ...] = ()
     head_time: int = 0
     seen_at: int = 0
     turns: int = 0
+    behind: int = 0
 
     @property
     def number(self) -> int:
@@ -154,6 +157,29 @@ class Root(NamedTuple):
     block: int
     time: int
     id: int = 0
+
+
+class Ending(NamedTuple):
+    """An end that the log shows: of a handle (32 bytes), or of all that a subject (20 bytes) issued ``until``."""
+
+    block: int
+    time: int
+    handle: bytes = b""
+    subject: bytes = b""
+    until: int = 0
+
+
+class Known(NamedTuple):
+    """What the log showed up to ``view`` of the roots, handles and accounts that were asked for; others are absent.
+
+    ``anchored`` has block and time of a root's first anchor, ``revoked`` the time of a handle's end, ``cutoffs`` the
+    largest ``issuedUntil`` of an account. All are unix seconds.
+    """
+
+    view: View
+    anchored: Mapping[bytes, tuple[int, int]]
+    revoked: Mapping[bytes, int]
+    cutoffs: Mapping[bytes, int]
 
 
 class Change(NamedTuple):

@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
 from registry.brand.sql.holdings import HoldingTables
+from registry.brand.sql.known import KnownTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.mail import MailTable
 from registry.brand.sql.own_statements import OwnStatementTable
+from registry.brand.sql.quick import QuickTables
 from registry.brand.sql.requests import RequestTable
 from registry.brand.sql.uses import UseTables
 from registry.core.errors import InvalidInput
@@ -27,7 +29,9 @@ _LEADER = "consent brand"
 class Store(
     RequestTable,
     AnswerTables,
+    QuickTables,
     LogTables,
+    KnownTables,
     OwnStatementTable,
     AcknowledgementTable,
     UseTables,

@@ -96,7 +96,7 @@ def verify_many(
     """
     asked = network.policy(controllers=None) if policy is None else policy
     _check_policy(network, asked)
-    every = [_read_or_refused(network, file) for file in files]
+    every = [read_or_refused(network, file) for file in files]
     queries = [fact_queries(evidence) for evidence in every if isinstance(evidence, Evidence)]
     anchors = [query for part, _ in queries for query in part]
     signatures = [query for _, part in queries for query in part]
@@ -114,7 +114,8 @@ def verify_many(
     return judged
 
 
-def _read_or_refused(network: Network, file: Evidence | bytes) -> Evidence | NotConsented | LedgerUnavailable:
+def read_or_refused(network: Network, file: Evidence | bytes) -> Evidence | NotConsented | LedgerUnavailable:
+    """Return evidence of this network; for anything else what `verify` would raise."""
     try:
         return _read_own(network, file)
     except (NotConsented, LedgerUnavailable) as error:

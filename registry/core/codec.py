@@ -8,7 +8,6 @@ encoding equals RFC 8785. Free-form members (a notice's ``more``) go through the
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +19,7 @@ T = TypeVar("T")
 
 MAX_NESTING = 128
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_REST = bytes(set(range(256)) - set(b'"[]{}'))
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -81,12 +80,18 @@ def _check_size(raw: bytes, limit: int) -> None:
 def _nests_too_deeply(raw: bytes) -> bool:
     # The interpreter's recursion limit is no bound: EVM libraries raise it past what the C stack holds.
     depth = 0
-    for token in _STRUCTURE.finditer(raw):
-        character = raw[token.start()]
-        depth += (character in b"[{") - (character in b"]}")
+    for character in _brackets(raw):
+        depth += 1 if character in b"[{" else -1
         if depth > MAX_NESTING:
             return True
     return False
+
+
+def _brackets(raw: bytes) -> bytes:
+    """Return the brackets outside of strings, in order. Passes over all bytes are faster than a look at each."""
+    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _REST)
+    # Whether a bracket is in a string depends on the number of quotes before it being odd: pairs may go.
+    return b"".join(marks.replace(b'""', b"").split(b'"')[::2])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

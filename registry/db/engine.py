@@ -61,6 +61,22 @@ def autocommitting(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection to read with, whose statements all see the commits of one moment."""
+    if is_sqlite(engine):
+        with reading(engine) as connection:
+            yield connection
+        return
+    with (
+        translated(engine.url),
+        engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
+        connection.begin(),
+        _dropped_if_lost(connection),
+    ):
+        yield connection
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in a transaction that is committed at the end; on SQLite it is the only writer from its start.
 

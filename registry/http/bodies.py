@@ -29,7 +29,7 @@ async def read_body(
     ``too_large`` is the problem for a longer one, 413 where there is none.
     """
     types = (media_type,) if isinstance(media_type, str) else media_type
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() not in types:
+    if media_type_of(request) not in types:
         raise Problem(415, "UnsupportedMediaType", f"the body is not {' or '.join(types)}", f"Send it as {types[0]}.")
     if _declared(request) > limit:
         raise too_large or _too_large(limit)
@@ -39,6 +39,11 @@ async def read_body(
     except TimeoutError:
         advice = "Send it again, on a faster connection."
         raise Problem(408, "TooSlow", "the body did not arrive in time", advice, {"Connection": "close"}) from None
+
+
+def media_type_of(request: Request) -> str:
+    """Return the media type that the caller says the body has, without its parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 def _declared(request: Request) -> int:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -25,6 +23,9 @@ from registry.core.errors import (
     Rejected,
     StorageUnavailable,
 )
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
 
 log = logging.getLogger("registry.http")
 
@@ -123,6 +124,8 @@ def too_many(wait: float) -> Problem:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make an app answer its own errors, the framework's and ours as problems."""
+    from fastapi.exceptions import RequestValidationError  # workers keep problems as well, and need no framework
+
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(ConsentError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
@@ -150,8 +153,8 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     # The framework's own answer repeats the input, which may hold what nobody should log.
-    assert isinstance(error, RequestValidationError)
-    places = sorted({".".join(map(str, one["loc"])) for one in error.errors()})
+    found: Any = error
+    places = sorted({".".join(map(str, one["loc"])) for one in found.errors()})
     detail = f"not as the interface describes it: {', '.join(places)}"
     return Problem(422, "Malformed", detail, "Look at /openapi.json for its form.").response()
 

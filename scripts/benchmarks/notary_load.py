@@ -1,4 +1,4 @@
-"""A load generator for the notary's API: raw HTTP/1.1 over a few connections, with bodies that are encoded before."""
+"""A load generator for services: raw HTTP/1.1 over a few connections, with bodies that are encoded before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 BEARER = "bench"
-_STATUS = (b"HTTP/1.1 200", b"HTTP/1.1 202")
+_STATUS = (b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 202")
 _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -22,10 +22,12 @@ class Pace(NamedTuple):
     connections: int
 
 
-def post(path: str, body: bytes, media_type: str = "application/json", *, pays: bool = True) -> bytes:
+def post(
+    path: str, body: bytes, media_type: str = "application/json", *, pays: bool = True, host: str = "bench"
+) -> bytes:
     """Return the bytes of a request; a sponsor pays for it, or the free allowance."""
     paying = f"Authorization: Bearer {BEARER}\r\n" if pays else ""
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\n{paying}Content-Type: {media_type}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{paying}Content-Type: {media_type}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -102,5 +104,5 @@ async def _exchange(connection: _Connection, ask: bytes) -> bytes:
     length = re.search(rb"content-length: (\d+)", answered, re.IGNORECASE)
     body = await reader.readexactly(0 if length is None else int(length[1]))
     if not answered.startswith(_STATUS):
-        raise RuntimeError(f"the notary refused: {body[:200]!r}")
+        raise RuntimeError(f"the service refused: {body[:200]!r}")
     return body

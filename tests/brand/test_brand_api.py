@@ -333,6 +333,8 @@ class TestTheInternalListener:
             assert TestClient(api.internal_app, host).post("/v1/allowed", json=question).status_code == 200
         rebound = TestClient(api.internal_app, "http://shop.example").post("/v1/allowed", json=question)
         assert (rebound.status_code, rebound.json()["title"]) == (401, "Unauthorized")
+        for host in ("", "[::1", "127.0.0.1.shop.example", "shop.example/127.0.0.1", "127.0.0.1@shop.example"):
+            assert api.internal.post("/v1/allowed", json=question, headers={"Host": host}).status_code == 401, host
 
     def test_no_page_of_another_origin_may_call(self, api: BrandApi) -> None:
         answer = api.internal.options("/v1/allowed", headers={"Origin": "https://evil.example"})

@@ -111,6 +111,11 @@ def _as_json(_: schemathesis.SerializationContext, value: Any) -> bytes:
         return repr(value).encode()
 
 
+@schemathesis.serializer("application/jsonl")
+def _as_lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    return value.encode(errors="replace") if isinstance(value, str) else repr(value).encode()
+
+
 def _parts() -> dict[str, Switch]:
     """Apps without a database, which only tell what there is; the module's own take their place."""
     import tempfile

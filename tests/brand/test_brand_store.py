@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
-from registry.brand.records import STANDING, Asked, Change, OwnStatement, Root, State, View
+from registry.brand.records import STANDING, Asked, Change, Ending, OwnStatement, Root, State, View
 from registry.brand.sql.changes import AlreadyAnswered, Outdated, became_live
-from registry.brand.sql.log import Ending
+from registry.brand.sql.quick import in_file
 from registry.brand.sql.tables import tables
 from registry.brand.store import FILE, Store, open_store
 from registry.core.errors import DatabaseUnavailable, InvalidInput
@@ -199,7 +199,7 @@ def plans(store: Store, ask: Callable[[], object]) -> list[str]:
     asked: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
-        asked.append((statement, values))
+        asked.append((statement, values[0] if isinstance(values, list) else values))
 
     event.listen(store._engine, "before_cursor_execute", note)
     ask()
@@ -214,15 +214,23 @@ def test_each_question_begins_with_the_index_that_is_made_for_it(tmp_path: Path)
     """With a condition on the state, SQLite went through all live grants for one person's: 15 ms at 300,000."""
     store = open_store(tmp_path)
     take(store, an_answer())
-    assert plans(store, lambda: store.standing(ALICE, PURPOSE, BOTH, NOW))[0].startswith("SEARCH pairs USING PRIMARY")
+    asked = store._quick.rows(f"EXPLAIN QUERY PLAN {in_file(2)}", (ALICE, PURPOSE, *BOTH))
+    assert asked[0][3].startswith("SEARCH pairs USING PRIMARY") and "USING INTEGER PRIMARY KEY" in asked[1][3]
     asks = {"answers_unaccepted": lambda: store.unsigned(10), "answers_check": lambda: store.to_check(BLOCK, 10)}
     asks |= {"answers_expiry": lambda: store.expired(NOW, 10), "answers_handle": lambda: _ends(store)}
+    asks |= {
+        "answers_seen": lambda: store.take_back(a_view(), 0),
+        "answers_ended": lambda: store.take_back(a_view(), 0),
+    }
     for index, ask in asks.items():
         assert any(index in step for step in plans(store, ask)), index
+    for ask in (lambda: _ends(store), lambda: store.take_back(a_view(), 0)):
+        assert not any("answers_expiry" in step for step in plans(store, ask))
 
 
 def _ends(store: Store) -> None:
-    store.read_on(a_view(), [Ending(BLOCK, NOW, handle=word("handle"))], [], 0)
+    """With five handles or more, SQLite preferred the index of states, and read all live grants for each block."""
+    store.read_on(a_view(), [Ending(BLOCK, NOW, handle=word(n)) for n in range(20)], [], 0)
 
 
 class TestTheLog:
@@ -266,7 +274,7 @@ class TestTheLog:
         states = [found[each.digest].state for each in (deep, fresh, ended, ended_before)]
         assert states == [State.LIVE, State.UNSURE, State.UNSURE, State.ENDED]
         assert {each.digest for each in store.to_check(BLOCK, 10)} == {fresh.digest, ended.digest}
-        assert len(told(store)) == before and store.view() == a_view(BLOCK - 5, turns=1)
+        assert len(told(store)) == before and store.view() == a_view(BLOCK - 5, turns=1, behind=1)
         assert store.roots_after(0, 10) == []
         # It is ended again on the new chain. That end was told already.
         store.read_on(a_view(BLOCK), [Ending(BLOCK, NOW + 1, handle=ended.handle)], [], 0)
@@ -285,6 +293,60 @@ class TestTheLog:
         store.read_on(a_view(), [], [], 0)
         store.seen(NOW, NOW - 3)
         assert store.view() == a_view(seen_at=NOW, head_time=NOW - 3)
+
+
+class TestWhatTheLogShowed:
+    def test_the_first_block_counts(self, store: Store) -> None:
+        """The contract keeps the first time, whatever comes later."""
+        roots = [Root(word("root"), word("manifest"), BLOCK + n, NOW + n) for n in range(3)]
+        ends = [Ending(BLOCK + n, NOW + n, handle=word("handle")) for n in range(3)]
+        switches = [Ending(BLOCK + n, NOW + n, subject=ALICE, until=until) for n, until in enumerate((5, 9, 7))]
+        store.read_on(a_view(BLOCK + 1), [*ends[:2], *switches[:2]], roots[:2], NOW + 9)
+        store.read_on(a_view(BLOCK + 2), [ends[2], switches[2]], roots[2:], NOW + 9)
+        asked = [word("root"), word("other")], [word("handle"), word("other")], [ALICE, BRAND]
+        known = store.known(*asked)
+        assert known.view == a_view(BLOCK + 2) and known.anchored == {word("root"): (BLOCK, NOW)}
+        assert (known.revoked, known.cutoffs) == ({word("handle"): NOW}, {ALICE: 9})
+        assert store.roots_after(0, 10) == []  # they are too old for promises
+
+    def test_a_reorganisation_takes_back_what_it_showed(self, store: Store) -> None:
+        for n in range(2):
+            ends = [
+                Ending(BLOCK + n, NOW + n, handle=word(f"handle {n}")),
+                Ending(BLOCK + n, NOW + n, subject=ALICE, until=5 + n),
+            ]
+            store.read_on(a_view(BLOCK + n), ends, [Root(word(f"root {n}"), word(-n), BLOCK + n, NOW + n)], 0)
+        store.take_back(a_view(BLOCK), BLOCK)
+        asked = [[word(f"{what} {n}") for n in range(2)] for what in ("root", "handle")]
+        known = store.known(*asked, [ALICE])
+        assert known.anchored == {word("root 0"): (BLOCK, NOW)}
+        assert (known.revoked, known.cutoffs, known.view.behind) == ({word("handle 0"): NOW}, {ALICE: 5}, 1)
+        store.seen(NOW, NOW)
+        assert store.view().behind == 0
+
+    def test_more_than_fits_into_one_statement(self, store: Store) -> None:
+        count = 25_000
+        ends = [Ending(BLOCK, NOW, handle=n.to_bytes(32, "big")) for n in range(count)]
+        store.read_on(a_view(), ends, [], 0)
+        found = store.known([], [n.to_bytes(32, "big") for n in range(count + 1)], [])
+        assert len(found.revoked) == count and found.anchored == {}
+
+    def test_all_of_one_moment(self, brand_place: BrandPlace) -> None:
+        """A root and the view that shows it come together, whoever writes meanwhile."""
+        store, ends = brand_place.open(), threading.Event()
+
+        def reads_on() -> None:
+            own = brand_place.open()
+            for n in range(1, 80):
+                own.read_on(a_view(n), [], [Root(n.to_bytes(32, "big"), word(n), n, n)], 0)
+            ends.set()
+
+        writer = threading.Thread(target=reads_on)
+        writer.start()
+        while not ends.is_set():
+            known = store.known([n.to_bytes(32, "big") for n in range(1, 80)], [], [])
+            assert len(known.anchored) == max(known.view.number, 0)
+        writer.join(60)
 
 
 class TestChanges:

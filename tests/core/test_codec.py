@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -150,6 +151,12 @@ def test_more_bytes_than_the_limit() -> None:
             read()
 
 
+_TEXTS = st.text(st.sampled_from('[]{}"\\\n,:aé'))
+_JSON = st.recursive(
+    _TEXTS | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner), max_leaves=40
+)
+
+
 class TestNesting:
     def nested(self, depth: int) -> bytes:
         return b"[" * depth + b"]" * depth
@@ -170,6 +177,12 @@ class TestNesting:
         quoted = json.dumps(["[{" * 500, '\\"[' * 500], separators=(",", ":")).encode()
         assert codec.canonical(wide, LIMIT) == wide
         assert codec.canonical(quoted, LIMIT * 2) == quoted
+
+    @given(_JSON, st.integers(0, 200))
+    def test_each_bracket_outside_of_strings_is_seen(self, value: Any, depth: int) -> None:
+        raw = b"[" * depth + json.dumps(value, ensure_ascii=False).encode() + b"]" * depth
+        tokens = re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', raw, re.DOTALL)
+        assert codec._brackets(raw) == b"".join(token[0] for token in tokens if token[0][:1] != b'"')
 
     @given(st.text('[]{}"\\,:a', min_size=100, max_size=400))
     def test_rubbish_is_malformed_and_nothing_else(self, text: str) -> None:

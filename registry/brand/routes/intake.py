@@ -104,16 +104,17 @@ def read_files(raw: bytes) -> list[bytes]:
         files = codec.loads(raw, _files, MAX_BATCH_BODY).files
     except Malformed as error:
         raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
-    check_files(files)
-    return [bytes(each) for each in files]
+    found = [bytes(each) for each in files]
+    check_files(found)
+    return found
 
 
-def check_files(files: Sequence[Raw]) -> None:
+def check_files(files: Sequence[bytes]) -> None:
     """Require 1 to 1,000 objects; what is in each is judged for itself."""
     if not 1 <= len(files) <= MOST_FILES:
         detail = f"the body holds {len(files):,} files"
         raise Problem(422, "Malformed", detail, f"Send 1 to {MOST_FILES:,} at once.")
-    if not all(bytes(each).lstrip().startswith(b"{") for each in files):
+    if not all(each.lstrip().startswith(b"{") for each in files):
         raise Problem(422, "Malformed", "a file is no JSON object", "Send the files as they are, as JSON objects.")
 
 

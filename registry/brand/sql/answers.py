@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -46,20 +46,6 @@ class AnswerTables(StorePart):
         """Return the number of answers by kind and state."""
         query = select(table.c.kind, table.c.state, func.count()).group_by(table.c.kind, table.c.state)
         return {(row[0], row[1]): row[2] for row in self._rows(query)}
-
-    def standing(self, subject: bytes, purpose: str, data: Sequence[str], now: int) -> dict[str, tuple[bytes, State]]:
-        """Return, for each datum that a grant allows at ``now``, one such grant: its digest and state.
-
-        One that is ``LIVE`` goes before one that is ``UNSURE``.
-        """
-        columns = pairs.c.datum, table.c.digest, table.c.state, table.c.not_before, table.c.expires_at
-        same = pairs.c.subject == subject, pairs.c.purpose == purpose, pairs.c.datum.in_(data)
-        # Pairs are those of grants that stand. A condition on `answers` would let SQLite begin with its other indexes.
-        rows = self._rows(select(*columns).join(table, table.c.id == pairs.c.answer).where(*same))
-        now_ones = [row for row in rows if row.not_before <= now < row.expires_at]
-        # By the state's name: what is live comes last, and stays in the answer.
-        in_order = sorted(now_ones, key=lambda row: row.state, reverse=True)
-        return {row.datum: (row.digest, State(row.state)) for row in in_order}
 
     def grants_for(self, subject: bytes, purpose: str) -> list[Answer]:
         """Return the grants of a person that stand and name this purpose, the newest first."""

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from registry.brand.records import OVER, STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
+from registry.brand.records import OVER, STANDING, Answer, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
+from registry.brand.sql.claims import claims, single_requests
 from registry.brand.sql.tables import (
     NUMBERS,
     acknowledgements,
@@ -21,7 +22,6 @@ from registry.brand.sql.tables import (
     own_statements,
     pairs,
     progress,
-    requests,
     roots,
 )
 from registry.core.scalars import to_hex
@@ -30,6 +30,7 @@ from registry.db.part import StorePart
 
 T = TypeVar("T")
 _WORDS = ("state", "why")
+VIEW = "SELECT blocks, head_time, seen_at, turns, behind FROM progress"
 _update = (
     update(answers)
     .where(answers.c.id == bindparam("_id"))
@@ -53,7 +54,7 @@ class Locked:
         self.connection = connection
         # The update takes the row's lock on PostgreSQL; on SQLite the whole transaction is alone.
         (row,) = connection.execute(update(progress).values(turns=progress.c.turns).returning(progress)).all()
-        self.view = View(_blocks(row.blocks), row.head_time, row.seen_at, row.turns)
+        self.view = view_of(row.blocks, row.head_time, row.seen_at, row.turns, row.behind)
         self._event, self._answer = row.last_event, row.last_answer
 
     def add_events(self, new: Iterable[Event]) -> None:
@@ -82,11 +83,6 @@ class Locked:
 
 class ChangingTables(StorePart):
     """The part of the store that changes answers."""
-
-    def view(self) -> View:
-        """Return how far the chain's log was read."""
-        (row,) = self._rows(select(progress))
-        return View(_blocks(row.blocks), row.head_time, row.seen_at, row.turns)
 
     def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
         """Keep answers with different digests, which were verified by facts of ``block``; return how each is kept now.
@@ -125,7 +121,9 @@ def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list
     if locked.view.turns != turns or locked.view.number > block:
         raise Outdated
     kept = _kept(locked.connection, [each.digest for each in new])
-    taken = {each.digest: _claims(locked.connection, each) for each in new if each.digest not in kept}
+    unkept = [each for each in new if each.digest not in kept]
+    singles = single_requests(locked.connection, unkept)
+    taken = {each.digest: claims(locked.connection, each, singles) for each in unkept}
     added = locked.numbered([each for each in new if taken.get(each.digest)])
     _insert(locked, added)
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
@@ -147,18 +145,6 @@ def _read(connection: Connection, new: Sequence[Answer]) -> Iterator[Answer]:
         query = select(answers, files.c.file).join(files, files.c.answer == answers.c.id)
         for row in connection.execute(query.where(answers.c.digest.in_(part))):
             yield answer_of(row, row.file)
-
-
-def _claims(connection: Connection, new: Answer) -> bool:
-    """Mark the request that it answers, if the brand published one for a single answer; False where that is taken."""
-    if not any(new.request):
-        return True
-    row = connection.execute(select(requests).where(requests.c.digest == new.request)).first()
-    if row is None or not (asked := Asked(**row._mapping)).single:
-        return True
-    if not asked.answered_by:
-        connection.execute(update(requests).where(requests.c.digest == new.request).values(answered_by=new.subject))
-    return asked.answered_by in (b"", new.subject)
 
 
 def _insert(locked: Locked, new: Sequence[Answer]) -> None:
@@ -286,10 +272,12 @@ def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> 
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:
     """Keep roots that promised statements may be under, and forget those of blocks before this time."""
     locked.connection.execute(delete(roots).where(roots.c.time < before))
-    values = [{name: value for name, value in each._asdict().items() if name != "id"} for each in found]
+    new = [each._asdict() for each in found if each.time >= before]
+    values = [{name: value for name, value in each.items() if name != "id"} for each in new]
     if values:
         locked.connection.execute(insert(roots), values)
 
 
-def _blocks(text: str) -> tuple[tuple[int, str], ...]:
-    return tuple((number, hash_) for number, hash_ in json.loads(text))
+def view_of(blocks: str, *numbers: int) -> View:
+    """Return the view of these members of `progress`, in the order of a `View`."""
+    return View(tuple((number, hash_) for number, hash_ in json.loads(blocks)), *numbers)

@@ -185,6 +185,33 @@ roots = Table(
     _number("time"),
     sqlite_autoincrement=True,
 )
+# What the log showed of everybody, from the registry's first block on, so that any file can be verified. The block is
+# the first one that showed it: the contract keeps the first time, too.
+anchored = Table(
+    "anchored",
+    tables,
+    Column("root", LargeBinary, primary_key=True),
+    *(_number(name) for name in ("block", "time")),
+    Index("anchored_block", "block"),
+    sqlite_with_rowid=False,
+)
+revoked = Table(
+    "revoked",
+    tables,
+    Column("handle", LargeBinary, primary_key=True),
+    *(_number(name) for name in ("block", "time")),
+    Index("revoked_block", "block"),
+    sqlite_with_rowid=False,
+)
+cutoffs = Table(
+    "cutoffs",
+    tables,
+    Column("account", LargeBinary, primary_key=True),
+    Column("until", ID, primary_key=True, autoincrement=False),
+    _number("block"),
+    Index("cutoffs_block", "block"),
+    sqlite_with_rowid=False,
+)
 events = Table(
     "events",
     tables,
@@ -201,5 +228,5 @@ progress = Table(
     tables,
     Column("id", ID, primary_key=True, autoincrement=False),
     _text("blocks"),
-    *(_number(name) for name in ("head_time", "seen_at", "turns", "last_event", "last_answer")),
+    *(_number(name) for name in ("head_time", "seen_at", "turns", "behind", "last_event", "last_answer")),
 )

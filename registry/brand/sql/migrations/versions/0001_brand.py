@@ -1,4 +1,4 @@
-"""Requests, answers, what they allow and hand over, own statements, uses, messages, roots, events, the log's end."""
+"""Requests, answers, what they allow and hand over, own statements, uses, messages, events, and what the log showed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def upgrade() -> None:
     _make_acknowledgements()
     _make_messages()
     _make_log()
+    _make_known()
 
 
 def _columns(kind: Any, names: str) -> Iterable[sa.Column[Any]]:
@@ -199,7 +200,22 @@ def _make_log() -> None:
         "progress",
         _key("id"),
         *_columns(sa.Text(), "blocks"),
-        *_columns(_ID, "head_time seen_at turns last_event last_answer"),
+        *_columns(_ID, "head_time seen_at turns behind last_event last_answer"),
     )
-    numbers = dict.fromkeys(("head_time", "seen_at", "turns", "last_event", "last_answer"), 0)
+    numbers = dict.fromkeys(("head_time", "seen_at", "turns", "behind", "last_event", "last_answer"), 0)
     op.bulk_insert(progress, [{"id": 1, "blocks": "[]", **numbers}])
+
+
+def _make_known() -> None:
+    for table, word in (("anchored", "root"), ("revoked", "handle")):
+        key = sa.Column(word, sa.LargeBinary, primary_key=True)
+        op.create_table(table, key, *_columns(_ID, "block time"), sqlite_with_rowid=False)
+        op.create_index(f"{table}_block", table, ["block"])
+    op.create_table(
+        "cutoffs",
+        sa.Column("account", sa.LargeBinary, primary_key=True),
+        sa.Column("until", _ID, primary_key=True, autoincrement=False),
+        *_columns(_ID, "block"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("cutoffs_block", "cutoffs", ["block"])
