@@ -5,22 +5,19 @@ A part that writes to a new place adds a `Place` to `PLACES`. What it does not n
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-import psycopg
 
 from registry.ledger.anvil import Anvil
 from tests.privacy.known import Secret
 from tests.privacy.story import BRANDS, PEOPLE, Story
+from tests.support.database_dumps import rows_of, tables_of
 from tests.support.levers import asker
 from tests.support.privacy_scan import Scanner, files_below
 
-PUBLIC, _HASH = ("ended",), 65
+PUBLIC = ("ended",)
 Bytes = Iterable[tuple[str, bytes]]
 
 
@@ -70,32 +67,6 @@ def on_chain(story: Story) -> Iterator[tuple[str, bytes]]:
             yield f"logs in block {number}", repr(receipt).encode()
             yield f"calls in block {number}", repr(trace).encode()
     yield "storage and accounts", Anvil(story.chain).state()
-
-
-def rows_of(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield each value of each row of a SQLite file, which may lie in pieces in the file, and the file itself."""
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-        names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-        for name in names:
-            for row in connection.execute(f'select * from "{name}"'):
-                yield f"{file.name}, {name}", b"\n".join(_raw(value) for value in row)
-    yield from ((each.name, each.read_bytes()) for each in sorted(file.parent.glob(f"{file.name}*")))
-
-
-def _raw(value: Any) -> bytes:
-    if not isinstance(value, bytes):
-        return str(value).encode()
-    # A hash is shown as PostgreSQL's dump shows it too, so that the two databases can be compared.
-    return value if len(value) > _HASH else value + b"\n\\\\x" + value.hex().encode()
-
-
-def tables_of(url: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and all rows of each table of a PostgreSQL database, as its own dump has them."""
-    with psycopg.connect(url) as connection:
-        found = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-        for (name,) in found:
-            with connection.cursor().copy(f'copy "{name}" to stdout') as rows:
-                yield f"table {name}", b"".join(bytes(row) for row in rows)
 
 
 def _tapped(name: str, story: Story) -> Bytes:

@@ -76,11 +76,16 @@ def writing_calls(heard: Iterable[Connection]) -> list[str]:
 
 
 def linked(heard: Iterable[Connection], secrets: dict[str, Secret]) -> list[set[str]]:
-    """Return the connections that carried more than one statement's words, as the sets of those statements' numbers."""
+    """Return the connections that carried more than one commitment or ending, as the sets of their names."""
     own = {name: secret.value for name, secret in secrets.items() if secret.kind in ("anchor", "ended")}
     scanner = Scanner(own)
-    seen = [{found.name.split()[0] for found in scanner.scan([("", bytes(each.asked))])} for each in heard]
+    seen = [{_item(found.name) for found in scanner.scan([("", bytes(each.asked))])} for each in heard]
     return [each for each in seen if len(each) > 1]
+
+
+def _item(name: str) -> str:
+    """An ending is one item: its secret, tag and handle."""
+    return name if name.endswith("commitment") else f"{name.split()[0]} ending"
 
 
 def shared_tokens(one: Bytes, other: Bytes) -> set[str]:

@@ -69,7 +69,7 @@ def test_a_planted_leak_is_found(recorded: Recorded, place: Place) -> None:
         if not place.allows(secret) and secret.value not in allowed:
             chosen.setdefault(f"{secret.kind} of {sorted(secret.who)}", name)
     assert len(chosen) > 10
-    held = max((raw for _, raw in recorded.held[place.name] if len(raw) < 1 << 20), key=len)
+    held = max((raw[: 1 << 19] for _, raw in recorded.held[place.name]), key=len)
     for name in chosen.values():
         planted = list(_planted(recorded.secrets[name]))
         found = leaks(place, {name: recorded.secrets[name]}, planted)
@@ -158,9 +158,9 @@ def test_a_notary_hears_of_each_statement_alone(recorded: Recorded, tap: str) ->
     assert len(heard) > 4 and linked(heard, recorded.secrets) == []
     told = b"".join(bytes(each.asked) for each in heard).lower()
     assert not [name for name in (b"cookie", b"user-agent", b"referer", b"accept-language") if name in told]
-    own = [unhex(to_hex(secret.value)) for secret in recorded.secrets.values() if secret.kind == "anchor"]  # type: ignore[arg-type]
-    both = Connection(bytearray(b"".join(to_hex(each).encode() for each in own[:2])))
-    assert len(linked([both], recorded.secrets)) == 1
+    own = [secret.value for secret in recorded.secrets.values() if secret.kind == "anchor"]
+    both = Connection(bytearray(b"".join(each for each in own[:2] if isinstance(each, bytes))))
+    assert len(linked([*heard, both], recorded.secrets)) == 1
 
 
 def test_two_brands_hold_nothing_in_common(recorded: Recorded) -> None:
@@ -192,15 +192,14 @@ def test_rule_8_the_node_announces_nothing_and_one_that_would_is_refused(recorde
 def test_rule_7_what_is_on_a_legal_hold_stays_and_is_out_of_use(recorded: Recorded) -> None:
     """`tests/vault/test_shred.py` has the days and their ends; here a whole vault is held, released, and then goes."""
     story = recorded.story
-    before = {file.name for file in story.kubo.block_files()}
     held = story.told("alice", "vault", "shred", "pd:Purchase", "--hold", "tax law", "--until", "2032-12-31")
     assert held["withdrawn"] == 8 and story.told("alice", "vault", "search", "Sternwurz")["records"] == []
     refused = consent(story.folder, "vault", "shred", "ALL", "--yes", "--json", **story.around("alice"))
     assert refused.returncode != 0 and "on a legal hold" in refused.stdout + refused.stderr
-    assert before <= {file.name for file in story.kubo.block_files()}
     (first, *_) = story.told("alice", "vault", "shred", "ALL", "--dry-run")["onHold"]
     assert (first["reason"], first["until"]) == ("tax law", "2032-12-31")
     assert story.told("alice", "vault", "release", "pd:Purchase")["released"] == 8
+    assert len(story.told("alice", "vault", "search", "Sternwurz")["records"]) == 8
 
 
 def test_rule_6_erasure_leaves_no_record_no_key_and_no_ciphertext(recorded: Recorded) -> None:
