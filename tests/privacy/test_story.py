@@ -209,6 +209,8 @@ def test_rule_6_erasure_leaves_no_record_no_key_and_no_ciphertext(recorded: Reco
     gone = {name: secret for name, secret in recorded.secrets.items() if secret.kind in ("record", "own", "bundle")}
     for who in ("alice", "bob"):
         assert story.told(who, "vault", "shred", "ALL", "--yes")["complete"] is True
+    # Older names of homes wait for the node's own collection. They are sealed, and lead to indexes that are gone.
+    story.kubo.collect()
     blocks = Place("blocks after", "whoever runs the node", lambda story: [])
     files = [(file.name, file.name.encode() + b"\n" + file.read_bytes()) for file in story.kubo.block_files()]
     assert leaks(blocks, gone | sealed, files) == {}
