@@ -61,7 +61,7 @@ def a_home(stage: RealStage, network: Path, node: tuple[str, Deployment]) -> Non
     write_deployment(network / "deployment.json", node[1])
     write_settings(network, rpc_url=node[0])
     home = Home(stage.folder / "home")
-    home.create("", key=None)
+    home.recover(stage.seed("brand"), "")
     home.add_key("main", b"brand".rjust(32, b"\x01"), "")
     stage.levers._ask("anvil_setBalance", stage.brand.address, hex(10**20))
 
