@@ -38,6 +38,8 @@ INTENTS = {
     "Refusal": "Refuse consent",
     "Acceptance": "Accept consent",
     "Acknowledgement": "Confirm the end",
+    "UseLog": "Sign the use log",
+    "MailboxMessage": "Send a message",
     "Revoke": "End a consent",
     "RevokeAll": "End all consents",
     "Retire": "Retire address",
@@ -54,6 +56,9 @@ LABELS = {
     "terms": "Terms",
     "subject": "Person",
     "issuedAt": "Dated",
+    "size": "Entries",
+    "number": "Number",
+    "root": "Log",
     "grant": "Consent",
     "handle": "Consent",
     "supersedes": "Replaces",
@@ -67,6 +72,8 @@ LABELS = {
 }
 # Random bytes and the lock: nobody can decide anything by them.
 HIDDEN = frozenset({"revocation", "salt", "saltHash"})
+# A number, and no time.
+_COUNTS = frozenset({"size", "number"})
 # Zero means "none".
 _UNLESS_ZERO = frozenset({"supersedes", "content"})
 # Hashes of content that a screen cannot show. The signature covers them all the same.
@@ -137,7 +144,7 @@ def _fields(members: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
 
 def _field(name: str, solidity: str) -> dict[str, Any]:
     path = f"{name}.[]" if solidity.endswith("[]") else name
-    field = {"path": path, "label": LABELS[name]} | _format_of(solidity)
+    field = {"path": path, "label": LABELS[name]} | _format_of("" if name in _COUNTS else solidity)
     if name in HIDDEN:
         field["visible"] = "never"
     if name in _UNLESS_ZERO:

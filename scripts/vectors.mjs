@@ -19,6 +19,7 @@ import { renderingCases } from "./vectors/rendering.mjs";
 import { statementCases } from "./vectors/statements.mjs";
 import { timingCases } from "./vectors/timing.mjs";
 import { fileCases } from "./vectors/vault_files.mjs";
+import { mailCases } from "./vectors/vault_mail.mjs";
 import { primitiveCases } from "./vectors/vault_parts.mjs";
 
 const FOLDERS = {
@@ -30,7 +31,7 @@ const FOLDERS = {
   accounts: accountCases,
   notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
   evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
-  vault: async () => [...(await primitiveCases()), ...(await fileCases())],
+  vault: async () => [...(await primitiveCases()), ...(await fileCases()), ...(await mailCases())],
 };
 
 function writeFolder(folder, cases) {

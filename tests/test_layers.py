@@ -59,7 +59,7 @@ ONLY_IN = {
     "fastapi": {"http", "notary", "brand", "market", "web"},
     "uvicorn": {"http", "web"},
     "sse_starlette": {"http", "notary", "brand"},
-    "prometheus_client": {"http", "notary"},
+    "prometheus_client": {"http", "notary", "brand"},
 }
 # None of these opens a file, a socket or a process, or reads a clock or the environment.
 ALLOWED_IN_CORE = {

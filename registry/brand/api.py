@@ -9,7 +9,20 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.desk import Desk
-from registry.brand.routes import allowed, events, grants, intake, requests
+from registry.brand.figures import add_figures
+from registry.brand.routes import (
+    acknowledgements,
+    allowed,
+    data,
+    endings,
+    events,
+    grants,
+    handed,
+    intake,
+    messages,
+    requests,
+    uses,
+)
 from registry.http.app import Service, new_app
 from registry.http.callers import parsed_address
 from registry.http.problems import Problem
@@ -35,8 +48,9 @@ def build_public(desk: Desk, *, public_metrics: bool = False) -> FastAPI:
         public_metrics=public_metrics,
     )
     app = new_app(service)
-    for routes in (intake, grants, requests):
+    for routes in (intake, grants, acknowledgements, endings, handed, uses, requests):
         routes.add(app, desk)
+    messages.add_public(app, desk)
     return app
 
 
@@ -57,9 +71,11 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
     )
     app = new_app(service)
 
+    add_figures(app.state.metrics.registry, desk)
     app.add_middleware(_Door, key=key)
-    for routes in (allowed, events):
+    for routes in (allowed, data, events):
         routes.add(app, desk)
+    messages.add_internal(app, desk)
     return app
 
 

@@ -9,7 +9,7 @@ from registry.brand.inbox import SETTLED_BLOCKS, Inbox
 from registry.brand.records import STANDING, Answer, Change, Event, EventKind, State
 from registry.client.verify import Answer as Judged
 from registry.client.verify import verify_many
-from registry.core.errors import CouldNotCheck, Expired, NotAnchored, NotYetValid
+from registry.core.errors import CouldNotCheck, Expired, NotAnchored, NotYetValid, Revoked
 from registry.core.evidence.file import parse_evidence
 from registry.core.verify.judge import VerifiedStatement
 
@@ -41,6 +41,21 @@ class Checker:
         changes = [_change(each, found, block, now) for each, found in zip(due, judged, strict=True)]
         self._store.change([change for change in changes if change is not None])
         return True
+
+    def look_for_end(self, answer: Answer) -> None:
+        """Read the chain for one answer now, and end it if the chain says so. Every process may call it.
+
+        What is still ahead of the follower ends once: a change applies only in the states that it was made for.
+        ``LedgerUnavailable`` where the chain cannot be read.
+        """
+        (judged,) = verify_many(self._inbox.network, [answer.file], self._inbox.policy)
+        if isinstance(judged, CouldNotCheck):
+            raise judged
+        if isinstance(judged, Revoked):
+            # The end lies in this block or below it. Where a reorganisation takes one of them, it is verified again.
+            head = self._inbox.network.ledger.head()
+            now = max(self._inbox.network.clock(), head.time)
+            self._store.change([_over(answer, "Revoked", head.number, now)])
 
 
 def _expired(answer: Answer) -> Change:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from registry.brand.custody import Custody
 from registry.brand.inbox import Inbox, Taken
 from registry.brand.records import View
 from registry.brand.settings import BrandSettings
@@ -23,13 +24,17 @@ _VIEW_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Desk:
-    """One process's parts of a brand's service. ``groups`` verifies single bodies together."""
+    """One process's parts of a brand's service. ``groups`` verifies single bodies together.
+
+    ``custody`` has the store of what people hand over; None for a process that was started without.
+    """
 
     settings: BrandSettings
     network: Network
     store: Store
     inbox: Inbox
     groups: Groups[Taken]
+    custody: Custody | None = None
     sight: Sight = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,8 +71,8 @@ class Sight:
             return self._view
 
 
-def open_desk(settings: BrandSettings, network: Network, store: Store) -> Desk:
+def open_desk(settings: BrandSettings, network: Network, store: Store, custody: Custody | None = None) -> Desk:
     """Return the desk of a brand; close its ``groups`` in the end."""
     inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
     groups: Groups[Any] = Groups(inbox.take, MOST_TOGETHER, MOST_WAITING)
-    return Desk(settings, network, store, inbox, groups)
+    return Desk(settings, network, store, inbox, groups, custody)

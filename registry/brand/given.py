@@ -17,7 +17,7 @@ from registry.core.errors import ConsentError, Malformed, NotAnchored, WrongDoma
 from registry.core.evidence.file import Evidence, commitment_of, parse_evidence, write_evidence
 from registry.core.evidence.pending import MAX_PENDING, PendingFile, Unanchored, parse_pending
 from registry.core.promises import SignedPromise
-from registry.core.scalars import CLOCK_SKEW, unhex
+from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, unhex
 from registry.core.statements.messages import Grant, Refusal
 
 MAX_GIVEN = MAX_PENDING
@@ -122,6 +122,7 @@ def new_answer(given: Given, now: int) -> Answer:
         file=given.raw,
         received_at=now,
         state=State.WAITING,
+        content=unhex(grant.content) if grant and grant.content != ZERO_WORD else b"",
     )
 
 

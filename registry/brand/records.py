@@ -43,6 +43,8 @@ class State(StrEnum):
 
 STANDING = (State.LIVE, State.UNSURE)
 """The states in which a grant is looked for when the brand asks whether it may."""
+OVER = (State.ENDED, State.EXPIRED)
+"""The states in which a grant's data must go."""
 
 
 class Answer(NamedTuple):
@@ -52,8 +54,10 @@ class Answer(NamedTuple):
     ``file`` is its evidence, or the pending file while it has no anchor. ``anchored_at`` is the anchor's time, and
     ``seen_block`` a block in which the anchor stood. ``ended_block`` is the one that showed the end, 0 for none.
     ``ended_at`` is when it ended; one that is ``UNSURE`` keeps it, because that end was told. ``accepted_at`` is when
-    ``file`` got the anchored Acceptance, 0 before. Once the chain's log was read up to the block ``check_at``, it is
-    verified again; 0 stands for never. ``looked`` is the last root that was searched for it.
+    ``file`` got the anchored Acceptance, 0 before, and ``acknowledged_at`` the time of the end's anchored
+    Acknowledgement. Once the chain's log was read up to the block ``check_at``, it is verified again; 0 stands for
+    never. ``looked`` is the last root that was searched for it. ``content`` is the SHA-256 of the capsule that a
+    grant hands over, empty for none.
     """
 
     kind: str
@@ -81,13 +85,15 @@ class Answer(NamedTuple):
     why: str = ""
     accepted_at: int = 0
     check_at: int = 0
+    acknowledged_at: int = 0
     looked: int = 0
     id: int = 0
+    content: bytes = b""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing more is waited for: it is anchored, and a grant is accepted or over."""
-        if self.state in (State.ENDED, State.EXPIRED):
+        if self.state in OVER:
             return True
         return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
 
@@ -168,15 +174,51 @@ class Change(NamedTuple):
     why: str | None = None
     accepted_at: int | None = None
     check_at: int | None = None
+    acknowledged_at: int | None = None
 
 
-class SignedAcceptance(NamedTuple):
-    """The brand's counter-signature of the grant with the id ``answer``, from the moment it is signed.
+class Acknowledged(NamedTuple):
+    """The anchored Acknowledgement of the end of the grant with the id ``answer``.
 
-    ``file`` is a pending file. ``root`` (32 bytes) is that of the batch in which the brand anchors it, empty before.
+    ``ended_at``, ``signed_at`` and ``anchored_at`` are unix seconds: the end's block, the signature, and the anchor's
+    block. The anchor was seen in block ``seen_block``; once the log was read up to ``check_at``, it is looked up again.
     """
 
     answer: int
+    file: bytes
+    ended_at: int
+    signed_at: int
+    anchored_at: int
+    seen_block: int
+    check_at: int
+
+
+class Letter(NamedTuple):
+    """A message to the grant with the id ``answer``. ``content`` is the SHA-256 of what it says, 32 bytes.
+
+    ``number`` and ``issued_at`` (unix seconds) are 0 until it is signed. ``why`` is the name of the error because of
+    which it never will be. ``draft`` is its content, sealed to the brand itself; empty where that was not read.
+    """
+
+    id: int
+    answer: int
+    content: bytes
+    number: int
+    issued_at: int
+    queued_at: int
+    why: str = ""
+    draft: bytes = b""
+
+
+class OwnStatement(NamedTuple):
+    """A statement that the brand signed by itself, from the moment it is signed until it stands where it belongs.
+
+    ``kind`` is its primary type, and ``about`` what it is of: the id of a grant's answer, or the size of the use log.
+    ``file`` is a pending file. ``root`` (32 bytes) is that of the batch in which the brand anchors it, empty before.
+    """
+
+    kind: str
+    about: int
     file: bytes
     root: bytes = b""
     tried: bool = False

@@ -13,27 +13,38 @@ from registry.brand.api import build_internal, build_public
 from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
+from registry.brand.custody import Custody, open_custody
 from registry.brand.desk import Desk, open_desk
 from registry.brand.inbox import SETTLED_BLOCKS, Inbox
+from registry.brand.keeper import Keeper
+from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover, manifest_source
 from registry.brand.settings import BrandSettings, internal_key
 from registry.brand.store import open_store
 from registry.brand.worker import Worker
 from registry.client.network import Network
-from registry.client.party import Party
-from registry.core.errors import InvalidInput
+from registry.client.party import Brand
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.http.serving import Server
 from registry.ledger.follower import Follower
 
 
 @dataclass(frozen=True)
 class Site:
-    """A brand's folder and settings, and its network. The node's URL may hold a key."""
+    """A brand's folder and settings, and its network. The node's URL may hold a key.
+
+    ``credentials`` is the file with those of the brand's Kubo node.
+    """
 
     folder: Path
     settings: BrandSettings
     network: Network
     node_url: str = field(repr=False)
+    credentials: Path | None = None
+
+    def custody(self, identity: str = "") -> Custody:
+        """Open the brand's own store of what people hand over; ``identity`` opens what lies in it."""
+        return open_custody(self.folder, self.settings, identity, self.credentials)
 
 
 def run_public(site: Site, told: Callable[[str], None]) -> None:
@@ -41,15 +52,18 @@ def run_public(site: Site, told: Callable[[str], None]) -> None:
     _run(site, build_public, site.settings.host, site.settings.port, told)
 
 
-def run_internal(site: Site, told: Callable[[str], None]) -> None:
-    """Serve the brand's own systems until SIGTERM or Ctrl-C; ``told`` hears the URL."""
+def run_internal(site: Site, told: Callable[[str], None], identity: str) -> None:
+    """Serve the brand's own systems until SIGTERM or Ctrl-C; ``told`` hears the URL. ``identity`` opens data."""
     key = internal_key(site.folder, site.settings)
     host, port = site.settings.internal_host, site.settings.internal_port
-    _run(site, lambda desk: build_internal(desk, key), host, port, told)
+    _run(site, lambda desk: build_internal(desk, key), host, port, told, identity)
 
 
-def _run(site: Site, build: Callable[[Desk], FastAPI], host: str, port: int, told: Callable[[str], None]) -> None:
-    desk = open_desk(site.settings, site.network, open_store(site.folder, site.settings.database))
+def _run(
+    site: Site, build: Callable[[Desk], FastAPI], host: str, port: int, told: Callable[[str], None], identity: str = ""
+) -> None:
+    store = open_store(site.folder, site.settings.database)
+    desk = open_desk(site.settings, site.network, store, site.custody(identity))
     try:
         server = Server(build(desk), host, port)
         told(server.url)
@@ -58,19 +72,20 @@ def _run(site: Site, build: Callable[[Desk], FastAPI], host: str, port: int, tol
         desk.groups.close()
 
 
-def run_worker(site: Site, party: Party, stop: threading.Event) -> None:
-    """Follow the chain and counter-sign until ``stop`` is set. ``party`` is the brand with its notaries and payer."""
-    new_worker(site, party).run(stop)
+def run_worker(site: Site, brand: Brand, stop: threading.Event) -> None:
+    """Follow the chain, sign, and judge data until ``stop`` is set. ``brand`` has its notaries and payer."""
+    new_worker(site, brand).run(stop)
 
 
-def new_worker(site: Site, party: Party) -> Worker:
-    """Return the worker of this brand. ``InvalidInput`` where the party has another account than the settings."""
+def new_worker(site: Site, brand: Brand) -> Worker:
+    """Return the worker of this brand. ``InvalidInput`` where it has another account or key than the settings."""
     settings, network = site.settings, site.network
-    if party.address != settings.account:
+    if brand.address != settings.account:
         advice = "Use the home of the account in brand.toml (CONSENT_HOME)."
-        raise InvalidInput(f"the key is that of {party.address}, and the brand is {settings.account}", advice)
+        raise InvalidInput(f"the key is that of {brand.address}, and the brand is {settings.account}", advice)
     store = open_store(site.folder, settings.database)
     inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
+    custody = site.custody(brand.identity)
     follower = Follower(site.node_url, network.ledger.deployment)
     source = manifest_source(inbox, [name.url for name in settings.named])
     return Worker(
@@ -78,5 +93,19 @@ def new_worker(site: Site, party: Party) -> Worker:
         ChainLog(store, follower, network.clock),
         Checker(inbox),
         Prover(inbox, source),
-        Counter(party, store, settings.pays, SETTLED_BLOCKS),
+        Counter(brand, store, settings.pays, SETTLED_BLOCKS, settings.head_seconds),
+        Keeper(network, store, custody, settings.grant_bytes),
+        Mailer(brand, store, brand.identity, _capsules(custody, network), settings.view_seconds, SETTLED_BLOCKS),
     )
+
+
+def _capsules(custody: Custody, network: Network) -> Callable[[str], bytes]:
+    """Return what gets a capsule by its CID: from the brand's own store, or else from the network's."""
+
+    def get(cid: str) -> bytes:
+        try:
+            return custody.blocks.get(cid)
+        except StorageUnavailable:
+            return network.store.get(cid)
+
+    return get

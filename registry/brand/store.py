@@ -6,10 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from registry.brand.sql.acceptances import AcceptanceTable
+from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.log import LogTables
+from registry.brand.sql.mail import MailTable
+from registry.brand.sql.own_statements import OwnStatementTable
 from registry.brand.sql.requests import RequestTable
+from registry.brand.sql.uses import UseTables
 from registry.core.errors import InvalidInput
 from registry.db.engine import open_engine
 from registry.db.locks import leader_lock
@@ -20,8 +24,20 @@ _MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 _LEADER = "consent brand"
 
 
-class Store(RequestTable, AnswerTables, LogTables, AcceptanceTable):
-    """Requests, answers, acceptances, events. Safe for threads; on PostgreSQL also for several machines."""
+class Store(
+    RequestTable,
+    AnswerTables,
+    LogTables,
+    OwnStatementTable,
+    AcknowledgementTable,
+    UseTables,
+    HoldingTables,
+    MailTable,
+):
+    """All that the brand keeps: requests, answers, own statements, uses, data, messages, events.
+
+    Safe for threads; on PostgreSQL also for several machines.
+    """
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

@@ -1,4 +1,4 @@
-"""The brand's worker. One of several leads: it follows the chain, tells of ends, finds anchors and counter-signs."""
+"""The brand's worker. One of several leads: it follows the chain, finds anchors, judges data and signs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ import threading
 from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
+from registry.brand.keeper import Keeper
+from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover
 from registry.brand.store import Store
 from registry.core.errors import ConsentError, CouldNotCheck
 from registry.fs.loops import Loop
 
 _PAUSE = 1.0
+_KEEP_PAUSE = 0.05
 _STOP_SECONDS = 5.0
 
 
 class Worker:
     """One worker. `follow` and `sign` do one round each; `run` goes on until it is told to stop."""
 
-    def __init__(self, store: Store, log: ChainLog, checker: Checker, prover: Prover, counter: Counter | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: ChainLog,
+        checker: Checker,
+        prover: Prover,
+        counter: Counter | None,
+        keeper: Keeper | None = None,
+        mailer: Mailer | None = None,
+    ) -> None:
         self._store, self._log, self._checker = store, log, checker
-        self._prover, self._counter = prover, counter
+        self._prover, self._counter, self._keeper, self._mailer = prover, counter, keeper, mailer
 
     def follow(self) -> float | None:
         """Read the log on, and apply what it says; return the pause after it. None: the chain is away."""
@@ -37,6 +49,13 @@ class Worker:
         """Look for the anchors of what was promised; return the pause after it."""
         return 0.0 if self._store.lead() and self._prover.step() else _PAUSE
 
+    def keep(self) -> float | None:
+        """Judge what people handed over, and erase what is over; return the pause after it."""
+        if self._keeper is None or not self._store.lead():
+            return _PAUSE
+        # Somebody waits for the verdict.
+        return 0.0 if self._keeper.step() else _KEEP_PAUSE
+
     def sign(self) -> float | None:
         """Bring acceptances further; return the pause after it. None where nobody can pay or the chain is away."""
         if self._counter is None or not self._store.lead():
@@ -48,12 +67,19 @@ class Worker:
         except ConsentError:
             return None  # no funds, or fees above the limit: the operator sees what waits in `consent brand inbox`
 
+    def mail(self) -> float | None:
+        """Sign and seal what is queued for people; return the pause after it. None where the chain is away."""
+        if self._mailer is None or not self._store.lead():
+            return _PAUSE
+        return 0.0 if self._mailer.step() else _PAUSE
+
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Only a fault of this program is raised.
 
         Each part has a thread: a content store or a notary that is slow must not hold the chain's log up.
         """
-        loops = [Loop(work, stop) for work in (self.follow, self.prove, self.sign)]
+        parts = self.follow, self.prove, self.keep, self.sign, self.mail
+        loops = [Loop(work, stop) for work in parts]
         threads = [threading.Thread(target=loop.run, daemon=True) for loop in loops]
         for thread in threads:
             thread.start()

@@ -35,6 +35,7 @@ COMMANDS = {
     "revoke": (PEOPLE, "End one grant, or all grants to one brand, at once."),
     "revoke-all": (PEOPLE, "Use the kill-switch: end everything that your accounts issued until now."),
     "retire": (PEOPLE, "For a stolen key: this one account is never believed again."),
+    "uses": (PEOPLE, "Show what a brand read of your data, and check that its log only grows."),
     "sign": (PEOPLE, "Sign one statement that is in a file."),
     "notice": (BRANDS, "What people are shown before they sign."),
     "request": (BRANDS, "Ask for consent."),
@@ -117,14 +118,17 @@ def command(
 
 
 def open_group(
-    name: str, example: str, *, without: Collection[str] = ()
+    name: str, example: str, *, owner: typer.Typer | None = None, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], typer.Typer]:
-    """Register a group that also does something by itself: the function runs first, whichever command is named."""
+    """Register a group that also does something by itself: the function runs first, whichever command is named.
+
+    One inside another group names its ``owner``.
+    """
 
     def register(function: Callable[..., None]) -> typer.Typer:
         child = typer.Typer(cls=Group, rich_markup_mode=None, epilog=example, subcommand_metavar="[COMMAND]")
         child.callback(invoke_without_command=True)(_with_options(function, (), without))
-        app.add_typer(child, name=name)
+        (owner or app).add_typer(child, name=name)
         return child
 
     return register

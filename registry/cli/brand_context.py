@@ -38,7 +38,7 @@ def site_of(ctx: Context, directory: Path | None) -> Site:
     settings, url = require_brand(folder), ctx.configuration.settings.rpc_url
     if url is None:
         raise InvalidInput("a brand's service needs a node, and the network names none", "Add --rpc-url URL.")
-    return Site(folder, settings, ctx.network, url)
+    return Site(folder, settings, ctx.network, url, ctx.configuration.credentials)
 
 
 def store_of(folder: Path, settings: BrandSettings, *, made: bool) -> Store:

@@ -101,7 +101,7 @@ def open_data(
 def _update(brand: Brand, evidence: Evidence, capsule: Capsule, sealed: bytes) -> StreamUpdate:
     with _advising():
         news = open_update(sealed, brand.identity, to_hex(evidence.digest), capsule.vault_key)
-    _check_granted(evidence, news.streams)
+    check_granted(evidence, news.streams)
     return news
 
 
@@ -114,12 +114,12 @@ def _capsule(brand: Brand, evidence: Evidence, budget: Budget) -> Capsule:
     budget.fetched(len(sealed))
     with _advising():
         capsule = open_capsule(sealed, brand.identity, grant)
-    _check_granted(evidence, capsule.streams)
+    check_granted(evidence, capsule.streams)
     return capsule
 
 
-def _check_granted(evidence: Evidence, streams: Sequence[BundleKey]) -> None:
-    """Refuse what the person did not say yes to, whatever their software hands over."""
+def check_granted(evidence: Evidence, streams: Sequence[BundleKey]) -> None:
+    """``WrongCapsule`` for what the person did not say yes to, whatever their software hands over."""
     grant = evidence.statement.message
     assert isinstance(grant, Grant)
     foreign = sorted({key.category for key in streams}.difference(grant.data))

@@ -38,6 +38,8 @@ class _Line(Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
     file: LineFile | None = None
+    # The brand's own name for a record that it sent itself.
+    origin: str | None = None
 
 
 class _KnownLine(Struct, frozen=True):
@@ -114,7 +116,7 @@ class BundleLines:
             self._places.pop(name, None)
             self.removed[name] = record.counter
             return
-        self._check(record)
+        check_shown(record, self._view, self._members)
         line = _encode(_line(record, self._file(record))) + b"\n"
         self._places[name] = (microseconds(record.time or ""), self._keep(line), len(line))
         if record.counter > 1:
@@ -159,20 +161,6 @@ class BundleLines:
         for of in (self.removed, self.counters, self._files, self._new):
             of.pop(name, None)
 
-    def _check(self, record: Record) -> None:
-        """Refuse what is outside of the view: the person said yes to what it shows, and to nothing else."""
-        view = self._view
-        is_shown = (
-            record.home is None
-            and is_in(record, view)
-            and (record.source is None or view.source)
-            and (not record.tags or view.tags)
-            and (record.file is None or FILE in self._members)
-            and self._members.issuperset(record.body or ())
-        )
-        if not is_shown:
-            raise DamagedSeal("a bundle holds what its view does not show", "Ask the person for a new grant.")
-
     def _file(self, record: Record) -> LineFile | None:
         if (file := record.file) is None:
             return None
@@ -191,6 +179,23 @@ class BundleLines:
         return start
 
 
+def check_shown(record: Record, view: View, members: frozenset[str]) -> None:
+    """``DamagedSeal`` for what is outside of the view: the person said yes to what it shows, and to nothing else.
+
+    ``members`` are the view's.
+    """
+    is_shown = (
+        record.home is None
+        and is_in(record, view)
+        and (record.source is None or view.source)
+        and (not record.tags or view.tags)
+        and (record.file is None or FILE in members)
+        and members.issuperset(record.body or ())
+    )
+    if not is_shown:
+        raise DamagedSeal("a bundle holds what its view does not show", "Ask the person for a new grant.")
+
+
 def plain(name: str, also: str = "") -> str:
     """Return a name from another machine, which may hold anything, with letters, digits and ``also`` alone."""
     return "".join(c if c.isalnum() or c in also else "-" for c in name)
@@ -201,4 +206,6 @@ def _shortened(name: str) -> str:
 
 
 def _line(record: Record, file: LineFile | None) -> _Line:
-    return _Line(record.id, record.schema or "", record.time or "", record.source, record.tags, record.body, file)
+    origin = record.origin.id if record.origin else None
+    dated = record.schema or "", record.time or ""
+    return _Line(record.id, *dated, record.source, record.tags, record.body, file, origin)

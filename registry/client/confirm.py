@@ -5,17 +5,15 @@ Nobody learns who asks: no cookie, no referrer, no cache. What cannot be fetched
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from registry.client.web import Resolve, Web
 from registry.config.network_file import read_domains
 from registry.core import codec
 from registry.core.eip712 import Domain
@@ -24,15 +22,11 @@ from registry.core.evidence.file import Evidence
 from registry.core.profiles import MAX_PROFILE, PATH, Profile, parse_profile, why_unconfirmed
 from registry.core.scalars import Address, UInt64
 from registry.fs.files import make_folder, read_bounded, replace_file
-from registry.net.http import Response, TooLarge, Unreachable, fetch
+from registry.net.http import TooLarge, Unreachable
 
 SECONDS = 10.0
 _MAX_SEEN = 4096
-# RFC 2606 and RFC 6761: nobody can own a name below these, so nobody is asked.
-_RESERVED = ("example", "test", "invalid", "localhost")
-_HEADERS = {"Accept": "application/json", "User-Agent": "consent-registry"}
-# host, port -> addresses
-Resolve = Callable[[str, int], list[str]]
+_HEADERS = {"Accept": "application/json"}
 
 
 class Standing(StrEnum):
@@ -44,13 +38,17 @@ class Standing(StrEnum):
 
 
 class Confirmation(NamedTuple):
-    """What a domain says of an account, and why it is not simply confirmed. ``before`` is the account of last time."""
+    """What a domain says of an account, and why it is not simply confirmed. ``before`` is the account of last time.
+
+    ``inbox`` is the URL that takes answers; empty where the account is not confirmed.
+    """
 
     domain: str
     account: str
     standing: Standing
     why: str = ""
     before: str = ""
+    inbox: str = ""
 
 
 class _Seen(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -70,22 +68,24 @@ class Confirmations:
     """
 
     def __init__(self, folder: Path, domains: Mapping[str, str] | None = None, resolve: Resolve | None = None) -> None:
-        self._folder, self._domains, self._resolve = folder, dict(domains or {}), resolve or _addresses
+        self._folder, self._web = folder, Web(domains, resolve)
 
     def check(self, domain: Domain, request: Evidence, now: int) -> Confirmation:
         """Fetch the profile of the request's domain and judge it; nothing is written. ``now`` is in unix seconds."""
         notice = request.parsed_notice
         assert notice is not None  # the parser refuses a request without one
         host, account = notice.controller.domain, notice.controller.account
+        inbox = ""
         try:
-            why = why_unconfirmed(self._fetched(host), domain, request, now)
+            profile = self._fetched(host)
+            why, inbox = why_unconfirmed(profile, domain, request, now), profile.inbox
         except (Unreachable, TimeoutError, TooLarge, Malformed, InvalidInput) as error:
             why = str(error) or f"{host} did not answer within {SECONDS:.0f} seconds"
         if why is not None:
             return Confirmation(host, account, Standing.NOT_CONFIRMED, why, self._before(domain, host, account))
         if before := self._before(domain, host, account):
-            return Confirmation(host, account, Standing.CHANGED, f"last time {host} named {before}", before)
-        return Confirmation(host, account, Standing.CONFIRMED)
+            return Confirmation(host, account, Standing.CHANGED, f"last time {host} named {before}", before, inbox)
+        return Confirmation(host, account, Standing.CONFIRMED, inbox=inbox)
 
     def remember(self, domain: Domain, found: Confirmation, now: int) -> None:
         """Note the account that a domain names, once the person has answered; an unconfirmed one is not noted."""
@@ -110,59 +110,13 @@ class Confirmations:
     def _fetched(self, host: str) -> Profile:
         if host.rsplit(".", 1)[-1].isdigit():
             raise InvalidInput(f"{host} is an address and no domain", "Ask the brand.")
-        base = self._domains.get(host)
-        answer = _at(base) if base else self._at_public(host)
+        url = f"https://{host}{PATH}"
+        answer = self._web.exchange("GET", url, headers=_HEADERS, seconds=SECONDS, max_bytes=MAX_PROFILE)
         if answer.status != 200:
             raise Unreachable(f"{host} answered {answer.status} and no profile")
         return parse_profile(answer.body)
 
-    def _at_public(self, host: str) -> Response:
-        addresses = self._resolve(host, 443)
-        if not addresses or not all(ipaddress.ip_address(each).is_global for each in addresses):
-            raise Unreachable(f"{host} leads to no public address")
-        return fetch(
-            "GET",
-            f"https://{host}{PATH}",
-            headers=_HEADERS,
-            seconds=SECONDS,
-            max_bytes=MAX_PROFILE,
-            resolve_to=addresses[0],
-        )
-
 
 def open_confirmations(folder: Path, network: Path) -> Confirmations:
     """Return what asks domains, by the names in the ``network`` folder first, and remembers in this folder."""
-    return Confirmations(folder, check_domains(read_domains(network)))
-
-
-def check_domains(domains: Mapping[str, str]) -> dict[str, str]:
-    """Return a development network's names with their URLs; ``InvalidInput`` where one leaves this machine."""
-    for host, url in domains.items():
-        parts = urlsplit(url)
-        is_local = parts.hostname == "localhost" or _is_loopback(parts.hostname or "")
-        if parts.scheme not in ("http", "https") or not is_local or parts.path not in ("", "/") or parts.query:
-            advice = "Only names on this machine stand there, as http://127.0.0.1:8080."
-            raise InvalidInput(f"[domains] {host!r} is no URL on this machine", advice)
-    return dict(domains)
-
-
-def _at(base: str) -> Response:
-    url = base.rstrip("/") + PATH
-    return fetch("GET", url, headers=_HEADERS, seconds=SECONDS, max_bytes=MAX_PROFILE)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    if host.rsplit(".", 1)[-1] in _RESERVED:
-        raise Unreachable(f"{host} is a name that nobody can own")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable(f"{host} has no address ({error.strerror})") from None
-    return [str(entry[4][0]).partition("%")[0] for entry in found]
+    return Confirmations(folder, read_domains(network))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from registry.client.delivering import tell_ended
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
 from registry.client.party import Party, Person
 from registry.core.errors import ConsentError
@@ -17,11 +18,13 @@ from registry.core.statements.messages import Grant
 
 
 def note_ended(party: Party, grants: Iterable[Grant]) -> None:
-    """Note that these grants ended, of which the chain says so; for a person alone."""
-    locks = [grant.revocation for grant in grants if grant.content != ZERO_WORD]
+    """Note that these grants ended, of which the chain says so, and tell the brands; for a person alone."""
+    ended = list(grants)
+    locks = [grant.revocation for grant in ended if grant.content != ZERO_WORD]
     if locks and isinstance(party, Person):
         with _telling(party):
             party.vault.shares.end(*locks)
+    tell_ended(party, ended)
 
 
 def note_all_ended(party: Party) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import msgspec
 
+from registry.client.choice import Choice, chosen_terms, duration
 from registry.client.confirm import Confirmation
+from registry.client.delivering import delivering, new_delivery
 from registry.client.evidence_store import kept_grants
 from registry.client.handing_over import Offer, handing_over
 from registry.client.party import Party, Person
@@ -25,7 +27,7 @@ from registry.core.evidence.file import Evidence
 from registry.core.ipld.cid import Block
 from registry.core.notices.document import Notice, chosen_language
 from registry.core.notices.processing import processing_of
-from registry.core.notices.rendering import DAY, fits, render
+from registry.core.notices.rendering import fits, render
 from registry.core.scalars import ZERO_WORD, to_hex
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.verify.judge import VerifiedStatement
@@ -41,7 +43,8 @@ class Proposal:
     """A checked answer that is about to be signed, in words, with what it hands over of the vault.
 
     ``message`` names its content once that is sealed, after the person has confirmed. ``state`` is the vault's when
-    the ``previews`` were read, and ``supersedes`` the grant that this one replaces.
+    the ``previews`` were read, and ``supersedes`` the grant that this one replaces. ``delivers`` and ``mailbox`` are as
+    for `Choice`.
     """
 
     request: Evidence
@@ -53,6 +56,13 @@ class Proposal:
     supersedes: Evidence | None = None
     risks: tuple[Risk, ...] = ()
     confirmation: Confirmation | None = None
+    delivers: bool = False
+    mailbox: bool = False
+
+    @property
+    def inbox(self) -> str:
+        """The URL that the answer is delivered to; empty where it is not, or where no domain confirms who asks."""
+        return self.confirmation.inbox if self.delivers and self.confirmation is not None else ""
 
     @property
     def notice_bytes(self) -> bytes:
@@ -69,28 +79,6 @@ class Proposal:
 
 Confirm = Callable[[Proposal], bool]
 _Answer = TypeVar("_Answer", Grant, Refusal)
-
-
-class Choice(TypedDict, total=False):
-    """What a person chooses of a request: by default all that it asks, for all the ``days`` that its notice allows.
-
-    ``fields`` (members by category), ``since``, ``until``, ``once`` and ``names`` narrow what is handed over; see
-    `registry.client.views.Narrowing`. ``again`` allows a second grant of a request whose first one still holds.
-    ``accepted`` names the risks (`registry.client.risks`) that the person accepts; it is read after ``confirm``.
-    """
-
-    purposes: Collection[str] | None
-    data: Collection[str] | None
-    days: int | None
-    language: str | None
-    supersedes: Evidence | None
-    fields: Mapping[str, Collection[str]] | None
-    since: str | None
-    until: str | None
-    once: bool
-    names: bool
-    again: bool
-    accepted: Collection[str]
 
 
 def grant(
@@ -125,8 +113,9 @@ def refuse(
     language: str | None = None,
     confirm: Confirm | None = None,
     accepted: Collection[str] = (),
+    deliver: bool = False,
 ) -> Anchored:
-    """Answer a request with no, provably, and keep the evidence. ``accepted`` is as for `grant`."""
+    """Answer a request with no, provably, and keep the evidence. The other choices are as for `grant`."""
     asked, message, notice, language = _read(party, request, language)
     refusal = Refusal(
         statement="",
@@ -141,7 +130,7 @@ def refuse(
     found = _confirmation(party, asked)
     risks = risks_of(party, notice.controller, confirmation=found)
     worded = _worded(notice, language, refusal)
-    proposal = Proposal(asked, notice, language, worded, risks=risks, confirmation=found)
+    proposal = Proposal(asked, notice, language, worded, risks=risks, confirmation=found, delivers=deliver)
     return sign_and_anchor(party, proposal, confirm, accepted)
 
 
@@ -157,15 +146,15 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
         subject=person.address,
         controller=message.controller,
         request=to_hex(asked.digest),
-        purposes=_chosen("purpose", choice.get("purposes"), message.purposes),
-        data=_chosen("datum", choice.get("data"), message.data),
+        purposes=chosen_terms("purpose", choice.get("purposes"), message.purposes),
+        data=chosen_terms("datum", choice.get("data"), message.data),
         terms=message.terms,
         notice=message.notice,
         content=ZERO_WORD,
         supersedes=ZERO_WORD if old is None else _superseded(old, person, message.controller),
         issued_at=issued_at,
         not_before=issued_at,
-        expires_at=issued_at + _duration(notice, choice.get("days")),
+        expires_at=issued_at + duration(notice, choice.get("days")),
         revocation=lock_of(person.vault.revocation_secret(salt)),
         salt=salt,
     )
@@ -173,7 +162,9 @@ def propose(person: Person, request: Evidence | bytes, **choice: Unpack[Choice])
     previews = _previews(person, notice, draft, choice)
     found = _confirmation(person, asked)
     risks = risks_of(person, notice.controller, bool(previews), found)
-    return Proposal(asked, notice, language, _worded(notice, language, draft), previews, state, old, risks, found)
+    worded, delivers = _worded(notice, language, draft), choice.get("deliver", False)
+    more = {"delivers": delivers, "mailbox": choice.get("mailbox", False)}
+    return Proposal(asked, notice, language, worded, previews, state, old, risks, found, **more)
 
 
 def _confirmation(party: Party, asked: Evidence) -> Confirmation | None:
@@ -193,16 +184,25 @@ def sign_and_anchor(
     if not isinstance(party, Person) or not isinstance(proposal.message, Grant):
         return _anchored(party, proposal, (), accepted)
     views = [each.view for each in proposal.previews]
-    offer = Offer(views, proposal.state, proposal.notice.controller.recipient, proposal.supersedes)
+    recipient = proposal.notice.controller.recipient
+    offer = Offer(views, proposal.state, recipient, proposal.supersedes, proposal.mailbox)
     with handing_over(party, proposal.message, offer) as handed:
         return _anchored(party, replace(proposal, message=handed.message), handed.blocks, accepted)
 
 
 def _anchored(party: Party, proposal: Proposal, blocks: Sequence[Block], accepted: Collection[str]) -> Anchored:
-    message, notice = proposal.message, proposal.notice_bytes
-    signature = sign(party, message)
+    signature = sign(party, proposal.message)
     if party.confirmations is not None and proposal.confirmation is not None:
         party.confirmations.remember(party.network.domain, proposal.confirmation, party.network.clock())
+    with delivering(party, new_delivery(party, proposal.message, proposal.notice, proposal.inbox)) as sent:
+        done = _kept(party, proposal, signature, blocks, accepted)
+    return done._replace(delivery=sent.delivery)
+
+
+def _kept(
+    party: Party, proposal: Proposal, signature: bytes, blocks: Sequence[Block], accepted: Collection[str]
+) -> Anchored:
+    message, notice = proposal.message, proposal.notice_bytes
     if party.notaries is not None:
         own = unanchored(party, message, signature, notice)
         return publish(party, own, blocks, accepted, proposal.supersedes)
@@ -250,23 +250,6 @@ def _refuse_twin(person: Person, asked: Evidence) -> None:
                 f"you granted this request already, and that grant holds: {to_hex(grant.digest)[:14]}",
                 "Replace it with --supersedes, or ask for a second one beside it with --again.",
             )
-
-
-def _chosen(what: str, chosen: Collection[str] | None, asked: tuple[str, ...]) -> tuple[str, ...]:
-    if chosen is None:
-        return asked
-    if not chosen:
-        raise InvalidInput(f"no {what} is chosen", "Choose at least one, or refuse the request.")
-    foreign = sorted(set(chosen).difference(asked))
-    if foreign:
-        raise InvalidInput(f"the {what} {foreign[0]} was not asked for", f"Choose among {', '.join(asked)}.")
-    return tuple(sorted(set(chosen)))
-
-
-def _duration(notice: Notice, days: int | None) -> int:
-    if days is not None and not 1 <= days <= notice.max_days:
-        raise InvalidInput(f"{days} days are not possible", f"The notice allows 1 to {notice.max_days} days.")
-    return (notice.max_days if days is None else days) * DAY
 
 
 def _superseded(old: Evidence, person: Person, controller: str) -> str:

@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 class Offer(NamedTuple):
     """What is about to be handed over: these views of the vault as it was at ``state``, sealed to the recipient.
 
-    ``old`` is the grant that this one replaces.
+    ``old`` is the grant that this one replaces. ``mailbox`` opens a mailbox even where there are no records.
     """
 
     views: Sequence[View]
     state: State
     recipient: str
     old: Evidence | None = None
+    mailbox: bool = False
 
 
 class Handed(NamedTuple):
@@ -56,7 +57,7 @@ def handing_over(person: Person, draft: Grant, offer: Offer) -> Iterator[Handed]
     anchored, because without its evidence nobody can show it.
     """
     shares, lock = person.vault.shares, draft.revocation
-    if not offer.views:
+    if not (offer.views or offer.mailbox):
         yield Handed(draft)
         return
     sweep(person)
@@ -65,7 +66,7 @@ def handing_over(person: Person, draft: Grant, offer: Offer) -> Iterator[Handed]
         try:
             old = _continued(person, offer.old)
             keys = shares.begin(draft.subject, draft.controller, offer.views, lock, old, offer.state)
-            handed = _sealed(person, draft, keys, offer.recipient) if keys else handed
+            handed = _sealed(person, draft, keys, offer.recipient) if keys or offer.mailbox else handed
             yield handed
         except BaseException as error:
             _take_back(person, _note_of(person, handed), error)

@@ -21,6 +21,7 @@ from registry.storage.base import BlockStore
 from registry.wallets import keyfiles, keystore
 
 if TYPE_CHECKING:
+    from registry.client.deliveries import Deliveries
     from registry.client.notary_anchor import Notaries
     from registry.client.party import Brand, Person
     from registry.vault.database import Database
@@ -59,6 +60,12 @@ class Home:
     def evidence(self) -> EvidenceFolder:
         """The evidence that this party keeps."""
         return EvidenceFolder(self.path)
+
+    def deliveries(self, network: Path | None = None) -> Deliveries:
+        """What is on its way to brands. ``network`` is the folder that maps a development network's names."""
+        from registry.client.deliveries import Deliveries
+
+        return Deliveries(self.path, network)
 
     def create(
         self, passphrase: str, key: str | None = "main", *, guessable: bool = False, network: Path | None = None

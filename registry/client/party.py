@@ -15,6 +15,7 @@ from registry.wallets.base import Wallet
 
 if TYPE_CHECKING:
     from registry.client.confirm import Confirmations
+    from registry.client.deliveries import Deliveries
     from registry.client.notary_anchor import Notaries
     from registry.vault.database import Database
 
@@ -25,7 +26,8 @@ class Party:
 
     ``notaries`` anchor and end for it, free, and are asked first. They may be none: then the party does it itself, and
     what it signs is kept from the moment it is signed. None stands for a party that keeps nothing until it is anchored.
-    ``confirmations`` ask a brand's domain whether it is that brand; None asks nobody.
+    ``confirmations`` ask a brand's domain whether it is that brand; None asks nobody. ``deliveries`` keep what is on
+    its way to brands; None delivers nothing.
     """
 
     network: Network
@@ -34,6 +36,7 @@ class Party:
     sender: Payer | None = None
     notaries: Notaries | None = None
     confirmations: Confirmations | None = None
+    deliveries: Deliveries | None = None
 
     @property
     def address(self) -> str:

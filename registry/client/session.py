@@ -175,7 +175,8 @@ class Session:
         """Return the home's person with this wallet, and the payer of ``--sender``."""
         from registry.client.party import Person
 
-        return Person(vault=self.vault(), tell=self.attendant.tell, **self._members(wallet))
+        deliveries = self.home.deliveries(self.configuration.network_path)
+        return Person(vault=self.vault(), tell=self.attendant.tell, deliveries=deliveries, **self._members(wallet))
 
     def _members(self, wallet: Wallet, pays: bool = True) -> dict[str, Any]:
         sender, notaries = (self.wallets.payer(wallet), self.notaries) if pays else (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -25,17 +25,22 @@ from registry.ledger.base import Receipt
 from registry.present.vocabulary import check_known
 from registry.wallets.base import Wallet, with_usual_v
 
+if TYPE_CHECKING:
+    from registry.client.deliveries import Delivery
+
 
 class Anchored(NamedTuple):
     """Evidence, the receipt of its anchor, where it is kept, and the ending of the grant that it replaced.
 
     ``receipt`` is None where it was anchored before, and ``superseded`` where nothing was replaced or had to be ended.
+    ``delivery`` says what the brand has of it, where it is delivered.
     """
 
     evidence: Evidence
     receipt: Receipt | None
     kept: str = ""
     superseded: Receipt | None = None
+    delivery: Delivery | None = None
 
 
 def fresh_salt() -> str:
@@ -141,9 +146,7 @@ def anchor(
     return Anchored(own.anchored(anchored), receipt)
 
 
-def unanchored(
-    party: Party, message: Grant | Refusal | Acceptance, signature: bytes, notice: bytes | None = None
-) -> Unanchored:
+def unanchored(party: Party, message: Message, signature: bytes, notice: bytes | None = None) -> Unanchored:
     """Return the signed statement, which an anchor makes evidence of."""
     statement = STATEMENTS[type(message)](domain=party.network.domain, message=message)
     return Unanchored(statement, to_hex(signature), UNSET if notice is None else quoted(notice))

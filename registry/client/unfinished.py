@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from registry.client.deliver import Courier
+from registry.client.deliveries import Deliveries, Delivery
 from registry.client.evidence_store import EvidenceStore
 from registry.client.later import Waiting, send_due
 from registry.client.network import Network
@@ -14,18 +16,24 @@ from registry.client.revoke import Endings
 
 
 class Left(NamedTuple):
-    """What was completed and what is left: pending statements, endings, and promises that are not known to be kept."""
+    """What was completed and what is left: pending statements, endings, and promises that are not known to be kept.
+
+    ``deliveries`` says how each answer stands with its brand.
+    """
 
     outcomes: list[Outcome]
     endings: Endings
     waiting: list[Waiting]
     promises: list[Judged]
+    deliveries: list[Delivery]
 
 
-def go_on(network: Network, store: EvidenceStore, notaries: Notaries) -> Left:
+def go_on(network: Network, store: EvidenceStore, notaries: Notaries, deliveries: Deliveries | None = None) -> Left:
     """Complete what can be completed now, without waiting and without a seed. Errors become part of the answer."""
     folder = notaries.folder
     folder.sweep()
     outcomes = finish_all(network, store, notaries)
     endings, waiting = send_due(network, notaries if notaries.clients else None, folder, store)
-    return Left(outcomes, endings, waiting, judge_kept(network, folder))
+    courier = None if deliveries is None else Courier(network, store, deliveries, folder)
+    delivered = [] if courier is None else courier.go_on_all()
+    return Left(outcomes, endings, waiting, judge_kept(network, folder), delivered)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
+from registry.client.deliver_update import deliver_update, was_overtaken
+from registry.client.deliveries import Delivery
 from registry.client.evidence_store import kept_by_digest
 from registry.client.handing_over import sweep
 from registry.client.party import Person
@@ -16,6 +19,7 @@ from registry.core.errors import (
     LedgerUnavailable,
     NotConsented,
     Revoked,
+    StorageUnavailable,
 )
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import to_hex
@@ -32,7 +36,8 @@ class Synced(NamedTuple):
     """What became of one grant's bundles.
 
     ``changed`` says whether something was added, and ``update`` is the sealed `StreamUpdate` for the brand, with its
-    ``number``. ``why`` tells why a grant is not live, or could not be checked; then nothing was written.
+    ``number``. ``why`` tells why a grant is not live, or could not be checked; then nothing was written. ``delivery``
+    says what the brand has of it, where it is delivered.
     """
 
     digest: str
@@ -42,6 +47,7 @@ class Synced(NamedTuple):
     number: int = 0
     update: bytes = b""
     why: ConsentError | None = None
+    delivery: Delivery | None = None
 
 
 def sync(person: Person, digests: Collection[str] = ()) -> Iterator[Synced]:
@@ -54,7 +60,7 @@ def sync(person: Person, digests: Collection[str] = ()) -> Iterator[Synced]:
     sweep(person)
     found = _grants(person, digests)
     for evidence, answer in zip(found, _answers(person, found), strict=True):
-        yield _synced(person, evidence, answer)
+        yield _delivered(person, evidence, answer, _synced(person, evidence, answer))
 
 
 def _grants(person: Person, digests: Collection[str]) -> list[Evidence]:
@@ -109,6 +115,17 @@ def _sealed(
 ) -> bytes:
     key = person.vault.shares.key_for(grant.subject, grant.controller)
     return seal_document(signed(StreamUpdate(grant=digest, number=number, streams=keys), key), recipient)
+
+
+def _delivered(person: Person, evidence: Evidence, answer: Answer, synced: Synced) -> Synced:
+    """Send the brand what it lacks. Where another home of the person sent more, merge with that one, then once more."""
+    delivery = deliver_update(person, evidence, synced.number, synced.update)
+    if delivery is None or not was_overtaken(delivery):
+        return synced._replace(delivery=delivery)
+    with suppress(StorageUnavailable):
+        person.vault.merge()
+    synced = _synced(person, evidence, answer)
+    return synced._replace(delivery=deliver_update(person, evidence, synced.number, synced.update, merged=True))
 
 
 def could_not_check(synced: Synced) -> bool:

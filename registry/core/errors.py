@@ -1,11 +1,12 @@
 """Every error that this package raises on purpose, each with one sentence of advice.
 
-There are five families. None is a subclass of another, because callers answer each differently:
+There are six families. None is a subclass of another, because callers answer each differently:
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
   docs/formats.md, "Verification", in the order of Solidity's ``Status``.
 - ``CouldNotCheck``: the chain, the store or the database was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
+- ``LogChanged``: a brand's use log, which may only grow, did not.
 - ``InvalidInput``: the request makes no sense. Nothing was done.
 - ``Rejected``: the person, or their wallet, declined.
 """
@@ -131,6 +132,19 @@ class NotaryUnavailable(CouldNotCheck):
     advice = "Try again later, name another notary with --notary, or pay yourself with --sender."
 
 
+class BrandUnavailable(CouldNotCheck):
+    """A brand's service did not answer, or answered what cannot be believed.
+
+    ``seconds`` is the pause that it asks for, and ``name`` that of its problem.
+    """
+
+    advice = "Nothing is lost: what could not be delivered waits here, and `consent status` tries again."
+
+    def __init__(self, message: str, advice: str | None = None, seconds: float | None = None, name: str = "") -> None:
+        super().__init__(message, advice)
+        self.seconds, self.name = seconds, name
+
+
 class NotYetAnchored(CouldNotCheck):
     """It is signed and kept, and the chain does not show it yet. ``digest`` names the statement, where it is known."""
 
@@ -213,8 +227,28 @@ class WrongPassphrase(SealedDataError):
     advice = "Try the passphrase again; nothing was changed."
 
 
+class LogChanged(ConsentError):
+    """A brand's use log is not a continuation of what was seen of it. ``file`` holds what proves it."""
+
+    advice = "Keep the file that tells of it, and ask the brand; a supervisory authority can check it too."
+
+    def __init__(self, message: str, file: bytes) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 class InvalidInput(ConsentError):
     advice = "Correct it and try again; nothing was done."
+
+
+class BrandRefused(InvalidInput):
+    """A brand's service took the request, judged it, and refused it. ``name`` and ``step`` are those of its problem."""
+
+    advice = "Hand the file over by hand, or ask the brand."
+
+    def __init__(self, message: str, advice: str | None = None, name: str = "", step: int | None = None) -> None:
+        super().__init__(message, advice)
+        self.name, self.step = name, step
 
 
 class Rejected(ConsentError):

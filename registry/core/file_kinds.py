@@ -33,7 +33,9 @@ PENDING = FileKind(
     "It proves nothing yet: `consent status` completes it, and `consent evidence drop` gives it up.",
 )
 PROMISE = FileKind("a notary's promise", "`consent notary judge FILE` tells whether the notary kept it.")
+CHANGED_LOG = FileKind("the file of a changed use log", "`consent uses FILE` tells what it proves.")
 EMPTY = FileKind("an empty file", "Ask for the original file again.")
+_BY_TYPE = {"ConsentEvidence": EVIDENCE, "ConsentPromise": PROMISE, "ConsentChangedLog": CHANGED_LOG}
 _BY_START = {
     b"age-encryption.org/": SEALED,
     b"-----BEGIN AGE ENCRYPTED FILE-----": SEALED,
@@ -79,10 +81,8 @@ def _kind_of_json(raw: bytes) -> FileKind | None:
         return None
     if not isinstance(document, dict):
         return None
-    if document.get("type") == "ConsentEvidence":
-        return EVIDENCE
-    if document.get("type") == "ConsentPromise":
-        return PROMISE
+    if (known := _BY_TYPE.get(str(document.get("type")))) is not None:
+        return known
     if isinstance(document.get("evidence"), dict):
         return PENDING
     if str(document.get("schema", "")).startswith("consent-notice/"):

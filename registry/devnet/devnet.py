@@ -1,4 +1,4 @@
-"""Runs a local network in one folder: starts anvil, Kubo and a notary, deploys, funds, saves the chain, ends all.
+"""Runs a local network in one folder: starts all programs, deploys, funds, saves the chain, ends all.
 
 The devnet saves the chain itself. anvil's own ``--state`` rewrites its file in place every second, so a kill at that
 moment would lose everything. Here each file appears whole or not at all, and only after a new block. If only the devnet
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,11 +21,12 @@ import msgspec
 from registry.client.network_config import open_network
 from registry.config.network_file import write_settings
 from registry.core.errors import ConsentError, CouldNotCheck, LedgerUnavailable, StorageUnavailable
-from registry.devnet import kubo, notary
+from registry.devnet import brand, kubo, notary
 from registry.devnet.folders import LOGS, Folder, Running, newest_block
-from registry.devnet.ports import Ports, require_free
+from registry.devnet.ports import Ports, free_ports, require_free
 from registry.devnet.processes import Child, ChildEnded, process_identity, shorten, wait_until
 from registry.devnet.programs import find_program
+from registry.devnet.stopping import Stop
 from registry.devnet.watching import Event, Watcher
 from registry.fs.files import replace_file
 from registry.ledger.anvil import ETHER, Anvil
@@ -37,8 +37,8 @@ CHAIN_ID = 31_337
 POLL_SECONDS = 0.25
 PINS_SECONDS = 3.0
 READY_SECONDS = 60.0
-# A notary ends its answers under way first, and then its worker's step.
-NOTARY_SECONDS = 20.0
+# A service ends its answers under way first, and then its worker's step.
+SERVICE_SECONDS = 20.0
 ACCOUNTS = ("dev1", "dev2", "dev3")
 # Play money.
 RELAY_ETHER, ACCOUNT_ETHER = 1_000_000, 10_000
@@ -49,36 +49,6 @@ _SAVE_PAUSE = 4
 # In anvil's message that it cannot read the saved chain.
 _UNREADABLE = re.compile(r"load[- ](init )?state", re.IGNORECASE)
 _LISTENING = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)\n", re.MULTILINE)
-
-
-class Stop:
-    """Sets ``asked`` when the devnet has to end: on Ctrl-C, on SIGTERM, or when its terminal has gone.
-
-    It is a flag and not an exception, so that no step is interrupted halfway.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Stop:
-        for number in filter(None, (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))):
-            # If the parent ignores a signal (nohup ignores SIGHUP), leave it ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def check(self) -> None:
-        """Raise ``KeyboardInterrupt`` if the devnet has to end."""
-        if self.asked:
-            raise KeyboardInterrupt
-
-    def _request(self, *_: object) -> None:
-        self.asked = True
 
 
 class Devnet:
@@ -149,14 +119,32 @@ class Devnet:
             command = notary.command(self.folder, self.running.rpc_url, self.running.ipfs, self._ports.notary)
             self._start("notary", command, notary.environment(kubo.environment(self.folder.repo)))
 
-    def complete(self, stop: Stop) -> None:
-        """Wait until the notary takes commitments, name it in ``network.toml``, and record that the devnet is ready."""
+    def settle(self, stop: Stop) -> None:
+        """Wait until the notary takes commitments, name it in ``network.toml``, and publish the brand's request."""
         url = self._wait_for("notary", notary.url_in, stop) if "notary" in self._children else ""
+        self._await_ready("notary", url, stop)
+        named = notary.announce(self.folder.network, url, self.running.accounts.get("notary", ""))
+        if self._ports.brand is None:
+            brand.withdraw(self.folder)
+        link = brand.settle(self.folder, free_ports(self._ports.brand), named) if self._ports.brand is not None else ""
+        self._record(notary=url, request=link)
+
+    def launch_brand(self) -> None:
+        """Start the brand, without waiting for it. No thread may run meanwhile, because it forks."""
+        if self._ports.brand is not None:
+            command = brand.command(self.folder, self.running.rpc_url, self.running.ipfs)
+            self._start("brand", command, notary.environment(kubo.environment(self.folder.repo)))
+
+    def complete(self, stop: Stop) -> None:
+        """Wait until the brand takes evidence, and record that the devnet is ready."""
+        public, internal = self._wait_for("brand", brand.urls_in, stop) if "brand" in self._children else ("", "")
+        self._await_ready("brand", public, stop)
+        self._record(ready=True, brand=public, internal=internal)
+
+    def _await_ready(self, name: str, url: str, stop: Stop) -> None:
         if url and not wait_until(lambda: self._goes_on(stop) and notary.is_ready(url), READY_SECONDS):
-            why = f"the notary is not ready within {READY_SECONDS:.0f} s"
-            raise CouldNotCheck(why, f"Look into {self.folder.log('notary')}.")
-        notary.announce(self.folder.network, url, self.running.accounts.get("notary", ""))
-        self._record(ready=True, notary=url)
+            why = f"the {name} is not ready within {READY_SECONDS:.0f} s"
+            raise CouldNotCheck(why, f"Look into {self.folder.log(name)}.")
 
     def _goes_on(self, stop: Stop) -> bool:
         stop.check()
@@ -182,6 +170,8 @@ class Devnet:
             accounts[name] = keyfiles.new_key(self.folder.accounts, name, "", cost=keystore.LIGHT)
         if self._ports.notary is not None:
             accounts["notary"] = notary.make(self.folder.notary)
+        if self._ports.brand is not None:
+            accounts["brand"] = brand.make(self.folder.brand)
         relay = KeyWallet(relay_key(self.folder.network / "relay.json"))
         anvil.fund(relay.address, RELAY_ETHER * ETHER)
         for address in accounts.values():
@@ -195,6 +185,7 @@ class Devnet:
         if file.exists() and self.folder.state.exists():
             return read_deployment(file)
         notary.forget_chain(self.folder.notary)
+        brand.forget_chain(self.folder.brand)
         deployment = deploy(url, payer)
         # Save the chain first: after a kill, the file must never name contracts that are not there.
         self.save()
@@ -233,11 +224,11 @@ class Devnet:
             replace_file(self.folder.state, self._anvil.state())
 
     def end(self) -> None:
-        """End the notary, save the chain, and end the others; ``LedgerUnavailable`` if blocks could not be saved."""
+        """End the services, save the chain, and end the others; ``LedgerUnavailable`` if blocks could not be saved."""
         unsaved: ConsentError | None = None
         try:
-            if (child := self._children.get("notary")) is not None:
-                child.end(NOTARY_SECONDS)
+            for child in (self._children[name] for name in ("brand", "notary") if name in self._children):
+                child.end(SERVICE_SECONDS)
             self.save()
         except ConsentError as error:
             unsaved = error

@@ -22,10 +22,10 @@ from registry.ledger.anvil import DUMP_SECONDS
 MAX_RECORD_BYTES = 64 * 1024
 # `is_held` takes the lock for a moment to test it, which must not look like a devnet.
 LOOK_SECONDS = 1.0
-# A devnet that starts first ends three programs of a killed one, perhaps by force, and clears their files.
-STARTING_SECONDS = 4 * END_SECONDS
-LOGS = ("anvil", "kubo", "notary", "devnet")
-_MADE = ("chain", "ipfs", "network", "accounts", "notary")
+# A devnet that starts first ends four programs of a killed one, perhaps by force, and clears their files.
+STARTING_SECONDS = 5 * END_SECONDS
+LOGS = ("anvil", "kubo", "notary", "brand", "devnet")
+_MADE = ("chain", "ipfs", "network", "accounts", "notary", "brand")
 
 
 class _Block(msgspec.Struct):
@@ -39,8 +39,9 @@ class _Chain(msgspec.Struct):
 class Running(msgspec.Struct, frozen=True):
     """The record of a devnet: its process, its children, and their addresses once it is ``ready``.
 
-    ``rpc_url``, ``gateway`` and ``notary`` are URLs, ``ipfs`` a multiaddr, ``accounts`` addresses by name, ``since``
-    unix seconds. ``notary`` is empty where none runs.
+    ``rpc_url``, ``gateway``, ``notary``, ``brand`` (its public listener), ``internal`` and ``request`` (what the brand
+    asks) are URLs, ``ipfs`` a multiaddr, ``accounts`` addresses by name, ``since`` unix seconds. What does not run is
+    empty.
     """
 
     process: ProcessIdentity
@@ -51,6 +52,9 @@ class Running(msgspec.Struct, frozen=True):
     ipfs: str = ""
     gateway: str = ""
     notary: str = ""
+    brand: str = ""
+    internal: str = ""
+    request: str = ""
     accounts: dict[str, str] = {}
 
 
@@ -59,7 +63,7 @@ class Folder:
 
     ``network`` is for ``CONSENT_NETWORK``. ``state`` is the chain as the devnet last saved it, ``exit_dump`` as anvil
     wrote it when it ended, perhaps incomplete. ``repo`` is Kubo's.
-    ``notary`` is the notary's. ``accounts`` are keystores that hold play money.
+    ``notary`` and ``brand`` are theirs. ``accounts`` are keystores that hold play money.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,13 +73,13 @@ class Folder:
         self.exit_dump = path / "chain" / "last.json"
         self.repo = path / "ipfs"
         self.accounts = path / "accounts"
-        self.notary = path / "notary"
+        self.notary, self.brand = path / "notary", path / "brand"
         self._lock = path / "devnet.lock"
         self._record = path / "running.json"
         self._trash = path / ".cleared"
 
     def log(self, name: str) -> Path:
-        """Return the log file of "anvil", "kubo", the "notary" or the "devnet" itself."""
+        """Return the log file of "anvil", "kubo", the "notary", the "brand" or the "devnet" itself."""
         return self.path / "logs" / f"{name}.log"
 
     def adopt_exit_dump(self) -> None:
@@ -170,8 +174,8 @@ class Folder:
         # A devnet takes the lock first, and writes its record a moment later.
         wait_until(lambda: self._live_record() is not None or not self.is_held(), STARTING_SECONDS)
         running = self._live_record()
-        # It may have to finish one save of the chain, save once more, and end three programs.
-        if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + 2 * END_SECONDS):
+        # It may have to finish one save of the chain, save once more, and end four programs.
+        if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + 4 * END_SECONDS):
             wait_until(lambda: not self.is_held(), END_SECONDS)
         if self._end_orphans_unless_held() is None:
             raise CouldNotCheck(f"the devnet in {self.path} did not end", "Look for its process, and end that.")

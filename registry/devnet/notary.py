@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from registry.config.network_file import NAMES, write_settings
+from registry.config.network_file import write_settings
 from registry.devnet.folders import Folder
 from registry.net.http import TooLarge, Unreachable, fetch
 from registry.notary.folder import ACCOUNT, FILE, keys_folder, make_token_keys
@@ -66,14 +66,15 @@ def url_in(log: str) -> str | None:
 
 
 def is_ready(url: str) -> bool:
-    """Tell whether it takes commitments."""
+    """Tell whether the service at this URL does its work."""
     try:
         return fetch("GET", f"{url}/readyz", seconds=READY_SECONDS, max_bytes=MAX_ANSWER_BYTES).status == 200
     except (Unreachable, TooLarge, TimeoutError):
         return False
 
 
-def announce(network: Path, url: str, account: str) -> None:
-    """Name the notary in ``network.toml``, or none where ``url`` is empty."""
-    if "notary" in NAMES:
-        write_settings(network, notary=[f"{url}#{account}"] if url else None)
+def announce(network: Path, url: str, account: str) -> str:
+    """Name the notary in ``network.toml``, or none where ``url`` is empty; return its name, URL#ACCOUNT."""
+    named = f"{url}#{account}" if url else ""
+    write_settings(network, notary=[named] if named else None)
+    return named

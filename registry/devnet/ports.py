@@ -7,27 +7,29 @@ from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
 
-RPC_PORT, IPFS_PORT, NOTARY_PORT = 8545, 5001, 8600
+RPC_PORT, IPFS_PORT, NOTARY_PORT, BRAND_PORT = 8545, 5001, 8600, 8700
 _OTHERS = {
     "--rpc-port": "another anvil, geth or Hardhat",
     "--ipfs-port": "another Kubo or IPFS Desktop",
     "--notary-port": "another notary",
+    "--brand-port": "another brand",
 }
 
 
 class Ports(NamedTuple):
-    """Ports of 127.0.0.1; 0 takes any free one. A ``notary`` of None stands for no notary."""
+    """Ports of 127.0.0.1; 0 takes any free one. None stands for no notary, and for no brand."""
 
     rpc: int
     ipfs: int
     notary: int | None = None
+    brand: int | None = None
 
 
 def require_free(ports: Ports) -> None:
     """``InvalidInput`` where a port is taken, or named twice."""
     named = [port for port in ports if port]
     if len(set(named)) < len(named):
-        advice = "Choose others with --rpc-port N, --ipfs-port N and --notary-port N; 0 takes a free one."
+        advice = f"Choose others with {', '.join(f'{flag} N' for flag in _OTHERS)}; 0 takes a free one."
         raise InvalidInput(f"two programs cannot both have port {max(named, key=named.count)}", advice)
     for port, (flag, other) in zip(ports, _OTHERS.items(), strict=True):
         if port is not None and (trouble := _trouble(port)):
@@ -38,6 +40,15 @@ def require_free(ports: Ports) -> None:
 def usual_or_any(port: int) -> int:
     """Return the port if it is free, else 0."""
     return 0 if _trouble(port) else port
+
+
+def free_ports(first: int) -> tuple[int, int]:
+    """Return a service's two ports: this one, or any free one for 0, and the next one where that is free."""
+    with socket.socket() as one, socket.socket() as other:
+        for probe, wanted in ((one, first), (other, usual_or_any(first + 1) if first else 0)):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", wanted))
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _trouble(port: int) -> str:

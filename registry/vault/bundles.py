@@ -46,7 +46,7 @@ def begin(
     stream = NewStream(secrets.token_hex(16), view.category, generate_identity())
     secret = secrets.token_bytes(_SECRET_BYTES)
     streams = Streams(party.key, store.get, change.put)
-    made = (one for record in records if (one := shown(record, view, secret, 1)) is not None)
+    made = (one for record in records if (one := shown(record, view, secret, 1, party.controller)) is not None)
     segments = list(streams.store(stream, made))
     if not segments and not view.continuing:
         return None
@@ -115,7 +115,7 @@ def files_of(store: BlockStore, party: Party, bundle: Bundle) -> list[str]:
 def _changes(records: Iterable[Record], bundle: Bundle, held: dict[str, Record]) -> Iterator[Record]:
     secret, left = bytes.fromhex(bundle.secret), {name for name, one in held.items() if not one.deleted}
     for record in records:
-        if (made := shown(record, bundle.view, secret, 1)) is None:
+        if (made := shown(record, bundle.view, secret, 1, bundle.controller)) is None:
             continue
         before = held.get(made.id)
         left.discard(made.id)

@@ -42,6 +42,7 @@ from registry.vault.large_files import seal_file
 from registry.vault.naming import find_id
 from registry.vault.owner import OwnerSide
 from registry.vault.place import Place
+from registry.vault.received import Mailbag
 from registry.vault.recording import draft_of, of_category, record_of, sealed_nowhere, tombstone_of
 from registry.vault.schemas.schema import Facts, Schema
 from registry.vault.schemas.schemas import Schemas
@@ -52,8 +53,6 @@ from registry.vault.upkeep import Upkeep
 if TYPE_CHECKING:
     from registry.vault.export.archive import Exported
 
-# So many bytes of one category wait for a segment at most.
-_MOST_WAITING = 32 << 20
 _NO_HOME = "00" * 8
 _LIST = "`search` finds the ids of records."
 _EMPTY_PAGE = Page((), "", 0, True)
@@ -78,6 +77,7 @@ class Database(OwnerSide):
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
+        self.mail = Mailbag(self._folder, self._making, self._put)
         self.upkeep = Upkeep(self._folder, store, self.shares)
         self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from registry.core.errors import InvalidInput
+from registry.core.sealed.origin import Origin
 from registry.core.sealed.records import FileRef
 
 _PIECE = 1024 * 1024
@@ -41,7 +42,8 @@ class Draft(Struct, frozen=True):
 
     ``key`` recognises the same fact in next month's export (32 bytes). ``identity``, where the format has one, names
     the thing that the fact is about (the UID of an event or a contact): the same identity with another key is an edit
-    of that record. ``at`` says where it stood, such as "line 12". ``time`` is None where the body has it.
+    of that record. ``at`` says where it stood, such as "line 12". ``time`` is None where the body has it. ``origin`` is
+    set where a brand sent it.
     """
 
     category: str
@@ -54,3 +56,4 @@ class Draft(Struct, frozen=True):
     key: bytes = b""
     at: str = ""
     identity: bytes | None = None
+    origin: Origin | None = None

@@ -43,6 +43,10 @@ class OwnerSide:
         """Return the age recipient to which a brand (``controller``) seals what it sends to this account."""
         return recipient_of(mailbox_identity(self._seed, subject, controller))
 
+    def mailbox_identity(self, subject: str, controller: str) -> str:
+        """Return the secret age identity that opens what is sealed to `mailbox`."""
+        return mailbox_identity(self._seed, subject, controller)
+
     def write_file(self, file: FileRef, sink: BinaryIO) -> None:
         """Write a record's file into ``sink``; until this returns, use nothing of it. The errors are `open_file`'s."""
         if file.data is not None:

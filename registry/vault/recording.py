@@ -37,6 +37,7 @@ def record_of(draft: Draft, schema: Schema, name: str, home: str, now: int, coun
         body=draft.body or None,
         file=draft.file,
         key=key_of(draft),
+        origin=draft.origin,
     )
 
 
@@ -47,7 +48,8 @@ def key_of(draft: Draft) -> str | None:
 
 def draft_of(record: Record) -> Draft:
     """Return the draft of a version, for an edit of it."""
-    members: Mapping[str, Any] = {name: getattr(record, name) for name in ("time", "source", "tags", "body", "file")}
+    names = ("time", "source", "tags", "body", "file", "origin")
+    members: Mapping[str, Any] = {name: getattr(record, name) for name in names}
     return Draft(record.category or "", record.schema or "", **members)
 
 

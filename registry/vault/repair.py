@@ -175,7 +175,7 @@ class Repair:
             made
             for one in (copy.select(Query(categories=(bundle.view.category,))) if copy else ())
             if id_in_bundle(secret, one.id) not in known
-            and (made := shown(one, bundle.view, secret, bundle.number + 1)) is not None
+            and (made := shown(one, bundle.view, secret, bundle.number + 1, bundle.controller)) is not None
         )
         segments = [*reversed(list(streams.store(entry, again))), *sound]
         grown = streams.rewrite(entry, segments, self._readable(entry, sound))

@@ -13,8 +13,11 @@ from registry.core.sealed.records import FileRef, Record, id_in_bundle
 _NAMES_IN_BODY = {"file/1": ("name", "path")}
 
 
-def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | None:
-    """Return what a bundle holds of the newest version of a record; None where the view shows nothing of it."""
+def shown(record: Record, view: View, secret: bytes, counter: int, controller: str = "") -> Record | None:
+    """Return what a bundle of the brand ``controller`` holds of the newest version of a record.
+
+    None where the view shows nothing of it. The brand recognises what it sent itself, and nothing that others sent.
+    """
     if not is_in(record, view):
         return None
     hidden = () if NAME in view.members else _NAMES_IN_BODY.get(record.schema or "", ())
@@ -33,6 +36,7 @@ def shown(record: Record, view: View, secret: bytes, counter: int) -> Record | N
         tags=record.tags if view.tags else (),
         body=body,
         file=file,
+        origin=record.origin if record.origin and record.origin.controller == controller else None,
     )
 
 

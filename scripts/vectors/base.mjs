@@ -21,6 +21,8 @@ const SCHEMAS = [
   "Refusal(string statement,address subject,address controller,bytes32 request,string[] purposes,bytes32 notice,uint64 issuedAt,bytes32 salt)",
   "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
   "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+  "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
+  "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
   "Revoke(address subject,bytes32 handle)",
   "RevokeAll(address subject,uint64 issuedUntil)",
   "Retire(address subject)",

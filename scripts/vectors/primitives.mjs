@@ -5,7 +5,7 @@ import {
   strangers, tagOf, treeOf, utf8, word,
 } from "./base.mjs";
 import { compact, highS, withV } from "./proving.mjs";
-import { SUBJECT, makeMessage, noticeDocument } from "./world.mjs";
+import { CONTROLLER, SUBJECT, makeMessage, noticeDocument } from "./world.mjs";
 
 const DOMAIN_TYPE = [
   { name: "name", type: "string" },
@@ -46,6 +46,10 @@ export function digestCases() {
     digestCase("grant", "A grant.", "Grant", make("Grant")),
     digestCase("refusal", "A refusal.", "Refusal", make("Refusal")),
     digestCase("acknowledgement", "The end of a grant was seen.", "Acknowledgement", make("Acknowledgement", { grant: word("a grant") })),
+    digestCase("use-log", "The head of a use log.", "UseLog", make("UseLog")),
+    digestCase("use-log-largest", "The largest log that JSON numbers hold.", "UseLog", make("UseLog", { size: largest })),
+    digestCase("mailbox-message", "A brand writes to a person.", "MailboxMessage", { grant: word("a grant"), controller: CONTROLLER, number: 1, content: word("a content"), issuedAt: NOW }),
+    digestCase("mailbox-message-largest", "The largest number and time that JSON numbers hold.", "MailboxMessage", { grant: word("a grant"), controller: CONTROLLER, number: largest, content: word("a content"), issuedAt: largest }),
     digestCase("acceptance", "A counter-signature.", "Acceptance", make("Acceptance", { grant: word("a grant") })),
     digestCase("revoke", "An open revocation, relayed.", "Revoke", { subject: SUBJECT, handle: word("a handle") }),
     digestCase("revoke-all", "The kill-switch, relayed.", "RevokeAll", { subject: SUBJECT, issuedUntil: NOW }),

@@ -102,6 +102,25 @@ function acknowledgementCases() {
   ];
 }
 
+function useLogCases() {
+  const policy = { purposes: null, data: null };
+  const head = (name, desc, error, options = {}) => evidenceCase(`use-log-${name}`, desc, error, { type: "UseLog", policy, ...options });
+  return [
+    head("valid", "The head of a use log stands for itself.", "Valid"),
+    head("valid-after-cutoff", "A head is not revoked by a cutoff.", "Valid", { facts: { cutoff: NOW } }),
+    head("retired", "The controller gave up its address: nothing of it is believed.", "Revoked", { facts: { cutoff: 2n ** 64n - 1n } }),
+    head("other-key", "Signed by another key.", "BadSignature", { signer: "the subject" }),
+    head("other-controller", "The log of another brand than the one that is asked about.", "WrongController", { policy: { ...policy, controllers: [BRAND] } }),
+    head("purpose", "A head grants nothing.", "PurposeNotGranted", { policy: { purposes: ["dpv:Personalisation"] } }),
+    head("not-anchored", "Never anchored.", "NotAnchored", { facts: { anchoredAt: 0 } }),
+    head("post-dated", "Dated 901 seconds after its anchor.", "PostDated", { message: { issuedAt: NOW - 500 + 901 } }),
+    head("not-included", "Its proof leads elsewhere.", "NotIncluded", { sealed: (e) => e.anchor.proof.pop() }),
+    head("size-zero", "An empty log has no head.", "Malformed", { message: { size: 0 } }),
+    head("with-notice", "A head has no notice.", "Malformed", { sealed: (e) => (e.notice = makeEvidence("Grant").evidence.notice) }),
+    head("without-anchor", "A head without its anchor.", "Malformed", { sealed: (e) => delete e.anchor }),
+  ];
+}
+
 export function statementCases() {
-  return [...requestCases(), ...refusalCases(), ...acceptanceCases(), ...acknowledgementCases()];
+  return [...requestCases(), ...refusalCases(), ...acceptanceCases(), ...acknowledgementCases(), ...useLogCases()];
 }

@@ -129,6 +129,7 @@ const MAKERS = {
   }),
   Acceptance: (_, label) => ({ grant: ZERO, controller: CONTROLLER, issuedAt: NOW - 400, salt: word(`salt of ${label}`) }),
   Acknowledgement: (_, label) => ({ grant: ZERO, controller: CONTROLLER, issuedAt: NOW - 300, salt: word(`salt of ${label}`) }),
+  UseLog: (_, label) => ({ controller: CONTROLLER, root: word("root of a use log"), size: 12345, issuedAt: NOW - 600, salt: word(`salt of ${label}`) }),
 };
 
 /** Returns a valid message of this type with `changes`. Its sentence is rendered unless `changes` contains one. */
@@ -144,7 +145,7 @@ export function makeAnchor(digested, signature, others = 3) {
   return { root: tree.root, proof: tree.getProof(others), transaction: word("transaction"), block: 17 };
 }
 
-const SIGNERS = { Grant: "the subject", Refusal: "the subject", Request: "the controller", Acceptance: "the controller", Acknowledgement: "the controller" };
+const SIGNERS = { Grant: "the subject", Refusal: "the subject", Request: "the controller", Acceptance: "the controller", Acknowledgement: "the controller", UseLog: "the controller" };
 
 function sign(type, message, { signer = SIGNERS[type], domain = DOMAIN, signature: change = (same) => same }) {
   const digested = digest(domain, type, message);
@@ -166,7 +167,7 @@ export function makeEvidence(type, options = {}) {
   if (type !== "Request") {
     evidence.anchor = options.anchor?.(digested, signature) ?? makeAnchor(digested, signature, options.others);
   }
-  if (!["Acceptance", "Acknowledgement"].includes(type)) evidence.notice = notice;
+  if (["Grant", "Refusal", "Request"].includes(type)) evidence.notice = notice;
   if (options.acceptance) evidence.acceptance = attached(digested, options.acceptance);
   return { evidence, digested };
 }

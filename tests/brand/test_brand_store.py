@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
-from registry.brand.records import STANDING, Asked, Change, Root, SignedAcceptance, State, View
+from registry.brand.records import STANDING, Asked, Change, OwnStatement, Root, State, View
 from registry.brand.sql.changes import AlreadyAnswered, Outdated, became_live
 from registry.brand.sql.log import Ending
 from registry.brand.sql.tables import tables
@@ -297,15 +297,22 @@ class TestChanges:
         first, second, _ = take(store, an_answer(expires_at=NOW + 5), an_answer(accepted_at=NOW), a_refusal())
         assert [each.id for each in store.expired(NOW + 5, 10)] == [first.id] and store.expired(NOW + 4, 10) == []
         assert store.unsigned(10) == [first] and second.is_complete
-        store.keep_signed([SignedAcceptance(first.id, b"signed")])
-        store.keep_signed([SignedAcceptance(first.id, b"signed again")])
-        assert store.unsigned(10) == [] and store.signed(10) == [SignedAcceptance(first.id, b"signed")]
-        store.put_under(word("root"), [first.id])
-        store.keep_promise(first.id, b"")
-        store.keep_promise(first.id, b"promised")
-        assert store.batch(word("root")) == [SignedAcceptance(first.id, b"promised", word("root"), True)]
-        store.drop_signed([first.id])
-        assert store.signed(10) == []
+        own = OwnStatement("Acceptance", first.id, b"signed")
+        other = OwnStatement("UseLog", first.id, b"another kind")
+        store.keep_signed([own, other])
+        store.keep_signed([own._replace(file=b"signed again")])
+        assert store.unsigned(10) == [] and store.signed(10) == [other, own]
+        store.put_under(word("root"), [own])
+        store.keep_promise(own, b"")
+        store.keep_promise(own, b"promised")
+        assert store.batch(word("root")) == [own._replace(file=b"promised", root=word("root"), tried=True)]
+        store.drop_signed([own])
+        assert store.signed(10) == [other]
+
+    def test_a_statement_of_another_kind_is_no_acceptance(self, store: Store) -> None:
+        (grant,) = take(store, an_answer())
+        store.keep_signed([OwnStatement("UseLog", grant.id, b"a head of the use log")])
+        assert store.unsigned(10) == [grant]
 
     def test_waiting_answers_note_what_was_searched(self, store: Store) -> None:
         (kept,) = take(store, an_answer("a", state=State.WAITING))

@@ -55,17 +55,17 @@ def help_of(page: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_there_are_all_the_commands_of_the_story() -> None:
     wanted = "init request grant refuse accept open verify revoke revoke-all retire status backup restore recover demo"
-    wanted += " devnet deploy doctor sign signer wallets vocabulary"
+    wanted += " devnet deploy doctor sign signer wallets vocabulary uses"
     groups = {
         "keys": "new import list show words passphrase",
         "keys guardians": "split join",
         "notice": "new check publish show",
     }
     vault = "add import list search show history get edit restore remove query stats export sync move"
-    vault += " shred release check compact"
+    vault += " pull shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"evidence": "show import canonical calldata finish drop"}
-    groups |= {"brand": "init profile serve request inbox"}
+    groups |= {"brand": "init profile serve request inbox data", "brand data": "show"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}
     expected |= {(*group.split(), name) for group in groups for name in groups[group].split()}

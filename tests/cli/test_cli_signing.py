@@ -162,7 +162,7 @@ def test_evidence_says_who_signed_it(consent: Consent, tmp_path: Path, evidence:
     assert consent("signer", file, "--signature", "0x00").code == 2
 
 
-def test_kept_evidence_is_found_by_its_digest(granted: Consent) -> None:
+def test_kept_evidence_is_found_at_its_digest(granted: Consent) -> None:
     said = granted.json("signer", granted.grant.stem[:12])
     evidence = parse_evidence(granted.grant.read_bytes())
     assert said == {

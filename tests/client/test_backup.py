@@ -172,6 +172,17 @@ class TestRoundTrip:
         assert again.evidence.paid_for(stage.alice.address) == {stage.brand.address}
         assert again.evidence.paid_for(stage.brand.address) == frozenset()
 
+    def test_what_was_seen_of_a_brands_use_log(self, home: Home, stage: Stage, tmp_path: Path) -> None:
+        """A restored home must still notice a log that was changed."""
+        brand = f"heads-{stage.network.domain.chain_id}-{stage.network.domain.verifying_contract}-{stage.brand.address}"
+        names = {f"{brand}-0.json", f"0x{'c1' * 32}-12.json", f"changed-{'93' * 8}.json"}
+        (home.path / "uses").mkdir()
+        for name in (*names, "LOCK"):
+            (home.path / "uses" / name).write_text(name)
+        back_up(home, stage.alice.vault, stage.store, tmp_path / "b.age", PHRASE)
+        restore(tmp_path / "b.age", again := Home(tmp_path / "again"), MemoryBlocks(), PHRASE)
+        assert {path.name: path.read_text() for path in (again.path / "uses").iterdir()} == {n: n for n in names}
+
     def test_a_home_without_a_vault(self, stage: Stage, tmp_path: Path) -> None:
         bare = Home(tmp_path / "bare")
         bare.create("")

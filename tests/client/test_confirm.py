@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from registry.client import confirm
-from registry.client.confirm import Confirmations, Standing, check_domains
+from registry.client import confirm, web
+from registry.client.confirm import Confirmations, Standing
 from registry.client.grant import grant, propose, refuse
 from registry.client.party import Person
 from registry.client.risks import CHANGED_ACCOUNT
+from registry.client.web import check_domains
 from registry.core import codec
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
@@ -127,7 +128,7 @@ def test_it_connects_to_the_address_that_was_checked(tmp_path: Path, monkeypatch
         sent.append((url, how["resolve_to"]))
         raise TimeoutError
 
-    monkeypatch.setattr(confirm, "fetch", fetched)
+    monkeypatch.setattr(web, "fetch", fetched)
     asked(Confirmations(tmp_path, resolve=lambda host, port: ["203.0.114.7", "203.0.114.8"]))
     assert sent == [(f"https://{HOST}{PATH}", "203.0.114.7")]
 

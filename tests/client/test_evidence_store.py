@@ -132,7 +132,7 @@ def test_candidates_are_told_as_far_as_they_differ(kept: EvidenceFolder) -> None
     assert f"0x{'ab' * 20}0 (damaged), 0x{'ab' * 20}1 (damaged)" in caught.value.advice
 
 
-def test_a_request_is_found_by_its_digest(stage: Stage) -> None:
+def test_a_request_is_found_at_its_digest(stage: Stage) -> None:
     """A request whose --out file was lost could not be named (item 19)."""
     raw = stage.request()
     assert stage.brand.evidence.find(to_hex(parse_evidence(raw).digest)[:12]) == raw

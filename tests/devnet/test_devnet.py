@@ -21,10 +21,12 @@ import pytest
 from registry.client.network_config import open_network
 from registry.core.errors import LedgerUnavailable
 from registry.core.scalars import to_hex
-from registry.devnet.devnet import Devnet, Ports, Stop, starting
+from registry.devnet.devnet import Devnet, starting
 from registry.devnet.folders import Folder
+from registry.devnet.ports import Ports
 from registry.devnet.processes import wait_until
 from registry.devnet.programs import PROGRAMS
+from registry.devnet.stopping import Stop
 from registry.net.json_rpc import Call, Node
 from registry.storage.kubo import KuboBlocks
 from tests.cli.test_cli_process import Screen, plain
@@ -86,7 +88,10 @@ def test_a_developers_day(folder: Path, tmp_path: Path) -> None:
     day.until("Ctrl-C ends it")
     shown = [line.strip() for line in plain(day.shown) if line.strip()]
     assert re.search(r"Notary +http://127\.0\.0\.1:\d+", "\n".join(shown))
-    assert "play money" in day.shown and max(len(line) for line in shown if str(folder) not in line) <= 80
+    assert (
+        "play money" in day.shown
+        and max(len(line) for line in shown if str(folder) not in line and "/r/0x" not in line) <= 80
+    )
     lines = shown[shown.index("In another terminal:") + 1 :][:3]
     assert lines[0] == f"export CONSENT_NETWORK={folder / 'network'} CONSENT_HOME={folder / 'home'}"
 
@@ -212,7 +217,7 @@ def test_killed_while_it_saves(folder: Path) -> None:
         assert saved_block(folder) >= reached
 
 
-@pytest.mark.parametrize("name", ["anvil", "kubo", "notary"])
+@pytest.mark.parametrize("name", ["anvil", "kubo", "notary", "brand"])
 def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
     with Run(folder) as run:
         os.kill(run.child(name), signal.SIGKILL)
@@ -222,7 +227,12 @@ def test_a_program_that_dies_ends_the_devnet(folder: Path, name: str) -> None:
         assert run.process.wait(PATIENCE) == 3
         assert nothing_is_left_of(folder)
         # Its last words.
-        words = {"anvil": "  eth_", "kubo": "  Daemon is ready\n", "notary": "  Listening on http://"}
+        words = {
+            "anvil": "  eth_",
+            "kubo": "  Daemon is ready\n",
+            "notary": "  Listening on http://",
+            "brand": "  Public on http://",
+        }
         assert words[name] in run.errors
         assert "Traceback" not in run.errors
         # What it kept is whole: nobody is told to throw it away.
@@ -282,7 +292,7 @@ def test_a_damaged_chain_is_said(folder: Path) -> None:
 def test_the_terminal_goes_away(folder: Path, tmp_path: Path) -> None:
     screen = Screen(Consent(tmp_path, None, None), "devnet", "--dir", folder, *ANY_PORTS)  # type: ignore[arg-type]
     screen.until("Ctrl-C ends it")
-    assert len(left_of(folder)) == 5  # the notary is three
+    assert len(left_of(folder)) == 9  # the notary is three, the brand is four
     os.close(screen._fd)
     assert os.waitpid(screen._pid, 0)[0] == screen._pid
     assert nothing_is_left_of(folder) and not (folder / "running.json").exists()

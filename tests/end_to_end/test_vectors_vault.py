@@ -6,14 +6,17 @@ import json
 from base64 import b64decode, b64encode
 from typing import Any
 
+import msgspec
 import pytest
 
 from registry.core import codec
 from registry.core.age.recipients import recipient_of
 from registry.core.age.stream import seal_bytes
 from registry.core.crypto import seeds
+from registry.core.crypto.signatures import recover_address
+from registry.core.eip712 import Domain
 from registry.core.errors import ConsentError
-from registry.core.scalars import unhex
+from registry.core.scalars import checksum, to_hex, unhex
 from registry.core.sealed.capsule import Capsule, StreamUpdate, open_capsule, open_update
 from registry.core.sealed.certificate import ShredCertificate
 from registry.core.sealed.documents import Signed, open_document, public_key_of, seal_document, signed
@@ -22,6 +25,7 @@ from registry.core.sealed.frame import unpack
 from registry.core.sealed.heads import SegmentList, StreamHead, StreamReader
 from registry.core.sealed.homes import HomeName, open_name
 from registry.core.sealed.index import MAX_BOOK, MAX_INDEX, OwnStream, VaultBook, VaultIndex
+from registry.core.sealed.mail import open_mail, write_content
 from registry.core.sealed.records import id_bytes, id_in_bundle, parse_record, write_record
 from tests.support.builders import SEED, grant_message
 from tests.support.nodejs import run_node
@@ -51,7 +55,8 @@ def outcome(call: Any) -> Any:
 
 
 def test_every_kind_has_a_test() -> None:
-    assert {case["kind"] for case in CASES.values()} == {"keys", "frame", "record", "document", "vault", "capsule"}
+    kinds = {"keys", "frame", "record", "document", "vault", "capsule", "mail"}
+    assert {case["kind"] for case in CASES.values()} == kinds
     assert {case["type"] for case in CASES.values() if "type" in case} == set(KINDS)
 
 
@@ -118,6 +123,24 @@ def test_document(case: Case) -> None:
         assert codec.encode(found) == case["document"].encode()
     else:
         assert found == case["error"]
+
+
+@cases_of("mail")
+def test_mail(case: Case) -> None:
+    opener = case.get("identity", identity("stream"))
+    raw = seal_bytes(framed(case["document"].encode()), [recipient_of(opener)])
+    sealed_ones = [raw, b64decode(case["sealed"])] if "sealed" in case else [raw]
+    grant, domain = case["grant"], msgspec.convert(case["domain"], Domain)
+    for one in sealed_ones:
+        found = outcome(lambda: open_mail(one, opener, domain, grant["digest"], grant["controller"]))  # noqa: B023
+        if case["error"] != "Valid":
+            assert found == case["error"]
+            continue
+        assert codec.encode(found.mail) == case["document"].encode()
+        assert to_hex(found.mail.digest) == case["digest"]
+        signer = recover_address(found.mail.digest, unhex(found.mail.signature))
+        assert signer is not None and checksum(signer) == case["signer"]
+        assert write_content(found.content).decode() == found.mail.content
 
 
 def store_of(case: Case) -> Blocks:

@@ -32,7 +32,8 @@ class BrandApi:
 
     def follow(self) -> None:
         """Read the log to its end, sign, and let the listeners see it."""
-        for work in (self._worker.follow, self._worker.prove, self._worker.sign, self._worker.follow):
+        worker = self._worker
+        for work in (worker.follow, worker.prove, worker.sign, worker.mail, worker.follow):
             for _ in range(20):
                 if work() != 0.0:
                     break

@@ -10,6 +10,7 @@ from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
 from registry.brand.inbox import Inbox, Taken
+from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover
 from registry.brand.records import Answer, Root
 from registry.brand.store import Store, open_store
@@ -56,6 +57,7 @@ class BrandStage:
             "checker": Checker(self.inbox),
             "prover": Prover(self.inbox, self.manifest),
             "counter": Counter(self.stage.brand, self.store),
+            "mailer": Mailer(self.stage.brand, self.store, self.stage.brand.identity, self.stage.store.get),
         }
         return Worker(self.store, **parts | changes)
 

@@ -25,7 +25,7 @@ from registry.core.merkle import build_tree
 from registry.core.notices.document import notice_digest, parse_notice
 from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Message, Refusal, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Message, Refusal, Request, UseLog
 from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
@@ -176,6 +176,12 @@ def acknowledgement_message(grant: Evidence, **changes: Any) -> Acknowledgement:
     return Acknowledgement(**msgspec.structs.asdict(acceptance_message(grant)) | changes)
 
 
+def use_log_message(**changes: Any) -> UseLog:
+    """The brand's use log has three entries."""
+    members = {"controller": CONTROLLER, "root": word(11), "size": 3, "issued_at": NOW - 600, "salt": word(12)}
+    return UseLog(**members | changes)
+
+
 def sign(message: Message, signer: LocalAccount, domain: Any = DOMAIN) -> bytes:
     return bytes(Account.unsafe_sign_hash(digest(domain, message), signer.key).signature)
 
@@ -197,7 +203,7 @@ def evidence_of(
         "statement": STATEMENTS[type(message)](domain=domain, message=message),
         "signature": to_hex(signature),
     }
-    if not isinstance(message, Acceptance | Acknowledgement):
+    if isinstance(message, Grant | Refusal | Request):
         members["quoted_notice"] = quoted(notice_bytes() if notice is None else notice)
     if isinstance(message, Request):
         return Evidence(**members)

@@ -13,12 +13,14 @@ from registry.core.statements.messages import (
     Acceptance,
     Acknowledgement,
     Grant,
+    MailboxMessage,
     Message,
     Refusal,
     Request,
     Retire,
     Revoke,
     RevokeAll,
+    UseLog,
 )
 
 words = st.binary(min_size=32, max_size=32).map(to_hex)
@@ -75,9 +77,11 @@ requests = _requests()
 refusals = st.builds(Refusal, texts, addresses, addresses, words, term_lists, words, times, words)
 acceptances = st.builds(Acceptance, words, addresses, times, words)
 acknowledgements = st.builds(Acknowledgement, words, addresses, times, words)
-anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements
+use_logs = st.builds(UseLog, addresses, words, times, times, words)
+anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements | use_logs
 messages: st.SearchStrategy[Message] = (
     anchored_or_asked
+    | st.builds(MailboxMessage, words, addresses, st.integers(1, MAX_SAFE_INTEGER), words, times)
     | st.builds(Revoke, addresses, words)
     | st.builds(RevokeAll, addresses, st.integers(0, MAX_SAFE_INTEGER))
     | st.builds(Retire, addresses)

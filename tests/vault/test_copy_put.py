@@ -54,7 +54,7 @@ class TestOneRecord:
         copy.put([shared], "root")
         assert copy.newest("ab" * 16) == shared
 
-    def test_an_edit_is_found_by_its_new_words_only(self, copy: WorkingCopy) -> None:
+    def test_an_edit_is_found_at_its_new_words_only(self, copy: WorkingCopy) -> None:
         copy.put([record(1, "old")], "a")
         copy.put([record(1, "new", counter=2, time="2020-01-01")], "b")
         assert (found(copy, "old"), found(copy, "new"), found(copy, "before:2021")) == ([], ["new"], ["new"])

@@ -37,7 +37,7 @@ def test_by_the_id_its_beginning_and_its_end(vault: Database) -> None:
         assert vault.find(given) == name
 
 
-def test_a_removed_record_is_found_by_its_id_alone(vault: Database) -> None:
+def test_a_removed_record_is_found_at_its_id_alone(vault: Database) -> None:
     name = add(vault, "a letter.txt")
     vault.remove([name])
     assert vault.find(name[-8:]) == name

@@ -15,7 +15,7 @@ from registry.core.scalars import to_hex
 from registry.http.openapi import JSON, answer
 from registry.http.problems import Problem
 
-_Capability = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="128 bits.", examples=[schemas.CAPABILITY])]
+Capability = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="128 bits.", examples=[schemas.CAPABILITY])]
 _STATE = answer(200, "How it stands.", schemas.STATE, {"state": "complete", "kind": "Grant", "digest": schemas.DIGEST})
 _FILE = answer(200, "The file.", schemas.FILE, schemas.EXAMPLE_FILE, schemas.EVIDENCE)
 
@@ -29,9 +29,9 @@ def add(app: FastAPI, desk: Desk) -> None:
         response_class=Response,
         responses={**_STATE, **schemas.READING},
     )
-    def state(capability: _Capability) -> Response:
+    def state(capability: Capability) -> Response:
         """Tell how an answer stands with the brand."""
-        return Response(codec.encode(state_of(_found(desk, capability))), media_type=JSON)
+        return Response(codec.encode(state_of(found_at(desk, capability))), media_type=JSON)
 
     @app.get(
         "/v1/grants/{capability}/evidence",
@@ -39,9 +39,9 @@ def add(app: FastAPI, desk: Desk) -> None:
         response_class=Response,
         responses={**_FILE, **schemas.ACCEPTED_LATER, **schemas.READING},
     )
-    def evidence(capability: _Capability) -> Response:
+    def evidence(capability: Capability) -> Response:
         """Give the completed file; 202 while something is waited for."""
-        found = _found(desk, capability)
+        found = found_at(desk, capability)
         if found.is_complete:
             return Response(found.file, media_type=schemas.EVIDENCE)
         return Response(codec.encode(state_of(found)), 202, {"Retry-After": "5"}, JSON)
@@ -68,7 +68,8 @@ def _word(found: Answer) -> str:
     return "complete" if found.is_complete else "accepting"
 
 
-def _found(desk: Desk, capability: str) -> Answer:
+def found_at(desk: Desk, capability: str) -> Answer:
+    """Return the answer with this capability (32 hex digits); a problem 404 where there is none."""
     found = desk.store.by_capability(bytes.fromhex(capability))
     if found is None:
         raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.figures import IntakeFigures, intake_figures
 from registry.brand.given import MAX_GIVEN
 from registry.brand.inbox import Taken, step_of
 from registry.brand.records import Answer
@@ -49,6 +50,7 @@ _files = msgspec.json.Decoder(_Files)
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
+    figures = intake_figures(app.state.metrics.registry)
 
     @app.post(
         "/v1/evidence",
@@ -65,6 +67,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         """
         body = await read_body(request, MAX_GIVEN, _TYPES)
         taken = await asyncio.wrap_future(desk.groups.submit(body))
+        _note(figures, taken)
         if not isinstance(taken, Answer):
             raise refusal(taken)
         headers = {"Location": path_of(taken)}
@@ -83,7 +86,16 @@ def add(app: FastAPI, desk: Desk) -> None:
         """Take up to 1,000 files at once. 503 where none of them could be checked."""
         files = read_files(await read_body(request, MAX_BATCH_BODY))
         taken = await run_in_threadpool(desk.inbox.take, files)
+        for each in taken:
+            _note(figures, each)
         return Response(codec.dump({"answers": [_one_of_many(each) for each in taken]}), media_type=JSON)
+
+
+def _note(figures: IntakeFigures, taken: Taken) -> None:
+    if isinstance(taken, Answer):
+        figures.taken.labels(str(taken.state)).inc()
+    else:
+        figures.refused.labels(type(taken).__name__).inc()
 
 
 def read_files(raw: bytes) -> list[bytes]:

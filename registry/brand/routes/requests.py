@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path, Request
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.qr import svg_of
 from registry.brand.records import Asked
 from registry.brand.routes import schemas
 from registry.core.evidence.file import parse_evidence
@@ -17,6 +18,7 @@ from registry.http.openapi import JSON, WORD_PATTERN, Answers, answer
 from registry.http.problems import Problem, documented
 from registry.present.html import style_policy
 from registry.present.request_html import STYLE, request_html
+from registry.present.words import best_language, words_of
 
 _HTML = "text/html"
 _Digest = Annotated[str, Path(pattern=WORD_PATTERN, description="The request's digest.", examples=[schemas.DIGEST])]
@@ -50,11 +52,13 @@ def add(app: FastAPI, desk: Desk) -> None:
     def show(digest: _Digest, request: Request) -> Response:
         """Give a request: its evidence file to a program, a page to a browser."""
         asked = _open(desk, unhex(digest))
-        headers = {"Vary": "Accept"}
+        headers = {"Vary": "Accept, Accept-Language"}
         if not _wants_html(request.headers.get("accept", "")):
             return Response(asked.file, 200, headers, schemas.EVIDENCE)
-        page = request_html(parse_evidence(asked.file), desk.settings.link(digest))
-        policy = {"Content-Security-Policy": style_policy(STYLE)}
+        link = desk.settings.link(digest)
+        language = best_language(request.headers.get("accept-language", ""), words_of("request"))
+        page = request_html(parse_evidence(asked.file), link, language, svg_of(link))
+        policy = {"Content-Security-Policy": style_policy(STYLE), "Content-Language": language}
         return Response(page, 200, headers | policy, f"{_HTML}; charset=utf-8")
 
 

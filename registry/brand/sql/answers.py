@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
 from registry.brand.records import STANDING, Answer, Event, EventKind, State
-from registry.brand.sql.tables import MUST_CHECK, UNACCEPTED, acceptances, events, files, pairs
+from registry.brand.sql.tables import HANDS_OVER, MUST_CHECK, UNACCEPTED, events, files, own_statements, pairs
 from registry.brand.sql.tables import answers as table
 from registry.db.part import StorePart
 
@@ -34,6 +34,10 @@ class AnswerTables(StorePart):
         """Return these answers."""
         return [answer for part in chunks(ids) for answer in self._whole(table.c.id.in_(part))]
 
+    def by_content(self, content: bytes) -> list[Answer]:
+        """Return the grants that hand over the capsule with this SHA-256 (32 bytes). Anybody can name another's."""
+        return list(self._whole(HANDS_OVER, table.c.content == content, order=table.c.id))
+
     def answers_before(self, id: int, limit: int) -> list[Answer]:
         """Return answers with smaller ids, the newest first."""
         return list(self._whole(table.c.id < id, order=table.c.id.desc(), limit=limit))
@@ -57,6 +61,11 @@ class AnswerTables(StorePart):
         in_order = sorted(now_ones, key=lambda row: row.state, reverse=True)
         return {row.datum: (row.digest, State(row.state)) for row in in_order}
 
+    def grants_for(self, subject: bytes, purpose: str) -> list[Answer]:
+        """Return the grants of a person that stand and name this purpose, the newest first."""
+        same = pairs.c.subject == subject, pairs.c.purpose == purpose
+        return list(self._whole(table.c.id.in_(select(pairs.c.answer).where(*same)), order=table.c.id.desc()))
+
     def to_check(self, number: int, limit: int) -> list[Answer]:
         """Return the answers that are to be verified again once the log was read up to this block."""
         return list(self._whole(MUST_CHECK, table.c.check_at <= number, order=table.c.check_at, limit=limit))
@@ -73,7 +82,8 @@ class AnswerTables(StorePart):
 
     def unsigned(self, limit: int) -> list[Answer]:
         """Return live grants for which no Acceptance is signed yet."""
-        signed = select(acceptances.c.answer).where(acceptances.c.answer == table.c.id).exists()
+        own = own_statements.c
+        signed = select(own.about).where(own.kind == "Acceptance", own.about == table.c.id).exists()
         return list(self._whole(UNACCEPTED, ~signed, order=table.c.id, limit=limit))
 
     def events_after(self, id: int, limit: int = 1_000) -> list[Event]:

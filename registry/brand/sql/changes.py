@@ -9,9 +9,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from registry.brand.records import STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
+from registry.brand.records import OVER, STANDING, Answer, Asked, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
-from registry.brand.sql.tables import NUMBERS, answers, events, files, pairs, progress, requests, roots
+from registry.brand.sql.tables import (
+    NUMBERS,
+    acknowledgements,
+    answers,
+    events,
+    files,
+    holdings,
+    own_statements,
+    pairs,
+    progress,
+    requests,
+    roots,
+)
 from registry.core.scalars import to_hex
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
@@ -228,6 +240,8 @@ def apply(locked: Locked, changes: Sequence[Change]) -> None:
 
 def _changed(before: Answer, change: Change) -> dict[str, Any]:
     given = {name: getattr(change, name) for name in (*NUMBERS, *_WORDS)}
+    if change.state is State.LIVE:
+        given["acknowledged_at"] = 0
     return {"_id": before.id} | {
         f"_{name}": getattr(before, name) if value is None else value for name, value in given.items()
     }
@@ -241,11 +255,32 @@ def _stand(locked: Locked, left: Sequence[tuple[Answer, Change]]) -> None:
     for part in chunks(gone):
         connection.execute(delete(pairs).where(pairs.c.answer.in_(part)))
     _allow(connection, [before for before, _, was, stands in stood if stands and not was])
+    _take_acknowledgements_back(
+        connection, [before.id for before, change in left if change.state is State.LIVE and before.ended_at]
+    )
+    _let_go(connection, [before.id for before, change in left if change.state in OVER], leaving=True)
+    back = [before.id for before, change in left if before.state in OVER and change.state not in OVER]
+    _let_go(connection, back, leaving=False)
     for before, change in left:
         if before.state is State.WAITING and change.state is State.LIVE:
             at, block = change.anchored_at or 0, change.seen_block or 0
             locked.add_events(_begun(connection, before._replace(anchored_at=at, seen_block=block)))
     locked.add_events(event for _, change in left for event in change.events)
+
+
+def _take_acknowledgements_back(connection: Connection, live: Sequence[int]) -> None:
+    """Forget what told that these grants had ended, signed or anchored: the brand uses them again."""
+    for part in chunks(live):
+        connection.execute(delete(acknowledgements).where(acknowledgements.c.answer.in_(part)))
+        same = and_(own_statements.c.kind == "Acknowledgement", own_statements.c.about.in_(part))
+        connection.execute(delete(own_statements).where(same))
+
+
+def _let_go(connection: Connection, ids: Sequence[int], *, leaving: bool) -> None:
+    """Mark what these grants handed over for erasure, or take the mark back. What has no blocks needs none."""
+    for part in chunks(ids):
+        mine = holdings.c.answer.in_(part), holdings.c.blocks > 0
+        connection.execute(update(holdings).where(*mine).values(leaving=leaving))
 
 
 def add_roots(locked: Locked, found: Sequence[Root], before: int) -> None:

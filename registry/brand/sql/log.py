@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from registry.brand.records import STANDING, Answer, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks
 from registry.brand.sql.changes import ChangingTables, Locked, add_roots, apply
-from registry.brand.sql.tables import ENDED_BY_BLOCK, answers, roots
+from registry.brand.sql.tables import ENDED_BY_BLOCK, acknowledgements, answers, roots
 
 _WHY = "Revoked"
 
@@ -104,6 +104,8 @@ def _take_back(locked: Locked, view: View, above: int) -> None:
     # Whether they stand is asked of the chain before anybody is told yes.
     apply(locked, [Change(each.id, (State.ENDED,), State.UNSURE, ended_block=0, check_at=1) for each in restored])
     connection.execute(delete(roots).where(roots.c.block > above))
+    unsettled = update(acknowledgements).where(acknowledgements.c.seen_block > above).values(check_at=1)
+    connection.execute(unsettled)
 
 
 def _rows(connection: Connection, *conditions: Any) -> Iterable[Answer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 # The numbers of an answer that change.
-NUMBERS = ("anchored_at", "seen_block", "ended_at", "ended_block", "accepted_at", "check_at")
+NUMBERS = ("anchored_at", "seen_block", "ended_at", "ended_block", "accepted_at", "check_at", "acknowledged_at")
 ID = BigInteger().with_variant(Integer, "sqlite")
 tables = MetaData()
 
@@ -59,6 +59,7 @@ answers = Table(
     *(_number(name) for name in NUMBERS),
     _text("why"),
     _number("looked"),
+    _blob("content"),
     Index("answers_subject", "subject"),
     Index("answers_handle", "handle"),
     Index("answers_seen", "seen_block"),
@@ -67,6 +68,11 @@ answers = Table(
 # Indexes of the few answers that something is still to be done with. A query uses them only with these very words.
 MUST_CHECK, ENDED_BY_BLOCK = text("check_at > 0"), text("ended_block > 0")
 UNACCEPTED = text("accepted_at = 0 AND kind = 'Grant' AND state = 'live'")
+UNACKNOWLEDGED = text("acknowledged_at = 0 AND kind = 'Grant' AND state = 'ended' AND why = 'Revoked'")
+UNSETTLED = MUST_CHECK
+Index("answers_unacknowledged", answers.c.id, sqlite_where=UNACKNOWLEDGED, postgresql_where=UNACKNOWLEDGED)
+HANDS_OVER = text("length(content) > 0")
+Index("answers_content", answers.c.content, sqlite_where=HANDS_OVER, postgresql_where=HANDS_OVER)
 Index("answers_check", answers.c.check_at, sqlite_where=MUST_CHECK, postgresql_where=MUST_CHECK)
 Index("answers_ended", answers.c.ended_block, sqlite_where=ENDED_BY_BLOCK, postgresql_where=ENDED_BY_BLOCK)
 Index("answers_unaccepted", answers.c.accepted_at, answers.c.id, sqlite_where=UNACCEPTED, postgresql_where=UNACCEPTED)
@@ -81,15 +87,93 @@ pairs = Table(
     Index("pairs_answer", "answer"),
     sqlite_with_rowid=False,
 )
-acceptances = Table(
-    "acceptances",
+# What grants handed over: how far their sealed blocks have come, and which ones they are. `registry.brand.holding` has
+# the meaning of the columns. A block of two grants, of which one replaces the other, has a row for each.
+holdings = Table(
+    "holdings",
     tables,
     Column("answer", ID, primary_key=True, autoincrement=False),
+    _number("number"),
+    _blob("update_digest"),
+    *(_text(name) for name in ("pending", "versions")),
+    *(_number(name) for name in ("blocks", "bytes", "changed_at")),
+    *(_flag(name) for name in ("complete", "leaving")),
+)
+LEAVING = text("leaving")
+Index("holdings_leaving", holdings.c.leaving, sqlite_where=LEAVING, postgresql_where=LEAVING)
+held = Table(
+    "held",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),
+    _number("size"),
+    _flag("walked"),
+    Index("held_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+# What was sent and waits for the worker's verdict. Its blocks lie in the brand's own store already.
+arriving = Table(
+    "arriving",
+    tables,
+    _id(),
+    _text("kind"),
+    *(_blob(name) for name in ("content", "blocks")),
+    _number("at"),
+    *(_flag(name) for name in ("ready", "lost")),
+    _text("verdict"),
+    sqlite_autoincrement=True,
+)
+# What the brand sends back, each to one grant. `draft` is the content, sealed to the brand itself; `sealed` is what the
+# person fetches, and `number` its number: empty and 0 until the worker has signed it.
+messages = Table(
+    "messages",
+    tables,
+    _id(),
+    _number("answer"),
+    *(_blob(name) for name in ("content", "draft", "sealed")),
+    *(_number(name) for name in ("number", "issued_at", "queued_at")),
+    _text("why"),
+    Index("messages_content", "answer", "content", unique=True),
+    Index("messages_number", "answer", "number"),
+    sqlite_autoincrement=True,
+)
+UNSENT = text("number = 0 AND why = ''")
+Index("messages_unsent", messages.c.id, sqlite_where=UNSENT, postgresql_where=UNSENT)
+# What the brand signs by itself, from its signature until the chain shows it. `about` says what it is of: the answer of
+# an Acceptance, the number of entries of a UseLog.
+own_statements = Table(
+    "own_statements",
+    tables,
+    Column("kind", Text, primary_key=True),
+    Column("about", ID, primary_key=True, autoincrement=False),
     _blob("file"),
     _blob("root"),
     _flag("tried"),
-    Index("acceptances_root", "root"),
+    Index("own_statements_root", "root"),
 )
+# The anchored acknowledgements of ends: `registry.brand.records.Acknowledged` has the meaning of the columns.
+acknowledgements = Table(
+    "acknowledgements",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    _blob("file"),
+    *(_number(name) for name in ("ended_at", "signed_at", "anchored_at", "seen_block", "check_at")),
+    Index("acknowledgements_anchored", "anchored_at"),
+    Index("acknowledgements_seen", "seen_block"),
+)
+Index("acknowledgements_check", acknowledgements.c.check_at, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
+# The use log (docs/formats.md, "Uses"): entries, the hashes of complete subtrees by their in-order number, the anchored
+# heads by their size, and one row with the number of entries. Whoever locks that row appends alone.
+uses = Table(
+    "uses",
+    tables,
+    Column("position", ID, primary_key=True, autoincrement=False),
+    *(_blob(name) for name in ("grant", "entry")),
+    Index("uses_grant", "grant", "position"),
+)
+use_nodes = Table("use_nodes", tables, Column("place", ID, primary_key=True, autoincrement=False), _blob("hash"))
+use_heads = Table("use_heads", tables, Column("size", ID, primary_key=True, autoincrement=False), _blob("file"))
+use_log = Table("use_log", tables, Column("id", ID, primary_key=True, autoincrement=False), _number("size"))
 roots = Table(
     "roots",
     tables,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,16 @@ from registry.cli.app import command
 from registry.cli.brand_context import Dir, folder_of, store_of
 from registry.cli.context import Context
 from registry.cli.options import WALLET, Data, Purposes
+from registry.client.sign import noting
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.notices.document import MAX_NOTICE
 from registry.core.scalars import checksum, format_utc, read_hex, to_hex
-from registry.fs.files import read_bounded
+from registry.fs.files import read_bounded, replace_file
 from registry.present.text import Line, Row, table
 from registry.present.wording import terms
+
+if TYPE_CHECKING:
+    from registry.brand.sql.acknowledgements import AcknowledgementTimes
 
 _ANY_ID = 2**62
 _SHORT = 14
@@ -26,7 +30,7 @@ _SHORT = 14
 
 def add_to(brand: typer.Typer) -> None:
     """Add these commands to the group."""
-    command(brand, "request", "consent brand request --notice notice.json", options=WALLET)(request)
+    command(brand, "request", "consent brand request --notice notice.json", options=(*WALLET, "force"))(request)
     command(brand, "inbox", "consent brand inbox")(inbox)
 
 
@@ -38,6 +42,8 @@ def request(
     data: Data = None,
     days: Annotated[int, typer.Option(metavar="N", help="How long it can be answered; 30 by default.")] = 30,
     single: Annotated[bool, typer.Option("--single", help="One person may answer it.")] = False,
+    qr: Annotated[bool, typer.Option("--qr", help="Show the link as a QR code too.")] = False,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the QR code here, to print.")] = None,
     withdraw: Annotated[str | None, typer.Option(metavar="DIGEST", help="Withdraw this request.")] = None,
 ) -> None:
     """Ask by a link, or withdraw what was asked.
@@ -50,7 +56,11 @@ def request(
     if notice is not None and withdraw is not None:
         raise InvalidInput("--notice asks, and --withdraw ends a request", "Use one of them.")
     if notice is not None:
-        return _publish(ctx, folder, settings, read_bounded(notice, MAX_NOTICE), purpose, data, days, single)
+        ctx.check_out(svg)
+        how: dict[str, Any] = {"purposes": purpose, "data": data, "days": days, "single": single}
+        return _publish(ctx, folder, settings, read_bounded(notice, MAX_NOTICE), how, qr, svg)
+    if qr or svg is not None:
+        raise InvalidInput("a QR code is made where something is asked", "Name the notice with --notice.")
     store = store_of(folder, settings, made=False)
     if withdraw is not None:
         if not store.withdraw(_digest(withdraw), ctx.network.clock()):
@@ -66,23 +76,28 @@ def _publish(
     folder: Path,
     settings: BrandSettings,
     document: bytes,
-    purpose: Purposes,
-    data: Data,
-    days: int,
-    single: bool,
+    how: dict[str, Any],
+    qr: bool,
+    svg: Path | None,
 ) -> None:
-    from registry.brand.asking import publish  # it needs the libraries of the extra
+    from registry.brand.asking import publish  # they need the libraries of the extra
+    from registry.brand.qr import svg_file, text_of
 
     party = ctx.session.brand(settings.account)
     ctx.say_chain()
     store = store_of(folder, settings, made=True)
-    how: dict[str, Any] = {"purposes": purpose, "data": data, "days": days, "single": single}
     evidence, link = publish(party, settings, store, document, **how)
     message: Any = evidence.statement.message
     digest = to_hex(evidence.digest)
-    figures = {"link": link, "digest": digest, "single": single, "expiresAt": message.expires_at}
-    rows = [("Link", link), ("What for", terms(message.purposes)), ("Which data", terms(message.data))]
-    ctx.out.result(figures, table([*rows, ("Answer by", format_utc(message.expires_at))]))
+    figures = {"link": link, "digest": digest, "single": how["single"], "expiresAt": message.expires_at}
+    rows: list[Row] = [("Link", link), ("What for", terms(message.purposes)), ("Which data", terms(message.data))]
+    rows.append(("Answer by", format_utc(message.expires_at)))
+    if svg is not None:
+        with noting(f"It is published: {link}"):
+            replace_file(svg, svg_file(link))
+        rows.append(("QR code", svg))
+    code = text_of(link) if qr else []
+    ctx.out.result(figures | {"svg": None if svg is None else str(svg)}, [*table(rows), *code])
 
 
 def _digest(text: str) -> bytes:
@@ -118,19 +133,36 @@ def inbox(
     """
     folder = folder_of(directory)
     settings = require_brand(folder)
+    from registry.brand.acknowledgements import times_of  # it needs the libraries of the extra
+
     store = store_of(folder, settings, made=False)
     counts, newest, view = store.counts(), store.answers_before(_ANY_ID, last), store.view()
+    times = times_of(store, settings, ctx.network.clock())
     document = {
         "counts": [{"kind": kind, "state": state, "count": count} for (kind, state), count in sorted(counts.items())],
         "newest": [_answer_json(each) for each in newest],
         "unsent": len(store.signed(1_000)),
         "view": {"block": view.number, "seenAt": view.seen_at},
+        "acknowledged": times._asdict() | {"within": settings.acknowledge_seconds},
     }
     rows: list[Row] = [(f"{kind}, {state}", f"{count:,}") for (kind, state), count in sorted(counts.items())]
     seen = "never" if not view.seen_at else f"block {view.number:,}, {format_utc(view.seen_at)}"
     rows.append(("The log was read", seen))
+    rows += _acknowledged(times, settings)
     lines: list[str | Line] = [*table(rows), "", *table(map(_answer_row, newest))]
     ctx.out.result(document, lines)
+
+
+def _acknowledged(times: AcknowledgementTimes, settings: BrandSettings) -> list[Row]:
+    """Return how soon ends were acknowledged, once there was one."""
+    rows: list[Row] = []
+    if times.made:
+        late = f", {times.late:,} of {times.made:,} late" if times.late else ""
+        promised = f"of {settings.acknowledge_seconds:,} s that people are told{late}"
+        rows.append(("Ends were acknowledged", f"within {times.slowest:,} s at most, {promised} (30 days)"))
+    if times.waiting:
+        rows.append(("Not acknowledged yet", f"{times.waiting:,}, since {format_utc(times.waiting_since)}"))
+    return rows
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:

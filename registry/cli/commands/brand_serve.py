@@ -114,7 +114,8 @@ def serve(
 ) -> None:
     """Run the brand's service until it is ended: the listener for people, the internal one, and the worker.
 
-    The worker alone holds the brand's key. SIGTERM and Ctrl-C end all in order, with exit code 0.
+    The worker alone holds the brand's key. It and the internal listener have the key for data. SIGTERM and Ctrl-C end
+    all in order, with exit code 0.
     """
     if only not in (None, *PARTS):
         raise InvalidInput(f"--only names {only!r}", "Write --only public, --only internal or --only worker.")
@@ -122,27 +123,35 @@ def serve(
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")  # to stderr
     if only is None:
         return _supervise(ctx, directory)
-    site = site_of(ctx, directory)
     if only == WORKER:
         return _work(ctx, directory)
+    site = site_of(ctx, directory)
     from registry.brand.service import run_internal, run_public
 
-    run = run_public if only == PUBLIC else run_internal
-    return run(site, partial(_listens, ctx, only))
+    told = partial(_listens, ctx, only)
+    return run_public(site, told) if only == PUBLIC else run_internal(site, told, _identity(ctx))
 
 
 def _work(ctx: Context, directory: Path | None) -> None:
     from registry.brand.service import run_worker
-    from registry.client.party import Party
+    from registry.client.party import Brand
 
     site = site_of(ctx, directory)
     wallet, _ = _key(ctx, site.settings.account)
     network, home = site.network, ctx.home
     sender = None if network.ledger.has_relay else wallet
     notaries = home.notaries(network, *site.settings.notaries, tell=ctx.out.log, waits=False)
-    party = Party(network=network, wallet=wallet, evidence=home.evidence, sender=sender, notaries=notaries)
+    members: dict[str, Any] = {"network": network, "wallet": wallet, "evidence": home.evidence, "sender": sender}
+    brand = Brand(**members, notaries=notaries, identity=_identity(ctx))
     with stop_on_signals() as stop:
-        run_worker(site, party, stop)
+        run_worker(site, brand, stop)
+
+
+def _identity(ctx: Context) -> str:
+    """Return the brand's key for data: the age identity of its home's seed."""
+    from registry.core.crypto.seeds import owner_identity
+
+    return owner_identity(ctx.session.seed)
 
 
 def _key(ctx: Context, account: str) -> tuple[Any, str]:

@@ -21,9 +21,9 @@ from registry.client.network_config import open_network, place_of
 from registry.config.network_file import Settings
 from registry.core.errors import InvalidInput
 from registry.demo.scenario import STEPS, Step, Story
-from registry.devnet.devnet import Stop
 from registry.devnet.folders import Folder, default_folder
 from registry.devnet.ports import Ports
+from registry.devnet.stopping import Stop
 from registry.ledger.embedded import EmbeddedLedger
 from registry.present.text import Line, table
 from registry.storage.sqlite_store import SqliteBlocks

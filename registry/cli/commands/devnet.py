@@ -20,10 +20,11 @@ from registry.cli.ui.live import counted, viewing
 from registry.client.network_config import open_network
 from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
-from registry.devnet.devnet import POLL_SECONDS, Devnet, Stop, quick_store, starting
+from registry.devnet.devnet import POLL_SECONDS, Devnet, quick_store, starting
 from registry.devnet.folders import LOGS, Folder, Running, default_folder
-from registry.devnet.ports import IPFS_PORT, NOTARY_PORT, RPC_PORT, Ports, usual_or_any
+from registry.devnet.ports import BRAND_PORT, IPFS_PORT, NOTARY_PORT, RPC_PORT, Ports, usual_or_any
 from registry.devnet.processes import Child, ChildEnded, Tail, wait_until
+from registry.devnet.stopping import Stop
 from registry.devnet.watching import Watcher
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import read_deployment
@@ -60,20 +61,23 @@ def devnet(
     notary_port: Annotated[
         int | None, _port("--notary-port", "The notary's port, 8600 by default if it is free; 0 takes a free one.")
     ] = None,
+    brand_port: Annotated[
+        int | None, _port("--brand-port", "The brand's port, 8700 by default if it is free; 0 takes a free one.")
+    ] = None,
 ) -> None:
-    """Run a whole network on this machine: anvil, Kubo, a notary, contracts, accounts with play money.
+    """Run a whole network on this machine: anvil, Kubo, a notary, a brand, contracts, accounts with play money.
 
     Only this machine reaches it, but every program here does: anvil also answers any web page that is open here, and
     such a page may rewrite the chain. So it is for play money. Its data stays for the next run. It shows blocks,
     anchors, revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
-        if fresh or detach or directory or {rpc_port, ipfs_port, notary_port} != {None} or ctx.out.as_json:
+        if fresh or detach or directory or {rpc_port, ipfs_port, notary_port, brand_port} != {None} or ctx.out.as_json:
             raise InvalidInput("options stand after the command", f"Write `consent devnet {name} ...`.")
         return
     folder = _folder(directory)
     rpc, ipfs = RPC_PORT if rpc_port is None else rpc_port, IPFS_PORT if ipfs_port is None else ipfs_port
-    ports = Ports(rpc, ipfs, _notary_port(ctx, notary_port))
+    ports = Ports(rpc, ipfs, *_service_ports(ctx, notary_port, brand_port))
     if detach:
         _detach(ctx, folder, ports, fresh)
         return
@@ -86,14 +90,16 @@ def devnet(
     ctx.out.result({"event": "ended"}, [_ENDED])
 
 
-def _notary_port(ctx: Context, named: int | None) -> int | None:
-    """Return the notary's port, None where its libraries are missing."""
+def _service_ports(ctx: Context, notary: int | None, brand: int | None) -> tuple[int | None, int | None]:
+    """Return the notary's port and the brand's, None where their libraries are missing."""
     if not is_installed():
-        if named is not None:
-            raise InvalidInput("the part for notaries is not installed", INSTALL)
-        ctx.out.note(f"No notary runs here, because its part is not installed. {INSTALL}")
-        return None
-    return usual_or_any(NOTARY_PORT) if named is None else named
+        if (notary, brand) != (None, None):
+            raise InvalidInput("the part for services is not installed", INSTALL)
+        ctx.out.note(f"No notary and no brand run here, because their part is not installed. {INSTALL}")
+        return None, None
+    ports = ((notary, NOTARY_PORT), (brand, BRAND_PORT))
+    first, second = (usual_or_any(usual) if named is None else named for named, usual in ports)
+    return first, second
 
 
 def _folder(directory: Path | None) -> Folder:
@@ -110,6 +116,9 @@ def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bo
                 net.prepare(stop)
             net.launch_notary()
             with ctx.working("starting the notary"):
+                net.settle(stop)
+            net.launch_brand()
+            with ctx.working("starting the brand"):
                 net.complete(stop)
             yield net
     except ChildEnded as error:
@@ -138,7 +147,7 @@ def _report(ctx: Context, folder: Folder, found: Running) -> None:
     rows: list[Row] = [
         ("Ethereum", f"{found.rpc_url}, chain {deployment.chain_id}"),
         ("IPFS", f"{found.ipfs}, gateway {found.gateway}"),
-        ("Notary", found.notary or "none"),
+        *_services(found),
         ("Registry", deployment.registry),
         ("Verifier", deployment.verifier),
         ("Folder", folder.path),
@@ -158,13 +167,24 @@ def _places(folder: Folder, found: Running) -> dict[str, Any]:
         "ipfs": found.ipfs,
         "gateway": found.gateway,
         "notary": found.notary or None,
+        "brand": found.brand or None,
+        "brandInternal": found.internal or None,
+        "request": found.request or None,
     }
+
+
+def _services(found: Running) -> list[Row]:
+    rows: list[Row] = [("Notary", found.notary or "none")]
+    if not found.brand:
+        return [*rows, ("Brand", "none")]
+    return [*rows, ("Brand", f"{found.brand}, internal {found.internal}"), ("Asks", found.request)]
 
 
 def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     """Run the same command in a process apart from this terminal, and wait until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
-    named = {"--rpc-port": ports.rpc, "--ipfs-port": ports.ipfs, "--notary-port": ports.notary}
+    flags = ("--rpc-port", "--ipfs-port", "--notary-port", "--brand-port")
+    named = dict(zip(flags, ports, strict=True))
     line += [word for flag, port in named.items() if port is not None for word in (flag, str(port))]
     line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
     folder.claim()
@@ -227,7 +247,7 @@ def _show_status(ctx: Context, folder: Folder, found: Running) -> None:
     }
     rows: list[Row] = [("Runs", f"since {format_utc(found.since)}, process {found.process.pid}")]
     rows += [("Ethereum", found.rpc_url), ("IPFS", f"{found.ipfs}, gateway {found.gateway}")]
-    rows += [("Notary", found.notary or "none")]
+    rows += _services(found)
     rows += [("Folder", folder.path), *((name.capitalize(), number) for name, number in counted(watcher))]
     rows += [("Bytes", f"{watcher.pins.bytes:,}")]
     ctx.out.result(document, table(rows))
@@ -249,7 +269,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines, until Ctrl-C.")] = False,
     directory: Dir = None,
 ) -> None:
-    """Show the last log lines of anvil, Kubo, the notary and a detached devnet."""
+    """Show the last log lines of anvil, Kubo, the notary, the brand and a detached devnet."""
     folder = _folder(directory)
     if not any(folder.log(name).exists() for name in LOGS):
         raise InvalidInput(f"no devnet has run in {folder.path}", "Start one with `consent devnet`.")

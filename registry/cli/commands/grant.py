@@ -10,11 +10,13 @@ import typer
 from registry.cli.app import app, command
 from registry.cli.context import Context
 from registry.cli.options import SIGNING, AcceptRisk, Data, EvidenceOut, Purposes, accepted_risks
+from registry.cli.ui.linked import is_link, print_answer, read_request, say_delivery
 from registry.cli.ui.preview import chosen_fields, print_preview
 from registry.cli.ui.prompts import ask_yes
-from registry.cli.ui.receipts import leaving, print_anchored
+from registry.cli.ui.receipts import leaving
 from registry.client import grant as use_case
 from registry.client.accounts import brands_that_know
+from registry.client.choice import Choice
 from registry.client.confirm import Standing
 from registry.client.grant import Proposal
 from registry.client.party import Party
@@ -22,7 +24,7 @@ from registry.core.evidence.file import parse_evidence
 from registry.present.summary import SigningSummary
 from registry.present.wording import answer_lines, risk_text
 
-AskedBy = Annotated[str, typer.Argument(metavar="REQUEST", help="The file that the brand sent.")]
+AskedBy = Annotated[str, typer.Argument(metavar="REQUEST", help="The brand's link, or the file that it sent.")]
 Language = Annotated[
     str | None, typer.Option(metavar="TAG", help="The notice's language that you read and sign, as en.")
 ]
@@ -34,6 +36,7 @@ Since = Annotated[str | None, typer.Option(metavar="TIME", help="No record befor
 Days = Annotated[
     int | None, typer.Option(metavar="N", help="How long it lasts; as long as the notice allows by default.")
 ]
+ByHand = Annotated[bool, typer.Option("--by-hand", help="Send the brand nothing: you hand the file over yourself.")]
 Supersedes = Annotated[
     str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
 ]
@@ -54,31 +57,36 @@ def grant(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="No record from then on.")] = None,
     once: Annotated[bool, typer.Option("--once", help="No later record follows, whatever was asked.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,
+    mailbox: Annotated[
+        bool, typer.Option("--mailbox", help="Let the brand write to you, even if you hand nothing over.")
+    ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be handed over, and do nothing.")] = False,
     accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,
+    by_hand: ByHand = False,
     language: Language = None,
     out: EvidenceOut = None,
 ) -> None:
     """Say yes: to all that was asked, or to less.
 
-    Checks the request, shows it in words and asks you. Then seals a copy of what you allow to the brand, signs,
-    anchors, and writes the evidence file that you hand over. --preview shows the values first.
+    Checks the request, shows it in words and asks you. Then seals a copy of what you allow to the brand, signs and
+    anchors. The answer to a link is delivered, if the domain confirms who asks; else you hand over the evidence file.
+    --preview shows the values first.
     """
     ctx.check_out(out)
-    asked = parse_evidence(ctx.home.find(request))
+    asked = read_request(ctx, request)
     old = None if supersedes is None else parse_evidence(ctx.home.find(supersedes))
     person = ctx.session.person_for(asked, old)
     accepted = accepted_risks(accept_risk)
-    choice = use_case.Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
-    choice |= use_case.Choice(names=names, accepted=accepted, since=since, until=until, once=once)
-    choice |= use_case.Choice(fields=chosen_fields(fields))
+    choice = Choice(purposes=purpose, data=data, days=days, language=language, supersedes=old, again=again)
+    choice |= Choice(names=names, accepted=accepted, since=since, until=until, once=once)
+    choice |= Choice(fields=chosen_fields(fields), deliver=is_link(request) and not by_hand, mailbox=mailbox)
     if preview:
-        print_preview(ctx.out, use_case.propose(person, asked, **choice | use_case.Choice(again=True)))
+        print_preview(ctx.out, use_case.propose(person, asked, **choice | Choice(again=True)))
         return
     with leaving(ctx), ctx.working("reading the request"):
         done = use_case.grant(person, asked, confirm=_confirming(ctx, person, accepted), **choice)
-    print_anchored(ctx.out, done, "Hand over", out)
+    print_answer(ctx, done, "Hand over", out)
 
 
 @command(app, "refuse", "consent refuse request.json", options=(*SIGNING, "no_wait", "force"))
@@ -86,17 +94,18 @@ def refuse(
     ctx: Context,
     request: AskedBy,
     accept_risk: AcceptRisk = None,
+    by_hand: ByHand = False,
     language: Language = None,
     out: EvidenceOut = None,
 ) -> None:
     """Say no, and be able to prove that you did."""
     ctx.check_out(out)
-    asked = parse_evidence(ctx.home.find(request))
+    asked, delivers = read_request(ctx, request), is_link(request) and not by_hand
     person, accepted = ctx.session.person_for(asked), accepted_risks(accept_risk)
     with leaving(ctx), ctx.working("reading the request"):
         confirm = _confirming(ctx, person, accepted)
-        done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted)
-    print_anchored(ctx.out, done, "Kept in", out)
+        done = use_case.refuse(person, asked, language=language, confirm=confirm, accepted=accepted, deliver=delivers)
+    print_answer(ctx, done, "Kept in", out)
 
 
 def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Proposal], bool]:
@@ -117,6 +126,7 @@ def _confirming(ctx: Context, party: Party, accepted: set[str]) -> Callable[[Pro
                 _show(ctx, summary)
                 _say_why(ctx, proposal)
             _say_account(ctx, party, proposal.message.controller)
+            say_delivery(ctx, proposal)
             agreed = on_page or bool(ctx.flags["yes"]) or _agrees(proposal, party.payer, accepted)
         if agreed:
             ctx.out.progress("signing and anchoring")

@@ -10,6 +10,7 @@ from registry.cli.commands import (
     vault_export,
     vault_import,
     vault_move,
+    vault_pull,
     vault_query,
     vault_records,
     vault_schema,
@@ -26,6 +27,7 @@ vault_query.add_to(vault)
 vault_schema.add_to(vault)
 vault_export.add_to(vault)
 vault_sync.add_to(vault)
+vault_pull.add_to(vault)
 vault_shred.add_to(vault)
 vault_check.add_to(vault)
 vault_move.add_to(vault)

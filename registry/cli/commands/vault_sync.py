@@ -9,11 +9,12 @@ import typer
 
 from registry.cli.app import command
 from registry.cli.context import Context
+from registry.cli.ui.linked import delivery_json, delivery_rows
 from registry.client.party import Person
 from registry.client.vault_sync import Synced, could_not_check, sync
 from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.fs.files import make_folder, replace_file, writing
-from registry.present.text import NO, YES, Line
+from registry.present.text import NO, YES, Line, table
 from registry.wallets.base import AbsentWallet
 
 SHORT = 14  # characters of a digest, as lists show it
@@ -77,9 +78,13 @@ def _print(ctx: Context, synced: Synced, file: Path | None) -> None:
     document: dict[str, Any] = {"grant": synced.digest, "brand": synced.brand, "state": synced.state}
     document |= {"changed": synced.changed, "number": synced.number, "update": str(file) if file else None}
     document["why"] = None if synced.why is None else str(synced.why)
+    document["delivery"] = None if synced.delivery is None else delivery_json(synced.delivery)
     start = f"{synced.digest[:SHORT]}  "
     lines = [Line(f"{start}{synced.brand}: {_said(synced)}", len(start), _STYLES.get(synced.state, ""))]
-    ctx.out.result(document, [*lines, *([f"{' ' * len(start)}{file}"] if file else [])])
+    lines += [Line(f"{' ' * len(start)}{file}")] * (file is not None)
+    if synced.delivery is not None:
+        lines += table(delivery_rows(synced.delivery), len(start))
+    ctx.out.result(document, lines)
 
 
 _STYLES = {"live": YES, "unchecked": NO}

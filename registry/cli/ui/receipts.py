@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,17 @@ from registry.ledger.base import Receipt
 from registry.present.text import Row, table
 
 
-def print_anchored(out: Output, done: Anchored, purpose: str, file: Path | None = None) -> None:
+def print_anchored(
+    out: Output,
+    done: Anchored,
+    purpose: str,
+    file: Path | None = None,
+    more: Mapping[str, Any] | None = None,
+    more_rows: Sequence[Row] = (),
+) -> None:
     """Write the evidence to ``file`` too, if it is named. Print what was anchored, what it ended, and its file.
 
-    ``purpose`` tells what the file is for.
+    ``purpose`` tells what the file is for. ``more`` members and rows follow.
     """
     kind, digest, raw = done.evidence.kind, to_hex(done.evidence.digest), write_evidence(done.evidence)
     write_copy(file, raw, done.kept)
@@ -35,7 +42,7 @@ def print_anchored(out: Output, done: Anchored, purpose: str, file: Path | None 
         document["superseded"] = receipt_json(done.superseded)
         by = f"by {done.superseded.notary}" if done.superseded.notary else f"gas {_gas(done.superseded)}"
         rows.append(("Ended", f"the grant before it, {by}"))
-    out.result(document, table([*rows, (purpose, where)]))
+    out.result(document | dict(more or {}), table([*rows, (purpose, where), *more_rows]))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from registry.core.file_kinds import EVIDENCE, as_another
 from registry.core.merkle import commitment, root_from
 from registry.core.notices.document import Notice, read_notice
 from registry.core.scalars import Signature, read_hex, unhex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request, UseLog
 from registry.core.statements.typed_data import digest as digest_of
 
 MAX_EVIDENCE = 1024 * 1024
@@ -51,6 +51,10 @@ class _Acknowledgement(_Statement, frozen=True, tag="Acknowledgement"):
     message: Acknowledgement
 
 
+class _UseLog(_Statement, frozen=True, tag="UseLog"):
+    message: UseLog
+
+
 # Each message with the structure that puts it into its domain.
 STATEMENTS: dict[type[Any], type[Any]] = {
     Grant: _Grant,
@@ -58,8 +62,9 @@ STATEMENTS: dict[type[Any], type[Any]] = {
     Refusal: _Refusal,
     Acceptance: _Acceptance,
     Acknowledgement: _Acknowledgement,
+    UseLog: _UseLog,
 }
-Statement = _Grant | _Request | _Refusal | _Acceptance | _Acknowledgement
+Statement = _Grant | _Request | _Refusal | _Acceptance | _Acknowledgement | _UseLog
 
 _BY_SUBJECT = (Grant, Refusal)
 WITH_NOTICE = (Grant, Refusal, Request)
@@ -116,7 +121,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Request, Refusal, Acceptance or Acknowledgement."""
+        """The primary type: Grant, Request, Refusal, Acceptance, Acknowledgement or UseLog."""
         return type(self.statement.message).__name__
 
     @property
@@ -166,6 +171,7 @@ _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Request": (frozenset({"notice"}), frozenset()),
     "Acceptance": (frozenset({"anchor"}), frozenset()),
     "Acknowledgement": (frozenset({"anchor"}), frozenset()),
+    "UseLog": (frozenset({"anchor"}), frozenset()),
 }
 _PARTS = ("anchor", "notice", "mandate", "acceptance")
 

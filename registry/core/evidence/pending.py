@@ -14,11 +14,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from registry.core import codec
 from registry.core.anchor import Anchor
 from registry.core.errors import Malformed
-from registry.core.evidence.file import Evidence, Statement
+from registry.core.evidence.file import WITH_NOTICE, Evidence, Statement
 from registry.core.merkle import commitment
 from registry.core.promises import Promise, SignedPromise
 from registry.core.scalars import ZERO_WORD, Signature, read_hex, to_hex, unhex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request
+from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.statements.typed_data import digest as digest_of
 
 _NO_ANCHOR = Anchor(ZERO_WORD, (), ZERO_WORD, 0)
@@ -38,12 +38,12 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         read_hex(self.signature, "signature")
         if isinstance(self.statement.message, Request):
             raise Malformed("a Request is not anchored")
-        if (self.quoted_notice is UNSET) != isinstance(self.statement.message, Acceptance | Acknowledgement):
+        if (self.quoted_notice is UNSET) == isinstance(self.statement.message, WITH_NOTICE):
             raise Malformed(f"evidence of a Grant or a Refusal has its notice, and of {self.kind} has none")
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Refusal, Acceptance or Acknowledgement."""
+        """The primary type: Grant, Refusal, Acceptance, Acknowledgement or UseLog."""
         return type(self.statement.message).__name__
 
     @property

@@ -11,10 +11,10 @@ from msgspec import UNSET
 
 from registry.core.crypto.signatures import recover_address
 from registry.core.errors import NotConsented
-from registry.core.evidence.file import Evidence, acceptance_evidence, is_included
+from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included
 from registry.core.notices.rendering import fits
 from registry.core.scalars import to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement
+from registry.core.statements.messages import Acceptance
 
 
 class Proof(NamedTuple):
@@ -44,7 +44,7 @@ def _signed(evidence: Evidence) -> bool | None:
 
 def _notice(evidence: Evidence) -> Proof:
     message, noticed = evidence.statement.message, evidence.notice_and_digest
-    assert noticed is not None and not isinstance(message, Acceptance | Acknowledgement)
+    assert noticed is not None and isinstance(message, WITH_NOTICE)
     try:
         fits(*noticed, message)
     except NotConsented as no:

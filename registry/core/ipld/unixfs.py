@@ -87,6 +87,11 @@ def blocks_of(cid: str, get_block: Callable[[str], bytes]) -> Iterator[Block]:
     yield from seen
 
 
+def children(node: bytes) -> list[str]:
+    """Return the CIDs below a node of a file's tree; ``InvalidInput`` for what is no such node."""
+    return [text_of_cid(link.cid) for link in _parse_node(node)]
+
+
 def _leaves(source: BinaryIO) -> Iterator[bytes]:
     leaf = _read_leaf(source)
     yield leaf

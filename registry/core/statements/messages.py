@@ -39,6 +39,8 @@ TYPES = {
     "bytes32 notice,uint64 issuedAt,bytes32 salt)",
     "Acceptance": "Acceptance(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
     "Acknowledgement": "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
+    "UseLog": "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
+    "MailboxMessage": "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
     **ENDING_TYPES,
 }
 
@@ -162,6 +164,39 @@ class Acknowledgement(_Message, frozen=True):
     salt: Bytes32
 
 
+class UseLog(_Message, frozen=True):
+    """The head of the controller's use log: the Merkle root (RFC 9162) of its first ``size`` entries, at least one."""
+
+    controller: Address
+    root: Bytes32
+    size: UInt64
+    issued_at: UInt64
+    salt: Bytes32
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "read", self._read())
+        if not self.size:
+            raise Malformed("size is 0, and an empty log has no head")
+
+
+class MailboxMessage(_Message, frozen=True):
+    """The controller sends something into the mailbox of a live grant. It is not anchored.
+
+    ``number`` is 1 for the first of a grant and rises by one. ``content`` is the SHA-256 of what is sent.
+    """
+
+    grant: Bytes32
+    controller: Address
+    number: UInt64
+    content: Bytes32
+    issued_at: UInt64
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "read", self._read())
+        if not self.number:
+            raise Malformed("number is 0, but the first message has 1")
+
+
 class Revoke(_Message, RevokeMembers, frozen=True):
     """The subject revokes one grant openly, without its secret. Anybody may send it."""
 
@@ -174,7 +209,9 @@ class Retire(_Message, RetireMembers, frozen=True):
     """Retires the address for ever, after its key was stolen."""
 
 
-Message = Request | Grant | Refusal | Acceptance | Acknowledgement | Revoke | RevokeAll | Retire
+Message = (
+    Request | Grant | Refusal | Acceptance | Acknowledgement | UseLog | MailboxMessage | Revoke | RevokeAll | Retire
+)
 # What the contract itself knows. These end statements and are never anchored.
 ENDINGS = (Revoke, RevokeAll, Retire)
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}

@@ -27,7 +27,7 @@ from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_eviden
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.notices.rendering import fits
 from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD, format_utc, to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Request
+from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Request, UseLog
 from registry.core.verify.policy import Policy
 
 # The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
@@ -186,7 +186,7 @@ def _fits_notice(evidence: Evidence, grant: Evidence | None) -> None:
         noticed = evidence.notice_and_digest
         assert noticed is not None  # the parser refuses these kinds without a notice
         fits(*noticed, message)
-    else:
+    elif not isinstance(message, UseLog):  # which stands for itself
         _accepts(message, evidence, grant)
 
 

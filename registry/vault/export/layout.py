@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from registry.core.sealed.origin import Origin
 from registry.core.sealed.records import FileRef, Record
 
 MANIFEST, RECORDS, INDEX = "manifest.json", "records.jsonl", "index.html"
@@ -58,6 +59,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     body: dict[str, Any] | None = None
     file: FileNote | None = None
     key: str | None = None
+    origin: Origin | None = None
     deleted: bool = False
 
 

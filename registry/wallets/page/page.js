@@ -204,7 +204,7 @@ function rows(words) {
     period(each), " ", t(each.continuing ? "handed.later" : "handed.once")];
   const answers = ["Grant", "Refusal"].includes(act);
   const sends = ui.state.question.method === SEND;
-  const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || ["Acceptance", "Acknowledgement"].includes(act)) && "seen.hash";
+  const seen = payer || sends || (ENDINGS.includes(act) && !words.loose) ? "seen.account" : (answers || ["Acceptance", "Acknowledgement", "UseLog"].includes(act)) && "seen.hash";
   return [
     row("for", whose && h("code", null, whose)),
     row({ Revoke: "whom", Acceptance: "from", Acknowledgement: "from" }[act] ?? "who", words.account && (words.name ? asker(words) : code(words.account))),

@@ -30,7 +30,7 @@ from registry.core.evidence.file import (
 )
 from registry.core.facts import AnchorFacts, Facts
 from registry.core.scalars import MAX_SAFE_INTEGER, MAX_SIGNATURE, to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Request
+from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import VerifiedStatement, fact_queries, judge
 from tests.support import strategies
@@ -70,7 +70,7 @@ def evidences(draw: st.DrawFn, domain: Any = None) -> Evidence:
         "statement": STATEMENTS[type(message)](domain=domain or draw(strategies.domains), message=message),
         "signature": draw(_signatures),
     }
-    if not isinstance(message, Acceptance | Acknowledgement):
+    if isinstance(message, Grant | Refusal | Request):
         members["quoted_notice"] = quoted(notice_bytes())
     if not isinstance(message, Request):
         members["anchor"] = draw(_anchors)

@@ -1,4 +1,4 @@
-"""Requests, answers, what they allow, acceptances, the chain's roots, events and how far the log was read."""
+"""Requests, answers, what they allow and hand over, own statements, uses, messages, roots, events, the log's end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ revision = "0001"
 down_revision = None
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+_UNACKNOWLEDGED = "acknowledged_at = 0 AND kind = 'Grant' AND state = 'ended' AND why = 'Revoked'"
+
 
 def upgrade() -> None:
     """Make the tables."""
     _make_requests()
     _make_answers()
     _make_pairs()
-    _make_acceptances()
+    _make_holdings()
+    _make_own_statements()
+    _make_uses()
+    _make_acknowledgements()
+    _make_messages()
     _make_log()
 
 
@@ -54,17 +60,20 @@ def _make_answers() -> None:
         *_columns(sa.LargeBinary(), "lock handle"),
         *_columns(_ID, "received_at"),
         *_columns(sa.Text(), "state"),
-        *_columns(_ID, "anchored_at seen_block ended_at ended_block accepted_at check_at"),
+        *_columns(_ID, "anchored_at seen_block ended_at ended_block accepted_at check_at acknowledged_at"),
         *_columns(sa.Text(), "why"),
         *_columns(_ID, "looked"),
+        *_columns(sa.LargeBinary(), "content"),
     )
     op.create_index("answers_subject", "answers", ["subject"])
     op.create_index("answers_handle", "answers", ["handle"])
     op.create_index("answers_seen", "answers", ["seen_block"])
     op.create_index("answers_expiry", "answers", ["state", "expires_at"])
     for name, columns, words in (
+        ("answers_content", ("content",), "length(content) > 0"),
         ("answers_check", ("check_at",), "check_at > 0"),
         ("answers_ended", ("ended_block",), "ended_block > 0"),
+        ("answers_unacknowledged", ("id",), _UNACKNOWLEDGED),
         ("answers_unaccepted", ("accepted_at", "id"), "accepted_at = 0 AND kind = 'Grant' AND state = 'live'"),
     ):
         op.create_index(name, "answers", list(columns), sqlite_where=sa.text(words), postgresql_where=sa.text(words))
@@ -83,14 +92,88 @@ def _make_pairs() -> None:
     op.create_index("pairs_answer", "pairs", ["answer"])
 
 
-def _make_acceptances() -> None:
+def _make_holdings() -> None:
     op.create_table(
-        "acceptances",
+        "holdings",
         _key("answer"),
+        *_columns(_ID, "number"),
+        *_columns(sa.LargeBinary(), "update_digest"),
+        *_columns(sa.Text(), "pending versions"),
+        *_columns(_ID, "blocks bytes changed_at"),
+        *_columns(sa.Boolean(), "complete leaving"),
+    )
+    words = sa.text("leaving")
+    op.create_index("holdings_leaving", "holdings", ["leaving"], sqlite_where=words, postgresql_where=words)
+    op.create_table(
+        "held",
+        _key("answer"),
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
+        *_columns(_ID, "size"),
+        *_columns(sa.Boolean(), "walked"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("held_digest", "held", ["digest"])
+    op.create_table(
+        "arriving",
+        sa.Column("id", _ID, primary_key=True),
+        *_columns(sa.Text(), "kind"),
+        *_columns(sa.LargeBinary(), "content blocks"),
+        *_columns(_ID, "at"),
+        *_columns(sa.Boolean(), "ready lost"),
+        *_columns(sa.Text(), "verdict"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _make_own_statements() -> None:
+    op.create_table(
+        "own_statements",
+        sa.Column("kind", sa.Text, primary_key=True),
+        _key("about"),
         *_columns(sa.LargeBinary(), "file root"),
         *_columns(sa.Boolean(), "tried"),
     )
-    op.create_index("acceptances_root", "acceptances", ["root"])
+    op.create_index("own_statements_root", "own_statements", ["root"])
+
+
+def _make_uses() -> None:
+    op.create_table("uses", _key("position"), *_columns(sa.LargeBinary(), "grant entry"))
+    op.create_index("uses_grant", "uses", ["grant", "position"])
+    op.create_table("use_nodes", _key("place"), *_columns(sa.LargeBinary(), "hash"))
+    op.create_table("use_heads", _key("size"), *_columns(sa.LargeBinary(), "file"))
+    use_log = op.create_table("use_log", _key("id"), *_columns(_ID, "size"))
+    op.bulk_insert(use_log, [{"id": 1, "size": 0}])
+
+
+def _make_acknowledgements() -> None:
+    op.create_table(
+        "acknowledgements",
+        _key("answer"),
+        *_columns(sa.LargeBinary(), "file"),
+        *_columns(_ID, "ended_at signed_at anchored_at seen_block check_at"),
+    )
+    op.create_index("acknowledgements_anchored", "acknowledgements", ["anchored_at"])
+    op.create_index("acknowledgements_seen", "acknowledgements", ["seen_block"])
+    words = sa.text("check_at > 0")
+    op.create_index(
+        "acknowledgements_check", "acknowledgements", ["check_at"], sqlite_where=words, postgresql_where=words
+    )
+
+
+def _make_messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", _ID, primary_key=True),
+        *_columns(_ID, "answer"),
+        *_columns(sa.LargeBinary(), "content draft sealed"),
+        *_columns(_ID, "number issued_at queued_at"),
+        *_columns(sa.Text(), "why"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("messages_content", "messages", ["answer", "content"], unique=True)
+    op.create_index("messages_number", "messages", ["answer", "number"])
+    words = sa.text("number = 0 AND why = ''")
+    op.create_index("messages_unsent", "messages", ["id"], sqlite_where=words, postgresql_where=words)
 
 
 def _make_log() -> None:

@@ -1,0 +1,134 @@
+"""A shop that greets personally only with consent, and forgets what it derived once a consent ends.
+
+``uvicorn --factory examples.shop.app:from_environment``; README.md beside this says what the environment holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from registry.brand.consent_client import AsyncConsentClient
+from registry.brand.require_consent import require_consent
+from registry.core.errors import CouldNotCheck, InvalidInput
+
+PURPOSE, DATUM = "dpv:Personalisation", "pd:Purchase"
+COOKIE = "customer"
+# After one of these, nothing that was derived from a person's data may stay.
+STOPS = {"ended", "expired", "removed"}
+_POLICY = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Cache-Control": "no-store"}
+
+
+@dataclass
+class Shop:
+    """What the shop knows. ``bought`` is its own record of orders; ``taste`` it derived, and only with consent.
+
+    Both are by the customer's address.
+    """
+
+    client: AsyncConsentClient
+    link: str
+    bought: dict[str, list[str]] = field(default_factory=dict)
+    taste: dict[str, str] = field(default_factory=dict)
+
+    async def obey(self) -> None:
+        """Follow the brand's events for ever, and forget each person who stops."""
+        stream = self.client.events()
+        while True:
+            try:
+                async for event in stream:
+                    if event.kind in STOPS:
+                        self.taste.pop(event.subject, None)
+            except CouldNotCheck:
+                # We may have missed an end: derive nothing from memory until the service is back.
+                self.taste.clear()
+
+    def recommend(self, customer: str) -> str:
+        """Return what a customer may like. Call it only where they allow it."""
+        if customer not in self.taste:
+            bought = self.bought.get(customer, [])
+            self.taste[customer] = f"more like {bought[-1]}" if bought else "our newest teas"
+        return self.taste[customer]
+
+
+def make_shop(client: AsyncConsentClient, link: str, bought: dict[str, list[str]] | None = None) -> FastAPI:
+    """Return the shop. ``link`` is the brand's request, where a person decides."""
+    shop = Shop(client, link, bought or {})
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        obeying = asyncio.create_task(shop.obey())
+        yield
+        obeying.cancel()
+        with suppress(asyncio.CancelledError):
+            await obeying
+
+    app = FastAPI(title="Shop", lifespan=running)
+    app.state.shop = shop
+
+    @app.get("/")
+    async def home(request: Request) -> HTMLResponse:
+        """Greet: personally with consent, and else everybody alike."""
+        return HTMLResponse(await _page(shop, _customer(request)), headers=_POLICY)
+
+    @app.post("/sign-in")
+    async def sign_in(request: Request) -> Response:
+        """Remember who is here. It proves nothing: a real shop has accounts with passwords or wallets."""
+        form = parse_qs((await request.body()).decode("ascii", "replace"))
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(COOKIE, form.get("address", [""])[0].strip()[:64], httponly=True, samesite="strict")
+        return answer
+
+    @app.get("/recommendations")
+    @require_consent(PURPOSE, DATUM, subject=_customer, client=client, link=link)
+    async def recommendations(request: Request) -> dict[str, str]:
+        """Answer the shop's own programs. Without consent it is 403, and 503 where nobody knows."""
+        return {"for": str(_customer(request)), "try": shop.recommend(str(_customer(request)))}
+
+    return app
+
+
+def _customer(request: Request) -> str | None:
+    return request.cookies.get(COOKIE)
+
+
+async def _page(shop: Shop, customer: str | None) -> str:
+    if customer is None:
+        return _html(
+            "Welcome to the shop.",
+            '<form method="post" action="/sign-in">'
+            '<label>Your address <input name="address" size="44"></label> <button>Sign in</button></form>',
+        )
+    try:
+        may = await shop.client.allowed(customer, PURPOSE, DATUM)
+    except CouldNotCheck:
+        return _html("Welcome to the shop.", "<p>We greet everybody alike just now.</p>")
+    except InvalidInput:
+        return _html("Welcome to the shop.", "<p>That is no address.</p>")
+    if may:
+        return _html(f"Welcome back, {customer}.", f"<p>You may like {escape(shop.recommend(customer))}.</p>")
+    ask = f'<p>May we use your purchases for personal offers? <a href="{escape(shop.link)}">Read, and decide.</a></p>'
+    return _html("Welcome to the shop.", ask)
+
+
+def _html(title: str, body: str) -> str:
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return f"{head}<title>Shop</title><h1>{escape(title)}</h1>{body}</html>"
+
+
+def from_environment() -> FastAPI:
+    """Return the shop that the environment configures."""
+    key_file = os.environ.get("CONSENT_INTERNAL_KEY_FILE")
+    key = Path(key_file).read_text().strip() if key_file else None
+    client = AsyncConsentClient(os.environ.get("CONSENT_INTERNAL", "http://127.0.0.1:8701"), key)
+    return make_shop(client, os.environ["CONSENT_REQUEST"])

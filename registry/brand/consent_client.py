@@ -1,0 +1,205 @@
+"""A brand's own code asks its service: may I, are these files good, and what has ended? Importing it is cheap.
+
+``ConsentClient("http://127.0.0.1:8701").allowed(subject, purpose, data)`` is a yes or a no. Whatever keeps the service
+from an answer is a ``CouldNotCheck``. Nothing is cached: each call asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Annotated, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from registry.brand.event_stream import AsyncEventStream, EventStream
+from registry.core.errors import CouldNotCheck, InvalidInput
+from registry.net.http import Response, TooLarge, Unreachable, fetch
+
+SECONDS, VERIFY_SECONDS = 5.0, 60.0
+MOST_FILES = 1_000
+# Questions of one asynchronous client at once; more of them wait.
+MOST_AT_ONCE = 32
+_MAX_ANSWER = 8 << 20
+_Words = Annotated[str, Meta(max_length=4_096)]
+T = TypeVar("T")
+
+
+class View(Struct, frozen=True):
+    """The chain as the service knew it: a block, its time (unix seconds), and how old that knowledge is (seconds)."""
+
+    block: int
+    time: int
+    age: int
+
+
+class Permission(Struct, frozen=True, omit_defaults=True):
+    """The answer to "may I?". It is true in a condition only where every datum is allowed.
+
+    ``grants`` has the digest (0x hex) of a grant for each datum that is allowed, ``missing`` the data that are not.
+    """
+
+    allowed: bool
+    grants: dict[str, str]
+    view: View
+    missing: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+class Verdict(Struct, frozen=True, rename="camel"):
+    """What the service says of one file: ``answer`` is "yes", "no" or "unknown".
+
+    ``error`` names the step of a no, ``step`` is its number, and ``advice`` says what to do. ``anchored_at`` is in unix
+    seconds.
+    """
+
+    answer: str
+    digest: str = ""
+    kind: str = ""
+    anchored_at: int = 0
+    acceptance: str | None = None
+    error: str = ""
+    detail: str = ""
+    advice: str = ""
+    step: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.answer == "yes"
+
+
+class _Verdicts(Struct, frozen=True):
+    answers: list[Verdict]
+
+
+class _Problem(Struct, frozen=True):
+    title: _Words = ""
+    detail: _Words = ""
+    advice: _Words = ""
+
+
+class ConsentClient:
+    """Asks the internal listener of the brand's service. Safe for threads. ``key`` is what its ``internal.key`` holds.
+
+    ``seconds`` bounds a question. ``InvalidInput`` for a URL that is none.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, seconds: float = SECONDS) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise InvalidInput("this is no URL of a service", "Write it as http://127.0.0.1:8701.")
+        if "@" in parts.netloc:
+            raise InvalidInput("the URL holds a name or a password", "Give the key as `key`.")
+        self._url, self._seconds = url.rstrip("/"), seconds
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def __repr__(self) -> str:
+        return f"ConsentClient({self._url!r})"
+
+    def allowed(self, subject: str, purpose: str, data: str | Collection[str], *, fresh: bool = False) -> Permission:
+        """Tell whether the brand may use these data of a person (checksummed address) for this purpose, now.
+
+        The service answers by what it knows of the chain, which is never older than its ``view_seconds``; ``fresh``
+        makes it ask the node. ``CouldNotCheck`` where it gives no answer, ``InvalidInput`` for a question of no sense.
+        """
+        wanted = sorted({data} if isinstance(data, str) else set(data))
+        question = {"subject": subject, "purpose": purpose, "data": wanted, "fresh": fresh}
+        raw = self._post("/v1/allowed", msgspec.json.encode(question), self._seconds)
+        found = _decoded(raw, Permission)
+        missing = tuple(datum for datum in wanted if datum not in found.grants)
+        if found.allowed is not (not missing) or not wanted:
+            raise CouldNotCheck("the consent service contradicts itself", "Look at which program answers at its URL.")
+        return Permission(found.allowed, found.grants, found.view, missing)
+
+    def verify(
+        self, files: Sequence[bytes], *, purposes: Collection[str] = (), data: Collection[str] = ()
+    ) -> list[Verdict]:
+        """Verify evidence files, 1 to 1,000, as this brand's, by one reading of the chain; return verdicts in order."""
+        if not 1 <= len(files) <= MOST_FILES:
+            raise InvalidInput(f"there are {len(files):,} files", f"Send 1 to {MOST_FILES:,} at once.")
+        body = b'{"files":[' + b",".join(files) + b"]"
+        for name, terms in (("purposes", purposes), ("data", data)):
+            body += b',"%s":%s' % (name.encode(), msgspec.json.encode(sorted(set(terms)))) if terms else b""
+        found = _decoded(self._post("/v1/verify", body + b"}", VERIFY_SECONDS), _Verdicts).answers
+        if len(found) != len(files):
+            raise CouldNotCheck("the consent service answered another number of files", "Ask again.")
+        return found
+
+    def events(self, since: int = 0, *, patience: float = 60.0) -> EventStream:
+        """Return what becomes of grants, from the event after ``since`` on, without an end.
+
+        It connects again by itself. After ``patience`` seconds without a sign of life it raises ``CouldNotCheck``; go
+        on after its ``last`` then.
+        """
+        return EventStream(f"{self._url}/v1/events", self._headers, since, patience)
+
+    def _post(self, path: str, body: bytes, seconds: float) -> bytes:
+        headers = {"Content-Type": "application/json", **self._headers}
+        try:
+            answer = fetch("POST", self._url + path, body=body, headers=headers, seconds=seconds, max_bytes=_MAX_ANSWER)
+        except (Unreachable, TimeoutError, TooLarge) as error:
+            why = str(error) or f"no answer within {seconds:g} seconds"
+            raise CouldNotCheck(f"the consent service: {why}", "Look whether it runs, then ask again.") from None
+        return answer.body if answer.status == 200 else _refused(answer)
+
+
+def _refused(answer: Response) -> NoReturn:
+    """Raise what an answer without a success means. Only a question of no sense is the caller's fault."""
+    try:
+        problem = msgspec.json.decode(answer.body, type=_Problem)
+    except msgspec.MsgspecError:
+        problem = _Problem()
+    detail = problem.detail or f"the consent service answered {answer.status}"
+    if answer.status in (413, 422) and problem.title in ("Malformed", "TooLarge"):
+        raise InvalidInput(detail, problem.advice or None)
+    advice = {404: "Name its internal listener, and not the public one."}.get(answer.status, problem.advice)
+    raise CouldNotCheck(detail, advice or "Ask again soon.")
+
+
+def _decoded(raw: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.MsgspecError:
+        raise CouldNotCheck("the consent service answered something else", "Look at its URL.") from None
+
+
+class AsyncConsentClient:
+    """The same questions for asynchronous code. Each waits in a thread, and a slow service blocks no other work."""
+
+    def __init__(self, url: str, key: str | None = None, *, seconds: float = SECONDS) -> None:
+        self._client, self._seconds = ConsentClient(url, key, seconds=seconds), seconds
+        # Threads of its own: a service that hangs must not use up those of the whole program.
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "consent")
+
+    def __repr__(self) -> str:
+        return f"Async{self._client!r}"
+
+    async def allowed(
+        self, subject: str, purpose: str, data: str | Collection[str], *, fresh: bool = False
+    ) -> Permission:
+        """Ask as `ConsentClient.allowed` does."""
+        return await self._run(partial(self._client.allowed, subject, purpose, data, fresh=fresh), self._seconds)
+
+    async def verify(
+        self, files: Sequence[bytes], *, purposes: Collection[str] = (), data: Collection[str] = ()
+    ) -> list[Verdict]:
+        """Ask as `ConsentClient.verify` does."""
+        return await self._run(partial(self._client.verify, files, purposes=purposes, data=data), VERIFY_SECONDS)
+
+    def events(self, since: int = 0, *, patience: float = 60.0) -> AsyncEventStream:
+        """Return an asynchronous iterator of what `ConsentClient.events` yields."""
+        return AsyncEventStream(self._client.events(since, patience=patience))
+
+    async def _run(self, ask: Callable[[], T], seconds: float) -> T:
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        try:
+            # Twice: a question may wait for a thread before it has its own time.
+            return await asyncio.wait_for(asked, 2 * seconds)
+        except TimeoutError:
+            why = "the consent service is too slow for so many questions"
+            raise CouldNotCheck(why, "Look whether it runs, then ask again.") from None

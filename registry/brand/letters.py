@@ -1,0 +1,111 @@
+"""The rules by which the brand writes to a person: only while a grant lives, and only what fits a person's vault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from registry.brand.desk import Desk
+from registry.brand.records import Answer, Letter, State
+from registry.core.errors import ConsentError, Expired, LedgerUnavailable, NotAnchored, NotYetValid, Revoked
+from registry.core.evidence.file import parse_evidence
+from registry.core.scalars import ZERO_WORD, format_utc, unhex
+from registry.core.sealed.mail import MailContent, content_hash, seal_content, write_content
+from registry.core.statements.messages import Grant
+from registry.vault.draft import Draft
+from registry.vault.schemas.schemas import Schemas
+
+MAX_FAULTS = 20
+
+
+class UnknownGrant(ConsentError):
+    """No such grant was taken, or this person has none that lives."""
+
+    advice = "Name a live grant that this brand has taken."
+
+
+class NoMailbox(ConsentError):
+    """The grant handed over no capsule, and so no mailbox."""
+
+    advice = "Ask for a new grant: `consent grant --mailbox` opens a mailbox, even where it hands nothing over."
+
+
+class BadRecord(NamedTuple):
+    """What keeps a record from fitting: its id, the member of its body where one is wrong, and why."""
+
+    record: str
+    member: str
+    why: str
+
+
+class DoesNotFit(ConsentError):
+    """Records do not fit their schemas; ``faults`` has the first 20 reasons."""
+
+    advice = "Correct these records; nothing was kept."
+
+    def __init__(self, faults: list[BadRecord]) -> None:
+        first = faults[0]
+        super().__init__(f"the record {first.record!r} does not fit: {first.member} {first.why}")
+        self.faults = faults
+
+
+def write(desk: Desk, content: MailContent, *, grant: str = "", subject: str = "") -> Letter:
+    """Queue a message for the grant with this digest (0x hex), or for the newest that this person gave; see `Letter`.
+
+    The same content again is the same message. ``LedgerUnavailable`` where the view of the chain is too old to say
+    that the grant lives; ``Revoked``, ``Expired``, ``NotYetValid``, ``NotAnchored``, `UnknownGrant`, `NoMailbox` or
+    `DoesNotFit`.
+    """
+    view, _ = desk.sight.require()
+    found = _by_digest(desk, unhex(grant)) if grant else _of_person(desk, unhex(subject))
+    _check_lives(found, max(desk.network.clock(), view.head_time))
+    if _content_of(found) == ZERO_WORD:
+        raise NoMailbox("the grant opened no mailbox")
+    if faults := list(_faults(content))[:MAX_FAULTS]:
+        raise DoesNotFit(faults)
+    raw = write_content(content)
+    draft = seal_content(raw, desk.settings.recipients[0])
+    return desk.store.queue(found.id, unhex(content_hash(raw)), draft, desk.network.clock())
+
+
+def _by_digest(desk: Desk, digest: bytes) -> Answer:
+    found = desk.store.by_digest({digest}).get(digest)
+    if found is None or found.kind != "Grant":
+        raise UnknownGrant("this brand has taken no such grant")
+    return found
+
+
+def _of_person(desk: Desk, subject: bytes) -> Answer:
+    """Return the newest grant with a mailbox, else the newest; of a person who has none, the errors say why."""
+    ids = [each.id for each in desk.store.live_grants(subject)]
+    grants = sorted(desk.store.by_id(ids), key=lambda each: (each.issued_at, each.id), reverse=True)
+    if not grants:
+        raise UnknownGrant("this person has no live grant")
+    return next((each for each in grants if _content_of(each) != ZERO_WORD), grants[0])
+
+
+def _content_of(answer: Answer) -> str:
+    grant = parse_evidence(answer.file).statement.message
+    assert isinstance(grant, Grant)
+    return grant.content
+
+
+def _check_lives(grant: Answer, now: int) -> None:
+    if grant.state is State.UNSURE:
+        raise LedgerUnavailable("the chain has just changed, and the grant is being verified again", "Ask again soon.")
+    if grant.state is State.WAITING:
+        raise NotAnchored("the grant is not anchored yet")
+    if grant.state is State.ENDED:
+        raise Revoked(f"it ended at {format_utc(grant.ended_at)}")
+    if grant.state is State.EXPIRED or now >= grant.expires_at:
+        raise Expired(f"it ended at {format_utc(grant.expires_at)}")
+    if now < grant.not_before:
+        raise NotYetValid(f"it begins at {format_utc(grant.not_before)}")
+
+
+def _faults(content: MailContent) -> Iterator[BadRecord]:
+    schemas = Schemas()
+    for record in content.records:
+        draft = Draft(record.category, record.schema, record.time, body=record.body)
+        for fault in schemas.faults(draft):
+            yield BadRecord(record.id, fault.member or "record", fault.why)

@@ -1,0 +1,166 @@
+"""The way back: the brand's own systems write to people, and people's software fetches what is sealed to it."""
+
+from __future__ import annotations
+
+import base64
+from itertools import accumulate
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Path, Query, Request
+from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from registry.brand.desk import Desk
+from registry.brand.letters import DoesNotFit, NoMailbox, UnknownGrant, write
+from registry.brand.records import Letter
+from registry.brand.routes import schemas
+from registry.brand.sql.mail import Sealed
+from registry.core import codec
+from registry.core.errors import ConsentError, Expired, InvalidInput, Malformed, Revoked
+from registry.core.scalars import MAX_SAFE_INTEGER, Address, Bytes32, check_address, read_words, to_hex
+from registry.core.sealed.mail import MAX_PLAIN, MAX_RECORDS, MailContent, MailRecord
+from registry.http.bodies import JSON, read_body
+from registry.http.openapi import COUNT, TEXT, TIME, WORD, an_object, answer
+from registry.http.problems import Problem, documented
+
+# Messages of one page, and the bytes of sealed ones after which a page ends.
+MOST, MOST_BYTES = 64, 4 << 20
+_Capability = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="128 bits.", examples=[schemas.CAPABILITY])]
+_After = Annotated[int, Query(ge=0, le=MAX_SAFE_INTEGER, description="Only messages with larger numbers.")]
+_RECORD = an_object(
+    ["id", "category", "schema", "body"], id=TEXT, category=TEXT, schema=TEXT, body={"type": "object"}, time=TEXT
+)
+_MESSAGE = an_object(
+    [],
+    grant=WORD,
+    subject=TEXT,
+    id=TEXT,
+    text={"type": "string", "maxLength": 4_000},
+    records={"type": "array", "items": _RECORD, "maxItems": MAX_RECORDS},
+)
+_EXAMPLE = {
+    "grant": schemas.DIGEST,
+    "text": "Your order has left our house.",
+    "records": [
+        {
+            "id": "order-17",
+            "category": "pd:Purchase",
+            "schema": "purchase/1",
+            "body": {"name": "coat", "orderDate": "2026-01-31"},
+        }
+    ],
+}
+_KEPT = an_object(["content", "state"], content=WORD, state={"enum": ["waiting", "sent"]}, number=COUNT, issuedAt=TIME)
+_SENT = answer(
+    201, "It is signed, and the person can fetch it.", _KEPT, {"content": schemas.DIGEST, "state": "sent", "number": 1}
+)
+_WAITS = answer(202, "It is kept, and waits for the worker.", _KEPT, {"content": schemas.DIGEST, "state": "waiting"})
+_ONE = an_object(["number", "sealed"], number=COUNT, sealed={"type": "string", "description": "Base64 of an age file."})
+_PAGE = answer(
+    200,
+    "Messages in the order of their numbers, which begin at 1 and have no gap. `last` is the newest number there is: "
+    "ask again with `after` while it is larger than yours.",
+    an_object(["messages", "last"], messages={"type": "array", "items": _ONE, "maxItems": MOST}, last=COUNT),
+    {"messages": [{"number": 1, "sealed": "YWdlLWVuY3J5cHRpb24ub3JnL3YxCg=="}], "last": 1},
+)
+_REFUSALS = documented(Unauthorized=401, UnknownGrant=404, Revoked=410, Expired=410, NoMailbox=422, DoesNotFit=422)
+# What a judged no is over HTTP; another one is 422.
+_STATUS: dict[type[ConsentError], int] = {UnknownGrant: 404, Revoked: 410, Expired: 410, NoMailbox: 422}
+
+
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    grant: Bytes32 = ""
+    subject: Address = ""
+    id: str = ""
+    text: str = ""
+    records: tuple[MailRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.grant) == bool(self.subject):
+            raise Malformed("name either the grant or its subject")
+        if self.grant:
+            read_words((self.grant,))
+        if self.subject:
+            check_address(self.subject)
+
+    @property
+    def content(self) -> MailContent:
+        """What is sent; ``Malformed`` where it holds nothing, or more than its bounds."""
+        if len(self.records) > MAX_RECORDS:
+            raise Malformed(f"it holds more than {MAX_RECORDS:,} records")
+        return MailContent(id=self.id, text=self.text, records=self.records)
+
+
+_asked = msgspec.json.Decoder(_Asked)
+
+
+def add_public(app: FastAPI, desk: Desk) -> None:
+    """Add the route of people's software."""
+
+    @app.get(
+        "/v1/grants/{capability}/messages",
+        tags=["messages"],
+        response_class=Response,
+        responses={**_PAGE, **schemas.READING},
+    )
+    def fetch(capability: _Capability, after: _After = 0) -> Response:
+        """Give what the brand sent, sealed to the grant's mailbox. After the end of a grant, for 30 days more."""
+        found = desk.store.by_capability(bytes.fromhex(capability))
+        if found is None:
+            raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")
+        last = desk.store.last_sent(found.id)
+        page = _bounded(desk.store.sealed_after(found.id, after, MOST))
+        told = [{"number": each.number, "sealed": base64.b64encode(each.sealed).decode()} for each in page]
+        return Response(codec.encode({"messages": told, "last": last.number if last else 0}), media_type=JSON)
+
+
+def add_internal(app: FastAPI, desk: Desk) -> None:
+    """Add the route of the brand's own systems."""
+
+    @app.post(
+        "/v1/messages",
+        tags=["messages"],
+        status_code=201,
+        response_class=Response,
+        responses={**_SENT, **_WAITS, **schemas.BODIES, **_REFUSALS},
+        openapi_extra=schemas.takes(_MESSAGE, _EXAMPLE),
+    )
+    async def send(request: Request) -> Response:
+        """Send text and records to a person, into the mailbox of a live grant.
+
+        The same content again is the same message; an `id` of yours tells two equal ones apart. Ask again with the
+        same body to see whether it was sent.
+        """
+        raw = await read_body(request, MAX_PLAIN)
+        return await run_in_threadpool(_kept, desk, raw)
+
+
+def _kept(desk: Desk, raw: bytes) -> Response:
+    try:
+        asked = codec.loads(raw, _asked, MAX_PLAIN)
+        letter = write(desk, asked.content, grant=asked.grant, subject=asked.subject)
+    except DoesNotFit as error:
+        faults = [each._asdict() for each in error.faults]
+        raise Problem(422, "DoesNotFit", str(error), error.advice, more={"faults": faults}) from None
+    except Malformed as error:
+        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
+    except InvalidInput as error:
+        raise Problem(413, "TooLarge", str(error), error.advice) from None
+    except (UnknownGrant, NoMailbox, Revoked, Expired) as error:
+        raise Problem(_STATUS[type(error)], type(error).__name__, str(error), error.advice) from None
+    return _told(letter)
+
+
+def _told(letter: Letter) -> Response:
+    told: dict[str, Any] = {"content": to_hex(letter.content), "state": "sent" if letter.number else "waiting"}
+    if letter.number:
+        told |= {"number": letter.number, "issuedAt": letter.issued_at}
+    return Response(codec.encode(told), 201 if letter.number else 202, media_type=JSON)
+
+
+def _bounded(found: list[Sealed]) -> list[Sealed]:
+    """Return the first of these: one at least, and no more bytes than a page may have."""
+    sizes = accumulate(len(each.sealed) for each in found)
+    return [each for n, (each, size) in enumerate(zip(found, sizes, strict=True)) if not n or size <= MOST_BYTES]

@@ -1,0 +1,94 @@
+"""Take a brand's link: fetch the request behind it, and check that it is the one that the link names."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import Struct
+
+from registry.client.web import Web, parse_url
+from registry.core import codec
+from registry.core.errors import BrandUnavailable, InvalidInput, Malformed
+from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence
+from registry.core.scalars import to_hex
+from registry.net.http import Response
+
+SECONDS = 15.0
+EVIDENCE_TYPE = "application/vnd.consent-evidence+json"
+MAX_SHOWN = 300
+_PATH = re.compile(r".*/r/(0x[0-9a-f]{64})")
+_HEADERS = {"Accept": EVIDENCE_TYPE}
+
+
+class Problem(Struct, frozen=True):
+    """A server's own words for what it did not do (RFC 9457), each of at most 300 characters. All may be empty."""
+
+    title: str = ""
+    detail: str = ""
+    advice: str = ""
+    step: int | None = None
+    number: int | None = None
+
+    @property
+    def words(self) -> str:
+        """What it says, for people."""
+        return self.detail or self.title
+
+
+_problem = msgspec.json.Decoder(Problem)
+
+
+def is_link(text: str) -> bool:
+    """Whether this names a server and no file."""
+    return text.startswith(("https://", "http://"))
+
+
+def digest_in(link: str) -> str:
+    """Return the digest (0x hex) that a brand's link ends in; ``InvalidInput`` for another URL."""
+    if (found := _PATH.fullmatch(parse_url(link).path)) is None:
+        raise InvalidInput("that is no link to a request", "It ends in /r/ and the request's digest: copy it whole.")
+    return found[1]
+
+
+def fetch_request(web: Web, link: str) -> Evidence:
+    """Return the signed request behind a brand's link. It is parsed, and is the one that the link names.
+
+    ``BrandUnavailable`` where the server does not answer, ``InvalidInput`` where it gives no request (any more), and
+    ``Malformed`` for another request than the link's. Nothing is judged: `registry.client.grant` does that.
+    """
+    host, digest = str(parse_url(link).hostname), digest_in(link)
+    answer = web.ask("GET", link, host, headers=_HEADERS, seconds=SECONDS, max_bytes=MAX_EVIDENCE)
+    if answer.status != 200:
+        raise _no_request(answer, host)
+    asked = parse_evidence(answer.body)
+    if asked.kind != "Request" or to_hex(asked.digest) != digest:
+        advice = "Do not answer it; ask the brand for its link again."
+        raise Malformed(f"{host} gave another file than the request that the link names", advice)
+    return asked
+
+
+def foreign_host(link: str, asked: Evidence) -> str:
+    """Return the link's host where it is neither the domain of the request's notice nor below it; else nothing."""
+    notice, host = asked.parsed_notice, str(parse_url(link).hostname)
+    assert notice is not None  # the parser refuses a request without one
+    domain = notice.controller.domain
+    return "" if host == domain or host.endswith(f".{domain}") else host
+
+
+def problem_in(answer: Response) -> Problem:
+    """Return what an answer says went wrong; its status alone where it says nothing that can be read."""
+    try:
+        found = codec.loads(answer.body, _problem, MAX_EVIDENCE)
+    except Malformed:
+        found = Problem()
+    cut = {name: getattr(found, name)[:MAX_SHOWN] for name in ("title", "detail", "advice")}
+    cut["title"] = cut["title"] or f"HTTP status {answer.status}"
+    return msgspec.structs.replace(found, **cut)
+
+
+def _no_request(answer: Response, host: str) -> InvalidInput | BrandUnavailable:
+    if answer.status in (404, 410):
+        found = problem_in(answer)
+        return InvalidInput(f"{host} gives no request there: {found.words}", found.advice or "Ask the brand.")
+    return BrandUnavailable(f"{host} answered {answer.status} and no request", "Try again later, or ask the brand.")
