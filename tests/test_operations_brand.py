@@ -66,8 +66,8 @@ def test_the_compose_file_is_whole() -> None:
         assert service["command"][:2] == ["brand", "serve"] and service["command"][-2:] == ["--only", name]
         assert service["read_only"] and service["cap_drop"] == ["ALL"]
         assert (ROOT / service["build"]["dockerfile"]).is_file()
-        # Only the worker may open the key, and only it signs.
-        assert ("passphrase" in service["secrets"]) == (name == "worker")
+        # What strangers reach holds no key.
+        assert ("passphrase" in service["secrets"]) == (name != "public")
     for service in services.values():
         assert set(service.get("secrets", ())) <= set(document["secrets"])
         assert set(service["networks"]) <= set(document["networks"])

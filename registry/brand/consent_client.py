@@ -7,16 +7,19 @@ from an answer is a ``CouldNotCheck``. Nothing is cached: each call asks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Annotated, NoReturn, TypeVar
+from hashlib import sha256
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from registry.brand.data_client import DataClient
 from registry.brand.event_stream import AsyncEventStream, EventStream
+from registry.brand.streams import AsyncStream
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.net.http import Response, TooLarge, Unreachable, fetch
 
@@ -24,6 +27,7 @@ SECONDS, VERIFY_SECONDS = 5.0, 60.0
 MOST_FILES = 1_000
 # Questions of one asynchronous client at once; more of them wait.
 MOST_AT_ONCE = 32
+RECORDS_AT_ONCE = 256
 _MAX_ANSWER = 8 << 20
 _Words = Annotated[str, Meta(max_length=4_096)]
 T = TypeVar("T")
@@ -97,6 +101,7 @@ class ConsentClient:
             raise InvalidInput("the URL holds a name or a password", "Give the key as `key`.")
         self._url, self._seconds = url.rstrip("/"), seconds
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._data = partial(DataClient, self._url, key)
 
     def __repr__(self) -> str:
         return f"ConsentClient({self._url!r})"
@@ -138,6 +143,32 @@ class ConsentClient:
         """
         return EventStream(f"{self._url}/v1/events", self._headers, since, patience)
 
+    def data(
+        self,
+        purpose: str,
+        *,
+        grant: str = "",
+        subject: str = "",
+        data: str | Collection[str] = (),
+        system: str = "",
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records that a ``grant`` (0x hex), or all live grants of a ``subject``, hand over for a purpose.
+
+        The service notes the reading before the first one, with the ``system`` that reads, in the log that the person
+        sees. A `NotConsented` where nothing allows it; ``CouldNotCheck`` where the answer was cut off: use none of it.
+        """
+        wanted = (data,) if isinstance(data, str) else data
+        return self._data(system=system).records(purpose, grant=grant, subject=subject, data=wanted)
+
+    def file(self, record: dict[str, Any], purpose: str, sink: BinaryIO, *, system: str = "") -> None:
+        """Write the file of a record into ``sink``. ``CouldNotCheck`` where it is not the one that the record names."""
+        if "file" not in record:
+            raise InvalidInput("this record has no file", "Look for its member `file` first.")
+        checked = _Checked(sink)
+        self._data(system=system).file(purpose, record["grant"], record["id"], checked)  # type: ignore[arg-type]
+        if (checked.size, checked.hash.hexdigest()) != (record["file"]["bytes"], record["file"]["sha256"]):
+            raise CouldNotCheck("the file is another one than its record names", "Read the record again.")
+
     def _post(self, path: str, body: bytes, seconds: float) -> bytes:
         headers = {"Content-Type": "application/json", **self._headers}
         try:
@@ -168,6 +199,18 @@ def _decoded(raw: bytes, kind: type[T]) -> T:
         raise CouldNotCheck("the consent service answered something else", "Look at its URL.") from None
 
 
+class _Checked:
+    """Passes bytes on, and knows their number and hash."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink, self.size, self.hash = sink, 0, sha256()
+
+    def write(self, piece: bytes) -> int:
+        self.size += len(piece)
+        self.hash.update(piece)
+        return self._sink.write(piece)
+
+
 class AsyncConsentClient:
     """The same questions for asynchronous code. Each waits in a thread, and a slow service blocks no other work."""
 
@@ -194,6 +237,19 @@ class AsyncConsentClient:
     def events(self, since: int = 0, *, patience: float = 60.0) -> AsyncEventStream:
         """Return an asynchronous iterator of what `ConsentClient.events` yields."""
         return AsyncEventStream(self._client.events(since, patience=patience))
+
+    def data(
+        self,
+        purpose: str,
+        *,
+        grant: str = "",
+        subject: str = "",
+        data: str | Collection[str] = (),
+        system: str = "",
+    ) -> AsyncStream[dict[str, Any]]:
+        """Return an asynchronous iterator of what `ConsentClient.data` yields."""
+        found = self._client.data(purpose, grant=grant, subject=subject, data=data, system=system)
+        return AsyncStream(found, RECORDS_AT_ONCE)
 
     async def _run(self, ask: Callable[[], T], seconds: float) -> T:
         asked = asyncio.get_running_loop().run_in_executor(self._threads, ask)

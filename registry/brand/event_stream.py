@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import NamedTuple, Self
 
 import msgspec
 from msgspec import Struct
 
+from registry.brand.streams import AsyncStream
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.net.http import Unreachable
-from registry.net.line_stream import LineStream
+from registry.net.streamed import Streamed
 
 # The service sends a sign of life each 15 seconds.
 SILENCE = 45.0
@@ -61,7 +60,7 @@ class EventStream:
         self._url, self._headers, self._patience = url, dict(headers), patience
         self.last = since
         self._closed = threading.Event()
-        self._lines: LineStream | None = None
+        self._lines: Streamed | None = None
         self._events: Iterator[ConsentEvent] = iter(())
         self._heard = 0.0
 
@@ -90,7 +89,7 @@ class EventStream:
 
     def _connected(self) -> Iterator[ConsentEvent]:
         headers = {"Accept": "text/event-stream", **self._headers, "Last-Event-ID": str(self.last)}
-        with LineStream(self._url, headers, SILENCE) as lines:
+        with Streamed(self._url, b"", headers, SILENCE) as lines:
             self._lines = lines
             if self._closed.is_set():
                 return
@@ -99,7 +98,7 @@ class EventStream:
                 raise InvalidInput(f"the consent service answered {lines.status} to a listener", advice)
             if lines.status != 200:
                 raise Unreachable(f"the consent service answered {lines.status} to a listener")
-            for sent in _sent(self._alive(lines)):
+            for sent in _sent(self._alive(lines.lines_as_they_come())):
                 yield _event(sent)
 
     def _alive(self, lines: Iterable[str]) -> Iterator[str]:
@@ -133,52 +132,14 @@ def _event(sent: _Sent) -> ConsentEvent:
         raise CouldNotCheck("the consent service sent no event", "Look at which program answers there.") from None
 
 
-class AsyncEventStream:
-    """The same events for ``async for``. Leaving it, or a cancelled task, ends the connection."""
+class AsyncEventStream(AsyncStream[ConsentEvent]):
+    """The same events for ``async for``. ``last`` is the number of the newest one that came."""
 
     def __init__(self, stream: EventStream) -> None:
-        self._stream = stream
+        super().__init__(stream)
+        self._events = stream
 
     @property
     def last(self) -> int:
         """The number of the newest event that it gave."""
-        return self._stream.last
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> ConsentEvent:
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[ConsentEvent | None] = loop.create_future()
-
-        def look() -> None:
-            try:
-                event, error = next(self._stream, None), None
-            except Exception as raised:
-                event, error = None, raised
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(_settle, found, event, error)
-
-        # A daemon: a read that waits for an event must not keep the program from ending.
-        threading.Thread(target=look, daemon=True).start()
-        try:
-            event = await found
-        except asyncio.CancelledError:
-            self._stream.close()
-            raise
-        if event is None:
-            raise StopAsyncIteration
-        return event
-
-    async def aclose(self) -> None:
-        """End it."""
-        self._stream.close()
-
-
-def _settle(found: asyncio.Future[ConsentEvent | None], event: ConsentEvent | None, error: Exception | None) -> None:
-    if found.done():
-        return
-    if error is not None:
-        found.set_exception(error)
-    else:
-        found.set_result(event)
+        return self._events.last
