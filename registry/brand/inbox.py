@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from registry.brand.given import Given, check_promise, new_answer, read_given, without_acceptance
 from registry.brand.records import Answer, State
@@ -25,7 +25,8 @@ _TRIES = 5
 # So many contracts are asked in vain for one group; each may take as long as the node's limit.
 _MOST_FAILURES = 3
 _ANY_BLOCK = 2**62
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered
 
 
@@ -89,12 +90,16 @@ class Inbox:
         return found | self._keep(good, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
 
     def _judge(self, given: Sequence[Given]) -> list[VerifiedStatement | NotConsented | LedgerUnavailable]:
+        if not given:
+            return []
         every = [each.evidence for each in given]
-        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy)) if given else []
+        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy))
 
     def _judge_promised(self, given: Sequence[Unanchored]) -> list[NotConsented | LedgerUnavailable | None]:
+        if not given:
+            return []
         every = [each.as_if_anchored for each in given]
-        return _apart(given, every, lambda some: check_unanchored(self.network, some, self.policy)) if given else []
+        return _apart(given, every, lambda some: check_unanchored(self.network, some, self.policy))
 
     def _keep(self, good: dict[int, Answer], turns: int, block: int) -> dict[int, Taken]:
         """Keep answers. Several bodies may hold one statement: the most complete one is kept."""
@@ -117,21 +122,19 @@ class Inbox:
         )
 
 
-def _apart(
-    given: Sequence[T], read: Sequence[Evidence], judge: Callable[[Sequence[T]], list[R]]
-) -> list[R | LedgerUnavailable]:
+def _apart(given: Sequence[T], read: Sequence[Evidence], judge: Callable[[Sequence[T]], list[R]]) -> list[R]:
     """Judge all together; where that could not be checked, those that ask a contract are judged one by one.
 
     Anybody can send a file whose author is a contract, and a node may be unable to run it: that must stop nobody else.
     """
     try:
-        return list(judge(given))
+        return judge(given)
     except LedgerUnavailable:
         asking = [n for n, evidence in enumerate(read) if fact_queries(evidence)[1]]
         if not asking:
             raise
     plain = [n for n in range(len(given)) if n not in asking]
-    found: dict[int, R | LedgerUnavailable] = dict(zip(plain, judge([given[n] for n in plain]), strict=True))
+    found: dict[int, Any] = dict(zip(plain, judge([given[n] for n in plain]), strict=True))
     failures = list[LedgerUnavailable]()
     for n in asking:
         try:

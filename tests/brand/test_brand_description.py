@@ -64,7 +64,7 @@ def test_every_operation_is_told_with_an_example_that_fits(api: DataApi, name: s
     document = getattr(api, name).get("/openapi.json").json()
     found = {(method, path): one for path, methods in document["paths"].items() for method, one in methods.items()}
     assert document["openapi"].startswith("3.1") and found.keys() == operations
-    for (method, path), operation in found.items():
+    for (_, path), operation in found.items():
         assert operation["summary"] and operation["description"] and operation["tags"], path
         assert "429" in operation["responses"], path
         if "requestBody" in operation:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from registry.client.network_config import open_network
 from registry.core.crypto.keccak import keccak256
 from registry.core.crypto.revocation import handle_for, tag_of
 from registry.core.crypto.seeds import mailbox_identity, owner_identity, revocation_secret
 from registry.core.evidence.file import Evidence
-from registry.core.ipld.cid import cid_from_digest
+from registry.core.ipld.cid import cid_from_digest, digest_of_cid
 from registry.core.merkle import commitment
 from registry.core.scalars import ZERO_WORD, unhex
 from registry.core.sealed.documents import public_key_of
@@ -45,16 +45,18 @@ def known(story: Story) -> dict[str, Secret]:
         who, _, rest = name.partition(" ")
         if rest:
             both = frozenset({who, rest.split()[0]})
-            found[f"{name} capability"] = Secret("capability", both, link.rsplit("/", 1)[1])
+            found[f"{name} capability"] = Secret("capability", both, "0x" + link.rsplit("/", 1)[-1])
     for who in PEOPLE:
-        found |= {
-            f"{who} {name}": Secret(kind, frozenset({who}), value) for name, kind, value in _of_person(story, who)
-        }
+        granted = {brand for one, brand, evidence in story.given if one == who and evidence.kind == "Grant"}
+        for name, kind, value in _of_person(story, who):
+            # What the brands' views show of a record is theirs to read; the description is not.
+            shown = granted if kind == "record" and not name.endswith("description") else set()
+            found[f"{who} {name}"] = Secret(kind, frozenset({who, *shown}), value)
         found |= _of_bundles(story, who)
     for brand in BRANDS:
         values = list(_of_brand(story, brand))
         found |= {f"{brand} {name}": Secret(kind, frozenset({brand}), value) for name, kind, value in values}
-    found |= {f"ciphertext {n}": Secret("ciphertext", frozenset(PEOPLE), v) for n, v in enumerate(_sealed(story))}
+    found |= _sealed(story, found)
     found["purpose"] = Secret("purpose", frozenset(BRANDS), "dpv:Personalisation")
     found["datum"] = Secret("purpose", frozenset(BRANDS), "pd:Purchase")
     return found
@@ -90,12 +92,13 @@ def _of_person(story: Story, who: str) -> Iterator[tuple[str, str, bytes | str]]
     seed = story.home(who).seed("")
     yield "seed", "seed", seed
     yield "owner", "seed", owner_identity(seed)
-    with story.home(who).open_vault(open_network(story.network), "") as vault:
+    with story.vault(who) as vault:
         yield "index", "block", vault.index
         for place, record in enumerate(vault.select("")):
             yield f"record {place}", "own", id_bytes(record.id)
             for name, text in (record.body or {}).items():
-                if len(str(text)) >= _SHORTEST_TEXT and name in ("name", "seller", "description"):
+                own = name in ("name", "seller", "description") and not str(text).startswith(BRANDS)
+                if own and len(str(text)) >= _SHORTEST_TEXT:
                     yield f"record {place} {name}", "record", str(text)
 
 
@@ -104,7 +107,7 @@ def _of_bundles(story: Story, who: str) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     accounts = {_controller(story, brand): brand for brand in BRANDS}
     seed = story.home(who).seed("")
-    with story.home(who).open_vault(open_network(story.network), "") as vault:
+    with story.vault(who) as vault:
         for number, bundle in enumerate(vault.shares.all()):
             both = frozenset({who, accounts[bundle.controller]})
             values = _of_bundle(vault, bundle, seed)
@@ -136,16 +139,30 @@ def _of_brand(story: Story, brand: str) -> Iterator[tuple[str, str, bytes | str]
     yield "notice", "notice", message.notice
     yield "notice CID", "notice", cid_from_digest(unhex(message.notice))
     yield "request", "asked", message.request
+    yield "letter", "message", f"{brand} writes: your Eibisch is on its way."
+    yield "gift", "message", f"{brand} Dankgabe Eibisch"
     yield "internal key", "key", "0x" + (story.brands[brand].folder / "internal.key").read_text().strip()
     yield "seed", "key", story.home(brand).seed("")
 
 
-def _sealed(story: Story) -> Iterator[bytes]:
-    """Yield bytes from the middle of every sealed block in the store."""
-    for file in story.kubo.block_files():
+def _sealed(story: Story, blocks: dict[str, Secret]) -> dict[str, Secret]:
+    """Return bytes from the middle of every sealed block in the people's store, by its number.
+
+    Capsules and heads are known by their CIDs; of a segment it is not known here which bundle it is in.
+    """
+    owners = {_file_of(str(each.value)): each.who for each in blocks.values() if str(each.value).startswith("baf")}
+    found: dict[str, Secret] = {}
+    for number, file in enumerate(story.kubo.block_files()):
         raw = file.read_bytes()
         if raw.startswith(b"age-encryption.org/v1\n"):
-            yield raw[len(raw) // 2 : len(raw) // 2 + _MIDDLE]
+            middle = raw[len(raw) // 2 : len(raw) // 2 + _MIDDLE]
+            who = owners.get(file.name, frozenset((*PEOPLE, *BRANDS)))
+            found[f"ciphertext {number}"] = Secret("ciphertext", who, middle)
+    return found
+
+
+def _file_of(cid: str) -> str:
+    return base64.b32encode(b"\x12\x20" + digest_of_cid(cid)).decode().rstrip("=") + ".data"
 
 
 def hashes_of(secrets: dict[str, Secret]) -> dict[str, Secret]:

@@ -82,6 +82,17 @@ def _brand_database(brand: str, story: Story) -> Bytes:
     return tables_of(run.database) if run.database else rows_of(run.folder / "brand.sqlite")
 
 
+def _brand_folder(brand: str, story: Story) -> Bytes:
+    """What lies beside the database: all files, and the rows of those that are databases. The key has its own file."""
+    folder = story.brands[brand].folder
+    for file in sorted(folder.rglob("*.sqlite")):
+        if file.name != "brand.sqlite":
+            yield from rows_of(file)
+    for name, raw in files_below(folder):
+        if not name.startswith(("brand.sqlite", "internal.key")):
+            yield name, raw
+
+
 def _brand_log(brand: str, story: Story) -> Bytes:
     return [("log", story.brands[brand].log.read_bytes())]
 
@@ -103,6 +114,10 @@ def _blocks(story: Story) -> Bytes:
     return [(file.name, file.read_bytes()) for file in story.kubo.block_files()]
 
 
+def _brands_store(story: Story) -> Bytes:
+    return rows_of(story.network / "blocks.sqlite")
+
+
 def _sealed_at_home(who: str, story: Story) -> Bytes:
     """What a person's disk holds, but for evidence, which the person hands out and keeps in clear."""
     clear = ("evidence", "requests")
@@ -122,6 +137,7 @@ _OWN = {
     "block": "a grant names its capsule by its hash",
 }
 _PERSON_ASKS_NODE = {
+    "handle": "it asks whether a grant is live before it delivers or continues what that hands over",
     "account": "the person's software asks for the cutoff of the account that it is about to sign with",
     "brand": "it asks for the cutoff of the account that signed the request",
     "ended": "it asks whether its ending is on the chain",
@@ -132,28 +148,39 @@ _BRAND_ASKS_NODE = {
     "handle": "whoever verifies asks whether this handle is revoked",
     "ended": "the chain's log has it",
 }
+_WIRE = _OWN | {"ciphertext": "what the grant hands over, sealed to the brand"}
+_BESIDE = {
+    "brand": "brand.toml says who the brand is",
+    "ciphertext": "what live grants hand over, sealed to the brand",
+    "block": "it is kept by its CID",
+}
 _KEPT = _OWN | {
     "anchor": "it recognises a repeat",
     "handle": "the chain's endings are found by it",
     "ended": "the same",
 }
 _ASKS = {each: _OWN[each] for each in ("account", "purpose")} | {"statement": "the answer names the grant"}
+_ASKS |= {"record": "a live grant allows it to be read", "message": "the brand writes to its people"}
 _NOTARY = {"anchor": "a commitment tells nothing", "ended": _ENDED}
 _ACCEPTING = {"anchor": "a commitment tells nothing"}
-_STORED = {
-    "ciphertext": "sealed to its reader",
+_PUBLISHED = {
     "notice": "published",
     "brand": "the notice names it",
     "purpose": "the notice names it",
     "anchor": "the notary's manifests are public",
+}
+_SEALED = {
+    "ciphertext": "sealed to its reader",
     "block": "a set of pins names what it keeps; only its node knows the set's own CID",
 }
-_CALLED = _STORED | {"block": "a block is asked for by its CID"}
+_CALLED = {"ciphertext": "sealed to its reader", "block": "a block is asked for by its CID"}
 _DISK = {
     "block": "the vault's newest index, and in evidence the capsule",
     "account": "evidence is in clear, because a person hands it out",
     "statement": "the same",
     "brand": "the same, and its domain was confirmed",
+    "capability": "where the person asks what became of a grant; the file is the person's alone (0600)",
+    "purpose": "what a brand noted of its readings",
 }
 
 PLACES = [
@@ -172,10 +199,12 @@ PLACES = [
         for name in BRANDS
     ),
     Place("node to auditor", "whoever runs the node", partial(_tapped, "node to auditor"), _BRAND_ASKS_NODE),
-    *(Place(f"people to {name}", "the brand", partial(_heard, name, "public"), _OWN, name) for name in BRANDS),
+    *(Place(f"people to {name}", "the brand", partial(_heard, name, "public"), _WIRE, name) for name in BRANDS),
     *(Place(f"own systems to {name}", "the brand", partial(_heard, name, "internal"), _ASKS, name) for name in BRANDS),
     *(Place(f"database of {name}", "the brand", partial(_brand_database, name), _KEPT, name) for name in BRANDS),
-    Place("blocks in the store", "whoever has a block's CID", _blocks, _STORED),
+    *(Place(f"folder of {name}", "the brand", partial(_brand_folder, name), _BESIDE, name) for name in BRANDS),
+    Place("blocks in the store", "whoever has a block's CID", _blocks, _SEALED),
+    Place("store of the brands", "the brands", _brands_store, _PUBLISHED),
     Place("traffic to the store", "whoever runs the store", partial(_tapped, "store"), _CALLED),
     *(
         Place(f"disk of {name}", "a thief of the person's disk", partial(_sealed_at_home, name), _DISK)

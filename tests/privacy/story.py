@@ -15,11 +15,12 @@ import httpx
 
 from registry.client.home import Home
 from registry.client.network_config import open_network
-from registry.config.network_file import write_settings
+from registry.config.network_file import read_settings, settings_of, write_settings
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import to_hex
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment, write_deployment
+from registry.vault.database import Database
 from registry.vault.draft import Draft
 from tests.support.devnet_runs import CONSENT, consent, document, environment
 from tests.support.http_tap import Tap
@@ -32,7 +33,6 @@ from tests.support.postgres import PostgresServer
 PEOPLE, BRANDS = ("alice", "bob"), ("aurelle", "boreal")
 # Names that no other text holds, so that a find is a find.
 NAMES = {"aurelle": "Maison Aurelle Zwirn", "boreal": "Boreal Quellgrund"}
-FILE_TYPE = {"Content-Type": "application/vnd.consent-evidence+json"}
 SECONDS = 90.0
 
 
@@ -80,7 +80,7 @@ class BrandRun:
 
 @dataclass
 class Story:
-    """The world, and what was said and written in it. ``links`` are capabilities by person and brand."""
+    """The world, and what was said and written in it. ``links`` has the requests' by brand, and capabilities."""
 
     folder: Path
     chain: str
@@ -112,7 +112,10 @@ class Story:
         around = {"CONSENT_NETWORK": str(self.network), "CONSENT_HOME": str(self.folder / who)}
         notary = self.tap("notary to brands" if who in BRANDS else "notary to people")
         around["CONSENT_NOTARY"] = f"{notary.url}#{self.notary_account}"
-        return around | {"CONSENT_RPC_URL": self.tap(f"node to {who}", port).url}
+        around["CONSENT_RPC_URL"] = self.tap(f"node to {who}", port).url
+        if who in PEOPLE:  # brands and the notary have a store of their own
+            around["CONSENT_IPFS"] = f"/ip4/127.0.0.1/tcp/{self.tap('store', self.kubo.api).port}"
+        return around
 
     def told(self, who: str, *words: object) -> dict[str, Any]:
         """Run a command of this party, and return the JSON that it prints."""
@@ -125,6 +128,11 @@ class Story:
     def settle(self) -> None:
         """Let the chain's clock be the machine's: a block of now."""
         AnvilLevers(self.chain, self.deployment).mine(1)
+
+    def vault(self, who: str) -> Database:
+        """Open a person's vault, by way of the tap before its store."""
+        settings = settings_of(read_settings(self.network) | {"ipfs": self.around(who)["CONSENT_IPFS"]}, "the story")
+        return self.home(who).open_vault(open_network(self.network, settings), "")
 
     def home(self, who: str) -> Home:
         """Return a party's home."""
@@ -150,8 +158,7 @@ def told_story(folder: Path, postgres: PostgresServer) -> Iterator[Story]:
 def _open_network(story: Story, services: ExitStack) -> None:
     story.network.mkdir()
     write_deployment(story.network / "deployment.json", story.deployment)
-    store = story.tap("store", story.kubo.api)
-    write_settings(story.network, rpc_url=story.chain, ipfs=f"/ip4/127.0.0.1/tcp/{store.port}")
+    write_settings(story.network, rpc_url=story.chain)
     story.notary_account = make_notary(story.folder / "notary")
     Anvil(story.chain).fund(story.notary_account, ETHER)
     notary = services.enter_context(Notary(story.folder / "notary", story.network, "-v"))
@@ -169,7 +176,7 @@ def _open_brand(story: Story, name: str, services: ExitStack) -> None:
     brand = story.brands[name] = BrandRun(name, story.folder / f"{name} service", url)
     notice = _notice(story, name)
     who = ("--name", NAMES[name], "--domain", f"{name}.example", "--contact", f"privacy@{name}.example")
-    how = ("--url", brand.public.url, "--database", url, "--dir", brand.folder)
+    how = ("--url", f"https://{name}.example", "--database", url, "--dir", brand.folder)
     story.told(name, "brand", "init", *who, *how)
     settings = brand.folder / "brand.toml"
     text = settings.read_text().replace("# port = 8700", "port = 0")
@@ -196,69 +203,54 @@ def _notice(story: Story, name: str) -> Path:
     return out
 
 
-def _fill(story: Story, who: str) -> None:
+def _fill(story: Story, who: str, *numbers: int) -> None:
     """Give a person records whose words stand nowhere else."""
-    drafts = [
-        Draft(
-            "pd:Purchase",
-            "purchase/1",
-            body={
-                "name": f"{who} Sternwurz-Tinktur {number:02}",
-                "orderDate": f"2026-0{number}-11",
-                "price": f"73{number}.19",
-                "priceCurrency": "EUR",
-                "seller": f"Kräuterhaus {who} Zaunkönig",
-                "description": f"{who} kept to herself: Mondraute {number:02}",
-            },
-        )
-        for number in range(1, 9)
-    ]
-    with story.home(who).open_vault(open_network(story.network), "") as vault:
-        vault.add(drafts)
+    with story.vault(who) as vault:
+        vault.add(_purchase(who, number) for number in numbers)
+
+
+def _purchase(who: str, number: int) -> Draft:
+    body = {
+        "name": f"{who} Sternwurz-Tinktur {number:02}",
+        "orderDate": f"2026-0{number}-11",
+        "price": f"73{number}.19",
+        "priceCurrency": "EUR",
+        "seller": f"Kräuterhaus {who} Zaunkönig",
+        "description": f"{who} kept to herself: Mondraute {number:02}",
+    }
+    return Draft("pd:Purchase", "purchase/1", body=body)
 
 
 def _tell(story: Story) -> None:
     for who in PEOPLE:
-        _fill(story, who)
+        _fill(story, who, *range(1, 8))
     for _ in range(2):  # the same grant twice
-        _grants(story, "alice", "aurelle")
-    _grants(story, "alice", "boreal")
-    _grants(story, "bob", "aurelle")
+        _answers(story, "alice", "aurelle", "grant", "--again")
+    _answers(story, "alice", "boreal", "grant")
+    _answers(story, "bob", "aurelle", "grant")
     _answers(story, "bob", "boreal", "refuse")
     _use(story)
+    _fill(story, "alice", 8)
+    story.told("alice", "vault", "sync")
     _verify(story)
-    mine = [evidence for who, brand, evidence in story.given if (who, brand) == ("alice", "aurelle")]
-    _ends(story, "alice", mine[0])
+    story.told("alice", "uses", to_hex(story.given[1][2].digest))
+    _ends(story, story.given[0][2])
 
 
-def _answers(story: Story, who: str, brand: str, *words: object) -> tuple[dict[str, Any], Evidence]:
-    """Follow a brand's link, answer, and send the answer."""
-    asked = story.folder / f"{who} {brand} request.json"
-    asked.write_bytes(httpx.get(story.links[brand], timeout=SECONDS).content)
-    done = story.told(who, words[0], asked, "--yes", *words[1:])
-    evidence = parse_evidence(raw := Path(done["file"]).read_bytes())
-    public = story.brands[brand].public.url
-    sent = httpx.post(f"{public}/v1/evidence", content=raw, headers=FILE_TYPE, timeout=SECONDS)
-    assert sent.status_code in (201, 202), sent.text
-    place = sent.headers["location"]
-    story.links[f"{who} {brand} {len(story.given)}"] = place
-    full = until(lambda: _if_done(httpx.get(f"{public}{place}/evidence", timeout=SECONDS)))
-    evidence = parse_evidence(full)
-    Path(done["file"]).write_bytes(full)
+def _answers(story: Story, who: str, brand: str, *words: object) -> None:
+    """Follow a brand's link and answer; wait for what the brand makes of it."""
+    done = story.told(who, words[0], story.links[brand], "--yes", *words[1:])
+    assert done["delivery"]["state"] == "delivered", done
+    until(lambda: story.told(who, "status", "--brand", done["digest"])["brandSays"] == "complete")
+    evidence = parse_evidence((story.folder / who / "evidence" / f"{done['digest']}.json").read_bytes())
+    delivery = story.home(who).deliveries(story.network).find(done["digest"])
+    assert delivery is not None
+    story.links[f"{who} {brand} {len(story.given)}"] = str(delivery.capability)
     story.given.append((who, brand, evidence))
-    return done, evidence
-
-
-def _if_done(answer: httpx.Response) -> bytes:
-    return answer.content if answer.status_code == 200 else b""
-
-
-def _grants(story: Story, who: str, brand: str) -> None:
-    _answers(story, who, brand, "grant", "--again")
 
 
 def _use(story: Story) -> None:
-    """Each brand asks whether it may, hears what happened, and opens what was handed over."""
+    """Each brand asks whether it may, reads what was handed over, and writes to its people, who fetch it."""
     for who, brand, evidence in story.given:
         message: Any = evidence.statement.message
         question = {"subject": message.subject, "purpose": message.purposes[0], "data": ["pd:Purchase"]}
@@ -266,13 +258,20 @@ def _use(story: Story) -> None:
         may = httpx.post(f"{internal}/v1/allowed", json=question, timeout=SECONDS)
         assert may.json()["allowed"] is (evidence.kind == "Grant"), may.text
         if evidence.kind == "Grant":
-            file = story.folder / f"{brand} got {who} {to_hex(evidence.digest)[:8]}.json"
-            file.write_bytes(_file_of(story, who, evidence))
-            story.told(brand, "open", file, "--out", story.folder / f"{brand} opened {file.stem}")
+            _reads_and_writes(story, brand, who, evidence)
+    for who in PEOPLE:
+        story.told(who, "vault", "pull")
 
 
-def _file_of(story: Story, who: str, evidence: Evidence) -> bytes:
-    return (story.folder / who / "evidence" / f"{to_hex(evidence.digest)}.json").read_bytes()
+def _reads_and_writes(story: Story, brand: str, who: str, evidence: Evidence) -> None:
+    run, digest = story.brands[brand], to_hex(evidence.digest)
+    out = story.folder / f"{brand} read {who} {digest[:8]}"
+    where = ("--purpose", "dpv:Personalisation", "--url", run.internal.url, "--dir", run.folder, "--out", out)
+    story.told(brand, "brand", "data", "show", digest, *where)
+    body = {"name": f"{brand} Dankgabe Eibisch", "orderDate": "2026-10-11", "seller": f"{brand} Hofladen"}
+    record = {"id": "gift", "category": "pd:Purchase", "schema": "purchase/1", "body": body}
+    letter = {"grant": digest, "text": f"{brand} writes: your Eibisch is on its way.", "records": [record]}
+    until(lambda: httpx.post(f"{run.internal.url}/v1/messages", json=letter, timeout=SECONDS).status_code == 201)
 
 
 def _verify(story: Story) -> None:
@@ -285,12 +284,9 @@ def _verify(story: Story) -> None:
     story.verified = (before, story.tip())
 
 
-def _ends(story: Story, who: str, evidence: Evidence) -> None:
-    story.told(who, "revoke", to_hex(evidence.digest), "--yes")
+def _ends(story: Story, evidence: Evidence) -> None:
+    """Alice ends a grant in private, and hears that the brand has stopped."""
+    digest = to_hex(evidence.digest)
+    story.told("alice", "revoke", digest, "--yes")
     story.ended.append(evidence)
-    message: Any = evidence.statement.message
-    brand = next(name for one, name, other in story.given if one == who and other == evidence)
-    place = next(link for name, link in story.links.items() if name == f"{who} {brand} 0")
-    public = story.brands[brand].public.url
-    until(lambda: httpx.get(f"{public}{place}", timeout=SECONDS).json()["state"] == "ended")
-    assert message.subject
+    until(lambda: story.told("alice", "status", "--brand", digest)["acknowledged"])

@@ -189,6 +189,18 @@ def test_rule_8_the_node_announces_nothing_and_one_that_would_is_refused(recorde
         assert allowed.returncode == 0 and len(node.block_files()) > clean
 
 
+def test_rule_6_a_brand_drops_what_an_ended_grant_handed_over(recorded: Recorded) -> None:
+    """The first grant has ended and was acknowledged; the same one that was given a second time still lives."""
+    held = recorded.held["folder of aurelle"]
+    ended, live = (
+        {name: secret for name, secret in recorded.secrets.items() if name.startswith(f"{number} content")}
+        for number in (0, 1)
+    )
+    nowhere = Place("folder after", "the brand", lambda story: [])
+    assert ended and leaks(nowhere, ended, held) == {}
+    assert leaks(nowhere, live, held).keys() == live.keys()
+
+
 def test_rule_7_what_is_on_a_legal_hold_stays_and_is_out_of_use(recorded: Recorded) -> None:
     """`tests/vault/test_shred.py` has the days and their ends; here a whole vault is held, released, and then goes."""
     story = recorded.story
