@@ -88,15 +88,25 @@ class DataClient:
     ) -> Iterator[dict[str, Any]]:
         """Yield the records of a grant (0x hex), or of all that a person (an address) allows for this purpose."""
         asked: dict[str, Any] = {"purpose": purpose, "grant": grant, "subject": subject, "data": sorted(set(data))}
-        with self._posted("/v1/data", asked) as answer:
-            for line in answer.lines():
-                yield msgspec.json.decode(line)
+        yield from self._lines("/v1/data", asked)
+
+    def changes(
+        self, purpose: str, *, grant: str = "", subject: str = "", data: Collection[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what people changed of the records that the brand sent them: its values beside theirs."""
+        asked: dict[str, Any] = {"purpose": purpose, "grant": grant, "subject": subject, "data": sorted(set(data))}
+        yield from self._lines("/v1/data/changes", asked)
 
     def file(self, purpose: str, grant: str, record: str, sink: BinaryIO) -> None:
         """Write the file of a record into ``sink``."""
         with self._posted("/v1/data/file", {"purpose": purpose, "grant": grant, "record": record}) as answer:
             for piece in answer.pieces():
                 sink.write(piece)
+
+    def _lines(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        with self._posted(path, asked) as answer:
+            for line in answer.lines():
+                yield msgspec.json.decode(line)
 
     @contextmanager
     def _posted(self, path: str, asked: dict[str, Any]) -> Iterator[Streamed]:

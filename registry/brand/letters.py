@@ -8,10 +8,8 @@ from typing import NamedTuple
 from registry.brand.desk import Desk
 from registry.brand.records import Answer, Letter, State
 from registry.core.errors import ConsentError, Expired, LedgerUnavailable, NotAnchored, NotYetValid, Revoked
-from registry.core.evidence.file import parse_evidence
-from registry.core.scalars import ZERO_WORD, format_utc, unhex
+from registry.core.scalars import format_utc, unhex
 from registry.core.sealed.mail import MailContent, content_hash, seal_content, write_content
-from registry.core.statements.messages import Grant
 from registry.vault.draft import Draft
 from registry.vault.schemas.schemas import Schemas
 
@@ -59,7 +57,7 @@ def write(desk: Desk, content: MailContent, *, grant: str = "", subject: str = "
     view, _ = desk.sight.require()
     found = _by_digest(desk, unhex(grant)) if grant else _of_person(desk, unhex(subject))
     _check_lives(found, max(desk.network.clock(), view.head_time))
-    if _content_of(found) == ZERO_WORD:
+    if not found.content:
         raise NoMailbox("the grant opened no mailbox")
     if faults := list(_faults(content))[:MAX_FAULTS]:
         raise DoesNotFit(faults)
@@ -76,18 +74,11 @@ def _by_digest(desk: Desk, digest: bytes) -> Answer:
 
 
 def _of_person(desk: Desk, subject: bytes) -> Answer:
-    """Return the newest grant with a mailbox, else the newest; of a person who has none, the errors say why."""
-    ids = [each.id for each in desk.store.live_grants(subject)]
-    grants = sorted(desk.store.by_id(ids), key=lambda each: (each.issued_at, each.id), reverse=True)
+    """Return the newest live grant with a mailbox, or else the newest one, whose lack of a mailbox is then told."""
+    grants = desk.store.live_grants(subject)
     if not grants:
         raise UnknownGrant("this person has no live grant")
-    return next((each for each in grants if _content_of(each) != ZERO_WORD), grants[0])
-
-
-def _content_of(answer: Answer) -> str:
-    grant = parse_evidence(answer.file).statement.message
-    assert isinstance(grant, Grant)
-    return grant.content
+    return next((each for each in grants if each.content), grants[0])
 
 
 def _check_lives(grant: Answer, now: int) -> None:

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from registry.brand.records import Answer, Letter, State
+from registry.brand.handed import capsule_of
+from registry.brand.records import OVER, Answer, Letter, State
 from registry.brand.store import Store
 from registry.client.party import Party
 from registry.client.sign import sign
 from registry.core.errors import ConsentError, SealedDataError
-from registry.core.evidence.file import parse_evidence
-from registry.core.ipld.cid import cid_from_digest
-from registry.core.scalars import to_hex, unhex
-from registry.core.sealed.capsule import open_capsule
+from registry.core.scalars import to_hex
 from registry.core.sealed.mail import Mail, MailStatement, open_content, seal_mail
-from registry.core.statements.messages import Grant, MailboxMessage
+from registry.core.statements.messages import MailboxMessage
 
 MOST_AT_ONCE = 50
 # Seconds after which it is tried again to get a capsule that was not there.
@@ -27,6 +25,8 @@ RETRY_SECONDS = 60
 # After its grant has ended, what was sent can be fetched for so long.
 KEPT_SECONDS = 30 * 86_400
 _FORGET_EVERY = 60
+# Mailboxes that are kept in memory, of 2 KB each.
+_MOST_KNOWN = 10_000
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Mailer:
         return any(handled)
 
     def _handle(self, letter: Letter, grant: Answer, now: int) -> bool:
-        if grant.state in (State.ENDED, State.EXPIRED):
+        if grant.state in OVER:
             self.store.give_up(letter.id, grant.why or "Revoked")
             return True
         if grant.state is not State.LIVE or not grant.not_before <= now < grant.expires_at:
@@ -81,6 +81,7 @@ class Mailer:
             return True
         except ConsentError:
             # The capsule is not there yet, the chain is away, or the account must not sign just now.
+            self._missing = {id: until for id, until in self._missing.items() if until > now}
             self._missing[grant.id] = now + RETRY_SECONDS
             return False
 
@@ -103,8 +104,7 @@ class Mailer:
 
     def _mailbox(self, answer: Answer) -> str:
         if answer.id not in self._mailboxes:
-            grant = parse_evidence(answer.file).statement.message
-            assert isinstance(grant, Grant)
-            sealed = self.get(cid_from_digest(unhex(grant.content)))
-            self._mailboxes[answer.id] = open_capsule(sealed, self.identity, grant).mailbox
+            if len(self._mailboxes) >= _MOST_KNOWN:
+                self._mailboxes.clear()
+            self._mailboxes[answer.id] = capsule_of(answer, self.identity, self.get).mailbox
         return self._mailboxes[answer.id]

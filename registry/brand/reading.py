@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
     system: str = ""
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """What is read of one grant."""
 
     answer: Answer
@@ -101,7 +101,7 @@ class Reader:
             raise _no(403, name, "no live grant of this person allows it", "")
         return found
 
-    def _still(self, wanted: Wanted, parts: Sequence[_Part]) -> None:
+    def _still(self, wanted: Wanted, parts: Sequence[Part]) -> None:
         """Ask once more: opening takes time, and an end may have come meanwhile."""
         allowed = {answer.id for answer, _ in self._allowed(wanted)}
         if not all(part.answer.id in allowed for part in parts):
@@ -109,16 +109,16 @@ class Reader:
 
     # Opening ---------------------------------------------------------------------------------------------------
 
-    def _opened(self, wanted: Wanted, allowed: Sequence[tuple[Answer, tuple[str, ...]]]) -> list[_Part]:
+    def _opened(self, wanted: Wanted, allowed: Sequence[tuple[Answer, tuple[str, ...]]]) -> list[Part]:
         custody, budget = required(self._desk.custody), Budget(MAX_OPENED)
         handing = [(answer, data) for answer, data in allowed if answer.content]
-        parts, streams = list[_Part](), set[str]()
+        parts, streams = list[Part](), set[str]()
         for answer, data in handing:
             if (holding := self._complete(answer)) is None:
                 continue
             bundles = self._bundles(custody, answer, holding, data, streams, budget)
             streams.update(each.key.stream for each in bundles)
-            parts.append(_Part(answer, data, bundles))
+            parts.append(Part(answer, data, bundles))
         if not parts:
             raise _nothing()
         return parts
@@ -170,7 +170,7 @@ class Reader:
         source.seek(0)
         return source
 
-    def _use(self, wanted: Wanted, part: _Part, records: int) -> Use:
+    def _use(self, wanted: Wanted, part: Part, records: int) -> Use:
         how: dict[str, Any] = {"at": self._desk.network.clock(), "purpose": wanted.purpose, "system": wanted.system}
         return new_use(part.answer.digest, data=part.data, count=records, **how)
 
@@ -219,7 +219,7 @@ def _nothing() -> NotTaken:
     return NotTaken(Verdict(404, {}, "NothingHeld", "nothing of what the grant hands over is here", advice))
 
 
-def _file_of(part: _Part, name: str) -> tuple[str, FileRef] | None:
+def _file_of(part: Part, name: str) -> tuple[str, FileRef] | None:
     for bundle in part.bundles:
         for record in bundle:
             if record.id == name:
@@ -227,7 +227,7 @@ def _file_of(part: _Part, name: str) -> tuple[str, FileRef] | None:
     return None
 
 
-def _lines(part: _Part) -> Iterator[bytes]:
+def _lines(part: Part) -> Iterator[bytes]:
     grant = to_hex(part.answer.digest)
     return (_line(grant, record) for bundle in part.bundles for record in bundle)
 
@@ -235,7 +235,8 @@ def _lines(part: _Part) -> Iterator[bytes]:
 def _line(grant: str, record: Record) -> bytes:
     told: dict[str, Any] = {"grant": grant, "category": record.category, "id": record.id, "version": record.counter}
     told |= {"schema": record.schema, "time": record.time}
-    more = {"source": record.source, "tags": record.tags or None, "body": record.body}
+    origin = record.origin.id if record.origin else None
+    more = {"source": record.source, "tags": record.tags or None, "body": record.body, "origin": origin}
     told |= {name: value for name, value in more.items() if value is not None}
     if (file := record.file) is not None:
         told["file"] = {name: getattr(file, member) for name, member in _FILE_MEMBERS}

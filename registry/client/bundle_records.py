@@ -45,6 +45,10 @@ class BundleRecords:
                 del left[record.id]
                 yield record
 
+    def versions(self) -> Iterator[Record]:
+        """Yield all versions that the bundle has, tombstones too, in no certain order."""
+        yield from self._versions(Budget(2**62))
+
     def _versions(self, budget: Budget) -> Iterator[Record]:
         reader = StreamReader(self.key.stream, self.key.identity, self._vault_key, self._get, budget)
         for segment in reader.segments(reader.head(self.key.head)):

@@ -42,6 +42,8 @@ INTERNAL = {
     ("get", "/v1/events"),
     ("get", "/v1/data/held"),
     ("post", "/v1/data"),
+    ("post", "/v1/data/changes"),
+    ("post", "/v1/messages"),
     ("post", "/v1/data/file"),
 }
 HEALTH = {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}

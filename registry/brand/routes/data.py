@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from registry.brand.corrections import Corrections
 from registry.brand.desk import Desk
 from registry.brand.holding import HeldGrant
 from registry.brand.reading import Reader, Wanted
@@ -48,6 +49,16 @@ _READ = answer(
     TEXT,
     f'{{"body":{{"name":"grapes"}},"category":"pd:Purchase","grant":"{schemas.DIGEST}","id":"{_ID}",'
     '"schema":"purchase/1","time":"2026-01-15","version":1}\n',
+    LINES,
+)
+_CHANGES = answer(
+    200,
+    "One changed record a line. `old` and `new` hold the members that differ, of those that the grant shows. `id` is "
+    "your own, `sent` the newest message that held it, `takenAt` when the newest state came. `removed`: it was "
+    "taken back.",
+    TEXT,
+    f'{{"category":"pd:Purchase","grant":"{schemas.DIGEST}","id":"order-17","new":{{"name":"blue coat"}},'
+    '"old":{"name":"coat"},"removed":false,"sent":{"at":1790000000,"number":1},"takenAt":1790000600,"version":2}\n',
     LINES,
 )
 _FILE = answer(200, "The file's bytes, whatever it calls itself.", TEXT, "the bytes", OCTETS)
@@ -124,7 +135,7 @@ _Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="So many at most
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    reader = Reader(desk)
+    reader, corrections = Reader(desk), Corrections(desk)
 
     @app.get(
         "/v1/data/held",
@@ -147,10 +158,21 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     async def read(request: Request) -> Response:
         """Read the records that live grants hand over for this purpose. The use is logged before the first byte."""
-        asked = _decoded(await read_body(request, MAX_QUESTION), _wanted)
-        grant = unhex(asked.grant) if asked.grant else b""
-        wanted = Wanted(asked.purpose, grant, asked.subject, asked.data, asked.system)
+        wanted = _read_wanted(await read_body(request, MAX_QUESTION))
         lines = await run_in_threadpool(_answered, lambda: reader.records(wanted))
+        return StreamingResponse(lines, media_type=LINES)
+
+    @app.post(
+        "/v1/data/changes",
+        tags=["data"],
+        response_class=StreamingResponse,
+        responses={**schemas.BODIES, **_CHANGES, **_PROBLEMS},
+        openapi_extra=schemas.takes(_WANTED, _EXAMPLE),
+    )
+    async def read_changes(request: Request) -> Response:
+        """Read what people changed of the records that you sent them. The use is logged before the first byte."""
+        wanted = _read_wanted(await read_body(request, MAX_QUESTION))
+        lines = await run_in_threadpool(_answered, lambda: corrections.changes(wanted))
         return StreamingResponse(lines, media_type=LINES)
 
     @app.post(
@@ -167,6 +189,11 @@ def add(app: FastAPI, desk: Desk) -> None:
         pieces = await run_in_threadpool(_answered, lambda: reader.file(wanted, asked.record))
         # A browser must never show what a stranger wrote as if it were the brand's.
         return StreamingResponse(pieces, headers={"Content-Disposition": "attachment"}, media_type=OCTETS)
+
+
+def _read_wanted(raw: bytes) -> Wanted:
+    asked = _decoded(raw, _wanted)
+    return Wanted(asked.purpose, unhex(asked.grant) if asked.grant else b"", asked.subject, asked.data, asked.system)
 
 
 def _answered(work: Any) -> Any:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
-from registry.brand.records import Answer, Letter, State
-from registry.brand.sql.answers import answer_of
+from registry.brand.records import OVER, Answer, Letter, State
+from registry.brand.sql.answers import answer_of, chunks
 from registry.brand.sql.changes import ChangingTables, Locked
-from registry.brand.sql.tables import UNSENT, answers
+from registry.brand.sql.tables import READABLE, UNSENT, answers
 from registry.brand.sql.tables import messages as table
 from registry.db.engine import retrying, writing
 from registry.db.statements import InsertNew
 
 _insert = InsertNew(table)
 _SMALL = tuple(table.c[name] for name in ("id", "answer", "content", "number", "issued_at", "queued_at", "why"))
-_OVER = (State.ENDED, State.EXPIRED)
 
 
 class Sealed(NamedTuple):
@@ -33,7 +32,8 @@ class MailTable(ChangingTables):
     def live_grants(self, subject: bytes) -> list[Answer]:
         """Return the live grants of a person (20 bytes), the newest first, without their files."""
         same = answers.c.subject == subject, answers.c.kind == "Grant", answers.c.state == State.LIVE
-        return [answer_of(row) for row in self._rows(select(answers).where(*same).order_by(answers.c.issued_at.desc()))]
+        rows = self._rows(select(answers).where(*same).order_by(answers.c.issued_at.desc(), answers.c.id.desc()))
+        return [answer_of(row) for row in rows]
 
     def queue(self, answer: int, content: bytes, draft: bytes, now: int) -> Letter:
         """Keep a message durably until it is signed; return how it is kept. The same content again is the same one.
@@ -88,13 +88,16 @@ class MailTable(ChangingTables):
 
         Sealed messages stay for people to fetch. Those of grants that ended before ``time`` (unix seconds) go too.
         """
-        over = select(answers.c.id).where(answers.c.state.in_(_OVER), answers.c.ended_block <= block)
-        self._change(update(table).where(table.c.draft != b"", _of(over)).values(draft=b""))
-        self._change(delete(table).where(_of(over.where(answers.c.ended_at < time))))
+        over = table.join(answers, answers.c.id == table.c.answer), answers.c.state.in_(OVER)
+        # Read first: most of the time there is nothing, and on SQLite a change keeps all others waiting.
+        for part in chunks(self._answers(*over, READABLE, answers.c.ended_block <= block)):
+            self._change(update(table).where(table.c.answer.in_(part)).values(draft=b""))
+        for part in chunks(self._answers(*over, answers.c.ended_at < time)):
+            self._change(delete(table).where(table.c.answer.in_(part)))
 
-
-def _of(some: Select[Any]) -> Any:
-    return table.c.answer.in_(some)
+    def _answers(self, joined: Any, *conditions: Any) -> list[int]:
+        rows = self._rows(select(table.c.answer).select_from(joined).where(*conditions).distinct())
+        return [row.answer for row in rows]
 
 
 def _keep_sealed(locked: Locked, letter: Letter, sealed: bytes) -> bool:

@@ -137,8 +137,9 @@ messages = Table(
     Index("messages_number", "answer", "number"),
     sqlite_autoincrement=True,
 )
-UNSENT = text("number = 0 AND why = ''")
+UNSENT, READABLE = text("number = 0 AND why = ''"), text("length(draft) > 0")
 Index("messages_unsent", messages.c.id, sqlite_where=UNSENT, postgresql_where=UNSENT)
+Index("messages_readable", messages.c.answer, sqlite_where=READABLE, postgresql_where=READABLE)
 # What the brand signs by itself, from its signature until the chain shows it. `about` says what it is of: the answer of
 # an Acceptance, the number of entries of a UseLog.
 own_statements = Table(

@@ -36,6 +36,7 @@ def add_to(brand: typer.Typer) -> None:
     """Add the group of these commands."""
     data = open_group("data", "consent brand data", owner=brand)(held)
     command(data, "show", "consent brand data show 0x... --purpose dpv:Personalisation")(show)
+    command(data, "changes", "consent brand data changes 0x... --purpose dpv:Personalisation")(changes)
 
 
 def held(ctx: Context, context: typer.Context, directory: Dir = None, url: Url = None) -> None:
@@ -79,6 +80,36 @@ def show(
     found = list(records)
     rows: list[Row] = [(str(each["time"]), _line(each)) for each in found]
     return ctx.out.result({"records": found}, table(rows) or ["no records"])
+
+
+def changes(
+    ctx: Context,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="A grant's digest, or a person's address.")],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="IRI", help="What it is read for.")],
+    data: Data = None,
+    directory: Dir = None,
+    url: Url = None,
+) -> None:
+    """Show what people changed of the records that you sent them: your value, then theirs.
+
+    That reads data: the service says no unless a live grant allows it now, and notes the reading first.
+    """
+    found = list(_client(directory, url).changes(purpose, **_named(grant), data=data or ()))
+    rows = [row for each in found for row in _changed(each)]
+    ctx.out.result({"changes": found}, table(rows) or ["nothing differs"])
+
+
+def _changed(each: dict[str, Any]) -> Iterator[Row]:
+    head = f"{each['category']}, sent in message {each['sent']['number']} on {format_utc(each['sent']['at'])}"
+    what = "taken back" if each["removed"] else "changed"
+    yield each["id"], f"{head}; {what} by {format_utc(each['takenAt'])}"
+    for name in () if each["removed"] else sorted({*each["old"], *each["new"]}):
+        values = (msgspec.json.encode(side[name]).decode() if name in side else "nothing" for side in _sides(each))
+        yield f"  {name}", " -> ".join(values)
+
+
+def _sides(each: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return each["old"], each["new"]
 
 
 def _client(directory: Path | None, url: str | None) -> DataClient:

@@ -172,8 +172,11 @@ def _make_messages() -> None:
     )
     op.create_index("messages_content", "messages", ["answer", "content"], unique=True)
     op.create_index("messages_number", "messages", ["answer", "number"])
-    words = sa.text("number = 0 AND why = ''")
-    op.create_index("messages_unsent", "messages", ["id"], sqlite_where=words, postgresql_where=words)
+    for name, column, some in (
+        ("messages_unsent", "id", "number = 0 AND why = ''"),
+        ("messages_readable", "answer", "length(draft) > 0"),
+    ):
+        op.create_index(name, "messages", [column], sqlite_where=sa.text(some), postgresql_where=sa.text(some))
 
 
 def _make_log() -> None:
