@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from registry.brand.given import Given, check_promise, new_answer, read_given, without_acceptance
 from registry.brand.records import Answer, State
@@ -15,13 +16,17 @@ from registry.core.errors import ConsentError, CouldNotCheck, Expired, LedgerUna
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import Unanchored
 from registry.core.scalars import format_utc
-from registry.core.verify.judge import VerifiedStatement
+from registry.core.verify.judge import VerifiedStatement, fact_queries
 from registry.core.verify.policy import Policy
 
 # So many blocks after an answer was verified, it is verified once more: a chain may change its newest blocks.
 SETTLED_BLOCKS = 16
 _TRIES = 5
+# So many contracts are asked in vain for one group; each may take as long as the node's limit.
+_MOST_FAILURES = 3
 _ANY_BLOCK = 2**62
+T = TypeVar("T")
+R = TypeVar("R")
 Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered
 
 
@@ -85,10 +90,16 @@ class Inbox:
         return found | self._keep(good, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
 
     def _judge(self, given: Sequence[Given]) -> list[VerifiedStatement | NotConsented | LedgerUnavailable]:
-        return verify_many(self.network, [each.evidence for each in given], self.policy) if given else []
+        if not given:
+            return []
+        every = [each.evidence for each in given]
+        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy))
 
     def _judge_promised(self, given: Sequence[Unanchored]) -> list[NotConsented | LedgerUnavailable | None]:
-        return check_unanchored(self.network, given, self.policy) if given else []
+        if not given:
+            return []
+        every = [each.as_if_anchored for each in given]
+        return _apart(given, every, lambda some: check_unanchored(self.network, some, self.policy))
 
     def _keep(self, good: dict[int, Answer], turns: int, block: int) -> dict[int, Taken]:
         """Keep answers. Several bodies may hold one statement: the most complete one is kept."""
@@ -109,6 +120,29 @@ class Inbox:
             seen_block=max(0, verified.block - verified.policy.confirmations),
             check_at=verified.block + SETTLED_BLOCKS,
         )
+
+
+def _apart(given: Sequence[T], read: Sequence[Evidence], judge: Callable[[Sequence[T]], list[R]]) -> list[R]:
+    """Judge all together; where that could not be checked, those that ask a contract are judged one by one.
+
+    Anybody can send a file whose author is a contract, and a node may be unable to run it: that must stop nobody else.
+    """
+    try:
+        return judge(given)
+    except LedgerUnavailable:
+        asking = [n for n, evidence in enumerate(read) if fact_queries(evidence)[1]]
+        if not asking:
+            raise
+    plain = [n for n in range(len(given)) if n not in asking]
+    found: dict[int, Any] = dict(zip(plain, judge([given[n] for n in plain]), strict=True))
+    failures = list[LedgerUnavailable]()
+    for n in asking:
+        try:
+            found[n] = failures[-1] if len(failures) == _MOST_FAILURES else judge([given[n]])[0]
+        except LedgerUnavailable as error:
+            failures.append(error)
+            found[n] = error
+    return [found[n] for n in range(len(given))]
 
 
 def _completeness(answer: Answer) -> tuple[bool, bool]:

@@ -124,12 +124,18 @@ class Erasure:
                 self._folder.commit(change)
         return len(found)
 
-    def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
+    def shred(
+        self,
+        selection: Selection,
+        others: Mapping[str, BlockStore] | None = None,
+        capsules: Mapping[str, str] | None = None,
+    ) -> ShredCertificate:
         """Erase records for good wherever we can, look for them there, and return a signed certificate.
 
         Records on a legal hold stay. ``others`` are more stores of the person's own with copies of the blocks, by what
-        they are called. ``InvalidInput`` where nothing is left to shred; then, and after every error of a store before
-        the new state was written, nothing has changed.
+        they are called. ``capsules`` are CIDs by the locks of their grants; one goes with the last bundle that it
+        opens. ``InvalidInput`` where nothing is left to shred; then, and after every error of a store before the new
+        state was written, nothing has changed.
         """
         with self._folder.change() as change:
             plan = self.plan(selection)
@@ -137,12 +143,18 @@ class Erasure:
                 raise InvalidInput("all of these records are on a legal hold", "`release` ends a hold.")
             is_all = selection.kind == "ALL" and not plan.on_hold
             self._elsewhere = []
-            taken = self._erase(change, plan, is_all)
+            before = _locks(self._folder.book())
+            taken, book = self._erase(change, plan, is_all)
+            gone = set(capsules or ()) if is_all else before - _locks(book)
+            self._drop_capsules(change, [cid for lock, cid in (capsules or {}).items() if lock in gone])
             self._commit(change)
             blocks = list(dict.fromkeys((*change.replaced, *self._elsewhere)))
             return self._certificate(selection, plan, taken, blocks, others or {})
 
-    def _erase(self, change: Change, plan: Plan, is_all: bool) -> list[TakenBack]:
+    def _drop_capsules(self, change: Change, capsules: Iterable[str]) -> None:
+        change.replace(one for one in capsules if self._store.has(one))
+
+    def _erase(self, change: Change, plan: Plan, is_all: bool) -> tuple[list[TakenBack], VaultBook]:
         """Take the records out of streams and bundles.
 
         Another home would bring back what left the index or the book. So as long as there are other homes, streams stay
@@ -167,7 +179,7 @@ class Erasure:
         change.replace(one for one in plan.survey.files if self._store.has(one))
         marks = [self._folder.mark_of(id_bytes(one)) for one in plan.ids]
         change.set_book(marked(forgotten(book, plan.ids.__contains__), marks))
-        return taken
+        return taken, book
 
     def _taken_back(
         self, change: Change, book: VaultBook, ids: Iterable[str], gone: Collection[str] = ()
@@ -225,6 +237,10 @@ class Erasure:
 
     def _today(self) -> str:
         return day_of(self._clock())
+
+
+def _locks(book: VaultBook) -> set[str]:
+    return {lock for bundle in book.bundles for lock in bundle.locks}
 
 
 def _holding(streams: Streams, stream: OwnStream, ids: Collection[str]) -> Iterator[str]:

@@ -155,14 +155,15 @@ class TestIntake:
         assert api.send(b"x", **{"Content-Type": "text/plain"}).status_code == 415
 
     def test_a_guessed_name_and_a_digest_open_nothing(self, api: BrandApi, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO, "registry.http")
         caplog.set_level(logging.WARNING, "httpx")  # the test's own client
+        caplog.set_level(logging.INFO, "registry.http")  # last: the handler has the level of the last call
         evidence = api.brand.granted()
         place = api.send(write_evidence(evidence)).headers["location"]
         api.public.get(place)
         assert api.public.get("/v1/grants/" + "00" * 16).status_code == 404
         for guess in (to_hex(evidence.digest), "00" * 15, "..", "0" * 31 + "G"):
             assert api.public.get(f"/v1/grants/{guess}").status_code in (404, 422)
+        assert "/v1/grants" in caplog.text
         assert place.rsplit("/", 1)[1] not in caplog.text and subject_of(evidence) not in caplog.text
 
     def test_any_origin_without_credentials(self, api: BrandApi) -> None:

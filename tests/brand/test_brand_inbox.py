@@ -174,6 +174,26 @@ class TestCouldNotCheck:
         brand.stage.ledger.down = False
         brand.taken(evidence)
 
+    @pytest.mark.parametrize("is_promised", [False, True])
+    def test_a_contract_that_the_node_cannot_run_stops_nobody_else(self, brand: BrandStage, is_promised: bool) -> None:
+        theirs = brand.granted("bob")
+        bad = msgspec.structs.replace(theirs, signature="0x" + "ab" * 65)
+        asked = list[bytes]()
+
+        def cannot(digest: bytes, _: bytes) -> bool:
+            asked.append(digest)
+            raise LedgerUnavailable("it took too long")
+
+        address = str(theirs.statement.message.subject)  # type: ignore[union-attr]
+        brand.stage.ledger.contracts[address.lower()] = (0, cannot)
+        sent = brand.promised(bad) if is_promised else write_evidence(bad)
+        assert brand.names(brand.granted(), sent, b"{}") == ["Answer", "LedgerUnavailable", "Malformed"]
+        # And nobody makes the brand wait for many of them.
+        asked.clear()
+        many = [msgspec.structs.replace(bad, signature="0x" + f"{n:02x}" * 65) for n in range(1, 21)]
+        assert brand.names(brand.granted("carol"), *many) == ["Answer", *["LedgerUnavailable"] * 20]
+        assert len(asked) <= 4
+
     def test_what_is_kept_is_answered_while_the_chain_is_away(self, brand: BrandStage) -> None:
         brand.taken(evidence := brand.granted())
         brand.stage.ledger.down = True

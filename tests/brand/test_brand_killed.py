@@ -1,117 +1,121 @@
-"""Kill the brand's listener and its worker again and again: nothing that was taken is lost, no event is doubled."""
+"""Kill the parts of a brand's service again and again: nothing that was taken is lost, no event is doubled."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
+import random
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from registry.brand.settings import FILE
-from registry.brand.store import open_store
+from registry.brand.records import State
+from registry.brand.store import Store, open_store
 from registry.client.grant import grant
 from registry.client.request import request
+from registry.client.revoke import revoke_openly
 from registry.client.verify import verify
-from registry.core.evidence.file import parse_evidence, write_evidence
-from registry.ledger.base import Deployment, write_deployment
+from registry.core.errors import DatabaseUnavailable
+from registry.core.evidence.file import Evidence, write_evidence
+from registry.core.scalars import to_hex
+from registry.ledger.base import Deployment
+from tests.support.brand_processes import SECONDS, Listener, Part, Sender, a_home, brand_folder, until
 from tests.support.brand_stores import told
 from tests.support.on_anvil import RealStage
-from tests.support.real_network import start
-from tests.support.soak import examples
+from tests.support.postgres import PostgresServer
+from tests.support.soak import SEED, examples
 
 pytestmark = pytest.mark.slow
-SECONDS = 90.0
-GRANTS, KILLS = examples(8, 60), examples(4, 100)
-
-
-class Part:
-    """One part of the service as a process, which a test kills and starts again."""
-
-    def __init__(self, name: str, stage: RealStage, network: Path, folder: Path) -> None:
-        self._line = (network, stage.folder / "home", "brand", "serve", "--only", name, "--dir", folder)
-        self._is_public, self.url = name == "public", ""
-        self.start()
-
-    def start(self) -> None:
-        self._process: subprocess.Popen[str] = start(*self._line)
-        if self._is_public:
-            assert self._process.stdout is not None
-            self.url = json.loads(self._process.stdout.readline())["url"]
-
-    def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait(SECONDS)
-        self._process.communicate()
-
-    def sends(self, raw: bytes) -> bool:
-        """Whether the service says that it has taken the file."""
-        try:
-            headers = {"Content-Type": "application/json"}
-            return httpx.post(f"{self.url}/v1/evidence", content=raw, headers=headers, timeout=20).status_code < 300
-        except httpx.HTTPError:
-            return False
-
-
-def a_home(stage: RealStage, network: Path, node: tuple[str, Deployment]) -> None:
-    """Make the folders of the network and of the brand's home; the chain's payer is the brand's own account."""
-    from registry.client.home import Home
-    from registry.config.network_file import write_settings
-
-    network.mkdir()
-    write_deployment(network / "deployment.json", node[1])
-    write_settings(network, rpc_url=node[0])
-    home = Home(stage.folder / "home")
-    home.recover(stage.seed("brand"), "")
-    home.add_key("main", b"brand".rjust(32, b"\x01"), "")
-    stage.levers._ask("anvil_setBalance", stage.brand.address, hex(10**20))
+GRANTS, KILLS = examples(12, 60), examples(8, 100)
 
 
 def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, anvil: tuple[str, Deployment]) -> None:
+    """SIGKILL, again and again, of any part, while people send and end, and while a system listens."""
     stage = RealStage.on(tmp_path / "parties", anvil)
     network, folder = tmp_path / "network", tmp_path / "brand"
     a_home(stage, network, anvil)
-    FILE.make(
-        folder,
-        account=stage.brand.address,
-        recipients=[stage.brand.recipient],
-        domain="aurelle.example",
-        name="Maison Aurelle",
-        contact="privacy@aurelle.example",
-        url="https://aurelle.example",
-        port=0,
-    )
-    payer = stage.levers.wallet()
-    asked = write_evidence(request(stage.brand, stage.notice()))
+    brand_folder(folder, stage)
+    payer, asked = stage.levers.wallet(), write_evidence(request(stage.brand, stage.notice()))
     people = [stage.person(f"person {number}", sender=payer) for number in range(GRANTS)]
-    files = [write_evidence(grant(person, asked).evidence) for person in people]
-    public, worker = (Part(name, stage, network, folder) for name in ("public", "worker"))
-    taken: set[bytes] = set()
-    for number in range(KILLS):
-        taken |= {raw for raw in files if public.sends(raw)}
-        time.sleep(0.3 * (number % 3))
-        for part in (public, worker):
-            part.kill()
-            part.start()
+    given = [(person, grant(person, asked).evidence) for person in people]
+    parts = {name: Part(name, stage, network, folder) for name in ("public", "internal", "worker")}
+    listener, sender = Listener(parts["internal"]), Sender(parts["public"], given)
+    sender.start()
+    draw = random.Random(SEED)
+    for _ in range(KILLS):
+        time.sleep(draw.random())
+        part = parts[draw.choice(list(parts))]
+        part.kill()
+        part.start()
+    sender.join(SECONDS + 10 * GRANTS)
     store = open_store(folder)
-    kept = store.by_digest([parse_evidence(raw).digest for raw in taken])
-    assert taken and len(kept) == len(taken)
-    while len(taken) < GRANTS:
-        taken |= {raw for raw in files if public.sends(raw)}
-    ends = time.monotonic() + SECONDS
-    while not all(each.is_complete for each in store.answers_before(2**40, 1_000)):
-        assert time.monotonic() < ends, store.signed(100)
-        time.sleep(0.2)
-    public.kill()
-    worker.kill()
+    assert len(sender.taken) == GRANTS == len(store.by_digest([each.digest for each in sender.taken]))
+    until(lambda: all(each.is_complete for each in store.answers_before(2**40, 1_000)), lambda: store.signed(100))
+    until(lambda: len([kind for kind, _ in told(store) if kind == "ended"]) == len(sender.ended))
+    expected = [(number, kind, to_hex(digest)) for number, (kind, digest) in enumerate(told(store), 1)]
+    until(lambda: len(listener.heard) >= len(expected), lambda: listener.heard)
+    listener.done.set()
+    for part in parts.values():
+        part.kill()
+    check_end(stage, store, sender)
+    assert listener.heard == expected
+
+
+def check_end(stage: RealStage, store: Store, sender: Sender) -> None:
+    """Each answer is there once, with its events once, accepted or ended; nothing is left to be done."""
     answers = store.answers_before(2**40, 1_000)
     assert len(answers) == GRANTS and store.signed(10) == []
+    over = {each.digest for each in sender.ended}
+    once = [("granted", each.digest) for each in answers] + [("ended", digest) for digest in over]
+    assert sorted(told(store)) == sorted(once)
     policy: Any = stage.network.policy(controllers=frozenset({stage.brand.address}), accepted=True)
     for each in answers:
-        verify(stage.network, each.file, policy)
-    assert sorted(told(store)) == sorted(("granted", each.digest) for each in answers)
+        if each.digest in over:
+            assert each.state is State.ENDED
+        else:
+            verify(stage.network, each.file, policy)
+
+
+def test_two_workers_of_which_one_is_killed_and_a_database_that_restarts(
+    tmp_path: Path, anvil: tuple[str, Deployment], postgres: PostgresServer, postgres_url: str
+) -> None:
+    stage = RealStage.on(tmp_path / "parties", anvil)
+    network, folder = tmp_path / "network", tmp_path / "brand"
+    a_home(stage, network, anvil)
+    brand_folder(folder, stage, database=postgres_url)
+    payer, asked = stage.levers.wallet(), write_evidence(request(stage.brand, stage.notice()))
+    people = [stage.person(f"one {number}", sender=payer) for number in range(4)]
+    given = [(person, grant(person, asked).evidence) for person in people]
+    public, first, second = (Part(name, stage, network, folder) for name in ("public", "worker", "worker"))
+    store = open_store(folder, postgres_url)
+    completed(store, public, given[0][1])
+    first.kill()
+    completed(store, public, given[1][1])
+    revoke_openly(*given[0])
+    until(lambda: store.by_digest([given[0][1].digest])[given[0][1].digest].state is State.ENDED)
+    first.start()
+    second.kill()
+    completed(store, public, given[2][1])
+    postgres.kill()
+    again = threading.Timer(1.0, postgres.start)
+    again.start()
+    completed(store, public, given[3][1])
+    again.join()
+    for part in (public, first):
+        part.kill()
+    digests = [evidence.digest for _, evidence in given]
+    assert sorted(told(store)) == sorted([*(("granted", each) for each in digests), ("ended", digests[0])])
+
+
+def completed(store: Store, public: Part, evidence: Evidence) -> None:
+    """Send a file until it is taken, and wait for the brand's counter-signature."""
+    until(lambda: public.sends(write_evidence(evidence)))
+    until(lambda: _is_complete(store, evidence))
+
+
+def _is_complete(store: Store, evidence: Evidence) -> bool:
+    try:
+        return store.by_digest([evidence.digest])[evidence.digest].is_complete
+    except DatabaseUnavailable:
+        return False

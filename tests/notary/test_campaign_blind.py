@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from registry.core.evidence.file import parse_evidence
@@ -15,6 +13,7 @@ from registry.core.merkle import commitment
 from registry.core.scalars import to_hex
 from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment
+from tests.support.database_dumps import tables_of
 from tests.support.devnet_runs import consent, document
 from tests.support.notary_runs import Notary, make_network, make_notary
 from tests.support.privacy_scan import Scanner
@@ -23,15 +22,6 @@ from tests.support.tcp_proxy import Wire
 
 pytestmark = pytest.mark.slow
 PUBLIC = ("Grant subject 0", "Grant revocation 0")  # a signed Revoke shows whose lock it opens, on the chain too
-
-
-def tables(url: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and all rows of each table, as PostgreSQL's own dump has them."""
-    with psycopg.connect(url) as connection:
-        found = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-        for (name,) in found:
-            with connection.cursor().copy(f'copy "{name}" to stdout') as rows:
-                yield name, b"".join(bytes(row) for row in rows)
 
 
 def test_nothing_holds_what_a_notary_must_not_know(
@@ -53,7 +43,7 @@ def test_nothing_holds_what_a_notary_must_not_know(
         file = told("alice", "grant", world / "request.json", "--yes")["file"]
         given = told("aurelle", "accept", file)["file"]
         told("alice", "revoke", file, "--open", "--yes")
-        places = [*tables(postgres_url), ("log", notary.errors.read_bytes()), ("traffic", bytes(wire.seen))]
+        places = [*tables_of(postgres_url), ("log", notary.errors.read_bytes()), ("traffic", bytes(wire.seen))]
     assert all(dict(places)[name] for name in ("requests", "tokens", "sponsors", "endings", "batches", "transactions"))
     files = [parse_evidence(Path(given).read_bytes())]
     secrets = {name: value for name, value in secrets_of(files).items() if name not in PUBLIC} | {"key": key}

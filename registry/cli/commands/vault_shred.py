@@ -11,6 +11,7 @@ import typer
 from registry.cli.app import command
 from registry.cli.context import Context
 from registry.cli.ui.prompts import ask_text
+from registry.client import shredding as use_case
 from registry.core import codec
 from registry.core.errors import InvalidInput, Rejected
 from registry.core.sealed.certificate import ShredCertificate
@@ -73,7 +74,7 @@ def shred(
             return
         _agree(ctx, plan)
         with ctx.working("erasing, and looking for what is left"):
-            made = vault.shred(selection)
+            made = use_case.shred(vault, ctx.home.evidence, selection)
     _write(ctx, made, certificate)
 
 

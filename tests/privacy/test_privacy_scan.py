@@ -22,6 +22,8 @@ SECRETS = {
     "address": ADDRESS,
     "purpose": "dpv:Personalisation",
     "cid": str(cid_from_digest(DIGEST)),
+    "name": "Caf' & Co",
+    "shop": "Kräuterhaus Zaun",
 }
 
 PLANTED = {
@@ -35,6 +37,13 @@ PLANTED = {
     "cid in a log": (f"pinned {SECRETS['cid']}\n".encode(), "cid"),
     "digest in a gzip member": (b"head" + packed(b"x" + DIGEST), "digest"),
     "digest in base64url": (base64.urlsafe_b64encode(b"token:" + DIGEST + b"!"), "digest"),
+    "digest in base32 after other bytes": (base64.b32encode(b"ab" + DIGEST), "digest"),
+    "digest in the other order of bytes": (b"word" + DIGEST[::-1], "digest"),
+    "digest as a number": (b'{"uint256":%d}' % int.from_bytes(DIGEST, "big"), "digest"),
+    "hex text in base64": (base64.b64encode(b'{"a":"' + ADDRESS.lower().encode() + b'"}'), "address"),
+    "purpose in calldata": (b'"input":"0x' + b"dpv:Personalisation".hex().encode() + b'"', "purpose"),
+    "text in a page": (b"<b>Caf&#x27; &amp; Co</b>", "name"),
+    "text with escapes": (json.dumps({"of": "Kräuterhaus Zaun"}).encode(), "shop"),
 }
 
 
