@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from registry.core.errors import DatabaseUnavailable, InvalidInput
 from registry.db.errors import translated
 from registry.db.sqlite import write_ahead
+from registry.fs.files import make_private_file
 
 T = TypeVar("T")
 BUSY_SECONDS = 30.0
@@ -133,13 +133,9 @@ def _sqlite(path: Path) -> Engine:
 
 
 def _make_private(path: Path) -> None:
-    # SQLite gives its log the mode of the file, so this makes both private from the first byte. A file that is there is
-    # not opened: to close it again would free the locks that this process has on it, of all its connections, and other
-    # processes would then remove the log that is in use (sqlite.org/howtocorrupt.html, 2.2).
+    # SQLite gives its log the mode of the file, so this makes both private from the first byte.
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        return
+        make_private_file(path)
     except OSError as error:
         message = f"the database {path} cannot be used: {error.strerror}"
         raise DatabaseUnavailable(message, "Check the path and this user's rights to its folder.") from None

@@ -247,6 +247,16 @@ def _is_ours(work: Path) -> bool:
     return (work / _LOCK).is_file() and (work / _MADE).is_dir()
 
 
+def make_private_file(path: Path) -> None:
+    """Make an empty file (mode 0600) if there is none; ``OSError`` if it cannot be made.
+
+    A file that is there is not opened. To close it again would free the locks that SQLite has on it in this process.
+    Other processes would then remove the log that is in use (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
     """Lock the file ``path`` (mode 0600, made if missing) now; the result releases it at the end of a ``with``.
 

@@ -10,7 +10,6 @@ clock, each at least a second after the last one. Reading makes no block.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -23,7 +22,7 @@ from registry.core import codec
 from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.facts import AnchorFacts, FactQuery, Facts, HandleQuery, SignatureQuery
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.fs.files import file_lock
+from registry.fs.files import file_lock, make_private_file
 from registry.ledger import abi
 from registry.ledger.artifacts import creation_code
 from registry.ledger.base import (
@@ -138,7 +137,7 @@ class EmbeddedLedger(Ledger):
         """Make the chain, or finish what a crash interrupted; ``deployment.json`` is written last."""
         try:
             self._network.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._network / "chain.sqlite", os.O_RDWR | os.O_CREAT, 0o600))
+            make_private_file(self._network / "chain.sqlite")
         except OSError as error:
             advice = "Choose a directory that you may write to."
             raise LedgerUnavailable(f"the network's directory cannot be made: {error.strerror}", advice) from None

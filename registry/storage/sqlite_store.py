@@ -14,6 +14,7 @@ from typing import Any, Self
 from registry.core.errors import StorageFull, StorageSlow, StorageUnavailable
 from registry.core.ipld.cid import Block, digest_of_cid
 from registry.db.sqlite import TROUBLES, write_ahead
+from registry.fs.files import make_private_file
 from registry.storage.base import StoreStat, batches, check_homes, check_name, checked
 
 # A longer `put` is committed in parts of this size, which bounds memory and the write-ahead log.
@@ -137,7 +138,7 @@ class SqliteBlocks:
 
     def _open(self, busy_seconds: float) -> sqlite3.Connection:
         # SQLite gives its log the mode of the file, so creating the file here makes both private from the first byte.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, _MODE))
+        make_private_file(self._path)
         db = sqlite3.connect(self._path, busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)

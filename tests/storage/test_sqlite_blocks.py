@@ -307,3 +307,16 @@ def test_closed_twice_and_used_after(path: Path) -> None:
     store.close()
     with pytest.raises(StorageUnavailable, match="closed"):
         store.stat()
+
+
+def test_a_second_store_takes_no_lock_from_the_first(path: Path) -> None:
+    """It did: another process then removed the log that was in use, and what was put later was lost."""
+    count = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); "
+    count += "print(*db.execute('SELECT count(*) FROM blocks').fetchone()); db.close()"
+    asks = [sys.executable, "-c", count, str(path)]
+    with SqliteBlocks(path) as first:
+        first.put([block(b"one")])
+        SqliteBlocks(path)  # it stays open, as in another thread
+        assert subprocess.run(asks, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "1"
+        first.put([block(b"two")])
+        assert subprocess.run(asks, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "2"
