@@ -52,8 +52,6 @@ from registry.vault.upkeep import Upkeep
 if TYPE_CHECKING:
     from registry.vault.export.archive import Exported
 
-# So many bytes of one category wait for a segment at most.
-_MOST_WAITING = 32 << 20
 _NO_HOME = "00" * 8
 _LIST = "`search` finds the ids of records."
 _EMPTY_PAGE = Page((), "", 0, True)
@@ -126,10 +124,8 @@ class Database(OwnerSide):
         """
         from registry.vault.export.archive import write_export  # slow to load: it makes pages
 
-        copy = self._folder.copy()
-        versions = of_category(self.versions(), category)
-        names = [name for name in self.schemas.names() if copy]
-        documents = {name: self.schemas.get(name).text.encode() for name in names}
+        versions, schemas = of_category(self.versions(), category), self.schemas
+        documents = {name: schemas.get(name).text.encode() for name in schemas.names() if self.index}
         content = partial(self._folder.content, folder=folder)
         return write_export(sink, versions, documents, content, int(self._clock()), folder, language)
 
@@ -209,7 +205,8 @@ class Database(OwnerSide):
         copy = self._folder.copy()
         if copy is None:
             raise InvalidInput("the vault is empty", "Add something first.")
-        return copy.query(sql, {name: self.schemas.get(name).members for name in self.schemas.names()})
+        schemas = self.schemas
+        return copy.query(sql, {name: schemas.get(name).members for name in schemas.names()})
 
     def stats(self) -> Stats:
         """Count the records by category, source and year."""
@@ -219,6 +216,10 @@ class Database(OwnerSide):
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
+        self._folder.look_again()
+        return self._schemas_of_the_copy()
+
+    def _schemas_of_the_copy(self) -> Schemas:
         own = self._folder.schemas
         if self._known_schemas is None or self._known_schemas[0] != own:
             self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
@@ -227,7 +228,6 @@ class Database(OwnerSide):
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
-            self._known_schemas = None
             schemas = self.schemas.copy()
             made = schemas.add(raw, name)
             self._keep(schemas, change)
@@ -295,4 +295,5 @@ class Database(OwnerSide):
         self._folder.copy()
 
     def _facts_of(self, record: Record) -> Facts:
-        return self.schemas.facts(record)
+        # Asked for each record, while the copy follows an index that may not be the newest yet.
+        return self._schemas_of_the_copy().facts(record)

@@ -12,7 +12,7 @@ from registry.core.crypto.seeds import (
     homes_name,
     relationship_key,
 )
-from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
+from registry.core.errors import ConsentError, InvalidInput, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
 from registry.storage.base import Names
@@ -107,6 +107,21 @@ class VaultFolder(VaultState):
         else:
             self._mirror.known = None
         return root
+
+    def _trouble(self, root: str) -> ConsentError | None:
+        return self._older(root) or super()._trouble(root)
+
+    def _older(self, root: str) -> InvalidInput | None:
+        """Return the error of an older copy, if this home's name in the store is newer than its index."""
+        # Without a file `home` there is no name to compare, and reading makes none.
+        if (self._directory / "home").exists() and (homes := self._homes()):
+            try:
+                homes.look(root)
+            except InvalidInput as error:
+                return error
+            except StorageUnavailable:
+                return None
+        return None
 
     def _change(self, keep: Keep = lambda record: True) -> Change:
         return Change(self._owner(self._home()), self._store, self.journal, keep)
@@ -250,5 +265,8 @@ class VaultFolder(VaultState):
 
 
 def _is_kept(copy: WorkingCopy | None, record: Record) -> bool:
+    if record.file is not None and record.file.cid:
+        # Only its versions name the file: without them nobody could erase it. Compaction lets both go.
+        return True
     newest = copy.newest(record.id) if copy and not record.deleted else None
     return newest is None or not newest.deleted

@@ -143,3 +143,42 @@ def test_a_store_that_is_away_changes_nothing(vault: Database, store: MemoryBloc
 def test_an_empty_vault_is_not_made(vault: Database, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="the vault is empty"):
         vault.upkeep.compact()
+
+
+def large(content: bytes) -> FileSource:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return FileSource("scan.bin", "application/octet-stream", len(content), sha256, lambda: io.BytesIO(content))
+
+
+def test_a_file_is_not_orphaned_where_segments_merge_before_a_compaction(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    """Merges drop what deleted records held; the copy that still knew of the file is then lost."""
+    (scan,) = vault.add([purchase("scan", file=large(os.urandom(1_500_000)))])
+    vault.remove([scan])
+    for number in range(70):
+        vault.add([purchase(f"thing {number}")])
+    vault.close()
+    (tmp_path / "vault" / "copy.db").unlink()
+    assert vault.upkeep.compact().files == 1
+    assert set(store.kept) == reachable(vault, store) and store.stat().bytes < 1_000_000
+
+
+def test_a_file_waits_for_devices_that_may_bring_its_record_back(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    content = os.urandom(1_500_000)
+    with Database(tmp_path / "laptop", SEED, store) as laptop:
+        (scan,) = vault.add([purchase("scan", file=large(content))])
+        laptop.merge()
+        store.names_down = True
+        laptop.edit(scan, tags=("kept",))
+        laptop.edit(scan, tags=("kept", "again"))
+        store.names_down = False
+        vault.remove([scan])
+        vault.upkeep.compact()
+        for one in (laptop, vault, laptop):
+            one.merge()
+            assert one.upkeep.check().is_sound
+        file = vault.get(scan).file
+        assert file is not None and b"".join(vault._folder.content(file, tmp_path)) == content

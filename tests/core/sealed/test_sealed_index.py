@@ -16,7 +16,17 @@ from registry.core.errors import ConsentError, DamagedSeal, Malformed, NotARecip
 from registry.core.ipld.cid import cid_of_block
 from registry.core.sealed.documents import open_document, public_key_of, seal_document, signed
 from registry.core.sealed.frame import unpack
-from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Restricted, Spent, VaultBook, VaultIndex
+from registry.core.sealed.index import (
+    Account,
+    Bundle,
+    OwnSchema,
+    OwnStream,
+    Restricted,
+    Spent,
+    VaultBook,
+    VaultIndex,
+    Writer,
+)
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.sealed_builders import (
     EMAILS,
@@ -63,6 +73,7 @@ def bundle(number: int = 1, **changes: Any) -> Bundle:
         "head": cid_of_block(b"head %d" % number),
         "locks": (word(1), word(2)),
         "ended": False,
+        "writers": (Writer(HOME, 1),),
     }
     return Bundle(**members | changes)
 
@@ -109,7 +120,7 @@ def test_their_json() -> None:
     )
     names = "accounts bundles restricted schemas shredded signature spent type version"
     assert sorted(plain(book())) == names.split()
-    names = "controller ended head identity locks name number secret subject view"
+    names = "controller ended head identity locks name number secret subject view writers"
     assert sorted(plain(bundle())) == names.split()
     assert [sorted(one) for one in plain(book())["accounts"]] == [
         ["controller", "generation"],
