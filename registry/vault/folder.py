@@ -67,7 +67,7 @@ class VaultFolder(VaultState):
                 if homes := self._homes():
                     homes.forget(self._home())
                 (self._directory / "home").unlink(missing_ok=True)
-            self.has_others = self._may_have_others()
+            self.has_others = self.others() != ()
             yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
 
     def forget_copy(self) -> None:
@@ -132,11 +132,12 @@ class VaultFolder(VaultState):
         owner = self._owner(self._home())
         return Homes(self._directory, self._store, self._store, homes_name(self._seed), owner)
 
-    def _may_have_others(self) -> bool:
+    def others(self) -> tuple[str, ...] | None:
+        """Return the other homes that have a name in the store; None if the store does not tell."""
         try:
-            return (homes := self._homes()) is not None and bool(homes.read_names()[0])
+            return () if (homes := self._homes()) is None else tuple(homes.read_names()[0])
         except StorageUnavailable:
-            return True
+            return None
 
     def _tell(self, root: str, index: VaultIndex) -> Free:
         """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""

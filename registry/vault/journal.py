@@ -113,6 +113,11 @@ class Journal:
         """Whether a log of the store may still hold blocks that were deleted; the next change deletes them again."""
         return any(one.stream == LOGGED for one in self._read_waiting())
 
+    @property
+    def waiting(self) -> int:
+        """How many blocks this home needs no more, and keeps because other homes may name them."""
+        return len({one.block for one in self._read_waiting() if one.stream != LOGGED})
+
     def _erased(self, blocks: set[str]) -> bool:
         """Delete blocks; return whether the store holds nothing of them any more, also not in a log."""
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.client.home import Home
-from registry.core.errors import StorageSlow
+from registry.core.errors import StorageRefused, StorageSlow
 from registry.core.sealed.certificate import parse_certificate
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
@@ -141,3 +141,47 @@ def test_compacting_says_what_it_saved(asked: Consent) -> None:
     said = asked("vault", "compact")
     assert said.code == 0 and "Segments" in said.out and "bytes" in said.out
     assert asked.json("vault", "compact")["bytes"] == 0 and found(asked, "zebra") == 5
+
+
+def _no_names(*_: object) -> dict[str, bytes]:
+    raise StorageRefused("it refuses files/ls")
+
+
+def test_blocks_that_wait_are_told_with_what_frees_them(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    coat(asked)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteBlocks, "names", _no_names)
+        coat(asked, "hat")
+        for word in ("check", "compact"):
+            said = asked("vault", word)
+            assert said.code == 0 and "must allow files/" in said.out and "`consent vault compact`" in said.out
+        assert asked.json("vault", "check")["waiting"] > 0
+    assert asked.json("vault", "compact")["waiting"] == 0 and "files/" not in asked("vault", "check").out
+
+
+def test_blocks_that_another_device_may_need_are_told(asked: Consent, phone: Database) -> None:
+    coat(asked)
+    phone.merge()
+    coat(asked, "hat")
+    assert "stay for 1 other device." in asked("vault", "check").out
+
+
+def test_records_that_stand_twice_are_told_and_removed(
+    asked: Consent, phone: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = Draft("pd:Purchase", "purchase/1", body={"name": "zebra hat", "orderDate": "2026-01-15"}, key=b"k" * 32)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteBlocks, "names", _no_names)
+        phone.take(iter([draft]))
+        with (
+            SqliteBlocks(asked.folder / "network" / "blocks.sqlite") as store,
+            Database(asked.folder / "alice" / "vault", Home(asked.folder / "alice").seed(""), store) as vault,
+        ):
+            vault.take(iter([draft]))
+    phone.merge()
+    coat(asked)
+    assert found(asked, "zebra") == 3
+    assert "as two devices imported one file: 1 record." in asked("vault", "check").out
+    said = asked("vault", "check", "--remove-twins")
+    assert said.code == 0 and "Removed 1 record that stood twice." in said.out and found(asked, "zebra") == 2
+    assert asked.json("vault", "check")["twins"] == {"same": [], "apart": [], "removed": []}
