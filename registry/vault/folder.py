@@ -57,11 +57,17 @@ class VaultFolder(VaultState):
     def repairing(self, is_new: bool) -> Iterator[Change]:
         """Yield a change as `change` does, where the working copy cannot follow, or the index cannot be read.
 
-        It looks for other homes, as their blocks must stay, and takes nothing over.
+        It looks for other homes, as their blocks must stay, and takes nothing over. ``InvalidInput`` for a folder that
+        is an older copy of its home: it would write over what the home has done since.
         With ``is_new`` the vault begins anew, as another home, so that its index may count from 1.
         """
         with self._locked():
-            self.journal.settle()
+            try:
+                if homes := self._homes():
+                    homes.look(self.journal.index)
+                self.journal.settle()
+            except StorageUnavailable:
+                self.journal.defer()
             if is_new:
                 # Nobody can read what this home named.
                 if homes := self._homes():
@@ -101,7 +107,7 @@ class VaultFolder(VaultState):
         self._whereabouts.note()
         root = change.commit()
         assert change.index is not None
-        self.journal.settle(self._tell(root, change.index))
+        self._settle(self._tell(root, change.index))
         if self._mirror.is_open:
             self.copy()
         else:
@@ -139,6 +145,13 @@ class VaultFolder(VaultState):
         except StorageUnavailable:
             return None
 
+    def _settle(self, free: Free = none_of) -> None:
+        try:
+            self.journal.settle(free)
+        except StorageUnavailable:
+            # The state is written. Whoever got an error would do it again, so the blocks wait for a later change.
+            self.journal.defer()
+
     def _tell(self, root: str, index: VaultIndex) -> Free:
         """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""
         homes = self._homes()
@@ -162,8 +175,9 @@ class VaultFolder(VaultState):
             others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
         except StorageUnavailable as error:
             # Where that cannot be told, nothing is erased.
+            self.journal.defer()
             return Merged(unread={"": str(error)})
-        self.journal.settle((none_of if is_behind else own_of) if others else all_of)
+        self._settle((none_of if is_behind else own_of) if others else all_of)
         if homes is None:
             return Merged()
         if is_behind and (others or self.journal.index):
@@ -183,7 +197,7 @@ class VaultFolder(VaultState):
         if index is None:
             change = self._change()
             root, index = change.commit(), change.index
-            self.journal.settle()
+            self._settle()
         assert index is not None
         homes.publish(root, index)
         return homes.read_names()[0]
@@ -195,7 +209,7 @@ class VaultFolder(VaultState):
         states = self._take_over(states, unread)
         homes.note({home: one.noted for home, one in states.items()})
         if not unread:
-            self.journal.settle(partial(self._erasable, states.values()))
+            self._settle(partial(self._erasable, states.values()))
         return Merged(tuple(others), unread)
 
     def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
