@@ -162,7 +162,7 @@ class Database(OwnerSide):
             self._put(change, stones)
 
     def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
-        """Erase records for good and return a signed certificate; see `Erasure.shred`."""
+        """Erase records for good and return a signed certificate; see `Erasure.shred`, which tells how far it is."""
         return self.erasure.shred(selection, others)
 
     def find(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from registry.core.sealed.heads import SegmentRef
@@ -21,8 +22,11 @@ class Rewritten(NamedTuple):
     dropped: int
 
 
-def without(streams: Streams, stream: OwnStream, keep: Keep) -> Rewritten:
-    """Seal again each segment that holds a version which ``keep`` does not. Memory holds one segment."""
+def without(streams: Streams, stream: OwnStream, keep: Keep, told: Callable[[], object] = lambda: None) -> Rewritten:
+    """Seal again each segment that holds a version which ``keep`` does not. Memory holds one segment.
+
+    ``told`` is called behind each segment.
+    """
     segments, dropped = list[SegmentRef](), 0
     for ref in streams.segments(stream):
         if lost := sum(not keep(one) for one in streams.records(stream, ref)):
@@ -31,6 +35,7 @@ def without(streams: Streams, stream: OwnStream, keep: Keep) -> Rewritten:
             dropped += lost
         else:
             segments.append(ref)
+        told()
     return Rewritten(segments, dropped)
 
 

@@ -36,6 +36,10 @@ _ALWAYS = (
 )
 
 
+# What is being erased, and how much of it is done: at, of.
+Told = Callable[[Literal["segments", "copy", "stores"], int, int], object]
+
+
 class Selection(NamedTuple):
     """Which records are meant: some by their ids, those of a category, all, or all whose day has come."""
 
@@ -124,36 +128,50 @@ class Erasure:
                 self._folder.commit(change)
         return len(found)
 
-    def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
+    def shred(
+        self,
+        selection: Selection,
+        others: Mapping[str, BlockStore] | None = None,
+        agreed: Collection[str] | None = None,
+        told: Told = lambda *_: None,
+    ) -> ShredCertificate:
         """Erase records for good wherever we can, look for them there, and return a signed certificate.
 
         Records on a legal hold stay. ``others`` are more stores of the person's own with copies of the blocks, by what
-        they are called. ``InvalidInput`` where nothing is left to shred; then, and after every error of a store before
-        the new state was written, nothing has changed.
+        they are called. ``agreed`` are the ids of a plan that the person has read. ``told`` hears how far the work is.
+        ``InvalidInput`` where nothing is left to shred, and where it is not what was agreed: another process or device
+        may have added something. Then, and after every error of a store before the new state was written, nothing has
+        changed.
         """
         with self._folder.change() as change:
             plan = self.plan(selection)
+            if agreed is not None and plan.ids != set(agreed):
+                raise InvalidInput("your vault has changed since you read what goes", "Do it again.")
             if not plan.ids:
                 raise InvalidInput("all of these records are on a legal hold", "`release` ends a hold.")
             is_all = selection.kind == "ALL" and not plan.on_hold
             self._elsewhere = []
-            taken = self._erase(change, plan, is_all)
+            taken = self._erase(change, plan, is_all, told)
+            told("copy", 0, 1)
             self._commit(change)
+            told("stores", 0, 1)
             blocks = list(dict.fromkeys((*change.replaced, *self._elsewhere)))
             return self._certificate(selection, plan, taken, blocks, others or {})
 
-    def _erase(self, change: Change, plan: Plan, is_all: bool) -> list[TakenBack]:
+    def _erase(self, change: Change, plan: Plan, is_all: bool, told: Told) -> list[TakenBack]:
         """Take the records out of streams and bundles.
 
         Another home would bring back what left the index or the book. So as long as there are other homes, streams stay
         without a record, and bundles with tombstones alone.
         """
         streams, others = Streams(self._folder.owner.key, self._store.get, change.put), self._folder.has_others
-        for stream in change.index.streams if change.index else ():
+        some = change.index.streams if change.index else ()
+        counting = _Counting(told, sum(len(streams.segments(one)) for one in some))
+        for stream in some:
             if others and not stream.stream.startswith(change.home):
                 self._elsewhere += _holding(streams, stream, plan.ids)
                 continue
-            left = without(streams, stream, lambda one: one.id not in plan.ids)
+            left = without(streams, stream, lambda one: one.id not in plan.ids, counting)
             if left.dropped:
                 change.rewrite(stream, left.segments, streams.files(stream), stays=others)
         gone = () if others else (*plan.ended, *(plan.live if is_all else ()))
@@ -225,6 +243,17 @@ class Erasure:
 
     def _today(self) -> str:
         return day_of(self._clock())
+
+
+class _Counting:
+    """Tells how many of ``total`` segments are done, each time that it is called."""
+
+    def __init__(self, told: Told, total: int) -> None:
+        self._told, self._total, self._done = told, total, 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._told("segments", self._done, self._total)
 
 
 def _holding(streams: Streams, stream: OwnStream, ids: Collection[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.cli.commands import vault_shred
 from registry.client.home import Home
 from registry.core.errors import StorageRefused, StorageSlow
 from registry.core.sealed.certificate import parse_certificate
@@ -110,6 +111,23 @@ def test_what_is_added_here_is_in_each_home(asked: Consent, phone: Database) -> 
     coat(asked)
     assert found(asked, "zebra") == 2
     assert phone.merge().unread == {} and len(list(phone.select("zebra"))) == 2
+
+
+def test_what_another_device_adds_while_the_person_reads_is_not_shredded(
+    asked: Consent, phone: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coat(asked)
+    count = asked.json("vault", "shred", "pd:Purchase", "--dry-run")["records"]
+
+    def typed(*_: object) -> str:
+        hat(phone)
+        return str(count)
+
+    monkeypatch.setattr(vault_shred, "ask_text", typed)
+    said = asked("vault", "shred", "pd:Purchase")
+    assert said.code == 2 and "has changed since you read what goes" in said.err and found(asked, "zebra") == 2
+    monkeypatch.setattr(vault_shred, "ask_text", lambda *_: str(count + 1))
+    assert asked("vault", "shred", "pd:Purchase").code == 0 and found(asked, "zebra") == 0
 
 
 def test_what_another_device_wrote_is_repaired_there(asked: Consent, phone: Database, tmp_path: Path) -> None:
