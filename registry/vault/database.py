@@ -175,8 +175,7 @@ class Database(OwnerSide):
 
     def history(self, name: str) -> list[Record]:
         """Return all versions of a record, oldest first; ``InvalidInput`` for an unknown one."""
-        copy = self._folder.copy()
-        if copy is None or not (found := copy.history(name)):
+        if not (found := self._folder.ask(lambda copy: copy.history(name))):
             raise InvalidInput(f"there is no record {name[:80]}", _LIST)
         return found
 
@@ -190,8 +189,7 @@ class Database(OwnerSide):
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
         asked = parse(query)
-        copy = self._folder.copy()
-        return _EMPTY_PAGE if copy is None else copy.search(asked, limit, cursor)
+        return self._folder.ask(lambda copy: copy.search(asked, limit, cursor)) or _EMPTY_PAGE
 
     def select(self, query: str) -> Iterator[Record]:
         """Yield all records that a query finds, newest first."""
@@ -202,16 +200,15 @@ class Database(OwnerSide):
 
     def query(self, sql: str) -> Answer:
         """Run one SELECT of a person's own over the views of the schemas; see `registry.vault.copy.sql`."""
-        copy = self._folder.copy()
-        if copy is None:
-            raise InvalidInput("the vault is empty", "Add something first.")
         schemas = self.schemas
-        return copy.query(sql, {name: schemas.get(name).members for name in schemas.names()})
+        members = {name: schemas.get(name).members for name in schemas.names()}
+        if (answer := self._folder.ask(lambda copy: copy.query(sql, members))) is None:
+            raise InvalidInput("the vault is empty", "Add something first.")
+        return answer
 
     def stats(self) -> Stats:
         """Count the records by category, source and year."""
-        copy = self._folder.copy()
-        return _EMPTY_STATS if copy is None else copy.stats()
+        return self._folder.ask(lambda copy: copy.stats()) or _EMPTY_STATS
 
     @property
     def schemas(self) -> Schemas:

@@ -44,7 +44,7 @@ class VaultFolder(VaultState):
             self._whereabouts.check(self.journal.index)
             self._merge()
             # The working copy opens where it is needed: what changes the book alone does not need it.
-            yield self._change(lambda record: _is_kept(self.copy(), record))
+            yield self._change(self._is_kept)
 
     @contextmanager
     def moving(self, place: Place) -> Iterator[None]:
@@ -128,6 +128,15 @@ class VaultFolder(VaultState):
             except StorageUnavailable:
                 return None
         return None
+
+    def _is_kept(self, record: Record) -> bool:
+        """Whether a merge of small segments keeps a version: those of a deleted record go, and its tombstone stays."""
+        if record.deleted or (record.file is not None and record.file.cid):
+            # Only its versions name a file: without them nobody could erase it. Compaction lets both go.
+            return True
+        copy = self.copy()
+        newest = copy.newest(record.id) if copy else None
+        return copy is None or newest is None or not newest.deleted or record.id in copy.restricted()
 
     def _change(self, keep: Keep = lambda record: True) -> Change:
         return Change(self._owner(self._home()), self._store, self.journal, keep)
@@ -277,11 +286,3 @@ class VaultFolder(VaultState):
     def _state(self) -> State:
         index = self.index()
         return State({one.stream: one for one in (index.streams if index else ())}, self.book())
-
-
-def _is_kept(copy: WorkingCopy | None, record: Record) -> bool:
-    if record.file is not None and record.file.cid:
-        # Only its versions name the file: without them nobody could erase it. Compaction lets both go.
-        return True
-    newest = copy.newest(record.id) if copy and not record.deleted else None
-    return newest is None or not newest.deleted

@@ -94,6 +94,8 @@ class Mirror:
     def _current(self, root: str) -> WorkingCopy:
         if self._copy is None:
             self._copy = WorkingCopy(self._file, self._key, self._facts_of)
+        if self._copy.is_lost:
+            raise WorkingCopyLost("a page of the working copy is damaged")
         if self._copy.root != root:
             index = read_index(self._owner, self._store, root)
             self.known, self.known_at = self.book(index.book), root

@@ -166,7 +166,10 @@ class Repair:
 
     def _bundle(self, change: Change, bundle: Bundle, copy: WorkingCopy | None) -> Bundle:
         """Put again what the readable segments of a bundle lack of what its view shows."""
-        if copy is None:
+        if not bundle.view.continuing:
+            # Nobody knows any more what it showed then, and the view of today may show what was never granted.
+            self._lost.append(f"a part of what was handed over once to {bundle.controller}")
+        elif copy is None:
             self._lost.append(f"a part of the bundle for {bundle.controller}, until it is brought up to date")
         streams = Streams(self._shares.party(bundle).key, self._store.get, change.put)
         entry, sound = entry_of(bundle), self._health.segments[bundle.name]
@@ -178,12 +181,17 @@ class Repair:
         return moved_on(bundle, change.home, grown.stream)
 
     def _again(self, bundle: Bundle, streams: Streams, known: set[str], copy: WorkingCopy | None) -> Iterator[Record]:
-        """Yield what the view shows and is not known, and tombstones of what was only added apart and is gone."""
+        """Yield what the view shows and is not known, and tombstones of what was only added apart and is gone.
+
+        Of a bundle that shows one moment these are tombstones alone: of what was taken back apart.
+        """
         # No version has a larger counter than the bundle has heads, so this one is newer than all that a brand read.
         secret, counter, entry = bytes.fromhex(bundle.secret), bundle.number + 1, entry_of(bundle)
         refs = (ref for one in bundle.apart for ref in self._health.segments.get(one.head, ()))
-        left = {one.id for ref in refs for one in streams.records(entry, ref)}
-        for record in copy.select(Query(categories=(bundle.view.category,))) if copy else ():
+        is_continuing, records = bundle.view.continuing, (one for ref in refs for one in streams.records(entry, ref))
+        left = {one.id for one in records if is_continuing or one.deleted}
+        shows = copy.select(Query(categories=(bundle.view.category,))) if copy and is_continuing else ()
+        for record in shows:
             if id_in_bundle(secret, record.id) not in known and (made := shown(record, bundle.view, secret, counter)):
                 left.discard(made.id)
                 yield made

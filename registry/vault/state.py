@@ -14,7 +14,7 @@ from registry.core.crypto.seeds import (
     shredded_marks,
     vault_key,
 )
-from registry.core.errors import ConsentError, StorageUnavailable
+from registry.core.errors import ConsentError, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.homes import HOME_BYTES
 from registry.core.sealed.index import OwnSchema, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef, check_home, id_bytes
@@ -98,6 +98,18 @@ class VaultState:
     def copy(self) -> WorkingCopy | None:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
         return self._newest(self._mirror.at)
+
+    def ask(self, read: Callable[[WorkingCopy], _T]) -> _T | None:
+        """Return what the working copy answers; None for an empty vault.
+
+        If a page of it turns out to be damaged, the copy is made again and asked once more.
+        """
+        if (copy := self.copy()) is None:
+            return None
+        try:
+            return read(copy)
+        except WorkingCopyLost:
+            return None if (again := self.copy()) is None else read(again)
 
     def _newest(self, read: Callable[[str], _T]) -> _T | None:
         """Read the newest state; None for a vault that was never changed.

@@ -19,6 +19,7 @@ from registry.core.sealed.records import Record
 from registry.vault.bundles import held_by_brand
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
+from registry.vault.shred import selection_of
 from registry.vault.streams import Streams, new_stream
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.fake_storage import MemoryBlocks
@@ -182,3 +183,23 @@ def test_a_file_waits_for_devices_that_may_bring_its_record_back(
             assert one.upkeep.check().is_sound
         file = vault.get(scan).file
         assert file is not None and b"".join(vault._folder.content(file, tmp_path)) == content
+
+
+def test_what_is_on_a_legal_hold_is_kept_though_another_device_deleted_it(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    with Database(tmp_path / "laptop", SEED, store) as laptop:
+        (invoice,) = vault.add([purchase("invoice")])
+        laptop.merge()
+        store.names_down = True
+        laptop.remove([invoice])
+        store.names_down = False
+        vault.erasure.withdraw(selection_of([invoice]), "2099-12-31", "tax law")
+        for number in range(20):
+            vault.add([purchase(f"thing {number}")])
+            laptop.add([purchase(f"hat {number}")])
+        for one in (vault, laptop, vault):
+            one.upkeep.compact()
+            one.merge()
+        assert [one.deleted for one in vault.history(invoice)] == [False, True]
+        assert any(one.id == invoice and not one.deleted for one in versions(vault, store))

@@ -54,6 +54,11 @@ class WorkingCopy(Listing):
         return cls(path, key, facts_of)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether a page of it was found to be damaged, so that it has to be made again."""
+        return self._db.is_lost
+
+    @property
     def root(self) -> str:
         """The CID of the index that this copy mirrors, "" while it is not complete."""
         return self._meta("root")
