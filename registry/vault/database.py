@@ -289,7 +289,7 @@ class Database(OwnerSide):
     def _commit(self, change: Change) -> None:
         """Make it so, and let the working copy follow: the next search then finds it at once."""
         self._folder.commit(change)
-        self._folder.copy()
+        self._folder.follow()
 
     def _facts_of(self, record: Record) -> Facts:
         # Asked for each record, while the copy follows an index that may not be the newest yet.

@@ -109,10 +109,20 @@ class VaultFolder(VaultState):
         assert change.index is not None
         self._settle(self._tell(root, change.index))
         if self._mirror.is_open:
-            self.copy()
+            self.follow()
         else:
             self._mirror.known = None
         return root
+
+    def follow(self) -> None:
+        """Have the working copy take what the newest index names. An error says that the change is done."""
+        try:
+            self.copy()
+        except ConsentError as error:
+            error.add_note(
+                "What you changed is kept. Only the working copy could not follow; the next command tries again."
+            )
+            raise
 
     def _trouble(self, root: str) -> ConsentError | None:
         return self._older(root) or super()._trouble(root)

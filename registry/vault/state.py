@@ -123,11 +123,12 @@ class VaultState:
             try:
                 return read(root)
             except StorageUnavailable as error:
+                # Its subclasses tell that the store itself failed: it says nothing of where the vault lies.
+                is_absent = type(error) is StorageUnavailable and self.journal.index == root
+                trouble = self._trouble(root) if is_absent else None
                 # Another process may have replaced and erased this state since its name was read.
                 if self.journal.index == root:
-                    # Its subclasses tell that the store itself failed: it says nothing of where the vault lies.
-                    is_absent = type(error) is StorageUnavailable
-                    raise (self._trouble(root) if is_absent else None) or error from None
+                    raise trouble or error from None
         raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
 
     def _trouble(self, root: str) -> ConsentError | None:

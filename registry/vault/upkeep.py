@@ -65,7 +65,6 @@ class Upkeep:
                 change.add(category, [tombstone_of(one, change.home) for one in gone if one.category == category])
             if gone:
                 self._folder.commit(change)
-                self._folder.copy()
         return [one.id for one in gone]
 
     def repair(self, health: Health, accept_loss: bool = False) -> Repaired:

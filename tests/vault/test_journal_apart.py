@@ -9,8 +9,9 @@ from unittest import mock
 
 import pytest
 
-from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.errors import InvalidInput, StorageFull, StorageUnavailable
 from registry.vault import journal
+from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.draft import Draft
 from registry.vault.journal import Journal
 from tests.support.home_models import NAME, Home, Killed, MortalStore
@@ -119,3 +120,18 @@ def test_a_change_that_is_done_is_no_error(home: Home, monkeypatch: pytest.Monke
     assert names(home) == ["coat", "hat"]
     home.vault.add([purchase("scarf")])
     assert set(home.store.kept) == reachable(home.vault, home.store)
+
+
+def test_a_full_disk_under_the_working_copy_says_that_the_change_is_done(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise StorageFull("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkingCopy, "put", full)
+        with pytest.raises(StorageFull) as caught:
+            home.vault.add([purchase("hat")])
+    assert "What you changed is kept." in caught.value.__notes__[0]
+    home.reopen()
+    assert names(home) == ["coat", "hat"]
