@@ -28,6 +28,7 @@ from registry.core.sealed.index import (
     Writer,
 )
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
+from tests.support.memory import memory_peaks_below
 from tests.support.sealed_builders import (
     EMAILS,
     HOME,
@@ -274,3 +275,12 @@ def test_secrets_are_in_no_repr() -> None:
         for shown in (repr(made), pretty_repr(made), str((made,))):
             assert "AGE-SECRET-KEY" not in shown
             assert "5e5e" not in shown
+
+
+def test_half_a_million_marks_take_little_more_than_themselves() -> None:
+    marks = tuple(f"{number:064x}" for number in range(100_000))
+    with memory_peaks_below(20_000_000):
+        VaultBook(shredded=marks)
+    for bad in ("g" * 64, "A" * 64, "0" * 63 + "\n"):
+        with pytest.raises(Malformed):
+            VaultBook(shredded=(*marks[:10], bad))
