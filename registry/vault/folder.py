@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import msgspec
@@ -15,6 +15,7 @@ from registry.core.crypto.seeds import (
 from registry.core.errors import ConsentError, InvalidInput, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
+from registry.fs.files import replace_file
 from registry.storage.base import Names
 from registry.vault.bundles import Party, files_of
 from registry.vault.changes import Change
@@ -68,13 +69,23 @@ class VaultFolder(VaultState):
                 self.journal.settle()
             except StorageUnavailable:
                 self.journal.defer()
+            before, root, others = self._home(), self.journal.index, self.others()
+            if is_new and others is None:
+                raise StorageUnavailable(
+                    "the store does not tell whether this folder is an older copy", "Try again later."
+                )
             if is_new:
-                # Nobody can read what this home named.
-                if homes := self._homes():
-                    homes.forget(self._home())
                 (self._directory / "home").unlink(missing_ok=True)
-            self.has_others = self.others() != ()
-            yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
+            # Nobody can read what this home named, so it is no other home, and its name goes once it is another one.
+            self.has_others = others is None or any(one != before for one in others)
+            try:
+                yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
+            finally:
+                if self.journal.index == root:
+                    replace_file(self._directory / "home", f"{before}\n".encode())
+            if is_new and (homes := self._homes()):
+                with suppress(StorageUnavailable):
+                    homes.forget(before)
 
     def forget_copy(self) -> None:
         """Make the working copy anew, empty: it fills itself when it is needed."""
@@ -113,16 +124,6 @@ class VaultFolder(VaultState):
         else:
             self._mirror.known = None
         return root
-
-    def follow(self) -> None:
-        """Have the working copy take what the newest index names. An error says that the change is done."""
-        try:
-            self.copy()
-        except ConsentError as error:
-            error.add_note(
-                "What you changed is kept. Only the working copy could not follow; the next command tries again."
-            )
-            raise
 
     def _trouble(self, root: str) -> ConsentError | None:
         return self._older(root) or super()._trouble(root)

@@ -99,6 +99,16 @@ class VaultState:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
         return self._newest(self._mirror.at)
 
+    def follow(self) -> None:
+        """Have the working copy take what the newest index names. An error says that the change is done."""
+        try:
+            self.copy()
+        except ConsentError as error:
+            error.add_note(
+                "What you changed is kept. Only the working copy could not follow; the next command tries again."
+            )
+            raise
+
     def ask(self, read: Callable[[WorkingCopy], _T]) -> _T | None:
         """Return what the working copy answers; None for an empty vault.
 

@@ -21,6 +21,7 @@ from registry.vault.draft import Draft, FileSource
 from registry.vault.streams import Streams
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.fake_storage import MemoryBlocks
+from tests.support.home_models import NAME
 from tests.support.reachable import reachable
 
 VIEW = View("pd:Purchase", ("name",), continuing=True)
@@ -195,9 +196,11 @@ def test_a_lost_index_is_made_again_and_its_book_is_given_up_only_by_choice(stag
     found = stage.vault.upkeep.check()
     with pytest.raises(InvalidInput, match="would give up: the book"):
         stage.vault.upkeep.repair(found)
+    assert (stage.folder / "home").read_text() == home and list(stage.store.named[NAME]) == [home.strip()]
     done = stage.vault.upkeep.repair(found, accept_loss=True)
     assert len(done.lost) == 1 and everything(stage.vault) == before
     assert (stage.folder / "home").read_text() != home, "another home, so that its index may count from 1"
+    assert list(stage.store.named[NAME]) == [(stage.folder / "home").read_text().strip()]
     assert stage.vault.upkeep.check().is_sound
 
 
