@@ -174,6 +174,7 @@ def test_blocks_that_wait_are_told_with_what_frees_them(asked: Consent, monkeypa
             said = asked("vault", word)
             assert said.code == 0 and "must allow files/" in said.out and "`consent vault compact`" in said.out
         assert asked.json("vault", "check")["waiting"] > 0
+    assert "go with the next change" in asked("vault", "check").out
     assert asked.json("vault", "compact")["waiting"] == 0 and "files/" not in asked("vault", "check").out
 
 

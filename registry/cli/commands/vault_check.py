@@ -22,6 +22,7 @@ _SILENT = (
     " must allow files/ in its RPC. Allow it, then run `consent vault compact`."
 )
 _WAITS = "{count} that the vault needs no more stay for {devices}. They go once each device has merged."
+_FREE = "{count} that the vault needs no more go with the next change: `consent vault compact` makes one."
 _TWINS = (
     "Twice there, as two devices imported one file: {count}. `consent vault check --remove-twins` removes the second."
 )
@@ -96,6 +97,8 @@ def _waiting(vault: Database) -> tuple[int, list[str]]:
     what = counted(blocks, "block")
     if homes is None:
         return blocks, [_SILENT.format(count=what)]
+    if not homes:
+        return blocks, [_FREE.format(count=what)]
     return blocks, [_WAITS.format(count=what, devices=counted(homes, "other device"))]
 
 
