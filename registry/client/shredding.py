@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from registry.client.accounts import made_lock
 from registry.client.evidence_store import EvidenceStore
@@ -12,17 +12,23 @@ from registry.core.sealed.certificate import ShredCertificate
 from registry.core.statements.messages import Grant
 from registry.storage.base import BlockStore
 from registry.vault.database import Database
+from registry.vault.rewriting import Told
 from registry.vault.shred import Selection
 
 
 def shred(
-    vault: Database, kept: EvidenceStore, selection: Selection, others: Mapping[str, BlockStore] | None = None
+    vault: Database,
+    kept: EvidenceStore,
+    selection: Selection,
+    others: Mapping[str, BlockStore] | None = None,
+    agreed: Collection[str] | None = None,
+    told: Told = lambda *_: None,
 ) -> ShredCertificate:
     """Erase records as `Erasure.shred` does, and the capsules of the kept grants whose bundles went with them.
 
     Evidence stays: a person ends a live grant with it.
     """
-    return vault.erasure.shred(selection, others, _capsules(vault, kept))
+    return vault.erasure.shred(selection, others, agreed, told, _capsules(vault, kept))
 
 
 def _capsules(vault: Database, kept: EvidenceStore) -> dict[str, str]:

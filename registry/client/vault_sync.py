@@ -54,13 +54,22 @@ def sync(person: Person, digests: Collection[str] = ()) -> Iterator[Synced]:
     """Go through the grants that handed over something, or those with these digests, and yield what became of each.
 
     A live grant's bundles get what is new, changed or gone. One that ended is marked, for ever. Where the chain cannot
-    be read, ``LedgerUnavailable`` stands in its place and nothing is written. First it erases what a killed process
-    left. ``person`` may sign with any account of the vault.
+    be read, ``LedgerUnavailable`` stands in its place and nothing is written. First it takes over what the person's
+    other devices have, and erases what a killed process left. ``person`` may sign with any account of the vault.
     """
+    _merge(person)
     sweep(person)
     found = _grants(person, digests)
     for evidence, answer in zip(found, _answers(person, found), strict=True):
         yield _delivered(person, evidence, answer, _synced(person, evidence, answer))
+
+
+def _merge(person: Person) -> None:
+    """Take over what other devices handed over: its bundles are continued too. Tell what could not be read."""
+    if person.vault.index or person.evidence.digests():
+        for home, why in person.vault.merge().unread.items():
+            device = f"the device {home}" if home else "other devices"
+            person.tell(f"What {device} handed over may be missing here, and comes with a later sync: {why}")
 
 
 def _grants(person: Person, digests: Collection[str]) -> list[Evidence]:

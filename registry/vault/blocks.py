@@ -9,7 +9,7 @@ from registry.core.ipld.cid import Block, digest_of_cid
 from registry.core.ipld.unixfs import blocks_of
 from registry.core.sealed.index import OwnStream, VaultBook, VaultIndex
 from registry.storage.base import BlockStore
-from registry.vault.bundles import entry_of
+from registry.vault.branches import entries_of
 from registry.vault.changes import Owner, read_index
 from registry.vault.streams import Streams
 
@@ -40,7 +40,8 @@ def _files(seed: bytes, store: BlockStore, index: VaultIndex, book: VaultBook) -
         yield from _of_stream(own, stream)
     for bundle in book.bundles:
         key = relationship_key(seed, bundle.subject, bundle.controller)
-        yield from _of_stream(Streams(key, store.get, _put_nothing), entry_of(bundle))
+        for entry in entries_of(bundle):
+            yield from _of_stream(Streams(key, store.get, _put_nothing), entry)
     if index.book is not None:
         yield index.book
 

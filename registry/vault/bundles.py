@@ -13,13 +13,14 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.age.recipients import generate_identity
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.sealed.bundles import BundleKey, View
-from registry.core.sealed.index import Bundle, OwnStream
+from registry.core.sealed.index import Bundle, OwnStream, Writer
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
+from registry.vault.branches import Held, entries_of, held_in, moved_on
 from registry.vault.changes import Change
-from registry.vault.streams import NewStream, Streams
+from registry.vault.streams import Grown, NewStream, Streams
 from registry.vault.views import shown
 
 _SECRET_BYTES = 32
@@ -62,6 +63,7 @@ def begin(
         head=head.head,
         locks=(lock,),
         ended=False,
+        writers=(Writer(change.home, head.number),),
     )
 
 
@@ -71,29 +73,59 @@ def bring_up_to_date(
     """Add what is new, changed or gone since the bundle's last head; the same bundle where nothing is.
 
     A bundle whose view is not continuing stays as it was handed over. ``records`` are the newest versions of all that
-    the vault has of the category. ``InvalidInput`` for a bundle that has ended: nothing is ever added to it.
+    the vault has of the category. What another home added apart is outdone, so that all brands show the same.
+    ``InvalidInput`` for a bundle that has ended: nothing is ever added to it.
     """
     if bundle.ended:
         raise InvalidInput("the bundle has ended", "Grant anew: another bundle is made.")
-    if not bundle.view.continuing:
+    if not bundle.view.continuing and not bundle.apart:
         return bundle
-    held = held_by_brand(store, party, bundle)
-    gone = {name for name, one in held.items() if one.deleted}
+    held = held_in_branches(store, party, bundle)
+    gone = {name for name, one in held.newest.items() if one.deleted}
     streams = Streams(party.key, store.get, change.put, lambda one: one.deleted or one.id not in gone)
     entry = entry_of(bundle)
-    changed = list(_changes(records, bundle, held))
+    changed = list(_changes(records, bundle, held) if bundle.view.continuing else united(held))
     gone |= {one.id for one in changed if one.deleted}
     segments = list(streams.store(entry, changed))
-    if not segments:
+    if not segments and not bundle.apart:
         return bundle
     grown = streams.grow(entry, segments)
-    change.replace(grown.replaced, bundle.name, grown.stream.number)
-    return msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
+    return replaced(change, store, party, bundle, grown)
+
+
+def replaced(change: Change, store: BlockStore, party: Party, bundle: Bundle, grown: Grown) -> Bundle:
+    """Return the bundle with this head, which takes account of all branches, and let go what the head does without."""
+    files = list(grown.replaced)
+    if bundle.apart:
+        streams = Streams(party.key, store.get, _put_nothing)
+        named = set(streams.files(grown.stream))
+        files += [one for one in files_left(store, party, bundle) if one not in named]
+    change.replace(dict.fromkeys(files), bundle.name, grown.stream.number)
+    return moved_on(bundle, change.home, grown.stream)
+
+
+def united(held: Held) -> Iterator[Record]:
+    """Yield versions after which all brands show the same, without telling any of them anything new."""
+    for name in sorted(held.doubtful):
+        counter = held.newest[name].counter + 1
+        known = held.settled.get(name)
+        deleted = Record(id=name, counter=counter, deleted=True)
+        yield deleted if known is None else msgspec.structs.replace(known, counter=counter)
 
 
 def held_by_brand(store: BlockStore, party: Party, bundle: Bundle) -> dict[str, Record]:
     """Return the newest version of each record in a bundle, by the bundle's own ids."""
-    streams, entry, held = Streams(party.key, store.get, _put_nothing), entry_of(bundle), dict[str, Record]()
+    return held_in_branches(store, party, bundle).newest
+
+
+def held_in_branches(store: BlockStore, party: Party, bundle: Bundle) -> Held:
+    """Read what brands may hold, also of what another home added apart."""
+    streams = Streams(party.key, store.get, _put_nothing)
+    return held_in([_newest_in(streams, entry) for entry in entries_of(bundle)])
+
+
+def _newest_in(streams: Streams, entry: OwnStream) -> dict[str, Record]:
+    held = dict[str, Record]()
     for segment in streams.segments(entry):
         for record in streams.records(entry, segment):
             if record.id not in held or held[record.id].counter < record.counter:
@@ -108,29 +140,42 @@ def key_of(bundle: Bundle) -> BundleKey:
 
 def files_of(store: BlockStore, party: Party, bundle: Bundle) -> list[str]:
     """Return the CIDs of all files of a bundle, for its end."""
-    streams, entry = Streams(party.key, store.get, _put_nothing), entry_of(bundle)
-    return [bundle.head, *streams.lists(entry), *(segment.cid for segment in streams.segments(entry))]
+    streams = Streams(party.key, store.get, _put_nothing)
+    return list(dict.fromkeys(one for entry in entries_of(bundle) for one in streams.files(entry)))
 
 
-def _changes(records: Iterable[Record], bundle: Bundle, held: dict[str, Record]) -> Iterator[Record]:
-    secret, left = bytes.fromhex(bundle.secret), {name for name, one in held.items() if not one.deleted}
+def files_left(store: BlockStore, party: Party, bundle: Bundle) -> list[str]:
+    """Return the files of a bundle that the store has: those of an ended one may be gone."""
+    streams, files = Streams(party.key, store.get, _put_nothing), dict[str, None]()
+    for entry in entries_of(bundle):
+        try:
+            files |= dict.fromkeys(streams.files(entry))
+        except StorageUnavailable:
+            if store.has(entry.head):
+                raise
+    return [one for one in files if store.has(one)]
+
+
+def _changes(records: Iterable[Record], bundle: Bundle, held: Held) -> Iterator[Record]:
+    secret, newest = bytes.fromhex(bundle.secret), held.newest
+    left = {name for name, one in newest.items() if not one.deleted} | held.doubtful
     for record in records:
         if (made := shown(record, bundle.view, secret, 1, bundle.controller)) is None:
             continue
-        before = held.get(made.id)
+        before = newest.get(made.id)
         left.discard(made.id)
         if before is None:
             yield made
-        elif msgspec.structs.replace(made, counter=before.counter) != before:
+        elif made.id in held.doubtful or msgspec.structs.replace(made, counter=before.counter) != before:
             yield msgspec.structs.replace(made, counter=before.counter + 1)
     # What was deleted, and what an edit moved out of the view.
     for name in sorted(left):
-        yield Record(id=name, counter=held[name].counter + 1, deleted=True)
+        yield Record(id=name, counter=newest[name].counter + 1, deleted=True)
 
 
 def entry_of(bundle: Bundle) -> OwnStream:
     """Return a bundle as a stream that is read or grown."""
-    return OwnStream(bundle.name, bundle.view.category, bundle.identity, bundle.head, bundle.number)
+    return entries_of(bundle)[0]
 
 
 def _put_nothing(blocks: Iterable[object]) -> None:

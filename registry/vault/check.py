@@ -24,7 +24,7 @@ from registry.core.sealed.heads import MAX_LISTS, SegmentRef, StreamReader
 from registry.core.sealed.index import MAX_BOOK, MAX_INDEX, Bundle, OwnStream, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef
 from registry.storage.base import BlockStore
-from registry.vault.bundles import entry_of
+from registry.vault.branches import entries_of
 from registry.vault.folder import VaultFolder
 from registry.vault.large_files import open_file
 from registry.vault.shares import Shares
@@ -42,6 +42,7 @@ _MOST_UNKNOWN = 3
 class Fault(NamedTuple):
     """What is wrong with one part: of which stream or bundle (``of``), the file and the block (CIDs), and how.
 
+    A bundle's head that another home made apart is named by its CID.
     ``category`` and ``records`` say which records that concerns; 0 where their number is not known.
     """
 
@@ -112,23 +113,25 @@ class Check:
             with self._part("book", "", index.book):
                 found.book = self._document(VaultBook, index.book, MAX_BOOK)
         for stream in index.streams:
-            self._stream(stream, owner, "stream")
+            self._stream(stream, owner, "stream", stream.stream)
         for bundle in found.book.bundles if found.book else ():
             # The blocks of an ended bundle may be gone.
             if not bundle.ended:
-                self._stream(entry_of(bundle), self._signer(bundle), "bundle")
+                for entry in entries_of(bundle):
+                    of = bundle.name if entry.head == bundle.head else entry.head
+                    self._stream(entry, self._signer(bundle), "bundle", of)
         for file, category, records in list(self._files.values()):
             self._file(file, category, len(records))
 
     def _signer(self, bundle: Bundle) -> str:
         return public_key_of(self._shares.party(bundle).key)
 
-    def _stream(self, stream: OwnStream, signer: str, part: Part) -> None:
-        """Read the head and the lists, then each segment that they name."""
+    def _stream(self, stream: OwnStream, signer: str, part: Part, of: str) -> None:
+        """Read the head and the lists, then each segment that they name; ``of`` is what the faults are of."""
         reader = StreamReader(stream.stream, stream.identity, signer, self._get, Budget(_MAX_OPENED))
-        sound, cid = self._health.segments.setdefault(stream.stream, []), stream.head
+        sound, cid = self._health.segments.setdefault(of, []), stream.head
         refs, older = list[SegmentRef](), None
-        with self._part(part, stream.stream, cid, stream.category):
+        with self._part(part, of, cid, stream.category):
             head = reader.head(cid)
             refs, older = list(head.segments), head.older
             if head.number != stream.number:
@@ -137,14 +140,14 @@ class Check:
             if older is None:
                 break
             cid, older = older, None
-            with self._part(part, stream.stream, cid, stream.category):
+            with self._part(part, of, cid, stream.category):
                 listed = reader.older(cid)
                 refs += listed.segments
                 older = listed.older
-                self._health.lists.setdefault(stream.stream, []).append(cid)
+                self._health.lists.setdefault(of, []).append(cid)
         for ref in refs:
             what: Part = "segment" if part == "stream" else part
-            with self._part(what, stream.stream, ref.cid, stream.category, ref.records):
+            with self._part(what, of, ref.cid, stream.category, ref.records):
                 self._segment(reader, ref, stream.category, part)
                 sound.append(ref)
 

@@ -141,8 +141,12 @@ class Compaction:
         """Return the deleted records whose content goes, and their files that nothing else names.
 
         A record whose file a live bundle still names stays: without it, nobody would know of that file afterwards.
+        So it does while there are other homes: one that has edited it meanwhile brings it back, and needs the file.
         """
-        deleted, files = copy.deleted(), list(copy.files())
+        # What is on a hold, or withdrawn, was deleted by a home that did not know it. Only shredding lets it go.
+        deleted, files = copy.deleted() - copy.restricted(), list(copy.files())
+        if self._folder.has_others:
+            deleted -= {name for name, _ in files}
         named = {file.cid for name, file in files if name not in deleted}
         if any(name in deleted for name, _ in files):
             in_bundles = set(self._files_of_bundles())

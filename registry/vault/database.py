@@ -126,10 +126,8 @@ class Database(OwnerSide):
         """
         from registry.vault.export.archive import write_export  # slow to load: it makes pages
 
-        copy = self._folder.copy()
-        versions = of_category(self.versions(), category)
-        names = [name for name in self.schemas.names() if copy]
-        documents = {name: self.schemas.get(name).text.encode() for name in names}
+        versions, schemas = of_category(self.versions(), category), self.schemas
+        documents = {name: schemas.get(name).text.encode() for name in schemas.names() if self.index}
         content = partial(self._folder.content, folder=folder)
         return write_export(sink, versions, documents, content, int(self._clock()), folder, language)
 
@@ -166,7 +164,7 @@ class Database(OwnerSide):
             self._put(change, stones)
 
     def shred(self, selection: Selection, others: Mapping[str, BlockStore] | None = None) -> ShredCertificate:
-        """Erase records for good and return a signed certificate; see `Erasure.shred`."""
+        """Erase records for good and return a signed certificate; see `Erasure.shred`, which tells how far it is."""
         return self.erasure.shred(selection, others)
 
     def find(self, name: str) -> str:
@@ -179,8 +177,7 @@ class Database(OwnerSide):
 
     def history(self, name: str) -> list[Record]:
         """Return all versions of a record, oldest first; ``InvalidInput`` for an unknown one."""
-        copy = self._folder.copy()
-        if copy is None or not (found := copy.history(name)):
+        if not (found := self._folder.ask(lambda copy: copy.history(name))):
             raise InvalidInput(f"there is no record {name[:80]}", _LIST)
         return found
 
@@ -194,8 +191,7 @@ class Database(OwnerSide):
     def search(self, query: str, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of the records that a query of words and fields finds, newest first."""
         asked = parse(query)
-        copy = self._folder.copy()
-        return _EMPTY_PAGE if copy is None else copy.search(asked, limit, cursor)
+        return self._folder.ask(lambda copy: copy.search(asked, limit, cursor)) or _EMPTY_PAGE
 
     def select(self, query: str) -> Iterator[Record]:
         """Yield all records that a query finds, newest first."""
@@ -206,19 +202,23 @@ class Database(OwnerSide):
 
     def query(self, sql: str) -> Answer:
         """Run one SELECT of a person's own over the views of the schemas; see `registry.vault.copy.sql`."""
-        copy = self._folder.copy()
-        if copy is None:
+        schemas = self.schemas
+        members = {name: schemas.get(name).members for name in schemas.names()}
+        if (answer := self._folder.ask(lambda copy: copy.query(sql, members))) is None:
             raise InvalidInput("the vault is empty", "Add something first.")
-        return copy.query(sql, {name: self.schemas.get(name).members for name in self.schemas.names()})
+        return answer
 
     def stats(self) -> Stats:
         """Count the records by category, source and year."""
-        copy = self._folder.copy()
-        return _EMPTY_STATS if copy is None else copy.stats()
+        return self._folder.ask(lambda copy: copy.stats()) or _EMPTY_STATS
 
     @property
     def schemas(self) -> Schemas:
         """The built-in schemas and the person's own, which the book keeps."""
+        self._folder.look_again()
+        return self._schemas_of_the_copy()
+
+    def _schemas_of_the_copy(self) -> Schemas:
         own = self._folder.schemas
         if self._known_schemas is None or self._known_schemas[0] != own:
             self._known_schemas = own, Schemas(json.loads(one.schema) for one in own)
@@ -227,7 +227,6 @@ class Database(OwnerSide):
     def add_schema(self, raw: bytes, name: str | None = None) -> Schema:
         """Add a schema of the person's own; ``InvalidInput`` says why not."""
         with self._folder.change() as change:
-            self._known_schemas = None
             schemas = self.schemas.copy()
             made = schemas.add(raw, name)
             self._keep(schemas, change)
@@ -292,7 +291,8 @@ class Database(OwnerSide):
     def _commit(self, change: Change) -> None:
         """Make it so, and let the working copy follow: the next search then finds it at once."""
         self._folder.commit(change)
-        self._folder.copy()
+        self._folder.follow()
 
     def _facts_of(self, record: Record) -> Facts:
-        return self.schemas.facts(record)
+        # Asked for each record, while the copy follows an index that may not be the newest yet.
+        return self._schemas_of_the_copy().facts(record)

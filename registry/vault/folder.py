@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import msgspec
@@ -12,9 +12,10 @@ from registry.core.crypto.seeds import (
     homes_name,
     relationship_key,
 )
-from registry.core.errors import InvalidInput, StorageUnavailable, WorkingCopyLost
+from registry.core.errors import ConsentError, InvalidInput, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
+from registry.fs.files import replace_file
 from registry.storage.base import Names
 from registry.vault.bundles import Party, files_of
 from registry.vault.changes import Change
@@ -44,7 +45,7 @@ class VaultFolder(VaultState):
             self._whereabouts.check(self.journal.index)
             self._merge()
             # The working copy opens where it is needed: what changes the book alone does not need it.
-            yield self._change(lambda record: _is_kept(self.copy(), record))
+            yield self._change(self._is_kept)
 
     @contextmanager
     def moving(self, place: Place) -> Iterator[None]:
@@ -57,18 +58,34 @@ class VaultFolder(VaultState):
     def repairing(self, is_new: bool) -> Iterator[Change]:
         """Yield a change as `change` does, where the working copy cannot follow, or the index cannot be read.
 
-        It looks for other homes, as their blocks must stay, and takes nothing over.
+        It looks for other homes, as their blocks must stay, and takes nothing over. ``InvalidInput`` for a folder that
+        is an older copy of its home: it would write over what the home has done since.
         With ``is_new`` the vault begins anew, as another home, so that its index may count from 1.
         """
         with self._locked():
-            self.journal.settle()
-            if is_new:
-                # Nobody can read what this home named.
+            try:
                 if homes := self._homes():
-                    homes.forget(self._home())
+                    homes.look(self.journal.index)
+                self.journal.settle()
+            except StorageUnavailable:
+                self.journal.defer()
+            before, root, others = self._home(), self.journal.index, self.others()
+            if is_new and others is None:
+                raise StorageUnavailable(
+                    "the store does not tell whether this folder is an older copy", "Try again later."
+                )
+            if is_new:
                 (self._directory / "home").unlink(missing_ok=True)
-            self.has_others = self._may_have_others()
-            yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
+            # Nobody can read what this home named, so it is no other home, and its name goes once it is another one.
+            self.has_others = others is None or any(one != before for one in others)
+            try:
+                yield Change(self._owner(self._home()), self._store, self.journal, is_new=is_new)
+            finally:
+                if self.journal.index == root:
+                    replace_file(self._directory / "home", f"{before}\n".encode())
+            if is_new and (homes := self._homes()):
+                with suppress(StorageUnavailable):
+                    homes.forget(before)
 
     def forget_copy(self) -> None:
         """Make the working copy anew, empty: it fills itself when it is needed."""
@@ -101,12 +118,36 @@ class VaultFolder(VaultState):
         self._whereabouts.note()
         root = change.commit()
         assert change.index is not None
-        self.journal.settle(self._tell(root, change.index))
+        self._settle(self._tell(root, change.index))
         if self._mirror.is_open:
-            self.copy()
+            self.follow()
         else:
             self._mirror.known = None
         return root
+
+    def _trouble(self, root: str) -> ConsentError | None:
+        return self._older(root) or super()._trouble(root)
+
+    def _older(self, root: str) -> InvalidInput | None:
+        """Return the error of an older copy, if this home's name in the store is newer than its index."""
+        # Without a file `home` there is no name to compare, and reading makes none.
+        if (self._directory / "home").exists() and (homes := self._homes()):
+            try:
+                homes.look(root)
+            except InvalidInput as error:
+                return error
+            except StorageUnavailable:
+                return None
+        return None
+
+    def _is_kept(self, record: Record) -> bool:
+        """Whether a merge of small segments keeps a version: those of a deleted record go, and its tombstone stays."""
+        if record.deleted or (record.file is not None and record.file.cid):
+            # Only its versions name a file: without them nobody could erase it. Compaction lets both go.
+            return True
+        copy = self.copy()
+        newest = copy.newest(record.id) if copy else None
+        return copy is None or newest is None or not newest.deleted or record.id in copy.restricted()
 
     def _change(self, keep: Keep = lambda record: True) -> Change:
         return Change(self._owner(self._home()), self._store, self.journal, keep)
@@ -117,11 +158,19 @@ class VaultFolder(VaultState):
         owner = self._owner(self._home())
         return Homes(self._directory, self._store, self._store, homes_name(self._seed), owner)
 
-    def _may_have_others(self) -> bool:
+    def others(self) -> tuple[str, ...] | None:
+        """Return the other homes that have a name in the store; None if the store does not tell."""
         try:
-            return (homes := self._homes()) is not None and bool(homes.read_names()[0])
+            return () if (homes := self._homes()) is None else tuple(homes.read_names()[0])
         except StorageUnavailable:
-            return True
+            return None
+
+    def _settle(self, free: Free = none_of) -> None:
+        try:
+            self.journal.settle(free)
+        except StorageUnavailable:
+            # The state is written. Whoever got an error would do it again, so the blocks wait for a later change.
+            self.journal.defer()
 
     def _tell(self, root: str, index: VaultIndex) -> Free:
         """Leave the name of this index for the other homes; return which of the waiting blocks may go by now."""
@@ -146,8 +195,9 @@ class VaultFolder(VaultState):
             others, is_behind = homes.look(self.journal.index) if homes else ({}, False)
         except StorageUnavailable as error:
             # Where that cannot be told, nothing is erased.
+            self.journal.defer()
             return Merged(unread={"": str(error)})
-        self.journal.settle((none_of if is_behind else own_of) if others else all_of)
+        self._settle((none_of if is_behind else own_of) if others else all_of)
         if homes is None:
             return Merged()
         if is_behind and (others or self.journal.index):
@@ -167,7 +217,7 @@ class VaultFolder(VaultState):
         if index is None:
             change = self._change()
             root, index = change.commit(), change.index
-            self.journal.settle()
+            self._settle()
         assert index is not None
         homes.publish(root, index)
         return homes.read_names()[0]
@@ -179,7 +229,7 @@ class VaultFolder(VaultState):
         states = self._take_over(states, unread)
         homes.note({home: one.noted for home, one in states.items()})
         if not unread:
-            self.journal.settle(partial(self._erasable, states.values()))
+            self._settle(partial(self._erasable, states.values()))
         return Merged(tuple(others), unread)
 
     def _take_over(self, states: Mapping[str, Seen], unread: dict[str, str]) -> dict[str, Seen]:
@@ -247,8 +297,3 @@ class VaultFolder(VaultState):
     def _state(self) -> State:
         index = self.index()
         return State({one.stream: one for one in (index.streams if index else ())}, self.book())
-
-
-def _is_kept(copy: WorkingCopy | None, record: Record) -> bool:
-    newest = copy.newest(record.id) if copy and not record.deleted else None
-    return newest is None or not newest.deleted

@@ -93,18 +93,42 @@ class Journal:
 
         ``free`` picks those of the waiting blocks that may go too.
         """
-        index, *lines = self._lines(self._stale) or [[""]]
-        waiting = self._read_waiting()
-        if index[0] and index[0] == self.index:
-            gone = {words[0] for words in lines if len(words) == 1}
-            self._note(waiting := waiting | {self._parsed(words) for words in lines if len(words) > 1})
+        gone, waiting = self._left()
+        self._note(waiting)
+        if self._is_done:
+            # What it lists is needed now, and the next change must not find it there.
             self._pending.unlink(missing_ok=True)
-        else:
-            gone = {words[0] for words in self._lines(self._pending)}
         going = {one for one in waiting if one.stream == LOGGED} | (free(waiting) if waiting else set())
         blocks = gone | {one.block for one in going}
         left = set[Waiting]() if self._erased(blocks) else {Waiting(one, one, LOGGED, 0) for one in blocks}
         self._note(waiting - going | left)
+        self._forget()
+
+    def defer(self) -> None:
+        """Do as `settle`, and erase nothing: all of it waits, like older indexes.
+
+        An older copy of this folder would erase what has become needed since. Without this, the next change would
+        mix its lists with those of the last one, and a crash could then erase the newest state.
+        """
+        gone, waiting = self._left()
+        self._note(waiting | {Waiting(one, one, OWN, 0) for one in gone})
+        self._forget()
+
+    def _left(self) -> tuple[set[str], set[Waiting]]:
+        """Return the blocks that the last change replaced, or its own where it was interrupted, and those that wait."""
+        waiting, lines = self._read_waiting(), self._lines(self._stale)[1:]
+        if not self._is_done:
+            return {words[0] for words in self._lines(self._pending)}, waiting
+        gone = {words[0] for words in lines if len(words) == 1}
+        return gone, waiting | {self._parsed(words) for words in lines if len(words) > 1}
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether the last change has become the newest state."""
+        first = self._lines(self._stale)[:1]
+        return bool(first) and first[0] == [self.index]
+
+    def _forget(self) -> None:
         self._pending.unlink(missing_ok=True)
         self._stale.unlink(missing_ok=True)
 
@@ -112,6 +136,11 @@ class Journal:
     def is_logged(self) -> bool:
         """Whether a log of the store may still hold blocks that were deleted; the next change deletes them again."""
         return any(one.stream == LOGGED for one in self._read_waiting())
+
+    @property
+    def waiting(self) -> int:
+        """How many blocks this home needs no more, and keeps because other homes may name them."""
+        return len({one.block for one in self._read_waiting() if one.stream != LOGGED})
 
     def _erased(self, blocks: set[str]) -> bool:
         """Delete blocks; return whether the store holds nothing of them any more, also not in a log."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Restricted, Spent, VaultBook
+from registry.vault.branches import apart_from
 from registry.vault.journal import OWN, Waiting
 
 
@@ -79,8 +80,8 @@ def erasable(
             return all(each is not None and each.number >= one.number for each in streams)
         if (bundle := own.get(one.stream)) is None:
             return not any(one.stream in each for each in bundles)
-        # Two homes may have gone on with a bundle apart. Once all have the same head, none takes another one.
-        if any(one.stream not in each or each[one.stream].head != bundle.head for each in bundles):
+        # Two homes may have gone on with a bundle apart. Once all have the same heads, none takes another one.
+        if any(one.stream not in each or _heads(each[one.stream]) != _heads(bundle) for each in bundles):
             return False
         if one.stream not in files:
             files[one.stream] = reached(bundle)
@@ -92,6 +93,10 @@ def erasable(
 
 def _age(one: OwnStream | Bundle) -> tuple[int, str]:
     return one.number, one.head
+
+
+def _heads(bundle: Bundle) -> list[str]:
+    return [one.head for one in bundle.branches]
 
 
 def _by_name(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
@@ -108,7 +113,8 @@ def _merge_bundles(mine: Sequence[Bundle], theirs: Sequence[Bundle]) -> tuple[Bu
 def _merge_bundle(mine: Bundle, theirs: Bundle) -> Bundle:
     newest = max(mine, theirs, key=_age)
     locks = tuple(dict.fromkeys((*mine.locks, *theirs.locks)))
-    return msgspec.structs.replace(newest, locks=locks, ended=mine.ended or theirs.ended)
+    apart = apart_from(newest, (mine, theirs))
+    return msgspec.structs.replace(newest, locks=locks, ended=mine.ended or theirs.ended, apart=apart)
 
 
 def _end_twins(bundles: Iterable[Bundle], only_mine: set[str], only_theirs: set[str]) -> Iterable[Bundle]:

@@ -35,6 +35,7 @@ class Mirror:
         self._read: tuple[str | None, VaultBook] = (None, VaultBook())
         # The book whose schemas say what is searched of a record; None while nobody asked for it.
         self.known: VaultBook | None = None
+        self.known_at = ""  # the index that named it
 
     def book(self, cid: str | None) -> VaultBook:
         """Read a book, or return it again if it was the last one; an empty one for None."""
@@ -93,9 +94,11 @@ class Mirror:
     def _current(self, root: str) -> WorkingCopy:
         if self._copy is None:
             self._copy = WorkingCopy(self._file, self._key, self._facts_of)
+        if self._copy.is_lost:
+            raise WorkingCopyLost("a page of the working copy is damaged")
         if self._copy.root != root:
             index = read_index(self._owner, self._store, root)
-            self.known = self.book(index.book)
+            self.known, self.known_at = self.book(index.book), root
             self._fill(self._copy, index.streams, self.known)
             if (book := index.book or "") != self._copy.book:
                 follow_book(self._copy, self.known, book, shredded_marks(self._seed))

@@ -16,6 +16,7 @@ from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import Bundle, OwnStream, VaultBook
 from registry.core.sealed.records import Record, id_in_bundle
 from registry.storage.base import BlockStore
+from registry.vault.branches import entries_of, moved_on
 from registry.vault.bundles import entry_of
 from registry.vault.changes import Change
 from registry.vault.check import Fault, Health
@@ -155,7 +156,8 @@ class Repair:
             change.set_book(VaultBook(), is_lost=True)
             return 0
         for bundle in book.bundles:
-            is_bad = not bundle.ended and self._faults_of(bundle.name, ("bundle",))
+            names = (bundle.name, *(one.head for one in bundle.apart))
+            is_bad = not bundle.ended and any(self._faults_of(name, ("bundle",)) for name in names)
             bundles.append(self._bundle(change, bundle, copy) if is_bad else bundle)
             count += bool(is_bad)
         if count:
@@ -164,30 +166,50 @@ class Repair:
 
     def _bundle(self, change: Change, bundle: Bundle, copy: WorkingCopy | None) -> Bundle:
         """Put again what the readable segments of a bundle lack of what its view shows."""
-        if copy is None:
+        if not bundle.view.continuing:
+            # Nobody knows any more what it showed then, and the view of today may show what was never granted.
+            self._lost.append(f"a part of what was handed over once to {bundle.controller}")
+        elif copy is None:
             self._lost.append(f"a part of the bundle for {bundle.controller}, until it is brought up to date")
         streams = Streams(self._shares.party(bundle).key, self._store.get, change.put)
         entry, sound = entry_of(bundle), self._health.segments[bundle.name]
-        known = {one.id for ref in sound for one in streams.records(entry, ref)}
-        secret = bytes.fromhex(bundle.secret)
-        # No version has a larger counter than the bundle has heads, so this one is newer than all that a brand read.
-        again = (
-            made
-            for one in (copy.select(Query(categories=(bundle.view.category,))) if copy else ())
-            if id_in_bundle(secret, one.id) not in known
-            and (made := shown(one, bundle.view, secret, bundle.number + 1, bundle.controller)) is not None
-        )
-        segments = [*reversed(list(streams.store(entry, again))), *sound]
-        grown = streams.rewrite(entry, segments, self._readable(entry, sound))
+        # What another home added apart is outdone as a whole.
+        known = set[str]() if bundle.apart else {one.id for ref in sound for one in streams.records(entry, ref)}
+        segments = [*reversed(list(streams.store(entry, self._again(bundle, streams, known, copy)))), *sound]
+        grown = streams.rewrite(entry, segments, chain(*self._files_of_branches(bundle)))
         change.replace(grown.replaced, bundle.name, grown.stream.number)
-        return msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
+        return moved_on(bundle, change.home, grown.stream)
+
+    def _again(self, bundle: Bundle, streams: Streams, known: set[str], copy: WorkingCopy | None) -> Iterator[Record]:
+        """Yield what the view shows and is not known, and tombstones of what was only added apart and is gone.
+
+        Of a bundle that shows one moment these are tombstones alone: of what was taken back apart.
+        """
+        # No version has a larger counter than the bundle has heads, so this one is newer than all that a brand read.
+        secret, counter, entry = bytes.fromhex(bundle.secret), bundle.number + 1, entry_of(bundle)
+        refs = (ref for one in bundle.apart for ref in self._health.segments.get(one.head, ()))
+        is_continuing, records = bundle.view.continuing, (one for ref in refs for one in streams.records(entry, ref))
+        left = {one.id for one in records if is_continuing or one.deleted}
+        shows = copy.select(Query(categories=(bundle.view.category,))) if copy and is_continuing else ()
+        for record in shows:
+            if id_in_bundle(secret, record.id) not in known and (
+                made := shown(record, bundle.view, secret, counter, bundle.controller)
+            ):
+                left.discard(made.id)
+                yield made
+        yield from (Record(id=name, counter=counter, deleted=True) for name in sorted(left))
+
+    def _files_of_branches(self, bundle: Bundle) -> Iterator[Iterator[str]]:
+        for entry in entries_of(bundle):
+            of = bundle.name if entry.head == bundle.head else entry.head
+            yield self._readable(entry, self._health.segments.get(of, []), of)
 
     def _faults_of(self, name: str, parts: Iterable[str]) -> list[Fault]:
         return [one for one in self._health.faults if one.of == name and one.part in parts]
 
-    def _readable(self, stream: OwnStream, sound: list[SegmentRef]) -> Iterator[str]:
+    def _readable(self, stream: OwnStream, sound: list[SegmentRef], of: str = "") -> Iterator[str]:
         """Yield the files of a stream that can be read: the others cannot be taken apart to be erased."""
-        yield from self._health.lists.get(stream.stream, ())
+        yield from self._health.lists.get(of or stream.stream, ())
         yield from (one.cid for one in sound)
         if not any(one.cid == stream.head for one in self._health.faults):
             yield stream.head

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import msgspec
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import Bundle, OwnStream
 from registry.core.sealed.records import Record, id_in_bundle
 from registry.storage.base import BlockStore
-from registry.vault.bundles import Party, entry_of
+from registry.vault.branches import Held
+from registry.vault.bundles import Party, entry_of, held_in_branches, replaced, united
 from registry.vault.changes import Change
 from registry.vault.streams import Keep, Streams
+
+# What is being erased, and how much of it is done: at, of.
+Told = Callable[[Literal["segments", "copy", "stores"], int, int], object]
+
+
+class Counting:
+    """Tells how many of ``total`` segments are done, each time that it is called."""
+
+    def __init__(self, told: Told, total: int) -> None:
+        self._told, self._total, self._done = told, total, 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._told("segments", self._done, self._total)
 
 
 class Rewritten(NamedTuple):
@@ -22,8 +36,11 @@ class Rewritten(NamedTuple):
     dropped: int
 
 
-def without(streams: Streams, stream: OwnStream, keep: Keep) -> Rewritten:
-    """Seal again each segment that holds a version which ``keep`` does not. Memory holds one segment."""
+def without(streams: Streams, stream: OwnStream, keep: Keep, told: Callable[[], object] = lambda: None) -> Rewritten:
+    """Seal again each segment that holds a version which ``keep`` does not. Memory holds one segment.
+
+    ``told`` is called behind each segment.
+    """
     segments, dropped = list[SegmentRef](), 0
     for ref in streams.segments(stream):
         if lost := sum(not keep(one) for one in streams.records(stream, ref)):
@@ -32,6 +49,7 @@ def without(streams: Streams, stream: OwnStream, keep: Keep) -> Rewritten:
             dropped += lost
         else:
             segments.append(ref)
+        told()
     return Rewritten(segments, dropped)
 
 
@@ -40,10 +58,13 @@ def take_back(
 ) -> tuple[Bundle, set[str]]:
     """Put tombstones in place of these records (own ids) in a live bundle.
 
-    Return the bundle and which of the ids it held; the same bundle where it held none.
+    Return the bundle and which of the ids it held; the same bundle where it held none. Of a bundle that another home
+    went on with apart, the new head takes account of that too, and tells nothing that no brand was told before.
     """
-    streams, entry, newest = Streams(party.key, store.get, change.put), entry_of(bundle), dict[str, Record]()
+    streams, entry = Streams(party.key, store.get, change.put), entry_of(bundle)
     names = {id_in_bundle(bytes.fromhex(bundle.secret), one): one for one in ids}
+    held = held_in_branches(store, party, bundle) if bundle.apart else Held({})
+    newest = {name: one for name, one in held.newest.items() if name in names}
 
     def keep(record: Record) -> bool:
         if record.id not in names:
@@ -53,11 +74,12 @@ def take_back(
         return record.deleted
 
     left = without(streams, entry, keep)
-    stones = [Record(id=one.id, counter=one.counter + 1, deleted=True) for one in newest.values() if not one.deleted]
-    if not left.dropped and not stones:
+    gone = [one for one in newest.values() if not one.deleted or one.id in held.doubtful]
+    stones = [Record(id=one.id, counter=one.counter + 1, deleted=True) for one in gone]
+    # A branch that holds one of the records must go whole, so the new head outdoes all that it says.
+    if not left.dropped and not stones and not (bundle.apart and newest):
         return bundle, set()
-    segments = [*reversed(list(streams.store(entry, stones))), *left.segments]
+    new = [*stones, *(one for one in united(held) if one.id not in names)]
+    segments = [*reversed(list(streams.store(entry, new))), *left.segments]
     grown = streams.rewrite(entry, segments, streams.files(entry))
-    change.replace(grown.replaced, bundle.name, grown.stream.number)
-    made = msgspec.structs.replace(bundle, number=grown.stream.number, head=grown.stream.head)
-    return made, {names[one] for one in newest}
+    return replaced(change, store, party, bundle, grown), {names[one] for one in newest}

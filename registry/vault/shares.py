@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from registry.core.errors import InvalidInput, StorageUnavailable
+from registry.core.errors import InvalidInput
 from registry.core.instants import microseconds
 from registry.core.sealed.bundles import BundleKey, View
 from registry.core.sealed.index import Bundle, VaultBook
 from registry.core.sealed.records import Record
 from registry.storage.base import BlockStore
 from registry.vault.bulk import rarely_collecting
-from registry.vault.bundles import Party, begin, bring_up_to_date, files_of, key_of
+from registry.vault.bundles import Party, begin, bring_up_to_date, files_left, files_of, key_of
 from registry.vault.changes import Change
 from registry.vault.copy.query import Query
 from registry.vault.folder import VaultFolder
@@ -152,13 +152,7 @@ class Shares:
 
     def files_left(self, bundle: Bundle) -> list[str]:
         """Return the files of a bundle that the store has: those of an ended one may be gone."""
-        try:
-            files = files_of(self._store, self.party(bundle), bundle)
-        except StorageUnavailable:
-            if self._store.has(bundle.head):
-                raise
-            return []
-        return [one for one in files if self._store.has(one)]
+        return files_left(self._store, self.party(bundle), bundle)
 
     def party(self, bundle: Bundle) -> Party:
         """Return the relationship of a bundle, with the key that signs it."""

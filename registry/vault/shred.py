@@ -24,7 +24,7 @@ from registry.vault.changes import Change
 from registry.vault.copy.working_copy import WorkingCopy
 from registry.vault.folder import VaultFolder
 from registry.vault.holds import check_day, day_of, due, forgotten, held, in_force, marked, restricted
-from registry.vault.rewriting import take_back, without
+from registry.vault.rewriting import Counting, Told, take_back, without
 from registry.vault.shares import Shares
 from registry.vault.streams import Streams
 from registry.vault.traces import Survey, kept_on_hold, look_into_copy, look_into_files, look_into_stores, survey
@@ -128,44 +128,54 @@ class Erasure:
         self,
         selection: Selection,
         others: Mapping[str, BlockStore] | None = None,
+        agreed: Collection[str] | None = None,
+        told: Told = lambda *_: None,
         capsules: Mapping[str, str] | None = None,
     ) -> ShredCertificate:
         """Erase records for good wherever we can, look for them there, and return a signed certificate.
 
         Records on a legal hold stay. ``others`` are more stores of the person's own with copies of the blocks, by what
-        they are called. ``capsules`` are CIDs by the locks of their grants; one goes with the last bundle that it
-        opens. ``InvalidInput`` where nothing is left to shred; then, and after every error of a store before the new
-        state was written, nothing has changed.
+        they are called. ``agreed`` are the ids of a plan that the person has read. ``told`` hears how far the work is.
+        ``capsules`` are CIDs by the locks of their grants; one goes with the last bundle that it opens.
+        ``InvalidInput`` where nothing is left to shred, and where it is not what was agreed: another process or device
+        may have added something. Then, and after every error of a store before the new state was written, nothing has
+        changed.
         """
         with self._folder.change() as change:
             plan = self.plan(selection)
+            if agreed is not None and plan.ids != set(agreed):
+                raise InvalidInput("your vault has changed since you read what goes", "Do it again.")
             if not plan.ids:
                 raise InvalidInput("all of these records are on a legal hold", "`release` ends a hold.")
             is_all = selection.kind == "ALL" and not plan.on_hold
             self._elsewhere = []
             before = _locks(self._folder.book())
-            taken, book = self._erase(change, plan, is_all)
+            taken, book = self._erase(change, plan, is_all, told)
             gone = set(capsules or ()) if is_all else before - _locks(book)
             self._drop_capsules(change, [cid for lock, cid in (capsules or {}).items() if lock in gone])
+            told("copy", 0, 1)
             self._commit(change)
+            told("stores", 0, 1)
             blocks = list(dict.fromkeys((*change.replaced, *self._elsewhere)))
             return self._certificate(selection, plan, taken, blocks, others or {})
 
     def _drop_capsules(self, change: Change, capsules: Iterable[str]) -> None:
         change.replace(one for one in capsules if self._store.has(one))
 
-    def _erase(self, change: Change, plan: Plan, is_all: bool) -> tuple[list[TakenBack], VaultBook]:
+    def _erase(self, change: Change, plan: Plan, is_all: bool, told: Told) -> tuple[list[TakenBack], VaultBook]:
         """Take the records out of streams and bundles.
 
         Another home would bring back what left the index or the book. So as long as there are other homes, streams stay
         without a record, and bundles with tombstones alone.
         """
         streams, others = Streams(self._folder.owner.key, self._store.get, change.put), self._folder.has_others
-        for stream in change.index.streams if change.index else ():
+        some = change.index.streams if change.index else ()
+        counting = Counting(told, sum(len(streams.segments(one)) for one in some))
+        for stream in some:
             if others and not stream.stream.startswith(change.home):
                 self._elsewhere += _holding(streams, stream, plan.ids)
                 continue
-            left = without(streams, stream, lambda one: one.id not in plan.ids)
+            left = without(streams, stream, lambda one: one.id not in plan.ids, counting)
             if left.dropped:
                 change.rewrite(stream, left.segments, streams.files(stream), stays=others)
         gone = () if others else (*plan.ended, *(plan.live if is_all else ()))

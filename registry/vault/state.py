@@ -14,7 +14,7 @@ from registry.core.crypto.seeds import (
     shredded_marks,
     vault_key,
 )
-from registry.core.errors import StorageUnavailable
+from registry.core.errors import ConsentError, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.homes import HOME_BYTES
 from registry.core.sealed.index import OwnSchema, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef, check_home, id_bytes
@@ -74,8 +74,13 @@ class VaultState:
     def schemas(self) -> tuple[OwnSchema, ...]:
         """The person's own schemas, as the working copy knows them."""
         if self._mirror.known is None:
-            self._mirror.known = self.book()
+            self._mirror.known_at, self._mirror.known = self.journal.index, self.book()
         return self._mirror.known.schemas
+
+    def look_again(self) -> None:
+        """Have the schemas read anew if another process has changed the vault since they were read."""
+        if self.journal.index != self._mirror.known_at:
+            self._mirror.known = None
 
     def index(self) -> VaultIndex | None:
         """Read the newest index; None for a vault that was never changed."""
@@ -94,10 +99,33 @@ class VaultState:
         """Return the working copy, which then has all that the newest index names; None for an empty vault."""
         return self._newest(self._mirror.at)
 
+    def follow(self) -> None:
+        """Have the working copy take what the newest index names. An error says that the change is done."""
+        try:
+            self.copy()
+        except ConsentError as error:
+            error.add_note(
+                "What you changed is kept. Only the working copy could not follow; the next command tries again."
+            )
+            raise
+
+    def ask(self, read: Callable[[WorkingCopy], _T]) -> _T | None:
+        """Return what the working copy answers; None for an empty vault.
+
+        If a page of it turns out to be damaged, the copy is made again and asked once more.
+        """
+        if (copy := self.copy()) is None:
+            return None
+        try:
+            return read(copy)
+        except WorkingCopyLost:
+            return None if (again := self.copy()) is None else read(again)
+
     def _newest(self, read: Callable[[str], _T]) -> _T | None:
         """Read the newest state; None for a vault that was never changed.
 
-        ``StorageUnavailable`` if others replace it _MAX_READS times meanwhile, or if it lies in another store.
+        ``StorageUnavailable`` if others replace it _MAX_READS times meanwhile, or if it lies in another store;
+        ``InvalidInput`` for a folder that is an older copy of its home.
         """
         for _ in range(_MAX_READS):
             if not (root := self.journal.index):
@@ -105,12 +133,17 @@ class VaultState:
             try:
                 return read(root)
             except StorageUnavailable as error:
+                # Its subclasses tell that the store itself failed: it says nothing of where the vault lies.
+                is_absent = type(error) is StorageUnavailable and self.journal.index == root
+                trouble = self._trouble(root) if is_absent else None
                 # Another process may have replaced and erased this state since its name was read.
                 if self.journal.index == root:
-                    # Its subclasses tell that the store itself failed: it says nothing of where the vault lies.
-                    is_absent = type(error) is StorageUnavailable
-                    raise (self._whereabouts.trouble(root) if is_absent else None) or error from None
+                    raise trouble or error from None
         raise StorageUnavailable("the vault keeps changing", "Try again when no other process changes it.")
+
+    def _trouble(self, root: str) -> ConsentError | None:
+        """Return the error that tells why the store lacks what this index names, if more is known of it."""
+        return self._whereabouts.trouble(root)
 
     def _index(self, root: str) -> VaultIndex:
         return read_index(self._owner(""), self._store, root)

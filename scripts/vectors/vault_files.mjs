@@ -28,7 +28,8 @@ const LIST = { older: null, segments: [segment(4)], stream: name("a stream"), ty
 const OWN = { category: "pd:Purchase", head: cid("head 1"), identity: identity("stream 1"), number: 1, stream: name("stream 1") };
 const OTHER = { category: "pd:Purchase", head: cid("head 2"), identity: identity("stream 2"), number: 7, stream: name("stream 2") };
 const INDEX = { book: cid("book"), counter: 3, home: HOME, streams: [OWN, OTHER], type: "VaultIndex", version: 1 };
-const BUNDLE = { controller: CONTROLLER, ended: false, head: cid("head 3"), identity: identity("bundle 1"), locks: [LOCK], name: name("bundle 1"), number: 2, secret: SECRET, subject: SUBJECT, view: VIEW };
+const BUNDLE = { controller: CONTROLLER, ended: false, head: cid("head 3"), identity: identity("bundle 1"), locks: [LOCK], name: name("bundle 1"), number: 2, secret: SECRET, subject: SUBJECT, view: VIEW, writers: [{ home: HOME, number: 2 }] };
+const APART = { head: cid("head 5"), number: 2, writers: [{ home: HOME, number: 1 }, { home: "ff".repeat(8), number: 2 }] };
 const BOOK = {
   accounts: [{ controller: CONTROLLER, generation: 0 }, { address: SUBJECT, controller: CONTROLLER, generation: 1 }],
   bundles: [BUNDLE, { ...BUNDLE, ended: true, locks: [], head: cid("head 4"), name: name("bundle 2") }],
@@ -118,7 +119,12 @@ function documentCases() {
     ...casesOf("VaultBook", "book", BOOK, book, [
       ["empty", "Nothing in it.", { accounts: [], bundles: [], restricted: [], schemas: [], shredded: [], spent: [] }],
       ["full-view", "A view with everything that a view may have.", { bundles: [{ ...BUNDLE, view: FULL_VIEW }] }],
+      ["apart", "A bundle that another home went on with apart.", { bundles: [{ ...BUNDLE, apart: [APART] }] }],
     ], [
+      ["repeated-branch", "A bundle's newest head among those made apart.", "Malformed", { bundles: [{ ...BUNDLE, apart: [{ ...APART, head: BUNDLE.head }] }] }],
+      ["repeated-writer", "A home twice among the writers of one head.", "Malformed", { bundles: [{ ...BUNDLE, writers: [BUNDLE.writers[0], { home: HOME, number: 1 }] }] }],
+      ["apart-none", "An empty list in place of an absent member.", "DamagedSeal", { bundles: [{ ...BUNDLE, apart: [] }] }],
+      ["writer-home", "A writer with a home of 7 bytes.", "DamagedSeal", { bundles: [{ ...BUNDLE, writers: [{ home: HOME.slice(2), number: 2 }] }] }],
       ["repeated-bundle", "A bundle twice.", "Malformed", { bundles: [BUNDLE, { ...BUNDLE, head: cid("head 4") }] }],
       ["repeated-account", "An account twice.", "Malformed", { accounts: [BOOK.accounts[0], BOOK.accounts[0]] }],
       ["repeated-lock", "A lock twice in one bundle.", "Malformed", { bundles: [{ ...BUNDLE, locks: [LOCK, LOCK] }] }],

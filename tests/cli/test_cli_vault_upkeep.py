@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from registry.cli.commands import vault_shred
 from registry.client.home import Home
-from registry.core.errors import StorageSlow
+from registry.core.errors import StorageRefused, StorageSlow
 from registry.core.sealed.certificate import parse_certificate
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
@@ -112,6 +113,23 @@ def test_what_is_added_here_is_in_each_home(asked: Consent, phone: Database) -> 
     assert phone.merge().unread == {} and len(list(phone.select("zebra"))) == 2
 
 
+def test_what_another_device_adds_while_the_person_reads_is_not_shredded(
+    asked: Consent, phone: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coat(asked)
+    count = asked.json("vault", "shred", "pd:Purchase", "--dry-run")["records"]
+
+    def typed(*_: object) -> str:
+        hat(phone)
+        return str(count)
+
+    monkeypatch.setattr(vault_shred, "ask_text", typed)
+    said = asked("vault", "shred", "pd:Purchase")
+    assert said.code == 2 and "has changed since you read what goes" in said.err and found(asked, "zebra") == 2
+    monkeypatch.setattr(vault_shred, "ask_text", lambda *_: str(count + 1))
+    assert asked("vault", "shred", "pd:Purchase").code == 0 and found(asked, "zebra") == 0
+
+
 def test_what_another_device_wrote_is_repaired_there(asked: Consent, phone: Database, tmp_path: Path) -> None:
     hat(phone)
     coat(asked)
@@ -141,3 +159,48 @@ def test_compacting_says_what_it_saved(asked: Consent) -> None:
     said = asked("vault", "compact")
     assert said.code == 0 and "Segments" in said.out and "bytes" in said.out
     assert asked.json("vault", "compact")["bytes"] == 0 and found(asked, "zebra") == 5
+
+
+def _no_names(*_: object) -> dict[str, bytes]:
+    raise StorageRefused("it refuses files/ls")
+
+
+def test_blocks_that_wait_are_told_with_what_frees_them(asked: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    coat(asked)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteBlocks, "names", _no_names)
+        coat(asked, "hat")
+        for word in ("check", "compact"):
+            said = asked("vault", word)
+            assert said.code == 0 and "must allow files/" in said.out and "`consent vault compact`" in said.out
+        assert asked.json("vault", "check")["waiting"] > 0
+    assert "go with the next change" in asked("vault", "check").out
+    assert asked.json("vault", "compact")["waiting"] == 0 and "files/" not in asked("vault", "check").out
+
+
+def test_blocks_that_another_device_may_need_are_told(asked: Consent, phone: Database) -> None:
+    coat(asked)
+    phone.merge()
+    coat(asked, "hat")
+    assert "stay for 1 other device." in asked("vault", "check").out
+
+
+def test_records_that_stand_twice_are_told_and_removed(
+    asked: Consent, phone: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = Draft("pd:Purchase", "purchase/1", body={"name": "zebra hat", "orderDate": "2026-01-15"}, key=b"k" * 32)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteBlocks, "names", _no_names)
+        phone.take(iter([draft]))
+        with (
+            SqliteBlocks(asked.folder / "network" / "blocks.sqlite") as store,
+            Database(asked.folder / "alice" / "vault", Home(asked.folder / "alice").seed(""), store) as vault,
+        ):
+            vault.take(iter([draft]))
+    phone.merge()
+    coat(asked)
+    assert found(asked, "zebra") == 3
+    assert "as two devices imported one file: 1 record." in asked("vault", "check").out
+    said = asked("vault", "check", "--remove-twins")
+    assert said.code == 0 and "Removed 1 record that stood twice." in said.out and found(asked, "zebra") == 2
+    assert asked.json("vault", "check")["twins"] == {"same": [], "apart": [], "removed": []}

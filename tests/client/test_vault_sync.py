@@ -152,3 +152,27 @@ def test_two_brands_updates_have_nothing_in_common(stage: Stage) -> None:
     assert first.number == second.number == 2 and first.digest != second.digest
     heads = {bundle.head for bundle in stage.alice.vault.shares.all()}
     assert len(heads) == 2 and one.address != stage.brand.address
+
+
+def test_what_another_device_handed_over_is_continued_too(stage: Stage) -> None:
+    stage.bought("coat")
+    done = granted(stage)
+    phone = stage.device("phone")
+    phone.evidence.keep(done)
+    stage.bought("hat")
+    (one,) = sync(phone)
+    assert (one.digest, one.changed, one.number) == (to_hex(done.digest), True, 2)
+
+
+def test_what_of_another_device_cannot_be_read_is_told(stage: Stage) -> None:
+    stage.bought("coat")
+    done, told = granted(stage), list[str]()
+    phone = replace(stage.device("phone"), tell=told.append)
+    phone.evidence.keep(done)
+    stage.store.names_down = True
+    assert list(sync(phone)) == [] and "other devices" in told[0] and "later sync" in told[0]
+
+
+def test_a_home_without_anything_is_not_made(stage: Stage) -> None:
+    phone = stage.device("phone")
+    assert list(sync(phone)) == [] and not (stage.folder / "phone").exists()

@@ -113,6 +113,11 @@ class Stage:
         """One more person."""
         return replace(self._person(self.folder, self.network, name), **changes)
 
+    def device(self, name: str) -> Person:
+        """Another device of Alice's: her seed and her wallet, and folders of its own."""
+        vault = Database(self.folder / name, self.seed("alice"), self.network.store, self.network.clock)
+        return replace(self.alice, vault=vault, evidence=EvidenceFolder(self.folder / f"{name} kept"))
+
     def person_with(self, wallet: Wallet, vault: Database) -> Person:
         """A person with this wallet and this vault."""
         return replace(self.alice, wallet=wallet, vault=vault)

@@ -14,16 +14,18 @@ import pytest
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.ipld.cid import digest_of_cid
 from registry.core.sealed.bundles import View
-from registry.vault.bundles import held_by_brand
+from registry.vault.bundles import entry_of, held_by_brand
 from registry.vault.check import Fault
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
 from registry.vault.streams import Streams
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.fake_storage import MemoryBlocks
+from tests.support.home_models import NAME
 from tests.support.reachable import reachable
 
-VIEW = View("pd:Purchase", ("name",))
+VIEW = View("pd:Purchase", ("name",), continuing=True)
+ONCE = View("pd:Purchase", ("name",))
 
 
 def purchase(name: str, **more: object) -> Draft:
@@ -169,6 +171,24 @@ def test_a_bundle_that_was_written_again_is_newer_than_what_the_brand_read(stage
     assert again.number > bundle.number and {one.counter for one in held.values()} == {bundle.number + 1}
 
 
+def test_what_was_handed_over_once_is_not_made_again_with_what_came_later(stage: Stage) -> None:
+    """A repair writes what the view shows today. The person granted what it showed then."""
+    stage.vault.shares.begin(SUBJECT, CONTROLLER, [ONCE], word(2))
+    (bundle,) = stage.vault.shares.of(word(2))
+    stage.vault.add([purchase("of a later day")])
+    segments = Streams(stage.vault.shares.party(bundle).key, stage.store.get, stage.store.put).segments(
+        entry_of(bundle)
+    )
+    lose(stage.store, segments[0].cid)
+    found = stage.vault.upkeep.check()
+    with pytest.raises(InvalidInput, match="a part of what was handed over once"):
+        stage.vault.upkeep.repair(found)
+    stage.vault.upkeep.repair(found, accept_loss=True)
+    (again,) = stage.vault.shares.of(word(2))
+    assert held_by_brand(stage.store, stage.vault.shares.party(again), again) == {}
+    assert stage.vault.upkeep.check().is_sound and again.number == bundle.number + 1
+
+
 def test_a_lost_index_is_made_again_and_its_book_is_given_up_only_by_choice(stage: Stage) -> None:
     before = everything(stage.vault)
     home = (stage.folder / "home").read_text()
@@ -176,9 +196,11 @@ def test_a_lost_index_is_made_again_and_its_book_is_given_up_only_by_choice(stag
     found = stage.vault.upkeep.check()
     with pytest.raises(InvalidInput, match="would give up: the book"):
         stage.vault.upkeep.repair(found)
+    assert (stage.folder / "home").read_text() == home and list(stage.store.named[NAME]) == [home.strip()]
     done = stage.vault.upkeep.repair(found, accept_loss=True)
     assert len(done.lost) == 1 and everything(stage.vault) == before
     assert (stage.folder / "home").read_text() != home, "another home, so that its index may count from 1"
+    assert list(stage.store.named[NAME]) == [(stage.folder / "home").read_text().strip()]
     assert stage.vault.upkeep.check().is_sound
 
 
@@ -222,6 +244,25 @@ def test_a_copy_that_is_damaged_is_named_and_made_again(stage: Stage) -> None:
     assert [one.part for one in found.faults] == ["working copy"]
     assert stage.vault.upkeep.repair(found).lost == () and everything(stage.vault) == before
     assert stage.vault.upkeep.check().is_sound
+
+
+def test_a_copy_of_which_a_page_is_damaged_is_made_again_by_whoever_reads_it(stage: Stage) -> None:
+    before, wanted = everything(stage.vault), stage.vault.stats()
+    reads: list[Callable[[], object]] = [
+        lambda: stage.vault.search("thing", 100).records,
+        stage.vault.stats,
+        lambda: stage.vault.query("SELECT name FROM purchase").rows,
+    ]
+    for read in reads:
+        stage.vault.close()
+        file = stage.folder / "copy.db"
+        raw = bytearray(file.read_bytes())
+        for at in range(4096 * 4 + 50, len(raw), 4096):
+            raw[at] ^= 1
+        file.write_bytes(raw)
+        read()
+        assert everything(stage.vault) == before and stage.vault.stats() == wanted
+        assert stage.vault.upkeep.check().is_sound and not (stage.folder / "copy.db.lost").exists()
 
 
 def test_nothing_is_left_over_after_a_repair(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from registry.core.sealed.records import Record
 from registry.vault.bundles import held_by_brand
 from registry.vault.database import Database
 from registry.vault.draft import Draft, FileSource
+from registry.vault.shred import selection_of
 from registry.vault.streams import Streams, new_stream
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
 from tests.support.fake_storage import MemoryBlocks
@@ -143,3 +144,62 @@ def test_a_store_that_is_away_changes_nothing(vault: Database, store: MemoryBloc
 def test_an_empty_vault_is_not_made(vault: Database, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="the vault is empty"):
         vault.upkeep.compact()
+
+
+def large(content: bytes) -> FileSource:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return FileSource("scan.bin", "application/octet-stream", len(content), sha256, lambda: io.BytesIO(content))
+
+
+def test_a_file_is_not_orphaned_where_segments_merge_before_a_compaction(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    """Merges drop what deleted records held; the copy that still knew of the file is then lost."""
+    (scan,) = vault.add([purchase("scan", file=large(os.urandom(1_500_000)))])
+    vault.remove([scan])
+    for number in range(70):
+        vault.add([purchase(f"thing {number}")])
+    vault.close()
+    (tmp_path / "vault" / "copy.db").unlink()
+    assert vault.upkeep.compact().files == 1
+    assert set(store.kept) == reachable(vault, store) and store.stat().bytes < 1_000_000
+
+
+def test_a_file_waits_for_devices_that_may_bring_its_record_back(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    content = os.urandom(1_500_000)
+    with Database(tmp_path / "laptop", SEED, store) as laptop:
+        (scan,) = vault.add([purchase("scan", file=large(content))])
+        laptop.merge()
+        store.names_down = True
+        laptop.edit(scan, tags=("kept",))
+        laptop.edit(scan, tags=("kept", "again"))
+        store.names_down = False
+        vault.remove([scan])
+        vault.upkeep.compact()
+        for one in (laptop, vault, laptop):
+            one.merge()
+            assert one.upkeep.check().is_sound
+        file = vault.get(scan).file
+        assert file is not None and b"".join(vault._folder.content(file, tmp_path)) == content
+
+
+def test_what_is_on_a_legal_hold_is_kept_though_another_device_deleted_it(
+    vault: Database, store: MemoryBlocks, tmp_path: Path
+) -> None:
+    with Database(tmp_path / "laptop", SEED, store) as laptop:
+        (invoice,) = vault.add([purchase("invoice")])
+        laptop.merge()
+        store.names_down = True
+        laptop.remove([invoice])
+        store.names_down = False
+        vault.erasure.withdraw(selection_of([invoice]), "2099-12-31", "tax law")
+        for number in range(20):
+            vault.add([purchase(f"thing {number}")])
+            laptop.add([purchase(f"hat {number}")])
+        for one in (vault, laptop, vault):
+            one.upkeep.compact()
+            one.merge()
+        assert [one.deleted for one in vault.history(invoice)] == [False, True]
+        assert any(one.id == invoice and not one.deleted for one in versions(vault, store))

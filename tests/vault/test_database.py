@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,3 +188,14 @@ def test_a_store_that_is_away_changes_nothing(opened: Opened, monkeypatch: pytes
     assert vault.stats().records == 1 and names(vault, "hat") == []
     vault.add([purchase("hat")])
     assert vault.stats().records == 2
+
+
+def test_a_schema_that_another_process_added_is_seen_at_once(opened: Opened) -> None:
+    one, other = opened(), opened()
+    assert "running/1" not in other.schemas.names()
+    document = {"type": "object", "x-vault": {"name": "running/1", "category": "pd:Health", "undated": True}}
+    one.add_schema(json.dumps(document).encode())
+    assert "running/1" in other.schemas.names()
+    other.add([Draft("pd:Health", "running/1", body={"metres": 5000})])
+    one.add_schema(json.dumps(document | {"title": "again"}).encode(), "running/2")
+    assert other.preview([Draft("pd:Health", "running/2", body={"metres": 1})]).refused == 0

@@ -244,7 +244,9 @@ def test_an_older_copy_of_a_home_is_refused_and_loses_nothing(phone: Home, store
     (tmp_path / "backup" / "pending").write_text("".join(f"{cid}\n" for cid in pending))
     phone.vault.close()
     kept, old = dict(store.kept), Home(tmp_path / "backup", store)
-    for call in (lambda: old.vault.remove([]), old.vault.merge, lambda: old.vault.forget_home("00" * 8)):
+    calls: list[Callable[[], object]] = [lambda: old.vault.remove([]), lambda: old.vault.add([purchase("scarf")])]
+    calls += [old.vault.merge, lambda: old.vault.forget_home("00" * 8), lambda: old.vault.shares.all()]
+    for call in calls:
         with pytest.raises(InvalidInput, match="older copy of this vault") as caught:
             call()
         assert "as a new home" in (caught.value.advice or "") and store.kept == kept

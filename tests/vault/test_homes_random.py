@@ -21,6 +21,7 @@ from registry.vault.bundles import held_by_brand
 from registry.vault.draft import Draft
 from tests.support.builders import CONTROLLER, SUBJECT, word
 from tests.support.home_models import NAME, Home, Killed, Model, MortalStore, Version, text_of
+from tests.support.reading_brand import ReadingBrand, Update, update_of
 from tests.support.soak import examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(examples(300, 3_600))]
@@ -48,6 +49,9 @@ class Homes(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}  # of each index that a home left for the others
         self.backups: dict[int, tuple[Model, Model, str]] = {}
         self.steps = self.locks = 0
+        # What was sent to the brand of each lock, and what it has. Another brand begins where a home was set back.
+        self.sent: list[tuple[str, Update]] = []
+        self.brands: dict[str, ReadingBrand] = {}
         self.is_broken = True
         # Merges of segments come sooner.
         self.patch = mock.patch.object(streams, "FANOUT", 3)
@@ -88,25 +92,46 @@ class Homes(RuleBasedStateMachine):
             return
         self.locks += 1
         lock = word(self.locks)
-        # The merge before it may take away all that there was to share.
-        begin = _unless_refused(lambda home: home.vault.shares.begin(SUBJECT, CONTROLLER, [view], lock))
-        self.step(at, begin, death)
 
-    @rule(at=HOMES, pick=st.integers(0), death=DEATHS)
-    def share_again(self, at: int, pick: int, death: tuple[int, bool]) -> None:
+        # The merge before it may take away all that there was to share.
+        def begin(home: Home) -> None:
+            keys = home.vault.shares.begin(SUBJECT, CONTROLLER, [view], lock)
+            self.sent.append((lock, (sum(one.number for one in home.vault.shares.of(lock)), keys)))
+
+        self.step(at, _unless_refused(begin), death)
+
+    @rule(at=HOMES, pick=st.integers(0), death=DEATHS, can_look=st.booleans())
+    def share_again(self, at: int, pick: int, death: tuple[int, bool], can_look: bool) -> None:
+        self.store.names_down = not can_look
+        self.share_again_as_it_is(at, pick, death)
+        self.store.names_down = False
+
+    def share_again_as_it_is(self, at: int, pick: int, death: tuple[int, bool]) -> None:
         home = self.homes[at]
         live = [one for one in home.vault._folder.book().bundles if not one.ended]
         if not live:
             return
         lock = live[pick % len(live)].locks[0]
         # A merge may end the bundle meanwhile.
-        if self.step(at, _unless_refused(lambda home: home.vault.shares.bring_up_to_date(lock)), death):
+        send = _unless_refused(lambda home: self.sent.append((lock, update_of(home.vault, lock))))
+        if self.step(at, send, death):
             for bundle in home.vault.shares.of(lock):
                 if not bundle.ended:
                     held = held_by_brand(self.store, home.vault.shares.party(bundle), bundle).values()
                     assert sorted(str(text_of(one)) for one in held if not one.deleted) == sorted(
                         home.model.alive().values()
                     )
+
+    @precondition(lambda self: self.sent)
+    @rule(pick=st.integers(0))
+    def deliver(self, pick: int) -> None:
+        """A brand gets something that was sent at any time. It may be too old to be taken."""
+        lock, update = self.sent[pick % len(self.sent)]
+        self.brand(lock).may_take(update)
+
+    def brand(self, lock: str) -> ReadingBrand:
+        folder = self.folder / f"brand {self.steps} {lock}"
+        return self.brands.setdefault(lock, ReadingBrand(self.store, folder))
 
     @rule(at=HOMES, pick=st.integers(0), death=DEATHS)
     def end(self, at: int, pick: int, death: tuple[int, bool]) -> None:
@@ -158,6 +183,8 @@ class Homes(RuleBasedStateMachine):
         home.reopen()
         home.model, home.indexed = model, indexed
         left = self.store.published().get(id_)
+        # What the home did without leaving its name nobody knows any more, but who was sent it.
+        self.sent, self.brands = [], {}
         try:
             self.step(at, lambda one: one.vault.merge())
         except InvalidInput as error:
@@ -255,6 +282,16 @@ class Homes(RuleBasedStateMachine):
         assert known[0].alive() == known[1].alive() == known[2].alive() == everything.alive()
         assert known[0].bundles == known[1].bundles == known[2].bundles
         assert all(one.newest() == everything.newest() for one in known)
+        self.every_brand_shows_what_is_there()
+
+    def every_brand_shows_what_is_there(self) -> None:
+        """Once all homes have synced, each brand shows what the vault has, whatever it read before."""
+        for lock in sorted({lock for lock, _ in self.sent}):
+            if any(one.ended for one in self.homes[0].vault.shares.of(lock)):
+                continue
+            last = [update_of(home.vault, lock) for home in self.homes][-1]
+            assert self.brand(lock).take(last)
+            assert self.brand(lock).names() == sorted(self.homes[0].model.alive().values())
 
 
 def _unless_gone(act: Callable[[Home, str], object], id_: str) -> Callable[[Home], object]:

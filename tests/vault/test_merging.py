@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from registry.core.ipld.cid import cid_of_block
-from registry.core.sealed.index import Account, Bundle, OwnStream, Spent, VaultBook
+from registry.core.sealed.index import Account, Branch, Bundle, OwnStream, Spent, VaultBook, Writer
 from registry.vault.journal import OWN, Waiting
 from registry.vault.merging import State, erasable, is_older, merge_books, merge_streams
 from tests.support.builders import CONTROLLER, SUBJECT, word
@@ -40,6 +41,7 @@ def bundle(number: int, **changes: Any) -> Bundle:
         "head": cid(number),
         "locks": (word(1),),
         "ended": False,
+        "writers": (Writer(A, number),),
     }
     return Bundle(**members | changes)
 
@@ -60,6 +62,35 @@ def test_a_bundle_is_the_newer_one_with_the_locks_of_both() -> None:
     two = VaultBook(bundles=(bundle(3, locks=(word(3), word(1)), ended=True),))
     for merged in (merge_books(one, two).bundles[0], merge_books(two, one).bundles[0]):
         assert (merged.number, merged.ended, set(merged.locks)) == (3, True, {word(1), word(2), word(3)})
+
+
+def test_heads_that_two_homes_made_apart_are_kept_until_one_takes_account_of_both() -> None:
+    first = bundle(1, writers=(Writer(A, 1),))
+    mine, other = bundle(2, writers=(Writer(A, 2),)), bundle(3, writers=(Writer(A, 1), Writer(B, 3)))
+    third = bundle(4, writers=(Writer(A, 1), Writer("cc" * 8, 4)))
+    both = bundle(5, writers=(Writer(A, 5), Writer(B, 3)))
+
+    def merged(*some: Bundle) -> set[tuple[str, frozenset[str]]]:
+        found = set()
+        for order in permutations(some):
+            book = VaultBook(bundles=(order[0],))
+            for one in order[1:]:
+                book = merge_books(book, VaultBook(bundles=(one,)))
+            (made,) = book.bundles
+            found.add((made.head, frozenset(branch.head for branch in made.apart)))
+        return found
+
+    assert merged(first, mine) == {(mine.head, frozenset())}
+    assert merged(first, mine, other) == {(other.head, frozenset({mine.head}))}
+    assert merged(mine, other, third) == {(third.head, frozenset({mine.head, other.head}))}
+    assert merged(first, mine, other, both) == {(both.head, frozenset())}
+    assert merged(mine, other, third, both) == {(both.head, frozenset({third.head}))}
+
+
+def test_two_heads_of_one_home_that_was_set_back_are_both_kept() -> None:
+    one, two = bundle(2), bundle(2, head=cid(9))
+    (made,) = merge_books(VaultBook(bundles=(one,)), VaultBook(bundles=(two,))).bundles
+    assert {made.head, *(branch.head for branch in made.apart)} == {one.head, two.head}
 
 
 def test_accounts_and_what_was_spent() -> None:
@@ -92,6 +123,7 @@ def test_a_stream_waits_for_every_home(theirs: list[OwnStream], goes: bool) -> N
         ([bundle(6)], None, False),
         ([bundle(6)], {cid(1)}, False),
         ([bundle(6)], set(), True),
+        ([bundle(6, apart=(Branch(cid(3), 5, (Writer(B, 5),)),))], set(), False),
     ],
 )
 def test_a_bundle_waits_until_all_have_one_head(theirs: list[Bundle], reached: set[str] | None, goes: bool) -> None:

@@ -293,6 +293,13 @@ def test_a_file_that_another_record_names_too_stays(stage: Stage) -> None:
     assert sum(map(len, stage.vault._folder.content(file, stage.home))) == 3_000_000
 
 
+def test_it_tells_how_far_it_is(stage: Stage) -> None:
+    heard = list[tuple[str, int, int]]()
+    stage.vault.erasure.shred(selection_of(["ALL"]), told=lambda *step: heard.append(step))
+    assert [what for what, *_ in heard] == ["segments"] * heard[0][2] + ["copy", "stores"]
+    assert [at for what, at, _ in heard if what == "segments"] == list(range(1, heard[0][2] + 1))
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -330,6 +337,14 @@ class TestHomes:
         with Database(stage.home / "other", SEED, stage.store, lambda: stage.clock[0]) as made:
             made.merge()
             yield made
+
+    def test_what_came_since_the_person_read_the_plan_is_not_shredded(self, stage: Stage, other: Database) -> None:
+        agreed = stage.vault.erasure.plan(selection_of(["ALL"])).ids
+        (hat,) = other.add([purchase("hat")])
+        with pytest.raises(InvalidInput, match="has changed since you read what goes"):
+            stage.vault.erasure.shred(selection_of(["ALL"]), agreed=agreed)
+        assert stage.vault.stats().records == len(agreed) + 1 and stage.vault.get(hat)
+        assert stage.vault.erasure.shred(selection_of(["ALL"]), agreed={*agreed, hat}).records == len(agreed) + 1
 
     def test_what_one_home_shreds_the_other_erases_too(self, stage: Stage, other: Database) -> None:
         stage.vault.merge()

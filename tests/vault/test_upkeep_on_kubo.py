@@ -65,6 +65,26 @@ def test_what_the_node_lost_is_named_and_written_again(stage: Stage) -> None:
     assert stage.vault.upkeep.check().is_sound and len(list(stage.vault.select(""))) == len(stage.ids)
 
 
+def test_a_node_that_forbids_names_keeps_replaced_blocks_until_it_allows_them(tmp_path: Path) -> None:
+    paths = [f"/api/v0/{name}" for name in ("version", "repo", "dag/import", "pin", "block", "config", "swarm", "cat")]
+    secrets = {
+        "part": {"AuthSecret": "bearer:part", "AllowedPaths": paths},
+        "all": {"AuthSecret": "bearer:all", "AllowedPaths": ["/api/v0"]},
+    }
+    with running(settings={"API": {"Authorizations": secrets}}) as node:
+        with KuboBlocks(node.address, bearer="part") as store, Database(tmp_path / "vault", SEED, store) as vault:
+            for number in range(3):
+                vault.add([Draft("pd:Purchase", "purchase/1", body={"name": f"{number}", "orderDate": "2026-01-31"})])
+            vault.upkeep.compact()
+            waiting, homes = vault.upkeep.waiting()
+            assert waiting > 0 and homes is None
+            assert store.stat().blocks == len(reachable(vault, store)) + waiting
+        with KuboBlocks(node.address, bearer="all") as store, Database(tmp_path / "vault", SEED, store) as vault:
+            assert vault.upkeep.waiting() == (waiting, 0)
+            vault.upkeep.compact()
+            assert vault.upkeep.waiting() == (0, 0) and store.stat().blocks == len(reachable(vault, store))
+
+
 def test_a_node_that_is_away_is_no_damage(stage: Stage) -> None:
     stage.node.stop()
     health = stage.vault.upkeep.check()

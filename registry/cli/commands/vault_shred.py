@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,12 @@ Selected = Annotated[
 _EXAMPLE = """consent vault shred 9c1e5b7a2f30 --dry-run
 consent vault shred pd:Purchase --hold 'tax law' --until 2032-12-31
 consent vault shred DUE"""
+
+_STEPS = {
+    "segments": "erasing: {at:,} of {of:,} segments",
+    "copy": "erasing in the working copy",
+    "stores": "looking for what is left",
+}
 
 
 def add_to(vault: typer.Typer) -> None:
@@ -72,9 +79,9 @@ def shred(
         if dry_run:
             ctx.out.result(_plan_json(plan), ["This would go for good:", *table(_plan_rows(plan))])
             return
-        _agree(ctx, plan)
+        agreed = _agree(ctx, plan)
         with ctx.working("erasing, and looking for what is left"):
-            made = use_case.shred(vault, ctx.home.evidence, selection)
+            made = use_case.shred(vault, ctx.home.evidence, selection, agreed=agreed, told=partial(_tell, ctx))
     _write(ctx, made, certificate)
 
 
@@ -103,16 +110,22 @@ def _withdraw(
     ctx.out.result(document, [f"{counted(count, 'record')} {text} kept out of use until {until}{why}."])
 
 
-def _agree(ctx: Context, plan: Plan) -> None:
-    """Have the person type how many records go: a yes is typed too easily."""
+def _tell(ctx: Context, what: str, at: int, of: int) -> None:
+    ctx.out.progress(_STEPS[what].format(at=at, of=of))
+
+
+def _agree(ctx: Context, plan: Plan) -> frozenset[str] | None:
+    """Have the person type how many records go: a yes is typed too easily. Return what they agreed to, None for any."""
     if not (count := len(plan.ids)):
-        return
+        return None
     for line in table(_plan_rows(plan)):
         ctx.out.note(line)
     if not ctx.flags.get("yes"):
         typed = ask_text(f"There is no way back. Type the number of records ({count}) to shred them").replace(",", "")
         if typed.strip() != str(count):
             raise Rejected("that is another number", "Nothing was shredded.")
+        return plan.ids
+    return None
 
 
 def _plan_rows(plan: Plan) -> list[Row]:

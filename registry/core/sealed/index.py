@@ -72,8 +72,32 @@ class VaultIndex(Signed, frozen=True, kw_only=True):
         check_distinct([one.head for one in self.streams], "a head")
 
 
-class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
-    """One bundle: for whom, what it shows, its secrets, and the locks of the grants that hand it over."""
+class Writer(Struct, frozen=True, forbid_unknown_fields=True):
+    """The number of the last head that a home made of a bundle, or that a head takes account of."""
+
+    home: str
+    number: Count
+
+    def __post_init__(self) -> None:
+        check_hex(self.home, 8, "the home")
+
+
+class Branch(Struct, frozen=True, forbid_unknown_fields=True):
+    """A head that another home made apart. A brand may have read it, so the next head must outdo what it says."""
+
+    head: str
+    number: Count
+    writers: tuple[Writer, ...]
+
+    def __post_init__(self) -> None:
+        check_cid(self.head)
+
+
+class Bundle(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One bundle: for whom, what it shows, its secrets, and the locks of the grants that hand it over.
+
+    ``writers`` say which heads the newest one takes account of. ``apart`` are those of which it does not yet.
+    """
 
     name: str
     subject: Address
@@ -85,6 +109,8 @@ class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
     head: str
     locks: tuple[Bytes32, ...]
     ended: bool
+    writers: tuple[Writer, ...]
+    apart: tuple[Branch, ...] = ()
 
     def __post_init__(self) -> None:
         check_hex(self.name, 16, "the bundle's name")
@@ -94,6 +120,11 @@ class Bundle(Struct, frozen=True, forbid_unknown_fields=True):
         check_identity(self.identity)
         check_cid(self.head)
         read_words(self.locks)
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The newest head, and then those that were made apart."""
+        return (Branch(self.head, self.number, self.writers), *self.apart)
 
     def __repr__(self) -> str:
         return f"Bundle(name={self.name!r}, controller={self.controller!r}, view={self.view!r}, ended={self.ended})"
@@ -185,9 +216,12 @@ class VaultBook(Signed, frozen=True, kw_only=True):
 
     def check_lists(self) -> None:
         check_distinct([one.name for one in self.bundles], "a bundle")
-        check_distinct([one.head for one in self.bundles], "a head")
+        heads = [branch.head for one in self.bundles for branch in one.branches]
+        check_distinct(heads, "a head")
         for bundle in self.bundles:
             check_distinct(bundle.locks, "a lock")
+            for branch in bundle.branches:
+                check_distinct([one.home for one in branch.writers], "a writer")
         check_distinct([(one.controller, one.generation) for one in self.accounts], "an account")
         check_distinct([one.name for one in self.schemas], "a schema")
         check_distinct([one.request for one in self.spent], "a study")

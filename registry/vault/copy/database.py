@@ -27,8 +27,11 @@ KEY_BYTES = 32
 BUSY_SECONDS = 30.0
 CACHE_KIB, REWRITE_KIB = 65_536, 8_192
 _MODE = 0o600
+# Marks a file of which a page is damaged, so that whoever opens it next makes it again.
+_LOST = ".lost"
 _LOCK_SECONDS = 60
-_BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN = 5, 6, 8, 10, 13, 14  # SQLite's codes
+# SQLite's codes.
+_BUSY, _LOCKED, _READONLY, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 11, 13, 14, 26
 # Troubles of the machine, which making the copy again would not mend.
 _OF_THE_MACHINE = {
     _BUSY: StorageSlow,
@@ -46,6 +49,8 @@ class Database:
         self.path, self._key, self._lock = path, _checked(key), threading.RLock()
         if not path.exists():
             raise WorkingCopyLost(f"there is no working copy {path}")
+        if self.is_lost:
+            raise WorkingCopyLost(f"the working copy {path} was found to be damaged")
         with self.translated():
             self._db = self._open()
 
@@ -57,12 +62,17 @@ class Database:
             make_folder(path.parent)
             with file_lock(path.with_name(f"{path.name}.lock"), _LOCK_SECONDS):
                 # A log that stays would be played back into the new file.
-                for suffix in ("-wal", "-shm", ""):
+                for suffix in ("-wal", "-shm", "", _LOST):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
                 # SQLite gives its log the mode of the file, so this makes both private from the first byte.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
                 _fill(path, key)
         return cls(path, key)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a page of the file was found to be damaged since it was made: every read of that page fails."""
+        return self.path.with_name(self.path.name + _LOST).exists()
 
     def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Return all rows of a query."""
@@ -213,6 +223,9 @@ def _fill(path: Path, key: bytes) -> None:
 
 def _explained(path: Path, error: Exception) -> Exception:
     code = _CANTOPEN if isinstance(error, OSError) else getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (_CORRUPT, _NOTADB):
+        with suppress(OSError):
+            path.with_name(path.name + _LOST).touch(_MODE)
     if code not in _OF_THE_MACHINE:
         return WorkingCopyLost(f"the working copy {path} cannot be used: {error}")
     why, advice = TROUBLES.get(code, TROUBLES[_BUSY])

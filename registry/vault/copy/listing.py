@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from uuid import UUID
 
 from registry.core.sealed.records import FileRef, Record
@@ -12,6 +13,8 @@ from registry.vault.copy.store import id_bytes
 
 _IDS = "SELECT DISTINCT id FROM versions WHERE id > ? ORDER BY id LIMIT ?"
 _IDS_AT_ONCE = 10_000
+_TWINS = """SELECT key, id FROM keys WHERE key IN (SELECT key FROM keys GROUP BY key HAVING count(*) > 1)
+            ORDER BY key, id"""
 _DELETED = """SELECT id FROM versions d WHERE json_extract(line, '$.deleted') = 1 AND NOT EXISTS (
               SELECT 1 FROM versions l WHERE l.id = d.id AND (l.counter, l.home) > (d.counter, d.home))"""
 
@@ -48,6 +51,11 @@ class Listing:
             record = DECODE(line)
             if record.file is not None:
                 yield record.id, record.file
+
+    def twin_ids(self) -> Iterator[list[str]]:
+        """Yield the ids of the records of each key that several have, sorted; deleted and withheld ones too."""
+        for _, group in groupby(self._db.all(_TWINS), key=lambda row: row[0]):
+            yield [str(UUID(bytes=id_)) for _, id_ in group]
 
     def restricted(self) -> set[str]:
         """Return the ids of the records that are withheld."""

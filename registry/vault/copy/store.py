@@ -81,7 +81,7 @@ def _put_keys(db: Connection, replaced: Iterable[Known], newest: Iterable[Record
     db.executemany("DELETE FROM keys WHERE id = ?", ((known.key[0],) for known in replaced))
     keys = ((bytes.fromhex(key), id_bytes(record.id)) for record in newest for key in _halves(record.key))
     # In order, because each key belongs to another page of a large table.
-    db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", sorted(keys))
+    db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))
 
 
 def _halves(key: str | None) -> Iterable[str]:

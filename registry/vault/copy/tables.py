@@ -5,7 +5,8 @@
 - ``words`` is the full-text index, by the same ``n``. It holds no text, only where each word stands.
 - ``facets`` numbers the values of fields; see `registry.vault.copy.facets`.
 - ``segments`` has the CIDs of those whose versions were put.
-- ``keys`` finds records by their key, which recognises what a file held when it was imported before.
+- ``keys`` finds records by their key, which recognises what a file held when it was imported before. Two devices that
+  imported one file apart made two records of one key.
 - ``restricted`` has the records that are kept and not searched, ``gone`` those that are about to be erased.
 - ``meta`` says what the copy mirrors.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from registry.vault.copy.folding import TOKENIZER
 
-FORMAT = "2"
+FORMAT = "3"
 # A second holds so many places; what finds none goes to a second after it.
 PLACES = 256
 # Seconds from year 1 to 1970, so that no place is negative.
@@ -35,7 +36,7 @@ SCHEMA = (
     "CREATE TABLE segments (cid TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE restricted (id BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE gone (id BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE keys (key BLOB PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE keys (key BLOB NOT NULL, id BLOB NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID",
     "CREATE INDEX keys_of_a_record ON keys (id)",
     f"""CREATE VIRTUAL TABLE words USING fts5(body, content='', contentless_delete=1, prefix='2 3 4',
                                               tokenize="{TOKENIZER}")""",

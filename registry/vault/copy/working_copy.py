@@ -54,6 +54,11 @@ class WorkingCopy(Listing):
         return cls(path, key, facts_of)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether a page of it was found to be damaged, so that it has to be made again."""
+        return self._db.is_lost
+
+    @property
     def root(self) -> str:
         """The CID of the index that this copy mirrors, "" while it is not complete."""
         return self._meta("root")
@@ -132,13 +137,17 @@ class WorkingCopy(Listing):
         return [cid for cid in wanted if cid not in had]
 
     def known(self, keys: Iterable[bytes]) -> dict[bytes, str]:
-        """Return those keys of records that are known, with the ids of their records, deleted ones too."""
-        wanted, found = list(keys), dict[bytes, str]()
+        """Return those keys of records that are known, with the ids of their records, deleted ones too.
+
+        Of several records with one key it is the first that was not deleted.
+        """
+        wanted, found = list(keys), dict[bytes, list[bytes]]()
         for at in range(0, len(wanted), _AT_ONCE):
             some = wanted[at : at + _AT_ONCE]
-            query = f"SELECT key, id FROM keys WHERE key IN ({','.join('?' * len(some))})"  # noqa: S608
-            found |= {key: str(UUID(bytes=id_)) for key, id_ in self._db.all(query, tuple(some))}
-        return found
+            query = f"SELECT key, id FROM keys WHERE key IN ({','.join('?' * len(some))}) ORDER BY key, id"  # noqa: S608
+            for key, id_ in self._db.all(query, tuple(some)):
+                found.setdefault(key, []).append(id_)
+        return {key: self._first_alive([str(UUID(bytes=id_)) for id_ in ids]) for key, ids in found.items()}
 
     def search(self, query: Query, limit: int = PAGE, cursor: str = "") -> Page:
         """Return a page of what a query finds, newest first. A page's cursor gives the next one."""
@@ -181,6 +190,11 @@ class WorkingCopy(Listing):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _first_alive(self, ids: list[str]) -> str:
+        if len(ids) == 1:
+            return ids[0]
+        return next((one for one in ids if (newest := self.newest(one)) and not newest.deleted), ids[0])
 
     def _put_part(self, part: list[Line], root: str, segments: Iterable[str]) -> int:
         with self._db.writing() as db:

@@ -23,7 +23,17 @@ from registry.core.sealed.capsule import Capsule, StreamUpdate
 from registry.core.sealed.documents import Signed, open_document, seal_document, signed
 from registry.core.sealed.frame import unpack
 from registry.core.sealed.heads import SegmentList, SegmentRef, StreamHead
-from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Spent, VaultBook, VaultIndex
+from registry.core.sealed.index import (
+    Account,
+    Branch,
+    Bundle,
+    OwnSchema,
+    OwnStream,
+    Spent,
+    VaultBook,
+    VaultIndex,
+    Writer,
+)
 from tests.support.sealed_builders import SIGNER, VAULT, identity, recipient, times
 from tests.support.strategies import addresses, terms, words
 
@@ -54,11 +64,30 @@ def lists(of: st.SearchStrategy[Any], *by: str) -> st.SearchStrategy[tuple[Any, 
     return st.lists(of, max_size=4, unique_by=each).map(tuple)
 
 
+def _have_distinct_heads(some: tuple[Bundle, ...]) -> bool:
+    heads = [branch.head for one in some for branch in one.branches]
+    return len(heads) == len(set(heads))
+
+
 refs = st.builds(SegmentRef, cids, st.integers(1, 16_384))
 own_streams = st.builds(OwnStream, _hex(16), terms, identities, cids, counts)
 locks = st.lists(words, unique=True, max_size=3).map(tuple)
+writers = st.lists(st.builds(Writer, _hex(8), counts), max_size=3, unique_by=attrgetter("home")).map(tuple)
+branches = st.lists(st.builds(Branch, cids, counts, writers), max_size=2, unique_by=attrgetter("head")).map(tuple)
 bundles = st.builds(
-    Bundle, _hex(16), addresses, addresses, views, _hex(32), identities, counts, cids, locks, st.booleans()
+    Bundle,
+    _hex(16),
+    addresses,
+    addresses,
+    views,
+    _hex(32),
+    identities,
+    counts,
+    cids,
+    locks,
+    st.booleans(),
+    writers,
+    branches,
 )
 accounts = st.builds(Account, addresses, st.integers(0, 2**32 - 1), st.none() | addresses)
 own_schemas = st.builds(OwnSchema, schemas, st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
@@ -76,7 +105,7 @@ documents: st.SearchStrategy[Signed] = st.one_of(
     ),
     st.builds(
         VaultBook,
-        bundles=lists(bundles, "name", "head"),
+        bundles=lists(bundles, "name", "head").filter(_have_distinct_heads),
         accounts=lists(accounts, "controller"),
         schemas=lists(own_schemas, "name"),
         spent=lists(spent, "request"),

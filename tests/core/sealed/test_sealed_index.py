@@ -16,8 +16,19 @@ from registry.core.errors import ConsentError, DamagedSeal, Malformed, NotARecip
 from registry.core.ipld.cid import cid_of_block
 from registry.core.sealed.documents import open_document, public_key_of, seal_document, signed
 from registry.core.sealed.frame import unpack
-from registry.core.sealed.index import Account, Bundle, OwnSchema, OwnStream, Restricted, Spent, VaultBook, VaultIndex
+from registry.core.sealed.index import (
+    Account,
+    Bundle,
+    OwnSchema,
+    OwnStream,
+    Restricted,
+    Spent,
+    VaultBook,
+    VaultIndex,
+    Writer,
+)
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
+from tests.support.memory import memory_peaks_below
 from tests.support.sealed_builders import (
     EMAILS,
     HOME,
@@ -63,6 +74,7 @@ def bundle(number: int = 1, **changes: Any) -> Bundle:
         "head": cid_of_block(b"head %d" % number),
         "locks": (word(1), word(2)),
         "ended": False,
+        "writers": (Writer(HOME, 1),),
     }
     return Bundle(**members | changes)
 
@@ -109,7 +121,7 @@ def test_their_json() -> None:
     )
     names = "accounts bundles restricted schemas shredded signature spent type version"
     assert sorted(plain(book())) == names.split()
-    names = "controller ended head identity locks name number secret subject view"
+    names = "controller ended head identity locks name number secret subject view writers"
     assert sorted(plain(bundle())) == names.split()
     assert [sorted(one) for one in plain(book())["accounts"]] == [
         ["controller", "generation"],
@@ -263,3 +275,12 @@ def test_secrets_are_in_no_repr() -> None:
         for shown in (repr(made), pretty_repr(made), str((made,))):
             assert "AGE-SECRET-KEY" not in shown
             assert "5e5e" not in shown
+
+
+def test_half_a_million_marks_take_little_more_than_themselves() -> None:
+    marks = tuple(f"{number:064x}" for number in range(100_000))
+    with memory_peaks_below(20_000_000):
+        VaultBook(shredded=marks)
+    for bad in ("g" * 64, "A" * 64, "0" * 63 + "\n"):
+        with pytest.raises(Malformed):
+            VaultBook(shredded=(*marks[:10], bad))
