@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.brand.chain_log import ChainLog
 from registry.brand.checking import Checker
 from registry.brand.counter import Counter
-from registry.brand.custody import Custody, open_custody
+from registry.brand.custody import Custody
 from registry.brand.desk import Desk, open_desk
 from registry.brand.inbox import SETTLED_BLOCKS, Inbox
 from registry.brand.keeper import Keeper
 from registry.brand.mailing import Mailer
 from registry.brand.proving import Prover, manifest_source
-from registry.brand.settings import BrandSettings, internal_key
+from registry.brand.settings import internal_key
+from registry.brand.site import Site
 from registry.brand.store import open_store
 from registry.brand.worker import Worker
 from registry.client.network import Network
@@ -30,24 +29,6 @@ from registry.ledger.follower import Follower
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-
-@dataclass(frozen=True)
-class Site:
-    """A brand's folder and settings, and its network. The node's URL may hold a key.
-
-    ``credentials`` is the file with those of the brand's Kubo node.
-    """
-
-    folder: Path
-    settings: BrandSettings
-    network: Network
-    node_url: str = field(repr=False)
-    credentials: Path | None = None
-
-    def custody(self, identity: str = "") -> Custody:
-        """Open the brand's own store of what people hand over; ``identity`` opens what lies in it."""
-        return open_custody(self.folder, self.settings, identity, self.credentials)
 
 
 def run_public(site: Site, told: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from registry.core.errors import InvalidInput
 from registry.notary.folder import is_installed
 
 if TYPE_CHECKING:
-    from registry.brand.service import Site
+    from registry.brand.site import Site
     from registry.brand.store import Store
 
 Dir = Annotated[
@@ -33,7 +33,7 @@ def folder_of(directory: Path | None) -> Path:
 def site_of(ctx: Context, directory: Path | None) -> Site:
     """Return the brand's folder and its network, which must name a node."""
     folder = folder_of(directory)
-    from registry.brand.service import Site  # it needs the libraries of the extra
+    from registry.brand.site import Site  # most commands of a brand need none of it
 
     settings, url = require_brand(folder), ctx.configuration.settings.rpc_url
     if url is None:
