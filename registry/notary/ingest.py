@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from registry.core.errors import InvalidInput
@@ -21,7 +22,8 @@ class Ingest:
     """Keeps requests through ``intake``. Use one for each process; safe for threads."""
 
     def __init__(self, intake: Intake) -> None:
-        self._groups = Groups[Arrival, Times | Unpaid](intake.take, MAX_GROUP, MAX_WAITING, _size, MAX_GROUP_BYTES)
+        self._intake = intake
+        self._groups = Groups[Arrival, Times | Unpaid](self._keep, MAX_GROUP, MAX_WAITING, _size, MAX_GROUP_BYTES)
 
     def submit(self, arrival: Arrival) -> Future[Times | Unpaid]:
         """Keep a request; the result is there when it is durable, or `DatabaseUnavailable` is.
@@ -33,6 +35,9 @@ class Ingest:
         if rest or not 1 <= count <= MAX_BATCH:
             raise InvalidInput(f"a request holds 1 to {MAX_BATCH:,} commitments of 32 bytes")
         return self._groups.submit(arrival)
+
+    def _keep(self, arrivals: Sequence[Arrival]) -> Sequence[Times | Unpaid]:
+        return self._intake.take(arrivals)
 
     def close(self) -> None:
         """Keep what was submitted, then end the thread. May be called twice."""

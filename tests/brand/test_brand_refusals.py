@@ -141,7 +141,8 @@ def test_verify_says_the_same_of_any_file(case: Case, store: Store) -> None:
     if not _is_json(raw) or raw != raw.strip():
         pytest.skip("it has no place in a JSON body")
     asked = {member: sorted(policy[member]) for member in ("purposes", "data") if policy[member]}
-    body = f'{{"files":[{raw}]{"".join(f",{json.dumps(name)}:{json.dumps(terms)}" for name, terms in asked.items())}}}'
+    more = "".join(f",{json.dumps(name)}:{json.dumps(terms)}" for name, terms in asked.items())
+    body = f'{{"fresh":true,"files":[{raw}]{more}}}'  # the node of the case, and no log
     with served(case, store) as (_, internal):
         answer = internal.post("/v1/verify", content=body.encode(), headers=HEADERS)
     if case["error"] == "LedgerUnavailable":  # its chain is read for no file

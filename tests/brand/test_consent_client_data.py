@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from registry.http.serving import Server
 from registry.vault.draft import Draft, FileSource
 from tests.support.brand_data import DataApi, data_api
 from tests.support.http_answers import Answer, answering
+from tests.support.loops import in_a_loop
 
 PURPOSE = "dpv:Personalisation"
 
@@ -50,7 +50,7 @@ def test_records_while_it_is_allowed_and_not_after(data: DataApi, url: str) -> N
     async def read() -> list[str]:
         return [each["id"] async for each in AsyncConsentClient(url).data(PURPOSE, grant=grant)]
 
-    assert len(asyncio.run(read())) == 2
+    assert len(in_a_loop(read())) == 2
     with pytest.raises(PurposeNotGranted):
         list(client.data("dpv:Marketing", grant=grant))
     revoke(data.stage.alice, evidence)
@@ -58,7 +58,7 @@ def test_records_while_it_is_allowed_and_not_after(data: DataApi, url: str) -> N
     with pytest.raises(Revoked):
         list(client.data(PURPOSE, grant=grant))
     with pytest.raises(Revoked):
-        asyncio.run(read())
+        in_a_loop(read())
     assert data.brand.store.use_count() == 3
 
 
