@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
@@ -126,7 +125,6 @@ def test_blocks_survive_kills_and_go_with_the_grant(tmp_path: Path, stage: RealS
     until(lambda: sent(public, "/v1/updates", update, OCTETS))
     until(lambda: sent(public, "/v1/blocks", archive(root_of(evidence), blocks), CAR))
     internal = Part("internal", stage, tmp_path / "network", folder)
-    internal.url = json.loads(internal._process.stdout.readline())["url"]  # type: ignore[union-attr]
     asked = {"purpose": "dpv:Personalisation", "grant": to_hex(evidence.digest)}
     answer = httpx.post(f"{internal.url}/v1/data", json=asked, timeout=30)
     assert answer.status_code == 200, answer.text
