@@ -11,6 +11,7 @@ from registry.brand.records import Answer, State
 from registry.brand.sql.changes import AlreadyAnswered, Outdated
 from registry.brand.store import Store
 from registry.client.network import Network
+from registry.client.verify import Answer as Judged
 from registry.client.verify import check_unanchored, verify_many
 from registry.core.errors import ConsentError, CouldNotCheck, Expired, LedgerUnavailable, NotConsented, Revoked
 from registry.core.evidence.file import Evidence
@@ -79,7 +80,7 @@ class Inbox:
 
     def _verify(self, given: dict[int, Given], turns: int) -> dict[int, Taken]:
         anchored = {n: each for n, each in given.items() if isinstance(each.statement, Evidence)}
-        judged = dict(zip(anchored, self._judge(list(anchored.values())), strict=True))
+        judged = dict(zip(anchored, self.judge([each.evidence for each in anchored.values()]), strict=True))
         promised = {n: each.statement for n, each in given.items() if isinstance(each.statement, Unanchored)}
         refused = dict(zip(promised, self._judge_promised(list(promised.values())), strict=True))
         yes = {n: each for n, each in judged.items() if isinstance(each, VerifiedStatement)}
@@ -89,11 +90,12 @@ class Inbox:
         found |= {n: why for n, why in refused.items() if why is not None}
         return found | self._keep(good, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
 
-    def _judge(self, given: Sequence[Given]) -> list[VerifiedStatement | NotConsented | LedgerUnavailable]:
-        if not given:
-            return []
-        every = [each.evidence for each in given]
-        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy))
+    def judge(self, every: Sequence[Evidence]) -> list[Judged]:
+        """Judge all by one reading of the chain. ``LedgerUnavailable`` stands for those whose contract gives no answer.
+
+        It is raised where the chain cannot be read.
+        """
+        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy)) if every else []
 
     def _judge_promised(self, given: Sequence[Unanchored]) -> list[NotConsented | LedgerUnavailable | None]:
         if not given:

@@ -1,0 +1,119 @@
+"""One person who wants to harm a brand: what they send, end or break stops nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from registry.brand.inbox import SETTLED_BLOCKS
+from registry.brand.records import Answer, Change, State
+from registry.client.revoke import revoke
+from registry.core.errors import LedgerUnavailable
+from tests.brand.test_brand_worker import kinds, not_anchored, now, settle
+from tests.support.brand_stage import BrandStage
+from tests.support.stage import Stage
+
+
+@pytest.fixture
+def brand(tmp_path: Path) -> BrandStage:
+    return BrandStage(Stage.of(tmp_path / "parties"), tmp_path / "brand")
+
+
+class TestPromisedStatements:
+    def test_one_that_ended_before_its_anchor_was_found_stops_nobody(self, brand: BrandStage) -> None:
+        hostile = not_anchored(brand, "mallory")
+        ended = brand.taken(brand.promised(hostile))
+        honest = not_anchored(brand, "bob")
+        kept = brand.taken(brand.promised(honest))
+        worker = brand.worker()
+        settle(worker.follow)
+        settle(worker.prove)
+        brand.anchor(hostile)
+        revoke(brand.stage.person("mallory"), hostile)
+        for n in range(25):
+            brand.stage.ledger.transact("anchor", "0x" + bytes([7, n] * 16).hex(), "0x" + "0d" * 32)
+        brand.anchor(honest)
+        settle(worker.follow)
+        settle(worker.prove)
+        settle(worker.follow)
+        assert now(brand, kept).state is State.LIVE
+        assert now(brand, ended).state is State.ENDED
+
+    def test_one_whose_block_lies_not_deep_enough_is_looked_at_later(self, brand: BrandStage) -> None:
+        evidence = not_anchored(brand, "bob")
+        kept = brand.taken(brand.promised(evidence))
+        object.__setattr__(brand.inbox, "network", replace(brand.stage.network, confirmations=3))
+        worker = brand.worker()
+        brand.anchor(evidence)
+        settle(worker.follow)
+        settle(worker.prove)
+        assert now(brand, kept).state is State.WAITING
+        brand.stage.ledger.mine(count=4)
+        settle(worker.follow)
+        assert now(brand, kept).state is State.LIVE and kinds(brand) == ["granted"]
+
+
+def takes_too_long(_digest: bytes, _signature: bytes) -> bool:
+    raise LedgerUnavailable("it took too long")
+
+
+class TestContracts:
+    def test_one_that_gives_no_answer_keeps_no_others_unsure(self, brand: BrandStage) -> None:
+        theirs, contracts = brand.granted("mallory"), brand.stage.ledger.contracts
+        theirs = brand.anchor(msgspec.structs.replace(theirs, signature="0x" + "ab" * 65))
+        address = str(theirs.statement.message.subject).lower()  # type: ignore[union-attr]
+        contracts[address] = (0, lambda *_: True)
+        hostile = brand.taken(theirs)
+        honest = brand.taken(brand.granted())
+        worker = brand.worker()
+        settle(worker.follow)
+        contracts[address] = (0, takes_too_long)
+        brand.stage.ledger.mine(count=SETTLED_BLOCKS + 1)
+        settle(worker.follow)
+        assert now(brand, honest).check_at == 0
+        assert now(brand, hostile).check_at > brand.stage.ledger.head().number
+
+
+class TestAtTheSameMoment:
+    def test_what_became_unsure_while_its_acceptance_was_kept_stays_so(
+        self, brand: BrandStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        worker = brand.worker()
+        settle(worker.follow)
+        kept = brand.taken(brand.granted())
+        settle(worker.follow)
+        by_id = brand.store.by_id
+
+        def overtaken(ids: Sequence[int]) -> list[Answer]:
+            found = by_id(ids)
+            view = brand.store.view()
+            brand.store.take_back(view._replace(blocks=view.blocks[:-1]), view.number - 1)
+            return found
+
+        monkeypatch.setattr(brand.store, "by_id", overtaken)
+        worker.sign()
+        assert now(brand, kept).state is State.UNSURE and not now(brand, kept).accepted_at
+
+    def test_a_commit_that_is_repeated_tells_nothing_twice(
+        self, brand: BrandStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A lost connection does not say whether the change was committed."""
+        change = brand.store.change
+
+        def twice(changes: Sequence[Change]) -> None:
+            change(changes)
+            change(changes)
+
+        kept, worker = brand.taken(evidence := brand.granted()), brand.worker()
+        other = brand.taken(brand.granted("bob"))
+        revoke(brand.stage.alice, evidence)
+        settle(worker.follow)
+        monkeypatch.setattr(brand.store, "change", twice)
+        brand.stage.ledger.reorg(2)
+        settle(worker.follow)
+        assert [now(brand, each).state for each in (kept, other)] == [State.LIVE, State.WAITING]
+        assert sorted(kinds(brand)) == ["ended", "granted", "granted", "removed", "restored"]
