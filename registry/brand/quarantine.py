@@ -42,7 +42,8 @@ class Quarantine:
         digests = {digest_of_cid(block.cid) for block in car.blocks}
         for answer in live if digests else ():
             if self._store.holds_all(answer.id, digests) and (holding := self._store.holding(answer.id)) is not None:
-                return taken(holding)
+                if self._are_there(car.blocks):
+                    return taken(holding)
         return self._bring(Kind.BLOCKS, car.blocks, content)
 
     def bring_update(self, sealed: bytes) -> int:
@@ -76,6 +77,11 @@ class Quarantine:
                 problems[-1] if problems and problems[-1] else unknown("no grant with this content was taken")
             )
         return live
+
+    def _are_there(self, blocks: Sequence[Block]) -> bool:
+        """Whether the store has these too: one that was lost, or restored from a back-up, gets them again."""
+        has = required(self._desk.custody).blocks.has
+        return all(has(block.cid) for block in blocks)
 
     def _bring(self, kind: Kind, blocks: Sequence[Block], content: bytes = b"") -> int:
         custody = required(self._desk.custody)

@@ -1,0 +1,125 @@
+"""What must hold of people's data and of the brand's memory when others are slow, late or greedy."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.brand import reading
+from registry.brand.consent_client import ConsentClient
+from registry.brand.quarantine import Quarantine
+from registry.brand.reading import Reader, Wanted
+from registry.brand.routes import intake
+from registry.client.revoke import revoke
+from registry.core.errors import CouldNotCheck
+from registry.core.evidence.file import write_evidence
+from registry.core.ipld.cid import digest_of_cid
+from registry.core.scalars import to_hex
+from registry.http.serving import Server
+from tests.support.brand_data import DataApi, data_api
+from tests.support.fake_storage import MemoryBlocks
+
+PURPOSE = "dpv:Personalisation"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[DataApi]:
+    with data_api(tmp_path) as made:
+        yield made
+
+
+class TestAnEndWhileDataIsHandedOut:
+    def test_nothing_more_is_handed_out(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reading, "_CHUNK", 1)
+        monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.0)
+        evidence = data.granted("mushrooms", "grapes")
+        data.send(evidence)
+        pieces = Reader(data.desk).records(Wanted(PURPOSE, evidence.digest))
+        assert next(pieces)
+        revoke(data.stage.alice, evidence)
+        data.follow()
+        with pytest.raises(ConnectionAbortedError):
+            next(pieces)
+
+    def test_its_reader_learns_that_it_is_no_whole_answer(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reading, "_CHUNK", 1)
+        monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.0)
+        evidence, still, looks = data.granted("mushrooms", "grapes"), Reader._still, list[int]()
+        data.send(evidence)
+
+        def ends(reader: Reader, *asked: Any) -> None:
+            looks.append(1)
+            if len(looks) == 3:
+                revoke(data.stage.alice, evidence)
+                data.follow()
+            still(reader, *asked)
+
+        monkeypatch.setattr(Reader, "_still", ends)
+        with Server(data.internal_app) as server, pytest.raises(CouldNotCheck):
+            list(ConsentClient(server.url).data(PURPOSE, grant=to_hex(evidence.digest)))
+        assert len(looks) == 3
+
+
+def test_blocks_that_the_store_has_lost_are_taken_again(data: DataApi) -> None:
+    evidence = data.granted()
+    assert data.send(evidence).status_code == 201
+    assert isinstance(data.own, MemoryBlocks)
+    for block in data.blocks(evidence)[1:]:
+        del data.own.kept[digest_of_cid(block.cid)]
+    assert data.read(evidence).status_code == 503
+    assert data.send(evidence).status_code == 201
+    assert data.names(evidence) == ["grapes", "mushrooms"]
+
+
+class TestMemory:
+    def test_an_archive_is_let_go_while_it_is_judged(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        evidence, bodies, owners = data.granted(), list[bytes](), list[int]()
+        bring, verdict = Quarantine.bring_blocks, Quarantine.verdict
+
+        def brought(quarantine: Quarantine, raw: bytes) -> Any:
+            bodies.append(raw)
+            return bring(quarantine, raw)
+
+        def judged(quarantine: Quarantine, id: int) -> Any:
+            owners.append(sys.getrefcount(bodies[0]))
+            return verdict(quarantine, id)
+
+        monkeypatch.setattr(Quarantine, "bring_blocks", brought)
+        monkeypatch.setattr(Quarantine, "verdict", judged)
+        assert data.send(evidence).status_code == 201
+        alone = object()
+        assert owners[0] <= sys.getrefcount([alone][0]), "somebody beside this test holds the body"
+
+    def test_only_some_batches_are_verified_at_once(self, data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        goes_on, begun = threading.Event(), threading.Semaphore(0)
+
+        def slowly(_inbox: Any, bodies: Sequence[bytes]) -> list[Any]:
+            begun.release()
+            assert goes_on.wait(30)
+            return [CouldNotCheck("later")] * len(bodies)
+
+        monkeypatch.setattr(type(data.desk.inbox), "take", slowly)
+        body = b'{"files":[%s]}' % write_evidence(data.brand.granted("bob"))
+        answers = list[int]()
+
+        def send() -> None:
+            answers.append(data.api.send(body, "/v1/evidence:batch").status_code)
+
+        threads = [threading.Thread(target=send) for _ in range(intake.MOST_BATCHES)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert begun.acquire(timeout=30)
+        refused = data.api.send(body, "/v1/evidence:batch")
+        assert (refused.status_code, refused.json()["title"]) == (503, "Busy")
+        goes_on.set()
+        for thread in threads:
+            thread.join(30)
+        assert answers == [200] * intake.MOST_BATCHES
+        assert data.api.send(body, "/v1/evidence:batch").status_code == 200
