@@ -41,9 +41,9 @@ class Quarantine:
         live = self._live(content)
         digests = {digest_of_cid(block.cid) for block in car.blocks}
         for answer in live if digests else ():
-            if self._store.holds_all(answer.id, digests) and (holding := self._store.holding(answer.id)) is not None:
-                if self._are_there(car.blocks):
-                    return taken(holding)
+            holding = self._store.holding(answer.id) if self._store.holds_all(answer.id, digests) else None
+            if holding is not None and self._are_there(car.blocks):
+                return taken(holding)
         return self._bring(Kind.BLOCKS, car.blocks, content)
 
     def bring_update(self, sealed: bytes) -> int:
