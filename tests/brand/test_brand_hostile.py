@@ -15,6 +15,7 @@ from registry.client.revoke import revoke
 from registry.core.errors import LedgerUnavailable
 from tests.brand.test_brand_worker import kinds, not_anchored, now, settle
 from tests.support.brand_stage import BrandStage
+from tests.support.builders import account, evidence_of, grant_message, notice_document
 from tests.support.stage import Stage
 
 
@@ -55,6 +56,21 @@ class TestPromisedStatements:
         brand.stage.ledger.mine(count=4)
         settle(worker.follow)
         assert now(brand, kept).state is State.LIVE and kinds(brand) == ["granted"]
+
+
+class TestManyPairs:
+    @pytest.mark.parametrize(("purposes", "is_taken"), [(32, True), (33, False)])
+    def test_a_grant_has_a_thousand_at_most(self, brand: BrandStage, purposes: int, is_taken: bool) -> None:
+        """Each is a row of the store, and a notice of a stranger's own making has room for a million of them."""
+        named = sorted(f"a:{n}" for n in range(purposes)), sorted(f"b:{n}" for n in range(32))
+        labels = {term: term.replace(":", "") for terms in named for term in terms}
+        text = {"en": {**notice_document()["text"]["en"], "labels": labels}}
+        scopes = [{"purposes": named[0], "data": named[1], "processing": ["dpv:Use"]}]
+        notice, who = brand.stage.notice(text=text, scopes=scopes), account("mallory")
+        about = {"subject": who.address, "controller": brand.stage.brand.address}
+        message = grant_message(notice, purposes=tuple(named[0]), data=tuple(named[1]), **about)
+        evidence = brand.anchor(evidence_of(message, signer=who, domain=brand.stage.network.domain, notice=notice))
+        assert brand.names(evidence) == ["Answer" if is_taken else "Malformed"]
 
 
 def takes_too_long(_digest: bytes, _signature: bytes) -> bool:
