@@ -11,7 +11,7 @@ from registry.brand.custody import required
 from registry.brand.desk import Desk
 from registry.brand.holding import Arrival, Brought, Kind, Verdict
 from registry.brand.records import Answer
-from registry.brand.verdicts import NotTaken, state_problem, taken, unknown
+from registry.brand.verdicts import NotTaken, state_problem, taken, unknown, unsure_first
 from registry.core.errors import Malformed
 from registry.core.ipld.car import parse_car
 from registry.core.ipld.cid import Block, binary_cid, cid_of_block, digest_of_cid, is_leaf
@@ -73,9 +73,7 @@ class Quarantine:
         problems = [state_problem(answer) for answer in answers]
         live = [answer for answer, problem in zip(answers, problems, strict=True) if problem is None]
         if not live:
-            raise NotTaken(
-                problems[-1] if problems and problems[-1] else unknown("no grant with this content was taken")
-            )
+            raise NotTaken(unsure_first(problems) or unknown("no grant with this content was taken"))
         return live
 
     def _are_there(self, blocks: Sequence[Block]) -> bool:

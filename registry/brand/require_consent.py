@@ -79,8 +79,8 @@ class ConsentGuard:
             if not _is_address(subject):
                 return self._no(request, self._data, "what names the person is no address")
             # The question itself is wrong, which says nothing about the person.
-            unknown = CouldNotCheck(f"the consent service takes no such question: {fault}", fault.advice)
-            return problem_of(unknown).response()
+            refused = CouldNotCheck(f"the consent service takes no such question: {fault}", fault.advice)
+            return problem_of(refused).response()
         return None if answer.allowed else self._no(request, answer.missing, "this person does not allow it")
 
     def _no(self, request: Request, missing: Sequence[str], detail: str) -> Response:

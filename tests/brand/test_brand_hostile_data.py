@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from registry.brand import reading
+from registry.brand.checking import Checker
 from registry.brand.consent_client import ConsentClient
 from registry.brand.quarantine import Quarantine
 from registry.brand.reading import Reader, Wanted
-from registry.brand.routes import intake
+from registry.brand.records import State
+from registry.brand.routes import endings, intake
+from registry.brand.verdicts import NotTaken
 from registry.client.revoke import revoke
 from registry.core.errors import CouldNotCheck
 from registry.core.evidence.file import write_evidence
-from registry.core.ipld.cid import digest_of_cid
-from registry.core.scalars import to_hex
+from registry.core.ipld.cid import cid_from_digest, digest_of_cid
+from registry.core.scalars import to_hex, unhex
 from registry.http.serving import Server
-from tests.support.brand_data import DataApi, data_api
+from tests.support.brand_data import DataApi, archive, data_api
+from tests.support.brand_stores import an_answer, take
 from tests.support.fake_storage import MemoryBlocks
 
 PURPOSE = "dpv:Personalisation"
@@ -74,6 +81,51 @@ def test_blocks_that_the_store_has_lost_are_taken_again(data: DataApi) -> None:
     assert data.read(evidence).status_code == 503
     assert data.send(evidence).status_code == 201
     assert data.names(evidence) == ["grapes", "mushrooms"]
+
+
+def test_a_strangers_ended_grant_makes_no_no_of_what_is_unsure(data: DataApi) -> None:
+    """Anybody can make a grant that names the content of another's."""
+    message: Any = data.granted().statement.message
+    store, content = data.brand.store, unhex(message.content)
+    view = store.view()
+    other = an_answer(content=content, state=State.ENDED, ended_at=1, why="Revoked")
+    take(store, other, turns=view.turns, block=view.number)
+    store.take_back(view._replace(blocks=view.blocks[:1]), 0)
+    quarantine = Quarantine(data.desk)
+    with pytest.raises(NotTaken) as refused:
+        quarantine.bring_blocks(archive(cid_from_digest(content), []))
+    assert (refused.value.verdict.status, refused.value.verdict.name) == (503, "LedgerUnavailable")
+    id, verdict, ends = quarantine.look(content), None, time.monotonic() + 30
+    while verdict is None and time.monotonic() < ends:
+        verdict = quarantine.verdict(id)
+    assert verdict is not None and (verdict.status, verdict.name) == (503, "LedgerUnavailable")
+
+
+def test_only_some_look_at_the_chain_at_once(data: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slowly(_checker: Any, _answer: Any) -> None:
+        begun.release()
+        assert goes_on.wait(30)
+
+    monkeypatch.setattr(Checker, "look_for_end", slowly)
+    path = data.api.send(write_evidence(data.brand.granted("bob"))).headers["Location"] + "/ended"
+    with ThreadPoolExecutor(endings.MOST_AT_ONCE) as threads:
+        looks = [threads.submit(data.api.public.post, path) for _ in range(endings.MOST_AT_ONCE)]
+        for _ in looks:
+            assert begun.acquire(timeout=30)
+        refused = data.api.public.post(path)
+        goes_on.set()
+    assert (refused.status_code, refused.json()["title"]) == (503, "Busy")
+    assert [each.result().status_code for each in looks] == [200] * endings.MOST_AT_ONCE
+    assert data.api.public.post(path).status_code == 200
+
+
+def test_a_page_that_calls_this_machine_by_another_name_reads_no_figures(data: DataApi) -> None:
+    near = TestClient(data.internal_app, "http://127.0.0.1", client=("127.0.0.1", 4711))
+    answers = [near.get("/metrics", headers={"Host": host}) for host in ("evil.example", "localhost:8701")]
+    assert [each.status_code for each in answers] == [401, 200]
+    assert near.get("/healthz", headers={"Host": "evil.example"}).status_code == 200
 
 
 class TestMemory:
