@@ -19,7 +19,7 @@ from registry.brand.consent_client import ConsentClient
 from registry.brand.quarantine import Quarantine
 from registry.brand.reading import Reader, Wanted
 from registry.brand.records import State
-from registry.brand.routes import endings, intake
+from registry.brand.routes import acknowledgements, endings, intake
 from registry.brand.verdicts import NotTaken
 from registry.client.revoke import revoke
 from registry.core.errors import CouldNotCheck
@@ -126,6 +126,22 @@ def test_a_page_that_calls_this_machine_by_another_name_reads_no_figures(data: D
     answers = [near.get("/metrics", headers={"Host": host}) for host in ("evil.example", "localhost:8701")]
     assert [each.status_code for each in answers] == [401, 200]
     assert near.get("/healthz", headers={"Host": "evil.example"}).status_code == 200
+
+
+def test_asking_often_how_soon_ends_are_acknowledged_counts_once(
+    data: DataApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, times = list[int](), data.brand.store.acknowledgement_times
+
+    def counting(*asked: Any) -> Any:
+        counted.append(1)
+        return times(*asked)
+
+    monkeypatch.setattr(data.brand.store, "acknowledgement_times", counting)
+    answers = [data.public.get("/v1/info").json()["acknowledged"]["count"] for _ in range(5)]
+    assert (answers, len(counted)) == ([0] * 5, 1)
+    monkeypatch.setattr(acknowledgements, "COUNT_SECONDS", 0.0)
+    assert data.public.get("/v1/info").status_code == 200 and len(counted) == 2
 
 
 class TestMemory:
