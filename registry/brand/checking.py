@@ -78,6 +78,8 @@ def _change(answer: Answer, judged: Judged, block: int, now: int) -> Change:
         return Change(answer.id, (answer.state,), answer.state, check_at=block + 1)
     if isinstance(judged, NotAnchored):
         return _not_anchored(answer, block)
+    if answer.state is State.ENDED:  # it lies deep enough now
+        return Change(answer.id, (State.ENDED,), State.ENDED, check_at=0)
     if isinstance(judged, NotYetValid):
         return Change(answer.id, STANDING, State.LIVE, check_at=0)
     if isinstance(judged, Expired):
@@ -93,7 +95,7 @@ def _holds(answer: Answer, verified: VerifiedStatement) -> Change:
         answer.id,
         (answer.state,),  # so that a commit that is repeated tells nothing twice
         State.LIVE,
-        told if answer.ended_at and answer.state is State.UNSURE else (),
+        told if answer.ended_at and answer.state in (State.UNSURE, State.ENDED) else (),
         file=without_acceptance(parse_evidence(answer.file)) if lost else None,
         anchored_at=verified.anchored_at,
         seen_block=max(0, verified.block - verified.policy.confirmations),
@@ -115,6 +117,7 @@ def _not_anchored(answer: Answer, block: int) -> Change:
 
 
 def _over(answer: Answer, why: str, block: int, now: int) -> Change:
+    """The node says that it ended. The log may never show that block, so it is verified once more, as a yes is."""
     event = Event(0, EventKind.ENDED, answer.digest, answer.subject, now, block, why)
     told: Sequence[Event] = () if answer.ended_at or answer.state is State.WAITING else (event,)
     states = (*STANDING, State.WAITING)
@@ -125,6 +128,6 @@ def _over(answer: Answer, why: str, block: int, now: int) -> Change:
         tuple(told),
         ended_block=block,
         why=why,
-        check_at=0,
+        check_at=block + SETTLED_BLOCKS,
         ended_at=answer.ended_at or now,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from registry.brand.checking import Checker
 from registry.brand.inbox import SETTLED_BLOCKS
 from registry.brand.records import Answer, Change, State
 from registry.client.revoke import revoke
@@ -92,6 +93,35 @@ class TestContracts:
         settle(worker.follow)
         assert now(brand, honest).check_at == 0
         assert now(brand, hostile).check_at > brand.stage.ledger.head().number
+
+
+class TestAnEndThatThePersonTells:
+    """The node may show a block that the follower never reads: then no reorganisation is noticed."""
+
+    def test_one_that_nobody_kept_is_restored(self, brand: BrandStage) -> None:
+        worker = brand.worker()
+        kept = brand.taken(evidence := brand.granted())
+        settle(worker.follow)
+        revoke(brand.stage.alice, evidence)
+        Checker(brand.inbox).look_for_end(kept)
+        assert now(brand, kept).state is State.ENDED
+        brand.stage.ledger.reorg(1)
+        settle(worker.follow)
+        brand.stage.ledger.mine(count=SETTLED_BLOCKS)
+        settle(worker.follow)
+        assert now(brand, kept).state is State.LIVE and now(brand, kept).ended_at == 0
+        assert kinds(brand) == ["granted", "ended", "restored"]
+        assert brand.store.standing(kept.subject, "dpv:Personalisation", kept.data, brand.stage.clock())
+
+    def test_one_that_stands_is_looked_at_once_more_alone(self, brand: BrandStage) -> None:
+        worker = brand.worker()
+        kept = brand.taken(evidence := brand.granted())
+        revoke(brand.stage.alice, evidence)
+        Checker(brand.inbox).look_for_end(kept)
+        brand.stage.ledger.mine(count=SETTLED_BLOCKS)
+        settle(worker.follow)
+        assert (now(brand, kept).state, now(brand, kept).check_at) == (State.ENDED, 0)
+        assert kinds(brand) == ["granted", "ended"]
 
 
 class TestAtTheSameMoment:
