@@ -11,10 +11,13 @@ import pytest
 
 from registry.brand.checking import Checker
 from registry.brand.inbox import SETTLED_BLOCKS
-from registry.brand.records import Answer, Change, State
+from registry.brand.records import Answer, Asked, Change, State
 from registry.client.revoke import revoke
 from registry.core.errors import LedgerUnavailable
+from registry.core.evidence.file import write_evidence
+from registry.core.scalars import unhex
 from tests.brand.test_brand_worker import kinds, not_anchored, now, settle
+from tests.support.brand_api import brand_api
 from tests.support.brand_stage import BrandStage
 from tests.support.builders import account, evidence_of, grant_message, notice_document
 from tests.support.stage import Stage
@@ -72,6 +75,25 @@ class TestManyPairs:
         message = grant_message(notice, purposes=tuple(named[0]), data=tuple(named[1]), **about)
         evidence = brand.anchor(evidence_of(message, signer=who, domain=brand.stage.network.domain, notice=notice))
         assert brand.names(evidence) == ["Answer" if is_taken else "Malformed"]
+
+
+class TestAskedOnly:
+    def test_a_strangers_own_notice_is_refused(self, brand: BrandStage) -> None:
+        asked, other = brand.granted(), brand.granted("bob")
+        request = unhex(asked.statement.message.request)  # type: ignore[union-attr]
+        brand.store.publish(Asked(request, b"file", False, 1, 2))
+        object.__setattr__(brand.inbox, "asked_only", True)
+        assert brand.names(other, asked, b"{}", brand.promised(other)) == [
+            "NoticeMismatch",
+            "Answer",
+            "Malformed",
+            "NoticeMismatch",
+        ]
+
+    def test_the_setting_reaches_the_intake(self, tmp_path: Path) -> None:
+        with brand_api(tmp_path, asked_only=True) as api:
+            answer = api.send(write_evidence(api.brand.granted()))
+            assert (answer.status_code, answer.json()["title"]) == (422, "NoticeMismatch")
 
 
 def takes_too_long(_digest: bytes, _signature: bytes) -> bool:
