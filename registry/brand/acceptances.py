@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registry.brand.owed import Done, Owed
-from registry.brand.records import STANDING, Answer, Change, State
+from registry.brand.records import Answer, Change, State
 from registry.brand.store import Store
 from registry.client.network import Network
 from registry.client.sign import fresh_salt
@@ -41,5 +41,6 @@ class Acceptances:
         for grant, acceptance in live:
             file = write_evidence(with_acceptance(parse_evidence(grant.file), acceptance))
             check_at = block + self.settles_after
-            changes.append(Change(grant.id, STANDING, grant.state, file=file, accepted_at=now, check_at=check_at))
+            # Only what is live still: the follower may have found meanwhile that the chain changed below it.
+            changes.append(Change(grant.id, (State.LIVE,), State.LIVE, file=file, accepted_at=now, check_at=check_at))
         self.store.change(changes)

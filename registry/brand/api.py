@@ -83,13 +83,15 @@ def build_internal(desk: Desk, key: str = "") -> FastAPI:
 
 
 class _Door:
-    """Lets only those call ``/v1/`` who may. Health is for everybody who reaches the listener."""
+    """Lets only those call ``/v1/`` and read figures who may. Health is for everybody who reaches the listener."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app, self._key = app, key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not _may_call(scope, self._key):
+        # Figures answer this machine only anyway, so they need no key. But a page in a browser here is no reason.
+        guarded = ("/v1/",) if self._key else ("/v1/", "/metrics")
+        if scope["type"] == "http" and scope["path"].startswith(guarded) and not _may_call(scope, self._key):
             advice, headers = "Send the key in internal.key as a bearer token.", {"WWW-Authenticate": "Bearer"}
             problem = Problem(401, "Unauthorized", "this listener is internal", advice, headers)
             return await problem.response()(scope, receive, send)

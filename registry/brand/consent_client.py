@@ -29,6 +29,7 @@ MOST_FILES = 1_000
 MOST_AT_ONCE = 32
 RECORDS_AT_ONCE = 256
 _MAX_ANSWER = 8 << 20
+_MAX_FILE = 1 << 20
 _Words = Annotated[str, Meta(max_length=4_096)]
 T = TypeVar("T")
 
@@ -124,14 +125,21 @@ class ConsentClient:
     def verify(
         self, files: Sequence[bytes], *, purposes: Collection[str] = (), data: Collection[str] = ()
     ) -> list[Verdict]:
-        """Verify evidence files, 1 to 1,000, as this brand's, by one reading of the chain; return verdicts in order."""
+        """Verify evidence files, 1 to 1,000, as this brand's, by one reading of the chain; return verdicts in order.
+
+        The files may be whatever strangers sent: none of them changes another one's verdict.
+        """
         if not 1 <= len(files) <= MOST_FILES:
             raise InvalidInput(f"there are {len(files):,} files", f"Send 1 to {MOST_FILES:,} at once.")
-        body = b'{"files":[' + b",".join(files) + b"]"
-        for name, terms in (("purposes", purposes), ("data", data)):
-            body += b',"%s":%s' % (name.encode(), msgspec.json.encode(sorted(set(terms)))) if terms else b""
-        found = _decoded(self._post("/v1/verify", body + b"}", VERIFY_SECONDS), _Verdicts).answers
-        if len(found) != len(files):
+        asked = {name: sorted(set(terms)) for name, terms in (("purposes", purposes), ("data", data)) if terms}
+        lines = [each for each in files if _is_a_line(each)]
+        found = iter(self._verified(msgspec.json.encode(asked), lines) if lines else [])
+        return [next(found) if _is_a_line(each) else _NO_FILE for each in files]
+
+    def _verified(self, asked: bytes, lines: Sequence[bytes]) -> list[Verdict]:
+        raw = self._post("/v1/verify", b"\n".join((asked, *lines)), VERIFY_SECONDS, "application/jsonl")
+        found = _decoded(raw, _Verdicts).answers
+        if len(found) != len(lines):
             raise CouldNotCheck("the consent service answered another number of files", "Ask again.")
         return found
 
@@ -169,14 +177,28 @@ class ConsentClient:
         if (checked.size, checked.hash.hexdigest()) != (record["file"]["bytes"], record["file"]["sha256"]):
             raise CouldNotCheck("the file is another one than its record names", "Read the record again.")
 
-    def _post(self, path: str, body: bytes, seconds: float) -> bytes:
-        headers = {"Content-Type": "application/json", **self._headers}
+    def _post(self, path: str, body: bytes, seconds: float, media_type: str = "application/json") -> bytes:
+        headers = {"Content-Type": media_type, **self._headers}
         try:
             answer = fetch("POST", self._url + path, body=body, headers=headers, seconds=seconds, max_bytes=_MAX_ANSWER)
         except (Unreachable, TimeoutError, TooLarge) as error:
             why = str(error) or f"no answer within {seconds:g} seconds"
             raise CouldNotCheck(f"the consent service: {why}", "Look whether it runs, then ask again.") from None
         return answer.body if answer.status == 200 else _refused(answer)
+
+
+_NO_FILE = Verdict(
+    "no",
+    error="Malformed",
+    detail="this is no evidence file",
+    advice="Send the file as it was written: one line, which begins with {.",
+    step=0,
+)
+
+
+def _is_a_line(file: bytes) -> bool:
+    """Whether it may stand as a line of its own. An evidence file is RFC 8785 JSON, which has no line feed."""
+    return file.startswith(b"{") and b"\n" not in file and len(file) <= _MAX_FILE
 
 
 def _refused(answer: Response) -> NoReturn:

@@ -27,7 +27,8 @@ class Corrections(Reader):
         found = [(part, self._changes(part)) for part in parts]
         note_uses(self._store, [self._use(wanted, part, len(some)) for part, some in found])
         self._still(wanted, parts)
-        return (self._line(part, each) for part, some in found for each in some)
+        lines = (self._line(part, each) for part, some in found for each in some)
+        return self._while_allowed(lines, wanted, parts)
 
     def _changes(self, part: Part) -> list[Changed]:
         held = ((bundle.key.view, record) for bundle in part.bundles for record in bundle.versions())

@@ -106,7 +106,7 @@ class DataClient:
     def _lines(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         with self._posted(path, asked) as answer:
             for line in answer.lines():
-                yield msgspec.json.decode(line)
+                yield _record(line)
 
     @contextmanager
     def _posted(self, path: str, asked: dict[str, Any]) -> Iterator[Streamed]:
@@ -134,6 +134,13 @@ class DataClient:
             return msgspec.json.decode(answer.body, type=_Page)
         except msgspec.MsgspecError:
             raise CouldNotCheck("the brand's service answered something else", "Look at its URL.") from None
+
+
+def _record(line: str | bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise CouldNotCheck("the brand's service answered something else", "Look at its URL.") from None
 
 
 def _refuse(status: int, body: bytes) -> NoReturn:

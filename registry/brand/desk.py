@@ -77,6 +77,6 @@ class Sight:
 
 def open_desk(settings: BrandSettings, network: Network, store: Store, custody: Custody | None = None) -> Desk:
     """Return the desk of a brand; close its ``groups`` in the end."""
-    inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
+    inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts, settings.asked_only)
     groups = Groups[bytes, Taken](inbox.take, MOST_TOGETHER, MOST_WAITING, len)
     return Desk(settings, network, store, inbox, groups, custody)

@@ -21,6 +21,8 @@ from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, unhex
 from registry.core.statements.messages import Grant, Refusal
 
 MAX_GIVEN = MAX_PENDING
+# Pairs of a purpose and a datum that one grant may allow here.
+MOST_PAIRS = 1_024
 CAPABILITY_BYTES = 16
 _members = msgspec.json.Decoder(dict[str, Raw])
 
@@ -62,14 +64,27 @@ class Given:
 
 
 def read_given(raw: bytes, domain: Domain) -> Given:
-    """Parse a body, at most 2 MiB. ``Malformed`` for anything else, ``WrongDomain`` for another chain or registry."""
+    """Parse a body, at most 2 MiB. ``Malformed`` for anything else, ``WrongDomain`` for another chain or registry.
+
+    A grant of more than 1,024 pairs is ``Malformed`` here, too.
+    """
     is_pending = "evidence" in codec.loads(raw, _members, MAX_GIVEN)
     given = _pending(raw) if is_pending else Given(raw, parse_evidence(raw))
     if not isinstance(given.statement.statement.message, Grant | Refusal):
         raise Malformed(f"this is a {given.statement.kind}", "Send a Grant or a Refusal.")
     if given.statement.statement.domain != domain:
         raise WrongDomain("it names another chain or registry than this brand's")
+    _check_pairs(given.message)
     return given
+
+
+def _check_pairs(message: Grant | Refusal) -> None:
+    """Each purpose with each datum is a row of the store: 27 KB of a stranger's file would become 14 MB of it."""
+    if isinstance(message, Grant) and (pairs := len(message.purposes) * len(message.data)) > MOST_PAIRS:
+        advice = "Give several grants."
+        raise Malformed(
+            f"it allows {pairs:,} pairs of a purpose and a datum, and the brand keeps {MOST_PAIRS:,}", advice
+        )
 
 
 def _pending(raw: bytes) -> Given:

@@ -11,11 +11,20 @@ from registry.brand.records import Answer, State
 from registry.brand.sql.changes import AlreadyAnswered, Outdated
 from registry.brand.store import Store
 from registry.client.network import Network
+from registry.client.verify import Answer as Judged
 from registry.client.verify import check_unanchored, verify_many
-from registry.core.errors import ConsentError, CouldNotCheck, Expired, LedgerUnavailable, NotConsented, Revoked
+from registry.core.errors import (
+    ConsentError,
+    CouldNotCheck,
+    Expired,
+    LedgerUnavailable,
+    NotConsented,
+    NoticeMismatch,
+    Revoked,
+)
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import Unanchored
-from registry.core.scalars import format_utc
+from registry.core.scalars import format_utc, unhex
 from registry.core.verify.judge import VerifiedStatement, fact_queries
 from registry.core.verify.policy import Policy
 
@@ -32,12 +41,16 @@ Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered
 
 @dataclass(frozen=True)
 class Inbox:
-    """A brand's intake. ``controllers`` are its own accounts, ``notaries`` those whose promises it believes."""
+    """A brand's intake. ``controllers`` are its own accounts, ``notaries`` those whose promises it believes.
+
+    With ``asked_only``, an answer to anything but a published request is a ``NoticeMismatch``.
+    """
 
     network: Network
     store: Store
     controllers: frozenset[str]
     notaries: frozenset[str] = field(default=frozenset())
+    asked_only: bool = False
 
     @property
     def policy(self) -> Policy:
@@ -50,7 +63,7 @@ class Inbox:
         A body that is kept already is answered as it stands now. `CouldNotCheck` is raised where the chain or the
         database is away, and stands in the place of a single body that could not be checked.
         """
-        read = [self._read(body) for body in bodies]
+        read = self._asked([self._read(body) for body in bodies])
         given = [each for each in read if isinstance(each, Given)]
         found = iter(self._take(given))
         return [next(found) if isinstance(each, Given) else each for each in read]
@@ -63,6 +76,14 @@ class Inbox:
         except NotConsented as no:
             return no
         return given
+
+    def _asked(self, read: list[Given | NotConsented]) -> list[Given | NotConsented]:
+        """Refuse what the brand did not ask for, if its settings say so: a stranger wrote that notice."""
+        if not self.asked_only:
+            return read
+        requests = {n: unhex(each.message.request) for n, each in enumerate(read) if isinstance(each, Given)}
+        known = self.store.published(set(requests.values()))
+        return [_unasked() if n in requests and requests[n] not in known else each for n, each in enumerate(read)]
 
     def _take(self, given: Sequence[Given]) -> list[Taken]:
         for _ in range(_TRIES):
@@ -79,7 +100,7 @@ class Inbox:
 
     def _verify(self, given: dict[int, Given], turns: int) -> dict[int, Taken]:
         anchored = {n: each for n, each in given.items() if isinstance(each.statement, Evidence)}
-        judged = dict(zip(anchored, self._judge(list(anchored.values())), strict=True))
+        judged = dict(zip(anchored, self.judge([each.evidence for each in anchored.values()]), strict=True))
         promised = {n: each.statement for n, each in given.items() if isinstance(each.statement, Unanchored)}
         refused = dict(zip(promised, self._judge_promised(list(promised.values())), strict=True))
         yes = {n: each for n, each in judged.items() if isinstance(each, VerifiedStatement)}
@@ -89,11 +110,12 @@ class Inbox:
         found |= {n: why for n, why in refused.items() if why is not None}
         return found | self._keep(good, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
 
-    def _judge(self, given: Sequence[Given]) -> list[VerifiedStatement | NotConsented | LedgerUnavailable]:
-        if not given:
-            return []
-        every = [each.evidence for each in given]
-        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy))
+    def judge(self, every: Sequence[Evidence]) -> list[Judged]:
+        """Judge all by one reading of the chain. ``LedgerUnavailable`` stands for those whose contract gives no answer.
+
+        It is raised where the chain cannot be read.
+        """
+        return _apart(every, every, lambda some: verify_many(self.network, some, self.policy)) if every else []
 
     def _judge_promised(self, given: Sequence[Unanchored]) -> list[NotConsented | LedgerUnavailable | None]:
         if not given:
@@ -143,6 +165,10 @@ def _apart(given: Sequence[T], read: Sequence[Evidence], judge: Callable[[Sequen
             failures.append(error)
             found[n] = error
     return [found[n] for n in range(len(given))]
+
+
+def _unasked() -> NoticeMismatch:
+    return NoticeMismatch("it answers no request that this brand published", "Answer one of the brand's links.")
 
 
 def _completeness(answer: Answer) -> tuple[bool, bool]:

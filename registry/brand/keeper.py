@@ -28,6 +28,7 @@ from registry.brand.verdicts import (
     state_problem,
     taken,
     unknown,
+    unsure_first,
     verdict_of,
 )
 from registry.client.accept import check_granted
@@ -138,15 +139,17 @@ class Keeper:
 
     def _case_of(self, arrival: Arrival) -> _Case:
         """Return the grant that an archive's root means. Several may name one content; the capsule fits one alone."""
-        error: Exception = NotTaken(unknown("no grant with this content was taken"))
+        problems = list[Verdict]()
         for answer in self._store.by_content(arrival.content):
             try:
                 return self._case(answer, arrival)
-            except (NotTaken, ConsentError) as no:
-                if isinstance(no, DatabaseUnavailable):
-                    raise
-                error = no
-        raise error
+            except DatabaseUnavailable:
+                raise
+            except NotTaken as no:
+                problems.append(no.verdict)
+            except ConsentError as error:
+                problems.append(verdict_of(error))
+        raise NotTaken(unsure_first(problems) or unknown("no grant with this content was taken"))
 
     def _case(self, answer: Answer, arrival: Arrival) -> _Case:
         require_live(answer)

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from registry.brand.given import kept_statement
 from registry.brand.inbox import Inbox
-from registry.brand.records import Answer, Root
+from registry.brand.records import Answer, Change, Root, State
 from registry.client.anchoring import own_root
 from registry.core.anchor import Anchor
 from registry.core.errors import CouldNotCheck, InvalidInput, Malformed
@@ -43,24 +43,35 @@ class Prover:
         if not roots:
             return False
         statements = {each.id: kept_statement(each) for each in behind}
-        done = {id for root in roots for id in self._under(root, behind, statements)}
-        self._store.searched([each.id for each in behind if each.id not in done], roots[-1].id)
+        for root in roots:
+            self._look(root, behind, statements)
+        self._store.searched([each.id for each in behind], roots[-1].id)
         return True
 
-    def _under(self, root: Root, waiting: Sequence[Answer], statements: dict[int, Unanchored]) -> list[int]:
-        """Take the statements that are under this root, and return their ids."""
+    def _look(self, root: Root, waiting: Sequence[Answer], statements: dict[int, Unanchored]) -> None:
+        """Take the statements that are under this root."""
         commitments = self._commitments(root, [each.commitment for each in waiting])
-        tree, found = None, []
+        tree = None
         for each in waiting:
             if each.commitment not in commitments:
                 continue
             tree = tree or build_tree(list(commitments))
             proof = tuple(map(to_hex, tree.proof(each.commitment)))
             anchor = Anchor(to_hex(root.root), proof, ZERO_WORD, root.block)
-            # It is verified as any file that comes in.
-            self._inbox.take([write_evidence(statements[each.id].anchored(anchor))])
-            found.append(each.id)
-        return found
+            self._take(each, write_evidence(statements[each.id].anchored(anchor)), root)
+
+    def _take(self, waiting: Answer, file: bytes, root: Root) -> None:
+        """Verify it as any file that comes in. What does not hold now is verified again later, as other answers are.
+
+        Else it would be found here for ever, and what waits behind it would never be looked for.
+        """
+        (taken,) = self._inbox.take([file])
+        if not isinstance(taken, Answer):
+            deep = max(1, root.block + self._inbox.policy.confirmations)
+            same = (State.WAITING,)
+            self._store.change(
+                [Change(waiting.id, same, State.WAITING, file=file, seen_block=root.block, check_at=deep)]
+            )
 
     def _commitments(self, root: Root, waiting: Sequence[bytes]) -> frozenset[bytes]:
         alone = [each for each in waiting if own_root(each) == to_hex(root.root)]

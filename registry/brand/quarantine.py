@@ -11,7 +11,7 @@ from registry.brand.custody import required
 from registry.brand.desk import Desk
 from registry.brand.holding import Arrival, Brought, Kind, Verdict
 from registry.brand.records import Answer
-from registry.brand.verdicts import NotTaken, state_problem, taken, unknown
+from registry.brand.verdicts import NotTaken, state_problem, taken, unknown, unsure_first
 from registry.core.errors import Malformed
 from registry.core.ipld.car import parse_car
 from registry.core.ipld.cid import Block, binary_cid, cid_of_block, digest_of_cid, is_leaf
@@ -41,7 +41,8 @@ class Quarantine:
         live = self._live(content)
         digests = {digest_of_cid(block.cid) for block in car.blocks}
         for answer in live if digests else ():
-            if self._store.holds_all(answer.id, digests) and (holding := self._store.holding(answer.id)) is not None:
+            holding = self._store.holding(answer.id) if self._store.holds_all(answer.id, digests) else None
+            if holding is not None and self._are_there(car.blocks):
                 return taken(holding)
         return self._bring(Kind.BLOCKS, car.blocks, content)
 
@@ -72,10 +73,13 @@ class Quarantine:
         problems = [state_problem(answer) for answer in answers]
         live = [answer for answer, problem in zip(answers, problems, strict=True) if problem is None]
         if not live:
-            raise NotTaken(
-                problems[-1] if problems and problems[-1] else unknown("no grant with this content was taken")
-            )
+            raise NotTaken(unsure_first(problems) or unknown("no grant with this content was taken"))
         return live
+
+    def _are_there(self, blocks: Sequence[Block]) -> bool:
+        """Whether the store has these too: one that was lost, or restored from a back-up, gets them again."""
+        has = required(self._desk.custody).blocks.has
+        return all(has(block.cid) for block in blocks)
 
     def _bring(self, kind: Kind, blocks: Sequence[Block], content: bytes = b"") -> int:
         custody = required(self._desk.custody)

@@ -18,7 +18,7 @@ from registry.brand.uses import new_use, note_uses
 from registry.brand.verdicts import NotTaken, end_of
 from registry.client.bundle_records import BundleRecords
 from registry.core import codec
-from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavailable
+from registry.core.errors import CouldNotCheck, InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.core.scalars import format_utc, to_hex, unhex
 from registry.core.sealed.files import MAX_OPENED, Budget
 from registry.core.sealed.records import FileRef, Record, file_data
@@ -27,6 +27,8 @@ from registry.vault.large_files import open_file
 
 # Seconds that a reader waits while the worker looks for blocks in the network's store, and between two looks.
 LOOK_SECONDS, _PAUSE = 5.0, 0.05
+# Seconds between two looks whether what is being handed out is still allowed.
+AGAIN_SECONDS = 1.0
 _CHUNK = 64 << 10
 _IN_MEMORY = 8 << 20
 
@@ -66,7 +68,7 @@ class Reader:
         parts = self._opened(wanted, self._allowed(wanted))
         note_uses(self._store, [self._use(wanted, part, sum(map(len, part.bundles))) for part in parts])
         self._still(wanted, parts)
-        return _chunks(line for part in parts for line in _lines(part))
+        return self._while_allowed(_chunks(line for part in parts for line in _lines(part)), wanted, parts)
 
     def file(self, wanted: Wanted, record: str) -> Iterator[bytes]:
         """Return the bytes of a record's file, in pieces. Everything else is as for `records`."""
@@ -79,7 +81,7 @@ class Reader:
         source = self._opened_file(stored)
         note_uses(self._store, [self._use(wanted, part._replace(data=(category,)), 1)])
         self._still(wanted, parts)
-        return _pieces(source)
+        return self._while_allowed(_pieces(source), wanted, parts)
 
     # May I? ----------------------------------------------------------------------------------------------------
 
@@ -106,6 +108,21 @@ class Reader:
         allowed = {answer.id for answer, _ in self._allowed(wanted)}
         if not all(part.answer.id in allowed for part in parts):
             raise _no(410, "Revoked", "the grant ended while its data was opened", str(State.ENDED))
+
+    def _while_allowed(self, pieces: Iterator[bytes], wanted: Wanted, parts: Sequence[Part]) -> Iterator[bytes]:
+        """Hand pieces out, and ask again each second: a slow reader may take longer than the grant lives.
+
+        ``ConnectionAbortedError`` cuts the answer off; its reader must use nothing of it.
+        """
+        asked = time.monotonic()
+        for piece in pieces:
+            if time.monotonic() - asked >= AGAIN_SECONDS:
+                try:
+                    self._still(wanted, parts)
+                except (NotTaken, CouldNotCheck):
+                    raise ConnectionAbortedError("the grant is not known to live any more") from None
+                asked = time.monotonic()
+            yield piece
 
     # Opening ---------------------------------------------------------------------------------------------------
 

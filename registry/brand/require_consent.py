@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from posixpath import normpath
 from typing import Any, get_type_hints
 
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.brand.consent_client import AsyncConsentClient
-from registry.core.errors import CouldNotCheck, InvalidInput
-from registry.core.scalars import check_terms
+from registry.core.errors import CouldNotCheck, InvalidInput, Malformed
+from registry.core.scalars import check_address, check_terms
 from registry.http.problems import Problem, problem_of
 
 # Returns the person's checksummed address; None where nobody is known.
@@ -74,8 +75,12 @@ class ConsentGuard:
             answer = await self._client.allowed(subject, self._purpose, self._data, fresh=self._fresh)
         except CouldNotCheck as unknown:
             return problem_of(unknown).response()
-        except InvalidInput:  # the terms were checked before, so it is the address
-            return self._no(request, self._data, "what names the person is no address")
+        except InvalidInput as fault:
+            if not _is_address(subject):
+                return self._no(request, self._data, "what names the person is no address")
+            # The question itself is wrong, which says nothing about the person.
+            refused = CouldNotCheck(f"the consent service takes no such question: {fault}", fault.advice)
+            return problem_of(refused).response()
         return None if answer.allowed else self._no(request, answer.missing, "this person does not allow it")
 
     def _no(self, request: Request, missing: Sequence[str], detail: str) -> Response:
@@ -123,7 +128,17 @@ class ConsentGuard:
 
 
 def _is_below(path: str, below: Sequence[str]) -> bool:
-    return any(path == one or path.startswith(f"{one}/") for one in below)
+    # Servers of files read //a and /b/../a as /a.
+    plain = normpath(f"/{path.lstrip('/')}")
+    return any(name == one or name.startswith(f"{one}/") for name in (path, plain) for one in below)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        check_address(text)
+    except Malformed:
+        return False
+    return True
 
 
 def _resolved(endpoint: Callable[..., Any]) -> inspect.Signature:

@@ -74,7 +74,7 @@ def new_worker(site: Site, brand: Brand) -> Worker:
         advice = "Use the home of the account in brand.toml (CONSENT_HOME)."
         raise InvalidInput(f"the key is that of {brand.address}, and the brand is {settings.account}", advice)
     store = open_store(site.folder, settings.database)
-    inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts)
+    inbox = Inbox(network, store, frozenset({settings.account}), settings.notary_accounts, settings.asked_only)
     custody = site.custody(brand.identity)
     follower = Follower(site.node_url, network.ledger.deployment)
     source = manifest_source(inbox, [name.url for name in settings.named])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 from registry.brand.holding import Brought, Holding, Verdict
@@ -64,6 +65,15 @@ def state_problem(answer: Answer) -> Verdict | None:
         return Verdict(422, {}, "NotAnchored", "the chain does not show the grant", "Send it once it is anchored.")
     ended = f"the grant ended at {format_utc(answer.ended_at)}"
     return Verdict(410, {}, end_of(answer), ended, "Only a new grant can allow it.")
+
+
+def unsure_first(problems: Iterable[Verdict | None]) -> Verdict | None:
+    """Return what is told where several grants are meant, and none can be taken: what may yet become a yes, if any.
+
+    Anybody can name another's content, so a stranger's ended grant must not make a no of what is unsure.
+    """
+    every = [each for each in problems if each is not None]
+    return next((each for each in every if each.status == 503), every[-1] if every else None)
 
 
 def end_of(answer: Answer) -> str:

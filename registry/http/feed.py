@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -62,7 +63,7 @@ class Feed(Generic[E]):
         """
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        if last and not await self._after(last - 1, 1):
+        if last and not await self._has(last):
             last = 0
         while not self._ended:
             news, page = self._news, await self._after(last, _PAGE)
@@ -85,6 +86,14 @@ class Feed(Generic[E]):
                 news.set()
                 continue
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _has(self, id: int) -> bool:
+        """Tell whether there is this event or a later one. A database that is away is waited for: it tells neither."""
+        while not self._ended:
+            with suppress(CouldNotCheck):
+                return bool(await run_in_threadpool(self._read, id - 1, 1))
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     async def _after(self, last: int, limit: int) -> Sequence[E]:
         try:

@@ -162,12 +162,27 @@ def test_files(api: BrandApi, url: str) -> None:
     assert not bad and bad.error == "Malformed"
     (asked,) = client.verify([write_evidence(good)], purposes=["dpv:Marketing"])
     assert asked.error == "PurposeNotGranted"
-    for files in ([], [b"{}"] * 1_001, [b"no file"]):
+    for files in ([], [b"{}"] * 1_001):
         with pytest.raises(InvalidInput):
             client.verify(files)
     api.stage.ledger.down = True
-    (unknown,) = client.verify([write_evidence(good)])
-    assert not unknown and (unknown.answer, unknown.error) == ("unknown", "LedgerUnavailable")
+    # The log was not read up to its anchor, and the node is away.
+    assert client.verify([write_evidence(good)])[0].answer == "unknown"
+    api.stage.pass_time(61)
+    api.look()
+    with pytest.raises(CouldNotCheck):
+        client.verify([write_evidence(good)])
+
+
+def test_a_hostile_file_changes_no_other_verdict(api: BrandApi, url: str) -> None:
+    good, ended = write_evidence(consented(api)), consented(api, "bob")
+    revoke(api.stage.person("bob"), ended)
+    api.follow()
+    before, behind = good + b"," + good + b',{"a":[1', b'1]},{"b":1}'
+    files = [before, write_evidence(ended), behind, b"no file", b"{}\n" + good, b"[" * 1_000, b"{" * 1_000, good]
+    verdicts = ConsentClient(url).verify(files)
+    assert [bool(each) for each in verdicts] == [False] * 7 + [True]
+    assert [each.error for each in verdicts[:7]] == ["Malformed", "Revoked", *["Malformed"] * 5]
 
 
 class TestEvents:

@@ -88,6 +88,12 @@ def test_a_cut_answer_is_told(url: str) -> None:
             list(ConsentClient(served.url).data(PURPOSE, grant="0x" + "00" * 32))
 
 
+def test_something_else_that_answers_is_no_record() -> None:
+    for body in (b"<html>\n", b"[1]\n", b"\xff\n"):
+        with answering(lambda _, body=body: Answer(200, body)) as served, pytest.raises(CouldNotCheck):
+            list(ConsentClient(served.url).data(PURPOSE, grant="0x" + "00" * 32))
+
+
 def test_an_acknowledgement_waits_until_the_blocks_are_gone(data: DataApi) -> None:
     evidence = data.granted()
     data.send(evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from registry.brand.consent_client import AsyncConsentClient
@@ -162,6 +164,22 @@ class TestMiddleware:
             assert client.get(path, headers=alice).status_code == 200
             assert [client.get(path).status_code, client.post(path).status_code] == [alone, alone]
 
+    @pytest.mark.parametrize("path", ["//mine/secret", "/x/../mine/secret", "/./mine/secret", "/mine//secret"])
+    def test_another_spelling_of_a_path(self, url: str, path: str) -> None:
+        """Servers of files read these as one of the guarded paths."""
+        sent = list[dict[str, Any]]()
+
+        async def reached(scope: Scope, receive: Receive, send: Send) -> None:
+            raise AssertionError("it went on")
+
+        async def send(message: Message) -> None:
+            sent.append(dict(message))
+
+        app = guard(url).middleware(reached, paths=("/mine",))
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+        asyncio.run(app(scope, None, send))  # type: ignore[arg-type]  # nothing is received
+        assert sent[0]["status"] == 403
+
     def test_everything_if_nothing_is_named(self, url: str) -> None:
         client = self.app(url)
         assert [client.get(path).status_code for path in ("/", "/mineral", "/absent")] == [403] * 3
@@ -183,6 +201,16 @@ class TestMiddleware:
 
     def test_could_not_check(self) -> None:
         assert self.app(AWAY).get("/", headers={"x-person": "0x" + "00" * 20}).status_code == 503
+
+
+def test_a_question_that_the_service_refuses_is_no_answer(api: BrandApi, url: str) -> None:
+    """It says nothing about the person."""
+    many = [f"https://aurelle.example/{n:03}" for n in range(101)]
+    _, alice = consented(api)
+    here = require_consent(PURPOSE, many, subject=person_of, client=AsyncConsentClient(url))
+    app = Starlette(routes=[Route("/", here(lambda request: PlainTextResponse("in")))])
+    assert TestClient(app).get("/", headers=alice).status_code == 503
+    assert TestClient(app).get("/", headers={"x-person": "nobody"}).status_code == 403
 
 
 @pytest.mark.parametrize(("purpose", "data"), [("x y", DATUM), (PURPOSE, "x y"), (PURPOSE, ())])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 from fastapi import FastAPI
 from starlette.responses import Response
 
@@ -12,15 +14,18 @@ from registry.brand.routes import schemas
 from registry.brand.routes.grants import Capability, found_at, state_of
 from registry.core import codec
 from registry.http.openapi import JSON, answer
-from registry.http.problems import documented
+from registry.http.problems import busy, documented
 
 _ENDED = {"state": "ended", "kind": "Grant", "digest": schemas.DIGEST, "endedAt": 1_790_000_000, "why": "Revoked"}
 _SEEN = answer(200, "How it stands after the look.", schemas.STATE, _ENDED)
-_UNSEEN = documented(LedgerUnavailable=503)
+_UNSEEN = documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503)
+# Looks at the chain at once: where the node is slow, each keeps a thread that other callers need.
+MOST_AT_ONCE = 8
 
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the route."""
+    room = BoundedSemaphore(MOST_AT_ONCE)
 
     @app.post(
         "/v1/grants/{capability}/ended",
@@ -32,6 +37,11 @@ def add(app: FastAPI, desk: Desk) -> None:
         """Look at the chain now, instead of at the next block. Nothing is believed: a grant that stands goes on."""
         found = found_at(desk, capability)
         if found.state in STANDING:
-            Checker(desk.inbox).look_for_end(found)
+            if not room.acquire(blocking=False):
+                raise busy("Busy", "too many look at the chain at once", "Send it again soon.", 2)
+            try:
+                Checker(desk.inbox).look_for_end(found)
+            finally:
+                room.release()
             found = found_at(desk, capability)
         return Response(codec.encode(state_of(found)), media_type=JSON)

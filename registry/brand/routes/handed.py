@@ -92,8 +92,9 @@ def _add_blocks(app: FastAPI, quarantine: Quarantine) -> None:
 
         Without blocks in it, the brand looks for them in its network's store, and tells what it has.
         """
-        raw = await read_body(request, MAX_CAR, CAR)
-        return await _answered(quarantine, await run_in_threadpool(bring, raw))
+        # No name for the body: its memory is free while the worker judges.
+        brought = await run_in_threadpool(bring, await read_body(request, MAX_CAR, CAR))
+        return await _answered(quarantine, brought)
 
 
 def _add_updates(app: FastAPI, quarantine: Quarantine) -> None:
@@ -107,8 +108,8 @@ def _add_updates(app: FastAPI, quarantine: Quarantine) -> None:
     )
     async def updates(request: Request) -> Response:
         """Take a sealed update of a live grant. It goes before the blocks that it leads to."""
-        sealed = await read_body(request, MAX_UPDATE, OCTETS)
-        return await _answered(quarantine, await run_in_threadpool(quarantine.bring_update, sealed))
+        brought = await run_in_threadpool(quarantine.bring_update, await read_body(request, MAX_UPDATE, OCTETS))
+        return await _answered(quarantine, brought)
 
 
 async def _answered(quarantine: Quarantine, brought: Verdict | int) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 from typing import Any
 
 import msgspec
@@ -24,9 +25,11 @@ from registry.core import codec
 from registry.core.errors import ConsentError, CouldNotCheck, Malformed, NotAnchored, NotYetValid
 from registry.http.bodies import JSON, read_body
 from registry.http.openapi import an_object, answer
-from registry.http.problems import Problem, documented, problem_of
+from registry.http.problems import Problem, busy, documented, problem_of
 
 MOST_FILES, MAX_BATCH_BODY = 1_000, 32 << 20
+# Batches that one process verifies at once: each is in memory whole, and has a thread that others need too.
+MOST_BATCHES = 4
 _TYPES = (schemas.EVIDENCE, JSON)
 _DONE = answer(201, "The completed file.", schemas.FILE, schemas.EXAMPLE_FILE, schemas.EVIDENCE)
 _REFUSED = documented(AlreadyAnswered=409, Revoked=422, WrongController=422)
@@ -50,7 +53,7 @@ _files = msgspec.json.Decoder(_Files)
 
 def add(app: FastAPI, desk: Desk) -> None:
     """Add the routes."""
-    figures = intake_figures(app.state.metrics.registry)
+    figures, room = intake_figures(app.state.metrics.registry), BoundedSemaphore(MOST_BATCHES)
 
     @app.post(
         "/v1/evidence",
@@ -79,13 +82,22 @@ def add(app: FastAPI, desk: Desk) -> None:
         "/v1/evidence:batch",
         tags=["evidence"],
         response_class=Response,
-        responses={**_ANSWERS, **schemas.BODIES},
+        responses={
+            **_ANSWERS,
+            **schemas.BODIES,
+            **documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503),
+        },
         openapi_extra=schemas.takes(_FILES, {"files": [schemas.EXAMPLE_FILE]}),
     )
     async def take_all(request: Request) -> Response:
         """Take up to 1,000 files at once. 503 where none of them could be checked."""
         files = read_files(await read_body(request, MAX_BATCH_BODY))
-        taken = await run_in_threadpool(desk.inbox.take, files)
+        if not room.acquire(blocking=False):
+            raise busy("Busy", "too many batches are verified at once", "Send it again soon.", 2)
+        try:
+            taken = await run_in_threadpool(desk.inbox.take, files)
+        finally:
+            room.release()
         for each in taken:
             _note(figures, each)
         return Response(codec.dump({"answers": [_one_of_many(each) for each in taken]}), media_type=JSON)

@@ -196,14 +196,14 @@ def _begun(connection: Connection, each: Answer) -> Iterator[Event]:
 
 
 def _allow(connection: Connection, live: Sequence[Answer]) -> None:
-    values = [
+    values = (
         {"subject": each.subject, "purpose": purpose, "datum": datum, "answer": each.id}
         for each in live
         for purpose in each.purposes
         for datum in each.data
-    ]
-    if values:
-        connection.execute(insert(pairs), values)
+    )
+    for part in chunks(values):  # a thousand grants may have a million of them
+        connection.execute(insert(pairs), part)
 
 
 def apply(locked: Locked, changes: Sequence[Change]) -> None:

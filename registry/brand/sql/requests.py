@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
 from registry.brand.records import Asked
+from registry.brand.sql.answers import chunks
 from registry.brand.sql.tables import requests as table
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
@@ -30,6 +32,11 @@ class RequestTable(StorePart):
         """Return the request with this digest (32 bytes)."""
         rows = self._rows(select(table).where(table.c.digest == digest))
         return _asked(rows[0]) if rows else None
+
+    def published(self, digests: Collection[bytes]) -> set[bytes]:
+        """Return those of these digests that are of published requests, withdrawn ones too."""
+        queries = (select(table.c.digest).where(table.c.digest.in_(part)) for part in chunks(digests))
+        return {row.digest for query in queries for row in self._rows(query)}
 
     def all_asked(self, limit: int = 1_000) -> list[Asked]:
         """Return the requests, the newest first."""
