@@ -91,16 +91,19 @@ def add(app: FastAPI, desk: Desk) -> None:
     )
     async def take_all(request: Request) -> Response:
         """Take up to 1,000 files at once. 503 where none of them could be checked."""
-        files = read_files(await read_body(request, MAX_BATCH_BODY))
-        if not room.acquire(blocking=False):
-            raise busy("Busy", "too many batches are verified at once", "Send it again soon.", 2)
-        try:
-            taken = await run_in_threadpool(desk.inbox.take, files)
-        finally:
-            room.release()
+        taken = await _take_batch(desk, room, read_files(await read_body(request, MAX_BATCH_BODY)))
         for each in taken:
             _note(figures, each)
         return Response(codec.dump({"answers": [_one_of_many(each) for each in taken]}), media_type=JSON)
+
+
+async def _take_batch(desk: Desk, room: BoundedSemaphore, files: Sequence[bytes]) -> list[Taken]:
+    if not room.acquire(blocking=False):
+        raise busy("Busy", "too many batches are verified at once", "Send it again soon.", 2)
+    try:
+        return await run_in_threadpool(desk.inbox.take, files)
+    finally:
+        room.release()
 
 
 def _note(figures: IntakeFigures, taken: Taken) -> None:
