@@ -40,6 +40,7 @@ _ANSWERS = answer(
     an_object(["answers"], answers={"type": "array", "items": {"type": "object"}}),
     {"answers": [{"status": 202, "location": f"/v1/grants/{schemas.CAPABILITY}", "state": "accepting"}]},
 )
+_TOO_MANY = documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503)
 # Seconds after which a judged no may have become a yes.
 _SOON = {"Retry-After": "15"}
 
@@ -82,11 +83,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         "/v1/evidence:batch",
         tags=["evidence"],
         response_class=Response,
-        responses={
-            **_ANSWERS,
-            **schemas.BODIES,
-            **documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503),
-        },
+        responses={**_ANSWERS, **schemas.BODIES, **_TOO_MANY},
         openapi_extra=schemas.takes(_FILES, {"files": [schemas.EXAMPLE_FILE]}),
     )
     async def take_all(request: Request) -> Response:
