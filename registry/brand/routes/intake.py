@@ -40,6 +40,7 @@ _ANSWERS = answer(
     an_object(["answers"], answers={"type": "array", "items": {"type": "object"}}),
     {"answers": [{"status": 202, "location": f"/v1/grants/{schemas.CAPABILITY}", "state": "accepting"}]},
 )
+_TOO_MANY = documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503)
 # Seconds after which a judged no may have become a yes.
 _SOON = {"Retry-After": "15"}
 
@@ -82,25 +83,24 @@ def add(app: FastAPI, desk: Desk) -> None:
         "/v1/evidence:batch",
         tags=["evidence"],
         response_class=Response,
-        responses={
-            **_ANSWERS,
-            **schemas.BODIES,
-            **documented(Busy=503, DatabaseUnavailable=503, LedgerUnavailable=503),
-        },
+        responses={**_ANSWERS, **schemas.BODIES, **_TOO_MANY},
         openapi_extra=schemas.takes(_FILES, {"files": [schemas.EXAMPLE_FILE]}),
     )
     async def take_all(request: Request) -> Response:
         """Take up to 1,000 files at once. 503 where none of them could be checked."""
-        files = read_files(await read_body(request, MAX_BATCH_BODY))
-        if not room.acquire(blocking=False):
-            raise busy("Busy", "too many batches are verified at once", "Send it again soon.", 2)
-        try:
-            taken = await run_in_threadpool(desk.inbox.take, files)
-        finally:
-            room.release()
+        taken = await _take_batch(desk, room, read_files(await read_body(request, MAX_BATCH_BODY)))
         for each in taken:
             _note(figures, each)
         return Response(codec.dump({"answers": [_one_of_many(each) for each in taken]}), media_type=JSON)
+
+
+async def _take_batch(desk: Desk, room: BoundedSemaphore, files: Sequence[bytes]) -> list[Taken]:
+    if not room.acquire(blocking=False):
+        raise busy("Busy", "too many batches are verified at once", "Send it again soon.", 2)
+    try:
+        return await run_in_threadpool(desk.inbox.take, files)
+    finally:
+        room.release()
 
 
 def _note(figures: IntakeFigures, taken: Taken) -> None:
