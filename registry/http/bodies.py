@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 
-from registry.http.problems import Problem, busy
+from registry.core import codec
+from registry.core.errors import Malformed
+from registry.http.problems import Problem, busy, malformed
 
 JSON = "application/json"
+T = TypeVar("T")
 SECONDS = 30.0
 # Bytes of all bodies that are arriving, so that slow callers cannot fill the memory.
 MOST_HELD = 64 * 1_024 * 1_024
@@ -39,6 +44,14 @@ async def read_body(
     except TimeoutError:
         advice = "Send it again, on a faster connection."
         raise Problem(408, "TooSlow", "the body did not arrive in time", advice, {"Connection": "close"}) from None
+
+
+def decoded(raw: bytes, decoder: msgspec.json.Decoder[T], limit: int) -> T:
+    """Return what a body holds, read as strictly as files are; the problem 422 `malformed` for another form."""
+    try:
+        return codec.loads(raw, decoder, limit)
+    except Malformed as error:
+        raise malformed(error) from None
 
 
 def media_type_of(request: Request) -> str:

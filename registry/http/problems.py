@@ -122,6 +122,11 @@ def too_many(wait: float) -> Problem:
     return Problem(429, "TooManyRequests", "too many requests", "Ask less often.", headers)
 
 
+def malformed(detail: object, advice: str = "Look at /openapi.json for its form.") -> Problem:
+    """Return the problem for a request of another form; a ``Malformed`` has advice of its own for evidence files."""
+    return Problem(422, "Malformed", str(detail), advice)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make an app answer its own errors, the framework's and ours as problems."""
     from fastapi.exceptions import RequestValidationError  # workers keep problems as well, and need no framework
@@ -155,8 +160,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     # The framework's own answer repeats the input, which may hold what nobody should log.
     found: Any = error
     places = sorted({".".join(map(str, one["loc"])) for one in found.errors()})
-    detail = f"not as the interface describes it: {', '.join(places)}"
-    return Problem(422, "Malformed", detail, "Look at /openapi.json for its form.").response()
+    return malformed(f"not as the interface describes it: {', '.join(places)}").response()
 
 
 def documented(**names: int) -> dict[int | str, dict[str, Any]]:

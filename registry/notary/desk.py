@@ -16,7 +16,7 @@ from registry.core.eip712 import Domain
 from registry.core.errors import Malformed
 from registry.core.scalars import read_hex
 from registry.http.limits import Allowance, TokenBuckets
-from registry.http.problems import Problem
+from registry.http.problems import Problem, malformed
 from registry.notary.arrivals import Promised, sign_promise
 from registry.notary.draws import Draws
 from registry.notary.gate import Gate
@@ -90,11 +90,6 @@ def check_count(payment: Payment, count: int) -> None:
         raise Problem(400, "OneItemAToken", detail, "Send each in a request of its own.")
 
 
-def malformed(error: Malformed, advice: str = "Look at /openapi.json for its form.") -> Problem:
-    """Return the problem for a body of another form; the error's own advice is for evidence files."""
-    return Problem(422, "Malformed", str(error), advice)
-
-
 def read_word(text: str) -> bytes:
     """Read the 32 bytes in a path."""
     try:
@@ -102,5 +97,5 @@ def read_word(text: str) -> bytes:
     except Malformed as error:
         raise malformed(error) from None
     if len(word) != 32:
-        raise malformed(Malformed("the path's last part is not 32 bytes"))
+        raise malformed("the path's last part is not 32 bytes")
     return word

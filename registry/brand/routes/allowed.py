@@ -18,12 +18,12 @@ from registry.brand.routes.intake import MAX_BATCH_BODY, MOST_FILES, check_files
 from registry.brand.verifying import verify_files, verify_fresh
 from registry.client.verify_by_log import Verdict
 from registry.core import codec
-from registry.core.errors import ConsentError, CouldNotCheck, Malformed
+from registry.core.errors import ConsentError, CouldNotCheck
 from registry.core.scalars import Address, check_address, check_terms
 from registry.core.verify.judge import VerifiedStatement
-from registry.http.bodies import JSON, media_type_of, read_body
+from registry.http.bodies import JSON, decoded, media_type_of, read_body
 from registry.http.openapi import TEXT, WORD, an_object, answer
-from registry.http.problems import Problem, documented
+from registry.http.problems import documented
 
 MAX_QUESTION = 64 * 1_024
 _LINES = "application/jsonl"
@@ -114,7 +114,7 @@ def add(app: FastAPI, desk: Desk) -> None:
 
         503 where the view of the chain is too old; `fresh` asks the node about the grants that it rests on.
         """
-        asked = _decoded(await read_body(request, MAX_QUESTION), _asked, MAX_QUESTION)
+        asked = decoded(await read_body(request, MAX_QUESTION), _asked, MAX_QUESTION)
         question = Question(asked.subject, asked.purpose, asked.data)
         return Response(codec.encode(await _permission(desk, question, asked.fresh)), media_type=JSON)
 
@@ -139,13 +139,6 @@ def add(app: FastAPI, desk: Desk) -> None:
         return Response(await run_in_threadpool(_verified, desk, asked, files), media_type=JSON)
 
 
-def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any], limit: int) -> Any:
-    try:
-        return codec.loads(raw, decoder, limit)
-    except Malformed as error:
-        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
-
-
 async def _permission(desk: Desk, question: Question, fresh: bool) -> Permission:
     if fresh:
         return await run_in_threadpool(ask_node, desk, question)
@@ -162,13 +155,13 @@ def _takes_files() -> dict[str, Any]:
 
 
 def _from_document(body: bytes) -> tuple[_Conditions, list[bytes]]:
-    asked: _ToVerify = _decoded(body, _to_verify, MAX_BATCH_BODY)
+    asked: _ToVerify = decoded(body, _to_verify, MAX_BATCH_BODY)
     return asked, [bytes(each) for each in asked.files]
 
 
 def _from_lines(body: bytes) -> tuple[_Conditions, list[bytes]]:
     first, *files = body.removesuffix(b"\n").split(b"\n", MOST_FILES + 1)
-    return _decoded(first, _conditions, MAX_QUESTION), files
+    return decoded(first, _conditions, MAX_QUESTION), files
 
 
 def _verified(desk: Desk, asked: _Conditions, files: Sequence[bytes]) -> bytes:

@@ -22,9 +22,9 @@ from registry.core import codec
 from registry.core.errors import Malformed
 from registry.core.notices.plain_text import SENTENCE, find_fault
 from registry.core.scalars import Address, Bytes32, check_address, check_terms, checksum, read_words, to_hex, unhex
-from registry.http.bodies import JSON, read_body
+from registry.http.bodies import JSON, decoded, read_body
 from registry.http.openapi import ADDRESS, COUNT, TEXT, TIME, WORD, an_object, answer
-from registry.http.problems import Problem, documented
+from registry.http.problems import documented
 
 LINES = "application/x-ndjson"
 MOST_LISTED = 1_000
@@ -177,7 +177,7 @@ def _add_reading(app: FastAPI, reader: Reader) -> None:
     )
     async def read_file(request: Request) -> Response:
         """Read the file of one record. The use is logged before the first byte."""
-        asked = _decoded(await read_body(request, MAX_QUESTION), _file_wanted)
+        asked = decoded(await read_body(request, MAX_QUESTION), _file_wanted, MAX_QUESTION)
         wanted = Wanted(asked.purpose, unhex(asked.grant), system=asked.system)
         pieces = await run_in_threadpool(_answered, lambda: reader.file(wanted, asked.record))
         # A browser must never show what a stranger wrote as if it were the brand's.
@@ -200,7 +200,7 @@ def _add_changes(app: FastAPI, corrections: Corrections) -> None:
 
 
 def _read_wanted(raw: bytes) -> Wanted:
-    asked = _decoded(raw, _wanted)
+    asked = decoded(raw, _wanted, MAX_QUESTION)
     return Wanted(asked.purpose, unhex(asked.grant) if asked.grant else b"", asked.subject, asked.data, asked.system)
 
 
@@ -217,13 +217,6 @@ def _check(purpose: str, grant: str, system: str) -> None:
         read_words((grant,))
     if system and (fault := find_fault(system, SENTENCE)):
         raise Malformed(f"the system's name {fault}")
-
-
-def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
-    try:
-        return codec.loads(raw, decoder, MAX_QUESTION)
-    except Malformed as error:
-        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
 
 
 def _told(held: HeldGrant) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from registry.brand.routes import schemas
 from registry.brand.routes.grants import path_of, state_of
 from registry.brand.sql.changes import AlreadyAnswered
 from registry.core import codec
-from registry.core.errors import ConsentError, CouldNotCheck, Malformed, NotAnchored, NotYetValid
-from registry.http.bodies import JSON, read_body
+from registry.core.errors import ConsentError, CouldNotCheck, NotAnchored, NotYetValid
+from registry.http.bodies import JSON, decoded, read_body
 from registry.http.openapi import an_object, answer
-from registry.http.problems import Problem, busy, documented, problem_of
+from registry.http.problems import Problem, busy, documented, malformed, problem_of
 
 MOST_FILES, MAX_BATCH_BODY = 1_000, 32 << 20
 # Batches that one process verifies at once: each is in memory whole, and has a thread that others need too.
@@ -112,11 +112,7 @@ def _note(figures: IntakeFigures, taken: Taken) -> None:
 
 def read_files(raw: bytes) -> list[bytes]:
     """Return the bytes of each file in a body of ``{"files":[..]}``, 1 to 1,000."""
-    try:
-        files = codec.loads(raw, _files, MAX_BATCH_BODY).files
-    except Malformed as error:
-        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
-    found = [bytes(each) for each in files]
+    found = [bytes(each) for each in decoded(raw, _files, MAX_BATCH_BODY).files]
     check_files(found)
     return found
 
@@ -124,10 +120,9 @@ def read_files(raw: bytes) -> list[bytes]:
 def check_files(files: Sequence[bytes]) -> None:
     """Require 1 to 1,000 objects; what is in each is judged for itself."""
     if not 1 <= len(files) <= MOST_FILES:
-        detail = f"the body holds {len(files):,} files"
-        raise Problem(422, "Malformed", detail, f"Send 1 to {MOST_FILES:,} at once.")
+        raise malformed(f"the body holds {len(files):,} files", f"Send 1 to {MOST_FILES:,} at once.")
     if not all(each.lstrip().startswith(b"{") for each in files):
-        raise Problem(422, "Malformed", "a file is no JSON object", "Send the files as they are, as JSON objects.")
+        raise malformed("a file is no JSON object", "Send the files as they are, as JSON objects.")
 
 
 def refusal(why: ConsentError | AlreadyAnswered) -> Problem:

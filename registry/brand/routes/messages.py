@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import FastAPI, Query, Request
 from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from registry.brand.desk import Desk
 from registry.brand.letters import DoesNotFit, NoMailbox, UnknownGrant, write
 from registry.brand.records import Letter
 from registry.brand.routes import schemas
+from registry.brand.routes.grants import Capability, found_at
 from registry.brand.sql.mail import Sealed
 from registry.core import codec
 from registry.core.errors import ConsentError, Expired, InvalidInput, Malformed, Revoked
@@ -23,11 +24,10 @@ from registry.core.scalars import MAX_SAFE_INTEGER, Address, Bytes32, check_addr
 from registry.core.sealed.mail import MAX_PLAIN, MAX_RECORDS, MailContent, MailRecord
 from registry.http.bodies import JSON, read_body
 from registry.http.openapi import COUNT, TEXT, TIME, WORD, an_object, answer
-from registry.http.problems import Problem, documented
+from registry.http.problems import Problem, documented, malformed
 
 # Messages of one page, and the bytes of sealed ones after which a page ends.
 MOST, MOST_BYTES = 64, 4 << 20
-_Capability = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="128 bits.", examples=[schemas.CAPABILITY])]
 _After = Annotated[int, Query(ge=0, le=MAX_SAFE_INTEGER, description="Only messages with larger numbers.")]
 _RECORD = an_object(
     ["id", "category", "schema", "body"], id=TEXT, category=TEXT, schema=TEXT, body={"type": "object"}, time=TEXT
@@ -105,11 +105,9 @@ def add_public(app: FastAPI, desk: Desk) -> None:
         response_class=Response,
         responses={**_PAGE, **schemas.READING},
     )
-    def fetch(capability: _Capability, after: _After = 0) -> Response:
+    def fetch(capability: Capability, after: _After = 0) -> Response:
         """Give what the brand sent, sealed to the grant's mailbox. After the end of a grant, for 30 days more."""
-        found = desk.store.by_capability(bytes.fromhex(capability))
-        if found is None:
-            raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")
+        found = found_at(desk, capability)
         last = desk.store.last_sent(found.id)
         page = _bounded(desk.store.sealed_after(found.id, after, MOST))
         told = [{"number": each.number, "sealed": base64.b64encode(each.sealed).decode()} for each in page]
@@ -145,7 +143,7 @@ def _kept(desk: Desk, raw: bytes) -> Response:
         faults = [each._asdict() for each in error.faults]
         raise Problem(422, "DoesNotFit", str(error), error.advice, more={"faults": faults}) from None
     except Malformed as error:
-        raise Problem(422, "Malformed", str(error), "Look at /openapi.json for its form.") from None
+        raise malformed(error) from None
     except InvalidInput as error:
         raise Problem(413, "TooLarge", str(error), error.advice) from None
     except (UnknownGrant, NoMailbox, Revoked, Expired) as error:

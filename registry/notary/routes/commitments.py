@@ -14,9 +14,9 @@ from registry.core.errors import Malformed
 from registry.core.promises import MAX_ITEMS
 from registry.core.scalars import to_hex
 from registry.http.bodies import read_body
-from registry.http.problems import Problem, busy, documented, too_many
+from registry.http.problems import Problem, busy, documented, malformed, too_many
 from registry.notary.arrivals import MAX_COMMITMENTS_BODY, Promised, new_arrival, read_commitments
-from registry.notary.desk import Desk, check_count, malformed, read_word
+from registry.notary.desk import Desk, check_count, read_word
 from registry.notary.records import FREE, Arrival, Batch, BatchState, Payment, Times, TooManyWaiting, Unpaid
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import COUNT, TIME, WORD, Word, an_object

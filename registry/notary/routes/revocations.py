@@ -12,9 +12,9 @@ from registry.core import codec
 from registry.core.endings import MAX_BODY, MAX_ENDINGS, parse_endings
 from registry.core.errors import Malformed
 from registry.http.bodies import read_body
-from registry.http.problems import Problem, busy, documented
+from registry.http.problems import Problem, busy, documented, malformed
 from registry.notary.arrivals import new_ending, relayed_together
-from registry.notary.desk import Desk, check_count, malformed, read_word
+from registry.notary.desk import Desk, check_count, read_word
 from registry.notary.records import FREE, Ending, EndingKind, EventKind, NewEnding, Payment, Unpaid
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import ADDRESS, COUNT, TEXT, TIME, WORD, Word, an_object

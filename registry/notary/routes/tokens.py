@@ -9,8 +9,8 @@ from starlette.responses import Response
 from registry.core.crypto.privacy_pass import MAX_REQUEST, REQUEST_TYPE, RESPONSE_TYPE
 from registry.core.errors import Malformed
 from registry.http.bodies import read_body
-from registry.http.problems import documented
-from registry.notary.desk import Desk, malformed
+from registry.http.problems import documented, malformed
+from registry.notary.desk import Desk
 from registry.notary.records import Payment
 from registry.notary.routes import schemas
 from registry.notary.routes.schemas import Answers
