@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from registry.brand.data_client import DataClient
 from registry.brand.event_stream import AsyncEventStream, EventStream
+from registry.brand.listener import listener_at, refusal_in
 from registry.brand.streams import AsyncStream
 from registry.core.errors import CouldNotCheck, InvalidInput
 from registry.net.http import Response, TooLarge, Unreachable, fetch
@@ -30,7 +30,6 @@ MOST_AT_ONCE = 32
 RECORDS_AT_ONCE = 256
 _MAX_ANSWER = 8 << 20
 _MAX_FILE = 1 << 20
-_Words = Annotated[str, Meta(max_length=4_096)]
 T = TypeVar("T")
 
 
@@ -82,12 +81,6 @@ class _Verdicts(Struct, frozen=True):
     answers: list[Verdict]
 
 
-class _Problem(Struct, frozen=True):
-    title: _Words = ""
-    detail: _Words = ""
-    advice: _Words = ""
-
-
 class ConsentClient:
     """Asks the internal listener of the brand's service. Safe for threads. ``key`` is what its ``internal.key`` holds.
 
@@ -95,17 +88,11 @@ class ConsentClient:
     """
 
     def __init__(self, url: str, key: str | None = None, *, seconds: float = SECONDS) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InvalidInput("this is no URL of a service", "Write it as http://127.0.0.1:8701.")
-        if "@" in parts.netloc:
-            raise InvalidInput("the URL holds a name or a password", "Give the key as `key`.")
-        self._url, self._seconds = url.rstrip("/"), seconds
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._data = partial(DataClient, self._url, key)
+        self._listener, self._seconds = listener_at(url, key), seconds
+        self._data = partial(DataClient, url, key)
 
     def __repr__(self) -> str:
-        return f"ConsentClient({self._url!r})"
+        return f"ConsentClient({self._listener.url!r})"
 
     def allowed(self, subject: str, purpose: str, data: str | Collection[str], *, fresh: bool = False) -> Permission:
         """Tell whether the brand may use these data of a person (checksummed address) for this purpose, now.
@@ -149,7 +136,7 @@ class ConsentClient:
         It connects again by itself. After ``patience`` seconds without a sign of life it raises ``CouldNotCheck``; go
         on after its ``last`` then.
         """
-        return EventStream(f"{self._url}/v1/events", self._headers, since, patience)
+        return EventStream(f"{self._listener.url}/v1/events", self._listener.headers, since, patience)
 
     def data(
         self,
@@ -178,9 +165,9 @@ class ConsentClient:
             raise CouldNotCheck("the file is another one than its record names", "Read the record again.")
 
     def _post(self, path: str, body: bytes, seconds: float, media_type: str = "application/json") -> bytes:
-        headers = {"Content-Type": media_type, **self._headers}
+        url, headers = self._listener.url + path, {"Content-Type": media_type, **self._listener.headers}
         try:
-            answer = fetch("POST", self._url + path, body=body, headers=headers, seconds=seconds, max_bytes=_MAX_ANSWER)
+            answer = fetch("POST", url, body=body, headers=headers, seconds=seconds, max_bytes=_MAX_ANSWER)
         except (Unreachable, TimeoutError, TooLarge) as error:
             why = str(error) or f"no answer within {seconds:g} seconds"
             raise CouldNotCheck(f"the consent service: {why}", "Look whether it runs, then ask again.") from None
@@ -203,10 +190,7 @@ def _is_a_line(file: bytes) -> bool:
 
 def _refused(answer: Response) -> NoReturn:
     """Raise what an answer without a success means. Only a question of no sense is the caller's fault."""
-    try:
-        problem = msgspec.json.decode(answer.body, type=_Problem)
-    except msgspec.MsgspecError:
-        problem = _Problem()
+    problem = refusal_in(answer.body)
     detail = problem.detail or f"the consent service answered {answer.status}"
     if answer.status in (413, 422) and problem.title in ("Malformed", "TooLarge"):
         raise InvalidInput(detail, problem.advice or None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO, NoReturn
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, NoReturn
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from registry.brand.listener import listener_at, refusal_in
 from registry.core import errors
 from registry.core.errors import CouldNotCheck, InvalidInput, Malformed, NotConsented, SealedDataError
 from registry.net.http import CutOff, TooLarge, Unreachable, fetch
@@ -17,7 +17,8 @@ from registry.net.streamed import Streamed
 
 LIST_SECONDS, SILENCE = 15.0, 120.0
 _MAX_LIST = 16 << 20
-_Words = Annotated[str, Meta(max_length=4_096)]
+# All else, a wrong key too, says nothing of what people allow.
+_OF_THE_CALLER = (404, 413, 422)
 _NOES = (NotConsented, SealedDataError)
 _LOOK = "Look whether the brand's service runs, then ask again."
 
@@ -49,12 +50,6 @@ class _Page(Struct, frozen=True):
     next: int | None = None
 
 
-class _Problem(Struct, frozen=True):
-    title: _Words = ""
-    detail: _Words = ""
-    advice: _Words = ""
-
-
 class DataClient:
     """Reads by the internal listener at ``url``. ``key`` is what its ``internal.key`` holds; None on loopback.
 
@@ -64,16 +59,10 @@ class DataClient:
     """
 
     def __init__(self, url: str, key: str | None = None, *, system: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InvalidInput("this is no URL of a service", "Write it as http://127.0.0.1:8701.")
-        if "@" in parts.netloc:
-            raise InvalidInput("the URL holds a name or a password", "Give the key as `key`.")
-        self._url, self._system = url.rstrip("/"), system
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._listener, self._system = listener_at(url, key), system
 
     def __repr__(self) -> str:
-        return f"DataClient({self._url!r})"
+        return f"DataClient({self._listener.url!r})"
 
     def held(self) -> Iterator[HeldData]:
         """Yield what the brand holds, in the order of its arrival. That is no use of any data."""
@@ -111,9 +100,9 @@ class DataClient:
     @contextmanager
     def _posted(self, path: str, asked: dict[str, Any]) -> Iterator[Streamed]:
         named = {name: value for name, value in (asked | {"system": self._system}).items() if value}
-        headers = {"Content-Type": "application/json", **self._headers}
+        headers = {"Content-Type": "application/json", **self._listener.headers}
         try:
-            with Streamed(self._url + path, msgspec.json.encode(named), headers, SILENCE) as answer:
+            with Streamed(self._listener.url + path, msgspec.json.encode(named), headers, SILENCE) as answer:
                 if answer.status != 200:
                     _refuse(answer.status, b"".join(answer.pieces()))
                 yield answer
@@ -124,8 +113,8 @@ class DataClient:
 
     def _page(self, after: int) -> _Page:
         try:
-            url = f"{self._url}/v1/data/held?after={after}"
-            answer = fetch("GET", url, headers=self._headers, seconds=LIST_SECONDS, max_bytes=_MAX_LIST)
+            url = f"{self._listener.url}/v1/data/held?after={after}"
+            answer = fetch("GET", url, headers=self._listener.headers, seconds=LIST_SECONDS, max_bytes=_MAX_LIST)
         except (Unreachable, TimeoutError, TooLarge) as error:
             raise CouldNotCheck(f"the brand's service: {error or 'no answer in time'}", _LOOK) from None
         if answer.status != 200:
@@ -145,14 +134,11 @@ def _record(line: str | bytes) -> dict[str, Any]:
 
 def _refuse(status: int, body: bytes) -> NoReturn:
     """Raise what an answer without a success means, as the error of the same name."""
-    try:
-        problem = msgspec.json.decode(body, type=_Problem)
-    except msgspec.MsgspecError:
-        problem = _Problem()
+    problem = refusal_in(body)
     detail = problem.detail or f"the brand's service answered {status}"
     kind = getattr(errors, problem.title, None)
     if status in (403, 410, 422) and isinstance(kind, type) and issubclass(kind, _NOES) and kind is not Malformed:
         raise kind(detail, problem.advice or None)
-    if status == 503 or status >= 500:
-        raise CouldNotCheck(detail, problem.advice or "Ask again soon.")
-    raise InvalidInput(detail, problem.advice or None)
+    if status in _OF_THE_CALLER:
+        raise InvalidInput(detail, problem.advice or None)
+    raise CouldNotCheck(detail, problem.advice or "Ask again soon.")

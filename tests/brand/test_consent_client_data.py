@@ -94,6 +94,14 @@ def test_something_else_that_answers_is_no_record() -> None:
             list(ConsentClient(served.url).data(PURPOSE, grant="0x" + "00" * 32))
 
 
+def test_what_is_no_answer_of_the_service_is_no_no() -> None:
+    """A wrong key, too many questions, a proxy that is broken: none of them says what a person allows."""
+    told = ((401, b'{"title":"Unauthorized"}'), (403, b"<html>"), (429, b"{}"), (500, b""), (302, b""))
+    for answer in (Answer(status, body) for status, body in told):
+        with answering(lambda _, answer=answer: answer) as served, pytest.raises(CouldNotCheck):
+            list(ConsentClient(served.url, "a key").data(PURPOSE, grant="0x" + "00" * 32))
+
+
 def test_an_acknowledgement_waits_until_the_blocks_are_gone(data: DataApi) -> None:
     evidence = data.granted()
     data.send(evidence)
