@@ -41,6 +41,8 @@ Supersedes = Annotated[
     str | None, typer.Option(metavar="FILE", help="The grant that this one replaces: its digest or file.")
 ]
 
+Mailbox = Annotated[bool, typer.Option("--mailbox", help="Let the brand write to you, even if you hand nothing over.")]
+
 
 @command(
     app, "grant", "consent grant request.json --data pd:Purchase --days 90", options=(*SIGNING, "no_wait", "force")
@@ -57,9 +59,7 @@ def grant(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="No record from then on.")] = None,
     once: Annotated[bool, typer.Option("--once", help="No later record follows, whatever was asked.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Hand over the names of your files too.")] = False,
-    mailbox: Annotated[
-        bool, typer.Option("--mailbox", help="Let the brand write to you, even if you hand nothing over.")
-    ] = False,
+    mailbox: Mailbox = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be handed over, and do nothing.")] = False,
     accept_risk: AcceptRisk = None,
     again: Annotated[bool, typer.Option("--again", help="Even if a grant of this request still holds.")] = False,

@@ -21,14 +21,16 @@ from registry.core.verify.judge import VerifiedStatement
 from registry.present.text import NAME, Line, table, visible
 from registry.present.wording import holds
 
+OfBrand = Annotated[
+    str | None,
+    typer.Option(metavar="BRAND", help="Ask this brand how it stands: its name, domain or account, a digest, all."),
+]
+
 
 @command(app, "status", "consent status", options=("notary",))
 def status(
     ctx: Context,
-    brand: Annotated[
-        str | None,
-        typer.Option(metavar="BRAND", help="Ask this brand how it stands: its name, domain or account, a digest, all."),
-    ] = None,
+    brand: OfBrand = None,
 ) -> None:
     """Show every consent that is kept here, and whether it holds now.
 

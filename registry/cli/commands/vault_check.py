@@ -37,6 +37,11 @@ def add_to(vault: typer.Typer) -> None:
     command(vault, "compact", "consent vault compact")(compact)
 
 
+RemoveTwins = Annotated[
+    bool, typer.Option("--remove-twins", help="Remove records that two devices imported from the same file.")
+]
+
+
 def check(
     ctx: Context,
     repair: Annotated[
@@ -45,9 +50,7 @@ def check(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="With --repair: go on without what nothing can bring back.")
     ] = False,
-    remove_twins: Annotated[
-        bool, typer.Option("--remove-twins", help="Remove records that two devices imported from the same file.")
-    ] = False,
+    remove_twins: RemoveTwins = False,
 ) -> None:
     """Read every block of the vault, check all seals, signatures and counts, and name what is wrong.
 
