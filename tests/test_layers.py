@@ -145,6 +145,13 @@ def test_every_package_has_a_layer() -> None:
         assert list((ROOT / "registry" / folder).rglob("*.py")) == []
 
 
+def test_coroutines_of_tests_run_in_a_thread_of_their_own() -> None:
+    """A browser's tests leave a loop running in the thread of all tests, and there ``asyncio.run`` fails."""
+    call, own = "asyncio" + ".run(", ROOT / "tests" / "support" / "loops.py"
+    files = [path for path in (ROOT / "tests").rglob("*.py") if call in path.read_text()]
+    assert [path.name for path in files if path != own] == [], "use in_a_loop of tests/support/loops.py"
+
+
 def test_there_are_no_import_cycles() -> None:
     eager = {name: {one.module for one in imports_of(path) if one.eager} for name, path in modules().items()}
     done: set[str] = set()

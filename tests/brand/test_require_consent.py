@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from registry.core.errors import Malformed
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.http.serving import Server
 from tests.support.brand_api import BrandApi, brand_api
+from tests.support.loops import in_a_loop
 
 PURPOSE, DATUM = "dpv:Personalisation", "pd:Purchase"
 LINK = "https://aurelle.example/r/0x00"
@@ -177,7 +177,7 @@ class TestMiddleware:
 
         app = guard(url).middleware(reached, paths=("/mine",))
         scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-        asyncio.run(app(scope, None, send))  # type: ignore[arg-type]  # nothing is received
+        in_a_loop(app(scope, None, send))  # type: ignore[arg-type]  # nothing is received
         assert sent[0]["status"] == 403
 
     def test_everything_if_nothing_is_named(self, url: str) -> None:
