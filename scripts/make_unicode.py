@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from scripts.compile_contracts import ensure_node_modules, node_tool
+from scripts.node_packages import ensure_node_modules, node_tool
 from scripts.npm_archives import Package, artifacts
 
 VERSION = "17.0.0"

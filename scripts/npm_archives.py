@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from platformdirs import user_cache_path
 
-from scripts.compile_contracts import node_tool
+from scripts.node_packages import node_tool
 
 FETCH_SECONDS = 120
 

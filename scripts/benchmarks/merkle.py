@@ -10,7 +10,7 @@ from registry.core.crypto.keccak import keccak256
 from registry.core.merkle import MAX_BATCH, build_tree
 from scripts.benchmarks.figures import Figure, best_of
 from scripts.benchmarks.memory import peak_megabytes
-from scripts.compile_contracts import NODE_FOLDER, ensure_node_modules, node_tool
+from scripts.node_packages import NODE_FOLDER, ensure_node_modules, node_tool
 
 SECONDS = 120
 

@@ -12,7 +12,7 @@ import segno
 
 from registry.brand.qr import svg_file, svg_of, text_of
 from registry.present.words import best_language, words_of
-from tests.support.nodejs import ensure_node_modules
+from scripts.node_packages import ensure_node_modules
 from tests.support.served_brand import ServedBrand, served_brand
 
 LANGUAGES = ("de", "en", "fr", "zh")

@@ -19,6 +19,7 @@ from registry.core.crypto.seeds import revocation_secret
 from registry.core.eip712 import domain_of
 from registry.core.scalars import checksum, to_hex, unhex
 from registry.ledger.calldata import check_calldata, evidence_argument
+from scripts.node_packages import ensure_node_modules, node_environment, node_tool
 from tests.support.builders import CHAIN_ID, CONTROLLER, NOW, SEED, SUBJECT, evidence_of, grant_message
 from tests.support.consent_chain import ROOT
 from tests.support.tools import tool
@@ -56,9 +57,9 @@ def install(project: Path, compiler: ModuleType) -> None:
     """Do as `npm install` does: unpack npm's own archive of contracts/ beside the OpenZeppelin that it asks for."""
     modules = project / "node_modules"
     (modules / "@openzeppelin").mkdir(parents=True)
-    (modules / "@openzeppelin" / "contracts").symlink_to(compiler.ensure_node_modules() / "@openzeppelin" / "contracts")
-    command = [compiler.node_tool("npm"), "pack", "--silent", "--pack-destination", project, ROOT / "contracts"]
-    subprocess.run(command, env=compiler._environment(), capture_output=True, check=True, timeout=60)
+    (modules / "@openzeppelin" / "contracts").symlink_to(ensure_node_modules() / "@openzeppelin" / "contracts")
+    command = [node_tool("npm"), "pack", "--silent", "--pack-destination", project, ROOT / "contracts"]
+    subprocess.run(command, env=node_environment(), capture_output=True, check=True, timeout=60)
     (archive,) = project.glob("*.tgz")
     with tarfile.open(archive) as packed:
         packed.extractall(project, filter="data")
@@ -66,7 +67,7 @@ def install(project: Path, compiler: ModuleType) -> None:
 
 
 def forge(project: Path, compiler: ModuleType, *words: str) -> str:
-    settings = {**compiler._environment(), "HOME": str(project), "FOUNDRY_DISABLE_NIGHTLY_WARNING": "1"}
+    settings = {**node_environment(), "HOME": str(project), "FOUNDRY_DISABLE_NIGHTLY_WARNING": "1"}
     command = [tool("forge"), *words, "--offline", "--use", ROOT / "scripts" / "node" / "solc-shim.mjs"]
     ran = subprocess.run(command, cwd=project, env=settings, capture_output=True, text=True, check=False, timeout=240)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -6,7 +6,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from scripts.compile_contracts import ensure_node_modules, node_tool
+from scripts.node_packages import ensure_node_modules, node_tool
 from tests.support.paths import ROOT
 
 NODE_TESTS = ROOT / "tests" / "node"

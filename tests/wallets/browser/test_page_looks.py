@@ -15,7 +15,7 @@ from registry.core.notices.plain_text import AND, LABEL, TEXT
 from registry.core.sealed.bundles import View
 from registry.present.summary import Records, Risk, SigningSummary, records_of
 from registry.present.vocabulary import Term, described
-from scripts.compile_contracts import ensure_node_modules
+from scripts.node_packages import ensure_node_modules
 from tests.support.browser_stage import ALICE, BOB, NEVER, REDRAW, Browser, Stub, Terminal, demo_grant, emit, signing
 from tests.support.builders import notice_bytes, notice_document
 from tests.support.page_cases import as_plain
