@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from glob import escape
@@ -270,3 +271,14 @@ def file_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
     # A lock that is only a file's existence would outlive a killed process on another machine.
     # Any thread may release it: who took it may have ended.
     return FileLock(path, fallback_to_soft=False, thread_local=False).acquire(timeout=seconds)
+
+
+def turn_lock(path: Path, seconds: float) -> AbstractContextManager[object]:
+    """Do as `file_lock`, and let no process that takes the lock again and again keep another one waiting.
+
+    Whoever waits for the lock holds ``next.NAME``, a file beside it. So the process that just released the lock cannot
+    take it first.
+    """
+    until = time.monotonic() + seconds
+    with file_lock(path.with_name(f"next.{path.name}"), seconds):
+        return file_lock(path, max(0.0, until - time.monotonic()))

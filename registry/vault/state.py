@@ -18,7 +18,7 @@ from registry.core.errors import ConsentError, StorageUnavailable, WorkingCopyLo
 from registry.core.sealed.homes import HOME_BYTES
 from registry.core.sealed.index import OwnSchema, VaultBook, VaultIndex
 from registry.core.sealed.records import FileRef, check_home, id_bytes
-from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
+from registry.fs.files import make_folder, read_bounded, replace_file, turn_lock
 from registry.storage.base import BlockStore
 from registry.vault.changes import Owner, read_index
 from registry.vault.copy.store import FactsOf
@@ -186,7 +186,7 @@ class VaultState:
     def _locked(self) -> Iterator[None]:
         try:
             make_folder(self._directory)
-            lock = file_lock(self._directory / "lock", LOCK_SECONDS)
+            lock = turn_lock(self._directory / "lock", LOCK_SECONDS)
         except TimeoutError:
             raise StorageUnavailable(f"another process has changed the vault for {LOCK_SECONDS:.0f} seconds") from None
         except OSError as error:

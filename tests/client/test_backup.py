@@ -46,7 +46,7 @@ from tests.support.fake_storage import MemoryBlocks
 from tests.support.stage import PURCHASES, Stage, files_in
 
 PHRASE = "correct horse battery staple"
-_OWN = {"lock", "home", "homes", "copy"}
+_OWN = {"lock", "next.lock", "home", "homes", "copy"}
 
 
 @pytest.fixture(autouse=True)
