@@ -1,22 +1,18 @@
 // Bytes and their hexadecimal form. The formats know one spelling only: "0x" and lower-case digits.
 
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+
 const HEX = /^0x(?:[0-9a-f]{2})*$/;
 const encoder = new TextEncoder();
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-export function toHex(bytes: Uint8Array): string {
-  let text = "0x";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
-}
+export const toHex = (bytes: Uint8Array): string => `0x${bytesToHex(bytes)}`;
 
 /** Returns the bytes of `text`, or undefined where it is no lower-case hexadecimal text of `size` bytes. */
 export function fromHex(text: string, size?: number): Uint8Array | undefined {
   if (!HEX.test(text) || (size !== undefined && text.length !== 2 + 2 * size)) return undefined;
-  const bytes = new Uint8Array(text.length / 2 - 1);
-  for (let at = 0; at < bytes.length; at += 1) bytes[at] = Number.parseInt(text.slice(2 + 2 * at, 4 + 2 * at), 16);
-  return bytes;
+  return hexToBytes(text.slice(2));
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
@@ -31,4 +27,20 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 export function equal(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
+
+/** Compares bytes as numbers of the same size: negative where `one` is smaller. */
+export function compare(one: Uint8Array, other: Uint8Array): number {
+  for (let at = 0; at < one.length && at < other.length; at += 1) {
+    const difference = (one[at] as number) - (other[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return one.length - other.length;
+}
+
+/** Returns an integer of at most 53 bits as `size` bytes, big-endian. */
+export function fromInteger(value: number, size = 32): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let at = size - 1, left = value; left > 0; at -= 1, left = Math.floor(left / 256)) bytes[at] = left % 256;
+  return bytes;
 }
