@@ -95,9 +95,13 @@ def _promise_read(raw: bytes) -> dict[str, str]:
     }
 
 
+def _has_its_encoding(raw: bytes) -> bool:
+    return outcome(lambda: codec.canonical(raw, len(raw))) == raw and {"type", "version"} <= json.loads(raw).keys()
+
+
 def _same_promise(raw: bytes) -> Any:
     ours = outcome(lambda: _promise_read(raw))
-    if ours == "BadSignature" and outcome(lambda: codec.canonical(raw, len(raw))) != raw:
+    if ours == "BadSignature" and not _has_its_encoding(raw):
         ours = "Malformed"  # the package looks at the signature before the encoding
     assert js_core().ask("promiseFile", b64(raw)) == ours
     return ours
