@@ -94,6 +94,11 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
         return self.inbox.removesuffix(INBOX_PATH)
 
     @property
+    def full_name(self) -> str:
+        """The brand's name with its domain: two brands may have one name."""
+        return f"{self.brand} ({self.domain})"
+
+    @property
     def place(self) -> tuple[str, str]:
         """Whom it goes to, and where: any brand can name the inbox of another one as its own."""
         return self.domain, self.inbox

@@ -19,6 +19,7 @@ SECONDS = 15.0
 EVIDENCE_TYPE = "application/vnd.consent-evidence+json"
 MAX_SHOWN = 300
 _PATH = re.compile(r".*/r/(0x[0-9a-f]{64})")
+_BARE = re.compile(r"(?:[a-z]+:)?/{0,2}[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/(?:[!-~]*/)?r/[!-~]*", re.IGNORECASE)
 _HEADERS = {"Accept": EVIDENCE_TYPE}
 
 
@@ -61,7 +62,13 @@ _told = msgspec.json.Decoder(_Told)
 
 def is_link(text: str) -> bool:
     """Whether this names a server and no file."""
-    return text.startswith(("https://", "http://"))
+    return text.lower().startswith(("https://", "http://"))
+
+
+def refuse_bare_link(text: str) -> None:
+    """``InvalidInput`` for a link whose scheme was left out, which is neither a file nor a digest."""
+    if _BARE.fullmatch(text):
+        raise InvalidInput(f"{text[:80]!r} looks like a link, and is no file here", "Write it with https:// before it.")
 
 
 def digest_in(link: str) -> str:

@@ -33,7 +33,7 @@ State = Literal["live", "ended", "unchecked"]
 
 
 class Synced(NamedTuple):
-    """What became of one grant's bundles.
+    """What became of one grant's bundles. ``brand`` is its name with its domain.
 
     ``changed`` says whether something was added, and ``update`` is the sealed `StreamUpdate` for the brand, with its
     ``number``. ``why`` tells why a grant is not live, or could not be checked; then nothing was written. ``delivery``
@@ -101,7 +101,7 @@ def _answers(person: Person, grants: Sequence[Evidence]) -> list[Answer]:
 def _synced(person: Person, evidence: Evidence, answer: Answer) -> Synced:
     grant, notice = evidence.statement.message, evidence.parsed_notice
     assert isinstance(grant, Grant) and notice is not None
-    told = Synced(to_hex(evidence.digest), notice.controller.name, "unchecked")
+    told = Synced(to_hex(evidence.digest), notice.controller.full_name, "unchecked")
     try:
         if isinstance(answer, VerifiedStatement):
             return _updated(person, grant, notice.controller.recipient, told)

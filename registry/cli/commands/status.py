@@ -102,7 +102,7 @@ def _view_line(view: BrandView) -> Line:
         after = "" if view.took is None else f" {view.took:,} s after it"
         parts.append(f"it acknowledged the end{after}, signed and anchored")
     parts += [f"not known: {visible(str(view.why))}"] * (view.why is not None)
-    return Line(f"{start}{visible(view.delivery.brand)}: {'; '.join(parts)}", len(start), NAME)
+    return Line(f"{start}{visible(view.delivery.full_name)}: {'; '.join(parts)}", len(start), NAME)
 
 
 _WORDS = {
@@ -131,7 +131,7 @@ def _state_json(evidence: Evidence, answer: Answer) -> dict[str, Any]:
 
 def _state_line(evidence: Evidence, answer: Answer) -> Line:
     message: Any = evidence.statement.message
-    who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
+    who = evidence.parsed_notice.controller.full_name if evidence.parsed_notice else message.controller
     digest = f"{to_hex(evidence.digest)[:14]}  "
     return Line(f"{digest}{evidence.kind} to {who}: {_state(answer)}", len(digest), NAME)
 
