@@ -110,8 +110,9 @@ class BrandClient(NamedTuple):
             return
         found = problem_in(answer)
         what = f"{self.host} did not hear of the end: {found.words}"
-        pause = answer.retry_after if _may_pass(answer.status) else _DAY
-        raise BrandUnavailable(what, found.advice_of(self.host), pause, NOT_HEARD)
+        if _may_pass(answer.status):
+            raise BrandUnavailable(what, found.advice_of(self.host), answer.retry_after)
+        raise BrandUnavailable(what, found.advice_of(self.host), _DAY, NOT_HEARD)
 
     def state(self, capability: str) -> bytes:
         """Return the brand's words on how it stands, as JSON."""

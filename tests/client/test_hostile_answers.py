@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from registry.client import delivering
 from registry.client.brand_client import BrandClient
 from registry.client.deliveries import Reached, Trouble
 from registry.client.grant import grant
-from registry.client.revoke import revoke
+from registry.client.revoke import revoke, revoke_all_of, revoke_each
 from registry.client.web import Web
 from registry.core.errors import BrandUnavailable
 from registry.core.scalars import to_hex
@@ -194,3 +196,60 @@ def test_one_damaged_file_stops_no_other_delivery(stage: Stage, sending: Opened)
         assert [each.stage for each in one.courier.go_on_all()] == [Reached.TAKEN]
         (error,) = one.deliveries.damaged()
         assert bad.name in str(error) and bad.exists()
+
+
+def test_no_ending_waits_for_a_brand(stage: Stage, sending: Opened) -> None:
+    """The brands hear of several endings once all of them are on the chain, and one that is away is asked once."""
+    when = list[int]()
+
+    def respond(asked: Asked) -> Answer:
+        if not asked.path.endswith("/ended"):
+            return taken()
+        when.append([name for name, _ in stage.ledger.calls].count("revoke"))
+        return Answer(503)
+
+    with sending(respond) as one:
+        other = grant(stage.alice, stage.request(), again=True).evidence
+        one.deliveries.keep(structs.replace(one.now, digest=to_hex(other.digest)))
+        one.courier.go_on_all()
+        alice = replace(stage.alice, deliveries=one.deliveries)
+        endings = revoke_each([(alice, one.evidence), (alice, other)], revoke)
+        assert [name for name, _ in endings.ended] == [one.digest, to_hex(other.digest)] and when == [2]
+
+
+def test_the_kill_switch_of_several_accounts_waits_for_no_brand(stage: Stage, sending: Opened) -> None:
+    when = list[int]()
+
+    def respond(asked: Asked) -> Answer:
+        if asked.path.endswith("/ended"):
+            when.append([name for name, _ in stage.ledger.calls].count("revokeAllFor"))
+        return taken() if asked.path == "/v1/evidence" else Answer(200, b"{}")
+
+    with sending(respond) as one:
+        one.go_on()
+        alice, bob = (replace(each, deliveries=one.deliveries) for each in (stage.alice, stage.person("bob")))
+        endings = revoke_all_of([alice, bob])
+        assert not endings.failed and len(endings.ended) == 2
+        assert when == [2] and one.now.told
+
+
+def test_telling_takes_so_long_at_most(stage: Stage, sending: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "TELL_SECONDS", 0.3)
+    told = list[str]()
+
+    def slow(asked: Asked) -> Answer:
+        if asked.path.endswith("/ended"):
+            told.append(asked.path)
+            time.sleep(0.5)
+        return taken()
+
+    with sending(slow) as one:
+        grants = [one.evidence, *(grant(stage.alice, stage.request(), again=True).evidence for _ in range(3))]
+        for each in grants:
+            one.deliveries.keep(structs.replace(one.now, digest=to_hex(each.digest)))
+        one.courier.go_on_all()
+        alice = replace(stage.alice, deliveries=one.deliveries)
+        revoke_each([(alice, each) for each in grants], revoke)
+        assert len(told) == 1
+        one.courier.go_on_all()
+        assert all(each.told for each in one.deliveries.all())
