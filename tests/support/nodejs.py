@@ -85,3 +85,9 @@ class Answers:
 def js_core() -> Answers:
     """The formats in JavaScript (js/core), in a process that all tests of this one share."""
     return Answers("core_answers.mjs")
+
+
+@cache
+def js_vault() -> Answers:
+    """The vault's half of js/core, in a process that all tests of this one share."""
+    return Answers("vault_answers.mjs")
