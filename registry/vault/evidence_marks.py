@@ -6,13 +6,14 @@ shredding a mark that tells nothing without the seed. The grant's bundles and it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.scalars import unhex
+from registry.core.sealed.certificate import CopySearched, Searched
 from registry.core.sealed.index import Restricted, VaultBook
 from registry.storage.base import BlockStore
 from registry.vault.changes import Change
@@ -29,6 +30,7 @@ from registry.vault.holds import (
     without_grants,
 )
 from registry.vault.shares import Shares
+from registry.vault.traces import look_for, look_into_stores
 
 
 class Answered(NamedTuple):
@@ -110,6 +112,29 @@ class EvidenceMarks:
         """Return those of these traces that the newest book holds, unsealed."""
         raw = msgspec.json.encode(self._folder.book())
         return {one for one in traces if one in raw}
+
+    def studies(self) -> frozenset[str]:
+        """Return the digests of the requests of studies that were given something."""
+        return frozenset(one.request for one in self._folder.book().spent)
+
+    def look_into_stores(
+        self, blocks: Sequence[str], place: str, others: Mapping[str, BlockStore]
+    ) -> tuple[Searched, ...]:
+        """Ask the vault's store, which is called ``place``, and ``others`` for each block; see `traces`."""
+        return look_into_stores(blocks, {place: self._store}, others)
+
+    def look_into_copy(self, traces: Sequence[bytes]) -> CopySearched:
+        """Look for these byte strings in the decrypted pages of the working copy."""
+        return look_for(self._folder, traces)
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether a log of the store may still hold blocks that were deleted."""
+        return self._folder.journal.is_logged
+
+    def now(self) -> int:
+        """Return the present in unix seconds, by the vault's clock."""
+        return int(self._clock())
 
     def _check_holds(self, book: VaultBook, digests: Iterable[str]) -> None:
         on_hold = held(evidence_in_force(book), self._today())

@@ -12,6 +12,7 @@ from registry.cli.ui.left import left_json, left_lines
 from registry.cli.ui.linked import delivery_json, delivery_lines
 from registry.client.brand_view import BrandView, deliveries_to, look
 from registry.client.deliver import Courier
+from registry.client.evidence_traces import is_unfinished
 from registry.client.unfinished import go_on
 from registry.client.verify import Answer, verify_many
 from registry.core.errors import CouldNotCheck, NotConsented
@@ -57,6 +58,8 @@ def status(
         "evidence": [_state_json(evidence, answer) for evidence, answer in judged],
         **left_json(left),
         "deliveries": [delivery_json(each) for each in left.deliveries],
+        "restricted": len(restricted := ctx.home.evidence.restricted()),
+        "unfinishedErasure": is_unfinished(ctx.home),
     }
     rows = [
         ("Home", ctx.home.path),
@@ -65,8 +68,13 @@ def status(
         ("Head", f"block {head.number}, {format_utc(head.time)}"),
     ]
     states = [_state_line(evidence, answer) for evidence, answer in judged] or [Line("No consent is kept here yet.")]
-    told = delivery_lines(left.deliveries)
+    told = [*delivery_lines(left.deliveries), *_erasure_lines(len(restricted), is_unfinished(ctx.home))]
     return ctx.out.result(document, [*table(rows), "", *states, *left_lines(left), *told])
+
+
+def _erasure_lines(restricted: int, is_left: bool) -> list[Line]:
+    lines = [Line(f"Kept and not used: {restricted:,}. `consent evidence release` brings one back.")] * (restricted > 0)
+    return lines + [Line("An erasure of evidence was interrupted: `consent evidence shred DUE` finishes it.")] * is_left
 
 
 def _show_brand(ctx: Context, courier: Courier, brand: str) -> None:
