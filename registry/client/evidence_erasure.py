@@ -163,8 +163,6 @@ class EvidenceErasure:
                 return None
             return self._published(parse_evidence_certificate(read_bounded(file, _MAX_CERTIFICATE)))
 
-    # How it is done -------------------------------------------------------------------------------------------
-
     def _shred(self, going: Sequence[Going], others: Mapping[str, BlockStore]) -> Done:
         with self._held(going):
             blocks = self.vault.marks.shred([_answered(one) for one in going])
@@ -174,7 +172,8 @@ class EvidenceErasure:
                     move_file(place, self._work(one.digest))
             search = Search.of(self.home, self.vault, going, rest)
             removed = self._remove(going, search)
-        self._sweep()
+        PendingFolder(self.home.path).sweep()
+        self.home.deliveries().sweep_locks()
         made, found = search.certificate(going, removed, blocks, others)
         replace_file(self.home.path / WORK / _CERTIFICATE, codec.encode(made))
         for one in going:
@@ -197,10 +196,6 @@ class EvidenceErasure:
             remove_file(path)
         self.home.evidence.clean_index()
         return removed
-
-    def _sweep(self) -> None:
-        PendingFolder(self.home.path).sweep()
-        self.home.deliveries().sweep_locks()
 
     def _published(self, made: EvidenceCertificate) -> Done:
         raw = codec.encode(made)
@@ -239,6 +234,8 @@ class EvidenceErasure:
         except OSError as error:
             raise StorageUnavailable(f"{folder} cannot be locked: {error.strerror}", "Nothing was changed.") from None
         with lock:
+            for part in folder.glob(".*.part"):  # what a killed process had half written
+                remove_file(part)
             yield
 
     @contextmanager
