@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from registry.client.accept import accept
+from registry.client.backup import back_up, restore
 from registry.client.deliver import Courier
 from registry.client.deliveries import Deliveries
 from registry.client.grant import refuse
+from registry.client.home import Home
 from registry.client.import_evidence import import_evidence, shredded_by
 from registry.client.pending_store import LaterEnding, PendingFolder
 from registry.client.revoke import opening_of, revoke
 from registry.core import codec
+from registry.core.age.recipients import Passphrase
 from registry.core.endings import Opening
 from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.core.evidence.certificate import parse_evidence_certificate
@@ -197,6 +200,18 @@ def test_withdrawn_evidence_is_kept_and_used_by_nothing(alice: ErasingHome) -> N
     assert store.digests() == {name(one), name(stays)} and not store.restricted()
     alice.erasure.withdraw([name(one)], "2099-01-01")
     assert alice.erasure.shred([name(one)]).certificate.is_complete and alice.left_of(one) == []
+
+
+def test_a_backup_takes_restricted_evidence_along(
+    alice: ErasingHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Passphrase.__init__, "__defaults__", (10,))
+    one = alice.ended()
+    alice.erasure.withdraw([name(one)], "2099-01-01")
+    file, again = tmp_path / "backup", Home(tmp_path / "again")
+    back_up(alice.home, alice.person.vault, alice.stage.store, file, "pass", guessable=True)
+    restore(file, again, alice.stage.store, "pass")
+    assert again.evidence.restricted() == {name(one)} and not again.evidence.digests()
 
 
 def test_what_waits_for_delivery_outlives_a_restriction(alice: ErasingHome) -> None:
