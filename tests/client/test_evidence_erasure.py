@@ -16,6 +16,7 @@ from registry.client.home import Home
 from registry.client.import_evidence import import_evidence, shredded_by
 from registry.client.pending_store import LaterEnding, PendingFolder
 from registry.client.revoke import opening_of, revoke
+from registry.client.sign import anchor, fresh_salt, sign
 from registry.core import codec
 from registry.core.age.recipients import Passphrase
 from registry.core.endings import Opening
@@ -23,7 +24,9 @@ from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavail
 from registry.core.evidence.certificate import parse_evidence_certificate
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.scalars import to_hex
+from registry.core.statements.messages import Acknowledgement
 from registry.fs.files import file_lock
+from tests.support.builders import word
 from tests.support.erasing_home import ErasingHome, capsule_of
 from tests.support.stage import Stage
 
@@ -175,6 +178,21 @@ def test_an_acceptance_goes_with_its_grant(alice: ErasingHome) -> None:
     revoke(alice.person, one)
     assert any("counter" in line for line in alice.left_of(one))
     assert alice.erasure.shred([name(one)]).certificate.is_complete and alice.left_of(one) == []
+
+
+def test_an_acknowledgement_goes_with_its_grant(alice: ErasingHome) -> None:
+    one, brand = alice.ended(), alice.stage.brand
+    message: Any = Acknowledgement(name(one), brand.address, alice.stage.clock(), fresh_salt())
+    told = anchor(brand, message, sign(brand, message)).evidence
+    alice.home.evidence.keep(told)
+    other: Any = Acknowledgement(word(9), brand.address, alice.stage.clock(), fresh_salt())
+    stays = anchor(brand, other, sign(brand, other)).evidence
+    alice.home.evidence.keep(stays)
+    with pytest.raises(InvalidInput, match="goes with the grants"):
+        alice.erasure.select([name(told)])
+    made = alice.erasure.shred([name(one)]).certificate
+    assert made.is_complete and alice.home.evidence.digests() == {name(stays)}
+    assert alice.left_of(one) == [] and name(told) not in (alice.home.path / "cache" / "evidence.json").read_text()
 
 
 def test_an_ending_that_waited_for_it_is_still_sent(alice: ErasingHome) -> None:

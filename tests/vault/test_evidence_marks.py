@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry.core.errors import InvalidInput
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.sealed.bundles import View
 from registry.core.sealed.index import VaultBook
 from registry.vault.database import Database
@@ -77,3 +78,27 @@ def test_what_is_marked_leaves_a_book() -> None:
 
 def left_with(book: VaultBook) -> VaultBook:
     return without_grants(book, {word(1)}.__contains__)
+
+
+@pytest.mark.slow
+def test_a_real_node_unpins_and_collects(tmp_path: Path) -> None:
+    from registry.storage.kubo import KuboBlocks
+    from tests.support.kubo_node import running
+
+    capsule = b"a capsule that was handed over" * 10
+    with running() as node, KuboBlocks(node.address) as store, Database(tmp_path / "vault", SEED, store) as vault:
+        vault.add([purchase("coat")])
+        store.put([Block(cid_of_block(capsule), capsule)])
+        vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], word(1))
+        files = [*vault.shares.files_left(vault.shares.all()[0]), cid_of_block(capsule)]
+        raw = [store.get(one) for one in files]
+        assert len(raw) == 3 and all(held(node.repo, one) for one in raw)
+        vault.marks.shred([Answered(word(11), word(1), files[-1])])
+        places = vault.marks.look_into_stores(files, "the vault's store", {})
+        assert places[0].absent == 3 and not any(held(node.repo, one) for one in raw)
+        assert len(list(vault.select(""))) == 1
+
+
+def held(repo: Path, data: bytes) -> bool:
+    """Whether a file of the node's repository holds these bytes."""
+    return any(data in path.read_bytes() for path in repo.rglob("*.data"))
