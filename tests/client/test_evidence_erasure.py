@@ -12,6 +12,7 @@ from registry.client.backup import back_up, restore
 from registry.client.deliver import Courier
 from registry.client.deliveries import Deliveries
 from registry.client.grant import refuse
+from registry.client.handing_over import sweep
 from registry.client.home import Home
 from registry.client.import_evidence import import_evidence, shredded_by
 from registry.client.pending_store import LaterEnding, PendingFolder
@@ -26,6 +27,7 @@ from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Acknowledgement
 from registry.fs.files import file_lock
+from registry.vault.granting import Note
 from tests.support.builders import word
 from tests.support.erasing_home import ErasingHome, capsule_of
 from tests.support.stage import Stage
@@ -218,6 +220,16 @@ def test_withdrawn_evidence_is_kept_and_used_by_nothing(alice: ErasingHome) -> N
     assert store.digests() == {name(one), name(stays)} and not store.restricted()
     alice.erasure.withdraw([name(one)], "2099-01-01")
     assert alice.erasure.shred([name(one)]).certificate.is_complete and alice.left_of(one) == []
+
+
+def test_what_restricted_evidence_handed_over_is_kept_with_it(alice: ErasingHome) -> None:
+    """A note that a killed process left behind the kept evidence must not count it as given up."""
+    one = alice.ended()
+    message: Any = one.statement.message
+    alice.erasure.withdraw([name(one)], "2099-01-01")
+    alice.person.vault.shares.granting.note(Note(message.revocation, name(one), message.content))
+    sweep(alice.person)
+    assert alice.stage.store.has(capsule_of(one)) and alice.person.vault.shares.of(message.revocation)
 
 
 def test_a_backup_takes_restricted_evidence_along(
