@@ -47,7 +47,8 @@ from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.sealed.index import Restricted
 from registry.core.statements.messages import Grant
-from registry.fs.files import file_lock, make_folder, move_file, read_bounded, remove_file, replace_file
+from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
+from registry.fs.moving import move_file, remove_file
 from registry.storage.base import BlockStore
 from registry.vault.database import Database
 from registry.vault.evidence_marks import Answered
@@ -99,9 +100,10 @@ class EvidenceErasure:
         return tuple(dict.fromkeys(self._selected(name) for name in names))
 
     def plan(self, digests: Collection[str]) -> Plan:
-        """Return what `shred` would remove. Nothing is changed, and the chain is not asked."""
+        """Return what `shred` would remove; the errors are those of `check_ended`. Nothing is changed."""
         on_hold = {name: one for name, one in self.vault.marks.held().items() if name in digests}
         going = tuple(self._going(name) for name in digests if name not in on_hold)
+        check_ended(self.network, [one.evidence for one in going])
         rest = rest_of(self.home, going)
         files = [path for one in going for path in (self._place(one.digest), *own_files(self.home, one, rest))]
         return Plan(going, on_hold, _counted(self.home, dict.fromkeys(files)))
@@ -144,7 +146,6 @@ class EvidenceErasure:
                 raise InvalidInput("your home has changed since you read what goes", "Do it again.")
             if not plan.going:
                 raise InvalidInput("all of this is on a legal hold", "`consent evidence release` ends a hold.")
-            check_ended(self.network, [one.evidence for one in plan.going])
             return self._shred(plan.going, others or {})
 
     def go_on(self) -> Done | None:

@@ -13,7 +13,8 @@ import msgspec
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
-from registry.fs.files import move_file, read_bounded, replace_file
+from registry.fs.files import read_bounded, replace_file
+from registry.fs.moving import move_file
 
 # The first digits do where they name one file.
 DIGEST = re.compile(r"0x[0-9a-f]{4,64}")

@@ -128,7 +128,8 @@ def _take_back(person: Person, note: Note, error: BaseException) -> None:
 def _settle(person: Person, note: Note) -> None:
     """Forget the note of a grant whose evidence is kept; leave what waits for its anchor; erase everything else."""
     granting = person.vault.shares.granting
-    if note.digest and note.digest in person.evidence.digests():
+    kept = person.evidence
+    if note.digest and (note.digest in kept.digests() or kept.is_restricted(note.digest)):
         granting.drop(note.lock)
     elif not (note.digest and _waits(person, note.digest)):
         discard(person, note.lock, note.content)

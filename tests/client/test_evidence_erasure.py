@@ -8,19 +8,27 @@ from typing import Any
 import pytest
 
 from registry.client.accept import accept
+from registry.client.backup import back_up, restore
 from registry.client.deliver import Courier
 from registry.client.deliveries import Deliveries
 from registry.client.grant import refuse
+from registry.client.handing_over import sweep
+from registry.client.home import Home
 from registry.client.import_evidence import import_evidence, shredded_by
 from registry.client.pending_store import LaterEnding, PendingFolder
 from registry.client.revoke import opening_of, revoke
+from registry.client.sign import anchor, fresh_salt, sign
 from registry.core import codec
+from registry.core.age.recipients import Passphrase
 from registry.core.endings import Opening
 from registry.core.errors import InvalidInput, LedgerUnavailable, StorageUnavailable
 from registry.core.evidence.certificate import parse_evidence_certificate
 from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.scalars import to_hex
+from registry.core.statements.messages import Acknowledgement
 from registry.fs.files import file_lock
+from registry.vault.granting import Note
+from tests.support.builders import word
 from tests.support.erasing_home import ErasingHome, capsule_of
 from tests.support.stage import Stage
 
@@ -174,6 +182,21 @@ def test_an_acceptance_goes_with_its_grant(alice: ErasingHome) -> None:
     assert alice.erasure.shred([name(one)]).certificate.is_complete and alice.left_of(one) == []
 
 
+def test_an_acknowledgement_goes_with_its_grant(alice: ErasingHome) -> None:
+    one, brand = alice.ended(), alice.stage.brand
+    message: Any = Acknowledgement(name(one), brand.address, alice.stage.clock(), fresh_salt())
+    told = anchor(brand, message, sign(brand, message)).evidence
+    alice.home.evidence.keep(told)
+    other: Any = Acknowledgement(word(9), brand.address, alice.stage.clock(), fresh_salt())
+    stays = anchor(brand, other, sign(brand, other)).evidence
+    alice.home.evidence.keep(stays)
+    with pytest.raises(InvalidInput, match="goes with the grants"):
+        alice.erasure.select([name(told)])
+    made = alice.erasure.shred([name(one)]).certificate
+    assert made.is_complete and alice.home.evidence.digests() == {name(stays)}
+    assert alice.left_of(one) == [] and name(told) not in (alice.home.path / "cache" / "evidence.json").read_text()
+
+
 def test_an_ending_that_waited_for_it_is_still_sent(alice: ErasingHome) -> None:
     older, one = alice.granted(), alice.ended()
     folder = PendingFolder(alice.home.path)
@@ -197,6 +220,28 @@ def test_withdrawn_evidence_is_kept_and_used_by_nothing(alice: ErasingHome) -> N
     assert store.digests() == {name(one), name(stays)} and not store.restricted()
     alice.erasure.withdraw([name(one)], "2099-01-01")
     assert alice.erasure.shred([name(one)]).certificate.is_complete and alice.left_of(one) == []
+
+
+def test_what_restricted_evidence_handed_over_is_kept_with_it(alice: ErasingHome) -> None:
+    """A note that a killed process left behind the kept evidence must not count it as given up."""
+    one = alice.ended()
+    message: Any = one.statement.message
+    alice.erasure.withdraw([name(one)], "2099-01-01")
+    alice.person.vault.shares.granting.note(Note(message.revocation, name(one), message.content))
+    sweep(alice.person)
+    assert alice.stage.store.has(capsule_of(one)) and alice.person.vault.shares.of(message.revocation)
+
+
+def test_a_backup_takes_restricted_evidence_along(
+    alice: ErasingHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Passphrase.__init__, "__defaults__", (10,))
+    one = alice.ended()
+    alice.erasure.withdraw([name(one)], "2099-01-01")
+    file, again = tmp_path / "backup", Home(tmp_path / "again")
+    back_up(alice.home, alice.person.vault, alice.stage.store, file, "pass", guessable=True)
+    restore(file, again, alice.stage.store, "pass")
+    assert again.evidence.restricted() == {name(one)} and not again.evidence.digests()
 
 
 def test_what_waits_for_delivery_outlives_a_restriction(alice: ErasingHome) -> None:

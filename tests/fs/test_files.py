@@ -11,7 +11,13 @@ import pytest
 from registry.core.age.recipients import identity_from_seed, recipient_of
 from registry.core.age.stream import open_sealed, seal_bytes
 from registry.core.errors import DamagedSeal, InvalidInput
-from registry.fs.files import making_folder, read_bounded, remove_left, replace_file, replacing
+from registry.fs.files import (
+    making_folder,
+    read_bounded,
+    remove_left,
+    replace_file,
+    replacing,
+)
 from tests.support.killed import killed_while_making
 from tests.support.stage import files_in
 

@@ -120,7 +120,7 @@ def _brands_store(story: Story) -> Bytes:
 
 def _sealed_at_home(who: str, story: Story) -> Bytes:
     """What a person's disk holds, but for evidence, which the person hands out and keeps in clear."""
-    clear = ("evidence", "requests")
+    clear = ("evidence", "requests", "restricted", "shredding")
     return [(name, raw) for name, raw in files_below(story.folder / who) if not name.startswith(clear)]
 
 

@@ -69,12 +69,13 @@ def shred(
     if until is not None:
         _withdraw(ctx, erasure, digests, until, hold, dry_run)
         return
-    plan = erasure.plan(digests)
+    with ctx.working("asking the chain"):
+        plan = erasure.plan(digests)
     if dry_run:
         ctx.out.result(_plan_json(plan), ["This would go for good:", *table(_plan_rows(plan))])
         return
     agreed = _agree(ctx, plan)
-    with ctx.working("asking the chain, erasing, and looking for what is left"):
+    with ctx.working("erasing, and looking for what is left"):
         done = erasure.shred(digests, agreed)
     if certificate is not None:
         replace_file(certificate, codec.encode(done.certificate))

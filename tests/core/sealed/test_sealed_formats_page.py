@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from registry.core.evidence.certificate import EvidenceCertificate, Removed
 from registry.core.sealed import capsule, certificate, heads, homes, index, records, segments
 from registry.core.sealed.bundles import BundleKey, View
 from registry.storage import base
@@ -27,6 +28,7 @@ PARTS: dict[str, Any] = {
     "kept": certificate.Kept,
     "places": certificate.Searched,
     "takenBack": certificate.TakenBack,
+    "removed": Removed,
     "view": View,
 }
 
@@ -61,6 +63,7 @@ def _parsed(place: int) -> dict[str, Any]:
         capsule.Capsule,
         capsule.StreamUpdate,
         certificate.ShredCertificate,
+        EvidenceCertificate,
     ],
 )
 def test_examples_have_all_members(kind: Any) -> None:

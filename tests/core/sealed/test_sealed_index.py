@@ -284,3 +284,14 @@ def test_half_a_million_marks_take_little_more_than_themselves() -> None:
     for bad in ("g" * 64, "A" * 64, "0" * 63 + "\n"):
         with pytest.raises(Malformed):
             VaultBook(shredded=(*marks[:10], bad))
+
+
+def test_evidence_is_restricted_by_its_digest() -> None:
+    digest = "0x" + "ab" * 32
+    one = Restricted(digest, 1, "2027-01-31", "a court asked")
+    assert one.is_evidence and not book().restricted[0].is_evidence
+    made = book(restricted=(one,))
+    assert opened(VaultBook, sealed(made)) == signed(made, VAULT)
+    for bad in ("0x", "0xab", digest.upper(), f"0x{'ab' * 20}", digest[2:]):
+        with pytest.raises(Malformed):
+            Restricted(bad, 1, "2027-01-31")
