@@ -37,7 +37,8 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``asked_only`` refuses answers to anything but published requests and their notices.
     ``view_seconds`` is the largest age of the chain's view. Within ``acknowledge_seconds`` the end of a grant is
     acknowledged, as people are told, and ``head_seconds`` lie between two heads of the use log. ``ipfs`` is a Kubo node
-    for what people hand over, and ``grant_bytes`` bounds what one grant may bring. The rest is as for a notary.
+    for what people hand over, ``grant_bytes`` bounds what one grant may bring, and
+    ``data_bytes`` what all may together. The rest is as for a notary.
     """
 
     account: SettingText = ""
@@ -56,6 +57,7 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     head_seconds: Annotated[int, Meta(ge=1, le=7 * 86_400)] = 86_400
     ipfs: SettingText = ""
     grant_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 1 << 30
+    data_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 50)] = 100 << 30
     database: SettingText = ""
     host: SettingText = "127.0.0.1"
     port: _Port = 8_700
@@ -139,6 +141,7 @@ COMMENTS = {
     "ipfs": "Empty: what people hand over lies, sealed, in a file of this folder. Or the address of a Kubo node of\n"
     "the brand's own, which announces nothing: several machines need one. Data is erased there when its grant ends.",
     "grant_bytes": "The most that the brand keeps of one grant's sealed data.",
+    "data_bytes": "The most that the brand keeps of all grants' sealed data together. A full brand takes no more: 507.",
     "database": "Empty: a SQLite file in this folder. Or postgresql://USER@HOST/NAME, without a password (libpq\n"
     "reads that from ~/.pgpass); several machines then share the work.",
     "host": "The address that the public listener listens on. Keep loopback, and put a proxy with TLS before it.",

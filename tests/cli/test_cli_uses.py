@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +17,10 @@ from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.use_audit import ChangedLog, write_change
 from tests.support.brand_stores import word
-from tests.support.served_brand import HOST, ServedBrand, served_brand
+from tests.support.served_brand import HOST, ServedBrand
 from tests.support.use_logs import log_uses
 
 OTHERS = word("another person's grant")
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedBrand]:
-    """A served brand; the commands of this process are Alice's, on its chain."""
-    with served_brand(tmp_path) as served:
-        home = served.api.stage.folder / "home"
-        network = tmp_path / "network"
-        network.mkdir()
-        (network / "network.toml").write_text(f'[domains]\n"{HOST}" = "{served.url}"\n')
-        monkeypatch.setenv("CONSENT_HOME", str(home))
-        monkeypatch.setenv("CONSENT_NETWORK", str(network))
-        monkeypatch.setattr("registry.client.session.Session.network", served.alice.network)
-        yield served
 
 
 def granted(shop: ServedBrand) -> tuple[str, bytes]:

@@ -73,8 +73,9 @@ def add(app: FastAPI, desk: Desk) -> None:
         asked = desk.store.asked(unhex(digest)) if _DIGEST.fullmatch(digest) else None
         wants_html = _wants_html(request.headers.get("accept", ""))
         spoken = best_language(request.headers.get("accept-language", ""), words_of("request"))
-        if asked is None or (why := _closed(asked, desk.network.clock())):
-            gone = "NotFound" if asked is None else why
+        why = _closed(asked, desk.network.clock())
+        if asked is None or why is not None:
+            gone: Why = why or "NotFound"
             return _gone_page(desk, gone, asked, spoken) if wants_html else _gone(gone)
         if not wants_html:
             return Response(asked.file, 200, _VARY, schemas.EVIDENCE)
@@ -82,8 +83,10 @@ def add(app: FastAPI, desk: Desk) -> None:
         return _page(request_html(parse_evidence(asked.file), link, spoken, svg_of(link)), 200, spoken)
 
 
-def _closed(asked: Asked, now: int) -> Why | None:
+def _closed(asked: Asked | None, now: int) -> Why | None:
     """Return why a request cannot be answered now (unix seconds); None where it can."""
+    if asked is None:
+        return "NotFound"
     if asked.withdrawn_at:
         return "Withdrawn"
     if not asked.is_open:

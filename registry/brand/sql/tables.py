@@ -123,6 +123,8 @@ held = Table(
     Index("held_digest", "digest"),
     sqlite_with_rowid=False,
 )
+# One row: the bytes of all that is held. Whoever locks it admits blocks, or notes what is to be erased, alone.
+data_size = Table("data_size", tables, Column("id", ID, primary_key=True, autoincrement=False), _number("bytes"))
 # What was sent and waits for the worker's verdict. Its blocks lie in the brand's own store already.
 arriving = Table(
     "arriving",

@@ -124,6 +124,8 @@ def _make_holdings() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("held_digest", "held", ["digest"])
+    size = op.create_table("data_size", _key("id"), *_columns(_ID, "bytes"))
+    op.bulk_insert(size, [{"id": 1, "bytes": 0}])
     op.create_table(
         "arriving",
         sa.Column("id", _ID, primary_key=True),
