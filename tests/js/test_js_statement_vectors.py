@@ -122,7 +122,9 @@ def test_vector(folder: str, name: str) -> None:
 
 def test_an_error_gives_the_same_advice_in_both_languages() -> None:
     """But for the names of commands, which a page has not."""
-    answers = (js_core().answer("judged", *_as_asked(one, filled(one, "evidence"))) for one in CASES["evidence"].values())
+    answers = (
+        js_core().answer("judged", *_as_asked(one, filled(one, "evidence"))) for one in CASES["evidence"].values()
+    )
     given = {answer["error"]: answer["advice"] for answer in answers if "error" in answer}
     same = {name: advice for name in given if "`" not in (advice := getattr(errors, name).advice)}
     assert len(same) >= 14

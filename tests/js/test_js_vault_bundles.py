@@ -1,0 +1,318 @@
+"""Streams and bundles: one side makes and continues them, the other one reads and continues, and a brand reads what is new."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.client.bundle_records import BundleRecords
+from registry.core import codec
+from registry.core.crypto.seeds import relationship_key
+from registry.core.errors import InvalidInput
+from registry.core.ipld.cid import Block
+from registry.core.scalars import to_hex
+from registry.core.sealed.bundles import BundleKey, View
+from registry.core.sealed.documents import public_key_of
+from registry.core.sealed.files import Budget
+from registry.core.sealed.heads import StreamReader
+from registry.core.sealed.index import Bundle
+from registry.core.sealed.records import Record, parse_record, write_record
+from registry.vault.branches import apart_from
+from registry.vault.bundles import Party, begin, bring_up_to_date, files_of, held_in_branches, key_of
+from registry.vault.views import shown
+from tests.support.builders import CONTROLLER, SEED, SUBJECT, word
+from tests.support.fake_storage import MemoryBlocks
+from tests.support.sealed_builders import file_ref, record, view
+from tests.support.vault_answers import asked, b64, received, text_lines
+
+SEED_HEX, LOCK = to_hex(SEED), word(1)
+KEY = relationship_key(SEED, SUBJECT, CONTROLLER)
+SIGNER, PARTY = public_key_of(KEY), Party(SUBJECT, CONTROLLER, KEY)
+WHO = {"seed": SEED_HEX, "subject": SUBJECT, "controller": CONTROLLER}
+CONTINUING = view(members=("name", "price"), continuing=True)
+
+
+class Store(MemoryBlocks):
+    """A store that both sides share: JavaScript gets all of it and gives it back."""
+
+    def sent(self) -> dict[str, str]:
+        return {cid: b64(data) for cid, data in self.by_cid.items()}
+
+    @property
+    def by_cid(self) -> dict[str, bytes]:
+        return self.__dict__.setdefault("_by_cid", {})
+
+    def put(self, blocks: Iterable[Block], *, public: bool = False) -> None:
+        given = list(blocks)
+        super().put(given)
+        self.by_cid.update(given)
+
+    def take(self, blocks: dict[str, str]) -> None:
+        self.put(Block(cid, data) for cid, data in received(blocks).items())
+
+
+class PlainChange:
+    """What `begin` and `bring_up_to_date` need of a change of the vault."""
+
+    def __init__(self, store: Store, home: str) -> None:
+        self.home, self.put = home, store.put
+        self.files: list[str] = []
+
+    def replace(self, files: Iterable[str], stream: str = "", number: int = 0) -> None:
+        self.files += files
+
+
+def plain(value: Any) -> Any:
+    return msgspec.to_builtins(msgspec.json.decode(msgspec.json.encode(value)))
+
+
+def bundle_of(members: dict[str, Any]) -> Bundle:
+    made = msgspec.json.decode(msgspec.json.encode(members), type=Bundle)
+    assert plain(made) == members  # not a member more or less than ours
+    return made
+
+
+def began(side: str, store: Store, of: View, records: Iterable[Record], home: str = "aa" * 8) -> Bundle | None:
+    if side == "py":
+        return begin(PlainChange(store, home), store, PARTY, of, LOCK, records)  # type: ignore[arg-type]
+    answer = asked("begun", WHO | {"home": home}, plain(of), LOCK, text_lines(map(write_record, records)), store.sent())
+    store.take(answer["blocks"])
+    return None if answer["bundle"] is None else bundle_of(answer["bundle"])
+
+
+def continued(side: str, store: Store, bundle: Bundle, records: Iterable[Record], home: str) -> tuple[Bundle, set[str]]:
+    """The bundle after an update, and the files that may go."""
+    if side == "py":
+        change = PlainChange(store, home)
+        return bring_up_to_date(change, store, PARTY, bundle, records), set(change.files)  # type: ignore[arg-type]
+    lines = text_lines(map(write_record, records))
+    answer = asked("broughtUpToDate", WHO | {"home": home}, plain(bundle), lines, store.sent())
+    assert not isinstance(answer, str), answer
+    store.take(answer["blocks"])
+    made = bundle_of(answer["bundle"])
+    held = held_in_branches(store, PARTY, made).newest
+    assert {one.id: one for one in map(_parsed, answer["held"])} == held
+    assert set(answer["files"]) == set(files_of(store, PARTY, made))
+    return made, set(answer["replaced"])
+
+
+def _parsed(line: str) -> Record:
+    return parse_record(line.encode())
+
+
+def read_here(store: Store, key: BundleKey) -> dict[str, Record]:
+    return {one.id: one for one in BundleRecords(key, SIGNER, store.get, Budget())}
+
+
+def read_there(store: Store, key: BundleKey, older: BundleKey | None = None) -> tuple[dict[str, Record], int]:
+    answer = asked("brandReads", plain(key), SIGNER, store.sent(), None if older is None else plain(older))
+    assert not isinstance(answer, str), answer
+    return {one.id: one for one in map(_parsed, answer["alive"])}, answer["fetched"]
+
+
+def wanted(bundle: Bundle, records: Iterable[Record]) -> dict[str, Record]:
+    """What the view shows, without counters."""
+    secret = bytes.fromhex(bundle.secret)
+    made = [shown(one, bundle.view, secret, 1, CONTROLLER) for one in records]
+    return {one.id: one for one in made if one is not None}
+
+
+def uncounted(found: dict[str, Record]) -> dict[str, Record]:
+    return {name: msgspec.structs.replace(one, counter=1) for name, one in found.items()}
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["py", "js"]), st.lists(st.tuples(st.integers(0, 5), st.sampled_from("eedno")), max_size=4)),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(["py", "js"]), steps)
+def test_js_and_python_continue_each_others_bundles(first: str, turns: list[tuple[str, list[tuple[int, str]]]]) -> None:
+    store, vault, chance = Store(), {0: record(0), 1: record(1)}, random.Random(1)
+    bundle = began(first, store, CONTINUING, vault.values())
+    assert bundle is not None
+    older = key_of(bundle)
+    for turn, (side, edits) in enumerate(turns):
+        for number, act in edits:
+            known = vault.get(number)
+            counter = 1 if known is None else known.counter + 1
+            if act == "d":
+                vault[number] = Record(id=record(number).id, counter=counter, home=record().home, deleted=True)
+            elif act == "o":  # an edit that moves it out of the view
+                vault[number] = record(number, counter=counter, category="pd:EmailAddress")
+            else:
+                body = {"name": f"thing {chance.random()}", "price": "1.00", "hidden": turn}
+                vault[number] = record(number, counter=counter, body=body if act == "e" else {"hidden": turn})
+        before = bundle
+        bundle, gone = continued(side, store, bundle, vault.values(), "aa" * 8)
+        expected = wanted(bundle, vault.values())
+        assert uncounted(read_here(store, key_of(bundle))) == expected
+        found, fetched = read_there(store, key_of(bundle), older)
+        assert uncounted(found) == expected and found == read_here(store, key_of(bundle))
+        assert bundle.number in (before.number, before.number + 1) and bundle.secret == before.secret
+        assert gone.isdisjoint(files_of(store, PARTY, bundle))
+        assert (bundle.head in gone) is False and (before.head in gone) == (bundle.head != before.head)
+        older = key_of(bundle)
+    again, gone = continued("js", store, bundle, vault.values(), "aa" * 8)
+    assert again == bundle and not gone  # nothing new puts nothing
+
+
+def test_js_reads_only_what_is_new() -> None:
+    store = Store()
+    many = {number: record(number) for number in range(2_000)}
+    bundle = began("js", store, CONTINUING, many.values())
+    assert bundle is not None
+    older = key_of(bundle)
+    many[5] = record(5, counter=2, body={"name": "new"})
+    many[9] = Record(id=many[9].id, counter=2, home=many[9].home, deleted=True)
+    bundle, _ = continued("js", store, bundle, many.values(), "aa" * 8)
+    found, fetched = read_there(store, key_of(bundle), older)
+    assert len(found) == 1_999 and uncounted(found) == wanted(bundle, many.values())
+    assert fetched == 2  # the head, and the one segment with the edit and the tombstone
+    tombs = [one for one in held_in_branches(store, PARTY, bundle).newest.values() if one.deleted]
+    assert len(tombs) == 1 and write_record(tombs[0]).count(b":") == 3
+
+
+@pytest.mark.parametrize("side", ["py", "js"])
+def test_a_view_that_shows_nothing_and_one_that_ends(side: str) -> None:
+    store = Store()
+    hidden = view(members=("nothing",))
+    assert began(side, store, hidden, [record(1)]) is None
+    empty = began(side, store, view(members=("nothing",), continuing=True), [record(1)])
+    assert empty is not None and read_there(store, key_of(empty)) == ({}, 1)
+    once = began(side, store, view(), [record(1)])
+    assert once is not None
+    assert continued(side, store, once, [record(1), record(2)], "aa" * 8) == (once, set())
+
+
+def test_js_adds_nothing_to_an_ended_bundle() -> None:
+    store = Store()
+    bundle = began("js", store, CONTINUING, [record(1)])
+    assert bundle is not None
+    ended = msgspec.structs.replace(bundle, ended=True)
+    with pytest.raises(InvalidInput):
+        continued("py", store, ended, [], "aa" * 8)
+    assert asked("broughtUpToDate", WHO | {"home": "aa" * 8}, plain(ended), [], store.sent()) == "InvalidInput"
+
+
+VIEWS = [
+    view(), view(members=("name",), schema="purchase/1"), view(schema="walk/1"), view(members=("$file", "name")),
+    view(members=("$file", "$name", "name", "path")), view(until="2026-01-31"), view(from_="2026-01-31"),
+    view(from_="2026-01-31T00:00:00+01:00", until="2026-02-01"), view(source=True, tags=True), view(category="pd:EmailAddress"),
+]  # fmt: skip
+RECORDS = [
+    record(1), record(2, tags=("a", "b"), time="2026-01-30"), record(3, file=file_ref()), record(4, time="2026-01-30T23:59:59Z"),
+    record(5, schema="file/1", body={"name": "a.txt", "path": "x/a.txt"}, file=file_ref()), record(6, body={"price": 1.5}),
+    record(7, origin={"controller": CONTROLLER, "id": "order-1"}), record(8, origin={"controller": SUBJECT, "id": "order-2"}),
+    record(9, file=file_ref(media_type="application/x-unknown"), body=None), record(10, body={"__proto__": 1, "name": "n"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("of", VIEWS, ids=lambda one: codec.encode(one).decode())
+def test_js_shows_what_python_shows(of: View) -> None:
+    records = [
+        parse_record(write_record(one)) if not isinstance(one.origin, dict) else _with_origin(one) for one in RECORDS
+    ]
+    store = Store()
+    bundle = began("js", store, of, records)
+    expected = {} if bundle is None else wanted(bundle, records)
+    assert (bundle is None) == (not [one for one in records if shown(one, of, bytes(32), 1, CONTROLLER)])
+    if bundle is not None:
+        assert read_here(store, key_of(bundle)) == read_there(store, key_of(bundle))[0] == expected
+
+
+def _with_origin(one: Record) -> Record:
+    return parse_record(msgspec.json.encode(one))
+
+
+def test_js_refuses_what_its_view_does_not_show() -> None:
+    store = Store()
+    bundle = began("js", store, view(members=("name", "price")), [record(1)])
+    assert bundle is not None
+    narrower = msgspec.structs.replace(key_of(bundle), view=view(members=("name",)))
+    assert asked("brandReads", plain(narrower), SIGNER, store.sent(), None) == "DamagedSeal"
+    assert asked("brandReads", plain(key_of(bundle)), word(3), store.sent(), None) == "WrongCapsule"
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.sampled_from("ed")), min_size=1, max_size=6))
+def test_js_outdoes_what_homes_made_apart_as_python_does(edits: list[tuple[str, int, str]]) -> None:
+    store, base = Store(), {number: record(number) for number in range(3)}
+    bundle = began("py", store, CONTINUING, base.values(), "aa" * 8)
+    assert bundle is not None
+    vaults = {"a": dict(base), "b": dict(base)}
+    for place, (home, number, act) in enumerate(edits):
+        known, counter = vaults[home].get(number), 2 + place
+        gone = act == "d" and known is not None
+        new = Record(id=record(number).id, counter=counter, home=home * 16, deleted=True) if gone else None
+        vaults[home][number] = new or record(number, counter=counter, home=home * 16, body={"name": f"{home} {place}"})
+    apart = [continued("js", store, bundle, vaults[home].values(), home * 16)[0] for home in "ab"]
+    branches = apart_from(apart[0], apart)
+    newest = msgspec.structs.replace(apart[0], apart=branches)
+    together = _merged(vaults["a"], vaults["b"])
+    made = {side: continued(side, store, newest, together.values(), "cc" * 8) for side in ("py", "js")}
+    held = {side: held_in_branches(store, PARTY, one).newest for side, (one, _) in made.items()}
+    assert held["js"] == held["py"] and not made["js"][0].apart
+    assert made["js"][0].writers == made["py"][0].writers and made["js"][0].number == made["py"][0].number
+    assert uncounted(read_there(store, key_of(made["js"][0]))[0]) == wanted(made["js"][0], together.values())
+    assert made["js"][1].isdisjoint(files_of(store, PARTY, made["js"][0]))
+    if branches:
+        assert {one.head for one in branches} < made["js"][1]
+
+
+def _merged(one: dict[int, Record], other: dict[int, Record]) -> dict[int, Record]:
+    return {
+        number: max((each[number] for each in (one, other) if number in each), key=lambda it: it.version)
+        for number in one | other
+    }
+
+
+@pytest.mark.parametrize("size", [10, 60_000], ids=["merged", "in lists"])
+def test_python_reads_a_stream_that_js_grew(size: int) -> None:
+    """Small segments are merged; large ones stay, and go into lists."""
+    noise = random.Random(2)
+    versions = [record(number, body={"name": noise.randbytes(size // 2).hex()}) for number in range(75)]
+    answer = asked("grown", SEED_HEX, [[write_record(one).decode()] for one in versions])
+    store = received(answer["blocks"])
+    reader = StreamReader(answer["stream"], answer["identity"], answer["signer"], store.__getitem__)
+    newest = reader.head(answer["head"])
+    segments = list(reader.segments(newest))
+    assert newest.number == answer["number"] == 75 and (newest.older is not None) == (size > 10)
+    assert len(segments) == 75 if size > 10 else len(segments) < 16
+    assert {one.id: one for each in segments for one in reader.records(each)} == {one.id: one for one in versions}
+    assert {one.id for one in map(_parsed, answer["newest"])} == {one.id for one in versions}
+    lists = [part.older for part in reader.parts(newest) if part.older]
+    assert set(answer["files"]) == {answer["head"], *lists, *(one.cid for one in segments)}
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_js_never_shows_something_else_where_a_block_was_changed(data: st.DataObject) -> None:
+    store, key, expected = _good()
+    cid = data.draw(st.sampled_from(sorted(store.by_cid)))
+    block = bytearray(store.by_cid[cid])
+    block[data.draw(st.integers(0, len(block) - 1))] ^= data.draw(st.integers(1, 255))
+    blocks = store.sent()
+    found = asked("brandReads", plain(key), SIGNER, blocks | {cid: b64(bytes(block))}, None)
+    assert found == "StorageUnavailable" or _alive(found) == expected
+
+
+def _alive(found: Any) -> Any:
+    return {one.id: one for one in map(_parsed, found["alive"])} if isinstance(found, dict) else found
+
+
+@cache
+def _good() -> tuple[Store, BundleKey, dict[str, Record]]:
+    store = Store()
+    bundle = began("js", store, CONTINUING, [record(number) for number in range(20)])
+    assert bundle is not None
+    return store, key_of(bundle), read_here(store, key_of(bundle))
