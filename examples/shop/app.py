@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -26,7 +28,16 @@ PURPOSE, DATUM = "dpv:Personalisation", "pd:Purchase"
 COOKIE = "customer"
 # After one of these, nothing that was derived from a person's data may stay.
 STOPS = {"ended", "expired", "removed"}
-_POLICY = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Cache-Control": "no-store"}
+# An address has 42 characters and no space: without this it would be wider than the window.
+_STYLE = (
+    "body{max-width:40rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
+    "h1{font-size:1.6rem;line-height:1.25}input{max-width:100%;box-sizing:border-box}"
+)
+_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_POLICY = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass
@@ -89,6 +100,13 @@ def make_shop(client: AsyncConsentClient, link: str, bought: dict[str, list[str]
         answer.set_cookie(COOKIE, form.get("address", [""])[0].strip()[:64], httponly=True, samesite="strict")
         return answer
 
+    @app.post("/sign-out")
+    async def sign_out() -> Response:
+        """Forget who is here, on this machine."""
+        answer = RedirectResponse("/", 303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return answer
+
     @app.get("/recommendations")
     @require_consent(PURPOSE, DATUM, subject=_customer, client=client, link=link)
     async def recommendations(request: Request) -> dict[str, str]:
@@ -109,21 +127,27 @@ async def _page(shop: Shop, customer: str | None) -> str:
             '<form method="post" action="/sign-in">'
             '<label>Your address <input name="address" size="44"></label> <button>Sign in</button></form>',
         )
+    title, body = await _greeting(shop, customer)
+    return _html(title, f'{body}<form method="post" action="/sign-out"><button>Sign out</button></form>')
+
+
+async def _greeting(shop: Shop, customer: str) -> tuple[str, str]:
+    """Return the heading and the text for who is signed in."""
     try:
         may = await shop.client.allowed(customer, PURPOSE, DATUM)
     except CouldNotCheck:
-        return _html("Welcome to the shop.", "<p>We greet everybody alike just now.</p>")
+        return "Welcome to the shop.", "<p>We greet everybody alike just now.</p>"
     except InvalidInput:
-        return _html("Welcome to the shop.", "<p>That is no address.</p>")
+        return "Welcome to the shop.", "<p>That is no address.</p>"
     if may:
-        return _html(f"Welcome back, {customer}.", f"<p>You may like {escape(shop.recommend(customer))}.</p>")
+        return f"Welcome back, {customer}.", f"<p>You may like {escape(shop.recommend(customer))}.</p>"
     ask = f'<p>May we use your purchases for personal offers? <a href="{escape(shop.link)}">Read, and decide.</a></p>'
-    return _html("Welcome to the shop.", ask)
+    return "Welcome to the shop.", ask
 
 
 def _html(title: str, body: str) -> str:
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    return f"{head}<title>Shop</title><h1>{escape(title)}</h1>{body}</html>"
+    return f"{head}<title>Shop</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{body}</html>"
 
 
 def from_environment() -> FastAPI:

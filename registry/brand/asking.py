@@ -11,7 +11,7 @@ from registry.client import request as use_case
 from registry.client.party import Party
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, write_evidence
-from registry.core.scalars import to_hex
+from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Request
 
 
@@ -38,5 +38,6 @@ def publish(
     evidence = use_case.request(party, notice, purposes=purposes, data=data, days=days)
     message = evidence.statement.message
     assert isinstance(message, Request)
-    store.publish(Asked(evidence.digest, write_evidence(evidence), single, message.issued_at, message.expires_at))
+    times = message.issued_at, message.expires_at
+    store.publish(Asked(evidence.digest, write_evidence(evidence), single, *times, notice=unhex(message.notice)))
     return evidence, settings.link(to_hex(evidence.digest))

@@ -110,15 +110,22 @@ class ConsentClient:
         return Permission(found.allowed, found.grants, found.view, missing)
 
     def verify(
-        self, files: Sequence[bytes], *, purposes: Collection[str] = (), data: Collection[str] = ()
+        self,
+        files: Sequence[bytes],
+        *,
+        purposes: Collection[str] = (),
+        data: Collection[str] = (),
+        fresh: bool = False,
     ) -> list[Verdict]:
         """Verify evidence files, 1 to 1,000, as this brand's, by one reading of the chain; return verdicts in order.
 
+        The service answers by the chain's log as it followed it; ``fresh`` makes it ask the node about all of them.
         The files may be whatever strangers sent: none of them changes another one's verdict.
         """
         if not 1 <= len(files) <= MOST_FILES:
             raise InvalidInput(f"there are {len(files):,} files", f"Send 1 to {MOST_FILES:,} at once.")
-        asked = {name: sorted(set(terms)) for name, terms in (("purposes", purposes), ("data", data)) if terms}
+        named = {"purposes": sorted(set(purposes)), "data": sorted(set(data)), "fresh": fresh}
+        asked = {name: value for name, value in named.items() if value}
         lines = [each for each in files if _is_a_line(each)]
         found = iter(self._verified(msgspec.json.encode(asked), lines) if lines else [])
         return [next(found) if _is_a_line(each) else _NO_FILE for each in files]
@@ -235,10 +242,16 @@ class AsyncConsentClient:
         return await self._run(partial(self._client.allowed, subject, purpose, data, fresh=fresh), self._seconds)
 
     async def verify(
-        self, files: Sequence[bytes], *, purposes: Collection[str] = (), data: Collection[str] = ()
+        self,
+        files: Sequence[bytes],
+        *,
+        purposes: Collection[str] = (),
+        data: Collection[str] = (),
+        fresh: bool = False,
     ) -> list[Verdict]:
         """Ask as `ConsentClient.verify` does."""
-        return await self._run(partial(self._client.verify, files, purposes=purposes, data=data), VERIFY_SECONDS)
+        asked = partial(self._client.verify, files, purposes=purposes, data=data, fresh=fresh)
+        return await self._run(asked, VERIFY_SECONDS)
 
     def events(self, since: int = 0, *, patience: float = 60.0) -> AsyncEventStream:
         """Return an asynchronous iterator of what `ConsentClient.events` yields."""

@@ -96,6 +96,8 @@ class _Figures(Collector):
         yield family
         arriving = len(self._desk.store.arrivals(_MOST_UNSENT))
         yield _gauge("brand_arriving", "Archives and updates that the worker has not judged yet.", arriving)
+        held = "Bytes of people's sealed data, and of files to people, that are kept."
+        yield _gauge("brand_data_bytes", held, self._desk.store.data_bytes())
         yield _gauge("brand_uses", "Readings in the use log.", self._desk.store.use_count())
 
 

@@ -43,11 +43,15 @@ class Held(NamedTuple):
 
 
 class Kind(StrEnum):
-    """What arrived: a CAR of blocks, a sealed update, or blocks that the worker fetched itself."""
+    """What arrived: a CAR of blocks, a sealed update, or blocks that the worker fetched itself.
+
+    ``ERASING`` notes blocks that a worker is about to erase: none of them is held for a grant until that is done.
+    """
 
     BLOCKS = "blocks"
     UPDATE = "update"
     FETCHED = "fetched"
+    ERASING = "erasing"
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):

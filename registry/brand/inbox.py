@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from registry.brand.given import Given, check_promise, new_answer, read_given, w
 from registry.brand.records import Answer, State
 from registry.brand.sql.changes import AlreadyAnswered, Outdated
 from registry.brand.store import Store
+from registry.brand.unasked import NotAsked, not_asked, unasked_of
 from registry.client.network import Network
 from registry.client.verify import Answer as Judged
 from registry.client.verify import check_unanchored, verify_many
@@ -19,12 +20,11 @@ from registry.core.errors import (
     Expired,
     LedgerUnavailable,
     NotConsented,
-    NoticeMismatch,
     Revoked,
 )
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import Unanchored
-from registry.core.scalars import format_utc, unhex
+from registry.core.scalars import format_utc
 from registry.core.verify.judge import VerifiedStatement, fact_queries
 from registry.core.verify.policy import Policy
 
@@ -36,21 +36,21 @@ _MOST_FAILURES = 3
 _ANY_BLOCK = 2**62
 T = TypeVar("T")
 R = TypeVar("R")
-Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered
+Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered | NotAsked
 
 
 @dataclass(frozen=True)
 class Inbox:
     """A brand's intake. ``controllers`` are its own accounts, ``notaries`` those whose promises it believes.
 
-    With ``asked_only``, an answer to anything but a published request is a ``NoticeMismatch``.
+    With ``asked_only``, an answer to nothing that the brand published is `NotAsked`, and noted as refused.
     """
 
     network: Network
     store: Store
     controllers: frozenset[str]
     notaries: frozenset[str] = field(default=frozenset())
-    asked_only: bool = False
+    asked_only: bool = True
 
     @property
     def policy(self) -> Policy:
@@ -63,7 +63,7 @@ class Inbox:
         A body that is kept already is answered as it stands now. `CouldNotCheck` is raised where the chain or the
         database is away, and stands in the place of a single body that could not be checked.
         """
-        read = self._asked([self._read(body) for body in bodies])
+        read = [self._read(body) for body in bodies]
         given = [each for each in read if isinstance(each, Given)]
         found = iter(self._take(given))
         return [next(found) if isinstance(each, Given) else each for each in read]
@@ -76,14 +76,6 @@ class Inbox:
         except NotConsented as no:
             return no
         return given
-
-    def _asked(self, read: list[Given | NotConsented]) -> list[Given | NotConsented]:
-        """Refuse what the brand did not ask for, if its settings say so: a stranger wrote that notice."""
-        if not self.asked_only:
-            return read
-        requests = {n: unhex(each.message.request) for n, each in enumerate(read) if isinstance(each, Given)}
-        known = self.store.published(set(requests.values()))
-        return [_unasked() if n in requests and requests[n] not in known else each for n, each in enumerate(read)]
 
     def _take(self, given: Sequence[Given]) -> list[Taken]:
         for _ in range(_TRIES):
@@ -108,7 +100,20 @@ class Inbox:
         good |= {n: new_answer(given[n], self.network.clock()) for n, why in refused.items() if why is None}
         found: dict[int, Taken] = {n: no for n, no in judged.items() if not isinstance(no, VerifiedStatement)}
         found |= {n: why for n, why in refused.items() if why is not None}
-        return found | self._keep(good, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
+        found |= self._refuse_unasked({n: given[n] for n in good})
+        asked = {n: answer for n, answer in good.items() if n not in found}
+        return found | self._keep(asked, turns, min((each.block for each in yes.values()), default=_ANY_BLOCK))
+
+    def _refuse_unasked(self, holding: dict[int, Given]) -> Mapping[int, Taken]:
+        """Refuse what the brand did not ask for, if its settings say so: a stranger may have written that notice.
+
+        It is noted, because it was verified: nobody else makes the brand write.
+        """
+        found = not_asked(self.store, holding) if self.asked_only else {}
+        if found:
+            now = self.network.clock()
+            self.store.keep_unasked([unasked_of(holding[n], why, now) for n, why in found.items()])
+        return found
 
     def judge(self, every: Sequence[Evidence]) -> list[Judged]:
         """Judge all by one reading of the chain. ``LedgerUnavailable`` stands for those whose contract gives no answer.
@@ -165,10 +170,6 @@ def _apart(given: Sequence[T], read: Sequence[Evidence], judge: Callable[[Sequen
             failures.append(error)
             found[n] = error
     return [found[n] for n in range(len(given))]
-
-
-def _unasked() -> NoticeMismatch:
-    return NoticeMismatch("it answers no request that this brand published", "Answer one of the brand's links.")
 
 
 def _completeness(answer: Answer) -> tuple[bool, bool]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.brand.custody import Custody
+from registry.brand.erasing import erase
 from registry.brand.handed import Handed, capsule_of, evidence_of, handed_over
 from registry.brand.holding import Arrival, Brought, Held, Holding, Kind, Verdict
 from registry.brand.records import Answer
+from registry.brand.sql.holdings import NO_BOUND, BeingErased, DataFull, Overtaken
 from registry.brand.store import Store
 from registry.brand.supply import Supply
 from registry.brand.verdicts import (
     NotTaken,
     again,
+    brand_full,
     failed,
     full,
     missing,
@@ -64,10 +67,16 @@ class _Case(NamedTuple):
 
 
 class Keeper:
-    """The worker's judge of what arrives. One worker at a time may use it. ``most_bytes`` bounds each grant's data."""
+    """The worker's judge of what arrives. Of several workers one leads, and one that lost its lead does no harm.
 
-    def __init__(self, network: Network, store: Store, custody: Custody, most_bytes: int) -> None:
+    ``most_bytes`` bounds each grant's data, and ``most_of_all`` that of all grants together.
+    """
+
+    def __init__(
+        self, network: Network, store: Store, custody: Custody, most_bytes: int, most_of_all: int = NO_BOUND
+    ) -> None:
         self._network, self._store, self._custody, self._most_bytes = network, store, custody, most_bytes
+        self._most_of_all = most_of_all
         self._tidied_at = -_TIDY_SECONDS
 
     def step(self) -> bool:
@@ -88,16 +97,27 @@ class Keeper:
         for holding in over:
             digests = [each.digest for each in self._store.held(holding.answer)]
             # A grant that replaces this one may hold the same blocks.
-            self._erase(self._store.unheld(digests, answer=holding.answer))
+            self._erase(digests, answer=holding.answer)
             self._store.gone(holding.answer)
         # Listeners write their own clock's time, and a chain may be ahead of it.
         left = self._store.left_arrivals(self._network.clock() - LEFT_SECONDS, MOST_AT_ONCE)
         for arrival in left:
-            self._erase(self._store.unheld(arrival.digests, arrival.id))
+            self._erase(arrival.digests, arrival.id)
             self._store.forget_arrival(arrival.id)
         return bool(over or left)
 
     def _judge(self, arrival: Arrival) -> None:
+        try:
+            verdict = self._refusal_of(arrival)
+        except Overtaken:
+            return  # another worker has judged it, or it comes again with what that one holds
+        # Another worker may be about to say yes: who condemns it first, or admits it first, has judged it.
+        if verdict is not None and self._store.condemn(arrival.id):
+            self._erase(arrival.digests, arrival.id)
+            self._store.judged(arrival.id, verdict)
+
+    def _refusal_of(self, arrival: Arrival) -> Verdict | None:
+        """Take what arrived, or return why not."""
         try:
             if arrival.lost:
                 raise NotTaken(again("a block was erased while it came again"))
@@ -105,26 +125,20 @@ class Keeper:
                 self._take_update(arrival)
             else:
                 self._take_blocks(arrival)
-            return
         except NotTaken as no:
-            verdict = no.verdict
-        except DatabaseUnavailable:
+            return no.verdict
+        except (DatabaseUnavailable, Overtaken):
             raise
         except ConsentError as error:
-            verdict = verdict_of(error)
+            return verdict_of(error)
         except Exception as fault:
             # A fault of this program. What strangers send must not end the worker, and it would come again at once.
             log.error("%s while judging: %s", type(fault).__name__, places_of(fault))
-            verdict = failed()
-        self._erase(self._store.unheld(arrival.digests, arrival.id), arrival.id)
-        self._store.judged(arrival.id, verdict)
+            return failed()
+        return None
 
-    def _erase(self, digests: Collection[bytes], judged: int = 0) -> None:
-        """Erase blocks that nobody holds; ``judged`` is the arrival whose verdict is known already."""
-        self._custody.erase(digests)
-        if digests:
-            # A listener that put one of these just now found it there, and wrote nothing: its blocks must come again.
-            self._store.lose_arrivals(set(self._store.bringing(digests)) - {judged})
+    def _erase(self, digests: Collection[bytes], judged: int = 0, answer: int = 0) -> None:
+        erase(self._store, self._custody, digests, self._network.clock(), judged=judged, answer=answer)
 
     # Blocks ----------------------------------------------------------------------------------------------------
 
@@ -218,8 +232,8 @@ class Keeper:
         try:
             copied = self._copied(case, cids)
             self._admit(arrival._replace(blocks=(*arrival.blocks, *copied)), case, walk, holding, verdict)
-        except NotTaken:
-            self._erase(self._store.unheld(note.digests, id))
+        except (NotTaken, Overtaken):
+            self._erase(note.digests, id)
             self._store.forget_arrival(id)
             raise
         self._store.forget_arrival(id)
@@ -234,9 +248,16 @@ class Keeper:
         old = {case.holding.update_digest} - {holding.update_digest, b""}
         kept = [each for digest, each in (every | new).items() if digest not in old]
         holding = self._counted(case, walk, holding, kept)
-        if not self._store.admit(arrival.id, holding, list(new.values()), old, verdict or taken(holding)):
+        bounds: dict[str, Any] = {"before": case.holding, "most": self._most_of_all}
+        try:
+            lives = self._store.admit(arrival.id, holding, list(new.values()), old, verdict or taken(holding), **bounds)
+        except BeingErased:
+            raise NotTaken(again("a block was erased while it came again")) from None
+        except DataFull:
+            raise NotTaken(brand_full()) from None
+        if not lives:
             raise NotTaken(state_problem(self._again(case.answer)) or missing("the grant has just changed"))
-        self._erase(self._store.unheld(old & case.held.keys()))
+        self._erase(old & case.held.keys())
 
     def _counted(self, case: _Case, walk: BundleWalk, holding: Holding, kept: Sequence[Held]) -> Holding:
         size = sum(each.size for each in kept)

@@ -11,7 +11,7 @@ from registry.brand.custody import required
 from registry.brand.desk import Desk
 from registry.brand.holding import Arrival, Brought, Kind, Verdict
 from registry.brand.records import Answer
-from registry.brand.verdicts import NotTaken, state_problem, taken, unknown, unsure_first
+from registry.brand.verdicts import NotTaken, brand_full, state_problem, taken, unknown, unsure_first
 from registry.core.errors import Malformed
 from registry.core.ipld.car import parse_car
 from registry.core.ipld.cid import Block, binary_cid, cid_of_block, digest_of_cid, is_leaf
@@ -44,6 +44,8 @@ class Quarantine:
             holding = self._store.holding(answer.id) if self._store.holds_all(answer.id, digests) else None
             if holding is not None and self._are_there(car.blocks):
                 return taken(holding)
+        if car.blocks and self._store.data_bytes() >= self._desk.settings.data_bytes:
+            raise NotTaken(brand_full())
         return self._bring(Kind.BLOCKS, car.blocks, content)
 
     def bring_update(self, sealed: bytes) -> int:

@@ -11,7 +11,7 @@ class Asked(NamedTuple):
     """A request that the brand published. ``file`` is its evidence.
 
     ``answered_by`` holds the 20 bytes of the person who answered a ``single`` one, and is empty before. Times are unix
-    seconds; ``withdrawn_at`` is 0 while it stands.
+    seconds; ``withdrawn_at`` is 0 while it stands. ``notice`` is the SHA-256 of its notice.
     """
 
     digest: bytes
@@ -21,6 +21,7 @@ class Asked(NamedTuple):
     expires_at: int
     withdrawn_at: int = 0
     answered_by: bytes = b""
+    notice: bytes = b""
 
     @property
     def is_open(self) -> bool:
@@ -97,6 +98,19 @@ class Answer(NamedTuple):
         if self.state in OVER:
             return True
         return self.state is State.LIVE and (self.accepted_at > 0 or self.kind != "Grant")
+
+
+class Unasked(NamedTuple):
+    """A grant or refusal that was sent, holds, and answers nothing that the brand asked. Nothing else is kept of it.
+
+    ``digest`` has 32 bytes, ``subject`` 20. ``why`` is what its sender was told; ``at`` is in unix seconds.
+    """
+
+    digest: bytes
+    kind: str
+    subject: bytes
+    why: str
+    at: int
 
 
 class EventKind(StrEnum):

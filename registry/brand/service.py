@@ -84,7 +84,7 @@ def new_worker(site: Site, brand: Brand) -> Worker:
         Checker(inbox),
         Prover(inbox, source),
         Counter(brand, store, settings.pays, SETTLED_BLOCKS, settings.head_seconds),
-        Keeper(network, store, custody, settings.grant_bytes),
+        Keeper(network, store, custody, settings.grant_bytes, settings.data_bytes),
         Mailer(brand, store, brand.identity, _capsules(custody, network), settings.view_seconds, SETTLED_BLOCKS),
     )
 

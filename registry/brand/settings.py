@@ -34,10 +34,11 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``account`` is the brand's address, ``recipients`` the age recipients that data is sealed to, newest first. ``url``
     is where people reach the public listener. ``notaries`` are named URL#ACCOUNT: the brand believes their promises,
     and they anchor its acceptances. ``pays`` lets the brand's own account do that where none of them does.
-    ``asked_only`` refuses answers to anything but published requests.
+    ``asked_only`` refuses answers to anything but published requests and their notices.
     ``view_seconds`` is the largest age of the chain's view. Within ``acknowledge_seconds`` the end of a grant is
     acknowledged, as people are told, and ``head_seconds`` lie between two heads of the use log. ``ipfs`` is a Kubo node
-    for what people hand over, and ``grant_bytes`` bounds what one grant may bring. The rest is as for a notary.
+    for what people hand over, ``grant_bytes`` bounds what one grant may bring, and
+    ``data_bytes`` what all may together. The rest is as for a notary.
     """
 
     account: SettingText = ""
@@ -50,12 +51,13 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     issued_at: Annotated[int, Meta(ge=0, lt=2**53)] = 0
     notaries: _Texts = ()
     pays: bool = True
-    asked_only: bool = False
+    asked_only: bool = True
     view_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 60
     acknowledge_seconds: Annotated[int, Meta(ge=1, le=30 * 86_400)] = 3_600
     head_seconds: Annotated[int, Meta(ge=1, le=7 * 86_400)] = 86_400
     ipfs: SettingText = ""
     grant_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 1 << 30
+    data_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 50)] = 100 << 30
     database: SettingText = ""
     host: SettingText = "127.0.0.1"
     port: _Port = 8_700
@@ -130,8 +132,8 @@ COMMENTS = {
     "issued_at": "When the profile was made.",
     "notaries": "Notaries, each as URL#ACCOUNT. Their promises are believed, and they anchor the brand's acceptances.",
     "pays": "Whether the brand's own account anchors what no notary does.",
-    "asked_only": "Whether only answers to requests of `consent brand request` are taken. Otherwise anybody may also\n"
-    "send grants with notices of their own making, and the brand counter-signs them unread.",
+    "asked_only": "Whether only answers to requests of `consent brand request`, or with the notice of one, are taken.\n"
+    "Otherwise anybody may also send grants with notices of their own making, and the brand counter-signs them unread.",
     "view_seconds": "How old the view of the chain may be. An older one answers no question: 503.",
     "acknowledge_seconds": "Within this time after its block, an end is acknowledged by a signed and anchored\n"
     "statement. People are told; the worker does it at once.",
@@ -139,6 +141,7 @@ COMMENTS = {
     "ipfs": "Empty: what people hand over lies, sealed, in a file of this folder. Or the address of a Kubo node of\n"
     "the brand's own, which announces nothing: several machines need one. Data is erased there when its grant ends.",
     "grant_bytes": "The most that the brand keeps of one grant's sealed data.",
+    "data_bytes": "The most that the brand keeps of all grants' sealed data together. A full brand takes no more: 507.",
     "database": "Empty: a SQLite file in this folder. Or postgresql://USER@HOST/NAME, without a password (libpq\n"
     "reads that from ~/.pgpass); several machines then share the work.",
     "host": "The address that the public listener listens on. Keep loopback, and put a proxy with TLS before it.",

@@ -15,6 +15,7 @@ from registry.brand.sql.mail import MailTable
 from registry.brand.sql.own_statements import OwnStatementTable
 from registry.brand.sql.quick import QuickTables
 from registry.brand.sql.requests import RequestTable
+from registry.brand.sql.unasked import UnaskedTable
 from registry.brand.sql.uses import UseTables
 from registry.core.errors import InvalidInput
 from registry.db.engine import open_engine
@@ -37,6 +38,7 @@ class Store(
     UseTables,
     HoldingTables,
     MailTable,
+    UnaskedTable,
 ):
     """All that the brand keeps: requests, answers, own statements, uses, data, messages, events.
 

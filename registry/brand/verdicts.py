@@ -15,6 +15,8 @@ from registry.http.problems import RETRY_SECONDS, Problem, problem_of
 
 _SOON = "Send it again soon."
 _OVER = ("Revoked", "Expired")
+# Somebody has to make room at a brand that is full.
+FULL_SECONDS = 3_600
 
 
 class NotTaken(Exception):
@@ -45,6 +47,13 @@ def full(detail: str) -> Verdict:
     return Verdict(413, {}, "GrantFull", f"the brand takes no more of this grant: {detail}", "Ask the brand.")
 
 
+def brand_full() -> Verdict:
+    """The brand has as much data of all people together as it keeps."""
+    return Verdict(
+        507, {}, "BrandFull", "the brand has no room for more data now", "Tell the brand; it is sent again later."
+    )
+
+
 def again(detail: str) -> Verdict:
     """A block that came is not there any more."""
     return Verdict(503, {}, "StorageUnavailable", detail, _SOON)
@@ -73,7 +82,7 @@ def unsure_first(problems: Iterable[Verdict | None]) -> Verdict | None:
     Anybody can name another's content, so a stranger's ended grant must not make a no of what is unsure.
     """
     every = [each for each in problems if each is not None]
-    return next((each for each in every if each.status == 503), every[-1] if every else None)
+    return next((each for each in every if each.status > 500), every[-1] if every else None)
 
 
 def end_of(answer: Answer) -> str:
@@ -106,7 +115,8 @@ def refuse_foreign(block: Brought) -> NoReturn:
 def problem_for(verdict: Verdict) -> Problem:
     """Return the problem that tells a verdict which is no yes."""
     waits = verdict.status == 503 or verdict.name == "NotAnchored"
-    headers = {"Retry-After": str(RETRY_SECONDS)} if waits else None
+    seconds = FULL_SECONDS if verdict.status == 507 else RETRY_SECONDS if waits else 0
+    headers = {"Retry-After": str(seconds)} if seconds else None
     return Problem(verdict.status, verdict.name, verdict.detail, verdict.advice, headers, verdict.more)
 
 

@@ -37,8 +37,9 @@ _AGAIN = (408, 425, 429)
 _ON_CONFLICT = 409
 _NAMED = re.compile(r".*/v1/grants/([0-9a-f]{32})")
 # What a no may become by itself: the chain, or the brand, is not so far yet.
-UNKNOWN_GRANT, TOO_SLOW = "UnknownGrant", "TooSlow"
+UNKNOWN_GRANT, TOO_SLOW, NOT_HEARD = "UnknownGrant", "TooSlow", "NotHeard"
 NOT_YET = ("NotAnchored", "NotYetValid", "BlocksMissing", UNKNOWN_GRANT)
+_DAY = 86_400.0
 
 
 class Taken(NamedTuple):
@@ -101,11 +102,17 @@ class BrandClient(NamedTuple):
     def tell_ended(self, capability: str) -> None:
         """Let the brand look at the chain: the grant has ended. It believes nothing of this.
 
-        A service without the route, or that has lost the statement, has nothing to look at.
+        Only a success is an answer. A service without the route, or that does not know the statement, is told again
+        after a day: a proxy may have answered in its place.
         """
         answer = self._ask("POST", self._grant(capability, "/ended"), media_type=JSON)
-        if answer.status not in (*_DONE, _LATER, 404, 405):
-            raise self._no(answer)
+        if answer.status in (*_DONE, _LATER):
+            return
+        found = problem_in(answer)
+        what = f"{self.host} did not hear of the end: {found.words}"
+        if _may_pass(answer.status):
+            raise BrandUnavailable(what, found.advice_of(self.host), answer.retry_after)
+        raise BrandUnavailable(what, found.advice_of(self.host), _DAY, NOT_HEARD)
 
     def state(self, capability: str) -> bytes:
         """Return the brand's words on how it stands, as JSON."""
@@ -177,14 +184,19 @@ class BrandClient(NamedTuple):
     def _no(self, answer: Response) -> BrandUnavailable | BrandRefused:
         """Return the error of an answer that is no success."""
         found = problem_in(answer)
-        what = f"{self.host}: {found.words}"
+        what, advice = f"{self.host}: {found.words}", found.advice_of(self.host)
         status = answer.status
-        if status >= 500 or status in _AGAIN or found.title in NOT_YET:
-            return BrandUnavailable(what, found.advice or None, answer.retry_after, found.title)
-        if status in _JUDGED:
-            return BrandRefused(what, found.advice or None, found.title, found.step)
-        # A proxy before the service, or one that is set up wrongly, judges nothing.
-        return BrandUnavailable(f"{self.host} answered {status}: {found.words}", found.advice or None, name=found.title)
+        if _may_pass(status) or found.title in NOT_YET:
+            return BrandUnavailable(what, advice, answer.retry_after, found.title)
+        if status in _JUDGED and found.title:
+            return BrandRefused(what, advice, found.title, found.step)
+        # A proxy before the service, or one that is set up wrongly, judges nothing, whatever its status.
+        return BrandUnavailable(f"{self.host} answered {status}: {found.words}", advice, name=found.title)
+
+
+def _may_pass(status: int) -> bool:
+    """Whether the same request may get another answer soon."""
+    return status >= 500 or status in _AGAIN
 
 
 def parse_state(raw: bytes) -> dict[str, object]:

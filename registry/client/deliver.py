@@ -7,15 +7,13 @@ needs a seed. A brand that is away, or answers what cannot be believed, never ke
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType, structs
 
 from registry.client.archives import send_archives
-from registry.client.brand_client import NOT_YET, UNKNOWN_GRANT, BrandClient, NotNewer, Taken
-from registry.client.deliveries import Deliveries, Delivery, Reached, Trouble
+from registry.client.brand_client import NOT_HEARD, NOT_YET, UNKNOWN_GRANT, BrandClient, NotNewer, Taken
+from registry.client.deliveries import MAX_PAUSE, Deliveries, Delivery, Reached, Trouble
 from registry.client.evidence_store import EvidenceStore, kept_by_digest
 from registry.client.network import Network
 from registry.client.pending_store import PendingFolder
@@ -47,15 +45,8 @@ from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Grant
 from registry.core.verify.judge import VerifiedStatement
 
-# A day: a brand that asks for more would be as good as gone.
-MAX_PAUSE = 86_400
 NOT_NEWER = "NotNewer"
-
-
-class Ended(NamedTuple):
-    """That a grant ended, as the chain says, and whether the person ended it."""
-
-    by_person: bool
+_ENDS = (("Grant", "Revoked"), ("Grant", "Expired"))
 
 
 @dataclass(frozen=True)
@@ -87,25 +78,25 @@ class Courier:
         except ConsentError as error:
             return self._troubled(digest, error)
         now = self._now(digest)
-        return now if now.trouble is UNSET else self._keep(now, trouble=UNSET, next_try=0)
+        # Why a brand refused it stays.
+        is_told = now.trouble is UNSET or now.stage is Reached.REFUSED
+        return now if is_told else self._keep(now, trouble=UNSET, next_try=0)
 
     def go_on_all(self) -> list[Delivery]:
         """Go on with all that waits and is due, and tell brands of ends; return every delivery as it stands then.
 
-        A brand that is away is asked once. An end is found by one reading of the chain, and is told once.
+        A brand that is away is asked once. An end is found by one reading of the chain, and is told once. What takes
+        long comes last: a brand that is slow with its blocks keeps no other from hearing of an end.
         """
         self.deliveries.sweep_locks()
-        found, away = list[Delivery](), set[str]()
-        every = self.deliveries.all()
-        changed = self._changed(every)
-        for each in every:
-            is_due = each.next_try <= self.network.clock() and each.base not in away
-            now = self._tried(each) if is_due and (each.waits or each.digest in changed) else each
-            if now is not None:
-                found.append(now)
-                if now is not each and _is_away(now):
-                    away.add(now.base)
-        return found
+        away, every = set[tuple[str, str]](), self.deliveries.all()
+        changed, found = self._changed(every), dict[str, Delivery | None]()
+        for each in sorted(every, key=lambda each: bool(each.blocks) and each.digest not in changed):
+            is_meant = (each.waits or each.digest in changed) and each.is_due(self.network.clock())
+            found[each.digest] = now = self._tried(each) if is_meant and each.place not in away else each
+            if now is not None and now is not each and is_away(now):
+                away.add(now.place)
+        return [now for each in every if (now := found[each.digest]) is not None]
 
     def _tried(self, one: Delivery) -> Delivery | None:
         try:
@@ -114,17 +105,21 @@ class Courier:
             return self.deliveries.find(one.digest)  # another process is at it
 
     def _changed(self, every: Iterable[Delivery]) -> set[str]:
-        """Return the grants of whose end the brand has to hear, or of whose end it heard and that stand again."""
-        told = {each.digest: each.told for each in every if each.kind == "Grant" and each.url is not None}
-        kept = [evidence for digest in told if (evidence := kept_by_digest(self.store, digest)) is not None]
+        """Return the grants of whose end the brand has to hear, and those that were closed and stand again."""
+        grants = {each.digest: each for each in every if each.kind == "Grant" and (each.url or each.is_over)}
+        kept = [evidence for digest in grants if (evidence := kept_by_digest(self.store, digest)) is not None]
         try:
             judged = verify_many(self.network, kept) if kept else []
         except LedgerUnavailable:
             return set()
-        answers = {to_hex(e.digest): answer for e, answer in zip(kept, judged, strict=True)}
-        ended = {digest for digest, answer in answers.items() if (end := _ended(answer)) and end.by_person}
-        live = {digest for digest, answer in answers.items() if isinstance(answer, VerifiedStatement)}
-        return {digest for digest in ended if not told[digest]} | {digest for digest in live if told[digest]}
+        answers = {to_hex(e.digest): (e, answer) for e, answer in zip(kept, judged, strict=True)}
+        return {digest for digest, (e, answer) in answers.items() if self._has_changed(grants[digest], e, answer)}
+
+    def _has_changed(self, one: Delivery, kept: Evidence, answer: Answer) -> bool:
+        if isinstance(answer, Revoked):
+            # Once it would have expired, a brand that never heard of the end is left alone.
+            return not one.told and one.url is not None and self.network.clock() < _expires_at(kept)
+        return isinstance(answer, VerifiedStatement) and one.is_over
 
     def is_nothing(self, one: Delivery) -> bool:
         """Whether the statement was never kept: its process was killed before, or the person gave it up."""
@@ -134,8 +129,10 @@ class Courier:
     def _steps(self, digest: str) -> None:
         kept, one = kept_by_digest(self.store, digest), self._now(digest)
         answer = self._judged(kept) if kept is not None and kept.kind == "Grant" else None
-        if (ended := _ended(answer)) is not None:
-            return self._close(one, ended)
+        if kept is not None and self._is_over(one, kept, answer):
+            return self._close(one, by_person=isinstance(answer, Revoked))
+        if one.stage is Reached.CLOSED and isinstance(answer, VerifiedStatement):
+            one = self._keep(one, stage=Reached.WAITING, told=False)  # a reorganisation took the end back
         self._send_statement(one, kept)
         one = self._now(digest)
         if one.stage is not Reached.TAKEN or not (one.blocks or one.update is not UNSET or one.told):
@@ -159,14 +156,19 @@ class Courier:
         except LedgerUnavailable as error:
             return error
 
-    def _close(self, one: Delivery, ended: Ended) -> None:
+    def _is_over(self, one: Delivery, kept: Evidence, answer: Answer | None) -> bool:
+        """Whether the chain says that a grant ended; ``Expired`` where this machine's clock alone does."""
+        if one.waits and isinstance(answer, Expired) and self.network.ledger.head().time < _expires_at(kept):
+            # A clock that is wrong must not close it: the chain's time decides.
+            raise answer
+        return isinstance(answer, Revoked | Expired)
+
+    def _close(self, one: Delivery, *, by_person: bool) -> None:
         """Let nothing more leave for a grant that ended, and tell the brand where it has it."""
-        one = self._keep(one, blocks=(), update=UNSET)
-        if isinstance(one.capability, UnsetType):
-            self._keep(one, stage=Reached.CLOSED)
-        elif ended.by_person and not one.told:
-            with suppress(BrandRefused):  # it reads the chain by itself
-                self._client(one).tell_ended(one.capability)
+        taken = one.stage is Reached.TAKEN
+        one = self._keep(one, blocks=(), update=UNSET) if taken else self._keep(one, stage=Reached.CLOSED)
+        if by_person and not one.told and not isinstance(one.capability, UnsetType):
+            self._client(one).tell_ended(one.capability)
             self._keep(one, told=True)
 
     def _send_statement(self, one: Delivery, kept: Evidence | None) -> None:
@@ -174,8 +176,10 @@ class Courier:
             return
         if kept is not None:
             taken = self._client(one).send(write_evidence(kept))
+            # Kept before the file is believed: whatever it is, the brand has the statement, and has to hear of its end.
+            one = self._keep(one, capability=taken.capability)
             self.take_acceptance(kept, taken.file)
-            self._keep(one, stage=Reached.TAKEN, capability=taken.capability)
+            self._keep(one, stage=Reached.TAKEN)
         elif one.stage is Reached.WAITING:
             taken = self._send_promised(one)
             self._keep(one, stage=Reached.PROMISED, capability=taken.capability)
@@ -243,14 +247,17 @@ class Courier:
         return one if new == one else self.deliveries.keep(new)
 
     def _troubled(self, digest: str, error: ConsentError) -> Delivery:
-        """Note why a step failed. A statement that the brand judged and refused is not sent again."""
+        """Note why a step failed. A statement that the brand judged and refused is not sent again.
+
+        But the chain alone says that a grant ended: a brand that says so of one that lives gets it again.
+        """
         one, now = self._now(digest), self.network.clock()
         stage, name = one.stage, type(error).__name__
         if isinstance(error, BrandRefused):
             name = error.name or name
-            if stage in (Reached.WAITING, Reached.PROMISED):
-                stage = Reached.CLOSED if name in ("Revoked", "Expired") else Reached.REFUSED
-        if isinstance(error, BrandUnavailable) and error.name in NOT_YET:
+            if stage in (Reached.WAITING, Reached.PROMISED) and (one.kind, name) not in _ENDS:
+                stage = Reached.REFUSED
+        if isinstance(error, BrandUnavailable) and error.name in (*NOT_YET, NOT_HEARD):
             name = error.name  # it is there, and does not take this one yet
         if name == UNKNOWN_GRANT:
             # The brand has lost the statement, and perhaps the data. It gets all of it again.
@@ -282,9 +289,11 @@ def _parsed(raw: bytes, kept: Evidence) -> Evidence:
     return theirs
 
 
-def _ended(answer: Answer | None) -> Ended | None:
-    return Ended(isinstance(answer, Revoked)) if isinstance(answer, Revoked | Expired) else None
+def _expires_at(kept: Evidence) -> int:
+    message = kept.statement.message
+    return message.expires_at if isinstance(message, Grant) else 0
 
 
-def _is_away(one: Delivery) -> bool:
+def is_away(one: Delivery) -> bool:
+    """Whether the brand did not answer the last time."""
     return isinstance(one.trouble, Trouble) and one.trouble.name == BrandUnavailable.__name__

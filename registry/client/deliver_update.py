@@ -23,7 +23,7 @@ def deliver_update(
     """Note an update as the one that waits, and go on with the delivery; None where the grant is not delivered.
 
     An empty ``update`` adds nothing. Once the homes are ``merged``, a brand that has this very ``number`` lacks nothing
-    of it: another home sent it. What could not be sent waits.
+    of it: another home sent it. What could not be sent waits. A brand that refused the grant is asked once more.
     """
     courier, digest = courier_of(person), to_hex(evidence.digest)
     if courier is None or courier.deliveries.find(digest) is None:
@@ -31,7 +31,7 @@ def deliver_update(
     try:
         with courier.deliveries.holding(digest):
             one = courier.deliveries.find(digest)
-            if one is not None and update and one.stage not in (Reached.REFUSED, Reached.CLOSED):
+            if one is not None and update:
                 courier.deliveries.keep(_noted(person, evidence, one, number, update))
             done = courier.go_on_held(digest)
             if merged and done is not None and was_overtaken(done) and _number_at(done) == number:
@@ -60,4 +60,6 @@ def _noted(person: Person, evidence: Evidence, one: Delivery, number: int, updat
     sent = set(one.sent).intersection(current)
     left = tuple(cid for cid in current if cid not in sent)
     waits: dict[str, Any] = {"update": update, "update_number": number} if number > one.number else {}
+    if one.stage in (Reached.REFUSED, Reached.CLOSED):
+        waits["stage"] = Reached.WAITING  # the chain says that it lives
     return structs.replace(one, blocks=left, sent=tuple(cid for cid in current if cid in sent), **waits)

@@ -25,6 +25,8 @@ from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
 
 # It names some 250,000 blocks, so 60 GB of files.
 MAX_DELIVERY = 16 * 1024 * 1024
+# A day, in seconds: a brand that asks for more would be as good as gone.
+MAX_PAUSE = 86_400
 INBOX_PATH = "/v1/evidence"
 _Capability = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
@@ -92,9 +94,31 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
         return self.inbox.removesuffix(INBOX_PATH)
 
     @property
+    def full_name(self) -> str:
+        """The brand's name with its domain: two brands may have one name."""
+        return f"{self.brand} ({self.domain})"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Whom it goes to, and where: any brand can name the inbox of another one as its own."""
+        return self.domain, self.inbox
+
+    @property
     def url(self) -> str | None:
         """The capability URL, a secret: below it lie ``evidence``, ``uses``, ``messages``. None before it is given."""
         return None if isinstance(self.capability, UnsetType) else f"{self.base}/v1/grants/{self.capability}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was closed, or its brand was told that it ended."""
+        return self.told or self.stage is Reached.CLOSED
+
+    def is_due(self, now: int) -> bool:
+        """Whether it may be tried at the time ``now`` (unix seconds). No pause is longer than a day.
+
+        A longer one was noted while this machine's clock was wrong.
+        """
+        return not now < self.next_try <= now + MAX_PAUSE
 
     @property
     def waits(self) -> bool:
@@ -133,8 +157,13 @@ class Deliveries:
         return None if found is None else found.url
 
     def all(self) -> list[Delivery]:
-        """Return all deliveries, the oldest first."""
-        return sorted(self._each(), key=lambda each: (each.since, each.digest))
+        """Return all deliveries that can be read, the oldest first; `damaged` names the others."""
+        found = [each for each in self._each() if isinstance(each, Delivery)]
+        return sorted(found, key=lambda each: (each.since, each.digest))
+
+    def damaged(self) -> list[InvalidInput]:
+        """Return an error for each file that cannot be read. It keeps no other delivery from anything."""
+        return [each for each in self._each() if isinstance(each, InvalidInput)]
 
     def keep(self, delivery: Delivery) -> Delivery:
         """Keep a delivery durably, over an older state of it, and return it. ``InvalidInput`` for too many blocks."""
@@ -169,13 +198,13 @@ class Deliveries:
                     if not lock.with_suffix(".json").exists():
                         lock.unlink()
 
-    def _each(self) -> Iterator[Delivery]:
+    def _each(self) -> Iterator[Delivery | InvalidInput]:
         for file in sorted(self._folder.glob("0x*.json")):
             try:
                 yield _read(file)
-            except InvalidInput:
+            except InvalidInput as error:
                 if file.exists():
-                    raise
+                    yield error
 
     def _file(self, digest: str) -> Path:
         return self._folder / f"{digest}.json"

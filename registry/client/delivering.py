@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any, NamedTuple
 
-from registry.client.deliver import Courier
+from registry.client.deliver import Courier, is_away
 from registry.client.deliveries import Delivery
 from registry.client.party import Party, Person
 from registry.core.errors import ConsentError, NotYetAnchored
@@ -14,6 +15,9 @@ from registry.core.notices.document import Notice
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Grant, Refusal
 from registry.core.statements.typed_data import digest
+
+# A person who ends their grants waits so long at most for the brands that are told.
+TELL_SECONDS = 30.0
 
 
 class Sent(NamedTuple):
@@ -63,12 +67,20 @@ def delivering(party: Party, new: Delivery | None) -> Iterator[Sent]:
 
 
 def tell_ended(party: Party, grants: Collection[Grant]) -> None:
-    """Tell the brands that have these grants that they ended, as the chain says. What cannot be told waits."""
+    """Tell the brands that have these grants that they ended, as the chain says. What cannot be told waits.
+
+    A brand that is away is asked once, and all brands together get `TELL_SECONDS`; `consent status` tells the others.
+    """
     if (courier := courier_of(party)) is None:
         return
-    for grant in grants:
+    until, away = monotonic() + TELL_SECONDS, set[tuple[str, str]]()
+    for name in (to_hex(digest(party.network.domain, grant)) for grant in grants):
         with suppress(ConsentError):
-            courier.go_on(to_hex(digest(party.network.domain, grant)))
+            one = courier.deliveries.find(name)
+            if one is None or one.place in away or monotonic() > until:
+                continue
+            if (now := courier.go_on(name)) is not None and is_away(now):
+                away.add(one.place)
 
 
 def new_delivery(party: Party, message: Grant | Refusal, notice: Notice, inbox: str) -> Delivery | None:

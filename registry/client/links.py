@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -11,37 +12,63 @@ from registry.client.web import Web, parse_url
 from registry.core import codec
 from registry.core.errors import BrandUnavailable, InvalidInput, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence
-from registry.core.scalars import to_hex
+from registry.core.scalars import MAX_SAFE_INTEGER, to_hex
 from registry.net.http import Response
 
 SECONDS = 15.0
 EVIDENCE_TYPE = "application/vnd.consent-evidence+json"
 MAX_SHOWN = 300
 _PATH = re.compile(r".*/r/(0x[0-9a-f]{64})")
+_BARE = re.compile(r"(?:[a-z]+:)?/{0,2}[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/(?:[!-~]*/)?r/[!-~]*", re.IGNORECASE)
 _HEADERS = {"Accept": EVIDENCE_TYPE}
 
 
-class Problem(Struct, frozen=True):
-    """A server's own words for what it did not do (RFC 9457), each of at most 300 characters. All may be empty."""
+class _Told(Struct, frozen=True):
+    """A problem as it came. Its numbers may be anything."""
 
     title: str = ""
     detail: str = ""
     advice: str = ""
-    step: int | None = None
-    number: int | None = None
+    step: Any = None
+    number: Any = None
+
+
+class Problem(NamedTuple):
+    """A server's own words for what it did not do (RFC 9457), each of at most 300 characters. All may be empty.
+
+    ``status`` is the answer's. ``step`` and ``number`` are whole numbers from 0 to 2**53-1, and None where the server
+    gave anything else.
+    """
+
+    status: int
+    title: str
+    detail: str
+    advice: str
+    step: int | None
+    number: int | None
 
     @property
     def words(self) -> str:
         """What it says, for people."""
-        return self.detail or self.title
+        return self.detail or self.title or f"HTTP status {self.status}"
+
+    def advice_of(self, host: str) -> str | None:
+        """Return its advice as that server's, so that nobody takes it for ours; None where it gave none."""
+        return f"{host} advises: {self.advice}" if self.advice else None
 
 
-_problem = msgspec.json.Decoder(Problem)
+_told = msgspec.json.Decoder(_Told)
 
 
 def is_link(text: str) -> bool:
     """Whether this names a server and no file."""
-    return text.startswith(("https://", "http://"))
+    return text.lower().startswith(("https://", "http://"))
+
+
+def refuse_bare_link(text: str) -> None:
+    """``InvalidInput`` for a link whose scheme was left out, which is neither a file nor a digest."""
+    if _BARE.fullmatch(text):
+        raise InvalidInput(f"{text[:80]!r} looks like a link, and is no file here", "Write it with https:// before it.")
 
 
 def digest_in(link: str) -> str:
@@ -79,16 +106,20 @@ def foreign_host(link: str, asked: Evidence) -> str:
 def problem_in(answer: Response) -> Problem:
     """Return what an answer says went wrong; its status alone where it says nothing that can be read."""
     try:
-        found = codec.loads(answer.body, _problem, MAX_EVIDENCE)
+        told = codec.loads(answer.body, _told, MAX_EVIDENCE)
     except Malformed:
-        found = Problem()
-    cut = {name: getattr(found, name)[:MAX_SHOWN] for name in ("title", "detail", "advice")}
-    cut["title"] = cut["title"] or f"HTTP status {answer.status}"
-    return msgspec.structs.replace(found, **cut)
+        told = _Told()
+    title, detail, advice = (text[:MAX_SHOWN] for text in (told.title, told.detail, told.advice))
+    return Problem(answer.status, title, detail, advice, _count(told.step), _count(told.number))
+
+
+def _count(value: object) -> int | None:
+    # What is kept must be readable again, whatever a server says.
+    return value if type(value) is int and 0 <= value <= MAX_SAFE_INTEGER else None
 
 
 def _no_request(answer: Response, host: str) -> InvalidInput | BrandUnavailable:
     if answer.status in (404, 410):
         found = problem_in(answer)
-        return InvalidInput(f"{host} gives no request there: {found.words}", found.advice or "Ask the brand.")
+        return InvalidInput(f"{host} gives no request there: {found.words}", found.advice_of(host) or "Ask the brand.")
     return BrandUnavailable(f"{host} answered {answer.status} and no request", "Try again later, or ask the brand.")

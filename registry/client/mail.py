@@ -55,6 +55,7 @@ class Pulled:
 
     digest: str
     brand: str
+    domain: str = ""
     state: Literal["live", "ended"] = "live"
     messages: list[Message] = field(default_factory=list)
     delivery: Delivery = field(default_factory=lambda: Delivery([], []))
@@ -94,7 +95,7 @@ class Pull:
         self._known_live: set[int] = set()
         self._dead_from = 2**62
         self._counted = [0, 0, 0]  # messages, records, bytes
-        self.pulled = Pulled(to_hex(evidence.digest), notice.controller.name)
+        self.pulled = Pulled(to_hex(evidence.digest), notice.controller.name, notice.controller.domain)
 
     def run(self) -> Pulled:
         """Take what is new. ``CouldNotCheck`` where the brand or the chain is away: what was taken before stays.

@@ -39,9 +39,10 @@ class Opened(NamedTuple):
 def boxes(store: EvidenceStore, deliveries: Deliveries, named: Collection[str] = ()) -> list[Box]:
     """Return the boxes of all grants, the oldest first, or of those that are named: by digest, by brand or account.
 
-    ``InvalidInput`` where something that is named has none.
+    ``InvalidInput`` where something that is named has none. `Deliveries.damaged` names what cannot be read.
     """
-    found = [box for digest in _grants(store) if (box := _box(store, deliveries, digest)) is not None]
+    sent = {each.digest: each for each in deliveries.all()}
+    found = [box for digest in _grants(store) if (box := _box(store, sent.get(digest))) is not None]
     if not named:
         return found
     chosen = [_chosen(store, found, name) for name in named]
@@ -81,11 +82,10 @@ def _grants(store: EvidenceStore) -> list[str]:
     return [digest for digest, entry in store.entries().items() if entry.kind == "Grant"]
 
 
-def _box(store: EvidenceStore, deliveries: Deliveries, digest: str) -> Box | None:
-    delivery = deliveries.find(digest)
+def _box(store: EvidenceStore, delivery: Delivery | None) -> Box | None:
     if delivery is None or delivery.url is None:
         return None
-    evidence = kept_by_digest(store, digest)
+    evidence = kept_by_digest(store, delivery.digest)
     if evidence is None or not isinstance(grant := evidence.statement.message, Grant) or grant.content == ZERO_WORD:
         return None
     return Box(evidence, delivery)

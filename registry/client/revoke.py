@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from registry.client.ended import note_all_ended, note_ended
+from registry.client.delivering import tell_ended
+from registry.client.ended import note_all_ended, note_ended, tell_all_ended
 from registry.client.party import Party, Person
 from registry.client.relay import Ending, deliver, signed_ending
 from registry.client.risks import note_payment
@@ -107,8 +109,36 @@ def _revoked_all(party: Party) -> Receipt:
 
 
 def revoke_all_of(people: Sequence[Person], working: Working = lambda _: nullcontext()) -> Endings:
-    """Use the kill-switch for several accounts of one person, each named by its address; see `end_each`."""
-    return end_each([(person.address, partial(revoke_all, person)) for person in people], working)
+    """Use the kill-switch for several accounts of one person, each named by its address; see `end_each`.
+
+    The brands are told last: none of them keeps a person from the next ending.
+    """
+    endings = end_each([(person.address, partial(revoke_all, _silent(person))) for person in people], working)
+    ended = {name for name, _ in endings.ended}
+    tell_all_ended(person for person in people if person.address in ended)
+    return endings
+
+
+def revoke_each(
+    grants: Sequence[tuple[Person, Evidence]],
+    end: Callable[[Person, Evidence], Receipt | None],
+    working: Working = lambda _: nullcontext(),
+) -> Endings:
+    """End several grants by `revoke` or `revoke_openly`, each named by its digest, and tell the brands; see `end_each`.
+
+    The brands are told last: none of them keeps a person from the next ending.
+    """
+    tasks = [(to_hex(e.digest), partial(end, _silent(person), e)) for person, e in grants]
+    endings = end_each(tasks, working)
+    ended = {name for name, _ in endings.ended}
+    told = [_grant(evidence) for _, evidence in grants if to_hex(evidence.digest) in ended]
+    if told:
+        tell_ended(grants[0][0], told)
+    return endings
+
+
+def _silent(person: Person) -> Person:
+    return person if person.deliveries is None else replace(person, deliveries=None)
 
 
 def end_each(

@@ -30,9 +30,19 @@ from registry.core.errors import (
     NotConsented,
 )
 from registry.core.evidence.file import Evidence
-from registry.core.scalars import to_hex
+from registry.core.facts import FactQuery
+from registry.core.scalars import ZERO_WORD, to_hex
 from registry.core.statements.messages import Grant
-from registry.core.use_audit import ChangedLog, check_entries, is_change, joined_heads, missing_head, read_change
+from registry.core.use_audit import (
+    Beyond,
+    ChangedLog,
+    beyond,
+    check_entries,
+    is_change,
+    joined_heads,
+    missing_head,
+    read_change,
+)
 from registry.core.uses import LoggedUse, LogHead, UsesPage, parse_page
 from registry.core.verify.judge import VerifiedStatement
 from registry.fs.files import file_lock, make_folder, read_bounded, replace_file
@@ -52,13 +62,20 @@ class UsesReport(NamedTuple):
     """What a brand shows of its readings, checked. ``heads`` are all heads of its log that were seen, in order.
 
     ``anchored`` has the time (unix seconds) of each head's anchor, by size; a head that the chain does not show now is
-    not in it.
+    not in it. ``ended_at`` is when the person ended the grant (unix seconds), and 0 where the chain shows no such time.
     """
 
     grant: Evidence
     uses: tuple[LoggedUse, ...]
     heads: tuple[LogHead, ...]
     anchored: Mapping[int, int]
+    ended_at: int = 0
+
+    def beyond(self, use: LoggedUse) -> tuple[Beyond, ...]:
+        """Return how an entry goes beyond the grant."""
+        grant = self.grant.statement.message
+        assert isinstance(grant, Grant)  # `look_at_uses` refuses the others
+        return beyond(use.use, grant, self.ended_at, self.anchored_at(use))
 
     def anchored_at(self, use: LoggedUse) -> int | None:
         """Return when an entry's head was anchored; None for an entry that nothing proves yet."""
@@ -153,7 +170,14 @@ def _checked(network: Network, seen: SeenUses, client: BrandClient, capability: 
     check_entries(heads, seen.uses(grant), uses)
     every = tuple(heads[size] for size in sorted(heads))
     anchored = {each.message.size: anchors[each.evidence.digest] for each in every}
-    return UsesReport(grant, uses, every, {size: at for size, at in anchored.items() if at})
+    return UsesReport(grant, uses, every, {size: at for size, at in anchored.items() if at}, _ended_at(network, grant))
+
+
+def _ended_at(network: Network, grant: Evidence) -> int:
+    message = grant.statement.message
+    assert isinstance(message, Grant)  # `look_at_uses` refuses the others
+    query = FactQuery(ZERO_WORD, message.subject, message.revocation, message.salt)
+    return network.ledger.facts([query]).anchors[query].revoked_at
 
 
 def _shows(served: Sequence[LogHead], head: LogHead) -> bool:

@@ -33,11 +33,11 @@ State = Literal["live", "ended", "unchecked"]
 
 
 class Synced(NamedTuple):
-    """What became of one grant's bundles.
+    """What became of one grant's bundles. ``brand`` is its name with its domain.
 
     ``changed`` says whether something was added, and ``update`` is the sealed `StreamUpdate` for the brand, with its
     ``number``. ``why`` tells why a grant is not live, or could not be checked; then nothing was written. ``delivery``
-    says what the brand has of it, where it is delivered.
+    says what the brand has of it, where this home delivers it, and ``undelivered`` what kept it from that.
     """
 
     digest: str
@@ -48,6 +48,7 @@ class Synced(NamedTuple):
     update: bytes = b""
     why: ConsentError | None = None
     delivery: Delivery | None = None
+    undelivered: ConsentError | None = None
 
 
 def sync(person: Person, digests: Collection[str] = ()) -> Iterator[Synced]:
@@ -61,7 +62,13 @@ def sync(person: Person, digests: Collection[str] = ()) -> Iterator[Synced]:
     sweep(person)
     found = _grants(person, digests)
     for evidence, answer in zip(found, _answers(person, found), strict=True):
-        yield _delivered(person, evidence, answer, _synced(person, evidence, answer))
+        synced = _synced(person, evidence, answer)
+        try:
+            synced = _delivered(person, evidence, answer, synced)
+        except ConsentError as error:
+            # A file or a block that is missing here must not keep the other brands from what is theirs.
+            synced = synced._replace(undelivered=error)
+        yield synced
 
 
 def _merge(person: Person) -> None:
@@ -94,7 +101,7 @@ def _answers(person: Person, grants: Sequence[Evidence]) -> list[Answer]:
 def _synced(person: Person, evidence: Evidence, answer: Answer) -> Synced:
     grant, notice = evidence.statement.message, evidence.parsed_notice
     assert isinstance(grant, Grant) and notice is not None
-    told = Synced(to_hex(evidence.digest), notice.controller.name, "unchecked")
+    told = Synced(to_hex(evidence.digest), notice.controller.full_name, "unchecked")
     try:
         if isinstance(answer, VerifiedStatement):
             return _updated(person, grant, notice.controller.recipient, told)

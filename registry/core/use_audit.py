@@ -18,8 +18,9 @@ from registry.core.errors import LogChanged, Malformed, NotIncluded
 from registry.core.evidence.file import Evidence
 from registry.core.file_kinds import CHANGED_LOG, kind_of_file
 from registry.core.merkle_log import check_consistency, check_inclusion
-from registry.core.statements.messages import UseLog
-from registry.core.uses import LoggedUse, LogHead
+from registry.core.scalars import CLOCK_SKEW
+from registry.core.statements.messages import Grant, UseLog
+from registry.core.uses import LoggedUse, LogHead, Use
 
 MAX_CHANGE = 256 * 1024
 _ADVICE = "Keep the file that tells of it, and ask the brand; a supervisory authority can check it too."
@@ -39,6 +40,36 @@ class Shown(StrEnum):
     UNSHOWN = "unshown"
     MISSING = "missing"
     UNSIGNED = "unsigned"
+
+
+class Beyond(StrEnum):
+    """How a reading goes beyond its grant: the grant names no such purpose or data, or did not live then.
+
+    ``AHEAD``: it is dated after the brand had signed and anchored it, so its date is false.
+    """
+
+    PURPOSE = "purpose"
+    DATA = "data"
+    BEFORE = "before"
+    AFTER = "after"
+    AHEAD = "ahead"
+
+
+def beyond(use: Use, grant: Grant, ended_at: int = 0, anchored_at: int | None = None) -> tuple[Beyond, ...]:
+    """Return how an entry goes beyond its grant, by the brand's own words; empty where it does not.
+
+    ``ended_at`` is when the person ended the grant, 0 if they did not, and ``anchored_at`` when the entry's head was
+    anchored, None if it was not (unix seconds). Clocks may differ by 15 minutes.
+    """
+    over = min(grant.expires_at, ended_at or grant.expires_at)
+    found = {
+        Beyond.PURPOSE: use.purpose not in grant.purposes,
+        Beyond.DATA: not set(use.data) <= set(grant.data),
+        Beyond.BEFORE: use.at < grant.not_before - CLOCK_SKEW,
+        Beyond.AFTER: use.at > over + CLOCK_SKEW,
+        Beyond.AHEAD: anchored_at is not None and use.at > anchored_at + CLOCK_SKEW,
+    }
+    return tuple(how for how, holds in found.items() if holds)
 
 
 class ChangedLog(Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,7 +226,11 @@ def _check_entry(heads: Mapping[int, LogHead], each: LoggedUse) -> None:
 
 
 def _gone(heads: Mapping[int, LogHead], seen: LoggedUse) -> LogChanged:
-    under = () if seen.head is UNSET else (heads[seen.head].evidence,)
+    # Where the heads that were seen were lost, nothing signed tells of it.
+    head = None if seen.head is UNSET else heads.get(seen.head)
+    if head is None:
+        seen = msgspec.structs.replace(seen, head=UNSET, proof=UNSET)
+    under = () if head is None else (head.evidence,)
     words = f"the brand does not show entry {seen.index:,} any more, which you saw before"
     return LogChanged(f"the brand's log has changed: {words}", write_change(ChangedLog(under, seen)))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from registry.core.scalars import format_utc
-from registry.core.use_audit import Shown
+from registry.core.use_audit import Beyond, Shown
 from registry.core.uses import LoggedUse
-from registry.present.text import Line, visible
+from registry.present.text import NO, Line, visible
 from registry.present.vocabulary import described
 
 NOT_PROVED = "not anchored yet"
@@ -20,10 +20,21 @@ MEANINGS = {
 }
 
 
-def reading_lines(uses: Sequence[LoggedUse], anchored: Mapping[int, int]) -> Iterator[Line]:
+BEYOND = {
+    Beyond.PURPOSE: "for a purpose that the grant does not name",
+    Beyond.DATA: "of data that the grant does not name",
+    Beyond.BEFORE: "before the grant began",
+    Beyond.AFTER: "after the grant had ended",
+    Beyond.AHEAD: "dated after it was signed",
+}
+
+
+def reading_lines(
+    uses: Sequence[LoggedUse], anchored: Mapping[int, int], beyond: Callable[[LoggedUse], Sequence[Beyond]]
+) -> Iterator[Line]:
     """Yield a line for each reading, the newest first: when, how many records, of what, for what, and by whom.
 
-    ``anchored`` has the sizes of the heads that the chain shows.
+    ``anchored`` has the sizes of the heads that the chain shows, and ``beyond`` tells how a reading exceeds its grant.
     """
     width = max((len(f"{each.use.count:,}") for each in uses), default=0)
     word = max((len(_word(each)) for each in uses), default=0)
@@ -31,7 +42,9 @@ def reading_lines(uses: Sequence[LoggedUse], anchored: Mapping[int, int]) -> Ite
         when = f"{format_utc(each.use.at)}  "
         proof = "" if each.head in anchored else f" ({NOT_PROVED})"
         records = f"{each.use.count:>{width},} {_word(each):<{word}}"
-        yield Line(f"{when}{records}  {visible(_what(each))}{proof}", len(when))
+        wrong = ", ".join(BEYOND[how] for how in beyond(each))
+        mark = f" NOT ALLOWED: {wrong}" if wrong else ""
+        yield Line(f"{when}{records}  {visible(_what(each))}{proof}{mark}", len(when), NO if wrong else "")
 
 
 def _word(each: LoggedUse) -> str:

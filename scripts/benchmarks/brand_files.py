@@ -40,7 +40,7 @@ def _grant(chance: random.Random, domain: Domain, account: str, notice: bytes, n
         notice,
         subject=checksum(keccak256(key.public_key.format(compressed=False)[1:])[12:]),
         controller=account,
-        request=to_hex(chance.randbytes(32)),
+        request=ZERO_WORD,
         salt=to_hex(chance.randbytes(32)),
         issued_at=issued,
         not_before=issued,

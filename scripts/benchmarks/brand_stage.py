@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
+from registry.brand.records import Asked
 from registry.brand.settings import FILE
+from registry.brand.store import open_store
 from registry.client.home import Home
 from registry.config.network_file import write_settings
 from registry.core.eip712 import Domain, domain_of
@@ -119,6 +122,8 @@ def make_site(folder: Path, chain: Chain, database: str, consents: int, ours: in
     home.recover(RealStage.seed("brand"), "")
     home.add_key("main", _KEY, "")
     FILE.make(site.folder, **_settings(chain), database=database)
+    notice = sha256(a_notice(chain.account, chain.recipient)).digest()
+    open_store(site.folder, database).publish(Asked(bytes(32), b"", False, 0, 0, notice=notice))
     openings = [an_opening(number, "own") for number in range(ours)]
     fill(site.folder, database, unhex(chain.account), int(time.time()), consents, openings)
     return site

@@ -37,6 +37,7 @@ def test_each_end_is_acknowledged_once(tmp_path: Path, anvil: tuple[str, Deploym
         name="Maison Aurelle",
         contact="privacy@aurelle.example",
         url="https://aurelle.example",
+        asked_only=False,
         port=0,
     )
     payer = stage.levers.wallet()

@@ -216,6 +216,22 @@ class TestRequests:
         assert (api.public.get(other).status_code, api.public.get(other).json()["title"]) == (410, "Expired")
         assert api.public.get("/r/0x" + "00" * 32).status_code == 404
 
+    @pytest.mark.parametrize("guess", ["0x" + "00" * 32, "0x12", "0X" + "AB" * 32, "%0a", "0x" + "00" * 32 + "%0a"])
+    def test_an_unknown_link_is_a_problem_to_a_program_and_a_page_to_a_browser(self, api: BrandApi, guess: str) -> None:
+        told = api.public.get(f"/r/{guess}")
+        assert (told.status_code, told.json()["title"]) == (404, "NotFound")
+        assert told.headers["content-type"] == "application/problem+json" and "Accept" in told.headers["vary"]
+        shown = api.public.get(f"/r/{guess}", headers={"Accept": "text/html", "Accept-Language": "fr"})
+        assert (shown.status_code, shown.headers["content-language"]) == (404, "fr")
+        assert "Ce lien ne mène à aucune demande" in shown.text and "Maison Aurelle" in shown.text
+        assert shown.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+
+    def test_what_is_over_is_a_page_with_the_same_status(self, api: BrandApi) -> None:
+        raw, path = asked(api)
+        api.brand.store.withdraw(parse_evidence(raw).digest, api.stage.clock())
+        shown = api.public.get(path, headers={"Accept": "text/html", "Accept-Language": "zh"})
+        assert shown.status_code == 410 and "此请求已撤回" in shown.text and "<script" not in shown.text
+
     def test_the_profile_confirms_the_account(self, api: BrandApi) -> None:
         raw, _ = asked(api)
         profile = parse_profile(api.public.get("/.well-known/consent.json").content)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from registry.brand import keeper
-from registry.brand.holding import Arrival, Brought, Held, Kind, Verdict
+from registry.brand.holding import Arrival, Brought, Held, Holding, Kind, Verdict
 from registry.brand.keeper import LEFT_SECONDS
 from registry.brand.quarantine import MAX_CAR
 from registry.client.revoke import revoke
@@ -22,11 +23,12 @@ from registry.core.age.stream import seal_bytes
 from registry.core.crypto.seeds import relationship_key
 from registry.core.errors import DatabaseUnavailable
 from registry.core.evidence.file import Evidence
-from registry.core.ipld.cid import Block, binary_cid, cid_of_block, sha256_of
+from registry.core.ipld.cid import Block, binary_cid, cid_from_digest, cid_of_block, sha256_of
 from registry.core.scalars import to_hex
 from registry.core.sealed.bundles import View
 from registry.core.sealed.capsule import StreamUpdate
 from registry.vault.draft import Draft, FileSource
+from tests.support.brand_api import LOCAL
 from tests.support.brand_data import DataApi, archive, data_api, lines_of, root_of
 from tests.support.bundle_grants import purchase
 from tests.support.fake_storage import MemoryBlocks
@@ -144,6 +146,37 @@ class TestBlocks:
             assert refused(data.send(evidence)) == (413, "GrantFull")
             assert kept(data) == set()
 
+    def test_the_brand_has_a_limit_for_all_grants_together(self, tmp_path: Path) -> None:
+        with data_api(tmp_path) as data:
+            evidence, size = data.granted(), data.brand.store.data_bytes
+            assert data.send(evidence).status_code == 201
+            (holding,) = data.brand.store.held_grants(0, 10)
+            assert size() == holding.holding.bytes > 0
+            here = TestClient(data.internal_app, LOCAL, client=("127.0.0.1", 4711))
+            assert f"brand_data_bytes {float(size())}" in here.get("/metrics").text
+        (tmp_path / "other").mkdir()
+        with data_api(tmp_path / "other") as data:
+            evidence = data.granted()
+            data.keeper._most_of_all = 1_000
+            answer = data.send(evidence)
+            assert refused(answer) == (507, "BrandFull") and int(answer.headers["retry-after"]) == 3_600
+            assert kept(data) == set() and data.brand.store.data_bytes() == 0
+            data.keeper._most_of_all = 1_000_000
+            assert data.send(evidence).status_code == 201 and data.brand.store.data_bytes() > 1_000
+
+    def test_a_full_brand_takes_no_archive_and_has_room_again_after_an_end(self, tmp_path: Path) -> None:
+        with data_api(tmp_path, data_bytes=1 << 20) as data:
+            evidence, store = data.granted(), data.brand.store
+            other = store.answers_before(2**40, 1)[0]
+            full = Holding(other.id, blocks=1, bytes=1 << 20)
+            assert store.admit(0, full, [Held(b"\x07" * 32, 1 << 20)], (), Verdict(201))
+            assert refused(data.send(evidence)) == (507, "BrandFull")
+            assert kept(data) == set()
+            store.gone(other.id)
+            store.gone(other.id)
+            assert store.data_bytes() == 0
+            assert data.send(evidence).status_code == 201
+
     def test_a_full_store_decides_nothing_and_keeps_nothing(self, data: DataApi) -> None:
         evidence = data.granted()
         assert isinstance(data.own, MemoryBlocks)
@@ -203,7 +236,12 @@ class TestOtherProcesses:
         with data_api(tmp_path, own) as data:
             evidence = data.granted()
             digest = sha256_of(data.blocks(evidence)[1].data)
-            own.after = lambda: data.keeper._erase([digest])
+
+            def erased() -> None:  # by a worker that looked before the archive was there
+                own.delete([cid_from_digest(digest)])
+                data.brand.store.lose_arrivals(data.brand.store.bringing([digest]))
+
+            own.after = erased
             assert refused(data.send(evidence)) == (503, "StorageUnavailable")
             assert kept(data) == set()
             own.after = None

@@ -50,6 +50,7 @@ def stage(tmp_path: Path, anvil: tuple[str, Deployment]) -> Iterator[RealStage]:
         name="Maison Aurelle",
         contact="privacy@aurelle.example",
         url="https://aurelle.example",
+        asked_only=False,
         port=0,
         internal_port=0,
     )

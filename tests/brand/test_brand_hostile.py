@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from registry.brand.checking import Checker
 from registry.brand.inbox import SETTLED_BLOCKS
-from registry.brand.records import Answer, Asked, Change, State
+from registry.brand.records import Answer, Asked, Change, State, Unasked
+from registry.brand.settings import BrandSettings
+from registry.brand.sql import unasked
+from registry.brand.unasked import NotAsked
+from registry.cli.ui.linked import delivery_line
+from registry.client.deliveries import Reached, Trouble
+from registry.client.grant import grant
+from registry.client.request import request
 from registry.client.revoke import revoke
 from registry.core.errors import LedgerUnavailable
-from registry.core.evidence.file import write_evidence
-from registry.core.scalars import unhex
+from registry.core.evidence.file import Evidence, write_evidence
+from registry.core.scalars import ZERO_WORD, unhex
 from tests.brand.test_brand_worker import kinds, not_anchored, now, settle
 from tests.support.brand_api import brand_api
 from tests.support.brand_stage import BrandStage
 from tests.support.builders import account, evidence_of, grant_message, notice_document
+from tests.support.served_brand import served_brand
 from tests.support.stage import Stage
 
 
@@ -78,22 +87,89 @@ class TestManyPairs:
 
 
 class TestAskedOnly:
-    def test_a_strangers_own_notice_is_refused(self, brand: BrandStage) -> None:
-        asked, other = brand.granted(), brand.granted("bob")
-        request = unhex(asked.statement.message.request)  # type: ignore[union-attr]
-        brand.store.publish(Asked(request, b"file", False, 1, 2))
+    """The brand counter-signs by itself, so it takes nothing with a text that a stranger wrote."""
+
+    @pytest.fixture
+    def strict(self, brand: BrandStage) -> BrandStage:
         object.__setattr__(brand.inbox, "asked_only", True)
-        assert brand.names(other, asked, b"{}", brand.promised(other)) == [
-            "NoticeMismatch",
+        return brand
+
+    def publish(self, brand: BrandStage, evidence: Evidence, notice: bytes = b"", digest: bytes = b"") -> None:
+        message: Any = evidence.statement.message
+        row = Asked(digest or unhex(message.request), b"file", False, 1, 2, notice=notice or unhex(message.notice))
+        brand.store.publish(row)
+
+    def test_an_answer_to_no_request_of_its_own_is_refused_and_noted(self, strict: BrandStage) -> None:
+        asked, other = strict.granted(), strict.granted("bob")
+        self.publish(strict, asked)
+        assert strict.names(other, asked, b"{}", strict.promised(other)) == [
+            "NotAsked",
             "Answer",
             "Malformed",
-            "NoticeMismatch",
+            "NotAsked",
         ]
+        (noted,) = strict.store.all_unasked(10)
+        assert (noted.digest, noted.kind) == (other.digest, "Grant") and "has not published" in noted.why
+        assert strict.store.by_digest([other.digest]) == {} and strict.store.counts() == {("Grant", "live"): 1}
 
-    def test_the_setting_reaches_the_intake(self, tmp_path: Path) -> None:
+    def test_a_published_request_with_a_notice_of_the_strangers_own_is_refused(self, strict: BrandStage) -> None:
+        evidence = strict.granted()
+        self.publish(strict, evidence, notice=b"\x0b" * 32)
+        (why,) = strict.take(evidence)
+        assert isinstance(why, NotAsked) and "its notice is not that of the request" in str(why)
+
+    def test_an_answer_to_no_request_is_taken_by_the_brands_own_notice(self, strict: BrandStage) -> None:
+        evidence = unrequested(strict)
+        assert strict.names(evidence) == ["NotAsked"]
+        self.publish(strict, evidence, digest=b"\x0c" * 32)
+        assert strict.names(evidence) == ["Answer"]
+        # It was noted as refused, and is no longer.
+        assert strict.store.all_unasked(10) == [] and strict.store.count_unasked() == 0
+
+    def test_what_was_taken_before_stays(self, brand: BrandStage) -> None:
+        kept = brand.taken(evidence := brand.granted())
+        object.__setattr__(brand.inbox, "asked_only", True)
+        assert brand.taken(evidence).id == kept.id
+
+    def test_what_does_not_hold_is_not_noted(self, strict: BrandStage) -> None:
+        """Else anybody could make the brand write: what is noted was signed and anchored."""
+        evidence = strict.granted()
+        forged = msgspec.structs.replace(evidence, signature="0x" + "11" * 64 + "1b")
+        assert strict.names(forged) == ["BadSignature"] and strict.store.all_unasked(10) == []
+
+    def test_the_newest_are_kept(self, brand: BrandStage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unasked, "MOST_UNASKED", 3)
+        rows = [Unasked(bytes([n]) * 32, "Grant", b"\x01" * 20, "why", n) for n in range(5)]
+        for row in (*rows, rows[-1]):
+            brand.store.keep_unasked([row])
+        assert [each.at for each in brand.store.all_unasked(10)] == [4, 3, 2]
+
+    def test_the_person_reads_the_reason_and_what_to_do(self, tmp_path: Path) -> None:
+        with served_brand(tmp_path, asked_only=True) as served:
+            stage = served.api.stage
+            done = grant(served.alice, request(stage.brand, stage.notice()), deliver=True)
+            assert done.delivery is not None and done.delivery.stage is Reached.REFUSED
+            said = delivery_line(done.delivery).text
+            assert "refused at step 7" in said and "has not published. Answer one of the brand's links" in said
+            trouble = done.delivery.trouble
+            assert isinstance(trouble, Trouble) and trouble.step == 7
+            assert served.granted(again=True).delivery.stage is Reached.TAKEN  # type: ignore[union-attr]
+
+    def test_it_is_the_default(self, tmp_path: Path) -> None:
+        assert BrandSettings().asked_only
         with brand_api(tmp_path, asked_only=True) as api:
             answer = api.send(write_evidence(api.brand.granted()))
-            assert (answer.status_code, answer.json()["title"]) == (422, "NoticeMismatch")
+            told = answer.json()
+            assert (answer.status_code, told["title"], told["step"]) == (422, "NotAsked", 7)
+            assert "publish" in told["advice"] and "Location" not in answer.headers
+
+
+def unrequested(brand: BrandStage) -> Evidence:
+    """Return a grant that answers no request, anchored."""
+    notice, who = brand.stage.notice(), account("carol")
+    message = grant_message(notice, subject=who.address, controller=brand.stage.brand.address, request=ZERO_WORD)
+    evidence = evidence_of(message, signer=who, domain=brand.stage.network.domain, notice=notice)
+    return brand.anchor(evidence)
 
 
 def takes_too_long(_digest: bytes, _signature: bytes) -> bool:

@@ -98,7 +98,7 @@ def served(case: Case, store: Store) -> Iterator[tuple[TestClient, TestClient]]:
     )
     raw = filled(case, "evidence").encode()
     controllers = frozenset(policy["controllers"] or [_controller(raw)])
-    desk = open_desk(BrandSettings(account=min(controllers), **WHO), network, store)
+    desk = open_desk(BrandSettings(account=min(controllers), asked_only=False, **WHO), network, store)
     object.__setattr__(desk.inbox, "controllers", controllers)
     try:
         with TestClient(build_public(desk)) as public, TestClient(build_internal(desk), "http://127.0.0.1") as internal:

@@ -174,6 +174,17 @@ def test_files(api: BrandApi, url: str) -> None:
         client.verify([write_evidence(good)])
 
 
+def test_fresh_verdicts_come_from_the_node(api: BrandApi, url: str) -> None:
+    file = [write_evidence(consented(api))]
+    client, slow = ConsentClient(url), AsyncConsentClient(url)
+    assert client.verify(file, fresh=True)[0] and in_a_loop(slow.verify(file, fresh=True))[0]
+    api.stage.ledger.down = True
+    assert client.verify(file)[0] and in_a_loop(slow.verify(file))[0]  # by the log that was followed
+    for ask in (lambda: client.verify(file, fresh=True), lambda: in_a_loop(slow.verify(file, fresh=True))):
+        with pytest.raises(CouldNotCheck):
+            ask()
+
+
 def test_a_hostile_file_changes_no_other_verdict(api: BrandApi, url: str) -> None:
     good, ended = write_evidence(consented(api)), consented(api, "bob")
     revoke(api.stage.person("bob"), ended)

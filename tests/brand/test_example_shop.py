@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -87,6 +94,73 @@ def test_without_its_service_it_greets_everybody_alike_and_derives_nothing() -> 
     with TestClient(app) as stranger:
         assert "Your address" in stranger.get("/").text
         assert stranger.get("/recommendations").status_code == 403
+
+
+def test_who_signs_out_is_a_stranger_again() -> None:
+    app = make_shop(AsyncConsentClient("http://127.0.0.1:9", seconds=1), "https://aurelle.example/r/0x00")
+    with signed_in(app, "0x" + "00" * 20) as client:
+        assert "Sign out" in client.get("/").text and "Your address" not in client.get("/").text
+        page = client.post("/sign-out").text
+        assert "Your address" in page and "Sign out" not in page
+        assert client.get("/recommendations").status_code == 403
+
+
+class Yes:
+    """Stands for a brand's service that allows everything, for the look of the page."""
+
+    async def allowed(self, *_: str) -> bool:
+        return True
+
+    def events(self) -> AsyncIterator[Any]:
+        return self._none()
+
+    async def _none(self) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield None
+
+
+@contextmanager
+def on_a_socket(app: FastAPI) -> Iterator[str]:
+    """Serve any app on this machine while the block runs; yield its URL."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 900, 1280])
+def test_nothing_is_wider_than_the_window(chromium: Any, width: int) -> None:
+    stand_in: Any = Yes()
+    with on_a_socket(make_shop(stand_in, "https://aurelle.example/r/0x00")) as url:
+        window = chromium.new_context(viewport={"width": width, "height": 600})
+        complaints, shown = [], window.new_page()
+        shown.set_default_timeout(5_000)
+        shown.on("console", lambda message: complaints.append(message.text))
+        try:
+            shown.goto(url)
+            _check_fits(shown, width, "Your address")
+            shown.fill("input", "0x" + "Ab" * 20)
+            shown.click("text=Sign in")
+            shown.wait_for_selector("text=Sign out")
+            _check_fits(shown, width, "Welcome back, 0xAb")
+            shown.click("text=Sign out")
+            shown.wait_for_selector("text=Your address")
+            assert [each for each in complaints if "favicon" not in each and "404" not in each] == []
+        finally:
+            window.close()
+
+
+def _check_fits(shown: Any, width: int, said: str) -> None:
+    assert said in shown.locator("body").inner_text()
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    for box in (each.bounding_box() for each in shown.locator("h1, input, button").all()):
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
 def test_markup_in_an_address_stays_text() -> None:

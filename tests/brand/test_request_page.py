@@ -11,6 +11,8 @@ import pytest
 import segno
 
 from registry.brand.qr import svg_file, svg_of, text_of
+from registry.brand.records import Asked
+from registry.core.scalars import to_hex
 from registry.present.words import best_language, words_of
 from scripts.node_packages import ensure_node_modules
 from tests.support.served_brand import ServedBrand, served_brand
@@ -30,8 +32,8 @@ def path(served: ServedBrand) -> str:
 
 
 @contextmanager
-def opened(chromium: Any, url: str, **context: Any) -> Iterator[Any]:
-    """Open a page; a further request or a message on the console fails the test."""
+def opened(chromium: Any, url: str, *said: str, **context: Any) -> Iterator[Any]:
+    """Open a page; a further request, or a message on the console other than these, fails the test."""
     window = chromium.new_context(**context)
     shown, complaints, asked = window.new_page(), [], []
     shown.set_default_timeout(5_000)
@@ -41,7 +43,7 @@ def opened(chromium: Any, url: str, **context: Any) -> Iterator[Any]:
     shown.goto(url)
     try:
         yield shown
-        assert (asked, complaints) == ([url], [])
+        assert (asked, complaints) == ([url], [*said])
     finally:
         window.close()
 
@@ -55,6 +57,41 @@ def test_it_speaks_the_readers_language(chromium: Any, served: ServedBrand, path
         assert shown.locator(".kind").inner_text() == words["kind"]
         assert words["qr.text"] in shown.locator("main").inner_text()
         assert f"consent grant https://aurelle.example{path}" in shown.locator("main").inner_text()
+
+
+@pytest.fixture(scope="module")
+def gone(served: ServedBrand) -> dict[str, str]:
+    """Paths that lead to no open request, by why."""
+    asked, _ = served.ask(more={"now": "withdrawn"})
+    served.api.brand.store.withdraw(asked.digest, 1)
+    answered, expired = bytes([1]) * 32, bytes([2]) * 32
+    for digest, until, who in ((answered, 2**40, b"\x01" * 20), (expired, 1_700_000_000, b"")):
+        served.api.brand.store.publish(Asked(digest, b"file", True, 1, until, answered_by=who))
+    named = {"Withdrawn": asked.digest, "Answered": answered, "Expired": expired, "NotFound": bytes(32)}
+    return {why: f"/r/{to_hex(digest)}" for why, digest in named.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("why", ["Withdrawn", "Answered", "Expired", "NotFound"])
+def test_a_link_that_is_over_says_so(
+    chromium: Any, served: ServedBrand, gone: dict[str, str], language: str, why: str
+) -> None:
+    script = (ensure_node_modules() / "axe-core" / "axe.min.js").read_text("utf-8")
+    status = "404 (Not Found)" if why == "NotFound" else "410 (Gone)"
+    said = f"Failed to load resource: the server responded with a status of {status}"
+    look: Any = "light" if language in ("en", "zh") else "dark"
+    how: dict[str, Any] = {"viewport": {"width": 320, "height": 800}, "color_scheme": look}
+    with opened(chromium, served.url + gone[why], said, locale=f"{language}-XX", **how) as shown:
+        words = words_of("gone")[language]
+        assert shown.locator("html").get_attribute("lang") == language
+        assert shown.locator("h1").inner_text() == words[f"title.{why}"]
+        text = shown.locator("main").inner_text()
+        assert "consent status" in text and ("Maison Aurelle" in text) and "$" not in text
+        assert ("2023-11-14" in text) == (why == "Expired")
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 320
+        shown.evaluate(script)
+        assert shown.evaluate("axe.run().then((result) => result.violations.map((one) => one.id))") == []
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from registry.cli.ui.output import Output
 from registry.core.age.recipients import Passphrase
 from registry.wallets import keyfiles, keystore
 from tests.support.consent_world import Consent
+from tests.support.served_brand import HOST, ServedBrand, served_brand
 
 Until = Callable[[str], Consent]
 
@@ -100,3 +101,17 @@ def granted(until: Until) -> Consent:
 def accepted(until: Until) -> Consent:
     """Maison Aurelle has counter-signed."""
     return until("accepted")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedBrand]:
+    """A served brand; the commands of this process are Alice's, on its chain."""
+    with served_brand(tmp_path) as served:
+        home = served.api.stage.folder / "home"
+        network = tmp_path / "network"
+        network.mkdir()
+        (network / "network.toml").write_text(f'[domains]\n"{HOST}" = "{served.url}"\n')
+        monkeypatch.setenv("CONSENT_HOME", str(home))
+        monkeypatch.setenv("CONSENT_NETWORK", str(network))
+        monkeypatch.setattr("registry.client.session.Session.network", served.alice.network)
+        yield served

@@ -174,7 +174,7 @@ def test_a_retired_key_file_signs_no_more(asked: Consent) -> None:
 
 def test_the_status_judges_everything_that_is_kept(accepted: Consent) -> None:
     said = accepted.json("status")
-    left = {"pending", "endings", "promises", "deliveries"}
+    left = {"pending", "endings", "promises", "deliveries", "damaged"}
     assert set(said) == {"home", "network", "chainId", "registry", "block", "evidence"} | left
     assert all(said[name] == [] for name in left)
     (kept,) = said["evidence"]

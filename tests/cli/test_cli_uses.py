@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,17 @@ import pytest
 
 from registry.brand.counter import Counter
 from registry.brand.store import open_store
+from registry.brand.uses import new_use, note_uses
 from registry.cli.main import run
 from registry.client.home import Home
 from registry.core.evidence.file import parse_evidence
 from registry.core.scalars import to_hex
 from registry.core.use_audit import ChangedLog, write_change
 from tests.support.brand_stores import word
-from tests.support.served_brand import HOST, ServedBrand, served_brand
+from tests.support.served_brand import HOST, ServedBrand
 from tests.support.use_logs import log_uses
 
 OTHERS = word("another person's grant")
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedBrand]:
-    """A served brand; the commands of this process are Alice's, on its chain."""
-    with served_brand(tmp_path) as served:
-        home = served.api.stage.folder / "home"
-        network = tmp_path / "network"
-        network.mkdir()
-        (network / "network.toml").write_text(f'[domains]\n"{HOST}" = "{served.url}"\n')
-        monkeypatch.setenv("CONSENT_HOME", str(home))
-        monkeypatch.setenv("CONSENT_NETWORK", str(network))
-        monkeypatch.setattr("registry.client.session.Session.network", served.alice.network)
-        yield served
 
 
 def granted(shop: ServedBrand) -> tuple[str, bytes]:
@@ -134,3 +120,22 @@ def test_a_brand_that_is_away_is_no_answer(shop: ServedBrand, capsys: pytest.Cap
     network.write_text(f'[domains]\n"{HOST}" = "http://127.0.0.1:9"\n')
     assert "BrandUnavailable" in asked(digest, capsys=capsys, code=3)
     assert f"{raw.hex()}" not in asked(digest, capsys=capsys, code=3)
+
+
+def test_a_reading_beyond_the_grant_is_marked(shop: ServedBrand, capsys: pytest.CaptureFixture[str]) -> None:
+    digest, raw = granted(shop)
+    now = shop.api.stage.clock()
+    note_uses(
+        shop.api.brand.store,
+        [
+            new_use(raw, at=now, purpose="dpv:Marketing", data=("pd:Purchase",), count=7, system="ads"),
+            new_use(raw, at=now, purpose="dpv:Personalisation", data=("pd:Purchase",), count=1, system="shop"),
+        ],
+    )
+    day(shop)
+    lines = asked(digest, capsys=capsys).splitlines()
+    assert "Not allowed  1 of them, by the brand's own words" in lines
+    assert [line for line in lines if "NOT ALLOWED" in line and "Marketing, by ads" in line] == [lines[-1]]
+    assert lines[-1].endswith("NOT ALLOWED: for a purpose that the grant does not name")
+    told = json.loads(asked(digest, "--json", capsys=capsys))
+    assert [each["beyond"] for each in told["readings"]] == [["purpose"], []]

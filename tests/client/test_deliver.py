@@ -140,5 +140,6 @@ class TestWaiting:
         served.granted()
         (file,) = (served.api.stage.folder / "home" / "deliveries").glob("*.json")
         file.write_text("{}")
+        assert [file.name in str(error) for error in served.deliveries.damaged()] == [True]
         with pytest.raises(InvalidInput, match=file.name):
-            served.deliveries.all()
+            served.deliveries.find(file.stem)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,7 @@ from registry.client import brand_client
 from registry.client.accept import accept
 from registry.client.archives import send_archives
 from registry.client.brand_client import BrandClient
-from registry.client.deliver import Courier
-from registry.client.deliveries import Deliveries, Delivery, Reached, Trouble
+from registry.client.deliveries import Reached, Trouble
 from registry.client.grant import grant
 from registry.client.web import Web
 from registry.core.evidence.file import Evidence, write_evidence
@@ -25,37 +24,8 @@ from registry.http.serving import Server
 from tests.http.test_serving import certificate_for_localhost
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.http_service import sample_app
+from tests.support.sending import HOST, INBOX, NAME, Opened, Respond, Sending, taken
 from tests.support.stage import Stage
-
-HOST, NAME = "aurelle.example", "7f" * 16
-INBOX = f"https://{HOST}/v1/evidence"
-
-
-Respond = Callable[[Asked], Answer]
-Opened = Callable[[Respond], AbstractContextManager["Sending"]]
-
-
-class Sending:
-    """Alice's grant on its way to a server that answers as a test says."""
-
-    def __init__(self, stage: Stage, evidence: Evidence, url: str) -> None:
-        self.stage, self.evidence = stage, evidence
-        self.deliveries = Deliveries(stage.folder / "home", web=Web({HOST: url}))
-        self.digest = to_hex(evidence.digest)
-        self.deliveries.keep(
-            Delivery(digest=self.digest, kind="Grant", brand="Shop", domain=HOST, inbox=INBOX, since=stage.clock())
-        )
-        self.courier = Courier(stage.network, stage.alice.evidence, self.deliveries)
-
-    def go_on(self) -> Delivery:
-        found = self.courier.go_on(self.digest)
-        assert found is not None
-        return found
-
-    def why(self) -> str:
-        trouble = self.go_on().trouble
-        assert isinstance(trouble, Trouble)
-        return f"{trouble.name}: {trouble.detail}"
 
 
 @pytest.fixture
@@ -73,10 +43,6 @@ def sending(stage: Stage) -> Iterator[Opened]:
             yield Sending(stage, evidence, served.url)
 
     yield opened
-
-
-def taken(body: bytes = b"", status: int = 201, place: str = f"/v1/grants/{NAME}") -> Answer:
-    return Answer(status, body, headers=(("Location", place),))
 
 
 def test_another_file_is_not_taken_for_ours(stage: Stage, sending: Opened) -> None:

@@ -120,6 +120,11 @@ def test_what_is_no_link(link: str) -> None:
     assert "secret" not in str(refused.value)
 
 
+def test_a_scheme_may_be_in_capitals() -> None:
+    link = LINK.replace("https", "HTTPS")
+    assert is_link(link) and digest_in(link) == DIGEST and fetched(FILE, link) == DIGEST
+
+
 def test_a_link_on_another_host_is_told() -> None:
     assert foreign_host(LINK, request()) == ""
     assert foreign_host(f"https://consent.{HOST}/r/{DIGEST}", request()) == ""

@@ -13,9 +13,19 @@ from msgspec import UNSET
 from registry.core.errors import LogChanged, Malformed, NotIncluded
 from registry.core.merkle_log import Node, appended, consistency_ranges, hashes_of, inclusion_ranges, root_of
 from registry.core.scalars import to_hex
-from registry.core.use_audit import ChangedLog, Shown, check_entries, is_change, joined_heads, read_change, write_change
+from registry.core.use_audit import (
+    Beyond,
+    ChangedLog,
+    Shown,
+    beyond,
+    check_entries,
+    is_change,
+    joined_heads,
+    read_change,
+    write_change,
+)
 from registry.core.uses import LoggedUse, LogHead, Use, parse_use, write_use
-from tests.support.builders import NOW, account, evidence_of, use_log_message, word
+from tests.support.builders import NOW, account, evidence_of, grant_message, use_log_message, word
 
 MINE = word(1)
 sizes_of_logs = st.lists(st.integers(1, 40), min_size=1, max_size=5, unique=True).map(sorted)
@@ -157,3 +167,40 @@ class TestEntries:
     def test_a_head_and_a_proof_or_neither(self) -> None:
         with pytest.raises(Malformed, match="or neither"):
             LoggedUse(0, use(0), 3, UNSET)
+
+
+DAY, SKEW = 86_400, 900
+
+
+@pytest.mark.parametrize(
+    ("changes", "ended_at", "anchored_at", "how"),
+    [
+        ({}, 0, None, ()),
+        ({"data": ("pd:EmailAddress",)}, 0, NOW, ()),
+        ({"purpose": "dpv:Marketing"}, 0, None, (Beyond.PURPOSE,)),
+        ({"data": ("pd:HealthRecord", "pd:Purchase")}, 0, None, (Beyond.DATA,)),
+        ({"at": NOW - 1000 - SKEW}, 0, None, ()),
+        ({"at": NOW - 1001 - SKEW}, 0, None, (Beyond.BEFORE,)),
+        ({"at": NOW + 30 * DAY + SKEW}, 0, None, ()),
+        ({"at": NOW + 30 * DAY + SKEW + 1}, 0, None, (Beyond.AFTER,)),
+        ({"at": NOW + 30 * DAY + SKEW + 1}, NOW + 60 * DAY, None, (Beyond.AFTER,)),
+        ({"at": NOW + DAY}, NOW + DAY - SKEW - 1, None, (Beyond.AFTER,)),
+        ({"at": NOW + DAY}, NOW + DAY - SKEW, None, ()),
+        ({"at": NOW + DAY}, 0, NOW, (Beyond.AHEAD,)),
+        ({"at": NOW + 90 * DAY, "purpose": "dpv:Marketing"}, 0, NOW, (Beyond.PURPOSE, Beyond.AFTER, Beyond.AHEAD)),
+    ],
+)
+def test_what_goes_beyond_the_grant(
+    changes: dict[str, Any], ended_at: int, anchored_at: int | None, how: tuple[Beyond, ...]
+) -> None:
+    members = {"at": NOW, "purpose": "dpv:Personalisation", "data": ("pd:Purchase",)} | changes
+    one = Use(grant=MINE, count=1, system="", salt=word(5), **members)
+    assert beyond(one, grant_message(), ended_at, anchored_at) == how
+
+
+def test_an_entry_whose_head_was_lost_here_is_gone_without_proof() -> None:
+    """Somebody removed the damaged file of the heads, as its error advises."""
+    log = Log([10])
+    with pytest.raises(LogChanged) as found:
+        check_entries({}, log.entries(9), [])
+    assert read_change(found.value.file).shown is Shown.UNSIGNED

@@ -20,7 +20,7 @@ from registry.cli.main import run
 from registry.client.network_config import open_network
 from registry.config.network_file import read_domains, write_settings
 from registry.core.evidence.file import Evidence, parse_evidence
-from registry.core.scalars import to_hex
+from registry.core.scalars import to_hex, unhex
 from registry.core.statements.messages import Request
 from registry.http.serving import Server
 from tests.support.killed_client import killed_at
@@ -70,7 +70,7 @@ def brand_in(world: Path) -> Iterator[Brand]:
     app = build_public(desk)
     take_blocks(app, took)
     file = (world / "request.json").read_bytes()
-    store.publish(Asked(asked.digest, file, False, message.issued_at, message.expires_at))
+    store.publish(Asked(asked.digest, file, False, message.issued_at, message.expires_at, notice=unhex(message.notice)))
     try:
         with Server(app) as server:
             write_settings(world / "network", domains={HOST: server.url})

@@ -10,7 +10,6 @@ from collections import Counter
 
 import msgspec
 import pytest
-from eth_account import Account
 from hypothesis import HealthCheck, given, settings
 
 from registry.core.errors import NotConsented
@@ -18,29 +17,16 @@ from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.facts import AnchorFacts, Facts
 from registry.core.scalars import unhex
 from registry.core.statements.messages import Grant, members
-from registry.core.statements.typed_data import digest
 from registry.core.verify.judge import fact_queries, judge
-from tests.support.builders import CHAIN_ID, SUBJECT, account, anchored, evidence_of, grant_message, policy, word
+from tests.support.builders import CHAIN_ID, SUBJECT, policy, word
 from tests.support.soak import examples
-from tests.support.vector_drafts import FAULTS, NOTICE, Draft, Fault, drafts
+from tests.support.vector_drafts import FAULTS, Draft, Fault, build, drafts
 from tests.support.vectors import NAMES
 from tests.support.vectors_on_chain import ChainEvidence, ChainFacts, answering, contracts
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = examples(20, 400)
-
-
-def _build(draft: Draft) -> Evidence:
-    message = grant_message(NOTICE, **draft.message)
-    key = account(draft.signer).key
-    made = draft.signature(bytes(Account.unsafe_sign_hash(digest(draft.domain, message), key).signature))
-    evidence = anchored(
-        evidence_of(message, signature=made, domain=draft.domain, notice=NOTICE, others=0), draft.others
-    )
-    for change in draft.after:
-        evidence = change(evidence)
-    return evidence
 
 
 def _by_python(draft: Draft, evidence: Evidence) -> str:
@@ -110,7 +96,7 @@ def _agree(fault: Fault) -> Counter[str]:
     @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(drafts(fault))
     def agree(draft: Draft) -> None:
-        evidence = _build(draft)
+        evidence = build(draft)
         status = _by_python(draft, evidence)
         seen[status] += 1
         assert _by_solidity(draft, evidence) == _expected(draft, evidence, status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from registry.core import errors
 from registry.core.crypto.keccak import keccak256
 from registry.core.evidence.file import canonical_evidence
 from registry.core.scalars import to_hex, unhex
-from tests.support.nodejs import js_core
+from tests.support.nodejs import b64, js_core
 from tests.support.vectors import FOLDERS, Case, filled, read_cases
 
 # Those of keys, uses and sealed files are other files' work.
@@ -19,7 +18,7 @@ OTHERS = {"accounts", "uses", "vault"}
 
 
 def _raw(text: str) -> str:
-    return b64encode(text.encode()).decode()
+    return b64(text.encode())
 
 
 def _digest(case: Case) -> None:
@@ -91,7 +90,7 @@ def _check_written(case: Case, text: str) -> None:
 def _check_restored(case: Case, text: str) -> None:
     found = js_core().ask("canonicalEvidence", _raw(text))
     if case["error"] != "Malformed" or case.get("restores"):
-        assert found == b64encode(canonical_evidence(text.encode())).decode()
+        assert found == b64(canonical_evidence(text.encode()))
     else:
         assert found == "Malformed"
 
@@ -122,9 +121,8 @@ def test_vector(folder: str, name: str) -> None:
 
 def test_an_error_gives_the_same_advice_in_both_languages() -> None:
     """But for the names of commands, which a page has not."""
-    answers = (
-        js_core().answer("judged", *_as_asked(one, filled(one, "evidence"))) for one in CASES["evidence"].values()
-    )
+    cases = [(one, filled(one, "evidence")) for one in CASES["evidence"].values()]
+    answers = [js_core().answer("judged", *_as_asked(*case)) for case in cases]
     given = {answer["error"]: answer["advice"] for answer in answers if "error" in answer}
     same = {name: advice for name in given if "`" not in (advice := getattr(errors, name).advice)}
     assert len(same) >= 14

@@ -28,7 +28,18 @@ from tests.core.sealed.test_sealed_mail import BOX, BRAND, DOMAIN, GRANT, mail
 from tests.core.sealed.test_sealed_mail import record as mail_record
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, grant_message, word
 from tests.support.sealed_builders import (
-    HOME, SIGNER, STREAM, bundle_key, head, identity, own_records, recipient, record, records, resealed, sealed,
+    HOME,
+    SIGNER,
+    STREAM,
+    bundle_key,
+    head,
+    identity,
+    own_records,
+    recipient,
+    record,
+    records,
+    resealed,
+    sealed,
     tombstones,
 )  # fmt: skip
 from tests.support.vault_answers import asked, asked_bytes, b64, outcome, text_lines
@@ -49,7 +60,7 @@ def test_js_records_go_both_ways(version: Any) -> None:
     assert asked("line", b64(written.encode())) == written
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_lines(data: st.DataObject) -> None:
     line = data.draw(st.sampled_from(LINES) | records.map(lambda one: write_record(one).decode()))
@@ -174,7 +185,7 @@ def _compared(kind: str, raw: bytes, case: dict[str, Any], open_here: Any) -> No
     assert found == outcome(lambda: codec.encode(open_here()).decode())
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_documents(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([VaultIndex, VaultBook, VaultBook, VaultBook, HomeName]))
@@ -185,7 +196,7 @@ def test_js_takes_and_refuses_the_same_documents(data: st.DataObject) -> None:
     _compared(kind.__name__, raw, case, lambda: open_document(kind, raw, identity("stream"), SIGNER))
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_capsules_and_updates(data: st.DataObject) -> None:
     keys = json.loads(msgspec.json.encode([bundle_key(1), bundle_key(2)]))
@@ -249,7 +260,7 @@ def test_js_mail_goes_both_ways() -> None:
     assert asked("openMail", b64(made), BOX, domain, GRANT, account) == "NotARecipient"
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_mail(data: st.DataObject) -> None:
     content = MailContent(text="Hello", records=(mail_record(), mail_record("b", time="2026-01-31")), id="m-1")

@@ -84,7 +84,7 @@ def test_a_forged_file_is_said_first() -> None:
     assert lines[0] == "The file contradicts itself. Do not rely on it." and "not the notice's sentence" in lines[1]
 
 
-@pytest.mark.parametrize("name", ["words", "evidence", "wallet", "export", "request"])
+@pytest.mark.parametrize("name", ["words", "evidence", "wallet", "export", "request", "gone"])
 def test_all_words_are_in_all_languages(name: str) -> None:
     first, *others = (
         {key: sorted(Template(text).get_identifiers()) for key, text in words.items()}
@@ -97,7 +97,7 @@ def test_no_page_has_its_own_copy_of_a_shared_word() -> None:
     script = (ROOT / "registry/wallets/page/page.js").read_text("utf-8")
     own = set(re.findall(r'^  "?([\w.-]+)"?: ".*\|', script, re.MULTILINE))
     assert own and not own & words_of()["en"].keys()
-    for name in ("evidence", "wallet", "export", "request"):
+    for name in ("evidence", "wallet", "export", "request", "gone"):
         page = json.loads((ROOT / f"registry/data/pages/{name}.json").read_bytes())
         assert not page["en"].keys() & {*words_of()["en"], *(own if name == "wallet" else ())}
 
@@ -111,6 +111,7 @@ def french() -> list[str]:
         *page_words,
         *words_of("evidence")["fr"].values(),
         *words_of("export")["fr"].values(),
+        *words_of("gone")["fr"].values(),
         *map(str, notice.values()),
     ]
 

@@ -65,6 +65,7 @@ def brand_api(folder: Path, *, database: str = "", key: str = "", **changes: Any
         contact="privacy@aurelle.example",
         url="https://consent.aurelle.example",
         requests_per_second=10**6,
+        asked_only=False,
     )
     desk = open_desk(msgspec.structs.replace(settings, **changes), brand.stage.network, brand.store)
     object.__setattr__(desk.inbox, "notaries", frozenset({brand.notary.address}))

@@ -52,8 +52,13 @@ class DataApi:
         self.public = TestClient(build_public(public), client=("203.0.113.7", 4711))
         self.internal_app = build_internal(self.desk)
         self.internal = TestClient(self.internal_app, LOCAL)
-        self.keeper = Keeper(network, self.brand.store, self.custody, settings.grant_bytes)
+        self.keeper = self.another_keeper()
         self.hands = Handover(self.stage, folder / "alice")
+
+    def another_keeper(self) -> Keeper:
+        """Return a judge as another worker has it."""
+        bounds = self.desk.settings.grant_bytes, self.desk.settings.data_bytes
+        return Keeper(self.desk.network, self.brand.store, self.custody, *bounds)
 
     def granted(self, *names: str, views: Iterable[View] = (VIEW,)) -> Evidence:
         """Alice grants what she bought, and the brand takes the evidence."""

@@ -116,6 +116,7 @@ def brand_folder(folder: Path, stage: RealStage, **more: Any) -> Path:
     """Make a brand's folder, whose listeners take free ports."""
     values: dict[str, Any] = {"account": stage.brand.address, "recipients": [stage.brand.recipient]}
     values |= {"domain": "aurelle.example", "name": "Maison Aurelle", "contact": "privacy@aurelle.example"}
+    values |= {"asked_only": False}  # people grant here what nobody published
     FILE.make(folder, **values, url="https://aurelle.example", port=0, internal_port=0, **more)
     return folder
 

@@ -47,6 +47,7 @@ class BrandStage:
             self.store,
             frozenset({self.stage.brand.address}),
             frozenset({self.notary.address}),
+            asked_only=False,  # people grant here what nobody published
         )
 
     def worker(self, **changes: Any) -> Worker:

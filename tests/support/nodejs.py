@@ -6,6 +6,7 @@ import atexit
 import json
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,11 @@ def run_node(script: str | Path, *args: str | Path, stdin: str | None = None) ->
     )
     assert done.returncode == 0, f"{Path(script).name} ended with {done.returncode}:\n{done.stderr}"
     return done.stdout
+
+
+def b64(raw: bytes) -> str:
+    """Bytes as they travel to a script."""
+    return b64encode(raw).decode()
 
 
 class Answers:

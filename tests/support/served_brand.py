@@ -23,7 +23,7 @@ from registry.client.request import request
 from registry.client.sign import Anchored
 from registry.client.web import Web
 from registry.core.evidence.file import Evidence, write_evidence
-from registry.core.scalars import to_hex
+from registry.core.scalars import to_hex, unhex
 from registry.http.serving import Server
 from tests.support.brand_api import BrandApi, brand_api
 
@@ -58,7 +58,8 @@ class ServedBrand:
         stage = self.api.stage
         asked = request(stage.brand, stage.notice(**more))
         message: Any = asked.statement.message
-        row = Asked(asked.digest, write_evidence(asked), False, message.issued_at, message.expires_at)
+        times = message.issued_at, message.expires_at
+        row = Asked(asked.digest, write_evidence(asked), False, *times, notice=unhex(message.notice))
         self.api.brand.store.publish(row)
         return asked, f"https://{HOST}/r/{to_hex(asked.digest)}"
 

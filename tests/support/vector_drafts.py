@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from eth_account import Account
 from hypothesis import strategies as st
 
 from registry.core.anchor import Anchor
@@ -17,12 +18,14 @@ from registry.core.crypto.signatures import HALF_ORDER
 from registry.core.eip712 import Domain, domain_of
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import MAX_SIGNATURE, to_hex, unhex
+from registry.core.statements.typed_data import digest
 from tests.support.builders import (
     CHAIN_ID,
     CONTROLLER,
     NOW,
     REGISTRY,
     account,
+    anchored,
     evidence_of,
     grant_message,
     notice_bytes,
@@ -300,3 +303,16 @@ def drafts(draw: st.DrawFn, first: Fault) -> Draft:
     for fault in draw(st.lists(st.sampled_from(others), max_size=2, unique=True)):
         fault(draft, draw)
     return draft
+
+
+def build(draft: Draft) -> Evidence:
+    """The evidence of a draft."""
+    message = grant_message(NOTICE, **draft.message)
+    key = account(draft.signer).key
+    made = draft.signature(bytes(Account.unsafe_sign_hash(digest(draft.domain, message), key).signature))
+    evidence = anchored(
+        evidence_of(message, signature=made, domain=draft.domain, notice=NOTICE, others=0), draft.others
+    )
+    for change in draft.after:
+        evidence = change(evidence)
+    return evidence

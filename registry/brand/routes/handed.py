@@ -53,6 +53,7 @@ _NAMES = {
     "LedgerUnavailable": 503,
     "StorageUnavailable": 503,
     "StorageFull": 503,
+    "BrandFull": 507,
 }
 _BLOCK_PROBLEMS = documented(ForeignBlock=422, **_NAMES)
 _UPDATE_PROBLEMS = documented(Outdated=409, BlocksMissing=422, **_NAMES)

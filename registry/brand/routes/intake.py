@@ -32,7 +32,7 @@ MOST_FILES, MAX_BATCH_BODY = 1_000, 32 << 20
 MOST_BATCHES = 4
 _TYPES = (schemas.EVIDENCE, JSON)
 _DONE = answer(201, "The completed file.", schemas.FILE, schemas.EXAMPLE_FILE, schemas.EVIDENCE)
-_REFUSED = documented(AlreadyAnswered=409, Revoked=422, WrongController=422)
+_REFUSED = documented(AlreadyAnswered=409, NotAsked=422, Revoked=422, WrongController=422)
 _FILES = an_object(["files"], files={"type": "array", "items": schemas.FILE, "minItems": 1, "maxItems": MOST_FILES})
 _ANSWERS = answer(
     200,

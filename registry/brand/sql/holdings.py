@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, Select, delete, func, insert, select, update
 
 from registry.brand.holding import (
     Arrival,
+    Brought,
     Held,
     HeldGrant,
     Holding,
@@ -22,12 +23,28 @@ from registry.brand.holding import (
 )
 from registry.brand.records import State
 from registry.brand.sql.answers import chunks
-from registry.brand.sql.tables import LEAVING, answers, arriving, held, holdings
+from registry.brand.sql.tables import LEAVING, answers, arriving, data_size, held, holdings
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
 
 # CARs and updates that wait at once, so that nobody fills the store with what is refused in the end.
 MOST_CARS, MOST_CARS_OF_ONE, MOST_UPDATES = 16, 2, 256
+
+
+# All that a brand holds, where nothing bounds it.
+NO_BOUND = 2**62
+
+
+class Overtaken(Exception):
+    """Another worker has judged this, or changed what is held of the grant: it is to be judged anew."""
+
+
+class BeingErased(Exception):
+    """A worker is erasing one of these blocks just now."""
+
+
+class DataFull(Exception):
+    """The brand holds as much as it may."""
 
 
 class HoldingTables(StorePart):
@@ -76,19 +93,73 @@ class HoldingTables(StorePart):
         """Leave an arrival to the worker, which erases what there is of it at once."""
         self._change(update(arriving).where(arriving.c.id == id).values(at=0, ready=False))
 
-    def admit(self, id: int, holding: Holding, new: Sequence[Held], gone: Collection[bytes], verdict: Verdict) -> bool:
+    def condemn(self, id: int) -> bool:
+        """Make sure that no worker admits an arrival any more; False where it has a verdict already.
+
+        Its blocks may be erased then, and `judged` keeps the no.
+        """
+        waits = arriving.c.id == id, arriving.c.verdict == ""
+        change = update(arriving).where(*waits).values(lost=True).returning(arriving.c.id)
+        return retrying(self._engine, lambda: self._is_changed(change))
+
+    def _is_changed(self, statement: Executable) -> bool:
+        with writing(self._engine) as connection:
+            return connection.execute(statement).first() is not None
+
+    def note_erasing(self, blocks: Sequence[Brought], now: int) -> int:
+        """Note that these blocks are about to be erased; return the note's id. Until it goes, none is admitted."""
+        note = Arrival(Kind.ERASING, tuple(blocks), now)
+        return retrying(self._engine, lambda: self._note_erasing(note))
+
+    def _note_erasing(self, note: Arrival) -> int:
+        with writing(self._engine) as connection:
+            # What is being admitted just now is held before the note is there, and so is not erased.
+            add_bytes(connection, 0, NO_BOUND)
+            new = insert(arriving).values(arrival_values(note)).returning(arriving.c.id)
+            return int(connection.execute(new).scalar_one())
+
+    def data_bytes(self) -> int:
+        """Return the bytes of all data that the brand holds; what two grants share counts for each."""
+        return int(self._rows(select(data_size.c.bytes))[0][0])
+
+    def admit(
+        self,
+        id: int,
+        holding: Holding,
+        new: Sequence[Held],
+        gone: Collection[bytes],
+        verdict: Verdict,
+        *,
+        before: Holding | None = None,
+        most: int = NO_BOUND,
+    ) -> bool:
         """Hold new blocks for a live grant, and let go of some; False, and no change, where it lives no more.
 
-        ``verdict`` is kept for the arrival with this id.
+        ``verdict`` is kept for the arrival with this id. `Overtaken` where that has one, or where the grant's holding
+        is not ``before`` any more; `BeingErased`; `DataFull` where all data would have more than ``most`` bytes.
         """
-        return retrying(self._engine, lambda: self._admit(id, holding, new, gone, verdict))
+        return retrying(self._engine, lambda: self._admit(id, holding, new, gone, verdict, before, most))
 
-    def _admit(self, id: int, holding: Holding, new: Sequence[Held], gone: Collection[bytes], verdict: Verdict) -> bool:
+    def _admit(
+        self,
+        id: int,
+        holding: Holding,
+        new: Sequence[Held],
+        gone: Collection[bytes],
+        verdict: Verdict,
+        before: Holding | None,
+        most: int,
+    ) -> bool:
         with writing(self._engine) as connection:
+            add_bytes(connection, 0, NO_BOUND)
             mine = select(answers.c.state).where(answers.c.id == holding.answer)
             # The row's lock lets an end that comes now find what is held.
             if connection.execute(mine.with_for_update()).scalar_one() != State.LIVE:
                 return False
+            old = _stored(connection, holding.answer)
+            _check_turn(connection, id, old, before)
+            _check_not_erasing(connection, {each.digest for each in new})
+            add_bytes(connection, holding.bytes - old.bytes, most)
             _forget(connection, holding.answer, gone)
             _hold(connection, holding.answer, new)
             _replace(connection, holding)
@@ -133,7 +204,8 @@ class HoldingTables(StorePart):
             self._change(update(arriving).where(arriving.c.id.in_(part)).values(lost=True))
 
     def _waiting(self, *conditions: Any) -> list[Arrival]:
-        rows = self._rows(select(arriving).where(arriving.c.verdict == "", *conditions))
+        waits = arriving.c.verdict == "", arriving.c.kind != Kind.ERASING
+        rows = self._rows(select(arriving).where(*waits, *conditions))
         return [arrival_of(row._mapping) for row in rows]
 
     def leaving(self, now: int, limit: int) -> list[Holding]:
@@ -150,6 +222,8 @@ class HoldingTables(StorePart):
 
     def _gone(self, answer: int, none: dict[str, Any]) -> None:
         with writing(self._engine) as connection:
+            add_bytes(connection, 0, NO_BOUND)
+            add_bytes(connection, -_stored(connection, answer).bytes, NO_BOUND)
             connection.execute(delete(held).where(held.c.answer == answer))
             connection.execute(update(holdings).where(holdings.c.answer == answer).values(none))
 
@@ -173,12 +247,38 @@ def _has_room(connection: Connection, new: Arrival) -> bool:
         waiting = select(func.count()).where(arriving.c.verdict == "", *conditions)
         return int(connection.execute(waiting).scalar_one())
 
-    if new.kind is Kind.FETCHED:
+    if new.kind in (Kind.FETCHED, Kind.ERASING):
         return True
     if new.kind is Kind.UPDATE:
         return count(arriving.c.kind == Kind.UPDATE) < MOST_UPDATES
     of_one = arriving.c.kind == Kind.BLOCKS, arriving.c.content == new.content
     return count(arriving.c.kind == Kind.BLOCKS) < MOST_CARS and count(*of_one) < MOST_CARS_OF_ONE
+
+
+def add_bytes(connection: Connection, change: int, most: int) -> None:
+    """Count bytes more or less, and hold the row's lock until the commit; `DataFull` where it grew over a bound."""
+    counted = update(data_size).values(bytes=data_size.c.bytes + change).returning(data_size.c.bytes)
+    if connection.execute(counted).scalar_one() > most and change > 0:
+        raise DataFull
+
+
+def _stored(connection: Connection, answer: int) -> Holding:
+    row = connection.execute(select(holdings).where(holdings.c.answer == answer)).first()
+    return Holding(answer) if row is None else holding_of(row._mapping)
+
+
+def _check_turn(connection: Connection, id: int, now: Holding, before: Holding | None) -> None:
+    waits = select(arriving.c.id).where(arriving.c.id == id, arriving.c.verdict == "", ~arriving.c.lost)
+    if id and connection.execute(waits).first() is None:
+        raise Overtaken
+    if before is not None and now != before:
+        raise Overtaken
+
+
+def _check_not_erasing(connection: Connection, digests: set[bytes]) -> None:
+    notes = connection.execute(select(arriving).where(arriving.c.kind == Kind.ERASING)).all()
+    if any(not digests.isdisjoint(arrival_of(row._mapping).digests) for row in notes):
+        raise BeingErased
 
 
 def _forget(connection: Connection, answer: int, digests: Iterable[bytes]) -> None:

@@ -33,10 +33,16 @@ class RequestTable(StorePart):
         rows = self._rows(select(table).where(table.c.digest == digest))
         return _asked(rows[0]) if rows else None
 
-    def published(self, digests: Collection[bytes]) -> set[bytes]:
-        """Return those of these digests that are of published requests, withdrawn ones too."""
-        queries = (select(table.c.digest).where(table.c.digest.in_(part)) for part in chunks(digests))
-        return {row.digest for query in queries for row in self._rows(query)}
+    def notices_of(self, digests: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the notice (its SHA-256) of each published request among these digests, withdrawn ones too."""
+        columns = table.c.digest, table.c.notice
+        queries = (select(*columns).where(table.c.digest.in_(part)) for part in chunks(digests))
+        return {row.digest: row.notice for query in queries for row in self._rows(query)}
+
+    def own_notices(self, notices: Collection[bytes]) -> set[bytes]:
+        """Return those of these notices (their SHA-256) by which the brand has published a request."""
+        queries = (select(table.c.notice).where(table.c.notice.in_(part)).distinct() for part in chunks(notices))
+        return {row.notice for query in queries for row in self._rows(query)}
 
     def all_asked(self, limit: int = 1_000) -> list[Asked]:
         """Return the requests, the newest first."""

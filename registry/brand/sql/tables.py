@@ -40,7 +40,19 @@ requests = Table(
     _blob("file"),
     _flag("single"),
     *(_number(name) for name in ("created_at", "expires_at", "withdrawn_at")),
-    _blob("answered_by"),
+    *(_blob(name) for name in ("answered_by", "notice")),
+    Index("requests_notice", "notice"),
+)
+# The newest answers that hold, and that answer nothing which the brand asked. They count for nothing.
+unasked = Table(
+    "unasked",
+    tables,
+    _id(),
+    _blob("digest", unique=True),
+    *(_text(name) for name in ("kind", "why")),
+    _blob("subject"),
+    _number("at"),
+    sqlite_autoincrement=True,
 )
 # Grants and refusals. Evidence stands in a table of its own, so that rows are small where only the state is read.
 answers = Table(
@@ -111,6 +123,8 @@ held = Table(
     Index("held_digest", "digest"),
     sqlite_with_rowid=False,
 )
+# One row: the bytes of all that is held. Whoever locks it admits blocks, or notes what is to be erased, alone.
+data_size = Table("data_size", tables, Column("id", ID, primary_key=True, autoincrement=False), _number("bytes"))
 # What was sent and waits for the worker's verdict. Its blocks lie in the brand's own store already.
 arriving = Table(
     "arriving",

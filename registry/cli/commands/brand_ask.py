@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.brand.records import Answer, Asked
+from registry.brand.records import Answer, Asked, Unasked
 from registry.brand.settings import BrandSettings, require_brand
 from registry.cli.app import command
 from registry.cli.brand_context import Dir, folder_of, store_of
@@ -129,7 +129,8 @@ def inbox(
 ) -> None:
     """Show what people answered: the number of each kind, and the newest ones.
 
-    A grant is live once the chain shows it, and accepted once the brand's counter-signature is anchored.
+    A grant is live once the chain shows it, and accepted once the brand's counter-signature is anchored. Below stands
+    what was refused because the brand never asked for it: publish its request, and let the person send it again.
     """
     folder = folder_of(directory)
     settings = require_brand(folder)
@@ -137,10 +138,12 @@ def inbox(
 
     store = store_of(folder, settings, made=False)
     counts, newest, view = store.counts(), store.answers_before(_ANY_ID, last), store.view()
+    unasked, not_asked = store.all_unasked(last), store.count_unasked()
     times = times_of(store, settings, ctx.network.clock())
     document = {
         "counts": [{"kind": kind, "state": state, "count": count} for (kind, state), count in sorted(counts.items())],
         "newest": [_answer_json(each) for each in newest],
+        "notAsked": {"count": not_asked, "newest": [_unasked_json(each) for each in unasked]},
         "unsent": len(store.signed(1_000)),
         "view": {"block": view.number, "seenAt": view.seen_at},
         "acknowledged": times._asdict() | {"within": settings.acknowledge_seconds},
@@ -149,7 +152,9 @@ def inbox(
     seen = "never" if not view.seen_at else f"block {view.number:,}, {format_utc(view.seen_at)}"
     rows.append(("The log was read", seen))
     rows += _acknowledged(times, settings)
+    rows += [("Refused, not asked for", f"{not_asked:,}")] if unasked else []
     lines: list[str | Line] = [*table(rows), "", *table(map(_answer_row, newest))]
+    lines += ["", *table(map(_unasked_row, unasked))] if unasked else []
     ctx.out.result(document, lines)
 
 
@@ -176,6 +181,16 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "expiresAt": answer.expires_at,
         "accepted": answer.accepted_at > 0,
     }
+
+
+def _unasked_json(each: Unasked) -> dict[str, Any]:
+    told = {"kind": each.kind, "digest": to_hex(each.digest), "subject": checksum(each.subject)}
+    return told | {"why": each.why, "at": each.at}
+
+
+def _unasked_row(each: Unasked) -> tuple[str, str]:
+    what = f"{each.kind} of {checksum(each.subject)}, {format_utc(each.at)}: refused, {each.why}"
+    return to_hex(each.digest)[:_SHORT], what
 
 
 def _answer_row(answer: Answer) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -23,7 +22,7 @@ from registry.client.risks import LINKS_BRANDS, linked_brands, names_of
 from registry.client.sign import noting
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence, parse_evidence
-from registry.core.scalars import format_utc, to_hex
+from registry.core.scalars import format_utc
 from registry.ledger.base import Receipt
 from registry.present.summary import Risk, summary_of_ending
 from registry.present.text import Row, table
@@ -101,8 +100,8 @@ def _end_each(
     people: list[Person],
     end: Callable[[Person, Evidence], Receipt | None],
 ) -> None:
-    tasks = [(to_hex(e.digest), partial(end, p, e)) for p, e in zip(people, grants, strict=True)]
-    endings = use_case.end_each(tasks, lambda digest: ctx.working(f"revoking {digest[:14]}"))
+    pairs = list(zip(people, grants, strict=True))
+    endings = use_case.revoke_each(pairs, end, lambda digest: ctx.working(f"revoking {digest[:14]}"))
     document = {"ended": [{"digest": digest, "transaction": receipt_json(sent)} for digest, sent in endings.ended]}
     rows = [row for digest, sent in endings.ended for row in [("Revoked", digest), *receipt_rows(sent)]]
     ctx.out.result(document, table(rows))

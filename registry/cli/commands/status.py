@@ -12,13 +12,13 @@ from registry.cli.ui.left import left_json, left_lines
 from registry.cli.ui.linked import delivery_json, delivery_lines
 from registry.client.brand_view import BrandView, deliveries_to, look
 from registry.client.deliver import Courier
-from registry.client.unfinished import go_on
+from registry.client.unfinished import Left, go_on
 from registry.client.verify import Answer, verify_many
 from registry.core.errors import CouldNotCheck, NotConsented
 from registry.core.evidence.file import Evidence
 from registry.core.scalars import format_utc, to_hex
 from registry.core.verify.judge import VerifiedStatement
-from registry.present.text import NAME, Line, table, visible
+from registry.present.text import NAME, NO, Line, table, visible
 from registry.present.wording import holds
 
 OfBrand = Annotated[
@@ -37,12 +37,19 @@ def status(
     First completes what waits for its anchor, sends the endings that are due, and delivers what waits. --brand fetches
     the brand's counter-signature, and its acknowledgement of an end.
     """
-    network, domain = ctx.network, ctx.network.domain
-    deliveries = ctx.home.deliveries(ctx.configuration.network_path)
+    network, deliveries = ctx.network, ctx.home.deliveries(ctx.configuration.network_path)
     with ctx.working("completing what waits"):
         left = go_on(network, ctx.home.evidence, ctx.session.notaries, deliveries)
     if brand is not None:
-        return _show_brand(ctx, Courier(network, ctx.home.evidence, deliveries, ctx.session.notaries.folder), brand)
+        _show_brand(ctx, Courier(network, ctx.home.evidence, deliveries, ctx.session.notaries.folder), brand)
+    else:
+        _show_all(ctx, left)
+    for damaged in left.damaged[:1]:
+        raise damaged
+
+
+def _show_all(ctx: Context, left: Left) -> None:
+    network, domain = ctx.network, ctx.network.domain
     # An acknowledgement is told of with `--brand`: by itself it allows nothing.
     kept = [each for each in ctx.home.evidence.all() if each.kind != "Acknowledgement"]
     with ctx.working("reading the chain"):
@@ -57,6 +64,7 @@ def status(
         "evidence": [_state_json(evidence, answer) for evidence, answer in judged],
         **left_json(left),
         "deliveries": [delivery_json(each) for each in left.deliveries],
+        "damaged": [str(each) for each in left.damaged],
     }
     rows = [
         ("Home", ctx.home.path),
@@ -66,7 +74,8 @@ def status(
     ]
     states = [_state_line(evidence, answer) for evidence, answer in judged] or [Line("No consent is kept here yet.")]
     told = delivery_lines(left.deliveries)
-    return ctx.out.result(document, [*table(rows), "", *states, *left_lines(left), *told])
+    damaged = [Line(str(each), 0, NO) for each in left.damaged]
+    ctx.out.result(document, [*table(rows), "", *states, *left_lines(left), *told, *damaged])
 
 
 def _show_brand(ctx: Context, courier: Courier, brand: str) -> None:
@@ -93,7 +102,7 @@ def _view_line(view: BrandView) -> Line:
         after = "" if view.took is None else f" {view.took:,} s after it"
         parts.append(f"it acknowledged the end{after}, signed and anchored")
     parts += [f"not known: {visible(str(view.why))}"] * (view.why is not None)
-    return Line(f"{start}{visible(view.delivery.brand)}: {'; '.join(parts)}", len(start), NAME)
+    return Line(f"{start}{visible(view.delivery.full_name)}: {'; '.join(parts)}", len(start), NAME)
 
 
 _WORDS = {
@@ -122,7 +131,7 @@ def _state_json(evidence: Evidence, answer: Answer) -> dict[str, Any]:
 
 def _state_line(evidence: Evidence, answer: Answer) -> Line:
     message: Any = evidence.statement.message
-    who = evidence.parsed_notice.controller.name if evidence.parsed_notice else message.controller
+    who = evidence.parsed_notice.controller.full_name if evidence.parsed_notice else message.controller
     digest = f"{to_hex(evidence.digest)[:14]}  "
     return Line(f"{digest}{evidence.kind} to {who}: {_state(answer)}", len(digest), NAME)
 

@@ -44,8 +44,11 @@ def uses(
     delivery = ctx.home.deliveries(ctx.configuration.network_path)
     found = delivery.find(to_hex(grant.digest))
     if found is None or found.url is None:
-        advice = "Only a brand's service keeps a log: answer its link with `consent grant LINK`; see `consent status`."
-        raise InvalidInput("this grant was not taken by a brand's service yet", advice)
+        advice = (
+            "Only a brand's service keeps a log: answer its link with `consent grant LINK`. If you did that in another "
+            "home, ask there, or copy its file deliveries/DIGEST.json."
+        )
+        raise InvalidInput("this grant was not taken by a brand's service from this home yet", advice)
     client = BrandClient(delivery.web, found.inbox)
     with ctx.working("asking the brand, and reading the chain"):
         report = look_at_uses(ctx.network, SeenUses(ctx.home.path / "uses"), client, str(found.capability), grant)
@@ -56,8 +59,10 @@ def _rows(report: UsesReport) -> list[Row]:
     grant, newest = report.grant, max(report.anchored, default=0)
     notice = grant.parsed_notice
     rows: list[Row] = [("Grant", to_hex(grant.digest))]
-    rows.append(("Brand", notice.controller.name if notice else grant.statement.message.controller))
+    rows.append(("Brand", notice.controller.full_name if notice else grant.statement.message.controller))
     rows.append(("Readings", f"{len(report.uses):,}, of which {_proved(report):,} are proved"))
+    if wrong := sum(bool(report.beyond(each)) for each in report.uses):
+        rows.append(("Not allowed", f"{wrong:,} of them, by the brand's own words"))
     if newest:
         anchored = format_utc(report.anchored[newest])
         rows.append(("Log", f"{newest:,} entries of all people, signed, and anchored at {anchored}; it only grew"))
@@ -71,7 +76,7 @@ def _proved(report: UsesReport) -> int:
 def _lines(report: UsesReport) -> list[str | Line]:
     if not report.uses:
         return ["", "The brand has noted no reading of your data."]
-    return ["", *reading_lines(report.uses, report.anchored)]
+    return ["", *reading_lines(report.uses, report.anchored, report.beyond)]
 
 
 def _report_json(report: UsesReport) -> dict[str, Any]:
@@ -85,6 +90,7 @@ def _report_json(report: UsesReport) -> dict[str, Any]:
             "system": each.use.system or None,
             "head": each.head if isinstance(each.head, int) else None,
             "anchoredAt": report.anchored_at(each),
+            "beyond": [str(how) for how in report.beyond(each)],
         }
         for each in report.uses
     ]

@@ -84,6 +84,7 @@ def _document(opened: Opened, dry_run: bool) -> dict[str, Any]:
     return {
         "grant": pulled.digest,
         "brand": pulled.brand,
+        "domain": pulled.domain,
         "state": "unchecked" if why else pulled.state,
         "dryRun": dry_run,
         "messages": messages,
@@ -100,7 +101,7 @@ def _document(opened: Opened, dry_run: bool) -> dict[str, Any]:
 def _lines(opened: Opened, dry_run: bool) -> Iterator[Line]:
     pulled, why = opened
     start, indent = f"{pulled.digest[:SHORT]}  ", " " * 4
-    yield Line(f"{start}{pulled.brand}: {_said(opened, dry_run)}", len(start), NO if why else YES)
+    yield Line(f"{start}{pulled.brand} ({pulled.domain}): {_said(opened, dry_run)}", len(start), NO if why else YES)
     for one in pulled.messages:
         head = f"{indent}{one.number:>5}  {format_utc(one.issued_at)}  "
         for number, text in enumerate(one.text.split("\n") if one.text else [f"{one.records:,} records"]):

@@ -14,7 +14,7 @@ from registry.client.party import Person
 from registry.client.vault_sync import Synced, could_not_check, sync
 from registry.core.errors import ConsentError, LedgerUnavailable
 from registry.fs.files import make_folder, replace_file, writing
-from registry.present.text import NO, YES, Line, table
+from registry.present.text import NO, YES, Line, Row, table
 from registry.wallets.base import AbsentWallet
 
 SHORT = 14  # characters of a digest, as lists show it
@@ -50,6 +50,7 @@ def sync_(
     if not done:
         ctx.out.result({"grants": 0}, ["No grant handed over anything that goes on."])
     failed = [each.why for each in done if could_not_check(each)]
+    failed += [each.undelivered for each in done if each.undelivered is not None]
     if failed:
         raise _first(failed)
 
@@ -78,13 +79,23 @@ def _print(ctx: Context, synced: Synced, file: Path | None) -> None:
     document: dict[str, Any] = {"grant": synced.digest, "brand": synced.brand, "state": synced.state}
     document |= {"changed": synced.changed, "number": synced.number, "update": str(file) if file else None}
     document["why"] = None if synced.why is None else str(synced.why)
+    document["undelivered"] = None if synced.undelivered is None else str(synced.undelivered)
     document["delivery"] = None if synced.delivery is None else delivery_json(synced.delivery)
     start = f"{synced.digest[:SHORT]}  "
     lines = [Line(f"{start}{synced.brand}: {_said(synced)}", len(start), _STYLES.get(synced.state, ""))]
     lines += [Line(f"{' ' * len(start)}{file}")] * (file is not None)
-    if synced.delivery is not None:
-        lines += table(delivery_rows(synced.delivery), len(start))
+    lines += table(_delivery(synced, file), len(start))
     ctx.out.result(document, lines)
+
+
+def _delivery(synced: Synced, file: Path | None) -> list[Row]:
+    """Tell what the brand got of it, or how it gets it: a home delivers only what was granted there by a link."""
+    if synced.undelivered is not None:
+        return [("Not delivered", synced.undelivered)]
+    if synced.delivery is not None:
+        return delivery_rows(synced.delivery)
+    by_hand = "this home delivers nothing to it. Hand over the update (--out FOLDER), or sync the home that granted it."
+    return [("Not delivered", by_hand)] if synced.changed and file is None else []
 
 
 _STYLES = {"live": YES, "unchecked": NO}

@@ -52,6 +52,11 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
     domain: str
     contact: Filled
 
+    @property
+    def full_name(self) -> str:
+        """The name with the domain, as sentences and lists have it: two brands may have one name."""
+        return f"{self.name} ({self.domain})"
+
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
     """Allows every one of its purposes with every one of its data, by the operations in ``processing`` only."""

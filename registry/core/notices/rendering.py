@@ -114,7 +114,7 @@ def _wording(notice: Notice, language: str, content: _Content) -> tuple[str, ...
     if (template := sentences(text).get(content.kind)) is None:
         raise NoticeMismatch(f"the notice has no sentence for a {content.kind}")
     values = {
-        "{controller}": f"{notice.controller.name} ({notice.controller.domain})",
+        "{controller}": notice.controller.full_name,
         "{purposes}": _join(text, content.purposes),
         "{data}": _join(text, content.data),
     }

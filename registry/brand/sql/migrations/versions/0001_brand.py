@@ -44,7 +44,17 @@ def _make_requests() -> None:
         *_columns(sa.LargeBinary(), "file"),
         *_columns(sa.Boolean(), "single"),
         *_columns(_ID, "created_at expires_at withdrawn_at"),
-        *_columns(sa.LargeBinary(), "answered_by"),
+        *_columns(sa.LargeBinary(), "answered_by notice"),
+    )
+    op.create_index("requests_notice", "requests", ["notice"])
+    op.create_table(
+        "unasked",
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+        *_columns(sa.Text(), "kind why"),
+        *_columns(sa.LargeBinary(), "subject"),
+        *_columns(_ID, "at"),
+        sqlite_autoincrement=True,
     )
 
 
@@ -114,6 +124,8 @@ def _make_holdings() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("held_digest", "held", ["digest"])
+    size = op.create_table("data_size", _key("id"), *_columns(_ID, "bytes"))
+    op.bulk_insert(size, [{"id": 1, "bytes": 0}])
     op.create_table(
         "arriving",
         sa.Column("id", _ID, primary_key=True),
