@@ -54,7 +54,7 @@ class Case(NamedTuple):
 
 def measure() -> Iterator[Figure]:
     """Both ratios, then the pieces in microseconds a file."""
-    cases, asked = _world(random.Random(1))  # noqa: S311 - the same files each time, and no secret in them
+    cases, asked = world(random.Random(1))  # noqa: S311 - the same files each time, and no secret in them
     seconds = _times([cases[at : at + BATCH] for at in range(0, FILES, BATCH)], asked)
     what = f"verify a grant of {len(cases[0].raw) / 1000:.1f} KB"
     yield Figure(f"{what} from bytes, against recovery alone", seconds["recover"] / seconds["whole"], "", ">= 0.45")
@@ -93,7 +93,7 @@ def _recover(case: Case) -> bytes:
     return PublicKey.from_signature_and_message(case.signature, case.digest, hasher=None).format(compressed=False)
 
 
-def _world(chance: random.Random) -> tuple[list[Case], Policy]:
+def world(chance: random.Random) -> tuple[list[Case], Policy]:
     """All files, anchored in one full batch, and the one policy that they are judged by."""
     brands = [Account.from_key(chance.randbytes(32)) for _ in range(BRANDS)]
     notices = [_notice(number, brand) for number, brand in enumerate(brands)]
