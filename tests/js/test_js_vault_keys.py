@@ -1,4 +1,4 @@
-"""From 24 words, JavaScript and Python come to the same keys, recipients, accounts and signatures; and to the same small rules."""
+"""From 24 words, JavaScript and Python come to the same keys, accounts and signatures; small rules are the same."""
 
 from __future__ import annotations
 

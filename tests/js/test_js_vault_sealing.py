@@ -1,4 +1,4 @@
-"""Frames, seals, files and archives: what JavaScript writes Python reads, and the other way; what is damaged, both refuse."""
+"""Frames, seals, files, archives: what one side writes the other one reads, and both refuse what is damaged."""
 
 from __future__ import annotations
 
@@ -105,8 +105,9 @@ def _bad_recipients() -> list[list[Any]]:
     word, many = {"passphrase": "a", "workFactor": 1}, recipient_of(X25519)
     texts = ["age1", many.upper(), many[:-1], many + "q", HYBRID, "", recipient("a")[:-1] + "q", "age1tag1qqqq"]
     low_order = "age1" + "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
-    return [[], [many] * 513, [recipient("a"), many], [word, many], [word, word], [{"passphrase": ""}], [{"passphrase": "a" * 4097}],
-            [word | {"workFactor": 21}], [word | {"workFactor": 0}], [low_order], *[[one] for one in texts]]  # fmt: skip
+    kinds = [[], [many] * 513, [recipient("a"), many], [word, many], [word, word], [low_order]]
+    words = [{"passphrase": ""}, {"passphrase": "a" * 4097}, word | {"workFactor": 21}, word | {"workFactor": 0}]
+    return [*kinds, *([one] for one in [*words, *texts])]
 
 
 @pytest.mark.parametrize("given", _bad_recipients(), ids=str)

@@ -1,4 +1,4 @@
-"""The shared vectors of accounts, locks, content identifiers and vaults through js/core: the same values and error names."""
+"""The shared vectors of accounts, locks, blocks and vaults through js/core: the same values and error names."""
 
 from __future__ import annotations
 
