@@ -11,9 +11,7 @@ from scripts.node_packages import JS_FOLDER
 TOKENS = (JS_FOLDER / "style" / "tokens.css").read_text("utf-8")
 BASE = (JS_FOLDER / "style" / "base.css").read_text("utf-8")
 SURFACES = ("paper", "surface", "sunken")
-TEXT = [
-    (text, ground) for text in ("ink", "quiet", "accent", "accent-hover", "good", "warn", "bad") for ground in SURFACES
-]
+TEXT = [(text, ground) for text in ("ink", "quiet", "accent", "accent-hover", "good", "warn", "bad") for ground in SURFACES]
 TEXT += [("on-accent", "accent"), ("on-accent", "accent-hover"), ("on-bad", "bad"), ("ink", "accent-soft")]
 TEXT += [("accent", "accent-soft")]
 TEXT += [(text, f"{state}-soft") for state in ("good", "warn", "bad") for text in (state, "ink")]
