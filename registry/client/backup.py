@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_HOME_FILE = 16 * 1024 * 1024
 _FILES = re.compile(
     r"config\.toml|seed\.json|vault/index|vault/granting/0x[0-9a-f]{64}|keys/[a-z0-9][a-z0-9._-]*\.json"
-    r"|(?:evidence|requests|pending|deliveries|mail)/0x[0-9a-f]{64}\.json|promises/0x[0-9a-f]{64}-0x[0-9a-fA-F]{40}\.json"
+    r"|(?:evidence|restricted|requests|pending|deliveries|mail)/0x[0-9a-f]{64}\.json|promises/0x[0-9a-f]{64}-0x[0-9a-fA-F]{40}\.json"
     r"|endings/0x(?:[0-9a-f]{64}(?:-0x[0-9a-f]{64})?|[0-9a-fA-F]{40})\.json|tokens/[0-9A-Za-z-]{1,64}\.token"
     r"|confirmed/[0-9]{1,20}-0x[0-9a-fA-F]{40}-[a-z0-9.-]{1,253}\.json"
     r"|uses/(?:heads-[0-9]{1,20}-0x[0-9a-fA-F]{40}-0x[0-9a-fA-F]{40}|0x[0-9a-f]{64})-[0-9]{1,4}\.json"

@@ -124,7 +124,8 @@ class Courier:
     def is_nothing(self, one: Delivery) -> bool:
         """Whether the statement was never kept: its process was killed before, or the person gave it up."""
         waits = self.pending is not None and self.pending.waits(one.digest)
-        return not waits and one.digest not in self.store.digests()
+        is_kept = one.digest in self.store.digests() or self.store.is_restricted(one.digest)
+        return not (waits or is_kept)
 
     def _steps(self, digest: str) -> None:
         kept, one = kept_by_digest(self.store, digest), self._now(digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,7 +13,7 @@ import msgspec
 from registry.core.errors import InvalidInput, Malformed
 from registry.core.evidence.file import MAX_EVIDENCE, Evidence, parse_evidence, write_evidence
 from registry.core.scalars import to_hex
-from registry.fs.files import read_bounded, replace_file
+from registry.fs.files import move_file, read_bounded, replace_file
 
 # The first digits do where they name one file.
 DIGEST = re.compile(r"0x[0-9a-f]{4,64}")
@@ -64,14 +64,21 @@ class EvidenceStore(Protocol):
     def paid_for(self, payer: str) -> frozenset[str]:
         """Return the controllers that `keep_payment` was given for this account."""
 
+    def is_restricted(self, digest: str) -> bool:
+        """Whether evidence with exactly this digest (0x hex) is kept and not used: only `find` has it besides."""
+
     def find(self, digest: str) -> bytes:
-        """Return the file, a request too, whose digest begins so (`DIGEST`). ``InvalidInput`` unless it is one."""
+        """Return the file whose digest begins so (`DIGEST`); ``InvalidInput`` unless it is one.
+
+        Requests and restricted evidence are found too.
+        """
 
 
 class EvidenceFolder(NamedTuple):
     """A store in a folder: ``evidence/<digest>.json``, ``requests/<digest>.json``, ``cutoffs/<account>``.
 
-    ``payers/<account>/`` has an empty file for each controller that this account paid for. ``cache/`` may be deleted.
+    ``restricted/<digest>.json`` is evidence that is kept and not used. ``payers/<account>/`` has an empty file for each
+    controller that this account paid for. ``cache/`` may be deleted.
     """
 
     path: Path
@@ -81,12 +88,32 @@ class EvidenceFolder(NamedTuple):
         path = self.path / folder / f"{to_hex(evidence.digest)}.json"
         replace_file(path, write_evidence(evidence))
         if folder == "evidence":
-            digests = self.digests()
-            known = {name: entry for name, entry in self._indexed().items() if name in digests}
             # The evidence is safe already, and a cache that cannot be written is no reason to call that an error.
             with suppress(InvalidInput):
-                replace_file(self._index, msgspec.json.encode(known | {path.stem: _entry(evidence)}))
+                self.clean_index({path.stem: _entry(evidence)})
         return str(path)
+
+    def clean_index(self, new: Mapping[str, Entry] | None = None) -> None:
+        """Write the cache anew: what is kept and was known, and what is ``new``, by their digests."""
+        digests = self.digests()
+        known = {name: entry for name, entry in self._indexed().items() if name in digests}
+        replace_file(self._index, msgspec.json.encode(known | dict(new or {})))
+
+    def restrict(self, digest: str) -> None:
+        """Keep evidence with exactly this digest on, and use it no more: only `find` has it then."""
+        move_file(self.path / "evidence" / f"{digest}.json", self._restricted(digest))
+        self.clean_index()
+
+    def release(self, digest: str) -> None:
+        """Use restricted evidence again."""
+        move_file(self._restricted(digest), self.path / "evidence" / f"{digest}.json")
+
+    def restricted(self) -> frozenset[str]:
+        """Return the digests of what is kept and not used."""
+        return frozenset(path.stem for path in (self.path / "restricted").glob("0x*.json"))
+
+    def is_restricted(self, digest: str) -> bool:
+        return self._restricted(digest).is_file()
 
     def entries(self) -> dict[str, Entry]:
         indexed = self._indexed()
@@ -104,7 +131,7 @@ class EvidenceFolder(NamedTuple):
         if DIGEST.fullmatch(digest) is None:
             raise InvalidInput(f"{digest[:80]!r} is not a digest", "Write 0x and four hex digits at least.")
         # What waits for its anchor is found too, so that the parser can say what it is.
-        folders = (self.path / "pending", self.path / "requests", self.path / "evidence")
+        folders = (self.path / name for name in ("pending", "requests", "restricted", "evidence"))
         named = {path.name: path for folder in folders for path in folder.glob(f"{digest}*.json")}
         found = sorted(named.values())
         if not found:
@@ -136,6 +163,9 @@ class EvidenceFolder(NamedTuple):
 
     def paid_for(self, payer: str) -> frozenset[str]:
         return frozenset(file.name for file in (self.path / "payers" / payer).glob("0x*"))
+
+    def _restricted(self, digest: str) -> Path:
+        return self.path / "restricted" / f"{digest}.json"
 
     @property
     def _index(self) -> Path:

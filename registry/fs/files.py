@@ -131,6 +131,29 @@ def replace_file(path: Path, content: bytes) -> None:
             sink.write(content)
 
 
+def move_file(source: Path, target: Path) -> None:
+    """Give a file another name durably, over an older file; it has one of both names at any moment.
+
+    ``InvalidInput`` if it cannot be moved.
+    """
+    with writing(target):
+        make_folder(target.parent)
+        source.replace(target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+
+
+def remove_file(path: Path) -> bool:
+    """Remove a file durably; return whether there was one. ``InvalidInput`` if it cannot be removed."""
+    with writing(path):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+    return True
+
+
 def is_special(path: Path) -> bool:
     """Tell whether there is something at ``path`` that no file may replace: a pipe, a device, a terminal, a folder."""
     return path.is_relative_to("/dev") or (path.exists() and not path.is_file())

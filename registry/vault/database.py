@@ -32,6 +32,7 @@ from registry.vault.copy.sql import Answer
 from registry.vault.copy.stats import Stats
 from registry.vault.copy.working_copy import PAGE
 from registry.vault.draft import Draft, FileSource
+from registry.vault.evidence_marks import EvidenceMarks
 from registry.vault.folder import VaultFolder
 from registry.vault.homes import Merged
 from registry.vault.ids import RecordIds
@@ -77,6 +78,7 @@ class Database(OwnerSide):
         self._clock, self._ids = clock, RecordIds(lambda: int(clock() * 1_000_000_000))
         self.shares = Shares(self._folder, store, partial(relationship_key, seed))
         self.erasure = Erasure(self._folder, store, self.shares, clock, str(place or "the vault's store"))
+        self.marks = EvidenceMarks(self._folder, store, self.shares, clock)
         self.mail = Mailbag(self._folder, self._making, self._put)
         self.upkeep = Upkeep(self._folder, store, self.shares)
         self._known_schemas: tuple[tuple[OwnSchema, ...], Schemas] | None = None

@@ -8,10 +8,7 @@ from functools import partial
 
 import msgspec
 
-from registry.core.crypto.seeds import (
-    homes_name,
-    relationship_key,
-)
+from registry.core.crypto.seeds import homes_name, relationship_key
 from registry.core.errors import ConsentError, InvalidInput, StorageUnavailable, WorkingCopyLost
 from registry.core.sealed.index import Bundle, VaultBook, VaultIndex
 from registry.core.sealed.records import Record
@@ -20,12 +17,12 @@ from registry.storage.base import Names
 from registry.vault.bundles import Party, files_of
 from registry.vault.changes import Change
 from registry.vault.copy.working_copy import WorkingCopy
-from registry.vault.holds import forgotten
+from registry.vault.holds import without_shredded
 from registry.vault.homes import UNREADABLE, Homes, Merged, Seen, older_copy
 from registry.vault.journal import Free, Waiting, all_of, none_of, own_of
 from registry.vault.merging import State, erasable, is_older, merge_states
 from registry.vault.place import Place
-from registry.vault.rewriting import take_back
+from registry.vault.rewriting import let_go, take_back
 from registry.vault.state import VaultState
 from registry.vault.streams import Keep
 
@@ -253,10 +250,8 @@ class VaultFolder(VaultState):
         return taken
 
     def _without_shredded(self, state: State) -> State:
-        """Return the state without restrictions of shredded records, which another home may still have."""
-        if not state.book.restricted:
-            return state
-        return state._replace(book=forgotten(state.book, self._mirror.marked(set(state.book.shredded))))
+        """Return the state without what was shredded, which another home may still have in its book."""
+        return state._replace(book=without_shredded(state.book, self.mark_of))
 
     def _commit_merged(self, copy: WorkingCopy, before: State, now: State) -> None:
         new = set(now.book.shredded).difference(before.book.shredded)
@@ -266,6 +261,7 @@ class VaultFolder(VaultState):
             copy.erase(ids, "")
         change = self._change()
         change.adopt(now.streams.values())
+        let_go(change, self._store, self._party, before.book.bundles, now.book.bundles)
         if (book := self._taken_back(change, now.book, ids)) != before.book:
             change.set_book(book)
         if new:

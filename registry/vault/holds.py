@@ -1,20 +1,21 @@
-"""What the book says of single records: which were shredded, and which are kept and not used for a while.
+"""What the book says of records and evidence: what was shredded, and what is kept and not used for a while.
 
-A restricted record is on a legal hold if it has a reason, and otherwise withdrawn: the person may bring it back, or
+A restricted one is on a legal hold if it has a reason, and otherwise withdrawn: the person may bring it back, or
 shred it, at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 
 from registry.core.errors import InvalidInput, Malformed, StorageSlow
-from registry.core.sealed.index import Restricted, VaultBook
+from registry.core.scalars import unhex
+from registry.core.sealed.index import Bundle, Restricted, VaultBook
 from registry.core.sealed.records import check_time, id_bytes
 from registry.vault.copy.working_copy import WorkingCopy
 
@@ -43,8 +44,13 @@ def marked(book: VaultBook, marks: Iterable[str]) -> VaultBook:
 
 
 def in_force(book: VaultBook) -> tuple[Restricted, ...]:
-    """Return the restrictions that hold: without those of records that are in use again."""
-    return tuple(one for one in book.restricted if one.until is not None)
+    """Return the restrictions of records that hold: without those of records that are in use again."""
+    return tuple(one for one in book.restricted if one.until is not None and not one.is_evidence)
+
+
+def evidence_in_force(book: VaultBook) -> tuple[Restricted, ...]:
+    """Return the restrictions of evidence that hold; ``record`` is its digest."""
+    return tuple(one for one in book.restricted if one.until is not None and one.is_evidence)
 
 
 def restricted(book: VaultBook, ids: Collection[str], until: str | None, reason: str | None = None) -> VaultBook:
@@ -59,14 +65,43 @@ def forgotten(book: VaultBook, is_gone: Callable[[str], bool]) -> VaultBook:
     return _with(book, [one for one in book.restricted if not is_gone(one.record)])
 
 
-def held(book: VaultBook, today: str) -> dict[str, Restricted]:
-    """Return the legal holds whose day has not come, by their records."""
-    return {one.record: one for one in in_force(book) if one.reason is not None and today < (one.until or "")}
+def held(some: Sequence[Restricted], today: str) -> dict[str, Restricted]:
+    """Return those of these restrictions that are legal holds whose day has not come, by their records."""
+    return {one.record: one for one in some if one.reason is not None and today < (one.until or "")}
 
 
-def due(book: VaultBook, today: str) -> list[str]:
-    """Return the restricted records whose day has come."""
-    return [one.record for one in in_force(book) if (one.until or "") <= today]
+def due(some: Sequence[Restricted], today: str) -> list[str]:
+    """Return the records of those restrictions whose day has come."""
+    return [one.record for one in some if (one.until or "") <= today]
+
+
+def without_shredded(book: VaultBook, mark_of: MarkOf) -> VaultBook:
+    """Return the book without what its marks say is shredded: restrictions, and grants that handed over bundles.
+
+    A bundle that no other grant hands over leaves it, and its keys with it.
+    """
+    marks = set(book.shredded)
+    if not marks:
+        return book
+    book = forgotten(book, lambda name: mark_of(marked_bytes(name)) in marks)
+    return without_grants(book, lambda lock: mark_of(unhex(lock)) in marks)
+
+
+def without_grants(book: VaultBook, is_gone: Callable[[str], bool]) -> VaultBook:
+    """Return the book without the grants whose locks are gone, and without bundles that only these handed over."""
+    kept = list[Bundle]()
+    for bundle in book.bundles:
+        left = tuple(one for one in bundle.locks if not is_gone(one))
+        if left == bundle.locks:
+            kept.append(bundle)
+        elif left:
+            kept.append(msgspec.structs.replace(bundle, locks=left))
+    return msgspec.structs.replace(book, bundles=tuple(kept))
+
+
+def marked_bytes(name: str) -> bytes:
+    """Return what the mark of a record (its id) or of evidence (its digest, 0x hex) is made of."""
+    return unhex(name) if name.startswith("0x") else id_bytes(name)
 
 
 def day_of(seconds: float) -> str:

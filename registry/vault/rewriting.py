@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
+from registry.core.errors import CouldNotCheck, Malformed, SealedDataError
 from registry.core.sealed.heads import SegmentRef
 from registry.core.sealed.index import Bundle, OwnStream
 from registry.core.sealed.records import Record, id_in_bundle
 from registry.storage.base import BlockStore
 from registry.vault.branches import Held
-from registry.vault.bundles import Party, entry_of, held_in_branches, replaced, united
+from registry.vault.bundles import Party, entry_of, files_left, held_in_branches, replaced, united
 from registry.vault.changes import Change
 from registry.vault.streams import Keep, Streams
 
@@ -83,3 +85,21 @@ def take_back(
     segments = [*reversed(list(streams.store(entry, new))), *left.segments]
     grown = streams.rewrite(entry, segments, streams.files(entry))
     return replaced(change, store, party, bundle, grown), {names[one] for one in newest}
+
+
+def let_go(
+    change: Change,
+    store: BlockStore,
+    party_of: Callable[[Bundle], Party],
+    before: Iterable[Bundle],
+    now: Iterable[Bundle],
+) -> None:
+    """Let the blocks of bundles go that left the book, because another home shredded all of their grants.
+
+    They go once no home names them. What cannot be read any more was erased by that home, or is left to it.
+    """
+    left = {one.name for one in now}
+    for bundle in before:
+        if bundle.name not in left:
+            with suppress(CouldNotCheck, SealedDataError, Malformed):
+                change.replace(files_left(store, party_of(bundle), bundle), bundle.name, bundle.number)

@@ -87,7 +87,7 @@ class Erasure:
         copy, book = self._folder.copy(), self._folder.book()
         ids = _ids_of(selection, copy, book, self._today())
         assert copy is not None
-        on_hold = {name: one for name, one in held(book, self._today()).items() if name in ids}
+        on_hold = {name: one for name, one in held(in_force(book), self._today()).items() if name in ids}
         gone = frozenset(ids - on_hold.keys())
         found = survey(copy, gone)
         concerned = [one for one in book.bundles if selection.kind == "ALL" or one.view.category in found.categories]
@@ -270,7 +270,7 @@ def _ids_of(selection: Selection, copy: WorkingCopy | None, book: VaultBook, tod
                 raise InvalidInput(f"there is no record {name[:80]}", "`search` finds the ids of records.")
         return set(selection.ids)
     if selection.kind == "DUE":
-        ids = set(due(book, today)) & set(copy.ids())
+        ids = set(due(in_force(book), today)) & set(copy.ids())
     else:
         ids = set(copy.ids_of(selection.category) if selection.kind == "CATEGORY" else copy.ids())
     if not ids:

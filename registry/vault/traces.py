@@ -75,12 +75,17 @@ def look_into_stores(
 
 def look_into_copy(folder: VaultFolder, found: Survey) -> CopySearched:
     """Look for traces in the decrypted pages of the working copy; what other records hold too is none."""
+    traces = {one.encode() for one in found.ids} | {id_bytes(one) for one in found.ids}
+    return look_for(folder, traces, found.texts)
+
+
+def look_for(folder: VaultFolder, some: Iterable[bytes], texts: Iterable[str] = ()) -> CopySearched:
+    """Look for byte strings, and for texts that no record holds, in the decrypted pages of the working copy."""
     try:
         copy = folder.copy()
         if copy is None:
             return CopySearched(0, 0, 0, "there is no working copy")
-        traces = {one.encode() for one in found.ids} | {id_bytes(one) for one in found.ids}
-        traces |= {one.encode() for one in found.texts if not copy.holds_text(one)}
+        traces = {*some, *(one.encode() for one in texts if not copy.holds_text(one))}
         looked = copy.look_for(traces)
         trouble = "another process reads it: it is rewritten when it is opened next" if copy.is_erasing else None
     except ConsentError as error:

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from registry.cli.app import command, group
+from registry.cli.commands import evidence_shred
 from registry.cli.context import Context
 from registry.cli.options import SENDING, SIGNING, WALLET, AcceptRisk, EvidenceFile, accepted_risks
 from registry.cli.ui.linked import is_link, read_request
 from registry.cli.ui.receipts import leaving, print_anchored, receipt_json, receipt_rows
 from registry.client import pending as use_case
-from registry.client.import_evidence import import_evidence
+from registry.client.import_evidence import import_evidence, shredded_by
 from registry.client.notary_config import ending_party, pending_party
 from registry.client.pending_store import PendingFolder
 from registry.client.wallets import typed_address
@@ -26,6 +27,7 @@ from registry.present.text import Line, table
 from registry.present.wording import evidence_rows, open_lines
 
 evidence = group("evidence", "consent evidence show grant.json")
+evidence_shred.add_to(evidence)
 _EXAMPLE = "consent evidence show grant.json\nconsent evidence show grant.json --html grant.html"
 _SHOWN = "This is what the file says; `consent verify` says whether it holds."
 
@@ -69,7 +71,8 @@ def import_(ctx: Context, file: EvidenceFile) -> None:
     """
     raw = ctx.home.find(file)
     with ctx.working("checking it"):
-        done = import_evidence(ctx.network, ctx.home.evidence, raw, ctx.session.is_own)
+        shredded = shredded_by(ctx.home, ctx.session.vault)
+        done = import_evidence(ctx.network, ctx.home.evidence, raw, ctx.session.is_own, shredded)
     digest, ended = to_hex(done.evidence.digest), done.ended
     state = "holds" if ended is None else f"{type(ended).__name__}: {ended}"
     document = {"kind": done.evidence.kind, "digest": digest, "file": done.kept, "known": done.known, "state": state}

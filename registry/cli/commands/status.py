@@ -12,6 +12,7 @@ from registry.cli.ui.left import left_json, left_lines
 from registry.cli.ui.linked import delivery_json, delivery_lines
 from registry.client.brand_view import BrandView, deliveries_to, look
 from registry.client.deliver import Courier
+from registry.client.evidence_traces import is_unfinished
 from registry.client.unfinished import Left, go_on
 from registry.client.verify import Answer, verify_many
 from registry.core.errors import CouldNotCheck, NotConsented
@@ -65,6 +66,8 @@ def _show_all(ctx: Context, left: Left) -> None:
         **left_json(left),
         "deliveries": [delivery_json(each) for each in left.deliveries],
         "damaged": [str(each) for each in left.damaged],
+        "restricted": len(restricted := ctx.home.evidence.restricted()),
+        "unfinishedErasure": is_unfinished(ctx.home),
     }
     rows = [
         ("Home", ctx.home.path),
@@ -73,9 +76,14 @@ def _show_all(ctx: Context, left: Left) -> None:
         ("Head", f"block {head.number}, {format_utc(head.time)}"),
     ]
     states = [_state_line(evidence, answer) for evidence, answer in judged] or [Line("No consent is kept here yet.")]
-    told = delivery_lines(left.deliveries)
+    told = [*delivery_lines(left.deliveries), *_erasure_lines(len(restricted), is_unfinished(ctx.home))]
     damaged = [Line(str(each), 0, NO) for each in left.damaged]
     ctx.out.result(document, [*table(rows), "", *states, *left_lines(left), *told, *damaged])
+
+
+def _erasure_lines(restricted: int, is_left: bool) -> list[Line]:
+    lines = [Line(f"Kept and not used: {restricted:,}. `consent evidence release` brings one back.")] * (restricted > 0)
+    return lines + [Line("An erasure of evidence was interrupted: `consent evidence shred DUE` finishes it.")] * is_left
 
 
 def _show_brand(ctx: Context, courier: Courier, brand: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from registry.cli.app import command
+from registry.cli.commands import evidence_shred
 from registry.cli.context import Context
 from registry.cli.ui.linked import delivery_json, delivery_rows
 from registry.client.party import Person
@@ -37,7 +38,8 @@ def sync_(
     """Bring what grants handed over up to date: later records, edits and deletions.
 
     Asks the chain first. What was handed over by a grant that ended gets nothing more, ever; where the chain cannot be
-    asked, nothing is written. An update is sealed to its brand, which opens it with `consent open --update`.
+    asked, nothing is written. An update is sealed to its brand, which opens it with `consent open --update`. Evidence
+    that another device of yours erased is erased here too.
     """
     digests = [ctx.home.find_grant(each) for each in grants or ()]
     person = _person(ctx)
@@ -47,6 +49,7 @@ def sync_(
             ctx.out.progress(f"{synced.digest[:SHORT]} is done")
             done.append(synced)
             _print(ctx, synced, _write(out, synced))
+    evidence_shred.go_on(ctx)
     if not done:
         ctx.out.result({"grants": 0}, ["No grant handed over anything that goes on."])
     failed = [each.why for each in done if could_not_check(each)]

@@ -172,8 +172,9 @@ class Spent(Struct, frozen=True, forbid_unknown_fields=True):
 class Restricted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A record that is kept and not used until a day (``until``, UTC), when it may be shredded.
 
-    A ``reason`` makes it a legal hold: it is not shredded before that day. Without a day the record is in use again.
-    Of what two homes wrote, the larger ``counter`` stays.
+    ``record`` is its id, or the digest (0x hex) of evidence that is kept so. A ``reason`` makes it a legal hold: it is
+    not shredded before that day. Without a day the record is in use again. Of what two homes wrote, the larger
+    ``counter`` stays.
     """
 
     record: str
@@ -182,7 +183,9 @@ class Restricted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        if not OWN_ID.fullmatch(self.record):
+        if self.is_evidence:
+            read_words((self.record,))
+        elif not OWN_ID.fullmatch(self.record):
             raise Malformed(f"a restricted record is malformed: {self.record[:80]!r}")
         if self.until is None and self.reason is not None:
             raise Malformed("a restriction without a day has no reason")
@@ -190,6 +193,11 @@ class Restricted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
             raise Malformed(f"a restriction ends on a day, not at a time: {self.until}")
         if self.reason is not None and not 0 < len(self.reason) <= MAX_REASON:
             raise Malformed(f"a reason has 1 to {MAX_REASON} characters")
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it is evidence, and no record of the vault."""
+        return self.record.startswith("0x")
 
 
 class VaultBook(Signed, frozen=True, kw_only=True):
