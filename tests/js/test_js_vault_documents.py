@@ -28,7 +28,18 @@ from tests.core.sealed.test_sealed_mail import BOX, BRAND, DOMAIN, GRANT, mail
 from tests.core.sealed.test_sealed_mail import record as mail_record
 from tests.support.builders import CONTROLLER, SEED, SUBJECT, grant_message, word
 from tests.support.sealed_builders import (
-    HOME, SIGNER, STREAM, bundle_key, head, identity, own_records, recipient, record, records, resealed, sealed,
+    HOME,
+    SIGNER,
+    STREAM,
+    bundle_key,
+    head,
+    identity,
+    own_records,
+    recipient,
+    record,
+    records,
+    resealed,
+    sealed,
     tombstones,
 )  # fmt: skip
 from tests.support.vault_answers import asked, asked_bytes, b64, outcome, text_lines
@@ -49,13 +60,17 @@ def test_js_records_go_both_ways(version: Any) -> None:
     assert asked("line", b64(written.encode())) == written
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_lines(data: st.DataObject) -> None:
     line = data.draw(st.sampled_from(LINES) | records.map(lambda one: write_record(one).decode()))
     for _ in range(data.draw(st.integers(0, 2))):
         place = data.draw(st.integers(0, len(line)))
-        more = data.draw(st.sampled_from(["", '"', "0", "1", "9", ".", "e9", "-", " ", "\n", "{", "}", ",", "null", "a", "\\u0041", "é", "🦊"]))
+        more = data.draw(
+            st.sampled_from(
+                ["", '"', "0", "1", "9", ".", "e9", "-", " ", "\n", "{", "}", ",", "null", "a", "\\u0041", "é", "🦊"]
+            )
+        )
         line = line[:place] + more + line[place + data.draw(st.integers(0, 3)) :]
     raw = line.encode("utf-8", "surrogatepass")
     expected, found = outcome(lambda: parse_record(raw)), asked("line", b64(raw))
@@ -122,7 +137,26 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(one for name, child in inside for one in _paths(child, (*path, name)))]
 
 
-ODD = [None, "", "x", 0, 1, -1, 2**53, 1.5, True, False, [], {}, CID, STREAM, "0x" + "ab" * 32, SUBJECT.lower(), "pd:B", "2026-02-30"]
+ODD = [
+    None,
+    "",
+    "x",
+    0,
+    1,
+    -1,
+    2**53,
+    1.5,
+    True,
+    False,
+    [],
+    {},
+    CID,
+    STREAM,
+    "0x" + "ab" * 32,
+    SUBJECT.lower(),
+    "pd:B",
+    "2026-02-30",
+]
 
 
 def _changed(data: st.DataObject, whole: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +172,9 @@ def _changed(data: st.DataObject, whole: dict[str, Any]) -> dict[str, Any]:
     elif act == "drop":
         del place[path[-1]]
     elif act == "add" and isinstance(place, dict):
-        place[data.draw(st.sampled_from(["schema", "until", "apart", "reason", "more"]))] = data.draw(st.sampled_from(ODD))
+        place[data.draw(st.sampled_from(["schema", "until", "apart", "reason", "more"]))] = data.draw(
+            st.sampled_from(ODD)
+        )
     elif act == "repeat" and isinstance(place, list):
         place.append(place[path[-1]])
     return whole
@@ -149,7 +185,7 @@ def _compared(kind: str, raw: bytes, case: dict[str, Any], open_here: Any) -> No
     assert found == outcome(lambda: codec.encode(open_here()).decode())
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_documents(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([VaultIndex, VaultBook, VaultBook, VaultBook, HomeName]))
@@ -160,12 +196,17 @@ def test_js_takes_and_refuses_the_same_documents(data: st.DataObject) -> None:
     _compared(kind.__name__, raw, case, lambda: open_document(kind, raw, identity("stream"), SIGNER))
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_capsules_and_updates(data: st.DataObject) -> None:
     keys = json.loads(msgspec.json.encode([bundle_key(1), bundle_key(2)]))
     whole: dict[str, Any] = {"streams": keys, "version": 1}
-    grant = {"subject": GRANTED.subject, "controller": GRANTED.controller, "lock": GRANTED.revocation, "digest": word(9)}
+    grant = {
+        "subject": GRANTED.subject,
+        "controller": GRANTED.controller,
+        "lock": GRANTED.revocation,
+        "digest": word(9),
+    }
     if data.draw(st.booleans()):
         members = {name: grant[name] for name in ("subject", "controller", "lock")}
         members |= {"vaultKey": SIGNER, "mailbox": recipient("a"), "type": "Capsule"}
@@ -181,7 +222,9 @@ def test_js_another_signer_stream_or_recipient_is_told() -> None:
     good = sealed(head(SegmentRef(CID, 1)))
     case = {"signer": SIGNER, "stream": STREAM}
     assert json.loads(asked("document", "StreamHead", b64(good), identity("stream"), case))["number"] == 1
-    assert asked("document", "StreamHead", b64(good), identity("stream"), case | {"stream": "0e" * 16}) == "WrongCapsule"
+    assert (
+        asked("document", "StreamHead", b64(good), identity("stream"), case | {"stream": "0e" * 16}) == "WrongCapsule"
+    )
     assert asked("document", "StreamHead", b64(good), identity("stream"), case | {"signer": word(2)}) == "WrongCapsule"
     assert asked("document", "StreamHead", b64(good), identity("a"), case) == "NotARecipient"
     assert asked("document", "SegmentList", b64(good), identity("stream"), case) == "DamagedSeal"
@@ -217,7 +260,7 @@ def test_js_mail_goes_both_ways() -> None:
     assert asked("openMail", b64(made), BOX, domain, GRANT, account) == "NotARecipient"
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_js_takes_and_refuses_the_same_mail(data: st.DataObject) -> None:
     content = MailContent(text="Hello", records=(mail_record(), mail_record("b", time="2026-01-31")), id="m-1")

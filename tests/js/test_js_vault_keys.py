@@ -1,4 +1,4 @@
-"""From 24 words, JavaScript and Python come to the same keys, recipients, accounts and signatures; and to the same small rules."""
+"""From 24 words, JavaScript and Python come to the same keys, accounts and signatures; small rules are the same."""
 
 from __future__ import annotations
 
@@ -102,7 +102,10 @@ def test_js_media_types_are_the_same() -> None:
     names = [f"a.b{one.upper()}" for one in media_types._TYPES] + ["orders.csv.gz", "none", "a.", ".png", "constructor"]
     types = [*media_types._TYPES.values(), "text/xml", "TEXT/HTML; charset=utf-8", "x/y", "", "constructor"]
     found = asked("mediaTypes", names, types)
-    assert found == [[media_types.media_type_of(one) for one in names], [media_types.extension_of(one) for one in types]]
+    assert found == [
+        [media_types.media_type_of(one) for one in names],
+        [media_types.extension_of(one) for one in types],
+    ]
 
 
 _spelled = st.from_regex(

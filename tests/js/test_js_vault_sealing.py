@@ -1,4 +1,4 @@
-"""Frames, seals, files and archives: what JavaScript writes Python reads, and the other way; what is damaged, both refuse."""
+"""Frames, seals, files, archives: what one side writes the other one reads, and both refuse what is damaged."""
 
 from __future__ import annotations
 
@@ -105,8 +105,9 @@ def _bad_recipients() -> list[list[Any]]:
     word, many = {"passphrase": "a", "workFactor": 1}, recipient_of(X25519)
     texts = ["age1", many.upper(), many[:-1], many + "q", HYBRID, "", recipient("a")[:-1] + "q", "age1tag1qqqq"]
     low_order = "age1" + "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
-    return [[], [many] * 513, [recipient("a"), many], [word, many], [word, word], [{"passphrase": ""}], [{"passphrase": "a" * 4097}],
-            [word | {"workFactor": 21}], [word | {"workFactor": 0}], [low_order], *[[one] for one in texts]]  # fmt: skip
+    kinds = [[], [many] * 513, [recipient("a"), many], [word, many], [word, word], [low_order]]
+    words = [{"passphrase": ""}, {"passphrase": "a" * 4097}, word | {"workFactor": 21}, word | {"workFactor": 0}]
+    return [*kinds, *([one] for one in [*words, *texts])]
 
 
 @pytest.mark.parametrize("given", _bad_recipients(), ids=str)
@@ -168,7 +169,10 @@ def test_js_an_endless_header_is_given_up() -> None:
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 3) | st.sampled_from([LEAF_BYTES - 1, LEAF_BYTES, LEAF_BYTES + 1, 2 * LEAF_BYTES, 3 * LEAF_BYTES + 7]))
+@given(
+    st.integers(0, 3)
+    | st.sampled_from([LEAF_BYTES - 1, LEAF_BYTES, LEAF_BYTES + 1, 2 * LEAF_BYTES, 3 * LEAF_BYTES + 7])
+)
 def test_js_files_have_the_same_blocks(size: int) -> None:
     data = noise(size)
     made = [(one.cid, b64(one.data)) for one in file_blocks(io.BytesIO(data))]
@@ -235,7 +239,9 @@ def test_js_identifiers_have_one_spelling(digest: bytes, place: int, letter: str
 @given(st.data())
 def test_js_archives_go_both_ways_and_have_one_encoding(data: st.DataObject) -> None:
     store = Blocks()
-    roots = [store.put(noise(size, size)) for size in data.draw(st.lists(st.sampled_from([1, 100, 300_000]), max_size=2))]
+    roots = [
+        store.put(noise(size, size)) for size in data.draw(st.lists(st.sampled_from([1, 100, 300_000]), max_size=2))
+    ]
     named = roots[: data.draw(st.integers(0, 1))]
     made = b"".join(car_parts(map(binary_cid, named), [(binary_cid(cid), block) for cid, block in store.items()]))
     assert asked_bytes("car", named, list(sent(store).items())) == made

@@ -1,4 +1,4 @@
-"""The shared vectors of accounts, locks, content identifiers and vaults through js/core: the same values and error names."""
+"""The shared vectors of accounts, locks, blocks and vaults through js/core: the same values and error names."""
 
 from __future__ import annotations
 
@@ -142,7 +142,15 @@ def test_js_every_case_was_run() -> None:
     """Nothing is left out: this file counts what the tests above checked when they ran in this process."""
     whole = {name: len(read_cases(name)) for name in ("accounts", "locks", "vault")}
     whole |= {"cids": len(CIDS), "age": len(NAMES)}
-    assert {case["kind"] for case in VAULT.values()} == {"keys", "frame", "record", "document", "vault", "capsule", "mail"}
+    assert {case["kind"] for case in VAULT.values()} == {
+        "keys",
+        "frame",
+        "record",
+        "document",
+        "vault",
+        "capsule",
+        "mail",
+    }
     assert sum(whole.values()) > 350
     if set(checked) == set(whole):  # else some were not asked for, or another process ran them
         assert dict(checked) == whole

@@ -27,7 +27,7 @@ def asked_bytes(name: str, *arguments: Any) -> bytes:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """What the call returns, or the name of its error. A store's wrong bytes have no name of their own in JavaScript."""
+    """What the call returns, or the name of its error. JavaScript has no name of its own for a store's wrong bytes."""
     try:
         return call()
     except ConsentError as error:
