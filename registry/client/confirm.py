@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from registry.net.http import TooLarge, Unreachable
 
 SECONDS = 10.0
 _MAX_SEEN = 4096
+_LONGEST = 180
 _HEADERS = {"Accept": "application/json"}
 
 
@@ -105,7 +107,9 @@ class Confirmations:
         return "" if seen.account == account else seen.account
 
     def _file(self, domain: Domain, host: str) -> Path:
-        return self._folder / f"{domain.chain_id}-{domain.verifying_contract}-{host}.json"
+        # A file's name has at most 255 bytes, and a domain up to 253. A hash has no dot, so it is no domain's name.
+        name = host if len(host) <= _LONGEST else sha256(host.encode()).hexdigest()
+        return self._folder / f"{domain.chain_id}-{domain.verifying_contract}-{name}.json"
 
     def _fetched(self, host: str) -> Profile:
         if host.rsplit(".", 1)[-1].isdigit():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from time import monotonic
 from typing import Literal, NamedTuple
 
 from registry.client.mail_folder import MAX_SEEN, MailFolder, Seen
@@ -32,6 +33,8 @@ from registry.vault.received import Delivery, identity_of, order_of
 MESSAGE_SCHEMA, MESSAGE_CATEGORY = "message/1", "pd:Communication"
 # What one pull takes of one grant: more waits for the next one, so that no brand fills a vault unseen.
 MAX_MESSAGES, MAX_RECORDS, MAX_BYTES = 1_000, 20_000, 64 << 20
+# And so many seconds: a brand that drips its pages keeps the person from no other brand's mail.
+MAX_SECONDS = 120.0
 
 Ask = Callable[[int], bytes]
 
@@ -95,6 +98,7 @@ class Pull:
         self._known_live: set[int] = set()
         self._dead_from = 2**62
         self._counted = [0, 0, 0]  # messages, records, bytes
+        self._until = 0.0
         self.pulled = Pulled(to_hex(evidence.digest), notice.controller.name, notice.controller.domain)
 
     def run(self) -> Pulled:
@@ -102,6 +106,7 @@ class Pull:
 
         A ``NotConsented`` where the grant does not count, other than by its end.
         """
+        self._until = monotonic() + MAX_SECONDS
         seen = self._folder.seen(self.pulled.digest)
         self._judge_grant()
         if self.pulled.state == "ended" and seen.closed and not self._again:
@@ -123,7 +128,9 @@ class Pull:
 
     @property
     def _is_full(self) -> bool:
-        return any(a >= b for a, b in zip(self._counted, (MAX_MESSAGES, MAX_RECORDS, MAX_BYTES), strict=True))
+        return monotonic() > self._until or any(
+            a >= b for a, b in zip(self._counted, (MAX_MESSAGES, MAX_RECORDS, MAX_BYTES), strict=True)
+        )
 
     def _judge_grant(self) -> None:
         network = self._person.network

@@ -99,7 +99,16 @@ def test_a_sync_brings_the_brand_what_is_new(granted: Consent, tmp_path: Path) -
     after = opened(granted, granted.grant, tmp_path / "out", "--update", told["update"])
     assert len(after) == len(before) + 1 and "gloves" in [line["body"]["name"] for line in after]  # type: ignore[index]
     again = granted("vault", "sync", granted.grant)
-    assert again.code == 0 and "Maison Aurelle: nothing new, number 2" in again.out
+    assert again.code == 0 and "Maison Aurelle (aurelle.example): nothing new, number 2" in again.out
+
+
+def test_a_home_that_delivers_nothing_says_how_the_update_gets_there(granted: Consent, tmp_path: Path) -> None:
+    """The grant was handed over by hand, or from another home of the person."""
+    add_gloves(granted)
+    answer = granted("vault", "sync")
+    assert answer.code == 0 and "Not delivered" in answer.out and "--out FOLDER" in answer.out
+    add_gloves(granted)
+    assert "Not delivered" not in granted("vault", "sync", "--out", tmp_path / "updates").out
 
 
 def test_a_sync_after_the_end_writes_nothing(granted: Consent, tmp_path: Path) -> None:

@@ -211,3 +211,16 @@ class TestGrants:
     def test_nobody_is_asked_without_confirmations(self, stage: Stage) -> None:
         proposal = propose(stage.alice, stage.request())
         assert proposal.confirmation is None and proposal.summary().standing == ""
+
+
+def test_a_domain_that_is_longer_than_a_files_name(tmp_path: Path) -> None:
+    label = "a" * 60
+    long = f"{label}.{label}.{label}.{label}.test"
+    document = notice_document(controller=notice_document()["controller"] | {"domain": long})
+    raw = notice_bytes(**document)
+    evidence = evidence_of(request_message(notice=notice_digest(raw)), notice=raw)
+    confirmations = Confirmations(tmp_path / "seen", {})
+    found = confirmations.check(DOMAIN, evidence, NOW)
+    assert found.standing is Standing.NOT_CONFIRMED and found.domain == long
+    confirmations.remember(DOMAIN, found._replace(standing=Standing.CONFIRMED, account=OTHER), NOW)
+    assert confirmations.check(DOMAIN, evidence, NOW).before == OTHER

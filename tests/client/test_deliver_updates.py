@@ -8,20 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from registry.client.deliver import Courier
-from registry.client.deliveries import Delivery, Reached
+from registry.client.deliveries import Delivery, Reached, Trouble
 from registry.client.evidence_store import EvidenceFolder
 from registry.client.grant import grant
+from registry.client.granted_blocks import granted_blocks
+from registry.client.party import Person
 from registry.client.pending_store import PendingFolder
 from registry.client.revoke import revoke
 from registry.client.vault_sync import Synced, sync
-from registry.core.errors import BrandUnavailable, LedgerUnavailable
+from registry.core.errors import BrandUnavailable, LedgerUnavailable, StorageUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import parse_pending
 from registry.core.scalars import to_hex
 from registry.core.sealed.capsule import open_update
 from registry.core.sealed.documents import public_key_of
+from registry.core.statements.messages import Grant
 from registry.wallets.base import AbsentWallet
 from tests.support.served_brand import ServedBrand, person_at, served_brand
 from tests.support.stage import PURCHASES
@@ -211,3 +215,52 @@ class TestTwoProcesses:
         for each in threads:
             each.join(30)
         assert not kept(served).waits and paths(served) == ["/v1/blocks", "/v1/blocks"]
+
+
+class TestOneThatFails:
+    """A file or a block that is missing here keeps no other grant from its update."""
+
+    @pytest.fixture
+    def two(self, served: ServedBrand) -> list[Evidence]:
+        served.api.stage.bought("coat")
+        asks = [served.ask(more={"fields": CONTINUING})[0] for _ in range(2)]
+        return [grant(served.alice, asked, deliver=True, again=True).evidence for asked in asks]
+
+    @staticmethod
+    def _sync(served: ServedBrand) -> dict[str, tuple[str, bool, bool]]:
+        served.api.stage.bought("hat")
+        every = list(sync(replace(served.alice, wallet=AbsentWallet(f"0x{'0' * 40}"))))
+        return {one.digest: (one.state, one.undelivered is None, one.delivery is None) for one in every}
+
+    def test_a_damaged_delivery(self, served: ServedBrand, two: list[Evidence]) -> None:
+        (file,) = (served.api.stage.folder / "home" / "deliveries").glob(f"{to_hex(two[0].digest)}.json")
+        file.write_text("{}")
+        bad, good = (to_hex(each.digest) for each in two)
+        assert self._sync(served) == {bad: ("live", False, True), good: ("live", True, False)}
+        found = served.deliveries.find(to_hex(two[1].digest))
+        assert found is not None and not found.waits and found.number == 2
+
+    def test_a_block_that_the_store_lost(
+        self, served: ServedBrand, two: list[Evidence], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lost = two[0].statement.message
+
+        def blocks(person: Person, message: Grant) -> tuple[str, ...]:
+            if message == lost:
+                raise StorageUnavailable("a block is missing")
+            return granted_blocks(person, message)
+
+        monkeypatch.setattr("registry.client.deliver_update.granted_blocks", blocks)
+        bad, good = (to_hex(each.digest) for each in two)
+        assert self._sync(served) == {bad: ("live", False, True), good: ("live", True, False)}
+
+
+def test_a_brand_that_refused_the_grant_is_asked_once_more_by_a_sync(served: ServedBrand) -> None:
+    granted(served)
+    no = Trouble(name="GrantFull", detail="no", at=1)
+    served.deliveries.keep(structs.replace(kept(served), stage=Reached.REFUSED, trouble=no))
+    served.courier.go_on_all()
+    assert kept(served).stage is Reached.REFUSED
+    served.api.stage.bought("hat")
+    done = synced(served).delivery
+    assert done is not None and done.stage is Reached.TAKEN and not done.waits and not done.trouble

@@ -18,6 +18,7 @@ from registry.client.grant import grant
 from registry.client.revoke import revoke, revoke_all_of, revoke_each
 from registry.client.web import Web
 from registry.core.errors import BrandUnavailable
+from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.scalars import to_hex
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.sending import HOST, INBOX, NAME, Opened, Respond, Sending, taken
@@ -253,3 +254,19 @@ def test_telling_takes_so_long_at_most(stage: Stage, sending: Opened, monkeypatc
         assert len(told) == 1
         one.courier.go_on_all()
         assert all(each.told for each in one.deliveries.all())
+
+
+def test_an_end_is_told_before_blocks_are_sent(stage: Stage, sending: Opened) -> None:
+    """A brand that is slow with its archives keeps no other from hearing of an end."""
+    block = Block(cid_of_block(b"sealed"), b"sealed")
+    stage.store.put([block])
+    paths = list[str]()
+    with sending(lambda asked: paths.append(asked.path) or taken()) as one:  # type: ignore[func-returns-value]
+        one.go_on()
+        other = grant(stage.alice, stage.request(), again=True).evidence
+        first = structs.replace(one.now, digest=to_hex(other.digest), since=one.now.since - 1, blocks=(block.cid,))
+        one.deliveries.keep(first)
+        revoke(stage.alice, one.evidence)
+        paths.clear()
+        assert [each.digest for each in one.courier.go_on_all()] == [first.digest, one.digest]
+        assert paths == [f"/v1/grants/{NAME}/ended", "/v1/blocks"]

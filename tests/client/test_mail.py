@@ -241,6 +241,18 @@ class TestHostileMail:
         assert taken(first) == [1, 2, 3, 4] and first.waits
         assert taken(box.pull_from(ask)) == [5, 6, 7]
 
+    def test_a_brand_that_drips_its_pages_is_left_for_the_next_pull(self, box: MailStage, monkeypatch: Any) -> None:
+        monkeypatch.setattr("registry.client.mail.MAX_SECONDS", 0.0)
+        sealed = [(number, box.mail(number, content(f"message {number}"))) for number in (1, 2, 3)]
+
+        def drip(after: int) -> bytes:
+            return page(*[each for each in sealed if each[0] > after][:1], last=3)
+
+        first = box.pull_from(drip)
+        assert taken(first) == [1] and first.waits and not first.told
+        monkeypatch.undo()
+        assert taken(box.pull_from(drip)) == [2, 3]
+
     def test_a_brand_that_counts_more_than_it_shows_is_told(self, box: MailStage) -> None:
         pulled = box.pull(page((1, box.mail(1, content("one"))), last=5), page(last=5))
         assert taken(pulled) == [1] and "shows none after 1" in pulled.told[0]
