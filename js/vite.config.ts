@@ -38,7 +38,12 @@ function button() {
     publicDir: false as const,
     build: {
       ...SHARED,
-      lib: { entry: "consent-button.ts", formats: ["es" as const], fileName: () => "consent-button.js" },
+      // Not as a library: vite leaves the white space in those.
+      rolldownOptions: {
+        input: `${HERE}/button/consent-button.ts`,
+        preserveEntrySignatures: "strict" as const,
+        output: { entryFileNames: "consent-button.js" },
+      },
     },
   };
 }

@@ -17,7 +17,9 @@ ENTRIES = ("app", "button")
 
 def check() -> None:
     """Check the types of TypeScript and of the components; ``NodeError`` shows what does not fit."""
-    _run_module("svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human")
+    _run_module(
+        "svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human"
+    )
 
 
 def build(folder: Path) -> None:
