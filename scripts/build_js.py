@@ -1,4 +1,4 @@
-"""Check js/ and build what browsers run: registry/data/web/{app,button,wallet}, which ship in the wheel."""
+"""Check js/ and build what browsers run: registry/data/web/{app,button}, which ship in the wheel."""
 
 from __future__ import annotations
 

@@ -106,8 +106,8 @@ def test_a_customers_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chromi
                     f"{served.public}/v1/evidence", content=write_evidence(evidence), headers={"Content-Type": FILE}
                 )
                 until(lambda: customer in client.get("/").text)
-                page = client.get("/").text
-                assert "Welcome back" in page and "&lt;Earl Grey&gt;" in page and "<Earl" not in page
+                text = client.get("/").text
+                assert "Welcome back" in text and "&lt;Earl Grey&gt;" in text and "<Earl" not in text
                 # The person comes back from the app; Playwright's pages are never hidden, so we say so.
                 page.evaluate("for (const name of ['blur', 'focus']) dispatchEvent(new Event(name))")
                 page.get_by_role("heading", name="Welcome back").wait_for()
