@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-.PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors unicode descriptors pictures docs architecture lock
+.PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors unicode descriptors js pictures docs architecture lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ docs: $(STAMP) ## Run the commands in README.md and docs/, and write their outpu
 architecture: $(STAMP) ## Draw docs/architecture.svg from the imports in the code
 	$(BIN)/python scripts/architecture.py
 
+js: $(STAMP) ## Check js/ and build what browsers run, registry/data/web (needs npm)
+	$(BIN)/python -m scripts.build_js
+
 unicode: $(STAMP) ## Write registry/data/unicode.json, the properties of Unicode that plain text needs (needs npm)
 	$(BIN)/python -m scripts.make_unicode
 
@@ -68,7 +71,7 @@ lock: $(STAMP) ## Update requirements.lock from pyproject.toml
 		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 clean: ## Delete everything that was made, the environment included
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis scripts/node/node_modules
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis scripts/node/node_modules js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml

@@ -1,5 +1,54 @@
+// One configuration, three outputs: `vite build --mode app`, `--mode button`, `--mode wallet` (scripts/build_js.py).
+//
+// What is built runs under a strict policy: no inline script or style, no `data:` code, no `eval`. It depends on the
+// sources and the lock file alone, so that two builds are equal byte for byte.
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { type BuildEnvironmentOptions, type PluginOption } from "vite";
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-  test: { include: ["core/**/*.test.ts", "app/**/*.test.ts", "button/**/*.test.ts"] },
+const HERE = import.meta.dirname;
+const LICENSES = "LICENSES.md";
+
+const SHARED: BuildEnvironmentOptions = {
+  target: "es2022",
+  assetsInlineLimit: 0,
+  modulePreload: { polyfill: false },
+  reportCompressedSize: false,
+  emptyOutDir: true,
+  license: { fileName: LICENSES },
+};
+
+/** The class of a component's styles comes from the styles; Svelte's own comes from the path of this checkout. */
+function components(): PluginOption {
+  return svelte({
+    configFile: false,
+    compilerOptions: { runes: true, cssHash: ({ hash, css }) => `s-${hash(css)}` },
+  });
+}
+
+function page(name: string) {
+  return { root: `${HERE}/${name}`, base: "./", plugins: [components()], build: { ...SHARED } };
+}
+
+/** The button is one file without a hash in its name: shops write its address into their pages. */
+function button() {
+  return {
+    root: `${HERE}/button`,
+    publicDir: false as const,
+    build: {
+      ...SHARED,
+      lib: { entry: "consent-button.ts", formats: ["es" as const], fileName: () => "consent-button.js" },
+    },
+  };
+}
+
+const TESTS = {
+  plugins: [components()],
+  test: { include: ["{core,app,button,wallet}/**/*.test.ts"] },
+};
+
+export default defineConfig(({ mode }) => {
+  if (mode === "button") return button();
+  return mode === "app" || mode === "wallet" ? page(mode) : TESTS;
 });
