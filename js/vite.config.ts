@@ -45,7 +45,7 @@ function button() {
 
 const TESTS = {
   plugins: [components()],
-  test: { include: ["{core,app,button,wallet}/**/*.test.ts"] },
+  test: { include: ["{core,client,app,button,wallet}/**/*.test.ts"] },
 };
 
 export default defineConfig(({ mode }) => {

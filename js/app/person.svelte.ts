@@ -1,6 +1,8 @@
 // The person, once their key is open: what they keep, and what they do with it. The seed never leaves this object.
 
-import { equal, fromHex, toHex } from "../core/bytes.ts";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { equal, fromHex, toHex, utf8 } from "../core/bytes.ts";
 import { Accounts, type Account } from "../core/accounts.ts";
 import { ConsentError, InvalidInput } from "../core/errors.ts";
 import { canonicalEvidence, parseEvidence } from "../core/evidence.ts";
@@ -97,7 +99,7 @@ export class Person {
 
   /** Returns the account that this domain confirmed last time. */
   async confirmedBefore(domain: string): Promise<Address | undefined> {
-    return (await this.#sealed.get<{ account: Address }>(CONFIRMED + (await nameOf(domain))))?.account;
+    return (await this.#sealed.get<{ account: Address }>(this.#row(CONFIRMED, domain)))?.account;
   }
 
   /**
@@ -122,12 +124,12 @@ export class Person {
         domain: this.network.config.domain, message, language: how.language, signature: "", keptAt: this.now,
         inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
       };
-      await this.#sealed.put([NOTICE + message.notice, asked.noticeText], [ANSWER + draft.id, { ...draft, signature: `0x${"00".repeat(65)}`, draft: true }]);
+      await this.#sealed.put([this.#row(NOTICE, message.notice), asked.noticeText], [ANSWER + draft.id, { ...draft, signature: `0x${"00".repeat(65)}`, draft: true }]);
       try {
         const signature = account === undefined ? await this.#byWallet(how.wallet as Wallet, subject, typedData(statement as never), digest) : toHex(account.sign(digest));
         const kept = { ...draft, signature };
         await this.#keep(kept);
-        if (how.inbox !== "") await this.#sealed.put([CONFIRMED + (await nameOf(domain)), { account: brand }]);
+        if (how.inbox !== "") await this.#sealed.put([this.#row(CONFIRMED, domain), { account: brand }]);
         return kept;
       } catch (error) {
         await this.#sealed.delete(ANSWER + draft.id);
@@ -176,6 +178,11 @@ export class Person {
     }
   }
 
+  /** Ends one grant, in one tab at a time; see `end`. */
+  endOne(kept: Kept, wallet?: Wallet): Promise<void> {
+    return navigator.locks.request(`consent:${kept.digest}`, () => this.end(this.find(kept.digest) ?? kept, wallet));
+  }
+
   /** Ends one grant through a notary, or by a transaction that `wallet` pays. It is kept that the person wants it, first. */
   async end(kept: Kept, wallet?: Wallet): Promise<void> {
     const opening = openingOf(this.network, kept, this.#seed);
@@ -200,7 +207,7 @@ export class Person {
 
   /** Returns the notice of an answer, exactly as it was stored. */
   async notice(digest: Word): Promise<string> {
-    const found = this.#notices.get(digest) ?? (await this.#sealed.get<string>(NOTICE + digest));
+    const found = this.#notices.get(digest) ?? (await this.#sealed.get<string>(this.#row(NOTICE, digest)));
     if (found === undefined) throw new InvalidInput("its notice is not kept here any more", "Open the consent's file again.");
     this.#notices.set(digest, found);
     return found;
@@ -225,9 +232,14 @@ export class Person {
       anchor: anchor as unknown as Json, inbox: "", delivery: "hand", seen: UNSEEN,
       ...(acceptance === undefined ? {} : { acceptance: acceptance as unknown as Json }),
     };
-    await this.#sealed.put([NOTICE + message.notice, notice]);
+    await this.#sealed.put([this.#row(NOTICE, message.notice), notice]);
     await this.#keep(kept);
     return kept;
+  }
+
+  /** The name of a row. Whoever looks into the browser's files reads neither domains nor notices from names. */
+  #row(kind: string, name: string): string {
+    return kind + toHex(hmac(sha256, this.#seed, utf8(name))).slice(2, 34);
   }
 
   #own(): Accounts {
@@ -260,10 +272,4 @@ export class Person {
     const all = await this.#sealed.all<Kept & { draft?: boolean }>(ANSWER);
     this.kept = all.filter(({ draft }) => draft !== true).sort((one, other) => other.keptAt - one.keptAt);
   }
-}
-
-/** A name under which something of a domain is kept; whoever looks into the browser's files does not read the domain. */
-async function nameOf(domain: string): Promise<string> {
-  const hashed = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`ConsentRegistry/1/app/${domain}`));
-  return toHex(new Uint8Array(hashed)).slice(2, 34);
 }

@@ -24,7 +24,7 @@ export function writePlace(place: Place): string {
   if (place.at === "request") return `#request=${encodeURIComponent(place.link)}`;
   if (place.at === "end-brand") return `#end-brand=${encodeURIComponent(place.account)}`;
   if ("digest" in place) return `#${place.at}=${place.digest}`;
-  return place.at === "list" ? "#" : `#${place.at}`;
+  return `#${place.at}`;
 }
 
 function splitOnce(text: string): string[] {
