@@ -38,6 +38,7 @@ PURPOSES = {
     "devnet": "runs a local network",
     "demo": "tells the story once",
     "brand": "asks, takes answers, tells of ends",
+    "web": "serves the person's app",
     "client": "every rule that must hold for all callers",
     "vault": "a person's records, sealed, in streams",
     "notary": "anchors in batches, relays endings, sees hashes",

@@ -1,4 +1,4 @@
-"""Check js/ and build what browsers run: registry/data/web/{app,button,wallet}, which ship in the wheel."""
+"""Check js/ and build what browsers run: registry/data/web/{app,button}, which ship in the wheel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ ENTRIES = ("app", "button")
 
 def check() -> None:
     """Check the types of TypeScript and of the components; ``NodeError`` shows what does not fit."""
-    _run_module("svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human")
+    _run_module(
+        "svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human"
+    )
 
 
 def build(folder: Path) -> None:

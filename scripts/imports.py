@@ -19,9 +19,9 @@ LAYERS = (
     ("ledger", "storage", "wallets"),
     ("vault", "notary"),
     ("client",),
-    ("brand", "market", "insights", "bridges"),
+    ("brand", "market", "insights", "bridges", "web"),
     ("devnet", "demo"),
-    ("cli", "web"),
+    ("cli",),
 )
 HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 

@@ -64,7 +64,7 @@ _MASKS = (
     (r"[\d,]+ bytes", "N bytes"),
     (r"block \d+", "block N"),
     (r"Block( +)\d+", r"Block\1N"),
-    (r"(127\.0\.0\.1:|/tcp/|process )\d+", r"\1N"),
+    (r"(127\.0\.0\.1:|localhost:|/tcp/|process )\d+", r"\1N"),
 )
 
 

@@ -56,8 +56,8 @@ ONLY_IN = {
     "rich": {"cli"},
     "click": {"cli"},
     "subprocess": {"fs", "devnet"},
-    "fastapi": {"http", "notary", "brand", "market", "web"},
-    "uvicorn": {"http", "web"},
+    "fastapi": {"http", "notary", "brand", "market"},
+    "uvicorn": {"http"},
     "sse_starlette": {"http", "notary", "brand"},
     "prometheus_client": {"http", "notary", "brand"},
 }

@@ -58,6 +58,8 @@ def test_the_wheel_contains_the_data_and_no_tests(built: dict[str, Path]) -> Non
         "registry/data/schemas/purchase-1.json",
         "registry/data/import_columns.json",
         "registry/data/pages/export.html",
+        "registry/data/web/app/index.html",
+        "registry/data/web/button/consent-button.js",
         "registry/artifacts/ConsentRegistry.json",
     ):
         assert needed in names
@@ -73,6 +75,8 @@ def test_the_sdist_contains_the_tests_and_their_inputs(built: dict[str, Path]) -
         "Makefile",
         "requirements.lock",
         "LICENSE",
+        "js/package-lock.json",
+        "js/vite.config.ts",
     ):
         assert needed in names
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]

@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+from registry.brand.button import button_script, has_privacy_control
 from registry.brand.consent_client import AsyncConsentClient
 from registry.brand.require_consent import require_consent
 from registry.core.errors import CouldNotCheck, InvalidInput
@@ -26,7 +27,13 @@ PURPOSE, DATUM = "dpv:Personalisation", "pd:Purchase"
 COOKIE = "customer"
 # After one of these, nothing that was derived from a person's data may stay.
 STOPS = {"ended", "expired", "removed"}
-_POLICY = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Cache-Control": "no-store"}
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; form-action 'self'",
+    "Cache-Control": "no-store",
+    "Vary": "Sec-GPC",
+}
+# The person is back from where they decided; the page asks its server anew.
+_SCRIPT = 'addEventListener("consent-return", () => location.reload());\n'
 
 
 @dataclass
@@ -38,6 +45,7 @@ class Shop:
 
     client: AsyncConsentClient
     link: str
+    app: str = ""
     bought: dict[str, list[str]] = field(default_factory=dict)
     taste: dict[str, str] = field(default_factory=dict)
 
@@ -61,9 +69,9 @@ class Shop:
         return self.taste[customer]
 
 
-def make_shop(client: AsyncConsentClient, link: str, bought: dict[str, list[str]] | None = None) -> FastAPI:
-    """Return the shop. ``link`` is the brand's request, where a person decides."""
-    shop = Shop(client, link, bought or {})
+def make_shop(client: AsyncConsentClient, link: str, app_url: str = "") -> FastAPI:
+    """Return the shop. ``link`` is the brand's request, and ``app_url`` the person's app, where a person decides."""
+    shop = Shop(client, link, app_url)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +87,8 @@ def make_shop(client: AsyncConsentClient, link: str, bought: dict[str, list[str]
     @app.get("/")
     async def home(request: Request) -> HTMLResponse:
         """Greet: personally with consent, and else everybody alike."""
-        return HTMLResponse(await _page(shop, _customer(request)), headers=_POLICY)
+        may_ask = not has_privacy_control(request)
+        return HTMLResponse(await _page(shop, _customer(request), may_ask), headers=_POLICY)
 
     @app.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -88,6 +97,16 @@ def make_shop(client: AsyncConsentClient, link: str, bought: dict[str, list[str]
         answer = RedirectResponse("/", 303)
         answer.set_cookie(COOKIE, form.get("address", [""])[0].strip()[:64], httponly=True, samesite="strict")
         return answer
+
+    @app.get("/consent-button.js")
+    async def button() -> Response:
+        """Give the button's script: it comes with the package, so that nobody else learns who visits the shop."""
+        return Response(button_script(), media_type="text/javascript")
+
+    @app.get("/shop.js")
+    async def script() -> Response:
+        """Give the shop's own script."""
+        return Response(_SCRIPT, media_type="text/javascript")
 
     @app.get("/recommendations")
     @require_consent(PURPOSE, DATUM, subject=_customer, client=client, link=link)
@@ -102,7 +121,7 @@ def _customer(request: Request) -> str | None:
     return request.cookies.get(COOKIE)
 
 
-async def _page(shop: Shop, customer: str | None) -> str:
+async def _page(shop: Shop, customer: str | None, may_ask: bool) -> str:
     if customer is None:
         return _html(
             "Welcome to the shop.",
@@ -117,13 +136,21 @@ async def _page(shop: Shop, customer: str | None) -> str:
         return _html("Welcome to the shop.", "<p>That is no address.</p>")
     if may:
         return _html(f"Welcome back, {customer}.", f"<p>You may like {escape(shop.recommend(customer))}.</p>")
-    ask = f'<p>May we use your purchases for personal offers? <a href="{escape(shop.link)}">Read, and decide.</a></p>'
-    return _html("Welcome to the shop.", ask)
+    return _html("Welcome to the shop.", _question(shop, may_ask))
+
+
+def _question(shop: Shop, may_ask: bool) -> str:
+    """Return the button, and the question before it unless the person's browser says that nobody should ask."""
+    question = "<p>May we use your purchases for personal offers?</p>" if may_ask else ""
+    link, app = escape(shop.link), f' app="{escape(shop.app)}"' if shop.app else ""
+    button = f'<consent-button request="{link}"{app}></consent-button>'
+    return f'{question}{button}<noscript><a href="{link}">Read, and decide.</a></noscript>'
 
 
 def _html(title: str, body: str) -> str:
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    return f"{head}<title>Shop</title><h1>{escape(title)}</h1>{body}</html>"
+    scripts = '<script type="module" src="/consent-button.js"></script><script type="module" src="/shop.js"></script>'
+    return f"{head}<title>Shop</title>{scripts}<main><h1>{escape(title)}</h1>{body}</main></html>"
 
 
 def from_environment() -> FastAPI:
@@ -131,4 +158,4 @@ def from_environment() -> FastAPI:
     key_file = os.environ.get("CONSENT_INTERNAL_KEY_FILE")
     key = Path(key_file).read_text().strip() if key_file else None
     client = AsyncConsentClient(os.environ.get("CONSENT_INTERNAL", "http://127.0.0.1:8701"), key)
-    return make_shop(client, os.environ["CONSENT_REQUEST"])
+    return make_shop(client, os.environ["CONSENT_REQUEST"], os.environ.get("CONSENT_APP", ""))

@@ -25,7 +25,7 @@ COMMANDS = {
     "init": (START, "Make a home: a vault seed, which gives each brand an account of its own."),
     "devnet": (
         START,
-        "Run a whole network on this machine: anvil, Kubo, a notary, a brand, contracts, accounts with play money.",
+        "Run a whole network on this machine: anvil, Kubo, a notary, a brand, the app, accounts with play money.",
     ),
     "doctor": (START, "Show what is installed and reachable, and what to do about the rest."),
     "deploy": (START, "Put the contracts on a chain, and write the folder of its network."),
@@ -37,6 +37,7 @@ COMMANDS = {
     "retire": (PEOPLE, "For a stolen key: this one account is never believed again."),
     "uses": (PEOPLE, "Show what a brand read of your data, and check that its log only grows."),
     "sign": (PEOPLE, "Sign one statement that is in a file."),
+    "app": (PEOPLE, "The app: read, sign, see and end in a browser on this machine."),
     "notice": (BRANDS, "What people are shown before they sign."),
     "request": (BRANDS, "Ask for consent."),
     "accept": (BRANDS, "Counter-sign a grant to this brand."),

@@ -54,7 +54,7 @@ def parse_notary(text: str) -> NotaryName:
     url, _, account = text.partition("#")
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0 and (parts.scheme == "https" or _is_local(parts))
+        usable = bool(parts.hostname) and parts.port != 0 and (parts.scheme == "https" or is_local(parts))
     except ValueError:
         usable = False
     if not usable or parts.username is not None or parts.query or not re.fullmatch(r"[!-~]{1,2048}", url):
@@ -69,7 +69,8 @@ def parse_notaries(texts: tuple[str, ...]) -> tuple[NotaryName, ...]:
     return () if texts == (NONE,) else tuple(map(parse_notary, texts))
 
 
-def _is_local(parts: SplitResult) -> bool:
+def is_local(parts: SplitResult) -> bool:
+    """Tell whether a URL is plain HTTP on this machine, the only kind without TLS that anything is sent to."""
     if parts.scheme != "http":
         return False
     try:

@@ -21,7 +21,7 @@ import msgspec
 from registry.client.network_config import open_network
 from registry.config.network_file import write_settings
 from registry.core.errors import ConsentError, CouldNotCheck, LedgerUnavailable, StorageUnavailable
-from registry.devnet import brand, kubo, notary
+from registry.devnet import app, brand, kubo, notary
 from registry.devnet.folders import LOGS, Folder, Running, newest_block
 from registry.devnet.ports import Ports, free_ports, require_free
 from registry.devnet.processes import Child, ChildEnded, process_identity, shorten, wait_until
@@ -129,17 +129,22 @@ class Devnet:
         link = brand.settle(self.folder, free_ports(self._ports.brand), named) if self._ports.brand is not None else ""
         self._record(notary=url, request=link)
 
-    def launch_brand(self) -> None:
-        """Start the brand, without waiting for it. No thread may run meanwhile, because it forks."""
+    def launch_others(self) -> None:
+        """Start the brand and the app, without waiting for them. No thread may run meanwhile, because it forks."""
+        marked = kubo.environment(self.folder.repo)
         if self._ports.brand is not None:
             command = brand.command(self.folder, self.running.rpc_url, self.running.ipfs)
-            self._start("brand", command, notary.environment(kubo.environment(self.folder.repo)))
+            self._start("brand", command, notary.environment(marked))
+        if self._ports.app is not None:
+            command = app.command(self.folder, self.running.rpc_url, self._ports.app)
+            self._start("app", command, app.environment(marked, self.running.gateway))
 
     def complete(self, stop: Stop) -> None:
-        """Wait until the brand takes evidence, and record that the devnet is ready."""
+        """Wait until the brand takes evidence and the app is served, and record that the devnet is ready."""
         public, internal = self._wait_for("brand", brand.urls_in, stop) if "brand" in self._children else ("", "")
         self._await_ready("brand", public, stop)
-        self._record(ready=True, brand=public, internal=internal)
+        served = self._wait_for("app", app.url_in, stop) if "app" in self._children else ""
+        self._record(ready=True, brand=public, internal=internal, app=served)
 
     def _await_ready(self, name: str, url: str, stop: Stop) -> None:
         if url and not wait_until(lambda: self._goes_on(stop) and notary.is_ready(url), READY_SECONDS):
@@ -227,7 +232,7 @@ class Devnet:
         """End the services, save the chain, and end the others; ``LedgerUnavailable`` if blocks could not be saved."""
         unsaved: ConsentError | None = None
         try:
-            for child in (self._children[name] for name in ("brand", "notary") if name in self._children):
+            for child in (self._children[name] for name in ("app", "brand", "notary") if name in self._children):
                 child.end(SERVICE_SECONDS)
             self.save()
         except ConsentError as error:

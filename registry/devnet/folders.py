@@ -22,9 +22,9 @@ from registry.ledger.anvil import DUMP_SECONDS
 MAX_RECORD_BYTES = 64 * 1024
 # `is_held` takes the lock for a moment to test it, which must not look like a devnet.
 LOOK_SECONDS = 1.0
-# A devnet that starts first ends four programs of a killed one, perhaps by force, and clears their files.
-STARTING_SECONDS = 5 * END_SECONDS
-LOGS = ("anvil", "kubo", "notary", "brand", "devnet")
+# A devnet that starts first ends five programs of a killed one, perhaps by force, and clears their files.
+STARTING_SECONDS = 6 * END_SECONDS
+LOGS = ("anvil", "kubo", "notary", "brand", "app", "devnet")
 _MADE = ("chain", "ipfs", "network", "accounts", "notary", "brand")
 
 
@@ -39,9 +39,9 @@ class _Chain(msgspec.Struct):
 class Running(msgspec.Struct, frozen=True):
     """The record of a devnet: its process, its children, and their addresses once it is ``ready``.
 
-    ``rpc_url``, ``gateway``, ``notary``, ``brand`` (its public listener), ``internal`` and ``request`` (what the brand
-    asks) are URLs, ``ipfs`` a multiaddr, ``accounts`` addresses by name, ``since`` unix seconds. What does not run is
-    empty.
+    ``rpc_url``, ``gateway``, ``notary``, ``brand`` (its public listener), ``internal``, ``request`` (what the brand
+    asks) and ``app`` are URLs, ``ipfs`` a multiaddr, ``accounts`` addresses by name, ``since`` unix seconds. What does
+    not run is empty.
     """
 
     process: ProcessIdentity
@@ -55,6 +55,7 @@ class Running(msgspec.Struct, frozen=True):
     brand: str = ""
     internal: str = ""
     request: str = ""
+    app: str = ""
     accounts: dict[str, str] = {}
 
 
@@ -79,7 +80,7 @@ class Folder:
         self._trash = path / ".cleared"
 
     def log(self, name: str) -> Path:
-        """Return the log file of "anvil", "kubo", the "notary", the "brand" or the "devnet" itself."""
+        """Return the log file of "anvil", "kubo", the "notary", the "brand", the "app" or the "devnet" itself."""
         return self.path / "logs" / f"{name}.log"
 
     def adopt_exit_dump(self) -> None:
@@ -174,8 +175,8 @@ class Folder:
         # A devnet takes the lock first, and writes its record a moment later.
         wait_until(lambda: self._live_record() is not None or not self.is_held(), STARTING_SECONDS)
         running = self._live_record()
-        # It may have to finish one save of the chain, save once more, and end four programs.
-        if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + 4 * END_SECONDS):
+        # It may have to finish one save of the chain, save once more, and end five programs.
+        if running is not None and end_process(running.process, 2 * (DUMP_SECONDS + END_SECONDS) + 5 * END_SECONDS):
             wait_until(lambda: not self.is_held(), END_SECONDS)
         if self._end_orphans_unless_held() is None:
             raise CouldNotCheck(f"the devnet in {self.path} did not end", "Look for its process, and end that.")

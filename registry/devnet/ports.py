@@ -8,22 +8,24 @@ from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
 
-RPC_PORT, IPFS_PORT, NOTARY_PORT, BRAND_PORT = 8545, 5001, 8600, 8700
+RPC_PORT, IPFS_PORT, NOTARY_PORT, BRAND_PORT, APP_PORT = 8545, 5001, 8600, 8700, 8900
 _OTHERS = {
     "--rpc-port": "another anvil, geth or Hardhat",
     "--ipfs-port": "another Kubo or IPFS Desktop",
     "--notary-port": "another notary",
     "--brand-port": "another brand",
+    "--app-port": "another app",
 }
 
 
 class Ports(NamedTuple):
-    """Ports of 127.0.0.1; 0 takes any free one. None stands for no notary, and for no brand."""
+    """Ports of 127.0.0.1; 0 takes any free one. None stands for no notary, for no brand, and for no app."""
 
     rpc: int
     ipfs: int
     notary: int | None = None
     brand: int | None = None
+    app: int | None = None
 
 
 def require_free(ports: Ports) -> None:

@@ -11,18 +11,15 @@ where all users can read it; Linux says which user a connection belongs to, so a
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import secrets
 import socket
-import socketserver
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from typing import Any
 import msgspec
 
 from registry.core.errors import InvalidInput
+from registry.http.loopback import NO_STORE, LoopbackHandler, LoopbackServer, reserve
 from registry.wallets.page_protocol import Page
 
 MAX_BODY = 65_536
@@ -44,24 +42,14 @@ _FILES = {
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    **NO_STORE,
 }
 # No nesting, because depth can overflow a decoder's stack.
 _decoder: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | int | None)
 
 
-class PageServer(ThreadingHTTPServer):
+class PageServer(LoopbackServer):
     """Serves one page on a free port of loopback, at an origin of its own, until it is closed."""
-
-    daemon_threads = True
-    # On some systems, reuse lets another process take the port over.
-    allow_reuse_address = False
-    # HTTPServer's own looks up the name of 127.0.0.1, which can take seconds.
-    server_bind = socketserver.TCPServer.server_bind
 
     def __init__(self, page: Page) -> None:
         address, name = own_host()
@@ -69,7 +57,7 @@ class PageServer(ThreadingHTTPServer):
         self.page = page
         port = self.server_address[1]
         try:
-            self._twin = None if name == address else _reserved("::1", port)
+            self._twin = None if name == address else reserve("::1", port)
         except InvalidInput:
             self.server_close()
             raise
@@ -87,18 +75,14 @@ class PageServer(ThreadingHTTPServer):
             self._twin.close()
         self._thread.join()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore pages that leave in the middle of an answer, and keep requests out of logs."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     server: PageServer
-    timeout = 10.0  # seconds, for each read and write
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # http.server names it so
         path = self.path.split("?", 1)[0]
         # A link to the page may be followed from anywhere. Only the page itself loads its other files.
-        if not self._is_to_us() or (path != "/" and not self._is_from_us()):
+        if not self.is_to_us() or (path != "/" and not self._is_from_us()):
             return self.send_error(403)
         if path not in _FILES:
             return self.send_error(404)
@@ -107,9 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         name, kind = _FILES[path]
         return self._answer(200, kind, _file(name))
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         is_ours = self.headers.get("Origin") == self.server.origin and self._is_from_us()
-        if not is_ours or not self._is_to_us():
+        if not is_ours or not self.is_to_us():
             return self.send_error(403)
         try:
             body = self._body()
@@ -147,9 +131,6 @@ class _Handler(BaseHTTPRequestHandler):
         if state["stage"] == "done":
             page.heard_end.set()
 
-    def _is_to_us(self) -> bool:
-        return self.headers.get_all("Host") == [self.server.host]
-
     def _is_from_us(self) -> bool:
         return self.headers.get("Sec-Fetch-Site") in (None, "same-origin", "none")
 
@@ -164,21 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, "application/json", msgspec.json.encode(document))
 
     def _answer(self, code: int, kind: str, body: bytes) -> None:
-        self.send_response(code)
-        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.reply(code, body, {**_HEADERS, "Content-Type": kind})
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer without a body: the standard one would repeat the request."""
+        """Answer without a body, and with the page's policy."""
         self._answer(int(code), "text/plain; charset=utf-8", b"")
-
-    def version_string(self) -> str:
-        return "consent"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing."""
 
 
 def own_host() -> tuple[str, str]:
@@ -193,22 +164,6 @@ def own_host() -> tuple[str, str]:
             probe.bind((address, 0))
             return address, address
     return "127.0.0.1", f"{secrets.token_hex(16)}.localhost"
-
-
-def _reserved(address: str, port: int) -> socket.socket | None:
-    """Keep other programs off this port of an IPv6 address, where a browser may look for a name first."""
-    try:
-        twin = socket.socket(socket.AF_INET6)
-    except OSError:
-        return None  # there is no IPv6
-    try:
-        twin.bind((address, port))
-    except OSError as error:
-        twin.close()
-        if error.errno == errno.EADDRINUSE:
-            raise InvalidInput(f"another program has port {port} of {address}", "Run the command again.") from None
-        return None
-    return twin
 
 
 @cache

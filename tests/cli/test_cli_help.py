@@ -31,6 +31,7 @@ def within(page: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
 
 PAGES = list(pages())
 GROUPS = {
+    ("app",),
     ("brand",),
     ("keys",),
     ("keys", "guardians"),
@@ -64,7 +65,7 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     vault = "add import list search show history get edit restore remove query stats export sync move"
     vault += " pull shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
-    groups |= {"evidence": "show import canonical calldata finish drop"}
+    groups |= {"app": "serve", "evidence": "show import canonical calldata finish drop"}
     groups |= {"brand": "init profile serve request inbox data", "brand data": "show changes"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}

@@ -22,7 +22,7 @@ from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
 from registry.devnet.devnet import POLL_SECONDS, Devnet, quick_store, starting
 from registry.devnet.folders import LOGS, Folder, Running, default_folder
-from registry.devnet.ports import BRAND_PORT, IPFS_PORT, NOTARY_PORT, RPC_PORT, Ports, usual_or_any
+from registry.devnet.ports import APP_PORT, BRAND_PORT, IPFS_PORT, NOTARY_PORT, RPC_PORT, Ports, usual_or_any
 from registry.devnet.processes import Child, ChildEnded, Tail, wait_until
 from registry.devnet.stopping import Stop
 from registry.devnet.watching import Watcher
@@ -64,20 +64,30 @@ def devnet(
     brand_port: Annotated[
         int | None, _port("--brand-port", "The brand's port, 8700 by default if it is free; 0 takes a free one.")
     ] = None,
+    app_port: Annotated[
+        int | None, _port("--app-port", "The app's port, 8900 by default if it is free; 0 takes a free one.")
+    ] = None,
 ) -> None:
-    """Run a whole network on this machine: anvil, Kubo, a notary, a brand, contracts, accounts with play money.
+    """Run a whole network on this machine: anvil, Kubo, a notary, a brand, the app, accounts with play money.
 
     Only this machine reaches it, but every program here does: anvil also answers any web page that is open here, and
     such a page may rewrite the chain. So it is for play money. Its data stays for the next run. It shows blocks,
     anchors, revocations and pins as they come, until Ctrl-C ends it.
     """
     if (name := context.invoked_subcommand) is not None:
-        if fresh or detach or directory or {rpc_port, ipfs_port, notary_port, brand_port} != {None} or ctx.out.as_json:
+        if (
+            fresh
+            or detach
+            or directory
+            or {rpc_port, ipfs_port, notary_port, brand_port, app_port} != {None}
+            or ctx.out.as_json
+        ):
             raise InvalidInput("options stand after the command", f"Write `consent devnet {name} ...`.")
         return
     folder = _folder(directory)
     rpc, ipfs = RPC_PORT if rpc_port is None else rpc_port, IPFS_PORT if ipfs_port is None else ipfs_port
-    ports = Ports(rpc, ipfs, *_service_ports(ctx, notary_port, brand_port))
+    app = usual_or_any(APP_PORT) if app_port is None else app_port
+    ports = Ports(rpc, ipfs, *_service_ports(ctx, notary_port, brand_port), app)
     if detach:
         _detach(ctx, folder, ports, fresh)
         return
@@ -117,8 +127,8 @@ def running(ctx: Context, folder: Folder, ports: Ports, stop: Stop, *, fresh: bo
             net.launch_notary()
             with ctx.working("starting the notary"):
                 net.settle(stop)
-            net.launch_brand()
-            with ctx.working("starting the brand"):
+            net.launch_others()
+            with ctx.working("starting the brand and the app"):
                 net.complete(stop)
             yield net
     except ChildEnded as error:
@@ -170,20 +180,22 @@ def _places(folder: Folder, found: Running) -> dict[str, Any]:
         "brand": found.brand or None,
         "brandInternal": found.internal or None,
         "request": found.request or None,
+        "app": found.app or None,
     }
 
 
 def _services(found: Running) -> list[Row]:
     rows: list[Row] = [("Notary", found.notary or "none")]
+    app = ("App", found.app or "none")
     if not found.brand:
-        return [*rows, ("Brand", "none")]
-    return [*rows, ("Brand", f"{found.brand}, internal {found.internal}"), ("Asks", found.request)]
+        return [*rows, ("Brand", "none"), app]
+    return [*rows, ("Brand", f"{found.brand}, internal {found.internal}"), ("Asks", found.request), app]
 
 
 def _detach(ctx: Context, folder: Folder, ports: Ports, fresh: bool) -> None:
     """Run the same command in a process apart from this terminal, and wait until it is ready."""
     line = [sys.executable, "-P", "-m", "registry", "devnet", "--dir", str(folder.path)]
-    flags = ("--rpc-port", "--ipfs-port", "--notary-port", "--brand-port")
+    flags = ("--rpc-port", "--ipfs-port", "--notary-port", "--brand-port", "--app-port")
     named = dict(zip(flags, ports, strict=True))
     line += [word for flag, port in named.items() if port is not None for word in (flag, str(port))]
     line += [*(["--fresh"] if fresh else []), *(["--json"] if ctx.out.as_json else [])]
