@@ -72,5 +72,5 @@ export const idInBundle = (secret: Uint8Array, id: Uint8Array): string => bytesT
 const both = (subject: Address, controller: Address): Uint8Array =>
   concat(bytesOf(checkAddress(subject)), bytesOf(checkAddress(controller)));
 
-const derive = (seed: Uint8Array, info: string, more = new Uint8Array(), length = 32): Uint8Array =>
+const derive = (seed: Uint8Array, info: string, more: Uint8Array = new Uint8Array(), length = 32): Uint8Array =>
   hkdf(sha256, seed, undefined, concat(utf8(PREFIX + info), more), length);
