@@ -1,4 +1,4 @@
-"""The person's app in real Chromium on the devnet: a new person, one who comes from the command line, and who learns what."""
+"""The person's app in real Chromium on the devnet: a new person, and one who comes from the command line."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def chosen(app: App) -> None:
 def test_a_new_person_allows_sees_and_ends(run: Run, start: Callable[..., App]) -> None:
     app, shop = start(), ConsentClient(run.ready["brandInternal"])
     app.follow(run.ready["request"])
-    app.page.get_by_text("Confirmed", exact=True).wait_for()
+    app.page.get_by_text("says that this account speaks for it").wait_for()
     app.press("Allow what I chose")
     app.page.get_by_text("Choose at least one purpose").wait_for()
     assert app.faults() == []
@@ -100,12 +100,16 @@ def test_a_new_person_allows_sees_and_ends(run: Run, start: Callable[..., App]) 
 def test_what_leaks_would_be_found(run: Run, start: Callable[..., App]) -> None:
     app = start()
     app.follow(run.ready["request"])
-    app.page.evaluate("text => fetch(`/?${encodeURIComponent('a')}`, {method: 'POST', body: text}).catch(() => 0)", SEED.hex())
+    app.page.evaluate(
+        "text => fetch(`/?${encodeURIComponent('a')}`, {method: 'POST', body: text}).catch(() => 0)", SEED.hex()
+    )
     app.page.evaluate("text => localStorage.setItem('x', text)", SEED.hex())
     assert SEED.hex() in "\n".join(app.sent) and SEED.hex() in app.kept()
 
 
-def test_the_command_lines_words_give_the_same_accounts_and_a_refusal_is_as_short(run: Run, start: Callable[..., App]) -> None:
+def test_the_command_lines_words_give_the_same_accounts_and_a_refusal_is_as_short(
+    run: Run, start: Callable[..., App]
+) -> None:
     app = start()
     app.follow(run.ready["request"])
     app.press("Refuse")

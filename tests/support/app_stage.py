@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from scripts.node_packages import ensure_node_modules
 
-SECONDS = 60.0
+SECONDS = 25.0
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AUTHENTICATOR = {
     "protocol": "ctap2",
