@@ -79,7 +79,7 @@ def test_a_new_person_allows_sees_and_ends(run: Run, start: Callable[..., App]) 
     assert app.faults() == []
     app.link("See the receipt")
     app.heading("Receipt")
-    subject = account_for(seed_of(words), run.ready["accounts"]["brand"]).address
+    subject = account_for(seed_of(words), run.ready["accounts"]["brand"]["address"]).address
     assert app.page.get_by_text(subject).is_visible()
     until(lambda: shop.allowed(subject, *WHAT, fresh=True).allowed)
     app.page.goto(f"{app.url}#list")
@@ -124,7 +124,7 @@ def test_the_command_lines_words_give_the_same_accounts_and_a_refusal_is_as_shor
     app.press("Sign")
     app.heading("Done")
     app.link("See the receipt")
-    expected = account_for(SEED, run.ready["accounts"]["brand"]).address
+    expected = account_for(SEED, run.ready["accounts"]["brand"]["address"]).address
     assert app.page.get_by_text(expected).is_visible()
     app.page.reload()
     app.heading("Open your consents")
