@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -77,17 +77,22 @@ def addressee(desk: Desk, *, grant: str = "", subject: str = "") -> Answer:
 
 
 def write(
-    desk: Desk, content: MailContent, *, grant: str = "", subject: str = "", files: Sequence[Enclosed] = ()
+    desk: Desk,
+    content: Callable[[tuple[MailFile, ...]], MailContent],
+    *,
+    grant: str = "",
+    subject: str = "",
+    files: Sequence[Enclosed] = (),
 ) -> Letter:
-    """Queue a message, with these files, for the grant that `addressee` returns; see `Letter`.
+    """Queue the message that ``content`` makes of these files, for the grant that `addressee` returns; see `Letter`.
 
     The same content again is the same message. The errors are those of `addressee`, `DoesNotFit` and `UnknownFile`.
     """
     found = addressee(desk, grant=grant, subject=subject)
-    content = msgspec.structs.replace(content, files=_enclosed(desk, found, files)) if files else content
-    if faults := list(_faults(content))[:MAX_FAULTS]:
+    made = content(_enclosed(desk, found, files))
+    if faults := list(_faults(made))[:MAX_FAULTS]:
         raise DoesNotFit(faults)
-    raw = write_content(content)
+    raw = write_content(made)
     draft = seal_content(raw, desk.settings.recipients[0])
     tags = [unhex(each.file) for each in files]
     letter = desk.store.queue(found.id, unhex(content_hash(raw)), draft, desk.network.clock(), tags)

@@ -47,7 +47,7 @@ def test_a_file_arrives_as_a_record_of_the_brands(post: Correspondence, raw: byt
     assert [(one.text, one.files) for one in pulled.messages] == [("Your invoice.", 1)] and pulled.refused == []
     (became,) = [one for one in pulled.delivery.received if one.at == "message 1, file invoice-17"]
     vault = post.stage.alice.vault
-    record = vault.newest(became.record)
+    record = vault.get(became.record)
     assert record.file is not None and record.origin is not None and record.source == "Maison Aurelle"
     assert (record.schema, record.category, record.origin.id) == ("file/1", PERSONAL, "invoice-17")
     assert (record.file.name, record.file.media_type) == ("invoice.pdf", "application/pdf")

@@ -29,7 +29,7 @@ from registry.core import codec
 from registry.core.errors import ConsentError, Expired, InvalidInput, Malformed, Revoked
 from registry.core.ipld.cid import binary_cid
 from registry.core.scalars import MAX_SAFE_INTEGER, Address, Bytes32, check_address, read_words, to_hex
-from registry.core.sealed.mail import MAX_FILE, MAX_FILES, MAX_PLAIN, MAX_RECORDS, MailContent, MailRecord
+from registry.core.sealed.mail import MAX_FILE, MAX_FILES, MAX_PLAIN, MAX_RECORDS, MailContent, MailFile, MailRecord
 from registry.http.bodies import JSON, read_body
 from registry.http.openapi import COUNT, TEXT, TIME, WORD, WORD_PATTERN, an_object, answer
 from registry.http.problems import Problem, busy, documented, malformed
@@ -146,12 +146,11 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
             Enclosed(each.id, each.category, each.name, each.media_type, each.file, each.time) for each in self.files
         ]
 
-    @property
-    def content(self) -> MailContent:
-        """What is sent, without its files; ``Malformed`` where it holds nothing, or more than its bounds."""
+    def content(self, files: tuple[MailFile, ...]) -> MailContent:
+        """What is sent, with these files; ``Malformed`` where it holds nothing, or more than its bounds."""
         if len(self.records) > MAX_RECORDS:
             raise Malformed(f"it holds more than {MAX_RECORDS:,} records")
-        return MailContent(id=self.id, text=self.text, records=self.records)
+        return MailContent(id=self.id, text=self.text, records=self.records, files=files)
 
 
 _asked = msgspec.json.Decoder(_Asked)
