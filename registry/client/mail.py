@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from registry.client.mail_files import AskFile, NoFile, fetched
+from registry.client.mail_files import AskFile, NoFile, fetched, file_draft
 from registry.client.mail_folder import MAX_SEEN, MailFolder, Seen
 from registry.client.mail_page import Page, parse_page
 from registry.client.party import Person
@@ -29,7 +29,6 @@ from registry.core.sealed.records import FileRef
 from registry.core.statements.messages import Grant
 from registry.vault.draft import Draft, FileSource
 from registry.vault.importers.base import Refused
-from registry.vault.importers.keys import FILE_SCHEMA
 from registry.vault.received import Delivery, identity_of, order_of
 
 MESSAGE_SCHEMA, MESSAGE_CATEGORY = "message/1", "pd:Communication"
@@ -277,20 +276,7 @@ class Pull:
                 at=f"message {signed.number}, record {record.id}",
             )
 
-        for each in content.files:
-            origin = Origin(self._grant.controller, each.id)
-            yield Draft(
-                each.category,
-                FILE_SCHEMA,
-                each.time or utc_text(signed.issued_at * 1_000_000),
-                self.pulled.brand,
-                body={"name": files[each.id].name},
-                file=files[each.id],
-                key=order,
-                identity=identity_of(origin),
-                origin=origin,
-                at=f"message {signed.number}, file {each.id}",
-            )
+        yield from (file_draft(each, signed, self.pulled.brand, files[each.id]) for each in content.files)
 
     def _text_draft(self, content: MailContent, number: int, issued_at: int, order: bytes) -> Draft:
         named = b"ConsentRegistry/1/message" + self._evidence.digest + number.to_bytes(8)

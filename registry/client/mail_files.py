@@ -7,11 +7,16 @@ import io
 from collections.abc import Callable
 
 from registry.core.errors import SealedDataError
+from registry.core.instants import utc_text
 from registry.core.sealed.mail import MailFile
+from registry.core.sealed.origin import Origin
 from registry.core.sealed.records import MAX_INLINE_FILE, FileRef
-from registry.vault.draft import FileSource
+from registry.core.statements.messages import MailboxMessage
+from registry.vault.draft import Draft, FileSource
 from registry.vault.importers.any_file import safe_name
+from registry.vault.importers.keys import FILE_SCHEMA
 from registry.vault.large_files import open_whole
+from registry.vault.received import identity_of, order_of
 
 AskFile = Callable[[str], bytes | None]
 
@@ -39,6 +44,23 @@ def fetched(ask: AskFile, sent: MailFile) -> FileRef | FileSource:
         data = base64.b64encode(whole).decode()
         return FileRef(name, named.media_type, named.bytes, named.sha256, data=data)
     return FileSource(name, named.media_type, named.bytes, named.sha256, lambda: _opened(named, sealed))
+
+
+def file_draft(sent: MailFile, signed: MailboxMessage, brand: str, file: FileRef | FileSource) -> Draft:
+    """Return the record that a file becomes; ``brand`` is its source, and ``file`` what `fetched` returned."""
+    origin = Origin(signed.controller, sent.id)
+    return Draft(
+        sent.category,
+        FILE_SCHEMA,
+        sent.time or utc_text(signed.issued_at * 1_000_000),
+        brand,
+        body={"name": file.name},
+        file=file,
+        key=order_of(signed.issued_at, signed.number),
+        identity=identity_of(origin),
+        origin=origin,
+        at=f"message {signed.number}, file {sent.id}",
+    )
 
 
 def _opened(file: FileRef, sealed: bytes) -> io.BytesIO:
