@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
+from registry.brand.attachments import UnknownFile, opened_files
 from registry.brand.desk import Desk
 from registry.brand.records import Answer, Letter, State
 from registry.core.errors import ConsentError, Expired, LedgerUnavailable, NotAnchored, NotYetValid, Revoked
 from registry.core.scalars import format_utc, unhex
-from registry.core.sealed.mail import MailContent, content_hash, seal_content, write_content
+from registry.core.sealed.mail import MailContent, MailFile, content_hash, seal_content, write_content
 from registry.vault.draft import Draft
+from registry.vault.importers.keys import FILE_SCHEMA
 from registry.vault.schemas.schemas import Schemas
 
 MAX_FAULTS = 20
@@ -47,23 +51,60 @@ class DoesNotFit(ConsentError):
         self.faults = faults
 
 
-def write(desk: Desk, content: MailContent, *, grant: str = "", subject: str = "") -> Letter:
-    """Queue a message for the grant with this digest (0x hex), or for the newest that this person gave; see `Letter`.
+class Enclosed(NamedTuple):
+    """A file of a message. ``file`` is what `attach` told, and ``id`` the brand's own name for it."""
 
-    The same content again is the same message. ``LedgerUnavailable`` where the view of the chain is too old to say
-    that the grant lives; ``Revoked``, ``Expired``, ``NotYetValid``, ``NotAnchored``, `UnknownGrant`, `NoMailbox` or
-    `DoesNotFit`.
+    id: str
+    category: str
+    name: str
+    media_type: str
+    file: str
+    time: str | None = None
+
+
+def addressee(desk: Desk, *, grant: str = "", subject: str = "") -> Answer:
+    """Return the live grant with this digest (0x hex), or the newest that this person gave, whose mailbox is open.
+
+    ``LedgerUnavailable`` where the view of the chain is too old to say that the grant lives; ``Revoked``, ``Expired``,
+    ``NotYetValid``, ``NotAnchored``, `UnknownGrant` or `NoMailbox`.
     """
     view, _ = desk.sight.require()
     found = _by_digest(desk, unhex(grant)) if grant else _of_person(desk, unhex(subject))
     _check_lives(found, max(desk.network.clock(), view.head_time))
     if not found.content:
         raise NoMailbox("the grant opened no mailbox")
-    if faults := list(_faults(content))[:MAX_FAULTS]:
+    return found
+
+
+def write(
+    desk: Desk,
+    content: Callable[[tuple[MailFile, ...]], MailContent],
+    *,
+    grant: str = "",
+    subject: str = "",
+    files: Sequence[Enclosed] = (),
+) -> Letter:
+    """Queue the message that ``content`` makes of these files, for the grant that `addressee` returns; see `Letter`.
+
+    The same content again is the same message. The errors are those of `addressee`, `DoesNotFit` and `UnknownFile`.
+    """
+    found = addressee(desk, grant=grant, subject=subject)
+    made = content(_enclosed(desk, found, files))
+    if faults := list(_faults(made))[:MAX_FAULTS]:
         raise DoesNotFit(faults)
-    raw = write_content(content)
+    raw = write_content(made)
     draft = seal_content(raw, desk.settings.recipients[0])
-    return desk.store.queue(found.id, unhex(content_hash(raw)), draft, desk.network.clock())
+    tags = [unhex(each.file) for each in files]
+    letter = desk.store.queue(found.id, unhex(content_hash(raw)), draft, desk.network.clock(), tags)
+    if letter is None:
+        raise UnknownFile("a file of the message is not here any more")
+    return letter
+
+
+def _enclosed(desk: Desk, grant: Answer, files: Sequence[Enclosed]) -> tuple[MailFile, ...]:
+    refs = opened_files(desk, grant, (each.file for each in files))
+    named = (msgspec.structs.replace(refs[each.file], name=each.name, media_type=each.media_type) for each in files)
+    return tuple(MailFile(each.id, each.category, ref, each.time) for each, ref in zip(files, named, strict=True))
 
 
 def _by_digest(desk: Desk, digest: bytes) -> Answer:
@@ -100,3 +141,6 @@ def _faults(content: MailContent) -> Iterator[BadRecord]:
         draft = Draft(record.category, record.schema, record.time, body=record.body)
         for fault in schemas.faults(draft):
             yield BadRecord(record.id, fault.member or "record", fault.why)
+    for each in content.files:
+        for fault in schemas.faults(Draft(each.category, FILE_SCHEMA, each.time, file=each.file)):
+            yield BadRecord(each.id, fault.member or "file", fault.why)

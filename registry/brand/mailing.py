@@ -24,6 +24,8 @@ MOST_AT_ONCE = 50
 RETRY_SECONDS = 60
 # After its grant has ended, what was sent can be fetched for so long.
 KEPT_SECONDS = 30 * 86_400
+# A file that no message names goes after so long.
+UNUSED_SECONDS = 86_400
 _FORGET_EVERY = 60
 # Mailboxes that are kept in memory, of 2 KB each.
 _MOST_KNOWN = 10_000
@@ -55,6 +57,7 @@ class Mailer:
             return False  # a grant may have ended since
         if now - self._forgot_at >= _FORGET_EVERY:
             self.store.forget_mail(view.number - self.settled, now - KEPT_SECONDS)
+            self.store.forget_files(now - UNUSED_SECONDS, now - KEPT_SECONDS)
             self._forgot_at = now
         waiting = self.store.unsent(self._after, MOST_AT_ONCE)
         # In turns: messages that wait for a capsule hold up no others.

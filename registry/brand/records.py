@@ -250,6 +250,23 @@ class Letter(NamedTuple):
     draft: bytes = b""
 
 
+class MailedFile(NamedTuple):
+    """A file for messages to the grant with the id ``answer``. ``tag`` (32 bytes) recognises the same file again.
+
+    ``cid`` is that of its sealed bytes (binary), ``bytes`` how many the blocks have, and ``ref`` the FileRef that opens
+    them, sealed to the brand. ``at`` is in unix seconds.
+    """
+
+    answer: int
+    tag: bytes
+    cid: bytes
+    ref: bytes
+    bytes: int
+    at: int
+    used: bool = False
+    id: int = 0
+
+
 class OwnStatement(NamedTuple):
     """A statement that the brand signed by itself, from the moment it is signed until it stands where it belongs.
 

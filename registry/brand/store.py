@@ -12,6 +12,7 @@ from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.known import KnownTables
 from registry.brand.sql.log import LogTables
 from registry.brand.sql.mail import MailTable
+from registry.brand.sql.mail_files import MailFileTables
 from registry.brand.sql.own_statements import OwnStatementTable
 from registry.brand.sql.quick import QuickTables
 from registry.brand.sql.requests import RequestTable
@@ -38,6 +39,7 @@ class Store(
     UseTables,
     HoldingTables,
     MailTable,
+    MailFileTables,
     UnaskedTable,
 ):
     """All that the brand keeps: requests, answers, own statements, uses, data, messages, events.

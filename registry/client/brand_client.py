@@ -21,12 +21,13 @@ from registry.core.errors import BrandRefused, BrandUnavailable, InvalidInput, M
 from registry.core.evidence.file import MAX_EVIDENCE
 from registry.core.ipld.car import car_parts
 from registry.core.ipld.cid import Block, binary_cid
+from registry.core.sealed.mail import MAX_SEALED_FILE
 from registry.core.uses import MAX_PAGE
 from registry.net.http import Response
 
 JSON, CAR_TYPE, UPDATE_TYPE = "application/json", "application/vnd.ipld.car", "application/octet-stream"
 # A statement; and an archive, which the brand waits for for half a minute.
-SECONDS, CAR_SECONDS = 15.0, 60.0
+SECONDS, CAR_SECONDS, FILE_SECONDS = 15.0, 60.0, 600.0
 MAX_CAR, MAX_CAR_BLOCKS = 32 << 20, 8_192
 _MAX_SMALL = 64 * 1024
 _DONE, _LATER = (200, 201, 204), 202
@@ -142,6 +143,16 @@ class BrandClient(NamedTuple):
         """Return the page of messages with larger numbers than ``after``; see `registry.client.mail_page`."""
         where = self._grant(capability, "/messages")
         answer = self._ask("GET", where, query=f"after={after}", max_bytes=MAX_MAIL_PAGE)
+        if answer.status != 200:
+            raise self._no(answer)
+        return answer.body
+
+    def mailed_file(self, capability: str, cid: str) -> bytes | None:
+        """Return the sealed bytes of a file that a message names by its CID; None where the brand has none such."""
+        where = self._grant(capability, f"/files/{cid}")
+        answer = self._ask("GET", where, seconds=FILE_SECONDS, max_bytes=MAX_SEALED_FILE)
+        if answer.status in (404, 410):
+            return None
         if answer.status != 200:
             raise self._no(answer)
         return answer.body

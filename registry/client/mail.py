@@ -12,6 +12,7 @@ from hashlib import sha256
 from time import monotonic
 from typing import Literal, NamedTuple
 
+from registry.client.mail_files import AskFile, NoFile, fetched, file_draft
 from registry.client.mail_folder import MAX_SEEN, MailFolder, Seen
 from registry.client.mail_page import Page, parse_page
 from registry.client.party import Person
@@ -25,8 +26,9 @@ from registry.core.instants import utc_text
 from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, format_utc, to_hex, unhex
 from registry.core.sealed.mail import MailContent, OpenedMail, open_mail
 from registry.core.sealed.origin import Origin
+from registry.core.sealed.records import FileRef
 from registry.core.statements.messages import Grant
-from registry.vault.draft import Draft
+from registry.vault.draft import Draft, FileSource
 from registry.vault.importers.base import Refused
 from registry.vault.received import Delivery, identity_of, order_of
 
@@ -40,12 +42,13 @@ Ask = Callable[[int], bytes]
 
 
 class Message(NamedTuple):
-    """A message that was taken. ``issued_at`` is in unix seconds, ``records`` how many it held."""
+    """A message that was taken. ``issued_at`` is in unix seconds, ``records`` and ``files`` how many it held."""
 
     number: int
     issued_at: int
     text: str
     records: int
+    files: int = 0
 
 
 @dataclass
@@ -68,14 +71,22 @@ class Pulled:
     waits: bool = False
 
 
+_Whole = tuple[OpenedMail, dict[str, FileRef | FileSource]]
+
+
 class _Refusal(Exception):
-    """Why a message is not taken."""
+    """Why a message is not taken. ``digest`` is its digest, where it opened and was signed."""
+
+    def __init__(self, why: str, digest: str = "") -> None:
+        super().__init__(why)
+        self.digest = digest
 
 
 class Pull:
     """Pulls the mail of one grant. ``ask`` returns the brand's page after a number, and raises what keeps it from it.
 
-    With ``dry``, nothing is written. With ``again``, everything is read again from the first message: what was refused
+    ``ask_file`` returns the sealed bytes of a file by its CID, None where the brand has it not. With ``dry``, nothing
+    is written. With ``again``, everything is read again from the first message: what was refused
     before, because its schema was not known, is then taken. ``told`` hears the number of each message.
     """
 
@@ -89,12 +100,13 @@ class Pull:
         dry: bool = False,
         again: bool = False,
         told: Callable[[int], object] = lambda _: None,
+        ask_file: AskFile = lambda _: None,
     ) -> None:
         grant, notice = evidence.statement.message, evidence.parsed_notice
         assert isinstance(grant, Grant) and notice is not None
         self._person, self._evidence, self._grant = person, evidence, grant
         self._ask, self._folder, self._told = ask, folder, told
-        self._dry, self._again = dry, again
+        self._dry, self._again, self._ask_file = dry, again, ask_file
         self._known_live: set[int] = set()
         self._dead_from = 2**62
         self._counted = [0, 0, 0]  # messages, records, bytes
@@ -116,10 +128,10 @@ class Pull:
         at = 0 if self._again else max(0, seen.last - 1)
         while True:
             page = parse_page(self._ask(at), at)
-            seen = self._take(page, identity, cutoff, at, seen)
-            at = page.messages[-1][0] if page.messages else at
+            asked_at = at
+            seen, at = self._take(page, identity, cutoff, at, seen)
             self.pulled.waits = at < page.last
-            if not page.messages or not self.pulled.waits or self._is_full:
+            if at == asked_at or not self.pulled.waits or self._is_full:
                 break
         self._compare(page.last, at, seen)
         if self.pulled.state == "ended" and not (self._dry or self.pulled.waits):
@@ -144,10 +156,12 @@ class Pull:
         query = HandleQuery(ZERO_WORD, ZERO_WORD, self._grant.controller)
         return self._person.network.ledger.facts([query]).anchors[query].cutoff
 
-    def _take(self, page: Page, identity: Identity, cutoff: int, after: int, seen: Seen) -> Seen:
-        """Verify a page, take what is good of it as one change, then note what was seen."""
-        good, last = list[OpenedMail](), after
+    def _take(self, page: Page, identity: Identity, cutoff: int, after: int, seen: Seen) -> tuple[Seen, int]:
+        """Verify a page, take what is good of it as one change, then note what was seen, and up to which message."""
+        good, last = list[_Whole](), after
         for number, sealed in page.messages:
+            if good and self._counted[2] >= MAX_BYTES:
+                break  # files are large: what comes after these waits
             self._told(number)
             self._counted[0] += 1
             self._counted[2] += len(sealed)
@@ -156,34 +170,45 @@ class Pull:
                 break
             self.pulled.missing += range(max(last, seen.last) + 1, number)
             last = number
-            digest, before = "", seen.of(number)
+            before = seen.of(number)
             try:
                 opened = self._opened(number, sealed, identity, cutoff)
                 digest = to_hex(opened.mail.digest)
-                if before and before != digest:
-                    raise _Refusal(f"the brand signed another message with this number before ({before})")
-                if self._again or not before:
-                    good.append(opened)
+                good += self._whole(opened, digest, before)
             except _Refusal as why:
+                digest = why.digest
                 if self._again or before or number > seen.last:
                     self.pulled.refused.append(Refused(f"message {number}", None, str(why)))
             seen = seen.with_message(number, before or digest)
         self._keep(good)
         if not self._dry and page.messages:
             self._folder.keep(self.pulled.digest, seen)
-        return seen
+        return seen, last
 
-    def _keep(self, good: Sequence[OpenedMail]) -> None:
-        drafts = [draft for opened in good for draft in self._drafts(opened)]
+    def _whole(self, opened: OpenedMail, digest: str, before: str) -> list[_Whole]:
+        """Return a message that is new with its files; one of which a file is not whole is not taken."""
+        if before and before != digest:
+            raise _Refusal(f"the brand signed another message with this number before ({before})", digest)
+        if before and not self._again:
+            return []
+        self._counted[2] += sum(each.file.bytes for each in opened.content.files)
+        try:
+            return [(opened, {each.id: fetched(self._ask_file, each) for each in opened.content.files})]
+        except NoFile as why:
+            raise _Refusal(str(why), digest) from None
+
+    def _keep(self, good: Sequence[_Whole]) -> None:
+        drafts = [draft for opened, files in good for draft in self._drafts(opened, files)]
         self._counted[1] += len(drafts)
         if drafts:
             mail = self._person.vault.mail
             found = mail.preview(drafts) if self._dry else mail.take(drafts)
             self.pulled.delivery.received.extend(found.received)
             self.pulled.delivery.refused.extend(found.refused)
-        for opened in good:
+        for opened, _ in good:
             signed, content = opened.mail.message, opened.content
-            self.pulled.messages.append(Message(signed.number, signed.issued_at, content.text, len(content.records)))
+            counts = len(content.records), len(content.files)
+            self.pulled.messages.append(Message(signed.number, signed.issued_at, content.text, *counts))
 
     def _opened(self, number: int, sealed: bytes, identity: Identity, cutoff: int) -> OpenedMail:
         network, grant = self._person.network, self._grant
@@ -239,8 +264,8 @@ class Pull:
         elif at < last and not self._is_full:
             self.pulled.told.append(f"the brand counts {last} messages, and shows none after {at}")
 
-    def _drafts(self, opened: OpenedMail) -> Iterator[Draft]:
-        """Yield what a message becomes in the vault: itself where it has a text, and its records."""
+    def _drafts(self, opened: OpenedMail, files: dict[str, FileRef | FileSource]) -> Iterator[Draft]:
+        """Yield what a message becomes in the vault: itself where it has a text, its records, and its files."""
         signed, content = opened.mail.message, opened.content
         order = order_of(signed.issued_at, signed.number)
         if content.text:
@@ -258,6 +283,8 @@ class Pull:
                 origin=origin,
                 at=f"message {signed.number}, record {record.id}",
             )
+
+        yield from (file_draft(each, signed, self.pulled.brand, files[each.id]) for each in content.files)
 
     def _text_draft(self, content: MailContent, number: int, issued_at: int, order: bytes) -> Draft:
         named = b"ConsentRegistry/1/message" + self._evidence.digest + number.to_bytes(8)

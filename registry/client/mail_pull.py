@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.client.brand_client import BrandClient
 from registry.client.deliveries import Deliveries, Delivery
@@ -71,7 +71,11 @@ def pull_all(
         def heard(number: int, brand: str = brand) -> None:
             told(f"{brand}: message {number}")
 
-        pull = Pull(person, box.evidence, ask, folder, dry=dry, again=again, told=heard)
+        def ask_file(cid: str, client: BrandClient = client, capability: str = capability) -> bytes | None:
+            return client.mailed_file(capability, cid)
+
+        how: dict[str, Any] = {"dry": dry, "again": again, "told": heard, "ask_file": ask_file}
+        pull = Pull(person, box.evidence, ask, folder, **how)
         try:
             yield Opened(pull.run())
         except ConsentError as error:

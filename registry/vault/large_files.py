@@ -47,6 +47,17 @@ def open_file(file: FileRef, get: Callable[[str], bytes], sink: BinaryIO) -> Non
     checked.end()
 
 
+def open_whole(file: FileRef, sealed: BinaryIO, sink: BinaryIO) -> None:
+    """Open sealed bytes, whoever gave them, into ``sink``; until this returns, use nothing of it.
+
+    ``DamagedSeal``, or ``NotARecipient``, where they are not the file that ``file`` describes.
+    """
+    assert file.identity is not None
+    checked = _Checked(file, sink)
+    open_sealed(sealed, cast(BinaryIO, checked), [file.identity])
+    checked.end()
+
+
 class _Checked(io.RawIOBase):
     """Passes on what is written, and compares its size and its SHA-256 with those of a record."""
 

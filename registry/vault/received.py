@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from registry.vault.draft import Draft, FileSource
 from registry.vault.folder import VaultFolder
 from registry.vault.importers.base import Refused
 from registry.vault.ingest import Making
+from registry.vault.large_files import seal_file
 from registry.vault.recording import sealed_nowhere
 
 _IDENTITY_BYTES = 16
@@ -77,7 +79,7 @@ class Mailbag:
     def take(self, drafts: Iterable[Draft]) -> Delivery:
         """Take these as one change: all of it, durably, or nothing. Return what became of each."""
         with self._folder.change() as change:
-            receiving = _Receiving(self._folder.copy(), self._making(change, sealed_nowhere))
+            receiving = _Receiving(self._folder.copy(), self._making(change, partial(seal_file, put=change.put)))
             self._put(change, receiving.versions(drafts))
         return receiving.delivery
 
@@ -150,4 +152,5 @@ class _Receiving:
 
 
 def _content(record: Record, *, has_time: bool) -> tuple[object, ...]:
-    return record.schema, record.body, record.time if has_time else None
+    file = record.file and (record.file.name, record.file.media_type, record.file.sha256)
+    return record.schema, record.body, file, record.time if has_time else None

@@ -33,6 +33,7 @@ PUBLIC = {
     ("post", "/v1/blocks"),
     ("post", "/v1/updates"),
     ("get", "/v1/grants/{capability}/messages"),
+    ("get", "/v1/grants/{capability}/files/{cid}"),
     ("get", "/r/{digest}"),
     ("get", "/.well-known/consent.json"),
 }
@@ -44,6 +45,7 @@ INTERNAL = {
     ("post", "/v1/data"),
     ("post", "/v1/data/changes"),
     ("post", "/v1/messages"),
+    ("post", "/v1/files"),
     ("post", "/v1/data/file"),
 }
 HEALTH = {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}

@@ -11,9 +11,11 @@ import msgspec
 from starlette.testclient import TestClient
 
 from registry.brand.api import build_internal, build_public
+from registry.brand.custody import Custody
 from registry.brand.desk import Desk, open_desk
 from registry.brand.settings import BrandSettings
 from tests.support.brand_stage import BrandStage
+from tests.support.fake_storage import MemoryBlocks
 from tests.support.stage import Stage
 
 RECIPIENT = "age1test"
@@ -67,7 +69,8 @@ def brand_api(folder: Path, *, database: str = "", key: str = "", **changes: Any
         requests_per_second=10**6,
         asked_only=False,
     )
-    desk = open_desk(msgspec.structs.replace(settings, **changes), brand.stage.network, brand.store)
+    custody = Custody(MemoryBlocks(), brand.stage.brand.identity)
+    desk = open_desk(msgspec.structs.replace(settings, **changes), brand.stage.network, brand.store, custody)
     object.__setattr__(desk.inbox, "notaries", frozenset({brand.notary.address}))
     api = BrandApi(brand, desk, key)
     try:

@@ -23,7 +23,7 @@ from registry.brand.holding import (
 )
 from registry.brand.records import State
 from registry.brand.sql.answers import chunks
-from registry.brand.sql.tables import LEAVING, answers, arriving, data_size, held, holdings
+from registry.brand.sql.tables import LEAVING, answers, arriving, data_size, held, holdings, mail_blocks
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
 
@@ -158,7 +158,7 @@ class HoldingTables(StorePart):
                 return False
             old = _stored(connection, holding.answer)
             _check_turn(connection, id, old, before)
-            _check_not_erasing(connection, {each.digest for each in new})
+            check_not_erasing(connection, {each.digest for each in new})
             add_bytes(connection, holding.bytes - old.bytes, most)
             _forget(connection, holding.answer, gone)
             _hold(connection, holding.answer, new)
@@ -185,11 +185,12 @@ class HoldingTables(StorePart):
         return found == len(set(digests))
 
     def unheld(self, digests: Collection[bytes], arrival: int = 0, answer: int = 0) -> list[bytes]:
-        """Return those of these blocks that no grant holds and no arrival brings, other than the named ones."""
+        """Return those of these blocks that no grant holds, no file to a person has, and no arrival brings."""
         taken = set[bytes]()
         for part in chunks(set(digests)):
             others = select(held.c.digest).where(held.c.digest.in_(part), held.c.answer != answer)
-            taken.update(row[0] for row in self._rows(others))
+            mailed = select(mail_blocks.c.digest).where(mail_blocks.c.digest.in_(part))
+            taken.update(row[0] for query in (others, mailed) for row in self._rows(query))
         for each in self._waiting(arriving.c.id != arrival):
             taken.update(each.digests)
         return [digest for digest in dict.fromkeys(digests) if digest not in taken]
@@ -275,7 +276,8 @@ def _check_turn(connection: Connection, id: int, now: Holding, before: Holding |
         raise Overtaken
 
 
-def _check_not_erasing(connection: Connection, digests: set[bytes]) -> None:
+def check_not_erasing(connection: Connection, digests: set[bytes]) -> None:
+    """`BeingErased` where a worker is about to erase one of these blocks."""
     notes = connection.execute(select(arriving).where(arriving.c.kind == Kind.ERASING)).all()
     if any(not digests.isdisjoint(arrival_of(row._mapping).digests) for row in notes):
         raise BeingErased

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, select, update
@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 from registry.brand.records import OVER, Answer, Letter, State
 from registry.brand.sql.answers import answer_of, chunks
 from registry.brand.sql.changes import ChangingTables, Locked
+from registry.brand.sql.mail_files import use_files
 from registry.brand.sql.tables import READABLE, UNSENT, answers
 from registry.brand.sql.tables import messages as table
 from registry.db.engine import retrying, writing
@@ -35,17 +36,19 @@ class MailTable(ChangingTables):
         rows = self._rows(select(answers).where(*same).order_by(answers.c.issued_at.desc(), answers.c.id.desc()))
         return [answer_of(row) for row in rows]
 
-    def queue(self, answer: int, content: bytes, draft: bytes, now: int) -> Letter:
+    def queue(self, answer: int, content: bytes, draft: bytes, now: int, tags: Sequence[bytes] = ()) -> Letter | None:
         """Keep a message durably until it is signed; return how it is kept. The same content again is the same one.
 
-        One that was given up is queued anew.
+        One that was given up is queued anew. ``tags`` are those of its files; None where one of these is gone.
         """
-        return retrying(self._engine, lambda: self._queue(answer, content, draft, now))
+        return retrying(self._engine, lambda: self._queue(answer, content, draft, now, tags))
 
-    def _queue(self, answer: int, content: bytes, draft: bytes, now: int) -> Letter:
+    def _queue(self, answer: int, content: bytes, draft: bytes, now: int, tags: Sequence[bytes]) -> Letter | None:
         same = table.c.answer == answer, table.c.content == content
         new = {"answer": answer, "content": content, "draft": draft, "sealed": b"", "queued_at": now}
         with writing(self._engine) as connection:
+            if tags and not use_files(connection, answer, tags):
+                return None
             _insert(connection, new | {"number": 0, "issued_at": 0, "why": ""})
             connection.execute(update(table).where(*same, table.c.why != "").values(why="", draft=draft))
             (row,) = connection.execute(select(*_SMALL).where(*same)).all()

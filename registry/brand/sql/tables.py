@@ -154,6 +154,28 @@ messages = Table(
 UNSENT, READABLE = text("number = 0 AND why = ''"), text("length(draft) > 0")
 Index("messages_unsent", messages.c.id, sqlite_where=UNSENT, postgresql_where=UNSENT)
 Index("messages_readable", messages.c.answer, sqlite_where=READABLE, postgresql_where=READABLE)
+# Files that messages send: their sealed blocks lie in the brand's own store. `tag` recognises the same file, and `ref`
+# names it and holds what opens it, sealed to the brand. One that no message has `used` goes after a while.
+mail_files = Table(
+    "mail_files",
+    tables,
+    _id(),
+    _number("answer"),
+    *(_blob(name) for name in ("tag", "cid", "ref")),
+    *(_number(name) for name in ("bytes", "at")),
+    _flag("used"),
+    Index("mail_files_tag", "answer", "tag", unique=True),
+    Index("mail_files_at", "used", "at"),
+    sqlite_autoincrement=True,
+)
+mail_blocks = Table(
+    "mail_blocks",
+    tables,
+    Column("file", ID, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),
+    Index("mail_blocks_digest", "digest"),
+    sqlite_with_rowid=False,
+)
 # What the brand signs by itself, from its signature until the chain shows it. `about` says what it is of: the answer of
 # an Acceptance, the number of entries of a UseLog.
 own_statements = Table(

@@ -12,7 +12,7 @@ import typer
 from registry.cli.app import command
 from registry.cli.commands.vault_sync import SHORT
 from registry.cli.context import Context
-from registry.client.mail import Pulled
+from registry.client.mail import Message, Pulled
 from registry.client.mail_folder import MailFolder
 from registry.client.mail_pull import Opened, boxes, pull_all
 from registry.core.scalars import format_utc
@@ -41,7 +41,7 @@ def pull(
         bool, typer.Option("--again", help="From the first message: take what was refused before.")
     ] = False,
 ) -> None:
-    """Take in what brands sent you: messages, and the records that they hold on you.
+    """Take in what brands sent you: messages, files, and the records that they hold on you.
 
     Only what the brand of a grant signed for you, while the grant lived, is taken. A record that you changed stays as
     you left it, and the brand's new value is kept below it. Correct what is wrong with `consent vault edit`; `consent
@@ -76,6 +76,7 @@ def _document(opened: Opened, dry_run: bool) -> dict[str, Any]:
     pulled, why = opened
     messages = [
         {"number": one.number, "issuedAt": one.issued_at, "text": one.text, "records": one.records}
+        | {"files": one.files}
         for one in pulled.messages
     ]
     received = pulled.delivery.received
@@ -104,10 +105,15 @@ def _lines(opened: Opened, dry_run: bool) -> Iterator[Line]:
     yield Line(f"{start}{pulled.brand} ({pulled.domain}): {_said(opened, dry_run)}", len(start), NO if why else YES)
     for one in pulled.messages:
         head = f"{indent}{one.number:>5}  {format_utc(one.issued_at)}  "
-        for number, text in enumerate(one.text.split("\n") if one.text else [f"{one.records:,} records"]):
+        for number, text in enumerate(one.text.split("\n") if one.text else [_held(one)]):
             yield Line((head if number == 0 else " " * len(head)) + text, len(head))
     for text in _remarks(pulled):
         yield Line(indent + text, len(indent))
+
+
+def _held(one: Message) -> str:
+    parts = [(one.records, "records"), (one.files, "files")]
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count)
 
 
 def _said(opened: Opened, dry_run: bool) -> str:

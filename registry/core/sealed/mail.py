@@ -20,7 +20,7 @@ from registry.core.notices.plain_text import TEXT, find_fault
 from registry.core.scalars import Signature, check_distinct, check_term, read_hex, to_hex
 from registry.core.sealed.frame import pack, unpack
 from registry.core.sealed.origin import check_origin_id
-from registry.core.sealed.records import check_body, check_schema, check_time
+from registry.core.sealed.records import FileRef, check_body, check_schema, check_time
 from registry.core.statements.messages import MailboxMessage
 from registry.core.statements.typed_data import digest
 
@@ -28,6 +28,10 @@ MAX_SEALED = 256 * 1024
 MAX_PLAIN = 1024 * 1024
 MAX_CONTENT = 512 * 1024
 MAX_RECORDS = 1_000
+# Files of one message, and the bytes of one before it is sealed, and of all of a message.
+MAX_FILES, MAX_FILE, MAX_FILE_BYTES = 16, 32 << 20, 64 << 20
+# What a seal adds to a file of that size.
+MAX_SEALED_FILE = MAX_FILE + (1 << 20)
 MAX_ID = 200
 # What the statement, the longest signature and the seal add to a content.
 _MARGIN = 32 * 1024
@@ -51,23 +55,49 @@ class MailRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
             check_time(self.time)
 
 
+class MailFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file that the brand sends. Its sealed bytes lie at the brand; ``file`` names them, and holds what opens them.
+
+    ``id`` is the brand's own name for it, as for a record. The signed ``file.sha256`` is that of its bytes.
+    """
+
+    id: str
+    category: str
+    file: FileRef
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        check_origin_id(self.id)
+        check_term(self.category, "category")
+        if self.file.data is not None:
+            raise Malformed("a file of a message is not in it: it has a CID and an identity")
+        if self.file.bytes > MAX_FILE:
+            raise Malformed(f"the file {self.file.name!r} has more than {MAX_FILE:,} bytes")
+        if self.time is not None:
+            check_time(self.time)
+
+
 class MailContent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What is sent: plain text, records, or both. ``id`` is the brand's own name for the message, where it has one."""
+    """What is sent: plain text, records or files. ``id`` is the brand's own name for the message, where it has one."""
 
     id: str = ""
     text: str = ""
     records: Annotated[tuple[MailRecord, ...], Meta(max_length=MAX_RECORDS)] = ()
+    files: Annotated[tuple[MailFile, ...], Meta(max_length=MAX_FILES)] = ()
     type: Literal["MailContent"] = "MailContent"
     version: Literal[1] = 1
 
     def __post_init__(self) -> None:
         if self.id:
             check_origin_id(self.id)
-        if not (self.text or self.records):
-            raise Malformed("the message holds neither text nor records")
+        if not (self.text or self.records or self.files):
+            raise Malformed("the message holds neither text nor records nor files")
         if self.text and (fault := find_fault(self.text, TEXT)):
             raise Malformed(f"the text {fault}")
-        check_distinct([record.id for record in self.records], "the id of a record")
+        names = [*(record.id for record in self.records), *(file.id for file in self.files)]
+        check_distinct(names, "the id of a record")
+        if sum(each.file.bytes for each in self.files) > MAX_FILE_BYTES:
+            raise Malformed(f"the files have more than {MAX_FILE_BYTES:,} bytes together")
 
 
 class MailStatement(Struct, frozen=True, forbid_unknown_fields=True, tag_field="primaryType", tag="MailboxMessage"):

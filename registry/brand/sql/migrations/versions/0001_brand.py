@@ -25,6 +25,7 @@ def upgrade() -> None:
     _make_uses()
     _make_acknowledgements()
     _make_messages()
+    _make_mail_files()
     _make_log()
     _make_known()
 
@@ -190,6 +191,27 @@ def _make_messages() -> None:
         ("messages_readable", "answer", "length(draft) > 0"),
     ):
         op.create_index(name, "messages", [column], sqlite_where=sa.text(some), postgresql_where=sa.text(some))
+
+
+def _make_mail_files() -> None:
+    op.create_table(
+        "mail_files",
+        sa.Column("id", _ID, primary_key=True),
+        *_columns(_ID, "answer"),
+        *_columns(sa.LargeBinary(), "tag cid ref"),
+        *_columns(_ID, "bytes at"),
+        *_columns(sa.Boolean(), "used"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("mail_files_tag", "mail_files", ["answer", "tag"], unique=True)
+    op.create_index("mail_files_at", "mail_files", ["used", "at"])
+    op.create_table(
+        "mail_blocks",
+        _key("file"),
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("mail_blocks_digest", "mail_blocks", ["digest"])
 
 
 def _make_log() -> None:
