@@ -171,7 +171,9 @@ def _question(shop: Shop, may_ask: bool) -> str:
 def _html(title: str, body: str) -> str:
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     scripts = '<script type="module" src="/consent-button.js"></script><script type="module" src="/shop.js"></script>'
-    return f"{head}<title>Shop</title><style>{_STYLE}</style>{scripts}<main><h1>{escape(title)}</h1>{body}</main></html>"
+    return (
+        f"{head}<title>Shop</title><style>{_STYLE}</style>{scripts}<main><h1>{escape(title)}</h1>{body}</main></html>"
+    )
 
 
 def from_environment() -> FastAPI:
