@@ -35,8 +35,7 @@ from registry.vault.received import Delivery, identity_of, order_of
 MESSAGE_SCHEMA, MESSAGE_CATEGORY = "message/1", "pd:Communication"
 # What one pull takes of one grant: more waits for the next one, so that no brand fills a vault unseen.
 MAX_MESSAGES, MAX_RECORDS, MAX_BYTES = 1_000, 20_000, 64 << 20
-# And so many seconds: a brand that drips its pages keeps the person from no other brand's mail.
-MAX_SECONDS = 120.0
+MAX_SECONDS = 120.0  # a brand that drips its pages keeps the person from no other brand's mail
 
 Ask = Callable[[int], bytes]
 

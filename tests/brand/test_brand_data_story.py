@@ -34,7 +34,9 @@ def a_brand(network: Path, home: Path, folder: Path) -> None:
     consent(network, home, "brand", "init", *named, "--url", "https://aurelle.example", "--dir", folder)
     settings = folder / "brand.toml"
     text = settings.read_text().replace("# port = 8700", "port = 0")
-    settings.write_text(text.replace("# internal_port = 8701", f"internal_port = {free_port()}"))
+    text = text.replace("# internal_port = 8701", f"internal_port = {free_port()}")
+    # The request here is a file that the brand's service did not publish.
+    settings.write_text(text.replace("# asked_only = true", "asked_only = false"))
 
 
 def granted(tmp_path: Path, network: Path) -> Any:

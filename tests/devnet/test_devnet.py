@@ -292,7 +292,7 @@ def test_a_damaged_chain_is_said(folder: Path) -> None:
 def test_the_terminal_goes_away(folder: Path, tmp_path: Path) -> None:
     screen = Screen(Consent(tmp_path, None, None), "devnet", "--dir", folder, *ANY_PORTS)  # type: ignore[arg-type]
     screen.until("Ctrl-C ends it")
-    assert len(left_of(folder)) == 9  # the notary is three, the brand is four
+    assert len(left_of(folder)) == 10  # the notary is three, the brand is four, the app is one
     os.close(screen._fd)
     assert os.waitpid(screen._pid, 0)[0] == screen._pid
     assert nothing_is_left_of(folder) and not (folder / "running.json").exists()
@@ -377,7 +377,7 @@ def detached(tmp_path: Path) -> Iterator[dict[str, object]]:
 
 def test_detached(detached: dict[str, object], tmp_path: Path) -> None:
     folder = Path(str(detached["folder"]))
-    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 9
+    assert folder == tmp_path / "consent-registry" / "devnet" and len(left_of(folder)) == 10
     story = consent(tmp_path, "demo", "--network", "devnet", "--json")
     steps = {line["step"]: line for line in map(json.loads, story.stdout.splitlines())}
     assert steps["revoked"]["status"] == steps["checked"]["status"] == "Revoked" and steps["revoked"]["gas"] > 21_000
