@@ -113,6 +113,17 @@ def make_shop(client: AsyncConsentClient, link: str, app_url: str = "") -> FastA
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
 
+    @app.get("/recommendations")
+    @require_consent(PURPOSE, DATUM, subject=_customer, client=client, link=link)
+    async def recommendations(request: Request) -> dict[str, str]:
+        """Answer the shop's own programs. Without consent it is 403, and 503 where nobody knows."""
+        return {"for": str(_customer(request)), "try": shop.recommend(str(_customer(request)))}
+
+    _add_scripts(app)
+    return app
+
+
+def _add_scripts(app: FastAPI) -> None:
     @app.get("/consent-button.js")
     async def button() -> Response:
         """Give the button's script: it comes with the package, so that nobody else learns who visits the shop."""
@@ -122,14 +133,6 @@ def make_shop(client: AsyncConsentClient, link: str, app_url: str = "") -> FastA
     async def script() -> Response:
         """Give the shop's own script."""
         return Response(_SCRIPT, media_type="text/javascript")
-
-    @app.get("/recommendations")
-    @require_consent(PURPOSE, DATUM, subject=_customer, client=client, link=link)
-    async def recommendations(request: Request) -> dict[str, str]:
-        """Answer the shop's own programs. Without consent it is 403, and 503 where nobody knows."""
-        return {"for": str(_customer(request)), "try": shop.recommend(str(_customer(request)))}
-
-    return app
 
 
 def _customer(request: Request) -> str | None:

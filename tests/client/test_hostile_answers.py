@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -21,27 +18,10 @@ from registry.core.errors import BrandUnavailable
 from registry.core.ipld.cid import Block, cid_of_block
 from registry.core.scalars import to_hex
 from tests.support.http_answers import Answer, Asked, answering
-from tests.support.sending import HOST, INBOX, NAME, Opened, Respond, Sending, taken
+from tests.support.sending import HOST, INBOX, NAME, Opened, taken
 from tests.support.stage import Stage
 
 HOSTILE_NUMBERS = ["-1", "9007199254740992", "18446744073709551616", "1e400", "1e3", "2.5", "9" * 5000, "true", '"7"']
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage.of(tmp_path)
-
-
-@pytest.fixture
-def sending(stage: Stage) -> Iterator[Opened]:
-    evidence = grant(stage.alice, stage.request()).evidence
-
-    @contextmanager
-    def opened(respond: Respond) -> Iterator[Sending]:
-        with answering(respond) as served:
-            yield Sending(stage, evidence, served.url)
-
-    yield opened
 
 
 @pytest.mark.parametrize("number", HOSTILE_NUMBERS)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,25 +22,8 @@ from registry.http.serving import Server
 from tests.http.test_serving import certificate_for_localhost
 from tests.support.http_answers import Answer, Asked, answering
 from tests.support.http_service import sample_app
-from tests.support.sending import HOST, INBOX, NAME, Opened, Respond, Sending, taken
+from tests.support.sending import HOST, INBOX, NAME, Opened, Sending, taken
 from tests.support.stage import Stage
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage.of(tmp_path)
-
-
-@pytest.fixture
-def sending(stage: Stage) -> Iterator[Opened]:
-    evidence = grant(stage.alice, stage.request()).evidence
-
-    @contextmanager
-    def opened(respond: Respond) -> Iterator[Sending]:
-        with answering(respond) as served:
-            yield Sending(stage, evidence, served.url)
-
-    yield opened
 
 
 def test_another_file_is_not_taken_for_ours(stage: Stage, sending: Opened) -> None:

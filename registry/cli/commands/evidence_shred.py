@@ -74,7 +74,16 @@ def shred(
     if dry_run:
         ctx.out.result(_plan_json(plan), ["This would go for good:", *table(_plan_rows(plan))])
         return
-    agreed = _agree(ctx, plan)
+    _erase(ctx, erasure, digests, _agree(ctx, plan), certificate)
+
+
+def _erase(
+    ctx: Context,
+    erasure: EvidenceErasure,
+    digests: tuple[str, ...],
+    agreed: frozenset[str] | None,
+    certificate: Path | None,
+) -> None:
     with ctx.working("erasing, and looking for what is left"):
         done = erasure.shred(digests, agreed)
     if certificate is not None:
