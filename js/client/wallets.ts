@@ -33,7 +33,7 @@ const MOST = 32;
 const MAX_NAME = 60;
 const ICON = /^data:image\/(?:svg\+xml|png|webp|jpeg|gif)[;,]/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
-const CHAIN = /^(?:0x[0-9a-fA-F]{1,13}|[0-9]{1,15})$/;
+const CHAIN = /^(?:0x[0-9a-fA-F]{1,64}|[0-9]{1,78})$/;
 const MAX_SAID = 200;
 // The wallet waits for the person already, and does not know the chain.
 const PENDING = -32002;
@@ -112,7 +112,7 @@ export async function send(wallet: Wallet, from: string, to: string, data: strin
 async function isOn(wallet: Wallet, chainId: number): Promise<boolean> {
   const found = String(await ask(wallet, "eth_chainId"));
   if (!CHAIN.test(found)) throw new WalletTrouble("badwallet", "the wallet's chain makes no sense");
-  return Number(found) === chainId;
+  return BigInt(found) === BigInt(chainId);
 }
 
 /** Asks the wallet, and returns its answer as it came; a `WalletTrouble` where it answers with an error. */
