@@ -1,8 +1,8 @@
 """Signs with the wallet in a person's browser: a page on this computer asks it, and its answer is checked here.
 
-The page (``js/wallet``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for its
-account. It shows the request in words, and hands the wallet exactly the JSON that was made here. Before that it reads
-the JSON and the notice again by itself, and refuses where it reads anything else. It never sees a key, and sends
+The page (``js/wallet``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for
+its account. It shows the request in words, and hands the wallet exactly the JSON that was made here. Before that it
+reads the JSON and the notice again by itself, and refuses where it reads anything else. It never sees a key, and sends
 nothing to any other server. Each page takes one answer, then its server closes.
 """
 
