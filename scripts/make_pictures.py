@@ -22,11 +22,14 @@ CAMERA = "tests/wallets/browser/test_pictures.py::test_pictures"
 
 def sources() -> str:
     """Return the SHA-256 and the path of each file that the pictures show, as sha256sum writes them."""
-    paths = sorted((ROOT / "registry" / "wallets" / "page").iterdir())
-    paths += [
-        ROOT / "registry/data/demo_notice.json",
-        *(ROOT / f"registry/data/pages/{name}.json" for name in ("wallet", "words")),
+    page = [path for path in (ROOT / "js" / "wallet").rglob("*") if path.is_file() and ".test." not in path.name]
+    shared = [
+        "js/style/base.css",
+        "js/style/tokens.css",
+        "registry/data/demo_notice.json",
+        "registry/data/pages/words.json",
     ]
+    paths = [*sorted(page), *(ROOT / name for name in shared)]
     lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT).as_posix()}\n" for path in paths]
     return "".join(lines)
 

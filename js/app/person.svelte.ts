@@ -22,7 +22,7 @@ import type { Network } from "../client/network.ts";
 import { askBrand, look, tellBrand } from "../client/status.ts";
 import { type Database } from "./store/database.ts";
 import { freshId, Sealed, sealingKey } from "./store/sealed.ts";
-import { accountOf, moveTo, send, signTypedData, type Wallet, WalletTrouble } from "./wallets.ts";
+import { accountOf, moveTo, send, signTypedData, type Wallet, WalletTrouble } from "../client/wallets.ts";
 
 const ANSWER = "a:";
 const NOTICE = "n:";
