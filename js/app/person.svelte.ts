@@ -2,12 +2,12 @@
 
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { fromHex, toHex, utf8 } from "../core/bytes.ts";
+import { toHex, utf8 } from "../core/bytes.ts";
 import { Accounts, type Account } from "../core/accounts.ts";
 import { ConsentError, InvalidInput } from "../core/errors.ts";
 import type { Grant, Refusal } from "../core/messages.ts";
 import { wordsOf } from "../core/mnemonic.ts";
-import { type Address, checksum, type Word } from "../core/scalars.ts";
+import { type Address, type Word } from "../core/scalars.ts";
 import { digestOf, makeStatement, typedData } from "../core/statements.ts";
 import type { Asked } from "../client/answer.ts";
 import { awaitEnd, endByNotary, openingOf } from "../client/end.ts";
@@ -15,13 +15,13 @@ import { goOn } from "../client/go_on.ts";
 import { isUnfinished, type Kept, type Seen, UNSEEN, untroubled, withSeen } from "../client/kept.ts";
 import type { Network } from "../client/network.ts";
 import { askBrand, look, tellBrand } from "../client/status.ts";
-import { sentByWallet, signedByWallet } from "./by_wallet.ts";
+import { type Connected, sentByWallet, signedByWallet } from "./by_wallet.ts";
 import { Rest } from "./rest.ts";
 import { readSaved } from "./saved_file.ts";
 import { Answers, Gone } from "./store/answers.svelte.ts";
 import { type Database, StorageFull } from "./store/database.ts";
 import { freshId, sealingKey } from "./store/sealed.ts";
-import { accountOf, type Wallet, WalletTrouble } from "./wallets.ts";
+import { type Wallet, WalletTrouble } from "../client/wallets.ts";
 
 const GENERATIONS = 100;
 /** Pauses before what failed is tried again, in seconds; each is twice as long as the one before. */
@@ -120,13 +120,13 @@ export class Person {
    * A place for it is kept first, so that a full browser signs nothing. One tab at a time answers one request. Throws
    * `StorageFull`, `InvalidInput` where the request was answered meanwhile, `Locked`, and `WalletTrouble`.
    */
-  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { wallet?: Wallet; language: string; inbox: string }): Promise<Kept> {
+  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { by?: Connected; language: string; inbox: string }): Promise<Kept> {
     return navigator.locks.request(`consent:${asked.digest}`, { ifAvailable: true }, async (lock) => {
       if (lock === null) throw new InvalidInput("another tab of this browser is answering this request", "Go on there.");
       await this.answers.reload();
       if (this.answerTo(asked) !== undefined) throw new InvalidInput("you have answered this request already", "See it in your list.");
-      const account = how.wallet === undefined ? await this.accountFor(asked.message.controller) : undefined;
-      const subject = account?.address ?? checksum(fromHex((await accountOf(how.wallet as Wallet)).toLowerCase(), 20) as Uint8Array);
+      const account = how.by === undefined ? await this.accountFor(asked.message.controller) : undefined;
+      const subject = account?.address ?? (how.by as Connected).account;
       const date = await this.network.dateFor(subject);
       // A seed that was locked is zeros: whatever it made could never be ended.
       const message = compose(subject, this.#open(), date);
@@ -135,13 +135,13 @@ export class Person {
       const digest = digestOf(statement as never);
       const { name, domain, account: brand } = asked.notice.controller;
       const draft: Kept = {
-        id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.wallet === undefined ? "seed" : "wallet",
+        id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.by === undefined ? "seed" : "wallet",
         domain: this.network.config.domain, message, language: how.language, signature: "0x", keptAt: this.now,
         inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
       };
       await this.answers.begin(draft, asked.noticeText);
       try {
-        const signature = account === undefined ? await signedByWallet(this.network, how.wallet as Wallet, subject, typedData(statement as never), digest) : (this.#open(), toHex(account.sign(digest)));
+        const signature = account === undefined ? await signedByWallet(this.network, how.by as Connected, typedData(statement as never), digest) : (this.#open(), toHex(account.sign(digest)));
         const kept = { ...draft, signature };
         this.#open();
         await this.answers.complete(kept);
@@ -228,10 +228,10 @@ export class Person {
     this.#rest.wake();
   }
 
-  /** Ends one grant through a notary, or by a transaction that `wallet` pays. It is kept that the person wants it, first. */
-  async endOne(kept: Kept, wallet?: Wallet): Promise<void> {
+  /** Ends one grant through a notary, or by a transaction that `wallet` pays until `stop`. It is kept that the person wants it, first. */
+  async endOne(kept: Kept, wallet?: Wallet, stop?: AbortSignal): Promise<void> {
     await this.wantEnded([kept]);
-    await this.#alone(kept.digest, (newest) => this.#end(newest, () => this.#isOver, wallet));
+    await this.#alone(kept.digest, (newest) => this.#end(newest, () => this.#isOver || stop?.aborted === true, wallet));
   }
 
   async #end(kept: Kept, isOver: () => boolean, wallet?: Wallet): Promise<void> {

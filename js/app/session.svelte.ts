@@ -8,6 +8,7 @@ import type { Fetched } from "../client/request.ts";
 import type { Choice } from "../client/answer.ts";
 import type { Network } from "../client/network.ts";
 import type { Person } from "./person.svelte.ts";
+import { oneLine } from "../core/one_line.ts";
 import { type Place, readPlace, writePlace } from "./place.ts";
 import { Database, StorageFull } from "./store/database.ts";
 import { type Door, findDoor, keepDoor } from "./store/door.ts";
@@ -24,6 +25,9 @@ export interface Decided {
   readonly days: number;
 }
 
+const MOST_WORDS = 1_000;
+/** A Date ends in the year 275760 (unix seconds); a stranger's file may name a later one. */
+const LAST = 8.64e12;
 const LANGUAGE = "consent-language";
 const HAD = "consent-had";
 const TABS = "consent-tabs";
@@ -116,11 +120,11 @@ export class Session {
   }
 
   date(seconds: number): string {
-    return new Intl.DateTimeFormat(this.language, { dateStyle: "medium" }).format(seconds * 1000);
+    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.language, { dateStyle: "medium" }).format(seconds * 1000);
   }
 
   time(seconds: number): string {
-    return new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
+    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
   }
 
   go(place: Place, replace = false): void {
@@ -282,5 +286,6 @@ export const t = (name: Name, values?: Values): string => session.t(name, values
 /** Returns an error's own words, for people; what is no error of ours is only said to have failed. */
 export function wordsOfError(error: unknown): string {
   const { advice, message } = error as { advice?: unknown; message?: unknown };
-  return typeof advice === "string" && typeof message === "string" ? `${message}. ${advice}` : t("error");
+  // A server's own words may be in it.
+  return typeof advice === "string" && typeof message === "string" ? oneLine(`${message}. ${advice}`, MOST_WORDS) : t("error");
 }
