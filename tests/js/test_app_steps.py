@@ -91,7 +91,11 @@ def answer(run: Run, app: App, line: Line, fault: Fault | None, kind: str = "gra
     line.reset(fault)
     app.page.goto("about:blank")
     app.page.goto(f"{app.url}#request={run.ready['request']}")
-    presses = {"asks you": "Allow what I chose" if kind == "grant" else "Refuse", "You allow": "Sign", "You refuse": "Sign"}
+    presses = {
+        "asks you": "Allow what I chose" if kind == "grant" else "Refuse",
+        "You allow": "Sign",
+        "You refuse": "Sign",
+    }
     hand.until("Done", OPENING | presses)
     check_sent_once(line)
     digest = str(app.page.evaluate("location.hash")).partition("=")[2]
@@ -147,13 +151,17 @@ def test_the_steps_are_those_that_are_tried(run: Run, person: App, line: Line) -
     digest = str(person.page.evaluate("location.hash")).partition("=")[2]
     end(person, line, digest, None)
     # The brand is told once the person has read that it ended.
-    person.page.wait_for_timeout(100) if line.counts["told"] else person.page.wait_for_event("request", lambda each: "/ended" in each.url)
+    person.page.wait_for_timeout(100) if line.counts["told"] else person.page.wait_for_event(
+        "request", lambda each: "/ended" in each.url
+    )
     assert {kind for kind in line.counts if kind not in {*END, "code"}} == set()
     assert all(line.counts[kind] >= 1 for kind in END), line.counts
 
 
 @pytest.mark.parametrize("story", STORIES if SOAK else [*ALWAYS, *sampled(STORIES, 1)], ids=name_of)
-def test_a_grant_and_its_ending_come_to_the_same_end(run: Run, person: App, line: Line, story: tuple[Fault, Fault]) -> None:
+def test_a_grant_and_its_ending_come_to_the_same_end(
+    run: Run, person: App, line: Line, story: tuple[Fault, Fault]
+) -> None:
     check_story(run, person, line, *story)
     assert person.troubles == []
 

@@ -223,8 +223,7 @@ def demo_grant(
     raw = rfc8785.dumps(msgspec.to_builtins(parsed))
     scope = parsed.scopes[0]
     grant = grant_message(
-        raw,
-        statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
+        raw, statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
     )
     grant = msgspec.structs.replace(grant, statement=render(parsed, language, grant))
     view = View("pd:Purchase", ("name", "price"), from_="2026-01-01", continuing=True)
