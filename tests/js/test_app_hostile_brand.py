@@ -1,4 +1,4 @@
-"""Texts that a brand controls are text: nothing of them runs, leads away, covers the app's buttons, or scrolls sideways."""
+"""Texts that a brand controls are text: nothing of them runs, leads away, covers buttons, or scrolls sideways."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ LOOK = """() => [...document.querySelectorAll("main button, main a, main input, 
   const box = each.getBoundingClientRect();
   if (box.width === 0 || each.disabled) return false;
   const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-  return !(top !== null && (each.contains(top) || top.contains(each))) || (each.href && !/^(https?:|blob:)/.test(each.href)) || box.right > innerWidth + 1;
+  const isCovered = top === null || !(each.contains(top) || top.contains(each));
+  return isCovered || (each.href && !/^(https?:|blob:)/.test(each.href)) || box.right > innerWidth + 1;
 }).map((each) => each.outerHTML.slice(0, 200))"""
 
 NAMES = {"markup": TAG, "one long word": "W" * 80, "a false mark": "✓ Confirmed shop.example", "stacked marks": STACKED}
@@ -60,7 +61,16 @@ TERMS = {"a long address": "https://x.example/" + "y" * 9_000, "a script": "http
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path_factory.mktemp("hostile") / "devnet", *ANY_PORTS, "--app-port", "0") as made:
+    with Run(
+        tmp_path_factory.mktemp("hostile") / "devnet",
+        *ANY_PORTS,
+        "--notary-port",
+        "0",
+        "--brand-port",
+        "0",
+        "--app-port",
+        "0",
+    ) as made:
         yield made
 
 
@@ -68,7 +78,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def app(run: Run, chromium: Any) -> Iterator[App]:
     opened = App(chromium, f"{run.ready['app']}/", viewport={"width": 320, "height": 700})
     opened.context.add_init_script(
-        "window.blocked = []; addEventListener('securitypolicyviolation', (e) => window.blocked.push(e.violatedDirective))"
+        "window.blocked = [];"
+        "addEventListener('securitypolicyviolation', (e) => window.blocked.push(e.violatedDirective))"
     )
     yield opened
     opened.close()

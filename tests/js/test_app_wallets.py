@@ -265,13 +265,17 @@ def test_two_wallets_each_with_its_own_account(signing: Signing) -> None:
 
 
 HOSTILE = """() => {
-  const announce = (info) => window.dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: { info, provider: { request: async () => null } } }));
+  const provider = { request: async () => null };
+  const event = (detail) => new CustomEvent("eip6963:announceProvider", { detail });
+  const announce = (info) => window.dispatchEvent(event({ info, provider }));
   window.hit = [];
   announce({ uuid: "h1", name: "Marmot", rdns: "example.fake", icon: "https://evil.example/i.png" });
-  announce({ uuid: "h2", name: "\\u202eGood\\u200b " + "x".repeat(500), rdns: "h2", icon: "javascript:hit.push(1)" });
-  announce({ uuid: "h3", name: "<img src=x onerror=hit.push(2)>", rdns: "h3", icon: "data:text/html,<script>hit.push(3)</script>" });
+  announce({ uuid: "h2", rdns: "h2", name: "\\u202eGood\\u200b " + "x".repeat(500), icon: "javascript:hit.push(1)" });
+  const page = "data:text/html,<script>hit.push(3)</script>";
+  announce({ uuid: "h3", name: "<img src=x onerror=hit.push(2)>", rdns: "h3", icon: page });
   announce({ uuid: "h4", name: "Huge", rdns: "h4", icon: "data:image/png;base64," + "A".repeat(300000) });
-  announce({ uuid: "h5", name: "Drawn", rdns: "h5", icon: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' onload='hit.push(4)'><script>hit.push(5)</script></svg>" });
+  const drawn = "<svg xmlns='http://www.w3.org/2000/svg' onload='hit.push(4)'><script>hit.push(5)</script></svg>";
+  announce({ uuid: "h5", name: "Drawn", rdns: "h5", icon: "data:image/svg+xml," + drawn });
   announce({ uuid: "example.marmot", name: "Taken over", rdns: "example.marmot" });
   announce({ uuid: "h6", name: 7, rdns: {} });
   announce(null);
