@@ -62,7 +62,7 @@ def person(run: Run, chromium: Any, stubs: tuple[Stub, Stub]) -> Iterator[Signin
 
 
 @pytest.fixture
-def marmot(stubs: tuple[Stub, Stub]) -> Iterator[Stub]:
+def marmot(stubs: tuple[Stub, Stub]) -> Stub:
     """A wallet that does what it should, until a test says otherwise."""
     for stub, key in zip(stubs, (ALICE, MALLORY), strict=True):
         stub.answers.clear()
