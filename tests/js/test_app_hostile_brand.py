@@ -52,7 +52,7 @@ TEXTS = {
     "a link": "javascript:window.hit=4 data:text/html,<script>window.hit=5</script>",
     "one long word": "W" * 4000,
     "a drawn button": BUTTON[:3900].strip(),
-    "many lines": "a" + "\nb" * 1900,
+    "many lines": "a" + "\nb" * 1_300,
 }
 TERMS = {"a long address": "https://x.example/" + "y" * 9_000, "a script": "https://x.example/<javascript:alert(1)>"}
 
