@@ -176,7 +176,7 @@ export function look(): void {
   }, watching.signal);
   const { ethereum } = window as { ethereum?: Provider };
   if (session.wallets.length === 0 && typeof ethereum?.request === "function") {
-    session.wallets = [{ name: t("other"), rdns: "", icon: "", provider: ethereum }];
+    session.wallets = [{ uuid: "", name: t("other"), rdns: "", icon: "", provider: ethereum }];
   }
   if (session.state !== undefined && session.end === undefined) draw();
 }

@@ -56,6 +56,10 @@ class App:
         """Press a button."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def press_starting(self, name: str) -> None:
+        """Press a button that has more words than these."""
+        self.page.get_by_role("button", name=name).click()
+
     def link(self, name: str) -> None:
         """Follow a link."""
         self.page.get_by_role("link", name=name, exact=True).click()
