@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,16 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
 PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
-# The requests that each story needs, by kind. What is asked again and again is counted as often as it decides something.
+# The requests that each story needs, by kind. What is polled is counted as often as it decides something.
 ANSWER = {"config": 1, "request": 1, "profile": 1, "rpc": 14, "info": 1, "promise": 1, "progress": 2, "deliver": 2}
 END = {"rpc": 8, "info": 1, "end": 1, "told": 1}
 CODE = (2, 7, 14, 21, 28)
-OPENING = {"Open your consents": "Use my passkey", "asks you": "Ask its domain again", "could not be read": "Try again", "That did not work": "Try again"}
+OPENING = {
+    "Open your consents": "Use my passkey",
+    "asks you": "Ask its domain again",
+    "could not be read": "Try again",
+    "That did not work": "Try again",
+}
 
 
 def faults(steps: dict[str, int]) -> list[Fault]:
@@ -98,12 +103,16 @@ def line(person: App) -> Iterator[Line]:
 
 
 def answer(run: Run, app: App, line: Line, fault: Fault | None, kind: str = "grant") -> tuple[str, bytes]:
-    """Answer the request while this goes wrong; return the digest and the saved receipt, once the app says that it is done."""
+    """Answer the request while this goes wrong, until the app says "Done"; return the digest and the saved receipt."""
     hand = Hand(app, line)
     line.reset(fault)
     app.page.goto("about:blank")
     app.page.goto(f"{app.url}#request={run.ready['request']}")
-    presses = {" asks you": "Allow what I chose" if kind == "grant" else "Refuse", "You allow": "Sign", "You refuse": "Sign"}
+    presses = {
+        " asks you": "Allow what I chose" if kind == "grant" else "Refuse",
+        "You allow": "Sign",
+        "You refuse": "Sign",
+    }
     hand.until("Done", OPENING | presses)
     check_sent_once(line)
     digest = str(app.page.evaluate("location.hash")).partition("=")[2]
@@ -159,13 +168,17 @@ def test_the_steps_are_those_that_are_tried(run: Run, person: App, line: Line) -
     digest = str(person.page.evaluate("location.hash")).partition("=")[2]
     end(person, line, digest, None)
     # The brand is told once the person has read that it ended.
-    person.page.wait_for_timeout(100) if line.counts["told"] else person.page.wait_for_event("request", lambda each: "/ended" in each.url)
+    person.page.wait_for_timeout(100) if line.counts["told"] else person.page.wait_for_event(
+        "request", lambda each: "/ended" in each.url
+    )
     assert {kind for kind in line.counts if kind not in {*END, "code"}} == set()
     assert all(line.counts[kind] >= 1 for kind in END), line.counts
 
 
 @pytest.mark.parametrize("story", STORIES if SOAK else [*ALWAYS, *sampled(STORIES, 1)], ids=name_of)
-def test_a_grant_and_its_ending_come_to_the_same_end(run: Run, person: App, line: Line, story: tuple[Fault, Fault]) -> None:
+def test_a_grant_and_its_ending_come_to_the_same_end(
+    run: Run, person: App, line: Line, story: tuple[Fault, Fault]
+) -> None:
     check_story(run, person, line, *story)
     assert person.troubles == []
 

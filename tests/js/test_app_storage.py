@@ -138,7 +138,9 @@ def test_words_and_a_saved_file_bring_a_consent_back(run: Run, app: App, tmp_pat
 
 def test_a_browser_that_keeps_nothing_says_so(run: Run, app: App) -> None:
     app.page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
-    app.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })")
+    app.page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })"
+    )
     app.page.goto(app.url)
     app.page.get_by_text("This browser lets no page keep anything").wait_for()
 

@@ -94,7 +94,9 @@ def test_both_sign_and_both_end_and_it_is_done_once(run: Run, app: App) -> None:
     at_sign(run, other)
     for page in (app.page, other):
         page.evaluate(_CLICK, "Sign")
-    done = app.page.get_by_role("heading", level=1, name="Done").or_(app.page.get_by_text("You have answered this already"))
+    done = app.page.get_by_role("heading", level=1, name="Done").or_(
+        app.page.get_by_text("You have answered this already")
+    )
     done.first.wait_for()
     for page in (app.page, other):
         page.evaluate("location.hash = '#list'")
