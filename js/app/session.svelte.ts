@@ -178,6 +178,8 @@ export class Session {
 
   async open(seed: Uint8Array): Promise<void> {
     const [network, { Person: Opened }] = await Promise.all([this.network(), import("./person.svelte.ts")]);
+    // Another tab may have seen meanwhile that the words were written down.
+    this.door = (await findDoor(this.database)) ?? this.door;
     this.person = await Opened.open(network, seed, this.database);
     this.stage = this.door?.checked === true ? "open" : "words";
     if (this.stage === "open") this.#goOn();

@@ -28,11 +28,16 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
 PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
-# The requests that each story needs, by kind. What is asked again and again is counted as often as it decides something.
+# The requests that each story needs, by kind. What is polled is counted as often as it decides something.
 ANSWER = {"config": 1, "request": 1, "profile": 1, "rpc": 14, "info": 1, "promise": 1, "progress": 2, "deliver": 2}
 END = {"rpc": 8, "info": 1, "end": 1, "told": 1}
 CODE = (2, 7, 14, 21, 28)
-OPENING = {"Open your consents": "Use my passkey", "could not be read": "Try again", "That did not work": "Try again"}
+OPENING = {
+    "Open your consents": "Use my passkey",
+    "asks you": "Ask its domain again",
+    "could not be read": "Try again",
+    "That did not work": "Try again",
+}
 
 
 def faults(steps: dict[str, int]) -> list[Fault]:
@@ -62,11 +67,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 @pytest.fixture(scope="module")
-def person(run: Run, chromium: Any) -> Iterator[App]:
-    """A person with a key, who answers the same request again once it has ended."""
-    app = new_person(run, chromium)
+def people() -> Iterator[list[App]]:
+    """The person who answers the same request again once it has ended. A test that failed leaves nobody."""
+    apps: list[App] = []
+    yield apps
+    for each in apps:
+        each.close()
+
+
+@pytest.fixture
+def person(run: Run, chromium: Any, people: list[App], request: pytest.FixtureRequest) -> Iterator[App]:
+    app = people.pop() if people else new_person(run, chromium)
+    failed = request.session.testsfailed
     yield app
-    app.close()
+    if request.session.testsfailed == failed:
+        people.append(app)
+    else:
+        app.close()
 
 
 def new_person(run: Run, chromium: Any) -> App:
@@ -82,11 +99,11 @@ def new_person(run: Run, chromium: Any) -> App:
 def line(person: App) -> Iterator[Line]:
     made = Line(person)
     yield made
-    person.context.unroute_all(behavior="ignoreErrors")
+    made.app.context.unroute_all(behavior="ignoreErrors")
 
 
 def answer(run: Run, app: App, line: Line, fault: Fault | None, kind: str = "grant") -> tuple[str, bytes]:
-    """Answer the request while this goes wrong; return the digest and the saved receipt, once the app says that it is done."""
+    """Answer the request while this goes wrong, until the app says "Done"; return the digest and the saved receipt."""
     hand = Hand(app, line)
     line.reset(fault)
     app.page.goto("about:blank")
@@ -143,7 +160,7 @@ def test_the_steps_are_those_that_are_tried(run: Run, person: App, line: Line) -
     hand = Hand(person, line)
     person.page.goto("about:blank")
     person.page.goto(f"{person.url}#request={run.ready['request']}")
-    hand.until("Done", OPENING | {"asks you": "Allow what I chose", "You allow": "Sign"})
+    hand.until("Done", OPENING | {" asks you": "Allow what I chose", "You allow": "Sign"})
     seen = {kind: count for kind, count in line.counts.items() if kind != "code"}
     assert {kind for kind in seen if kind not in ANSWER} == set()
     assert all(seen[kind] >= (1 if kind in ("progress", "rpc") else most) for kind, most in ANSWER.items()), seen

@@ -153,10 +153,7 @@ class Hand:
             for box in self.app.page.get_by_role("checkbox").all():
                 box.check()
         self.pressed[wanted] += 1
-        self.app.press(wanted) if wanted != "Use my passkey" else self._unlock()
-
-    def _unlock(self) -> None:
-        self.app.press("Use my passkey")
+        self.app.press(wanted)
 
     def _is_alive(self, heading: str) -> bool:
         if heading:
