@@ -251,8 +251,15 @@ class Home:
         return Database(self.vault, self.seed(passphrase), network.store, network.clock, network.place)
 
     def find(self, reference: str) -> bytes:
-        """Return the bytes of evidence that is named by a file or by a digest that is kept here."""
+        """Return the bytes of evidence that is named by a file or by a digest that is kept here.
+
+        ``InvalidInput`` where there is none, with the link that was perhaps meant.
+        """
+        from registry.client.links import refuse_link
+
         path = Path(reference)
+        if not path.exists():
+            refuse_link(reference)
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)

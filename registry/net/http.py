@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.net.deadline import Deadline
+from registry.net.lookup import find_addresses
 
 
 class Unreachable(Exception):
@@ -74,7 +75,7 @@ def fetch(
 ) -> Response:
     """Exchange one request for its answer, whatever its status; ``url`` is an http or https URL without user info.
 
-    ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status that is
+    ``seconds`` bounds everything from the look-up of the name to the last byte, ``max_bytes`` the body. The body of a status that is
     no success (2xx) is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of
     unknown length is refused, because it looks whole wherever its connection ends; do without for a format that shows
     its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of
@@ -155,7 +156,7 @@ def _connect(connection: http.client.HTTPConnection, host: str, deadline: Deadli
 def _first_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Return a connection to the first address that takes one; all addresses together have the time left."""
     error: OSError = TimeoutError()
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for *_, address in find_addresses(host, port, deadline.ends_at - time.monotonic()):
         if (left := deadline.ends_at - time.monotonic()) <= 0:
             break
         try:
