@@ -147,8 +147,8 @@ class DataClient:
         """Send the whole of ``source`` (up to 32 MiB) in a message to the person of a live grant, or of the newest one.
 
         A later file with the same ``id`` takes its place at the person; without one it is named by its hash. The media
-        type is that of the ``name``. ``told`` hears the number of bytes of each piece that went out. The same call again
-        sends nothing twice, and tells whether the message was signed meanwhile. ``Revoked``, ``Expired``;
+        type is that of the ``name``. ``told`` hears the number of bytes of each piece that went out. The same call
+        again sends nothing twice, and tells whether the message was signed meanwhile. ``Revoked``, ``Expired``;
         ``InvalidInput`` for what the service does not take, ``CouldNotCheck`` where it gives no answer.
         """
         size, digest = _measured(source)

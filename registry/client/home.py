@@ -251,10 +251,7 @@ class Home:
         return Database(self.vault, self.seed(passphrase), network.store, network.clock, network.place)
 
     def find(self, reference: str) -> bytes:
-        """Return the bytes of evidence that is named by a file or by a digest that is kept here.
-
-        ``InvalidInput`` where there is none, with the link that was perhaps meant.
-        """
+        """Return the bytes of evidence that is named by a file or by a digest that is kept here."""
         from registry.client.links import refuse_link
 
         path = Path(reference)

@@ -75,12 +75,13 @@ def fetch(
 ) -> Response:
     """Exchange one request for its answer, whatever its status; ``url`` is an http or https URL without user info.
 
-    ``seconds`` bounds everything from the look-up of the name to the last byte, ``max_bytes`` the body. The body of a status that is
-    no success (2xx) is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of
-    unknown length is refused, because it looks whole wherever its connection ends; do without for a format that shows
-    its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of
-    the URL's, which is still the host that the request names and that the certificate must show. A body in pieces comes
-    with its Content-Length in ``headers``. TimeoutError, `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
+    ``seconds`` bounds everything from the look-up of the name to the last byte, ``max_bytes`` the body. The body of a
+    status that is no success (2xx) is only an explanation: it is truncated there, and may end early. With
+    ``needs_length`` a body of unknown length is refused, because it looks whole wherever its connection ends; do
+    without for a format that shows its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a
+    host to connect to instead of the URL's, which is still the host that the request names and that the certificate
+    must show. A ``body`` in pieces comes with its Content-Length in ``headers``. TimeoutError, `CutOff`, `Untrusted`,
+    `Unreachable` or `TooLarge`.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

