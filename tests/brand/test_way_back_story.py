@@ -61,8 +61,7 @@ def test_what_a_brand_holds_is_reviewed_corrected_and_told_back(tmp_path: Path) 
             how = ("brand", "data", "send", digest, invoice, *named, "--url", served.internal)
             until(lambda: consent(network, home, *how)["state"] == "sent")
             assert consent(network, alice, "vault", "pull")["messages"][0]["files"] == 1
-            (found,) = consent(network, alice, "vault", "search", "invoice")["records"]
-            consent(network, alice, "vault", "file", found["id"], "--out", tmp_path / "hers.pdf")
+            consent(network, alice, "vault", "get", "invoice.pdf", "--out", tmp_path / "hers.pdf")
             assert (tmp_path / "hers.pdf").read_bytes() == invoice.read_bytes()
 
             consent(network, alice, "revoke", digest, "--yes")
