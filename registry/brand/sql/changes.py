@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
@@ -16,6 +17,7 @@ from registry.brand.sql.tables import (
     NUMBERS,
     acknowledgements,
     answers,
+    erased,
     events,
     files,
     holdings,
@@ -24,6 +26,7 @@ from registry.brand.sql.tables import (
     progress,
     roots,
 )
+from registry.core.errors import ConsentError
 from registry.core.scalars import to_hex
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
@@ -45,6 +48,20 @@ class Outdated(Exception):
 
 class AlreadyAnswered(Exception):
     """Somebody else has answered the request, which may be answered once."""
+
+
+class WasErased(ConsentError):
+    """The brand has erased this evidence because its person asked for that, and does not take it again."""
+
+    advice = "Give a new grant if you want to allow it again."
+
+    def __init__(self) -> None:
+        super().__init__("the brand has erased this evidence")
+
+
+def mark_of(secret: bytes) -> bytes:
+    """Return the hash by which an erased digest, or capability, is recognised. Both are random, so nobody guesses."""
+    return sha256(b"ConsentRegistry/1/erased" + secret).digest()
 
 
 class Locked:
@@ -84,7 +101,7 @@ class Locked:
 class ChangingTables(StorePart):
     """The part of the store that changes answers."""
 
-    def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
+    def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered | WasErased]:
         """Keep answers with different digests, which were verified by facts of ``block``; return how each is kept now.
 
         `Outdated` where the log was read further, or a reorganisation came since there were ``turns`` of them.
@@ -117,10 +134,14 @@ class ChangingTables(StorePart):
             locked.finish()
 
 
-def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
+def _take(
+    locked: Locked, every: Sequence[Answer], turns: int, block: int
+) -> list[Answer | AlreadyAnswered | WasErased]:
     if locked.view.turns != turns or locked.view.number > block:
         raise Outdated
-    kept = _kept(locked.connection, [each.digest for each in new])
+    kept = _kept(locked.connection, [each.digest for each in every])
+    gone = erased_among(locked.connection, [each.digest for each in every])
+    new = [each for each in every if each.digest not in gone]
     unkept = [each for each in new if each.digest not in kept]
     singles = single_requests(locked.connection, unkept)
     taken = {each.digest: claims(locked.connection, each, singles) for each in unkept}
@@ -129,7 +150,24 @@ def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
     apply(locked, [change for change in better.values() if change is not None])
     found = {each.digest: each for each in _read(locked.connection, new)}
-    return [found.get(each.digest) or AlreadyAnswered() for each in new]
+    return [_told(each, found, gone) for each in every]
+
+
+def _told(new: Answer, found: Mapping[bytes, Answer], gone: Collection[bytes]) -> Answer | AlreadyAnswered | WasErased:
+    if new.digest in gone:
+        return WasErased()
+    return found.get(new.digest) or AlreadyAnswered()
+
+
+def erased_among(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
+    """Return those of these digests whose answers the brand has erased."""
+    marks = {mark_of(digest): digest for digest in digests}
+    rows = (
+        row
+        for part in chunks(marks)
+        for row in connection.execute(select(erased.c.mark).where(erased.c.mark.in_(part)))
+    )
+    return {marks[row.mark] for row in rows}
 
 
 def _kept(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Answer]:
@@ -215,13 +253,18 @@ def apply(locked: Locked, changes: Sequence[Change]) -> None:
         for row in connection.execute(select(answers).where(answers.c.id.in_(part)))
     )
     now = {row.id: answer_of(row) for row in rows}
-    left = [(now[change.id], change) for change in changes if now[change.id].state in change.before]
+    left = [(now[change.id], change) for change in changes if _is_in(now.get(change.id), change)]
     if not left:
         return
     connection.execute(_update, [_changed(before, change) for before, change in left])
     if given := [{"_id": change.id, "_file": change.file} for _, change in left if change.file is not None]:
         connection.execute(_update_file, given)
     _stand(locked, left)
+
+
+def _is_in(before: Answer | None, change: Change) -> bool:
+    # It may have been erased since somebody read it.
+    return before is not None and before.state in change.before
 
 
 def _changed(before: Answer, change: Change) -> dict[str, Any]:
