@@ -20,9 +20,9 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from registry.brand.erased import Erased, EvidenceHold, mark_of
 from registry.brand.inbox import SETTLED_BLOCKS
-from registry.brand.records import OVER, Answer, Erased, EvidenceHold, State
-from registry.brand.sql.changes import mark_of
+from registry.brand.records import OVER, Answer, State
 from registry.brand.store import Store
 from registry.core import codec
 from registry.core.errors import InvalidInput, StorageUnavailable

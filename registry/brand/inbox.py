@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from registry.brand.erased import WasErased
 from registry.brand.given import Given, check_promise, new_answer, read_given, without_acceptance
 from registry.brand.records import Answer, State
-from registry.brand.sql.changes import AlreadyAnswered, Outdated, WasErased
+from registry.brand.sql.changes import AlreadyAnswered, Outdated
 from registry.brand.store import Store
 from registry.brand.unasked import NotAsked, not_asked, unasked_of
 from registry.client.network import Network

@@ -279,27 +279,3 @@ class OwnStatement(NamedTuple):
     file: bytes
     root: bytes = b""
     tried: bool = False
-
-
-class Erased(NamedTuple):
-    """What is left of an erased answer: nothing that leads to it without its own file.
-
-    ``mark`` is a hash of its digest, which holds a random salt, and ``capability`` one of its random name; both tell
-    those who have these that it was erased. ``acknowledgement`` is the commitment of the brand's Acknowledgement,
-    empty for none. ``day`` is the start of the day (unix seconds). ``certified``: a certificate counts it.
-    """
-
-    mark: bytes
-    capability: bytes
-    kind: str
-    acknowledgement: bytes
-    day: int
-    certified: bool = False
-
-
-class EvidenceHold(NamedTuple):
-    """A legal hold: the answer with this id must not be erased before ``until`` (unix seconds)."""
-
-    answer: int
-    until: int
-    reason: str

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from registry.brand.erased import mark_of
 from registry.brand.evidence_erasure import EvidenceErasure
 from registry.brand.inbox import SETTLED_BLOCKS
 from registry.brand.sql import erasures
-from registry.brand.sql.changes import mark_of
 from registry.client.revoke import revoke
 from registry.core.errors import InvalidInput, StorageUnavailable
 from registry.core.evidence.file import Evidence, write_evidence

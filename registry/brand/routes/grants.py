@@ -8,9 +8,9 @@ from fastapi import FastAPI, Path
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.erased import WasErased
 from registry.brand.records import Answer, State
 from registry.brand.routes import schemas
-from registry.brand.sql.changes import WasErased
 from registry.core import codec
 from registry.core.scalars import to_hex
 from registry.http.openapi import JSON, answer

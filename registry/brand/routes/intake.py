@@ -14,13 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.erased import WasErased
 from registry.brand.figures import IntakeFigures, intake_figures
 from registry.brand.given import MAX_GIVEN
 from registry.brand.inbox import Taken, step_of
 from registry.brand.records import Answer
 from registry.brand.routes import schemas
 from registry.brand.routes.grants import path_of, state_of
-from registry.brand.sql.changes import AlreadyAnswered, WasErased
+from registry.brand.sql.changes import AlreadyAnswered
 from registry.core import codec
 from registry.core.errors import ConsentError, CouldNotCheck, NotAnchored, NotYetValid
 from registry.http.bodies import JSON, decoded, read_body

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
+from registry.brand.erased import WasErased
 from registry.brand.records import OVER, STANDING, Answer, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
-from registry.brand.sql.claims import claims, single_requests
+from registry.brand.sql.claims import claims, erased_among, single_requests
 from registry.brand.sql.tables import (
     NUMBERS,
     acknowledgements,
     answers,
-    erased,
     events,
     files,
     holdings,
@@ -26,7 +25,6 @@ from registry.brand.sql.tables import (
     progress,
     roots,
 )
-from registry.core.errors import ConsentError
 from registry.core.scalars import to_hex
 from registry.db.engine import retrying, writing
 from registry.db.part import StorePart
@@ -48,20 +46,6 @@ class Outdated(Exception):
 
 class AlreadyAnswered(Exception):
     """Somebody else has answered the request, which may be answered once."""
-
-
-class WasErased(ConsentError):
-    """The brand has erased this evidence because its person asked for that, and does not take it again."""
-
-    advice = "Give a new grant if you want to allow it again."
-
-    def __init__(self) -> None:
-        super().__init__("the brand has erased this evidence")
-
-
-def mark_of(secret: bytes) -> bytes:
-    """Return the hash by which an erased digest, or capability, is recognised. Both are random, so nobody guesses."""
-    return sha256(b"ConsentRegistry/1/erased" + secret).digest()
 
 
 class Locked:
@@ -149,25 +133,9 @@ def _take(
     _insert(locked, added)
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
     apply(locked, [change for change in better.values() if change is not None])
-    found = {each.digest: each for each in _read(locked.connection, new)}
-    return [_told(each, found, gone) for each in every]
-
-
-def _told(new: Answer, found: Mapping[bytes, Answer], gone: Collection[bytes]) -> Answer | AlreadyAnswered | WasErased:
-    if new.digest in gone:
-        return WasErased()
-    return found.get(new.digest) or AlreadyAnswered()
-
-
-def erased_among(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
-    """Return those of these digests whose answers the brand has erased."""
-    marks = {mark_of(digest): digest for digest in digests}
-    rows = (
-        row
-        for part in chunks(marks)
-        for row in connection.execute(select(erased.c.mark).where(erased.c.mark.in_(part)))
-    )
-    return {marks[row.mark] for row in rows}
+    found: dict[bytes, Any] = {each.digest: each for each in _read(locked.connection, new)}
+    found |= dict.fromkeys(gone, WasErased())
+    return [found.get(each.digest) or AlreadyAnswered() for each in every]
 
 
 def _kept(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Answer]:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from registry.brand.erased import Erased, EvidenceHold, mark_of
 from registry.brand.holding import Arrival, Brought, Kind, arrival_values
-from registry.brand.records import OVER, Answer, Erased, EvidenceHold, State
+from registry.brand.records import OVER, Answer, State
 from registry.brand.sql.acknowledgements import has_stopped
-from registry.brand.sql.changes import ChangingTables, Locked, mark_of
+from registry.brand.sql.changes import ChangingTables, Locked
 from registry.brand.sql.holdings import add_bytes
 from registry.brand.sql.tables import (
     acknowledgements,

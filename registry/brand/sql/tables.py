@@ -248,7 +248,7 @@ cutoffs = Table(
     Index("cutoffs_block", "block"),
     sqlite_with_rowid=False,
 )
-# What is left of erased evidence: salted hashes. `registry.brand.records.Erased` has the meaning of the columns.
+# What is left of erased evidence: salted hashes. `registry.brand.erased.Erased` has the meaning of the columns.
 erased = Table(
     "erased",
     tables,
