@@ -27,8 +27,8 @@ from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex
 from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Message, Refusal, Request, UseLog
 from registry.core.statements.typed_data import digest
-from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 CHAIN_ID = 31337

@@ -8,9 +8,10 @@ from typing import Any
 from registry.core.errors import CouldNotCheck, NotConsented
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.facts import AnchorFacts, Facts
-from registry.core.verify.judge import VerifiedStatement, fact_queries
+from registry.core.verify.judge import VerifiedStatement
 from registry.core.verify.judge import judge as pure_judge
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 from tests.support.paths import VECTORS
 
 FOLDER = VECTORS
