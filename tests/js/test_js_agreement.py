@@ -68,7 +68,8 @@ EVIDENCE = [
     evidence_of(acceptance_message(GRANT)),
     evidence_of(acknowledgement_message(GRANT)),
     evidence_of(use_log_message()),
-    msgspec.structs.replace(GRANT, mandate={"signature": "0x12", "notice": "", "statement": {"number": 1}}),
+    under_mandate(),
+    mandate_of(),
 ]
 DOCUMENTS = [json.loads(write_evidence(one)) for one in EVIDENCE]
 

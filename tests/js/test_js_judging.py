@@ -168,9 +168,23 @@ def test_any_statement_under_any_condition() -> None:
     assert seen["Valid"] > 20 and len(seen) > 8, seen
 
 
-def test_a_mandate_is_not_judged() -> None:
-    evidence = msgspec.structs.replace(GRANT, mandate={"signature": "0x12"})
-    assert agree(case_of(evidence, NOW)) == "BadMandate"
+@settings(max_examples=examples(60, 5_000))
+@given(st.data())
+def test_any_act_under_any_mandate(data: st.DataObject) -> None:
+    """Each part of a mandate may be off; both say the same of the act."""
+    draw = data.draw
+    powers = draw(st.sampled_from((("Grant",), ("Refusal",), ("Grant", "Refusal"))))
+    controllers = draw(st.sampled_from(((CONTROLLER,), (SUBJECT,), (ZERO_ADDRESS,))))
+    data_terms = draw(st.sampled_from((("pd:EmailAddress",), ("pd:EmailAddress", "pd:Purchase"))))
+    begins = draw(st.sampled_from((NOW - 9000, NOW - 501, NOW - 500, NOW - 499)))
+    message = mandate_message(powers=powers, controllers=controllers, data=data_terms, not_before=begins)
+    mandate = mandate_of(message, signer=draw(st.sampled_from(("alice", "alice", "steward"))))
+    evidence = under_mandate(mandate=mandate, signer=draw(st.sampled_from(("steward", "steward", "alice", "x"))))
+    agree(case_of(evidence, NOW))
+
+
+def test_an_act_under_a_mandate_holds() -> None:
+    assert agree(case_of(under_mandate(), NOW)) == "Valid"
 
 
 # Signatures, trees, and calls of the contract --------------------------------------------------------------

@@ -79,8 +79,14 @@ def test_what_is_proved_is_told_from_what_is_not() -> None:
 def test_a_forged_signature_is_not_called_good() -> None:
     said = page(evidence_of(grant_message(), signer=account("mallory")))
     assert checks(said)[0] == ("Who signed", "ask the chain")
-    delegated = msgspec.structs.replace(GRANT, mandate={})
-    assert checks(page(delegated))[0] == ("Who signed", "ask the chain") and "under a mandate" in page(delegated)
+
+
+def test_a_delegate_is_named_with_its_mandate() -> None:
+    said = page(under_mandate())
+    assert checks(said)[:2] == [("Who signed", "computed from the file"), ("The mandate", "ask the chain")]
+    assert DELEGATE in said and f"in the name of {SUBJECT}" in said
+    refusing = mandate_of(mandate_message(powers=("Refusal",)))
+    assert checks(page(under_mandate(mandate=refusing)))[1] == ("The mandate", "does not fit")
 
 
 @pytest.mark.parametrize(
