@@ -36,10 +36,12 @@ from tests.support.builders import (
     acknowledgement_message,
     evidence_of,
     grant_message,
+    mandate_of,
     notice_bytes,
     notice_document,
     refusal_message,
     request_message,
+    under_mandate,
     use_log_message,
 )
 from tests.support.mutations import damaged, files, mutated, outcome, written

@@ -17,7 +17,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.evidence.file import Evidence, with_acceptance, write_evidence
 from registry.core.facts import FactQuery, HandleQuery, SignatureQuery
 from registry.core.merkle import build_tree, manifest_digest
-from registry.core.scalars import MAX_SIGNATURE, checksum, to_hex
+from registry.core.scalars import MAX_SIGNATURE, ZERO_ADDRESS, checksum, to_hex
 from registry.ledger import abi
 from tests.support import strategies
 from tests.support.builders import (
@@ -25,13 +25,17 @@ from tests.support.builders import (
     CONTROLLER,
     NOW,
     REGISTRY,
+    SUBJECT,
     acceptance_message,
     account,
     acknowledgement_message,
     evidence_of,
     grant_message,
+    mandate_message,
+    mandate_of,
     refusal_message,
     request_message,
+    under_mandate,
     use_log_message,
 )
 from tests.support.nodejs import js_core
@@ -58,7 +62,7 @@ def case_of(evidence: Evidence, now: int, **changes: Any) -> Case:
     policy |= dict.fromkeys(("purposes", "data", "terms", "maxBackdate", "maxFactsAge")) | {"confirmations": 0}
     facts: dict[str, Any] = {"chainId": CHAIN_ID, "blockNumber": 7, "blockTime": now, "clock": now, "depth": 0}
     facts |= {"asOf": None, "anchoredAt": NOW - 500, "revokedAt": 0, "cutoff": 0, "contracts": {}}
-    facts["acceptance"] = {"anchoredAt": NOW - 300}
+    facts["acceptance"], facts["mandate"] = {"anchoredAt": NOW - 300}, {"anchoredAt": NOW - 8000}
     policy |= changes.pop("policy", {})
     facts |= changes.pop("facts", {})
     return {"evidence": write_evidence(evidence).decode(), "policy": policy, "facts": facts, "now": now} | changes

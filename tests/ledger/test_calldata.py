@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 from eth_abi import encode as abi_encode
 from hypothesis import given
@@ -24,6 +23,7 @@ from tests.support.builders import (
     grant_message,
     refusal_message,
     request_message,
+    under_mandate,
 )
 from tests.support.vectors_on_chain import ChainEvidence, check_data, grant_tuple
 

@@ -21,7 +21,19 @@ from registry.core.evidence.file import quoted, write_evidence
 from registry.core.notices.document import notice_digest
 from registry.core.notices.plain_text import LABEL, TEXT
 from registry.core.scalars import to_hex
-from tests.support.builders import account, evidence_of, grant_message, notice_bytes, notice_document, word
+from tests.support.builders import (
+    DELEGATE,
+    SUBJECT,
+    account,
+    evidence_of,
+    grant_message,
+    mandate_message,
+    mandate_of,
+    notice_bytes,
+    notice_document,
+    under_mandate,
+    word,
+)
 from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, as_plain, branded, checks, page
 from tests.support.paths import ROOT
 
