@@ -15,7 +15,7 @@ from registry.client.request import request
 from registry.client.revoke import revoke_openly
 from registry.client.risks import check_paid, note_payment
 from registry.client.sign import Anchored, check_counts, fresh_salt, keep, sign, unanchored
-from registry.client.verify import Answer, verify, verify_many
+from registry.client.verify import Answer, read, verify, verify_many
 from registry.core.crypto.revocation import lock_of
 from registry.core.errors import InvalidInput
 from registry.core.evidence.file import Evidence
@@ -73,8 +73,9 @@ def offer(party: Party, notice: bytes, *, days: int = 30) -> Evidence:
     return request(party, notice, days=days)
 
 
-def read_offer(party: Party, file: Evidence) -> Offered:
+def read_offer(party: Party, given: Evidence | bytes) -> Offered:
     """Check a fiduciary's offer, for a person to read before they give anything."""
+    file = read(given)
     message, notice = file.statement.message, file.parsed_notice
     if not isinstance(message, Request) or notice is None:
         raise InvalidInput(f"this is a {file.kind}, not an offer", "Give the file that the fiduciary sent you.")
@@ -83,19 +84,19 @@ def read_offer(party: Party, file: Evidence) -> Offered:
     return Offered(file, message, notice, service)
 
 
-def give(person: Person, file: Evidence, **bounds: Unpack[Bounds]) -> MandateFile:
+def give(person: Person, given: Evidence | bytes, **bounds: Unpack[Bounds]) -> MandateFile:
     """Sign and anchor a mandate of this account for the fiduciary who offers, and keep its evidence.
 
     The file that is returned is for the fiduciary. Each brand gets a mandate and an account of its own: call it with a
     person for each.
     """
-    offered = read_offer(person, file)
+    offered = read_offer(person, given)
     if person.address == offered.message.controller:
         raise InvalidInput("the offer is by the account that would accept it", "Sign with the person's account.")
     check_paid(person)
     details = write_details(_details(bounds))
     message = _mandate(person, offered, details_digest(details), bounds)
-    notice = str(file.notice).encode()
+    notice = str(offered.evidence.notice).encode()
     own = unanchored(person, message, sign(person, message), notice)
     done = _published(person, own, message.delegate)
     return MandateFile(done.evidence, details.decode())
@@ -136,7 +137,7 @@ def _mandate(person: Person, offered: Offered, details: str, bounds: Bounds) -> 
 def act(
     fiduciary: Fiduciary,
     file: MandateFile,
-    asked: Evidence,
+    given: Evidence | bytes,
     *,
     refuses: bool = False,
     purposes: Collection[str] | None = None,
@@ -149,6 +150,7 @@ def act(
     Nothing is handed over: a fiduciary has none of the person's data.
     """
     _check_held(fiduciary, file)
+    asked = read(given)
     verify(fiduciary.network, asked, fiduciary.network.policy(controllers=None))
     message = _answer(fiduciary, file.message, asked, refuses, (purposes, data, days))
     terms = getattr(message, "data", ())
