@@ -23,6 +23,7 @@ from registry.core.statements.messages import Grant
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from registry.wallets.keywallet import KeyWallet
 from tests.support.builders import fiduciary_document
+from tests.support.soak import examples
 from tests.support.stage import Stage
 
 DAY = 86_400
@@ -158,7 +159,7 @@ def test_a_secret_of_another_grant_is_no_report(stage: Stage) -> None:
         msgspec.structs.replace(one, secret="0x" + "11" * 32)
 
 
-def test_a_fiduciary_that_serves_a_thousand_people(stage: Stage) -> None:
+def test_a_fiduciary_that_serves_a_hundred_people_and_in_the_soak_a_thousand(stage: Stage) -> None:
     """Each person has an account of their own; the whole takes a bounded time, and one reading judges all acts."""
     fiduciary, asked = steward(stage), stage.request()
     the_offer = offered(stage, fiduciary)
@@ -168,14 +169,14 @@ def test_a_fiduciary_that_serves_a_thousand_people(stage: Stage) -> None:
             wallet=KeyWallet(number.to_bytes(32, "big")),
             evidence=EvidenceFolder(stage.folder / f"person {number}"),
         )
-        for number in range(1, 1001)
+        for number in range(1, examples(100, 1000) + 1)
     ]
     began, done = time.monotonic(), list[Evidence]()
     for person in people:
         stage.clock.now = stage.ledger.head().time  # each transaction is a block of the fake chain
         done.append(act(fiduciary, give(person, the_offer, days=300), asked).evidence)
     answers = verify_many(stage.network, done)
-    assert time.monotonic() - began < 120
+    assert time.monotonic() - began < 0.25 * len(people)
     assert {answer.author for answer in answers if isinstance(answer, VerifiedGrant)} == {p.address for p in people}
     assert {answer.signer for answer in answers if isinstance(answer, VerifiedGrant)} == {fiduciary.address}
     # No one's mandate serves for another.
