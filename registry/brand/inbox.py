@@ -26,8 +26,9 @@ from registry.core.errors import (
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import Unanchored
 from registry.core.scalars import format_utc
-from registry.core.verify.judge import VerifiedStatement, fact_queries
+from registry.core.verify.judge import VerifiedStatement
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 
 # So many blocks after an answer was verified, it is verified once more: a chain may change its newest blocks.
 SETTLED_BLOCKS = 16
