@@ -38,7 +38,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 @pytest.fixture
 def walk(run: Run, chromium: Any) -> Iterator[Walk]:
     """A new person's way through the app; no page of it may fail."""
-    app = App(chromium, f"{run.ready['app']}/", viewport=WIDE)
+    # Without motion no colour is measured in the middle of a change.
+    app = App(chromium, f"{run.ready['app']}/", viewport=WIDE, reduced_motion="reduce")
     yield Walk(app, run.ready["request"], run.ready["notary"])
     app.close()
     assert app.troubles == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.make_pictures import APP_RECORD, PICTURES, app_sources
-from tests.support.app_crowd import BRANDS, anvil_with_app, move_in
+from tests.support.app_crowd import BRANDS, anvil_with_app, move_in, unlocked
 from tests.support.app_stage import App
 from tests.support.devnet_runs import ANY_PORTS, Run
 from tests.support.tools import tool
@@ -67,8 +67,7 @@ def test_app_pictures(app: App, folder: Path, tmp_path: Path) -> None:
     with anvil_with_app() as (ledger, url):
         app.url = url
         move_in(app, ledger, len(BRANDS), tmp_path)
-        app.page.reload()
-        app.press("Use my passkey")
+        unlocked(app)
         app.page.get_by_text("Checked on the chain").wait_for()
         take(app, folder, "list")
         app.page.get_by_role("link", name=BRANDS[0][0]).click()

@@ -74,7 +74,8 @@ def open_with_words(app: App) -> None:
 
 
 def unlocked(app: App) -> None:
-    """Load the page anew, open it with the passkey, and wait for the list."""
+    """Load the list's page anew, open it with the passkey, and wait for the rows."""
+    app.page.goto(f"{app.url}#list")
     app.page.reload()
     app.press("Use my passkey")
     app.heading("Your consents")
