@@ -40,7 +40,7 @@ DAY = 86_400
 BRANDS = (
     ("Maison Aurelle", "aurelle.example", 0),
     ("Bakker & Zonen", "bakkerenzonen.example", 3),
-    ("海豚书店", "haitun.example", 18),
+    ("Dauphin Livres", "dauphin-livres.example", 18),
     ("O’Neill Running", "oneill-running.example", 40),
     ("Nordlicht Versicherung auf Gegenseitigkeit", "nordlicht.example", 120),
     ("Aurora Café", "aurora.example", 400),
