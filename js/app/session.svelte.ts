@@ -119,12 +119,17 @@ export class Session {
     return this.t(`${name}.${rule}` as Name, { ...values, count: count.toLocaleString(this.language) });
   }
 
+  /** The language as the reader's country writes dates and numbers in it. */
+  get #locale(): string {
+    return navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === this.language) ?? this.language;
+  }
+
   date(seconds: number): string {
-    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.language, { dateStyle: "medium" }).format(seconds * 1000);
+    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium" }).format(seconds * 1000);
   }
 
   time(seconds: number): string {
-    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
+    return seconds > LAST ? `${seconds} s` : new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
   }
 
   go(place: Place, replace = false): void {

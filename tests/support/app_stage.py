@@ -43,10 +43,10 @@ class App:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.troubles.append(message.text)
 
-    def follow(self, link: str) -> None:
+    def follow(self, link: str, heading: str = "asks you") -> None:
         """Open the app as a brand's button does."""
         self.page.goto(f"{self.url}#request={quote(link, safe='')}")
-        self.heading("asks you")
+        self.heading(heading)
 
     def heading(self, text: str) -> None:
         """Wait for a screen by its heading."""
