@@ -47,12 +47,15 @@ _KEPT = (
 
 
 class BrandErasure(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The certificate of an erasure at a brand. It names nothing of what is gone, and no time but the ``day`` (UTC)."""
+    """The certificate of an erasure at a brand. It names nothing of what is gone, and no time but the ``day`` (UTC).
+
+    ``found`` counts the rows that still name it. None where nobody looked: after a kill the digests are gone.
+    """
 
     day: str
     grants: int
     refusals: int
-    found: int
+    found: int | None
     kept: tuple[str, ...] = _KEPT
     remains: tuple[str, ...] = _REMAINS
     type: Literal["BrandErasure"] = "BrandErasure"
@@ -127,7 +130,7 @@ class EvidenceErasure:
 
     def go_on(self) -> Done | None:
         """Write the certificate of an erasure whose process was killed; None where nothing waits for one."""
-        return self._certified(0) if self.store.uncertified() else None
+        return self._certified(None) if self.store.uncertified() else None
 
     def _mark(self, answer: Answer) -> Erased:
         file = self.store.acknowledgement(answer.id)
@@ -136,7 +139,7 @@ class EvidenceErasure:
         day = self.clock() // DAY_SECONDS * DAY_SECONDS
         return Erased(mark_of(answer.digest), mark_of(answer.capability), answer.kind, obeyed, day)
 
-    def _certified(self, found: int) -> Done:
+    def _certified(self, found: int | None) -> Done:
         self.store.clean()
         marks = self.store.uncertified()
         grants = sum(each.kind == "Grant" for each in marks)

@@ -107,7 +107,9 @@ def _found(erasure: EvidenceErasure, what: list[str]) -> list[Answer]:
 def _print(ctx: Context, done: Done) -> None:
     made = done.certificate
     rows: list[Row] = [("Erased", f"{counted(made.grants, 'grant')}, {counted(made.refusals, 'refusal')}")]
-    rows += [("Still named in", counted(made.found, "row"))] if made.found else []
+    if made.found != 0:
+        looked = "not looked for: the erasure was interrupted" if made.found is None else counted(made.found, "row")
+        rows.append(("Still named in", looked))
     rows += [("Kept", each) for each in made.kept] + [("Out of reach", each) for each in made.remains]
     rows.append(("Certificate", str(done.file)))
     document: dict[str, Any] = {"file": str(done.file), "certificate": msgspec.to_builtins(made)}
