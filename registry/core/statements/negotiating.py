@@ -96,7 +96,9 @@ class Offer(_Negotiating, frozen=True):
         if self.author == self.recipient:
             raise Malformed("the author of the offer is its recipient too")
         words = read_words((self.intent, self.answers, self.details, self.request, self.salt))
-        return MemberBytes(words, (known_address(self.author), known_address(self.recipient)), _hashed(None, self.terms))
+        return MemberBytes(
+            words, (known_address(self.author), known_address(self.recipient)), _hashed(None, self.terms)
+        )
 
 
 class Bids(_Negotiating, frozen=True):
