@@ -50,10 +50,10 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
         _check_thing(self)
 
 
-class Item(Wanted, frozen=True):
+class Item(Wanted, frozen=True, kw_only=True):
     """One item of an offer, so many times."""
 
-    quantity: Quantity = msgspec.field()
+    quantity: Quantity
 
 
 class Place(Struct, frozen=True, forbid_unknown_fields=True):

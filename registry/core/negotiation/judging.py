@@ -1,0 +1,282 @@
+"""`judge_negotiation`: whether a negotiation file makes a deal. A pure function; the first rule that fails is raised.
+
+1-4. Every message of the path: domain, signature, proof, anchor by the Deal's time    ``WrongDomain`` to ``PostDated``
+5.   No author's cutoff raised before the Deal; the Intent not revoked before an Offer ``Revoked``
+6.   Every Offer is anchored inside the Intent's window                                ``NotYetValid``, ``Expired``
+7.   Each message has its document and its sentence                                    ``NoticeMismatch``
+8.   Each message is by one of the two, and answers the one before                     ``NotOneOfThem``, ``OutOfTurn``
+9.   None came after what it answers had ended; sealed bids are in the list            ``Late``
+10.  The accepted Offer was not ended by a confirmed counter-offer                     ``Closed``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, NoReturn
+
+from msgspec import UNSET
+
+from registry.core import errors
+from registry.core.crypto.signatures import recover_address
+from registry.core.errors import LedgerUnavailable, NotAgreed, NotConsented
+from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.negotiation.documents import IntentDocument, OfferDocument
+from registry.core.negotiation.file import Negotiation, Part, parse_negotiation
+from registry.core.negotiation.sentences import check_deal_sentence, check_intent_sentence, check_offer_sentence
+from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
+from registry.core.statements.negotiating import Bids, Deal, Intent, Offer, Receipt
+from registry.core.verify.policy import Policy
+
+
+class NegotiationFacts(NamedTuple):
+    """What was read of a chain. ``before`` has the cutoffs one second before the Deal's anchor, by address.
+
+    An author without an entry in ``before`` is judged by the cutoff of ``read``, where that one ends nothing.
+    ``accepted`` holds the answers of contracts (ERC-1271) at the Deal's block.
+    """
+
+    read: Facts
+    before: Mapping[str, int]
+    accepted: Mapping[SignatureQuery, bool]
+
+
+@dataclass(frozen=True, init=False)
+class VerifiedDeal:
+    """A deal that both sides signed. Only `judge_negotiation` makes one."""
+
+    negotiation: Negotiation
+    anchored_at: int
+    block: int
+
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("only judge_negotiation() makes a verified deal")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a verified deal cannot be copied or stored: verify again")
+
+
+def fact_query_of(part: Part) -> FactQuery:
+    """The query about a message's anchor and author, and for an Intent about its revocation."""
+    message = part.statement.message
+    if isinstance(message, Intent):
+        return FactQuery(part.anchor.root, message.subject, message.revocation, message.salt)
+    return FactQuery(part.anchor.root, part.author)
+
+
+def judge_negotiation(files: Negotiation | bytes, facts: NegotiationFacts, policy: Policy, now: int) -> VerifiedDeal:
+    """Judge by what held when the Deal was anchored. ``NotConsented`` or ``NotAgreed`` names the first failed rule.
+
+    ``LedgerUnavailable`` if the facts do not decide. ``now`` is unix seconds.
+    """
+    negotiation = parse_negotiation(files) if isinstance(files, bytes) else files  # 0
+    if not isinstance(negotiation.files[-1].statement.message, Deal):
+        raise errors.OutOfTurn("nobody accepted the last offer yet", "Ask for its Deal.")
+    court = _Court(facts, policy, now)
+    moments = [court.proved(part) for part in negotiation.files]  # 1 to 4
+    end = moments[-1]
+    for part, moment in zip(negotiation.files, moments, strict=True):
+        if moment > end:
+            raise errors.NotAnchored("a message was anchored after the Deal")
+        court.not_ended(part, moment)  # 5
+    _in_force(negotiation, moments, court)  # 5 and 6
+    _fits(negotiation)  # 7
+    _in_turn(negotiation)  # 8
+    _in_time(negotiation, moments, court)  # 9
+    _still_open(negotiation, end, court)  # 10
+    verified = object.__new__(VerifiedDeal)
+    verified.__dict__.update(negotiation=negotiation, anchored_at=end, block=facts.read.block_number)
+    return verified
+
+
+class _Court:
+    """One judgement's facts, policy and time."""
+
+    def __init__(self, facts: NegotiationFacts, policy: Policy, now: int) -> None:
+        self._facts, self._policy, self._now = facts, policy, now
+        read = facts.read
+        if read.chain_id != policy.chain_id or read.depth < policy.confirmations or read.as_of is not None:
+            raise LedgerUnavailable("the facts are of another chain, depth or time")
+        if policy.max_facts_age is not None and read.clock - read.block_time > policy.max_facts_age:
+            raise LedgerUnavailable(f"the newest block is {read.clock - read.block_time} seconds old")
+
+    def answer(self, part: Part) -> AnchorFacts:
+        if (answer := self._facts.read.anchors.get(fact_query_of(part))) is None:
+            raise LedgerUnavailable("the chain was not asked about this anchor")
+        return answer
+
+    def proved(self, part: Part) -> int:
+        """Steps 1 to 4: the anchor's time."""
+        if part.statement.domain != self._policy.domain:
+            raise errors.WrongDomain("it names another chain or registry than the policy")
+        self._signed(part)
+        if not part.is_included:
+            raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
+        anchored_at, issued_at = self.answer(part).anchored_at, part.statement.message.issued_at
+        if not 0 < anchored_at <= self._now:
+            raise errors.NotAnchored("the root is not on the chain")
+        if issued_at > anchored_at + CLOCK_SKEW:
+            raise errors.PostDated(f"issued {issued_at - anchored_at} seconds after it was anchored")
+        if self._policy.max_backdate is not None and anchored_at - issued_at > self._policy.max_backdate:
+            raise errors.BackDated(f"issued {anchored_at - issued_at} seconds before it was anchored")
+        return anchored_at
+
+    def _signed(self, part: Part) -> None:
+        signature = unhex(part.signature)
+        if recover_address(part.digest, signature) == part.statement.message.read.addresses[0]:
+            return
+        accepted = self._facts.accepted.get(SignatureQuery(part.author, part.digest, signature))
+        if accepted is None:
+            raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
+        if not accepted:
+            raise errors.BadSignature(f"the signature is not that of {part.author}")
+
+    def not_ended(self, part: Part, moment: int) -> None:
+        """Step 5: the author's cutoff as it was before the Deal. Cutoffs only rise, so a low one of today decides."""
+        dated = min(part.statement.message.issued_at, moment)
+        if dated > self.answer(part).cutoff:
+            return
+        if (cutoff := self._facts.before.get(part.author)) is None:
+            raise LedgerUnavailable("the author's cutoff before the deal was not read from the chain")
+        if dated <= cutoff:
+            raise errors.Revoked(f"{part.author} revoked everything issued until then")
+
+
+def _in_force(negotiation: Negotiation, moments: list[int], court: _Court) -> None:
+    intent = _intent(negotiation)
+    revoked_at = court.answer(negotiation.files[0]).revoked_at
+    for moment in moments[1:-1]:  # never at the Deal's time: an Offer that is open when the Intent ends stays open
+        if revoked_at and revoked_at < moment:
+            raise errors.Revoked("the person ended the intent before this offer came")
+        if moment < intent.issued_at - CLOCK_SKEW:
+            raise errors.NotYetValid("the offer came before the intent")
+        if moment >= intent.expires_at:
+            raise errors.Expired("the intent had expired when this offer came")
+
+
+def _fits(negotiation: Negotiation) -> None:
+    for part in negotiation.files[:-1]:
+        message, document = part.statement.message, part.document
+        assert isinstance(message, Intent | Offer) and document is not None  # by the parser
+        if document[1] != message.details:
+            raise errors.NoticeMismatch("the document is not the one that was signed (its SHA-256 differs)")
+        if isinstance(message, Intent):
+            assert isinstance(document[0], IntentDocument)
+            check_intent_sentence(message, document[0])
+        else:
+            check_offer_sentence(message, _proposed(part))
+    offer, deal = negotiation.files[-2], negotiation.files[-1].statement.message
+    if isinstance(offer.statement.message, Offer) and isinstance(deal, Deal):
+        check_deal_sentence(deal, offer.statement.message, _proposed(offer))
+
+
+def _in_turn(negotiation: Negotiation) -> None:
+    intent, offers = _intent(negotiation), _offers(negotiation)
+    deal = negotiation.files[-1].statement.message
+    wanted = _wanted(negotiation)
+    if not offers:
+        raise errors.OutOfTurn("the deal accepts no offer")
+    if not wanted.addresses(offers[0].author):
+        raise errors.NotOneOfThem("the intent does not address the author of the first offer")
+    parties = {intent.subject, offers[0].author}
+    if any({offer.author, offer.recipient} != parties for offer in offers):
+        raise errors.NotOneOfThem("an offer is by or to somebody else than the two parties")
+    if offers[0].recipient != intent.subject or any(a.recipient != b.author for a, b in pairwise(offers)):
+        raise errors.OutOfTurn("an offer is not by the recipient of the one before it")
+    if len(offers) > wanted.most_offers:
+        raise errors.OutOfTurn(f"there are {len(offers)} offers, and the intent allows {wanted.most_offers}")
+    _linked(negotiation, offers)
+    assert isinstance(deal, Deal)  # by `judge_negotiation`
+    if deal.author not in parties:
+        raise errors.NotOneOfThem("the deal is by somebody else than the two parties")
+    if deal.author != offers[-1].recipient or deal.offer != negotiation.files[-2].name:
+        raise errors.OutOfTurn("the deal is not by the recipient of the offer before it")
+
+
+def _linked(negotiation: Negotiation, offers: list[Offer]) -> None:
+    intent, name = _intent(negotiation), negotiation.files[0].name
+    for before, offer in zip(negotiation.files, offers, strict=False):
+        if offer.answers != before.name or offer.intent != name or offer.terms != intent.terms:
+            raise errors.OutOfTurn("an offer does not answer the message before it, under the terms of the intent")
+
+
+def _in_time(negotiation: Negotiation, moments: list[int], court: _Court) -> None:
+    if _wanted(negotiation).is_sealed:
+        _listed(negotiation, moments[-1], court)
+    elif moments[1] > _intent(negotiation).offers_until:
+        raise errors.Late("the first offer came after offersUntil")
+    for offer, moment in zip(_offers(negotiation), moments[2:], strict=True):
+        if moment >= offer.expires_at:
+            raise errors.Late("an answer came after the offer had ended")
+
+
+def _listed(negotiation: Negotiation, end: int, court: _Court) -> None:
+    """The first Offer is in the Bids that were anchored first; where several were at once, in each of these."""
+    intent, found = negotiation.files[0], list[tuple[int, Bids]]()
+    for part in () if negotiation.bids is UNSET else negotiation.bids:
+        message, moment = part.statement.message, _proved_or_none(part, end, court)
+        assert isinstance(message, Bids)  # by the parser
+        if moment is not None and message.intent == intent.name and message.author == intent.author:
+            found.append((moment, message))
+    first = min((moment for moment, _ in found), default=0)
+    bid = to_hex(negotiation.files[1].commitment)
+    lists = [bids.commitments for moment, bids in found if moment == first]
+    if not lists or any(bid not in listed for listed in lists):
+        raise errors.Late("the first offer is not in the list of sealed bids")
+
+
+def _still_open(negotiation: Negotiation, end: int, court: _Court) -> None:
+    """Nothing that the accepted Offer's author confirmed before the Deal has ended it."""
+    accepted, offer = negotiation.files[-2], _offers(negotiation)[-1]
+    beside = () if negotiation.counters is UNSET else negotiation.counters
+    receipts = () if negotiation.receipts is UNSET else negotiation.receipts
+    for part in beside:
+        counter = part.statement.message
+        assert isinstance(counter, Offer)  # by the parser
+        ends = (counter.author, counter.recipient, counter.answers) == (offer.recipient, offer.author, accepted.name)
+        if not ends or _proved_or_none(part, end, court) is None:
+            continue
+        confirmed = [one for one in (*receipts, *beside) if _confirms(one, part.name, offer.author)]
+        if any((_proved_or_none(one, end, court) or end) < end for one in confirmed):
+            raise errors.Closed("its author confirmed a counter-offer to it before the deal")
+
+
+def _confirms(part: Part, counter: str, author: str) -> bool:
+    message = part.statement.message
+    named = message.counter if isinstance(message, Receipt) else getattr(message, "answers", "")
+    return part.author == author and named == counter
+
+
+def _proved_or_none(part: Part, end: int, court: _Court) -> int | None:
+    """The anchor's time of a message beside the path; None for one that proves nothing by the Deal's time.
+
+    A forged message must not undo a deal, so that it is passed over. What could not be checked is still raised.
+    """
+    try:
+        moment = court.proved(part)
+        court.not_ended(part, moment)
+    except (NotConsented, NotAgreed):
+        return None
+    return moment if moment <= end else None
+
+
+def _intent(negotiation: Negotiation) -> Intent:
+    message = negotiation.files[0].statement.message
+    assert isinstance(message, Intent)  # by the parser
+    return message
+
+
+def _offers(negotiation: Negotiation) -> list[Offer]:
+    return [part.statement.message for part in negotiation.files if isinstance(part.statement.message, Offer)]
+
+
+def _wanted(negotiation: Negotiation) -> IntentDocument:
+    document = negotiation.files[0].document
+    assert document is not None and isinstance(document[0], IntentDocument)  # by the parser
+    return document[0]
+
+
+def _proposed(part: Part) -> OfferDocument:
+    assert part.document is not None and isinstance(part.document[0], OfferDocument)  # by the parser
+    return part.document[0]
