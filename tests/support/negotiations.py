@@ -87,7 +87,7 @@ def receipt(counter: Part, by: Any) -> Part:
 
 def bids(first: Part, listed: list[bytes], by: Any = PERSON, salt: int = 10) -> Part:
     commitments = tuple(sorted(map(to_hex, listed)))
-    return part(Bids(by.address, first.name, commitments, NOW - 12 * HOUR, word(salt)), by)
+    return part(Bids(by.address, first.name, commitments, NOW - 14 * HOUR, word(salt)), by)
 
 
 def facts(negotiation: Negotiation, times: dict[str, int] | None = None, **ends: Any) -> NegotiationFacts:

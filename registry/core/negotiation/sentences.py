@@ -52,14 +52,14 @@ _LANGUAGES = {
         wants="Je cherche {wanted}, {place}, au plus tard le {by}.",
         budget=" Je paie {budget} au plus.",
         shares=" Je communiquerais pour cela mes données {data}, pour {purposes}.",
-        until=" J’accepte des offres jusqu’au {until}, selon {terms}.",
+        until=" J\u2019accepte des offres jusqu\u2019au {until}, selon {terms}.",
         proposes="Je propose {items} pour {price}",
-        accepts="J’accepte l’offre de {author}\u202f: {items} pour {price}",
+        accepts="J\u2019accepte l\u2019offre de {author}\u202f: {items} pour {price}",
         reward=", avec une récompense de {reward}",
         delivered=", livraison au plus tard le {by}, selon {terms}.",
         one_condition=" Une condition figure dans le document.",
         conditions=" {count} conditions figurent dans le document.",
-        stands=" L’offre vaut jusqu’au {expires}.",
+        stands=" L\u2019offre vaut jusqu\u2019au {expires}.",
     ),
 }
 LANGUAGES = tuple(_LANGUAGES)
@@ -68,7 +68,7 @@ LANGUAGES = tuple(_LANGUAGES)
 def intent_sentence(language: str, intent: Intent, document: IntentDocument) -> str:
     """The sentence of an Intent. ``language`` is "en" or "fr"."""
     words = _LANGUAGES[language]
-    wanted = f"{document.quantity} × {document.wanted.name}"
+    wanted = f"{document.quantity} \u00d7 {document.wanted.name}"
     text = _fill(words.wants, wanted=wanted, place=_place(document.place), by=document.by)
     if document.budget is not UNSET:
         text += _fill(words.budget, budget=str(document.budget))
@@ -148,7 +148,7 @@ def _fill(template: str, **values: str) -> str:
 
 
 def _item(item: Item) -> str:
-    return f"{item.quantity} × {item.name}"
+    return f"{item.quantity} \u00d7 {item.name}"
 
 
 def _place(place: Place) -> str:

@@ -49,7 +49,9 @@ def test_a_deal_that_both_signed(negotiation: Negotiation) -> None:
 def test_nobody_is_bound_who_did_not_sign() -> None:
     for forged in (
         Negotiation((INTENT, FIRST, deal(FIRST, PERSON, signer=BRAND))),
-        Negotiation((INTENT, forged_offer := offer(INTENT, INTENT, BRAND, PERSON, signer=PERSON), deal(forged_offer, PERSON))),
+        Negotiation(
+            (INTENT, forged_offer := offer(INTENT, INTENT, BRAND, PERSON, signer=PERSON), deal(forged_offer, PERSON))
+        ),
     ):
         with pytest.raises(errors.LedgerUnavailable):
             judge(forged)  # the signature may be a contract's
