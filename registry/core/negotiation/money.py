@@ -1,4 +1,4 @@
-"""Money: a decimal string and an ISO 4217 code, or an integer string and a CAIP-19 asset. Each amount has one spelling."""
+"""Money: a decimal string and an ISO 4217 code, or an integer string and a CAIP-19 asset."""
 
 from __future__ import annotations
 
