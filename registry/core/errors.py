@@ -4,8 +4,8 @@ There are seven families. None is a subclass of another, because callers answer 
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
   docs/formats.md, "Verification", in the order of Solidity's ``Status``.
-- ``NotAgreed``: the messages of a negotiation hold one by one, and make no deal by its rules. It has a subclass for each
-  rule of docs/formats.md, "Negotiations".
+- ``NotAgreed``: the messages of a negotiation hold one by one, and make no deal by its rules. It has a subclass for
+  each rule of docs/formats.md, "Negotiations".
 - ``CouldNotCheck``: the chain, the store or the database was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
 - ``LogChanged``: a brand's use log, which may only grow, did not.
