@@ -2,68 +2,80 @@
 
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { equal, fromHex, toHex, utf8 } from "../core/bytes.ts";
+import { toHex, utf8 } from "../core/bytes.ts";
 import { Accounts, type Account } from "../core/accounts.ts";
 import { ConsentError, InvalidInput } from "../core/errors.ts";
-import { canonicalEvidence, parseEvidence } from "../core/evidence.ts";
-import type { Json } from "../core/json.ts";
-import { lockOf, revocationSecret } from "../core/locks.ts";
 import type { Grant, Refusal } from "../core/messages.ts";
 import { wordsOf } from "../core/mnemonic.ts";
-import { type Address, bytesOf, checksum, type Word } from "../core/scalars.ts";
-import { recoverAddress } from "../core/signatures.ts";
+import { type Address, type Word } from "../core/scalars.ts";
 import { digestOf, makeStatement, typedData } from "../core/statements.ts";
-import { signedLanguage } from "../core/fitting.ts";
 import type { Asked } from "../client/answer.ts";
-import { awaitEnd, endByNotary, openingOf, revocationCall } from "../client/end.ts";
-import { goOn, type Going } from "../client/go_on.ts";
-import { isUnfinished, type Kept, type Shelf, UNSEEN } from "../client/kept.ts";
+import { awaitEnd, endByNotary, openingOf } from "../client/end.ts";
+import { goOn } from "../client/go_on.ts";
+import { isUnfinished, type Kept, type Seen, UNSEEN, untroubled, withSeen } from "../client/kept.ts";
 import type { Network } from "../client/network.ts";
 import { askBrand, look, tellBrand } from "../client/status.ts";
-import { type Database } from "./store/database.ts";
-import { freshId, Sealed, sealingKey } from "./store/sealed.ts";
-import { accountOf, moveTo, send, signTypedData, type Wallet, WalletTrouble } from "./wallets.ts";
+import { type Connected, sentByWallet, signedByWallet } from "./by_wallet.ts";
+import { Rest } from "./rest.ts";
+import { readSaved } from "./saved_file.ts";
+import { Answers, Gone } from "./store/answers.svelte.ts";
+import { type Database, StorageFull } from "./store/database.ts";
+import { freshId, sealingKey } from "./store/sealed.ts";
+import { type Wallet, WalletTrouble } from "../client/wallets.ts";
 
-const ANSWER = "a:";
-const NOTICE = "n:";
-const CONFIRMED = "c:";
-const CHANNEL = "consent";
 const GENERATIONS = 100;
+/** Pauses before what failed is tried again, in seconds; each is twice as long as the one before. */
+const FIRST_PAUSE = 2;
+const LONGEST_PAUSE = 60;
+/** So long one answer is waited for before the others get their turn, in seconds; and so many at a time. */
+const PATIENCE = 30;
+const AT_ONCE = 4;
 
-const sleep = (seconds: number): Promise<void> => new Promise((go) => setTimeout(go, seconds * 1000));
+/** The key was locked before anything was signed. */
+export class Locked extends ConsentError {
+  constructor() {
+    super("Locked", "it was locked meanwhile", "Open it again: nothing was signed.");
+  }
+}
 
 export class Person {
-  /** Everything that is kept, newest first. */
-  kept = $state.raw<readonly Kept[]>([]);
   /** When the chain was read last (unix seconds), 0 for never, and why the last reading failed. */
   checkedAt = $state(0);
   unchecked = $state("");
+  /** What is being worked on now, here or in another tab, by digest. */
+  going = $state.raw<ReadonlySet<string>>(new Set());
   readonly network: Network;
+  readonly answers: Answers;
   readonly #seed: Uint8Array;
-  readonly #sealed: Sealed;
-  readonly #others = new BroadcastChannel(CHANNEL);
-  readonly #notices = new Map<Word, string>();
+  readonly #stop = new AbortController();
+  readonly #rest = new Rest(this.#stop.signal);
   #accounts: Accounts | undefined;
-  #isOver = false;
 
-  private constructor(network: Network, seed: Uint8Array, sealed: Sealed) {
+  private constructor(network: Network, seed: Uint8Array, database: Database, key: CryptoKey) {
     this.network = network;
     this.#seed = seed;
-    this.#sealed = sealed;
-    this.#others.onmessage = () => void this.#reload();
+    this.answers = new Answers(database, key, (name) => this.#nameOf(name), () => this.#rest.wake());
+    addEventListener("online", () => this.#rest.wake(), { signal: this.#stop.signal });
   }
 
   static async open(network: Network, seed: Uint8Array, database: Database): Promise<Person> {
-    const person = new Person(network, seed, new Sealed(database, await sealingKey(seed)));
-    await person.#reload();
+    const person = new Person(network, seed, database, await sealingKey(seed));
+    await person.answers.reload();
+    await person.answers.sweep();
     return person;
   }
 
-  /** Forgets the key in this tab. */
+  /** Forgets the key in this tab. What is under way stops before its next step, and signs nothing more. */
   close(): void {
-    this.#isOver = true;
-    this.#others.close();
+    this.#stop.abort();
+    this.#rest.wake();
+    this.answers.close();
     this.#seed.fill(0);
+  }
+
+  /** Everything that is kept, newest first. */
+  get kept(): readonly Kept[] {
+    return this.answers.kept;
   }
 
   get words(): readonly string[] {
@@ -75,7 +87,7 @@ export class Person {
   }
 
   find(digest: string): Kept | undefined {
-    return this.kept.find((each) => each.digest === digest);
+    return this.answers.find(digest);
   }
 
   /** Returns the account that answers this controller: the first that the chain does not show as retired. */
@@ -98,66 +110,93 @@ export class Person {
   }
 
   /** Returns the account that this domain confirmed last time. */
-  async confirmedBefore(domain: string): Promise<Address | undefined> {
-    return (await this.#sealed.get<{ account: Address }>(this.#row(CONFIRMED, domain)))?.account;
+  confirmedBefore(domain: string): Promise<Address | undefined> {
+    return this.answers.confirmedBefore<Address>(domain);
   }
 
   /**
    * Has an answer signed, and keeps it, before anything is sent.
    *
    * A place for it is kept first, so that a full browser signs nothing. One tab at a time answers one request. Throws
-   * `StorageFull`, `InvalidInput` where the request was answered meanwhile, and `WalletTrouble`.
+   * `StorageFull`, `InvalidInput` where the request was answered meanwhile, `Locked`, and `WalletTrouble`.
    */
-  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { wallet?: Wallet; language: string; inbox: string }): Promise<Kept> {
-    return navigator.locks.request(`consent:${asked.digest}`, async () => {
-      await this.#reload();
+  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { by?: Connected; language: string; inbox: string }): Promise<Kept> {
+    return navigator.locks.request(`consent:${asked.digest}`, { ifAvailable: true }, async (lock) => {
+      if (lock === null) throw new InvalidInput("another tab of this browser is answering this request", "Go on there.");
+      await this.answers.reload();
       if (this.answerTo(asked) !== undefined) throw new InvalidInput("you have answered this request already", "See it in your list.");
-      const account = how.wallet === undefined ? await this.accountFor(asked.message.controller) : undefined;
-      const subject = account?.address ?? checksum(fromHex((await accountOf(how.wallet as Wallet)).toLowerCase(), 20) as Uint8Array);
-      const message = compose(subject, this.#seed, await this.network.dateFor(subject));
+      const account = how.by === undefined ? await this.accountFor(asked.message.controller) : undefined;
+      const subject = account?.address ?? (how.by as Connected).account;
+      const date = await this.network.dateFor(subject);
+      // A seed that was locked is zeros: whatever it made could never be ended.
+      const message = compose(subject, this.#open(), date);
       const kind = "revocation" in message ? "Grant" : "Refusal";
       const statement = makeStatement<"Grant" | "Refusal">(kind, this.network.config.domain, message);
       const digest = digestOf(statement as never);
       const { name, domain, account: brand } = asked.notice.controller;
       const draft: Kept = {
-        id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.wallet === undefined ? "seed" : "wallet",
-        domain: this.network.config.domain, message, language: how.language, signature: "", keptAt: this.now,
+        id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.by === undefined ? "seed" : "wallet",
+        domain: this.network.config.domain, message, language: how.language, signature: "0x", keptAt: this.now,
         inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
       };
-      await this.#sealed.put([this.#row(NOTICE, message.notice), asked.noticeText], [ANSWER + draft.id, { ...draft, signature: `0x${"00".repeat(65)}`, draft: true }]);
+      await this.answers.begin(draft, asked.noticeText);
       try {
-        const signature = account === undefined ? await this.#byWallet(how.wallet as Wallet, subject, typedData(statement as never), digest) : toHex(account.sign(digest));
+        const signature = account === undefined ? await signedByWallet(this.network, how.by as Connected, typedData(statement as never), digest) : (this.#open(), toHex(account.sign(digest)));
         const kept = { ...draft, signature };
-        await this.#keep(kept);
-        if (how.inbox !== "") await this.#sealed.put([this.#row(CONFIRMED, domain), { account: brand }]);
+        this.#open();
+        await this.answers.complete(kept);
+        this.#rest.wake();
         return kept;
       } catch (error) {
-        await this.#sealed.delete(ANSWER + draft.id);
+        await this.answers.drop(draft.id);
         throw error;
       }
     });
   }
 
-  /** Goes on with one answer, in one tab at a time. */
-  async goOn(kept: Kept): Promise<void> {
-    await navigator.locks.request(`consent:${kept.digest}`, { ifAvailable: true }, async (lock) => {
-      const newest = this.find(kept.digest);
-      if (lock === null || newest === undefined || !isUnfinished(newest)) return;
-      if (newest.ending !== undefined) await this.end(newest).catch(() => undefined);
-      else await goOn(this.#going(), newest);
-    });
+  /** Goes on with everything that is left, again and again, until the key is locked. `failed` gets what no try can mend. */
+  async keepGoing(failed: (error: unknown) => void): Promise<void> {
+    for (let pause = FIRST_PAUSE; !this.#isOver; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+      const wakes = this.#rest.wakes;
+      await this.#goOnAll().catch(failed);
+      if (this.#isOver) return;
+      if (this.#rest.wakes === wakes) await this.#rest.sleep(this.kept.some(isUnfinished) ? pause : undefined);
+      if (this.#rest.wakes !== wakes) pause = FIRST_PAUSE / 2;
+    }
   }
 
-  /** Goes on with everything that is left to do; each brand and notary is asked apart. */
-  async goOnAll(): Promise<void> {
-    for (const kept of this.kept.filter(isUnfinished)) if (!this.#isOver) await this.goOn(kept);
+  /** Endings first. One that is waited for keeps no other one waiting. */
+  async #goOnAll(): Promise<void> {
+    const left = this.kept.filter(isUnfinished).sort((one, other) => Number(other.ending !== undefined) - Number(one.ending !== undefined));
+    const work = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined && !this.#isOver; next = left.shift()) await this.goOn(next, PATIENCE);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  /** Goes on with one answer, in one tab at a time, and waits at most so many seconds for others. Its `trouble` says what failed. */
+  async goOn({ digest }: Kept, patience = Infinity): Promise<void> {
+    await this.#alone(digest, async (kept) => {
+      const until = performance.now() + patience * 1000;
+      const isOver = (): boolean => this.#isOver || performance.now() > until;
+      if (!isUnfinished(kept)) return;
+      if (kept.ending !== undefined) return void (await this.#end(kept, isOver).catch(onlyOurs));
+      // Whoever wants it ended does not wait until it is recorded.
+      await goOn({ network: this.network, shelf: this.answers, sleep: (seconds) => this.#rest.sleep(seconds), isOver: () => isOver() || this.find(digest)?.ending !== undefined }, kept);
+    });
   }
 
   /** Reads the chain for everything. What could not be checked stays as it was seen, and `unchecked` says so. */
   async check(): Promise<void> {
     try {
-      const found = await look(this.network, this.kept, (kept) => this.notice(kept.message.notice));
-      await this.#keep(...found.filter((each) => JSON.stringify(each.seen) !== JSON.stringify(this.find(each.digest)?.seen)));
+      const before = new Map(this.kept.map((kept) => [kept.id, kept.seen]));
+      const found = await look(this.network, this.kept, (kept) => this.answers.notice(kept.message.notice));
+      const newer = new Map(found.filter(({ id, seen }) => isNews(before.get(id), seen)).map(({ id, seen }) => [id, seen]));
+      await this.answers.changeAll([...newer.keys()], (kept) => {
+        // A newer look than this one may have come between.
+        const isSame = JSON.stringify(before.get(kept.id)) === JSON.stringify(kept.seen);
+        return isSame ? { ...kept, seen: newer.get(kept.id) ?? kept.seen } : kept;
+      });
       this.checkedAt = this.now;
       this.unchecked = "";
     } catch (error) {
@@ -169,8 +208,11 @@ export class Person {
   /** Asks the brand of one answer how it stands there; returns why that could not be learned, empty where it was. */
   async askBrand(kept: Kept): Promise<string> {
     try {
-      const found = await askBrand(this.network, kept, await this.notice(kept.message.notice));
-      await this.#keep(found);
+      const { seen, acceptance } = await askBrand(this.network, kept, await this.notice(kept.message.notice));
+      const { acceptedAt, acknowledgedAt, usedAt, brandSays } = seen;
+      await this.answers.change(kept.id, (newest) => ({
+        ...withSeen(newest, { acceptedAt, acknowledgedAt, usedAt, brandSays }), ...(acceptance === undefined ? {} : { acceptance }),
+      }));
       return "";
     } catch (error) {
       if (!(error instanceof ConsentError)) throw error;
@@ -178,98 +220,90 @@ export class Person {
     }
   }
 
-  /** Ends one grant, in one tab at a time; see `end`. */
-  endOne(kept: Kept, wallet?: Wallet): Promise<void> {
-    return navigator.locks.request(`consent:${kept.digest}`, () => this.end(this.find(kept.digest) ?? kept, wallet));
+  /** Keeps that the person wants these ended, all or none. From then on it goes on by itself. Throws `InvalidInput` and `StorageFull`. */
+  async wantEnded(all: readonly Kept[]): Promise<void> {
+    for (const kept of all) openingOf(this.network, kept, this.#open());
+    const ending = { askedAt: this.now };
+    await this.answers.changeAll(all.map(({ id }) => id), (newest) => (newest.ending === undefined ? { ...newest, ending } : newest));
+    this.#rest.wake();
   }
 
-  /** Ends one grant through a notary, or by a transaction that `wallet` pays. It is kept that the person wants it, first. */
-  async end(kept: Kept, wallet?: Wallet): Promise<void> {
-    const opening = openingOf(this.network, kept, this.#seed);
-    let newest: Kept = { ...kept, ending: kept.ending ?? { askedAt: this.now } };
-    await this.#keep(newest);
-    const waiting = { sleep, isOver: () => this.#isOver };
+  /** Ends one grant through a notary, or by a transaction that `wallet` pays until `stop`. It is kept that the person wants it, first. */
+  async endOne(kept: Kept, wallet?: Wallet, stop?: AbortSignal): Promise<void> {
+    await this.wantEnded([kept]);
+    await this.#alone(kept.digest, (newest) => this.#end(newest, () => this.#isOver || stop?.aborted === true, wallet));
+  }
+
+  async #end(kept: Kept, isOver: () => boolean, wallet?: Wallet): Promise<void> {
+    if (kept.seen.endedAt > 0) return;
+    const opening = openingOf(this.network, kept, this.#open());
+    const waiting = { sleep: (seconds: number) => this.#rest.sleep(seconds), isOver };
     const promised = async (notary: string, due: number): Promise<void> => {
-      newest = { ...newest, ending: { ...(newest.ending as NonNullable<Kept["ending"]>), notary, due } };
-      await this.#keep(newest);
+      await this.answers.change(kept.id, (newest) => ({ ...newest, ending: { askedAt: this.now, ...newest.ending, notary, due } }));
     };
-    if (wallet !== undefined) {
-      const { chainId, verifyingContract } = this.network.config.domain;
-      const from = await accountOf(wallet);
-      await moveTo(wallet, chainId, this.network.config.rpc[0] as string);
-      await send(wallet, from, verifyingContract, revocationCall(opening));
+    try {
+      if (wallet !== undefined) await sentByWallet(this.network, wallet, opening);
+      const endedAt = wallet === undefined ? await endByNotary(this.network, opening, { ...waiting, promised }) : await awaitEnd(this.network, opening, waiting);
+      const ended = { endedAt, verdict: "Revoked", checkedAt: this.now };
+      await tellBrand(this.network, await this.answers.change(kept.id, (newest) => withSeen(untroubled(newest), ended)));
+    } catch (error) {
+      if (error instanceof ConsentError && !(error instanceof WalletTrouble) && !isOver()) await this.answers.change(kept.id, (newest) => ({ ...newest, trouble: error.message }));
+      throw error;
     }
-    const endedAt = wallet === undefined ? await endByNotary(this.network, opening, { ...waiting, promised }) : await awaitEnd(this.network, opening, waiting);
-    const { trouble: _, ...bare } = this.find(kept.digest) ?? newest;
-    await this.#keep({ ...bare, seen: { ...bare.seen, endedAt, verdict: "Revoked", checkedAt: this.now } });
-    await tellBrand(this.network, bare);
   }
 
   /** Returns the notice of an answer, exactly as it was stored. */
-  async notice(digest: Word): Promise<string> {
-    const found = this.#notices.get(digest) ?? (await this.#sealed.get<string>(this.#row(NOTICE, digest)));
-    if (found === undefined) throw new InvalidInput("its notice is not kept here any more", "Open the consent's file again.");
-    this.#notices.set(digest, found);
-    return found;
+  notice(digest: Word): Promise<string> {
+    return this.answers.notice(digest);
   }
 
-  /** Keeps a consent from a saved file, if this key made it. Throws `Malformed` and `InvalidInput`. */
+  /** Keeps a consent from a saved file, if this key made it. Throws `Malformed`, `InvalidInput` and `StorageFull`. */
   async take(raw: Uint8Array): Promise<Kept> {
-    const evidence = parseEvidence(canonicalEvidence(raw));
-    const { statement, signature, anchor, notice, acceptance, read } = evidence;
-    const isAnswer = statement.primaryType === "Grant" || statement.primaryType === "Refusal";
-    if (!isAnswer || notice === undefined || read === undefined || anchor === undefined) throw new InvalidInput("that is no file of a consent", "Give the file of a grant.");
-    const { message } = statement;
-    const isOwn = "revocation" in message ? lockOf(revocationSecret(this.#seed, message.salt)) === message.revocation : this.#own().generationOf(message.controller, message.subject) !== undefined;
-    if (!isOwn) throw new InvalidInput("this key did not make it", "Use the 24 words with which it was made.");
-    const known = this.find(toHex(evidence.digest));
-    if (known !== undefined) return known;
-    const { name, domain, account } = read.notice.controller;
-    const kept: Kept = {
-      id: freshId(), kind: statement.primaryType, digest: toHex(evidence.digest), brand: { name, domain, account },
-      by: this.#own().generationOf(message.controller, message.subject) === undefined ? "wallet" : "seed",
-      domain: statement.domain, message, language: signedLanguage(read.notice, message) ?? "en", signature, keptAt: this.now,
-      anchor: anchor as unknown as Json, inbox: "", delivery: "hand", seen: UNSEEN,
-      ...(acceptance === undefined ? {} : { acceptance: acceptance as unknown as Json }),
-    };
-    await this.#sealed.put([this.#row(NOTICE, message.notice), notice]);
-    await this.#keep(kept);
-    return kept;
+    const { kept, notice } = readSaved(raw, this.#open(), this.#own(), this.now);
+    return this.find(kept.digest) ?? this.answers.add(kept, notice);
   }
 
   /** The name of a row. Whoever looks into the browser's files reads neither domains nor notices from names. */
-  #row(kind: string, name: string): string {
-    return kind + toHex(hmac(sha256, this.#seed, utf8(name))).slice(2, 34);
+  #nameOf(name: string): string {
+    return toHex(hmac(sha256, this.#open(), utf8(name))).slice(2, 34);
   }
 
   #own(): Accounts {
-    return (this.#accounts ??= new Accounts(this.#seed));
+    return (this.#accounts ??= new Accounts(this.#open()));
   }
 
-  #going(): Going {
-    const shelf: Shelf = { keep: (kept) => this.#keep(kept), notice: (digest) => this.notice(digest) };
-    return { network: this.network, shelf, sleep, tell: () => undefined, isOver: () => this.#isOver };
+  get #isOver(): boolean {
+    return this.#stop.signal.aborted;
   }
 
-  async #byWallet(wallet: Wallet, subject: Address, typed: unknown, digest: Uint8Array): Promise<string> {
-    await moveTo(wallet, this.network.config.domain.chainId, this.network.config.rpc[0] as string);
-    const found = await signTypedData(wallet, subject, JSON.stringify(typed));
-    const signer = recoverAddress(digest, bytesOf(found));
-    if (signer === undefined || !equal(signer, bytesOf(subject))) throw new WalletTrouble("foreign", "another account signed");
-    return found;
+  /** Returns the seed, as long as it is open. */
+  #open(): Uint8Array {
+    if (this.#isOver) throw new Locked();
+    return this.#seed;
   }
 
-  async #keep(...all: readonly Kept[]): Promise<void> {
-    if (all.length === 0) return;
-    await this.#sealed.put(...all.map((kept) => [ANSWER + kept.id, kept] as const));
-    const newer = new Map(all.map((kept) => [kept.id, kept]));
-    const known = new Set(this.kept.map(({ id }) => id));
-    this.kept = [...all.filter(({ id }) => !known.has(id)), ...this.kept.map((kept) => newer.get(kept.id) ?? kept)];
-    this.#others.postMessage("changed");
+  /** Works on an answer as it is kept now, once no other tab does. */
+  async #alone(digest: string, work: (newest: Kept) => Promise<void>): Promise<void> {
+    this.going = new Set([...this.going, digest]);
+    try {
+      await navigator.locks.request(`consent:${digest}`, { signal: this.#stop.signal }, async () => {
+        const id = this.find(digest)?.id;
+        const newest = id === undefined ? undefined : await this.answers.newest(id);
+        if (newest !== undefined && !this.#isOver) await work(newest);
+      });
+    } catch (error) {
+      if (!this.#isOver && !(error instanceof Gone)) throw error;
+    } finally {
+      this.going = new Set([...this.going].filter((each) => each !== digest));
+    }
   }
+}
 
-  async #reload(): Promise<void> {
-    const all = await this.#sealed.all<Kept & { draft?: boolean }>(ANSWER);
-    this.kept = all.filter(({ draft }) => draft !== true).sort((one, other) => other.keptAt - one.keptAt);
-  }
+/** Whether a look showed more than that nothing changed. */
+const isNews = (before: Seen | undefined, after: Seen): boolean =>
+  before === undefined || before.checkedAt === 0 || JSON.stringify({ ...before, checkedAt: 0 }) !== JSON.stringify({ ...after, checkedAt: 0 });
+
+/** What failed was kept with the answer; everything else is a fault of ours. */
+function onlyOurs(error: unknown): void {
+  if (!(error instanceof ConsentError) || error instanceof StorageFull) throw error;
 }
