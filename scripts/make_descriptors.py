@@ -40,6 +40,7 @@ INTENTS = {
     "Acknowledgement": "Confirm the end",
     "UseLog": "Sign the use log",
     "MailboxMessage": "Send a message",
+    "Mandate": "Give a mandate",
     "Revoke": "End a consent",
     "RevokeAll": "End all consents",
     "Retire": "Retire address",
@@ -53,6 +54,9 @@ INTENTS = {
 LABELS = {
     "statement": "I sign",
     "controller": "Company",
+    "delegate": "Who acts for me",
+    "powers": "May sign",
+    "controllers": "Only with",
     "recipient": "To",
     "category": "Category",
     "purposes": "What for",
@@ -170,7 +174,7 @@ def _field(name: str, solidity: str) -> dict[str, Any]:
 
 
 def _format_of(solidity: str) -> dict[str, Any]:
-    if solidity == "address":
+    if solidity.removesuffix("[]") == "address":
         return {"format": "addressName", "params": {"types": ["wallet", "eoa", "contract"]}}
     if solidity == "uint64":
         return {"format": "date", "params": {"encoding": "timestamp"}}
