@@ -15,6 +15,7 @@ from registry.core import codec
 from registry.core.anchor import Anchor
 from registry.core.eip712 import Domain
 from registry.core.errors import Malformed
+from registry.core.evidence.file import Evidence, SignedMandate, mandate_evidence
 from registry.core.merkle import commitment, root_from
 from registry.core.negotiation.documents import Details, read_details
 from registry.core.scalars import Signature, read_hex, to_hex, unhex
@@ -52,25 +53,58 @@ STATEMENTS: dict[type[Any], type[Any]] = {Intent: _Intent, Offer: _Offer, Bids: 
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One signed and anchored message. ``quoted_details`` is its document as a JSON string, as the file has it."""
+    """One signed and anchored message. ``quoted_details`` is its document as a JSON string, as the file has it.
+
+    ``mandate`` is the one under which a delegate signed it.
+    """
 
     statement: _Intent | _Offer | _Bids | _Deal | _Receipt
     signature: Signature
     anchor: Anchor
     quoted_details: Raw | UnsetType = msgspec.field(default=UNSET, name="details")
+    mandate: SignedMandate | UnsetType = UNSET
     type: Literal["ConsentEvidence"] = "ConsentEvidence"
     version: Literal[1] = 1
 
     def __post_init__(self) -> None:
         read_hex(self.signature, "signature")
+        if self.mandate is not UNSET:
+            self._check_mandate(self.mandate)
         if (self.quoted_details is UNSET) == isinstance(self.statement.message, Intent | Offer):
             raise Malformed("an Intent and an Offer have their document in details, and nothing else has one")
 
+    def _check_mandate(self, mandate: SignedMandate) -> None:
+        if isinstance(self.statement.message, Receipt):
+            raise Malformed("evidence of a Receipt has no mandate")
+        if mandate.statement.domain != self.statement.domain:
+            raise Malformed("the mandate names another domain than what was signed under it")
+
+    @property
+    def kind(self) -> str:
+        """The primary type: Intent, Offer, Bids, Deal or Receipt."""
+        return type(self.statement.message).__name__
+
     @property
     def author(self) -> str:
-        """The address that must have signed."""
+        """The address whose statement it is."""
         message = self.statement.message
         return message.subject if isinstance(message, Intent) else message.author
+
+    @property
+    def signer(self) -> str:
+        """The address that must have signed: the author, or the delegate of the mandate beside it."""
+        return self.author if self.mandate is UNSET else self.mandate.statement.message.delegate
+
+    @property
+    def signer_bytes(self) -> bytes:
+        """The 20 bytes of that address."""
+        message = self.statement.message if self.mandate is UNSET else self.mandate.statement.message
+        return message.read.addresses[0 if self.mandate is UNSET else 1]
+
+    @cached_property
+    def under(self) -> Evidence | None:
+        """The mandate beside it as separate evidence, or None; ``Malformed`` if the mandate's notice is."""
+        return None if self.mandate is UNSET else mandate_evidence(self.mandate)
 
     @cached_property
     def digest(self) -> bytes:
@@ -98,7 +132,7 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The document and its SHA-256, if the kind has one; ``Malformed`` if it is."""
         if self.quoted_details is UNSET:
             return None
-        return read_details(self.quoted_details, type(self.statement.message).__name__)
+        return read_details(self.quoted_details, self.kind)
 
 
 class Negotiation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +169,7 @@ def parse_negotiation(raw: bytes) -> Negotiation:
     """Parse the one encoding of a negotiation file, at most 1 MiB; everything else is ``Malformed``."""
     found = codec.decode(raw, _decoder, MAX_NEGOTIATION)
     for part in found.parts:
-        _ = part.document  # refuses a malformed document here, not later
+        _ = part.document, part.under  # refuses a malformed document or notice here, not later
     return found
 
 

@@ -1,45 +1,32 @@
 """`judge_negotiation`: whether a negotiation file makes a deal. A pure function; the first rule that fails is raised.
 
-1-4. Every message of the path: domain, signature, proof, anchor by the Deal's time    ``WrongDomain`` to ``PostDated``
-5.   No author's cutoff raised before the Deal; the Intent not revoked before an Offer ``Revoked``
+1-4. Every message of the path: domain, signature or mandate, proof, anchor            ``WrongDomain`` to ``PostDated``
+5.   No signer's cutoff raised before the Deal; the Intent not revoked before an Offer ``Revoked``
 6.   Every Offer is anchored inside the Intent's window                                ``NotYetValid``, ``Expired``
 7.   Each message has its document and its sentence                                    ``NoticeMismatch``
 8.   Each message is by one of the two, and answers the one before                     ``NotOneOfThem``, ``OutOfTurn``
 9.   None came after what it answers had ended; sealed bids are in the list            ``Late``
 10.  The accepted Offer was not ended by a confirmed counter-offer                     ``Closed``
+11.  The policy: controllers (the author of the first Offer), terms, purposes, data    ``WrongController``, ...
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from msgspec import UNSET
 
 from registry.core import errors
-from registry.core.crypto.signatures import recover_address
-from registry.core.errors import LedgerUnavailable, NotAgreed, NotConsented
-from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.errors import NotAgreed, NotConsented
+from registry.core.negotiation.court import Court, NegotiationFacts, fact_query_of
 from registry.core.negotiation.documents import IntentDocument, OfferDocument
 from registry.core.negotiation.file import Negotiation, Part, parse_negotiation
 from registry.core.negotiation.sentences import check_deal_sentence, check_intent_sentence, check_offer_sentence
-from registry.core.scalars import CLOCK_SKEW, to_hex, unhex
+from registry.core.scalars import CLOCK_SKEW, to_hex
 from registry.core.statements.negotiating import Bids, Deal, Intent, Offer, Receipt
 from registry.core.verify.policy import Policy
-
-
-class NegotiationFacts(NamedTuple):
-    """What was read of a chain. ``before`` has the cutoffs one second before the Deal's anchor, by address.
-
-    An author without an entry in ``before`` is judged by the cutoff of ``read``, where that one ends nothing.
-    ``accepted`` holds the answers of contracts (ERC-1271) at the Deal's block.
-    """
-
-    read: Facts
-    before: Mapping[str, int]
-    accepted: Mapping[SignatureQuery, bool]
 
 
 @dataclass(frozen=True, init=False)
@@ -57,24 +44,17 @@ class VerifiedDeal:
         raise TypeError("a verified deal cannot be copied or stored: verify again")
 
 
-def fact_query_of(part: Part) -> FactQuery:
-    """The query about a message's anchor and author, and for an Intent about its revocation."""
-    message = part.statement.message
-    if isinstance(message, Intent):
-        return FactQuery(part.anchor.root, message.subject, message.revocation, message.salt)
-    return FactQuery(part.anchor.root, part.author)
-
-
 def judge_negotiation(files: Negotiation | bytes, facts: NegotiationFacts, policy: Policy, now: int) -> VerifiedDeal:
     """Judge by what held when the Deal was anchored. ``NotConsented`` or ``NotAgreed`` names the first failed rule.
 
-    ``LedgerUnavailable`` if the facts do not decide. ``now`` is unix seconds.
+    ``LedgerUnavailable`` if the facts do not decide. ``now`` is unix seconds. The other side of a deal has signed, so
+    that a policy's ``accepted`` is met.
     """
     negotiation = parse_negotiation(files) if isinstance(files, bytes) else files  # 0
     if not isinstance(negotiation.files[-1].statement.message, Deal):
         raise errors.OutOfTurn("nobody accepted the last offer yet", "Ask for its Deal.")
-    court = _Court(facts, policy, now)
-    moments = [court.proved(part) for part in negotiation.files]  # 1 to 4
+    court = Court(facts, policy, now)
+    moments = [court.proved(part, _controller(part, negotiation)) for part in negotiation.files]  # 1 to 4
     end = moments[-1]
     for part, moment in zip(negotiation.files, moments, strict=True):
         if moment > end:
@@ -85,67 +65,15 @@ def judge_negotiation(files: Negotiation | bytes, facts: NegotiationFacts, polic
     _in_turn(negotiation)  # 8
     _in_time(negotiation, moments, court)  # 9
     _still_open(negotiation, end, court)  # 10
+    _fits_policy(negotiation, policy)  # 11
     verified = object.__new__(VerifiedDeal)
     verified.__dict__.update(negotiation=negotiation, anchored_at=end, block=facts.read.block_number)
     return verified
 
 
-class _Court:
-    """One judgement's facts, policy and time."""
-
-    def __init__(self, facts: NegotiationFacts, policy: Policy, now: int) -> None:
-        self._facts, self._policy, self._now = facts, policy, now
-        read = facts.read
-        if read.chain_id != policy.chain_id or read.depth < policy.confirmations or read.as_of is not None:
-            raise LedgerUnavailable("the facts are of another chain, depth or time")
-        if policy.max_facts_age is not None and read.clock - read.block_time > policy.max_facts_age:
-            raise LedgerUnavailable(f"the newest block is {read.clock - read.block_time} seconds old")
-
-    def answer(self, part: Part) -> AnchorFacts:
-        if (answer := self._facts.read.anchors.get(fact_query_of(part))) is None:
-            raise LedgerUnavailable("the chain was not asked about this anchor")
-        return answer
-
-    def proved(self, part: Part) -> int:
-        """Steps 1 to 4: the anchor's time."""
-        if part.statement.domain != self._policy.domain:
-            raise errors.WrongDomain("it names another chain or registry than the policy")
-        self._signed(part)
-        if not part.is_included:
-            raise errors.NotIncluded("the proof does not lead from this statement and signature to the anchored root")
-        anchored_at, issued_at = self.answer(part).anchored_at, part.statement.message.issued_at
-        if not 0 < anchored_at <= self._now:
-            raise errors.NotAnchored("the root is not on the chain")
-        if issued_at > anchored_at + CLOCK_SKEW:
-            raise errors.PostDated(f"issued {issued_at - anchored_at} seconds after it was anchored")
-        if self._policy.max_backdate is not None and anchored_at - issued_at > self._policy.max_backdate:
-            raise errors.BackDated(f"issued {anchored_at - issued_at} seconds before it was anchored")
-        return anchored_at
-
-    def _signed(self, part: Part) -> None:
-        signature = unhex(part.signature)
-        if recover_address(part.digest, signature) == part.statement.message.read.addresses[0]:
-            return
-        accepted = self._facts.accepted.get(SignatureQuery(part.author, part.digest, signature))
-        if accepted is None:
-            raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
-        if not accepted:
-            raise errors.BadSignature(f"the signature is not that of {part.author}")
-
-    def not_ended(self, part: Part, moment: int) -> None:
-        """Step 5: the author's cutoff as it was before the Deal. Cutoffs only rise, so a low one of today decides."""
-        dated = min(part.statement.message.issued_at, moment)
-        if dated > self.answer(part).cutoff:
-            return
-        if (cutoff := self._facts.before.get(part.author)) is None:
-            raise LedgerUnavailable("the author's cutoff before the deal was not read from the chain")
-        if dated <= cutoff:
-            raise errors.Revoked(f"{part.author} revoked everything issued until then")
-
-
-def _in_force(negotiation: Negotiation, moments: list[int], court: _Court) -> None:
+def _in_force(negotiation: Negotiation, moments: list[int], court: Court) -> None:
     intent = _intent(negotiation)
-    revoked_at = court.answer(negotiation.files[0]).revoked_at
+    revoked_at = court.answer(fact_query_of(negotiation.files[0])).revoked_at
     for moment in moments[1:-1]:  # never at the Deal's time: an Offer that is open when the Intent ends stays open
         if revoked_at and revoked_at < moment:
             raise errors.Revoked("the person ended the intent before this offer came")
@@ -201,7 +129,7 @@ def _linked(negotiation: Negotiation, offers: list[Offer]) -> None:
             raise errors.OutOfTurn("an offer does not answer the message before it, under the terms of the intent")
 
 
-def _in_time(negotiation: Negotiation, moments: list[int], court: _Court) -> None:
+def _in_time(negotiation: Negotiation, moments: list[int], court: Court) -> None:
     if _wanted(negotiation).is_sealed:
         _listed(negotiation, moments[-1], court)
     elif moments[1] > _intent(negotiation).offers_until:
@@ -211,11 +139,11 @@ def _in_time(negotiation: Negotiation, moments: list[int], court: _Court) -> Non
             raise errors.Late("an answer came after the offer had ended")
 
 
-def _listed(negotiation: Negotiation, end: int, court: _Court) -> None:
+def _listed(negotiation: Negotiation, end: int, court: Court) -> None:
     """The first Offer is in the Bids that were anchored first; where several were at once, in each of these."""
     intent, found = negotiation.files[0], list[tuple[int, Bids]]()
     for part in () if negotiation.bids is UNSET else negotiation.bids:
-        message, moment = part.statement.message, _proved_or_none(part, end, court)
+        message, moment = part.statement.message, _proved_or_none(part, negotiation, end, court)
         assert isinstance(message, Bids)  # by the parser
         if moment is not None and message.intent == intent.name and message.author == intent.author:
             found.append((moment, message))
@@ -226,7 +154,7 @@ def _listed(negotiation: Negotiation, end: int, court: _Court) -> None:
         raise errors.Late("the first offer is not in the list of sealed bids")
 
 
-def _still_open(negotiation: Negotiation, end: int, court: _Court) -> None:
+def _still_open(negotiation: Negotiation, end: int, court: Court) -> None:
     """Nothing that the accepted Offer's author confirmed before the Deal has ended it."""
     accepted, offer = negotiation.files[-2], _offers(negotiation)[-1]
     beside = () if negotiation.counters is UNSET else negotiation.counters
@@ -235,11 +163,33 @@ def _still_open(negotiation: Negotiation, end: int, court: _Court) -> None:
         counter = part.statement.message
         assert isinstance(counter, Offer)  # by the parser
         ends = (counter.author, counter.recipient, counter.answers) == (offer.recipient, offer.author, accepted.name)
-        if not ends or _proved_or_none(part, end, court) is None:
+        if not ends or _proved_or_none(part, negotiation, end, court) is None:
             continue
         confirmed = [one for one in (*receipts, *beside) if _confirms(one, part.name, offer.author)]
-        if any((_proved_or_none(one, end, court) or end) < end for one in confirmed):
+        if any((_proved_or_none(one, negotiation, end, court) or end) < end for one in confirmed):
             raise errors.Closed("its author confirmed a counter-offer to it before the deal")
+
+
+def _fits_policy(negotiation: Negotiation, policy: Policy) -> None:
+    """A deal grants nothing: a policy that asks for purposes or data needs the Grant that goes with it."""
+    brand, terms = _offers(negotiation)[0].author, _intent(negotiation).terms
+    if policy.controllers is not None and brand not in policy.controllers:
+        raise errors.WrongController(f"the deal is with {brand}")
+    if policy.purposes is not None:
+        raise errors.PurposeNotGranted(f"the purpose {min(policy.purposes)} is not in a deal")
+    if policy.data is not None:
+        raise errors.DataNotGranted(f"the datum {min(policy.data)} is not in a deal")
+    if policy.terms is not None and policy.terms != terms:
+        raise errors.TermsNotGranted(f"its terms are {terms}")
+
+
+def _controller(part: Part, negotiation: Negotiation) -> str | None:
+    """Whom a mandate for this act must be for: an Offer's recipient, or the author of the Offer that a Deal accepts."""
+    message = part.statement.message
+    if isinstance(message, Offer):
+        return message.recipient
+    # That the Deal names the Offer before it is judged in `_in_turn`.
+    return negotiation.files[-2].author if isinstance(message, Deal) else None
 
 
 def _confirms(part: Part, counter: str, author: str) -> bool:
@@ -248,13 +198,13 @@ def _confirms(part: Part, counter: str, author: str) -> bool:
     return part.author == author and named == counter
 
 
-def _proved_or_none(part: Part, end: int, court: _Court) -> int | None:
+def _proved_or_none(part: Part, negotiation: Negotiation, end: int, court: Court) -> int | None:
     """The anchor's time of a message beside the path; None for one that proves nothing by the Deal's time.
 
     A forged message must not undo a deal, so that it is passed over. What could not be checked is still raised.
     """
     try:
-        moment = court.proved(part)
+        moment = court.proved(part, _controller(part, negotiation))
         court.not_ended(part, moment)
     except (NotConsented, NotAgreed):
         return None

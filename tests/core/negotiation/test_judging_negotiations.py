@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from registry.core import errors
+from registry.core.facts import SignatureQuery
 from registry.core.negotiation.file import Negotiation, parse_negotiation, write_negotiation
 from registry.core.negotiation.judging import VerifiedDeal, judge_negotiation
+from registry.core.scalars import unhex
 from tests.support.builders import NOW, account, policy
 from tests.support.negotiations import (
     BRAND,
@@ -57,9 +59,6 @@ def test_nobody_is_bound_who_did_not_sign() -> None:
             judge(forged)  # the signature may be a contract's
     wrong = Negotiation((INTENT, FIRST, deal(FIRST, PERSON, signer=BRAND)))
     last = wrong.files[-1]
-    from registry.core.facts import SignatureQuery
-    from registry.core.scalars import unhex
-
     asked = {SignatureQuery(last.author, last.digest, unhex(last.signature)): False}
     with pytest.raises(errors.BadSignature):
         judge(wrong, accepted=asked)
@@ -153,3 +152,27 @@ def test_another_sentence_or_document() -> None:
     ):
         with pytest.raises(errors.NoticeMismatch):
             judge(Negotiation((INTENT, wrong, deal(wrong, PERSON))))
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"controllers": {BRAND.address}}, None),
+        ({"controllers": {PERSON.address}}, errors.WrongController),
+        ({"controllers": ()}, errors.WrongController),
+        ({"terms": "ieee-7012:PDC-INTENT"}, None),
+        ({"terms": "ieee-7012:SD-BASE"}, errors.TermsNotGranted),
+        ({"purposes": {"dpv:Marketing"}}, errors.PurposeNotGranted),
+        ({"data": {"pd:EmailAddress"}}, errors.DataNotGranted),
+        ({"accepted": True}, None),
+    ],
+)
+@pytest.mark.parametrize("negotiation", [SIMPLE, LONGER])
+def test_the_policy_counts(negotiation: Negotiation, asked: dict[str, Any], error: type[Exception] | None) -> None:
+    """In both directions: the brand is the author of the first offer, whoever accepts at the end."""
+    open_ = {"controllers": None, "purposes": None, "data": None}
+    if error is None:
+        judge_negotiation(negotiation, facts(negotiation), policy(**open_ | asked), NOW)
+        return
+    with pytest.raises(error):
+        judge_negotiation(negotiation, facts(negotiation), policy(**open_ | asked), NOW)
