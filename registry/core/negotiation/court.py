@@ -14,7 +14,8 @@ from registry.core.evidence.file import Evidence
 from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
 from registry.core.negotiation.file import Negotiation, Part
 from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, unhex
-from registry.core.statements.messages import Intent, Mandate
+from registry.core.statements.messages import Mandate
+from registry.core.statements.negotiating import Intent
 from registry.core.verify.coverage import check_bounds, check_giver
 from registry.core.verify.judge import check_held
 from registry.core.verify.policy import Policy
@@ -131,8 +132,8 @@ class Court:
         answer = self.answer(query)
         # A cutoff counts for the mandate as for its act: as it was before the Deal.
         cutoff = self._cutoff(query, min(under.issued_at, answer.anchored_at or under.issued_at))
-        anchors = {query: answer._replace(cutoff=cutoff)}
-        facts = self._facts.read._replace(anchors=anchors, signatures=self._facts.accepted)
+        known = {**self._facts.read.anchors, query: answer._replace(cutoff=cutoff)}
+        facts = self._facts.read._replace(anchors=known, signatures=self._facts.accepted)
         check_held(mandate, facts, self._policy, moment, act.kind)
 
     def not_ended(self, part: Part, moment: int) -> None:
