@@ -153,6 +153,21 @@ class Negotiations(RuleBasedStateMachine):
         self.world.now += seconds
         self.world.deal(offer, by, signer=by)
 
+    @precondition(lambda self: self.world.rules.get("sealed"))
+    @rule(seconds=st.integers(0, 1), lists=st.integers(0, 3), price=prices)
+    def seal_and_accept(self, seconds: int, lists: int, price: int) -> None:
+        """A bid is listed before it is opened, after it, or in the second list alone."""
+        earlier = self.world.of("Offer")
+        bid = self.world.offer(
+            self.world.intent, BRAND, PERSON, signer=BRAND, lasts=200, price=price, anchor=lists != 3
+        )
+        for listed in ([bid], earlier) if lists % 2 else (earlier, [bid]):
+            if listed:
+                self.world.bids(listed, signer=PERSON)
+            self.world.now += seconds
+        bid.at = bid.at or self.world.now
+        self.world.deal(bid, PERSON, signer=PERSON)
+
     def _one(self, which: int, *kinds: str) -> Said:
         """The newest ones are the likeliest."""
         found = self.world.of(*kinds)
