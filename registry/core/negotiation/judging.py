@@ -54,16 +54,7 @@ def judge_negotiation(files: Negotiation | bytes, facts: NegotiationFacts, polic
     if not isinstance(negotiation.files[-1].statement.message, Deal):
         raise errors.OutOfTurn("nobody accepted the last offer yet", "Ask for its Deal.")
     court = Court(facts, policy, now)
-    moments = [court.proved(part, _controller(part, negotiation)) for part in negotiation.files]  # 1 to 4
-    end = moments[-1]
-    for part, moment in zip(negotiation.files, moments, strict=True):
-        if moment > end:
-            raise errors.NotAnchored("a message was anchored after the Deal")
-        court.not_ended(part, moment)  # 5
-    _in_force(negotiation, moments, court)  # 5 and 6
-    _fits(negotiation)  # 7
-    _in_turn(negotiation)  # 8
-    _in_time(negotiation, moments, court)  # 9
+    end = _judge_path(negotiation, court)[-1]  # 1 to 9
     _still_open(negotiation, end, court)  # 10
     _fits_policy(negotiation, policy)  # 11
     verified = object.__new__(VerifiedDeal)
@@ -71,10 +62,36 @@ def judge_negotiation(files: Negotiation | bytes, facts: NegotiationFacts, polic
     return verified
 
 
+def judge_open(negotiation: Negotiation, facts: NegotiationFacts, policy: Policy, now: int) -> None:
+    """Judge a path that ends with the Intent or an Offer by steps 1 to 9 and 11, at ``now`` (unix seconds).
+
+    ``before`` of the facts has the cutoffs at ``now``. The errors are those of `judge_negotiation`.
+    """
+    _judge_path(negotiation, Court(facts, policy, now), now)
+    if _offers(negotiation):
+        _fits_policy(negotiation, policy)
+
+
+def _judge_path(negotiation: Negotiation, court: Court, now: int | None = None) -> list[int]:
+    """Take steps 1 to 9 at the last message's anchor, or at ``now``; return the times of the anchors."""
+    moments = [court.proved(part, _controller(part, negotiation)) for part in negotiation.files]  # 1 to 4
+    end = moments[-1] if now is None else now
+    for part, moment in zip(negotiation.files, moments, strict=True):
+        if moment > end:
+            raise errors.NotAnchored("a message was anchored after the Deal")
+        court.not_ended(part, moment)  # 5
+    _in_force(negotiation, moments, court)  # 5 and 6
+    _fits(negotiation)  # 7
+    _in_turn(negotiation)  # 8
+    _in_time(negotiation, moments, end, court)  # 9
+    return moments
+
+
 def _in_force(negotiation: Negotiation, moments: list[int], court: Court) -> None:
     intent = _intent(negotiation)
     revoked_at = court.answer(fact_query_of(negotiation.files[0])).revoked_at
-    for moment in moments[1:-1]:  # never at the Deal's time: an Offer that is open when the Intent ends stays open
+    # Never at the Deal's time: an Offer that is open when the Intent ends stays open.
+    for moment in moments[1 : 1 + len(_offers(negotiation))]:
         if revoked_at and revoked_at < moment:
             raise errors.Revoked("the person ended the intent before this offer came")
         if moment < intent.issued_at - CLOCK_SKEW:
@@ -84,27 +101,35 @@ def _in_force(negotiation: Negotiation, moments: list[int], court: Court) -> Non
 
 
 def _fits(negotiation: Negotiation) -> None:
-    for part in negotiation.files[:-1]:
-        message, document = part.statement.message, part.document
-        assert isinstance(message, Intent | Offer) and document is not None  # by the parser
-        if document[1] != message.details:
-            raise errors.NoticeMismatch("the document is not the one that was signed (its SHA-256 differs)")
-        if isinstance(message, Intent):
-            assert isinstance(document[0], IntentDocument)
-            check_intent_sentence(message, document[0])
-        else:
-            check_offer_sentence(message, _proposed(part))
-    offer, deal = negotiation.files[-2], negotiation.files[-1].statement.message
-    if isinstance(offer.statement.message, Offer) and isinstance(deal, Deal):
-        check_deal_sentence(deal, offer.statement.message, _proposed(offer))
+    for part in negotiation.files:
+        message = part.statement.message
+        if isinstance(message, Intent | Offer):
+            _fits_document(part, message)
+    offer, deal = negotiation.files[-2:] if len(negotiation.files) > 1 else (None, negotiation.files[-1])
+    accepted = None if offer is None else offer.statement.message
+    if offer is not None and isinstance(accepted, Offer) and isinstance(deal.statement.message, Deal):
+        check_deal_sentence(deal.statement.message, accepted, _proposed(offer))
+
+
+def _fits_document(part: Part, message: Intent | Offer) -> None:
+    document = part.document
+    assert document is not None  # by the parser
+    if document[1] != message.details:
+        raise errors.NoticeMismatch("the document is not the one that was signed (its SHA-256 differs)")
+    if isinstance(message, Offer):
+        check_offer_sentence(message, _proposed(part))
+        return
+    assert isinstance(document[0], IntentDocument)
+    check_intent_sentence(message, document[0])
 
 
 def _in_turn(negotiation: Negotiation) -> None:
     intent, offers = _intent(negotiation), _offers(negotiation)
-    deal = negotiation.files[-1].statement.message
     wanted = _wanted(negotiation)
     if not offers:
-        raise errors.OutOfTurn("the deal accepts no offer")
+        if len(negotiation.files) > 1:
+            raise errors.OutOfTurn("the deal accepts no offer")
+        return
     if not wanted.addresses(offers[0].author):
         raise errors.NotOneOfThem("the intent does not address the author of the first offer")
     parties = {intent.subject, offers[0].author}
@@ -115,10 +140,16 @@ def _in_turn(negotiation: Negotiation) -> None:
     if len(offers) > wanted.most_offers:
         raise errors.OutOfTurn(f"there are {len(offers)} offers, and the intent allows {wanted.most_offers}")
     _linked(negotiation, offers)
-    assert isinstance(deal, Deal)  # by `judge_negotiation`
+    _accepted(negotiation, offers[-1], parties)
+
+
+def _accepted(negotiation: Negotiation, last: Offer, parties: set[str]) -> None:
+    deal = negotiation.files[-1].statement.message
+    if not isinstance(deal, Deal):
+        return
     if deal.author not in parties:
         raise errors.NotOneOfThem("the deal is by somebody else than the two parties")
-    if deal.author != offers[-1].recipient or deal.offer != negotiation.files[-2].name:
+    if deal.author != last.recipient or deal.offer != negotiation.files[-2].name:
         raise errors.OutOfTurn("the deal is not by the recipient of the offer before it")
 
 
@@ -129,12 +160,14 @@ def _linked(negotiation: Negotiation, offers: list[Offer]) -> None:
             raise errors.OutOfTurn("an offer does not answer the message before it, under the terms of the intent")
 
 
-def _in_time(negotiation: Negotiation, moments: list[int], court: Court) -> None:
+def _in_time(negotiation: Negotiation, moments: list[int], end: int, court: Court) -> None:
+    if len(moments) == 1:
+        return
     if _wanted(negotiation).is_sealed:
-        _listed(negotiation, moments[-1], court)
+        _listed(negotiation, end, court)
     elif moments[1] > _intent(negotiation).offers_until:
         raise errors.Late("the first offer came after offersUntil")
-    for offer, moment in zip(_offers(negotiation), moments[2:], strict=True):
+    for offer, moment in zip(_offers(negotiation), moments[2:], strict=False):  # nobody answered an open one
         if moment >= offer.expires_at:
             raise errors.Late("an answer came after the offer had ended")
 

@@ -205,7 +205,7 @@ class Negotiations(RuleBasedStateMachine):
 
 TestNegotiations = Negotiations.TestCase
 TestNegotiations.settings = settings(
-    max_examples=examples(500, 10_000),
+    max_examples=examples(400, 10_000),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
