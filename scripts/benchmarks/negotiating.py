@@ -43,7 +43,7 @@ def measure() -> Iterator[Figure]:
     """The ratio, then the pieces in microseconds a message."""
     cases = world(random.Random(1))  # noqa: S311 - the same files each time, and no secret in them
     asked = policy(controllers=None, purposes=None, data=None)
-    steps = {"recover": _recover, "parse": _parse, "whole": partial(_judge, asked)}
+    steps: dict[str, Callable[[Case], None]] = {"recover": _recover, "parse": _parse, "whole": partial(_judge, asked)}
     times = best_of({f"{name} {at}": partial(steps[name], cases[at]) for name in steps for at in range(PAIRS)}, TURNS)
     seconds = {name: sum(times[f"{name} {at}"] for at in range(PAIRS)) for name in steps}
     what = f"judge a negotiation of {MESSAGES} messages ({len(cases[0].raw) / 1000:.0f} KB) from bytes"

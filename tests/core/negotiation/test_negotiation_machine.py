@@ -26,6 +26,7 @@ lasting = st.sampled_from([1, 2, 5, 200, 200])
 prices = st.integers(1, 5)
 pairs = st.sampled_from(list(permutations(ACTORS, 2)))
 listers = st.sampled_from([PERSON, PERSON, BRAND, ATTACKER])
+confirmers = st.sampled_from(["author", "author", "by", "attacker", ""])
 mostly = st.sampled_from([True, True, True, True, False])
 seldom = st.sampled_from([False, False, False, False, False, True])
 forgers = st.sampled_from([*[None] * 9, *ACTORS])
@@ -142,14 +143,15 @@ class Negotiations(RuleBasedStateMachine):
                 self._keeps_its_promises(path, everything)
 
     @precondition(lambda self: self.world.of("Offer"))
-    @rule(which=picks, confirmed=mostly, seconds=st.integers(0, 1), price=prices)
-    def accept_after_a_counter(self, which: int, confirmed: bool, seconds: int, price: int) -> None:
-        """Somebody counters an offer, gets a receipt for it, and accepts the old offer all the same."""
+    @rule(which=picks, confirmer=confirmers, seconds=st.integers(0, 1), price=prices)
+    def accept_after_a_counter(self, which: int, confirmer: str, seconds: int, price: int) -> None:
+        """Somebody counters an offer, gets a receipt for it (from its author, or not), and accepts the old offer."""
         offer = self._one(which, "Offer")
         by, author = BY_ADDRESS[offer.message.recipient], BY_ADDRESS[offer.message.author]
         counter = self.world.offer(offer, by, author, signer=by, lasts=200, price=price)
-        if confirmed:
-            self.world.receipt(counter, author, signer=author)
+        if confirmer:
+            confirms = {"author": author, "by": by, "attacker": ATTACKER}[confirmer]
+            self.world.receipt(counter, confirms, signer=confirms)
         self.world.now += seconds
         self.world.deal(offer, by, signer=by)
 
