@@ -40,26 +40,45 @@ INTENTS = {
     "Acknowledgement": "Confirm the end",
     "UseLog": "Sign the use log",
     "MailboxMessage": "Send a message",
+    "Mandate": "Give a mandate",
     "Revoke": "End a consent",
     "RevokeAll": "End all consents",
     "Retire": "Retire address",
+    "Intent": "Ask for offers",
+    "Offer": "Make an offer",
+    "Bids": "List the bids",
+    "Deal": "Accept an offer",
+    "Receipt": "Confirm receipt",
 }
 # In the order of the screen: parties and data come before hashes. A member has the same label in every type.
 LABELS = {
     "statement": "I sign",
     "controller": "Company",
+    "delegate": "Who acts for me",
+    "powers": "May sign",
+    "controllers": "Only with",
+    "recipient": "To",
+    "category": "Category",
     "purposes": "What for",
     "data": "Which data",
     "notBefore": "From",
     "expiresAt": "Until",
     "issuedUntil": "Issued until",
+    "offersUntil": "Offers until",
     "terms": "Terms",
     "subject": "Person",
+    "author": "Signer",
     "issuedAt": "Dated",
     "size": "Entries",
     "number": "Number",
     "root": "Log",
     "grant": "Consent",
+    "offer": "Offer",
+    "counter": "Counter-offer",
+    "intent": "Intent",
+    "answers": "In answer to",
+    "commitments": "Bids",
+    "details": "Document",
     "handle": "Consent",
     "supersedes": "Replaces",
     "content": "Hands over",
@@ -155,7 +174,7 @@ def _field(name: str, solidity: str) -> dict[str, Any]:
 
 
 def _format_of(solidity: str) -> dict[str, Any]:
-    if solidity == "address":
+    if solidity.removesuffix("[]") == "address":
         return {"format": "addressName", "params": {"types": ["wallet", "eoa", "contract"]}}
     if solidity == "uint64":
         return {"format": "date", "params": {"encoding": "timestamp"}}

@@ -81,6 +81,7 @@ def test_every_member_is_shown_or_hidden_on_purpose(kind: str) -> None:
 @pytest.mark.parametrize("kind", TYPES)
 def test_each_member_has_its_format(kind: str) -> None:
     wanted = {"address": "addressName", "uint64": "date", "string": "raw", "string[]": "raw", "bytes32": "raw"}
+    wanted |= {"bytes32[]": "raw", "address[]": "addressName"}
     types = dict(fields_of(kind))
     for field in shown(kind):
         if "path" in field:

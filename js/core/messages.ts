@@ -97,6 +97,61 @@ export interface Mandate {
   readonly salt: Word;
 }
 
+/** A person says what they want, and until when they take offers. Its document is in `details`. */
+export interface Intent {
+  readonly statement: string;
+  readonly subject: Address;
+  readonly category: string;
+  readonly details: Word;
+  readonly terms: string;
+  readonly issuedAt: number;
+  readonly offersUntil: number;
+  readonly expiresAt: number;
+  readonly revocation: Word;
+  readonly salt: Word;
+}
+
+/** Somebody names conditions to `recipient`. `answers` is the digest of the Intent, or of an Offer to them. */
+export interface Offer {
+  readonly statement: string;
+  readonly author: Address;
+  readonly recipient: Address;
+  readonly intent: Word;
+  readonly answers: Word;
+  readonly details: Word;
+  readonly request: Word;
+  readonly terms: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly salt: Word;
+}
+
+/** The person lists the commitments of all sealed bids, before any of them is opened. */
+export interface Bids {
+  readonly author: Address;
+  readonly intent: Word;
+  readonly commitments: readonly Word[];
+  readonly issuedAt: number;
+  readonly salt: Word;
+}
+
+/** The recipient of the Offer that `offer` names accepts it. */
+export interface Deal {
+  readonly statement: string;
+  readonly author: Address;
+  readonly offer: Word;
+  readonly issuedAt: number;
+  readonly salt: Word;
+}
+
+/** The author of an Offer has got the counter-offer that `counter` names: their Offer does not stand any more. */
+export interface Receipt {
+  readonly author: Address;
+  readonly counter: Word;
+  readonly issuedAt: number;
+  readonly salt: Word;
+}
+
 /** The subject revokes one grant openly, without its secret. Anybody may send it. */
 export interface Revoke {
   readonly subject: Address;
@@ -126,6 +181,11 @@ export interface Messages {
   readonly Revoke: Revoke;
   readonly RevokeAll: RevokeAll;
   readonly Retire: Retire;
+  readonly Intent: Intent;
+  readonly Offer: Offer;
+  readonly Bids: Bids;
+  readonly Deal: Deal;
+  readonly Receipt: Receipt;
 }
 export type Kind = keyof Messages;
 
@@ -151,11 +211,21 @@ export const TYPES: Readonly<Record<Kind, string>> = {
   Revoke: "Revoke(address subject,bytes32 handle)",
   RevokeAll: "RevokeAll(address subject,uint64 issuedUntil)",
   Retire: "Retire(address subject)",
+  Intent:
+    "Intent(string statement,address subject,string category,bytes32 details,string terms,uint64 issuedAt," +
+    "uint64 offersUntil,uint64 expiresAt,bytes32 revocation,bytes32 salt)",
+  Offer:
+    "Offer(string statement,address author,address recipient,bytes32 intent,bytes32 answers,bytes32 details," +
+    "bytes32 request,string terms,uint64 issuedAt,uint64 expiresAt,bytes32 salt)",
+  Bids: "Bids(address author,bytes32 intent,bytes32[] commitments,uint64 issuedAt,bytes32 salt)",
+  Deal: "Deal(string statement,address author,bytes32 offer,uint64 issuedAt,bytes32 salt)",
+  Receipt: "Receipt(address author,bytes32 counter,uint64 issuedAt,bytes32 salt)",
 };
 
 /** The types of statement that a delegate may sign. */
 export const POWERS: readonly string[] = ["Bids", "Deal", "Grant", "Intent", "Offer", "Refusal"];
 export const MAX_CONTROLLERS = 64;
+export const MAX_BIDS = 10_000;
 
 export const isKind = (name: unknown): name is Kind => typeof name === "string" && Object.hasOwn(TYPES, name);
 
@@ -181,8 +251,15 @@ function asMember(found: JsonObject, name: string, type: string): Json {
   if (type === "uint64") return asInteger(value, name);
   if (name === "powers") return Object.freeze(asPowers(value));
   if (name === "controllers") return Object.freeze(asControllers(value));
+  if (type === "bytes32[]") return Object.freeze(asWords(value, name));
   if (type === "string[]") return Object.freeze(asTerms(value, name));
-  return name === "terms" ? asTerm(value, name) : asText(value, name);
+  return name === "terms" || name === "category" ? asTerm(value, name) : asText(value, name);
+}
+
+function asWords(value: Json | undefined, name: string): readonly Word[] {
+  const words = asList(value, name, asWord, 1, MAX_BIDS);
+  checkSorted(words, name);
+  return words;
 }
 
 function asPowers(value: Json | undefined): readonly string[] {
@@ -205,8 +282,12 @@ function asControllers(value: Json | undefined): readonly Address[] {
 
 function checkRules(kind: Kind, members: JsonObject): void {
   const number = (name: string): number => members[name] as number;
-  if (kind === "Request") checkWindow(number("issuedAt"), number("issuedAt"), number("expiresAt"));
+  if (kind === "Request" || kind === "Intent" || kind === "Offer") checkWindow(number("issuedAt"), number("issuedAt"), number("expiresAt"));
   if (kind === "Grant" || kind === "Mandate") checkWindow(number("issuedAt"), number("notBefore"), number("expiresAt"));
+  if (kind === "Intent" && !(number("issuedAt") < number("offersUntil") && number("offersUntil") <= number("expiresAt"))) {
+    throw malformed("offersUntil is not between issuedAt and expiresAt");
+  }
+  if (kind === "Offer" && members["author"] === members["recipient"]) throw malformed("the author of the offer is its recipient too");
   if (kind === "UseLog" && number("size") === 0) throw malformed("size is 0, and an empty log has no head");
   if (kind === "MailboxMessage" && number("number") === 0) throw malformed("number is 0, but the first message has 1");
 }

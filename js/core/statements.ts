@@ -6,7 +6,7 @@ import { malformed } from "./errors.ts";
 import { canonical, type Json } from "./json.ts";
 import { hashText, keccak256 } from "./keccak.ts";
 import { asMessage, FIELDS, isKind, TYPES, type Kind, type Messages } from "./messages.ts";
-import { bytesOf, hashTexts, type Address } from "./scalars.ts";
+import { bytesOf, hashTexts, type Address, type Word } from "./scalars.ts";
 import { asObject } from "./shapes.ts";
 
 /** One statement of any kind: `primaryType` says which, and so which members `message` has. */
@@ -67,9 +67,10 @@ export function asTypedData(value: Json): Statement {
   return statement;
 }
 
-/** The address that must have signed: the subject, or the controller of what a brand signs. */
+/** The address that must have signed: the subject, the author in a negotiation, or the controller of what a brand signs. */
 export function authorOf({ message }: Statement): Address {
-  return "subject" in message ? message.subject : message.controller;
+  if ("subject" in message) return message.subject;
+  return "author" in message ? message.author : message.controller;
 }
 
 const typesOf = (kind: Kind): TypedData["types"] => ({ EIP712Domain: DOMAIN_FIELDS, [kind]: FIELDS[kind] });
@@ -79,6 +80,7 @@ function wordOf(type: string, name: string, value: unknown): Uint8Array {
   if (type === "bytes32") return bytesOf(value as string);
   if (type === "address") return addressWord(value as string);
   if (type === "uint64") return fromInteger(value as number);
+  if (type === "bytes32[]") return keccak256(concat(...(value as readonly Word[]).map(bytesOf)));
   if (type === "address[]") return keccak256(concat(...(value as readonly Address[]).map(addressWord)));
   if (type === "string[]") return hashOfScope((value as readonly string[]).join("\n"), () => hashTexts(value as readonly string[]));
   return name === "terms" ? hashOfScope(`\n${value as string}`, () => hashText(value as string)) : hashText(value as string);

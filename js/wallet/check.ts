@@ -94,12 +94,12 @@ function checkScope(words: Summary, { message }: Statement): void {
   if ("data" in message) same("scope", [termsIn(words.data), listed(message.data)]);
   if ("expiresAt" in message) same("scope", [words.until, message.expiresAt]);
   if ("terms" in message) same("scope", [words.terms?.term, message.terms]);
-  if ("statement" in message) same("account", [words.account, counterpart(message)]);
+  if ("statement" in message && "notice" in message) same("account", [words.account, counterpart(message)]);
 }
 
 /** Writes the sentence again from the notice, if there is one; tells whether it did. */
 function checkWritten(words: Summary, { message }: Statement): boolean {
-  if (!("statement" in message) || words.notice === "") return false;
+  if (!("statement" in message && "notice" in message) || words.notice === "") return false;
   const raw = utf8(words.notice);
   const notice = parseNotice(raw);
   same("notice", [noticeDigest(raw), message.notice], [notice.controller.account, counterpart(message)]);

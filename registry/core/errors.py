@@ -1,9 +1,11 @@
 """Every error that this package raises on purpose, each with one sentence of advice.
 
-There are six families. None is a subclass of another, because callers answer each differently:
+There are seven families. None is a subclass of another, because callers answer each differently:
 
 - ``NotConsented``: the evidence was judged, and the answer is no. It has one subclass for each name of
   docs/formats.md, "Verification", in the order of Solidity's ``Status``.
+- ``NotAgreed``: the messages of a negotiation hold one by one, and make no deal by its rules. It has a subclass for
+  each rule of docs/formats.md, "Negotiations".
 - ``CouldNotCheck``: the chain, the store or the database was not asked or did not answer. Neither yes nor no.
 - ``SealedDataError``: sealed bytes do not open, because they are damaged or sealed to other keys.
 - ``LogChanged``: a brand's use log, which may only grow, did not.
@@ -104,6 +106,34 @@ class TermsNotGranted(NotConsented):
 
 class NotAccepted(NotConsented):
     advice = "The controller has to counter-sign it: `consent accept FILE`."
+
+
+class NotAgreed(ConsentError):
+    """The negotiation was judged, and there is no deal."""
+
+
+class OutOfTurn(NotAgreed):
+    """A message does not answer the one before it, or there are more offers than the intent allows."""
+
+    advice = "Ask for the whole file; who received an offer answers it, and nobody else."
+
+
+class NotOneOfThem(NotAgreed):
+    """A message is by somebody, or to somebody, who has no part in this negotiation."""
+
+    advice = "Only those whom the intent addresses may offer, and only the two parties go on."
+
+
+class Late(NotAgreed):
+    """A message came after what it answers had ended, or a sealed bid is not in the list of bids."""
+
+    advice = "It binds nobody; ask for a new offer."
+
+
+class Closed(NotAgreed):
+    """The offer had ended, because its author confirmed a counter-offer to it."""
+
+    advice = "Answer the counter-offer instead; the offer before it does not stand any more."
 
 
 class CouldNotCheck(ConsentError):

@@ -37,6 +37,41 @@ function refusedCase(name, desc, change) {
   return [`refused-${name}`, { desc, error: "Malformed", typedData: document }];
 }
 
+function negotiationCases() {
+  const intent = {
+    statement: "I want 1 × winter coat, in FR, by 2026-12-24.", subject: SUBJECT, category: "schema:Product", details: word("an intent's document"),
+    terms: "ieee-7012:PDC-INTENT", issuedAt: NOW, offersUntil: NOW + 3600, expiresAt: NOW + 7200, revocation: word("a lock"), salt: word("an intent"),
+  };
+  const offer = {
+    statement: "Je propose 1 × manteau pour 99.90 EUR.", author: CONTROLLER, recipient: SUBJECT, intent: word("the intent"), answers: word("the intent"),
+    details: word("an offer's document"), request: ZERO, terms: intent.terms, issuedAt: NOW, expiresAt: NOW + 3600, salt: word("an offer"),
+  };
+  const bids = { author: SUBJECT, intent: word("the intent"), commitments: [word("a bid"), word("another bid")].sort(), issuedAt: NOW, salt: word("a list") };
+  const deal = { statement: "I accept the offer.", author: SUBJECT, offer: word("the offer"), issuedAt: NOW, salt: word("a deal") };
+  const receipt = { author: CONTROLLER, counter: word("a counter-offer"), issuedAt: NOW, salt: word("a receipt") };
+  const refused = (name, desc, type, message) => [`refused-${name}`, { desc, error: "Malformed", typedData: typedData(type, message) }];
+  return [
+    digestCase("intent", "What a person wants.", "Intent", intent),
+    digestCase("intent-one-second", "An intent that takes offers until it ends, a second later.", "Intent", { ...intent, category: "https://example.org/coats", offersUntil: NOW + 1, expiresAt: NOW + 1 }),
+    digestCase("offer", "A brand's offer.", "Offer", offer),
+    digestCase("offer-with-request", "An offer that needs a grant, for another person than the brand's last.", "Offer", { ...offer, request: word("a request"), recipient: address("another person") }),
+    digestCase("bids", "Two sealed bids.", "Bids", bids),
+    digestCase("bids-one", "One sealed bid.", "Bids", { ...bids, commitments: [word("a bid")] }),
+    digestCase("deal", "The person accepts.", "Deal", deal),
+    digestCase("receipt", "A counter-offer arrived.", "Receipt", receipt),
+    refused("intent-offers-after-its-end", "It takes offers after its end.", "Intent", { ...intent, offersUntil: intent.expiresAt + 1 }),
+    refused("intent-offers-at-its-date", "It takes offers until its own date.", "Intent", { ...intent, offersUntil: NOW }),
+    refused("intent-endless", "An intent that never ends.", "Intent", { ...intent, expiresAt: 0 }),
+    refused("intent-category", "The category is no term.", "Intent", { ...intent, category: "Coats" }),
+    refused("offer-to-oneself", "An offer to its own author.", "Offer", { ...offer, recipient: CONTROLLER }),
+    refused("offer-ended", "An offer that ended before its date.", "Offer", { ...offer, expiresAt: NOW }),
+    refused("bids-none", "A list of no bid.", "Bids", { ...bids, commitments: [] }),
+    refused("bids-twice", "One bid twice.", "Bids", { ...bids, commitments: [word("a bid"), word("a bid")] }),
+    refused("bids-unsorted", "Bids in the wrong order.", "Bids", { ...bids, commitments: [...bids.commitments].reverse() }),
+    refused("bids-short", "A commitment of 31 bytes.", "Bids", { ...bids, commitments: [word("a bid").slice(0, -2)] }),
+  ];
+}
+
 export function digestCases() {
   const document = noticeDocument();
   const make = (type, message) => makeMessage(type, document, canonical(document), { label: `digest of ${type}`, message });
@@ -50,6 +85,7 @@ export function digestCases() {
     digestCase("mandate", "A mandate for one brand.", "Mandate", mandate()),
     digestCase("mandate-two-controllers", "A mandate for two brands.", "Mandate", mandate({ statement: "", powers: ["Grant"], controllers: [CONTROLLER, address("another brand")].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1)) })),
     digestCase("mandate-any-controller", "A mandate for any brand, with all powers.", "Mandate", mandate({ statement: "", powers: ["Bids", "Deal", "Grant", "Intent", "Offer", "Refusal"], controllers: [NOBODY] })),
+    ...negotiationCases(),
     digestCase("use-log", "The head of a use log.", "UseLog", make("UseLog")),
     digestCase("use-log-largest", "The largest log that JSON numbers hold.", "UseLog", make("UseLog", { size: largest })),
     digestCase("mailbox-message", "A brand writes to a person.", "MailboxMessage", { grant: word("a grant"), controller: CONTROLLER, number: 1, content: word("a content"), issuedAt: NOW }),

@@ -37,6 +37,9 @@ function makeMessage(fields) {
   if ("controllers" in message) message.controllers = controllers();
   if ("terms" in message) message.terms = `ieee-7012:T${below(50)}`;
   if ("notBefore" in message) message.notBefore = message.issuedAt + below(1000);
+  if ("commitments" in message) message.commitments = [...new Set(many(word, 5))].sort();
+  if ("category" in message) message.category = `schema:T${below(50)}`;
+  if ("offersUntil" in message) message.offersUntil = message.issuedAt + 1 + below(1000);
   if ("expiresAt" in message) message.expiresAt = message.issuedAt + 1000 + below(10 ** 8);
   return message;
 }

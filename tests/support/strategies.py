@@ -13,10 +13,15 @@ from registry.core.statements.mandate import ANY_CONTROLLER, POWERS
 from registry.core.statements.messages import (
     Acceptance,
     Acknowledgement,
+    Bids,
+    Deal,
     Grant,
+    Intent,
     MailboxMessage,
     Mandate,
     Message,
+    Offer,
+    Receipt,
     Refusal,
     Request,
     Retire,
@@ -74,6 +79,33 @@ def _requests(draw: st.DrawFn) -> Request:
     )
 
 
+@st.composite
+def _intents(draw: st.DrawFn) -> Intent:
+    issued, duration = draw(times), draw(st.integers(1, MAX_DURATION))
+    until = issued + draw(st.integers(1, duration))
+    known = draw(texts), draw(addresses), draw(terms), draw(words), draw(terms)
+    return Intent(*known, issued, until, issued + duration, draw(words), draw(words))
+
+
+@st.composite
+def _offers(draw: st.DrawFn) -> Offer:
+    author, recipient = draw(st.lists(addresses, min_size=2, max_size=2, unique=True))
+    issued = draw(times)
+    hashes = [draw(words) for _ in range(4)]
+    ends = issued + draw(st.integers(1, MAX_DURATION))
+    return Offer(draw(texts), author, recipient, *hashes, draw(terms), issued, ends, draw(words))
+
+
+_listed = st.lists(words, min_size=1, max_size=5, unique=True).map(sorted).map(tuple)
+negotiating: st.SearchStrategy[Any] = (
+    _intents()
+    | _offers()
+    | st.builds(Bids, addresses, words, _listed, times, words)
+    | st.builds(Deal, texts, addresses, words, times, words)
+    | st.builds(Receipt, addresses, words, times, words)
+)
+
+
 power_lists = st.lists(st.sampled_from(POWERS), min_size=1, unique=True).map(sorted).map(tuple)
 controller_lists = st.just(ANY_CONTROLLER) | (
     st.lists(addresses, min_size=1, max_size=4, unique=True).map(lambda each: tuple(sorted(each, key=str.lower)))
@@ -112,6 +144,7 @@ messages: st.SearchStrategy[Message] = (
     | st.builds(Revoke, addresses, words)
     | st.builds(RevokeAll, addresses, st.integers(0, MAX_SAFE_INTEGER))
     | st.builds(Retire, addresses)
+    | negotiating
 )
 
 # Letters and marks that Unicode calls default-ignorable.

@@ -192,12 +192,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @cached_property
     def under(self) -> Evidence | None:
         """The mandate beside it as separate evidence, or None; ``Malformed`` if the mandate's notice is."""
-        part = self.mandate
-        if part is UNSET:
-            return None
-        found = Evidence(part.statement, part.signature, part.anchor, part.quoted_notice)
-        force_setattr(found, "notice_and_digest", found._read_notice())
-        return found
+        return None if self.mandate is UNSET else mandate_evidence(self.mandate)
 
     @property
     def handle(self) -> str | None:
@@ -271,6 +266,13 @@ def signed_mandate(mandate: Evidence) -> SignedMandate:
     if not isinstance(mandate.statement, _Mandate) or mandate.anchor is UNSET or mandate.quoted_notice is UNSET:
         raise Malformed(f"this is a {mandate.kind}, not a Mandate")
     return SignedMandate(mandate.statement, mandate.signature, mandate.anchor, mandate.quoted_notice)
+
+
+def mandate_evidence(part: SignedMandate) -> Evidence:
+    """The mandate beside an act as separate evidence; ``Malformed`` if the mandate's notice is."""
+    found = Evidence(part.statement, part.signature, part.anchor, part.quoted_notice)
+    force_setattr(found, "notice_and_digest", found._read_notice())
+    return found
 
 
 def commitment_of(evidence: Evidence) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,6 @@ from registry.core.eip712 import fields_in
 from registry.core.endings import ENDING_TYPES, RetireMembers, RevokeAllMembers, RevokeMembers
 from registry.core.errors import Malformed
 from registry.core.scalars import (
-    MAX_DURATION,
     Address,
     Bytes32,
     UInt64,
@@ -28,7 +27,9 @@ from registry.core.scalars import (
     read_scope,
     read_words,
 )
+from registry.core.statements.base import MemberBytes, check_window
 from registry.core.statements.mandate import MANDATE_TYPE, MandateMembers
+from registry.core.statements.negotiating import NEGOTIATION_TYPES, Bids, Deal, Intent, Offer, Receipt
 
 TYPES = {
     "Request": "Request(address controller,bytes32 notice,string[] purposes,string[] data,string terms,"
@@ -44,6 +45,7 @@ TYPES = {
     "MailboxMessage": "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
     "Mandate": MANDATE_TYPE,
     **ENDING_TYPES,
+    **NEGOTIATION_TYPES,
 }
 
 
@@ -67,14 +69,6 @@ _PICKS = {
     )
     for kind in TYPES
 }
-
-
-class MemberBytes(NamedTuple):
-    """A message's bytes32 members, its addresses (the author first), and the hashes of purposes, data and terms."""
-
-    words: tuple[bytes, ...]
-    addresses: tuple[bytes, ...]
-    scope: tuple[bytes, ...]
 
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):
@@ -232,22 +226,17 @@ Message = (
     | Revoke
     | RevokeAll
     | Retire
+    | Intent
+    | Offer
+    | Bids
+    | Deal
+    | Receipt
 )
 # What the contract itself knows. These end statements and are never anchored.
 ENDINGS = (Revoke, RevokeAll, Retire)
 # What its subject can end alone, by its lock.
 REVOCABLE = (Grant, Mandate)
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
-
-
-def check_window(issued_at: int, not_before: int, expires_at: int) -> None:
-    """Raise ``Malformed`` unless the window is not empty and ends within ten years of ``issued_at``."""
-    if expires_at == 0:
-        raise Malformed("expiresAt is 0, but every consent ends")
-    if expires_at <= not_before or expires_at <= issued_at:
-        raise Malformed("expiresAt is before the beginning")
-    if expires_at - issued_at > MAX_DURATION:
-        raise Malformed("expiresAt is more than ten years after issuedAt")
 
 
 def members(message: Message) -> dict[str, Any]:

@@ -25,7 +25,10 @@ from registry.core.statements.messages import (
     kind_of,
     members,
 )
+from registry.core.statements.negotiating import Deal, Intent, Offer
 
+# Each begins with the sentence that its author signs.
+_WITH_SENTENCE = (Grant, Refusal, Intent, Offer, Deal)
 # Solidity type: its layout in a 32-byte word for `struct`, and the group its value comes from. Integers are packed as
 # they are.
 _LAYOUT = {
@@ -33,6 +36,7 @@ _LAYOUT = {
     "address": ("12x20s", "accounts"),
     "string": ("32s", "texts"),
     "string[]": ("32s", "texts"),
+    "bytes32[]": ("32s", "texts"),
     "address[]": ("32s", "texts"),
     "uint64": ("24xQ", "members"),
 }
@@ -72,7 +76,7 @@ _HASHERS = {structure: _hasher(kind, fields_of(kind), structure) for kind, struc
 def struct_hash(message: Message) -> bytes:
     """``hashStruct`` of EIP-712: keccak256(typeHash || encodeData), 32 bytes."""
     words, accounts, texts = message.read
-    if isinstance(message, (Grant, Refusal)):
+    if isinstance(message, _WITH_SENTENCE):
         texts = (hash_text(message.statement), *texts)
     elif isinstance(message, Mandate):
         powers, controllers = message.hashed_lists

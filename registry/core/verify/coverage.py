@@ -17,9 +17,14 @@ def check_covers(mandate: Evidence, act: Evidence) -> None:
     """
     message, under = act.statement.message, mandate.statement.message
     assert isinstance(under, Mandate)
-    if under.subject != act.author:
-        raise BadMandate(f"the mandate was given by {under.subject}, and the {act.kind} is of {act.author}")
+    check_giver(under, act.author, act.kind)
     check_bounds(under, act.kind, getattr(message, "purposes", ()), getattr(message, "data", ()), message.controller)
+
+
+def check_giver(mandate: Mandate, author: str, kind: str) -> None:
+    """Raise ``BadMandate`` unless the account whose act it is, a statement of this kind, gave the mandate."""
+    if mandate.subject != author:
+        raise BadMandate(f"the mandate was given by {mandate.subject}, and the {kind} is of {author}")
 
 
 def check_bounds(

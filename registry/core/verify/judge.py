@@ -145,14 +145,22 @@ def _mandated(act: Evidence, facts: Facts, policy: Policy, anchored_at: int) -> 
     check_covers(mandate, act)
     if anchored_at == 0:  # there is no time to judge it at, and step 4 refuses the act
         return
-    answer = _answer_at(anchored_at, mandate, facts, is_past=True)
+    check_held(mandate, facts, policy, anchored_at, act.kind)
+
+
+def check_held(mandate: Evidence, facts: Facts, policy: Policy, moment: int, kind: str) -> None:
+    """Raise ``BadMandate`` unless the mandate held when an act of this kind was anchored at ``moment`` (unix seconds).
+
+    `registry.core.verify.coverage` says whether it covers the act.
+    """
+    answer = _answer_at(moment, mandate, facts, is_past=True)
     try:
         _proved(mandate, facts, policy, answer)
         _not_revoked(mandate, answer)
-        _in_force(mandate, anchored_at)
+        _in_force(mandate, moment)
         _fits_notice(mandate, None)
     except NotConsented as no:
-        why = f"the mandate did not hold when the {act.kind} was anchored: {type(no).__name__}: {no}"
+        why = f"the mandate did not hold when the {kind} was anchored: {type(no).__name__}: {no}"
         raise errors.BadMandate(why) from None
 
 

@@ -12,6 +12,7 @@ from registry.core.crypto.keccak import keccak256
 from registry.core.eip712 import DOMAIN_FIELDS, Domain, domain_of
 from registry.core.errors import Malformed
 from registry.core.scalars import MAX_DURATION, unhex
+from registry.core.statements.base import check_window
 from registry.core.statements.messages import (
     MESSAGES,
     TYPES,
@@ -20,7 +21,6 @@ from registry.core.statements.messages import (
     Retire,
     Revoke,
     RevokeAll,
-    check_window,
     fields_of,
     kind_of,
     members,
@@ -61,7 +61,11 @@ def test_what_was_read_of_a_message_is_what_its_members_say(message: Message) ->
     assert accounts == tuple(unhex(plain[name]) for name, kind in kinds.items() if kind == "address")
     lists = [list(map(keccak256, map(str.encode, plain[name]))) for name in ("purposes", "data") if name in kinds]
     assert scope[: len(lists)] == tuple(keccak256(b"".join(hashes)) for hashes in lists)
-    assert scope[len(lists) :] == ((keccak256(plain["terms"].encode()),) if "terms" in kinds else ())
+    if "commitments" in kinds:
+        lists.append([unhex(one) for one in plain["commitments"]])
+        assert scope[0] == keccak256(b"".join(lists[0]))
+    single = [keccak256(plain[name].encode()) for name in ("category", "terms") if name in kinds]
+    assert scope[len(lists) :] == tuple(single)
 
 
 @given(strategies.messages)
