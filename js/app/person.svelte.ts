@@ -15,19 +15,28 @@ import { recoverAddress } from "../core/signatures.ts";
 import { digestOf, makeStatement, typedData } from "../core/statements.ts";
 import { signedLanguage } from "../core/fitting.ts";
 import type { Asked } from "../client/answer.ts";
-import { awaitEnd, endByNotary, openingOf, revocationCall } from "../client/end.ts";
+import { revokeCall } from "../core/calls.ts";
+import { awaitEnd, endByNotary, openingOf } from "../client/end.ts";
 import { goOn, type Going } from "../client/go_on.ts";
-import { isUnfinished, type Kept, type Shelf, UNSEEN } from "../client/kept.ts";
-import type { Network } from "../client/network.ts";
+import { isUnfinished, isUntold, type Kept, type Shelf, UNSEEN } from "../client/kept.ts";
+import { Network } from "../client/network.ts";
+import { askNode, isNamed, NO_NETWORK, type OwnNetwork, withOwn } from "../client/own_network.ts";
+import { pay, type Quote, quoteFor } from "../client/payer.ts";
+import type { UsesReport } from "../client/uses.ts";
+import { Web } from "../client/web.ts";
 import { askBrand, look, tellBrand } from "../client/status.ts";
 import { type Database } from "./store/database.ts";
 import { freshId, Sealed, sealingKey } from "./store/sealed.ts";
+import { changedFile, lookAndKeep, type UseRows } from "./use_log.ts";
 import { accountOf, moveTo, send, signTypedData, type Wallet, WalletTrouble } from "./wallets.ts";
 
 const ANSWER = "a:";
 const NOTICE = "n:";
 const CONFIRMED = "c:";
+const OWN_NETWORK = "o:network";
 const CHANNEL = "consent";
+/** So many brands are asked at most when everything is looked at. */
+const MOST_ASKED = 40;
 const GENERATIONS = 100;
 
 const sleep = (seconds: number): Promise<void> => new Promise((go) => setTimeout(go, seconds * 1000));
@@ -38,7 +47,10 @@ export class Person {
   /** When the chain was read last (unix seconds), 0 for never, and why the last reading failed. */
   checkedAt = $state(0);
   unchecked = $state("");
-  readonly network: Network;
+  /** The network of the page, or with the person's own node. */
+  network = $state.raw(undefined as unknown as Network);
+  ownRpc = $state("");
+  readonly #page: Network;
   readonly #seed: Uint8Array;
   readonly #sealed: Sealed;
   readonly #others = new BroadcastChannel(CHANNEL);
@@ -47,14 +59,17 @@ export class Person {
   #isOver = false;
 
   private constructor(network: Network, seed: Uint8Array, sealed: Sealed) {
-    this.network = network;
+    [this.network, this.#page] = [network, network];
     this.#seed = seed;
     this.#sealed = sealed;
     this.#others.onmessage = () => void this.#reload();
   }
 
-  static async open(network: Network, seed: Uint8Array, database: Database): Promise<Person> {
-    const person = new Person(network, seed, new Sealed(database, await sealingKey(seed)));
+  /** Opens what this key sealed. `network` is that of the page, undefined where the page has none (any more). */
+  static async open(network: Network | undefined, seed: Uint8Array, database: Database): Promise<Person> {
+    const person = new Person(network ?? new Network(NO_NETWORK, new Web()), seed, new Sealed(database, await sealingKey(seed)));
+    const own = await person.#sealed.get<OwnNetwork>(OWN_NETWORK).catch(() => undefined);
+    if (own !== undefined) person.#use(own);
     await person.#reload();
     return person;
   }
@@ -122,7 +137,7 @@ export class Person {
       const draft: Kept = {
         id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.wallet === undefined ? "seed" : "wallet",
         domain: this.network.config.domain, message, language: how.language, signature: "", keptAt: this.now,
-        inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
+        askedAt: asked.message.issuedAt, inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
       };
       await this.#sealed.put([this.#row(NOTICE, message.notice), asked.noticeText], [ANSWER + draft.id, { ...draft, signature: `0x${"00".repeat(65)}`, draft: true }]);
       try {
@@ -151,6 +166,55 @@ export class Person {
   /** Goes on with everything that is left to do; each brand and notary is asked apart. */
   async goOnAll(): Promise<void> {
     for (const kept of this.kept.filter(isUnfinished)) if (!this.#isOver) await this.goOn(kept);
+    for (const kept of this.kept.filter(isUntold)) if (!this.#isOver) await this.#tell(kept);
+  }
+
+  /** Takes the person's own node for everything from now on, once it has shown the registry. Throws as `askNode`. */
+  async useNode(typed: string): Promise<void> {
+    const domain = isNamed(this.#page.config) ? this.#page.config.domain : this.kept[0]?.domain;
+    if (domain === undefined) throw new InvalidInput("it is not known yet which registry to look for", "Open the saved file of a consent first.");
+    const own = await askNode(this.network.web, typed, domain);
+    await this.#sealed.put([OWN_NETWORK, own]);
+    this.#use(own);
+  }
+
+  /** Goes back to the network of the page. */
+  async forgetNode(): Promise<void> {
+    await this.#sealed.delete(OWN_NETWORK);
+    [this.network, this.ownRpc] = [this.#page, ""];
+  }
+
+  /** Looks at the brand's use log for one answer; returns what it shows, undefined where that did not hold or could not be checked. */
+  lookAtUses(kept: Kept): Promise<UsesReport | undefined> {
+    return navigator.locks.request(`consent-log:${kept.message.controller}`, async () => {
+      const found = await lookAndKeep(this.network, this.#rows(), this.find(kept.digest) ?? kept, await this.notice(kept.message.notice));
+      const newest = this.find(kept.digest);
+      if (newest !== undefined && found.kept.log !== undefined) {
+        await this.#keep({ ...newest, log: found.kept.log, seen: { ...newest.seen, usedAt: found.kept.seen.usedAt } });
+      }
+      return found.report;
+    });
+  }
+
+  /** The file that tells of a changed log. */
+  changedLog(kept: Kept): Promise<string | undefined> {
+    return changedFile(this.#rows(), kept.digest);
+  }
+
+  /** Asks the brands of the grants that were asked longest ago: how they stand there, and what was used. */
+  async askBrands(): Promise<void> {
+    const age = (kept: Kept): number => kept.log?.checkedAt ?? 0;
+    const asked = this.kept.filter(({ kind, capability, seen }) => kind === "Grant" && capability !== undefined && !(seen.endedAt > 0 && seen.acknowledgedAt > 0));
+    for (const kept of [...asked].sort((one, other) => age(one) - age(other)).slice(0, MOST_ASKED)) {
+      if (this.#isOver) return;
+      await this.askBrand(this.find(kept.digest) ?? kept);
+      await this.lookAtUses(kept);
+    }
+  }
+
+  /** What it costs at most to end this grant by a transaction of the seed's own account for that brand. */
+  quoteEnd(kept: Kept): Promise<Quote> {
+    return quoteFor(this.network, this.#payer(kept).address, revokeCall(openingOf(this.network, kept, this.#seed)));
   }
 
   /** Reads the chain for everything. What could not be checked stays as it was seen, and `unchecked` says so. */
@@ -179,12 +243,16 @@ export class Person {
   }
 
   /** Ends one grant, in one tab at a time; see `end`. */
-  endOne(kept: Kept, wallet?: Wallet): Promise<void> {
-    return navigator.locks.request(`consent:${kept.digest}`, () => this.end(this.find(kept.digest) ?? kept, wallet));
+  endOne(kept: Kept, by?: Wallet | Quote): Promise<void> {
+    return navigator.locks.request(`consent:${kept.digest}`, () => this.end(this.find(kept.digest) ?? kept, by));
   }
 
-  /** Ends one grant through a notary, or by a transaction that `wallet` pays. It is kept that the person wants it, first. */
-  async end(kept: Kept, wallet?: Wallet): Promise<void> {
+  /**
+   * Ends one grant through a notary, or by a transaction: of a wallet, or of the seed's own account for what was quoted.
+   *
+   * It is kept that the person wants it, first.
+   */
+  async end(kept: Kept, by?: Wallet | Quote): Promise<void> {
     const opening = openingOf(this.network, kept, this.#seed);
     let newest: Kept = { ...kept, ending: kept.ending ?? { askedAt: this.now } };
     await this.#keep(newest);
@@ -193,16 +261,24 @@ export class Person {
       newest = { ...newest, ending: { ...(newest.ending as NonNullable<Kept["ending"]>), notary, due } };
       await this.#keep(newest);
     };
-    if (wallet !== undefined) {
+    if (by !== undefined && "provider" in by) {
       const { chainId, verifyingContract } = this.network.config.domain;
-      const from = await accountOf(wallet);
-      await moveTo(wallet, chainId, this.network.config.rpc[0] as string);
-      await send(wallet, from, verifyingContract, revocationCall(opening));
+      const from = await accountOf(by);
+      await moveTo(by, chainId, this.network.config.rpc[0] as string);
+      await send(by, from, verifyingContract, revokeCall(opening));
+    } else if (by !== undefined) {
+      await pay(this.network, this.#payer(kept), by);
     }
-    const endedAt = wallet === undefined ? await endByNotary(this.network, opening, { ...waiting, promised }) : await awaitEnd(this.network, opening, waiting);
+    const endedAt = by === undefined ? await endByNotary(this.network, opening, { ...waiting, promised }) : await awaitEnd(this.network, opening, waiting);
     const { trouble: _, ...bare } = this.find(kept.digest) ?? newest;
     await this.#keep({ ...bare, seen: { ...bare.seen, endedAt, verdict: "Revoked", checkedAt: this.now } });
-    await tellBrand(this.network, bare);
+    await this.#tell(bare);
+  }
+
+  async #tell(kept: Kept): Promise<void> {
+    if (!(await tellBrand(this.network, kept))) return;
+    const newest = this.find(kept.digest);
+    if (newest !== undefined) await this.#keep({ ...newest, told: true });
   }
 
   /** Returns the notice of an answer, exactly as it was stored. */
@@ -240,6 +316,20 @@ export class Person {
   /** The name of a row. Whoever looks into the browser's files reads neither domains nor notices from names. */
   #row(kind: string, name: string): string {
     return kind + toHex(hmac(sha256, this.#seed, utf8(name))).slice(2, 34);
+  }
+
+  #use(own: OwnNetwork): void {
+    this.network = new Network(withOwn(this.#page.config, own), this.#page.web);
+    this.ownRpc = own.rpc;
+  }
+
+  #rows(): UseRows {
+    return { get: (id) => this.#sealed.get(id), put: (...values) => this.#sealed.put(...values), name: (kind, name) => this.#row(kind, name) };
+  }
+
+  /** The seed's account that signed this, or the first one for its brand. */
+  #payer({ message, brand }: Kept): Account {
+    return this.#own().for(brand.account, this.#own().generationOf(brand.account, message.subject) ?? 0);
   }
 
   #own(): Accounts {

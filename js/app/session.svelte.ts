@@ -87,6 +87,7 @@ export class Session {
 
   /** The network of `/config.json`, loaded once. */
   network(): Promise<Network> {
+    if (this.person !== undefined) return Promise.resolve(this.person.network);
     this.#network ??= import("./network.ts").then(({ loadNetwork }) => loadNetwork());
     this.#network.catch(() => (this.#network = undefined));
     return this.#network;
@@ -109,7 +110,8 @@ export class Session {
   }
 
   async open(seed: Uint8Array): Promise<void> {
-    const [network, { Person: Opened }] = await Promise.all([this.network(), import("./person.svelte.ts")]);
+    // Without the page's own network the person can still name a node.
+    const [network, { Person: Opened }] = await Promise.all([this.network().catch(() => undefined), import("./person.svelte.ts")]);
     this.person = await Opened.open(network, seed, this.database);
     this.stage = this.door?.checked === true ? "open" : "words";
     if (this.stage === "open") this.#goOn();
@@ -157,6 +159,7 @@ export class Session {
     void this.guard(async () => {
       await person?.goOnAll();
       await person?.check();
+      await person?.askBrands();
     }).catch(() => undefined);
   }
 }

@@ -120,7 +120,7 @@ async function handedOver(network: Network, kept: Kept, file: Uint8Array, delive
   const client = new BrandClient(network.web, network.config.domains, kept.inbox);
   const taken = await client.send(file);
   const found = taken.file.length === 0 ? undefined : await acceptanceOf(network, kept, taken.file);
-  return { delivery, capability: taken.capability, ...(found === undefined ? {} : acceptedBy(kept, found)) };
+  return { delivery, deliveredAt: network.clock(), capability: taken.capability, ...(found === undefined ? {} : acceptedBy(kept, found)) };
 }
 
 /** Takes a counter-signature that was verified into what is kept. */

@@ -31,6 +31,18 @@ export interface Seen {
 /** How far the brand has it. `hand`: no domain confirms where to send it. */
 export type Delivery = "hand" | "waiting" | "promised" | "taken" | "refused" | "closed";
 
+/** What the brand's use log told. `state`: it fits, it has changed since it was seen, or a proof in it is wrong. */
+export interface LogSeen {
+  readonly checkedAt: number;
+  readonly count: number;
+  /** Readings that go beyond the grant, by the brand's own words. */
+  readonly beyond: number;
+  readonly state: "fits" | "changed" | "wrong";
+  readonly why: string;
+  /** Why the last look could not be made; the rest is of an earlier one then. */
+  readonly trouble?: string;
+}
+
 export interface Kept {
   readonly id: string;
   readonly kind: "Grant" | "Refusal";
@@ -54,6 +66,12 @@ export interface Kept {
   readonly trouble?: string;
   /** When the person asked to end it, and what a notary promised of that. */
   readonly ending?: { readonly askedAt: number; readonly notary?: string; readonly due?: number };
+  /** When the brand's request was dated, and when the brand took the answer. */
+  readonly askedAt?: number;
+  readonly deliveredAt?: number;
+  readonly log?: LogSeen;
+  /** Whether the brand has heard that it ended. */
+  readonly told?: boolean;
   readonly seen: Seen;
 }
 
@@ -87,6 +105,9 @@ export function isUnfinished(kept: Kept): boolean {
   if (kept.ending !== undefined && !isOver) return true;
   return kept.anchor === undefined || (!isOver && (kept.delivery === "waiting" || kept.delivery === "promised"));
 }
+
+/** Whether the brand has still to be told of an end. */
+export const isUntold = (kept: Kept): boolean => kept.seen.endedAt > 0 && kept.capability !== undefined && kept.told !== true;
 
 const statementOf = (kept: Kept): Json =>
   ({ primaryType: kept.kind, domain: kept.domain, message: kept.message }) as unknown as Json;
