@@ -35,6 +35,8 @@ const NOTICE = "n:";
 const CONFIRMED = "c:";
 const OWN_NETWORK = "o:network";
 const CHANNEL = "consent";
+/** What a grant replaces ends so many seconds after it was recorded: at a time of its own, so that nothing links the two. */
+const LATER = [20, 90] as const;
 /** So many brands are asked at most when everything is looked at. */
 const MOST_ASKED = 40;
 const GENERATIONS = 100;
@@ -123,10 +125,11 @@ export class Person {
    * A place for it is kept first, so that a full browser signs nothing. One tab at a time answers one request. Throws
    * `StorageFull`, `InvalidInput` where the request was answered meanwhile, and `WalletTrouble`.
    */
-  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { wallet?: Wallet; language: string; inbox: string }): Promise<Kept> {
+  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { wallet?: Wallet; language: string; inbox: string; replaces?: Word }): Promise<Kept> {
     return navigator.locks.request(`consent:${asked.digest}`, async () => {
       await this.#reload();
-      if (this.answerTo(asked) !== undefined) throw new InvalidInput("you have answered this request already", "See it in your list.");
+      const answered = this.answerTo(asked);
+      if (answered !== undefined && answered.digest !== how.replaces) throw new InvalidInput("you have answered this request already", "See it in your list.");
       const account = how.wallet === undefined ? await this.accountFor(asked.message.controller) : undefined;
       const subject = account?.address ?? checksum(fromHex((await accountOf(how.wallet as Wallet)).toLowerCase(), 20) as Uint8Array);
       const message = compose(subject, this.#seed, await this.network.dateFor(subject));
@@ -158,13 +161,27 @@ export class Person {
     await navigator.locks.request(`consent:${kept.digest}`, { ifAvailable: true }, async (lock) => {
       const newest = this.find(kept.digest);
       if (lock === null || newest === undefined || !isUnfinished(newest)) return;
+      const wait = (newest.ending?.after ?? 0) - this.now;
+      if (wait > 0) return void setTimeout(() => void this.goOn(newest).catch(() => undefined), wait * 1000);
       if (newest.ending !== undefined) await this.end(newest).catch(() => undefined);
-      else await goOn(this.#going(), newest);
+      else await this.#endReplaced(await goOn(this.#going(), newest));
     });
+  }
+
+  /** Has the grant end that a recorded one replaces: later and apart. */
+  async #endReplaced({ anchor, message }: Kept): Promise<void> {
+    const old = "supersedes" in message ? this.find(message.supersedes) : undefined;
+    if (this.#isOver || anchor === undefined || old === undefined || old.seen.endedAt > 0 || old.ending !== undefined) return;
+    const [least, most] = LATER;
+    const after = this.now + least + (crypto.getRandomValues(new Uint32Array(1))[0] as number) % (most - least + 1);
+    await this.#keep({ ...old, ending: { askedAt: this.now, after } });
+    void this.goOn(old).catch(() => undefined);
   }
 
   /** Goes on with everything that is left to do; each brand and notary is asked apart. */
   async goOnAll(): Promise<void> {
+    // A tab that was closed right after a grant was recorded has not noted yet what ends with it.
+    for (const kept of this.kept) await this.#endReplaced(kept);
     for (const kept of this.kept.filter(isUnfinished)) if (!this.#isOver) await this.goOn(kept);
     for (const kept of this.kept.filter(isUntold)) if (!this.#isOver) await this.#tell(kept);
   }

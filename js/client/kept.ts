@@ -64,8 +64,8 @@ export interface Kept {
   readonly acceptance?: Json;
   /** Why the last step did not go on; gone once it does. */
   readonly trouble?: string;
-  /** When the person asked to end it, and what a notary promised of that. */
-  readonly ending?: { readonly askedAt: number; readonly notary?: string; readonly due?: number };
+  /** When the person asked to end it, not before which time it is sent, and what a notary promised of that. */
+  readonly ending?: { readonly askedAt: number; readonly after?: number; readonly notary?: string; readonly due?: number };
   /** When the brand's request was dated, and when the brand took the answer. */
   readonly askedAt?: number;
   readonly deliveredAt?: number;

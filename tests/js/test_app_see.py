@@ -102,3 +102,34 @@ def emptied(route: Any, digest: str) -> None:
     body = f'{{"grant":"{digest}","heads":[],"more":false,"type":"ConsentUses","uses":[],"version":1}}'
     headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "application/json"}
     route.fulfill(status=200, body=body, headers=headers)
+
+
+def test_a_narrower_grant_replaces_the_one_before(run: Run, start: Callable[..., App]) -> None:
+    app = start()
+    app.follow(run.ready["request"])
+    for box in app.page.get_by_role("checkbox").all():
+        box.check()
+    app.press("Allow what I chose")
+    app.page.get_by_role("button", name="Begin with a passkey").click()
+    app.write_down()
+    app.press("Sign")
+    app.heading("Done")
+    old = app.page.url.split("=")[-1]
+    app.page.goto(f"{app.url}#list")
+    app.heading("Your consents")
+    app.follow(run.ready["request"])
+    app.page.get_by_text("What you allowed then still holds").wait_for()
+    for fields in app.page.locator("fieldset").all():
+        fields.get_by_role("checkbox").first.check()
+    app.press("Allow what I chose")
+    box = app.page.get_by_role("checkbox", name="Replace what you allowed before")
+    assert box.is_checked() and box.is_disabled()
+    assert app.faults() == []
+    app.press("Sign")
+    app.heading("Done")
+    app.page.goto(f"{app.url}#one={old}")
+    app.page.get_by_text("Ending").first.wait_for()
+    # It ends by itself, 20 to 90 seconds after the new one was recorded.
+    app.page.get_by_text("It ended, as the chain shows").wait_for(timeout=120_000)
+    app.page.goto(f"{app.url}#list")
+    assert app.page.get_by_role("link", name="Allowed").count() == 1
