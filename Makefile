@@ -62,7 +62,7 @@ unicode: $(STAMP) ## Write registry/data/unicode.json, the properties of Unicode
 descriptors: $(STAMP) ## Write the ERC-7730 descriptors for hardware wallets
 	$(BIN)/python scripts/make_descriptors.py
 
-pictures: $(STAMP) ## Take the pictures of the wallet page again (needs Chromium and anvil)
+pictures: $(STAMP) ## Take the pictures of the wallet page and the app again (needs Chromium, anvil and Kubo)
 	$(BIN)/python scripts/make_pictures.py
 
 lock: $(STAMP) ## Update requirements.lock from pyproject.toml

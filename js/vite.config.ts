@@ -1,4 +1,4 @@
-// One configuration, two outputs: `vite build --mode app` and `--mode button` (scripts/build_js.py).
+// One configuration, three outputs: `vite build --mode app`, `--mode wallet` and `--mode button` (scripts/build_js.py).
 //
 // What is built runs under a strict policy: no inline script or style, no `data:` code, no `eval`. It depends on the
 // sources and the lock file alone, so that two builds are equal byte for byte.
@@ -31,6 +31,13 @@ function page(name: string) {
   return { root: `${HERE}/${name}`, base: "./", plugins: [components()], build: { ...SHARED } };
 }
 
+/** The wallet page is three files with fixed names, which its server lists; nothing keeps them (`no-store`). */
+function wallet() {
+  const made = page("wallet");
+  const output = { entryFileNames: "page.js", assetFileNames: "page[extname]", codeSplitting: false };
+  return { ...made, plugins: [], publicDir: false as const, build: { ...made.build, rolldownOptions: { output } } };
+}
+
 /** The button is one file without a hash in its name: shops write its address into their pages. */
 function button() {
   return {
@@ -50,10 +57,11 @@ function button() {
 
 const TESTS = {
   plugins: [components()],
-  test: { include: ["{core,client,app,button}/**/*.test.ts"] },
+  test: { include: ["{core,client,app,wallet,button}/**/*.test.ts"] },
 };
 
 export default defineConfig(({ mode }) => {
   if (mode === "button") return button();
+  if (mode === "wallet") return wallet();
   return mode === "app" ? page(mode) : TESTS;
 });

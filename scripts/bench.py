@@ -37,6 +37,7 @@ PAGE = ROOT / "docs" / "performance.md"
 SUBJECTS = {
     "verifying": 240,
     "js": 240,
+    "app": 600,
     "merkle": 240,
     "sealing": 240,
     "records": 240,

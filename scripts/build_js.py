@@ -1,4 +1,4 @@
-"""Check js/ and build what browsers run: registry/data/web/{app,button}, which ship in the wheel."""
+"""Check js/ and build what browsers run: registry/data/web/{app,wallet,button}, which ship in the wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.node_packages import JS_FOLDER, ROOT, NodeError, ensure_node_module
 
 OUTPUT = ROOT / "registry" / "data" / "web"
 # The modes of js/vite.config.ts. Each has a folder of its name in js/ and in the output.
-ENTRIES = ("app", "button")
+ENTRIES = ("app", "wallet", "button")
 
 
 def check() -> None:

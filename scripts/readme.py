@@ -26,7 +26,7 @@ from typing import NamedTuple
 from registry.devnet.programs import find
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/commands.md", "docs/contracts.md", "docs/python.md", "docs/vault.md")
+DOCUMENTS = ("README.md", "docs/app.md", "docs/commands.md", "docs/contracts.md", "docs/python.md", "docs/vault.md")
 TIMEOUT = 300
 MARK = "@@end@@"
 # A command that fails must not leave a devnet running.

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 
 import { pretty } from "./vectors/base.mjs";
 import { fittingCases } from "./vectors/fitting.mjs";
+import { mandateCases } from "./vectors/mandates.mjs";
 import { noticeCases } from "./vectors/notices.mjs";
 import { parsingCases } from "./vectors/parsing.mjs";
 import { plainCases } from "./vectors/plain.mjs";
@@ -31,7 +32,7 @@ const FOLDERS = {
   locks: lockCases,
   accounts: accountCases,
   notices: () => [...noticeCases(), ...plainCases(), ...renderingCases()],
-  evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...statementCases()],
+  evidence: () => [...parsingCases(), ...provingCases(), ...timingCases(), ...fittingCases(), ...mandateCases(), ...statementCases()],
   uses: useCases,
   vault: async () => [...(await primitiveCases()), ...(await fileCases()), ...(await mailCases())],
 };

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.browsers import CHROMIUM, launched
 
 pytest_plugins = ["tests.support.node_fixtures", "tests.support.store_fixtures", "tests.support.worker_fixtures"]
 
@@ -29,22 +31,16 @@ for _name in [name for name in os.environ if name.startswith("CONSENT_") and nam
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-CHROMIUM = Path("/usr/bin/chromium")
-
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, driven by Playwright; where one of them is missing, a skip or a failure with its reason."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if find_spec("playwright") is None:
         _missing("Playwright is not installed: `make` installs it")
     if not CHROMIUM.exists():
         _missing("Chromium is not installed; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def _missing(reason: str) -> None:

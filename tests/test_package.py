@@ -59,6 +59,7 @@ def test_the_wheel_contains_the_data_and_no_tests(built: dict[str, Path]) -> Non
         "registry/data/import_columns.json",
         "registry/data/pages/export.html",
         "registry/data/web/app/index.html",
+        "registry/data/web/wallet/page.js",
         "registry/data/web/button/consent-button.js",
         "registry/artifacts/ConsentRegistry.json",
     ):

@@ -7,6 +7,7 @@ import { lockOf, revocationSecret } from "../core/locks.ts";
 import type { Grant, Refusal, Request } from "../core/messages.ts";
 import { chosenLanguage, languagesOf, type Notice } from "../core/notice.ts";
 import { randomBytes } from "../core/random.ts";
+import { checkRecipient } from "../core/recipients.ts";
 import { DAY, render } from "../core/rendering.ts";
 import { type Address, type Word, ZERO_WORD } from "../core/scalars.ts";
 
@@ -36,13 +37,16 @@ export function languageFor(notice: Notice, wanted: string): string {
 /**
  * Returns the grant of what was chosen, with its sentence. Nothing is signed.
  *
- * `date` is the date of the statement (unix seconds), `supersedes` the digest of the grant that it replaces. Throws `InvalidInput` for a choice that the request does not offer, and
- * `NoticeMismatch` for one that does not fit its notice.
+ * `date` is the date of the statement (unix seconds), `supersedes` the digest of the grant that it replaces. Throws `InvalidInput` for
+ * a choice that the request does not offer, and `NoticeMismatch` for one that does not fit its notice. A notice to whose key nothing
+ * can be sealed is `InvalidInput` too.
  */
 export function composeGrant(asked: Asked, choice: Choice, subject: Address, seed: Uint8Array, date: number, supersedes: Word = ZERO_WORD): Grant {
   if (!Number.isInteger(choice.days) || choice.days < 1 || choice.days > asked.notice.maxDays) {
     throw new InvalidInput(`${choice.days} days are not possible`, `The notice allows 1 to ${asked.notice.maxDays} days.`);
   }
+  // A notice is read by the recipient's spelling alone. Who allows something must be able to hand it over.
+  checkRecipient(asked.notice.controller.recipient);
   const salt = freshSalt();
   const draft: Grant = {
     statement: "",

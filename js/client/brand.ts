@@ -5,9 +5,10 @@
 import { ConsentError, CouldNotCheck, InvalidInput } from "../core/errors.ts";
 import { MAX_EVIDENCE } from "../core/evidence.ts";
 import { parseJson } from "../core/json.ts";
+import { oneLine, quoted } from "../core/one_line.ts";
 import { asAnyObject, memberOf } from "../core/shapes.ts";
 import { MAX_PAGE } from "../core/uses.ts";
-import { type Answer, type Ask, type Domains, parseUrl, pauseOf, placed, problemIn, type Web } from "./web.ts";
+import { type Answer, type Ask, type Domains, parseUrl, pauseOf, placed, type Problem, problemIn, type Web } from "./web.ts";
 
 export const INBOX_PATH = "/v1/evidence";
 export const EVIDENCE_TYPE = "application/vnd.consent-evidence+json";
@@ -25,11 +26,14 @@ const NAMED = /\/v1\/grants\/([0-9a-f]{32})$/;
 export class BrandRefused extends ConsentError {
   readonly title: string;
 
-  constructor(message: string, advice: string, title: string) {
-    super("BrandRefused", message, advice || "Hand the file over by hand, or ask the brand.");
+  constructor(message: string, advice: string | undefined, title: string) {
+    super("BrandRefused", message, advice ?? "Hand the file over by hand, or ask the brand.");
     this.title = title;
   }
 }
+
+/** A server's advice, shown as the server's: it might send people elsewhere in our name. Undefined where it gives none. */
+export const adviceIn = ({ advice }: Problem): string | undefined => (advice === "" ? undefined : `Its advice: ${quoted(advice)}`);
 
 /** What a brand answered to a file: its capability, and the completed file, empty where it is not done with it. */
 export interface Taken {
@@ -74,7 +78,7 @@ export class BrandClient {
     const answer = await this.#ask(`/v1/grants/${capability}`, {});
     if (answer.status !== 200) throw this.#no(answer);
     const word = memberOf(this.#object(answer), "state");
-    return typeof word === "string" ? word.slice(0, 40) : "";
+    return typeof word === "string" ? oneLine(word, 40) : "";
   }
 
   /** Returns a file below a capability: `evidence` or `acknowledgement`; undefined where there is none yet. */
@@ -117,9 +121,9 @@ export class BrandClient {
   #no(answer: Answer): ConsentError {
     const found = problemIn(answer);
     const pause = pauseOf(answer);
-    const what = `${this.host}: ${found.words}${pause > 0 ? ` (try again in ${pause} s)` : ""}`;
-    if (JUDGED.includes(answer.status) && !NOT_YET.includes(found.title)) return new BrandRefused(what, found.advice, found.title);
+    const what = `${this.host} says ${quoted(found.words)}${pause > 0 ? ` (try again in ${pause} s)` : ""}`;
+    if (JUDGED.includes(answer.status) && !NOT_YET.includes(found.title)) return new BrandRefused(what, adviceIn(found), found.title);
     // A proxy before the service, or one that is set up wrongly, judges nothing.
-    return new CouldNotCheck("BrandUnavailable", what, found.advice || undefined);
+    return new CouldNotCheck("BrandUnavailable", what, adviceIn(found));
   }
 }

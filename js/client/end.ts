@@ -48,7 +48,7 @@ export async function endedAt(network: Network, opening: Opening, subject: Addre
 /**
  * Ends a grant through the notaries, one after another, and returns when the chain shows it (unix seconds).
  *
- * Throws `NotaryUnavailable` where none of them did: then the person's own transaction is left (`revocationCall`).
+ * Throws `NotaryUnavailable` where none of them did: then the person's own transaction is left (`revokeCall`).
  */
 export async function endByNotary(network: Network, opening: Opening, waiting: Waiting): Promise<number> {
   const done = await endedAt(network, opening);

@@ -31,6 +31,12 @@ export interface Seen {
 /** How far the brand has it. `hand`: no domain confirms where to send it. */
 export type Delivery = "hand" | "waiting" | "promised" | "taken" | "refused" | "closed";
 
+export interface Promised {
+  readonly notary: string;
+  readonly signed: Json;
+  readonly due: number;
+}
+
 /** What the brand's use log told. `state`: it fits, it has changed since it was seen, or a proof in it is wrong. */
 export interface LogSeen {
   readonly checkedAt: number;
@@ -56,7 +62,9 @@ export interface Kept {
   readonly signature: Hex;
   readonly keptAt: number;
   /** The notary's promise as it came, and who gave it. */
-  readonly promise?: { readonly notary: string; readonly signed: Json; readonly due: number };
+  readonly promise?: Promised;
+  /** A promise whose time went by without an anchor. Another notary is asked; the promise proves who failed. */
+  readonly late?: Promised;
   readonly anchor?: Json;
   readonly inbox: string;
   readonly delivery: Delivery;
@@ -75,13 +83,22 @@ export interface Kept {
   readonly seen: Seen;
 }
 
+/** Returns it with other things seen of it. */
+export const withSeen = (kept: Kept, changes: Partial<Seen>): Kept => ({ ...kept, seen: { ...kept.seen, ...changes } });
+
+/** Returns it without the trouble of an earlier try. */
+export function untroubled({ trouble: _, ...bare }: Kept): Kept {
+  return bare;
+}
+
 export const UNSEEN: Seen = {
   checkedAt: 0, anchoredAt: 0, endedAt: 0, verdict: "", acceptedAt: 0, acknowledgedAt: 0, usedAt: 0, brandSays: "",
 };
 
 /** Keeps answers durably, and the notices that they name. The app seals them; a test has a map. */
 export interface Shelf {
-  keep(kept: Kept): Promise<void>;
+  /** Changes an answer as it is kept now, which may be newer than the caller's copy. Returns it as it is kept then. */
+  change(id: string, change: (newest: Kept) => Kept): Promise<Kept>;
   notice(digest: Word): Promise<string>;
 }
 
@@ -98,12 +115,10 @@ export function stateOf(kept: Kept, now: number): State {
   return kept.kind === "Refusal" ? "refused" : "live";
 }
 
-/** Whether something of it is left to do. */
+/** Whether something of it is left to do. Nobody needs to record or to get what has ended. */
 export function isUnfinished(kept: Kept): boolean {
-  if (kept.signature === "") return false;
-  const isOver = kept.seen.endedAt > 0;
-  if (kept.ending !== undefined && !isOver) return true;
-  return kept.anchor === undefined || (!isOver && (kept.delivery === "waiting" || kept.delivery === "promised"));
+  if (kept.signature === "" || kept.seen.endedAt > 0) return false;
+  return kept.ending !== undefined || kept.anchor === undefined || kept.delivery === "waiting" || kept.delivery === "promised";
 }
 
 /** Whether the brand has still to be told of an end. */

@@ -6,6 +6,7 @@ import { InvalidInput } from "../core/errors.ts";
 import { type AnchorFacts, type FactQuery, type Facts, keyOfQuery, keyOfSignature, presentOf, type SignatureQuery } from "../core/facts.ts";
 import type { Json } from "../core/json.ts";
 import { type Address, CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD } from "../core/scalars.ts";
+import { breather, inTurn } from "./breathe.ts";
 import type { NetworkConfig } from "./config.ts";
 import { type Head, isNodeError, Node, type NodeError, unavailable } from "./rpc.ts";
 import type { Web } from "./web.ts";
@@ -81,7 +82,9 @@ export class Network {
     const { chainId, verifyingContract } = this.config.domain;
     const latest = { blockHash: head.hash };
     const deep = `0x${Math.max(head.number - depth, 0).toString(16)}`;
-    const facts = (block: Json) => queries.map((query) => ({ method: "eth_call", params: [{ to: verifyingContract, data: toHex(encodeFacts(query)) }, block] }));
+    // Each question has hashes to compute: thousands of them take seconds.
+    const asked = await inTurn(queries, breather(), (query) => toHex(encodeFacts(query)));
+    const facts = (block: Json) => asked.map((data) => ({ method: "eth_call", params: [{ to: verifyingContract, data }, block] }));
     const probes = signatures.map((query) => ({ method: "eth_call", params: [{ data: toHex(signatureProbe(query)), gas: `0x${PROBE_GAS.toString(16)}` }, latest] }));
     const calls = [{ method: "eth_chainId", params: [] }, ...facts(latest), ...(depth > 0 ? facts(deep) : []), ...probes];
     const [id, ...answers] = await this.node.askAll(calls);

@@ -5,6 +5,7 @@ import { type Domain, sameDomain } from "../core/eip712.ts";
 import type { Opening, SignedEnding } from "../core/endings.ts";
 import { asAnchor, type Anchor } from "../core/evidence.ts";
 import { encode, type Json, type JsonObject, parseJson } from "../core/json.ts";
+import { oneLine } from "../core/one_line.ts";
 import { asSignedPromise, notaryOf, type Promised, type SignedPromise } from "../core/promises.ts";
 import { type Address, asAddress, CLOCK_SKEW, type Word } from "../core/scalars.ts";
 import { asAnyObject, asInteger, memberOf } from "../core/shapes.ts";
@@ -85,7 +86,7 @@ export class NotaryClient {
     const [state, why, anchor] = ["state", "why", "anchor"].map((name) => memberOf(found, name));
     return {
       state: typeof state === "string" ? state.slice(0, 40) : "",
-      why: typeof why === "string" ? why.slice(0, 300) : "",
+      why: typeof why === "string" ? oneLine(why, 300) : "",
       anchor: anchor === undefined || anchor === null ? undefined : this.#reading(() => asAnchor(anchor)),
     };
   }

@@ -3,16 +3,18 @@
 import { toHex } from "../core/bytes.ts";
 import { CouldNotCheck, InvalidInput, malformed } from "../core/errors.ts";
 import { type Evidence, MAX_EVIDENCE, parseEvidence } from "../core/evidence.ts";
+import { oneLine, quoted } from "../core/one_line.ts";
 import { MAX_PROFILE, parseProfile, type Profile, PROFILE_PATH, type Confirmation, standingOf } from "../core/profiles.ts";
 import type { Address, Word } from "../core/scalars.ts";
 import type { Asked } from "./answer.ts";
-import { EVIDENCE_TYPE } from "./brand.ts";
+import { adviceIn, EVIDENCE_TYPE } from "./brand.ts";
 import type { Network } from "./network.ts";
 import { policyOf, verify } from "./verify.ts";
 import { parseUrl, placed, problemIn } from "./web.ts";
 
 const SECONDS = 15;
 const PROFILE_SECONDS = 10;
+const MAX_WHY = 400;
 const LINK = /\/r\/(0x[0-9a-f]{64})$/;
 
 /** A request that was fetched and judged, with its evidence. */
@@ -40,8 +42,8 @@ export async function fetchRequest(network: Network, link: string): Promise<Fetc
   const url = placed(link, network.config.domains);
   const answer = await network.web.ask("BrandUnavailable", host, url, { accept: EVIDENCE_TYPE, seconds: SECONDS, maxBytes: MAX_EVIDENCE });
   if (answer.status === 404 || answer.status === 410) {
-    const { words, advice } = problemIn(answer);
-    throw new InvalidInput(`${host} gives no request there: ${words}`, advice || "Ask the brand.");
+    const problem = problemIn(answer);
+    throw new InvalidInput(`${host} gives no request there, and says ${quoted(problem.words)}`, adviceIn(problem) ?? "Ask the brand.");
   }
   if (answer.status !== 200) throw new CouldNotCheck("BrandUnavailable", `${host} answered ${answer.status} and no request`, "Try again later, or ask the brand.");
   const evidence = parseEvidence(answer.body);
@@ -66,6 +68,6 @@ async function fetchProfile(network: Network, host: string): Promise<Profile | s
     const answer = await network.web.exchange(url, { seconds: PROFILE_SECONDS, maxBytes: MAX_PROFILE });
     return answer.status === 200 ? parseProfile(answer.body) : `${host} answered ${answer.status} and no profile`;
   } catch (error) {
-    return `${host}: ${(error as Error).message}`;
+    return oneLine(`${host}: ${(error as Error).message}`, MAX_WHY);
   }
 }

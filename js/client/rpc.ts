@@ -2,6 +2,7 @@
 
 import { CouldNotCheck } from "../core/errors.ts";
 import { encode, type Json, isList, parseJson } from "../core/json.ts";
+import { oneLine } from "../core/one_line.ts";
 import { asAnyObject, memberOf } from "../core/shapes.ts";
 import type { Web } from "./web.ts";
 
@@ -100,7 +101,7 @@ function resultIn(answer: ReturnType<typeof asAnyObject> | undefined): Json | No
   if (error === undefined || error === null) return memberOf(answer, "result") ?? null;
   const said = asAnyObject(error, "error");
   const [code, message] = [memberOf(said, "code"), memberOf(said, "message")];
-  return { code: typeof code === "number" ? code : 0, message: typeof message === "string" ? message.slice(0, 200) : "" };
+  return { code: typeof code === "number" ? code : 0, message: typeof message === "string" ? oneLine(message, 200) : "" };
 }
 
 export function isNodeError(answer: Json | NodeError | undefined): answer is NodeError {

@@ -2,23 +2,29 @@
 
 import { toHex } from "../core/bytes.ts";
 import { ConsentError, CouldNotCheck, NotConsented } from "../core/errors.ts";
-import { parseEvidence } from "../core/evidence.ts";
+import { type Evidence, parseEvidence } from "../core/evidence.ts";
 import { keyOfQuery } from "../core/facts.ts";
 import type { Grant } from "../core/messages.ts";
 import { ZERO_WORD } from "../core/scalars.ts";
 import { BrandClient } from "./brand.ts";
+import { breather, inTurn } from "./breathe.ts";
 import { acceptanceOf, acceptedBy } from "./go_on.ts";
-import { fileOf, type Kept, type Seen } from "./kept.ts";
+import { fileOf, type Kept, withSeen } from "./kept.ts";
 import type { Network } from "./network.ts";
 import { policyOf, verify, verifyMany } from "./verify.ts";
 
 type Notice = (kept: Kept) => Promise<string>;
 
-/** Returns the answers with what the chain shows of them now. Throws `LedgerUnavailable` where it could not be asked. */
+/**
+ * Returns the answers with what the chain shows of them now. What cannot be read here is left out: nobody checked it.
+ *
+ * Throws `LedgerUnavailable` where the chain could not be asked.
+ */
 export async function look(network: Network, all: readonly Kept[], notice: Notice): Promise<Kept[]> {
-  const anchored = all.filter((kept) => kept.anchor !== undefined);
-  const files = await Promise.all(anchored.map(async (kept) => parseEvidence(fileOf(kept, await notice(kept)))));
-  const [answers, ends] = await Promise.all([verifyMany(network, files), endsOf(network, anchored)]);
+  const read = await inTurn(all.filter((kept) => kept.anchor !== undefined), breather(), (kept) => readable(kept, notice));
+  const found = read.filter((each) => each !== undefined);
+  const anchored = found.map(({ kept }) => kept);
+  const [answers, ends] = await Promise.all([verifyMany(network, found.map(({ evidence }) => evidence)), endsOf(network, anchored)]);
   const now = network.clock();
   return anchored.map((kept, at) => {
     const answer = answers[at];
@@ -28,6 +34,16 @@ export async function look(network: Network, all: readonly Kept[], notice: Notic
     const anchoredAt = isNo ? kept.seen.anchoredAt : (answer?.anchoredAt ?? 0);
     return withSeen(kept, { checkedAt: now, verdict, anchoredAt, endedAt: ends[at] ?? 0 });
   });
+}
+
+async function readable(kept: Kept, notice: Notice): Promise<{ kept: Kept; evidence: Evidence } | undefined> {
+  try {
+    return { kept, evidence: parseEvidence(fileOf(kept, await notice(kept))) };
+  } catch (error) {
+    // One damaged thing must not keep all others from being checked.
+    if (error instanceof ConsentError) return undefined;
+    throw error;
+  }
 }
 
 /** When each ended, as the chain shows: by its own end, or with everything of its account. */
@@ -95,4 +111,3 @@ async function acknowledged(network: Network, kept: Kept, notice: string, raw: U
   }
 }
 
-const withSeen = (kept: Kept, changes: Partial<Seen>): Kept => ({ ...kept, seen: { ...kept.seen, ...changes } });

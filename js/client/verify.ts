@@ -6,6 +6,7 @@ import { factQueries, presentOf } from "../core/facts.ts";
 import { judge, type VerifiedStatement } from "../core/judge.ts";
 import { makePolicy, type Policy } from "../core/policy.ts";
 import type { Address } from "../core/scalars.ts";
+import { breather, inTurn } from "./breathe.ts";
 import type { Network } from "./network.ts";
 
 export type Answer = VerifiedStatement | NotConsented | CouldNotCheck;
@@ -27,9 +28,10 @@ export async function verify(network: Network, evidence: Evidence, policy: Polic
 
 /** Judges all with one reading of the chain. A no stands in its place. Throws `LedgerUnavailable` where the chain cannot be read. */
 export async function verifyMany(network: Network, all: readonly Evidence[], policy: Policy = policyOf(network, null)): Promise<readonly Answer[]> {
-  const queries = all.map(factQueries);
+  const breathe = breather();
+  const queries = await inTurn(all, breathe, factQueries);
   const facts = await network.facts(queries.flatMap((each) => each.anchors), queries.flatMap((each) => each.signatures), policy.confirmations);
-  return all.map((evidence) => {
+  return inTurn(all, breathe, (evidence) => {
     try {
       return judge(evidence, facts, policy, presentOf(facts));
     } catch (error) {

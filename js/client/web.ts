@@ -3,6 +3,7 @@
 // No cookie, no referrer, no cache, and no redirect: a server cannot learn more than what is sent to it, nor lead elsewhere.
 
 import { CouldNotCheck, type CouldNotCheckName, InvalidInput } from "../core/errors.ts";
+import { oneLine } from "../core/one_line.ts";
 import { asAnyObject, memberOf } from "../core/shapes.ts";
 import { type JsonObject, parseJson } from "../core/json.ts";
 
@@ -138,7 +139,7 @@ export function problemIn(answer: Answer): Problem {
   const found = problemObject(answer.body);
   const text = (name: string): string => {
     const value = memberOf(found, name);
-    return typeof value === "string" ? value.slice(0, MAX_SHOWN) : "";
+    return typeof value === "string" ? oneLine(value, MAX_SHOWN) : "";
   };
   const title = text("title") || `HTTP status ${answer.status}`;
   const step = memberOf(found, "step");

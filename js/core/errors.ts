@@ -17,7 +17,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   BadSignature:
     "Do not rely on it: somebody else signed it, it was altered, or the author is a contract that no longer " +
     "accepts it because its owners changed.",
-  BadMandate: "Ask the person for a grant that they signed themselves; this version does not judge mandates.",
+  BadMandate: "Ask for one that the mandate covers, or ask the person for one that they signed themselves.",
   NotIncluded: "Ask for evidence whose proof belongs to this statement and signature.",
   NotAnchored: "Wait for the anchoring transaction or for more confirmations, then verify again.",
   PostDated: "The statement claims to be younger than its anchor; ask for a new one from a device whose clock is right.",

@@ -10,12 +10,12 @@ import { handleFor } from "./locks.ts";
 import { MAX_PROOF, rootFrom } from "./merkle.ts";
 import { noticeDigest, parseNotice, type Notice } from "./notice.ts";
 import { asSignature, asWord, bytesOf, type Address, type Hex, type Word } from "./scalars.ts";
-import { asAnyObject, asInteger, asList, asObject, asText, checkConstant } from "./shapes.ts";
+import { asInteger, asList, asObject, asText, checkConstant } from "./shapes.ts";
 import { asStatement, authorOf, digestOf, type StatementOf } from "./statements.ts";
 
 export const MAX_EVIDENCE = 1024 * 1024;
 
-export const EVIDENCE_KINDS = ["Grant", "Request", "Refusal", "Acceptance", "Acknowledgement", "UseLog"] as const;
+export const EVIDENCE_KINDS = ["Grant", "Request", "Refusal", "Acceptance", "Acknowledgement", "UseLog", "Mandate"] as const;
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 export type EvidenceStatement = { readonly [K in EvidenceKind]: StatementOf<K> }[EvidenceKind];
 
@@ -34,6 +34,14 @@ export interface SignedAcceptance {
   readonly anchor: Anchor;
 }
 
+/** The mandate under which a delegate signed, as a part of the evidence of what it signed. */
+export interface SignedMandate {
+  readonly statement: StatementOf<"Mandate">;
+  readonly signature: Hex;
+  readonly anchor: Anchor;
+  readonly notice: string;
+}
+
 /** One statement, its signature, and its anchor, notice and acceptance where it has them. Made by `parseEvidence`, or by `makeEvidence`. */
 export interface Evidence {
   readonly statement: EvidenceStatement;
@@ -41,13 +49,16 @@ export interface Evidence {
   readonly anchor?: Anchor;
   /** The notice document, exactly as stored. */
   readonly notice?: string;
-  readonly mandate?: JsonObject;
+  readonly mandate?: SignedMandate;
   readonly acceptance?: SignedAcceptance;
   /** The statement's EIP-712 signing hash, 32 bytes. It also names the file. */
   readonly digest: Uint8Array;
   /** The notice, and the SHA-256 of its document. */
   readonly read?: ReadNotice;
 }
+
+/** The address to which a statement says that it was given: its controller, or the delegate of a mandate. */
+export const addresseeOf = ({ statement: { message } }: Pick<Evidence, "statement">): Address => ("delegate" in message ? message.delegate : message.controller);
 
 interface ReadNotice {
   readonly notice: Notice;
@@ -63,6 +74,7 @@ const SHAPES: Readonly<Record<EvidenceKind, { readonly required: readonly Part[]
   Acceptance: { required: ["anchor"], optional: [] },
   Acknowledgement: { required: ["anchor"], optional: [] },
   UseLog: { required: ["anchor"], optional: [] },
+  Mandate: { required: ["anchor", "notice"], optional: [] },
 };
 const MOST_KNOWN = 128;
 const knownNotices = new Map<Word, { readonly text: string; readonly read: ReadNotice }>();
@@ -84,12 +96,15 @@ export function asEvidence(value: Json | undefined): Evidence {
     signature: asSignature(found["signature"], "signature"),
     ...(found["anchor"] === undefined ? {} : { anchor: asAnchor(found["anchor"]) }),
     ...(found["notice"] === undefined ? {} : readNotice(asText(found["notice"], "notice"), statement)),
-    ...(found["mandate"] === undefined ? {} : { mandate: asAnyObject(found["mandate"], "mandate") }),
+    ...(found["mandate"] === undefined ? {} : { mandate: asMandate(found["mandate"]) }),
     ...(found["acceptance"] === undefined ? {} : { acceptance: asAcceptance(found["acceptance"]) }),
     digest: digestOf(statement),
   });
   if (evidence.acceptance !== undefined && !sameDomain(evidence.acceptance.statement.domain, statement.domain)) {
     throw malformed("the acceptance names another domain than the grant");
+  }
+  if (evidence.mandate !== undefined && !sameDomain(evidence.mandate.statement.domain, statement.domain)) {
+    throw malformed("the mandate names another domain than what was signed under it");
   }
   return evidence;
 }
@@ -112,15 +127,25 @@ export function canonicalEvidence(raw: Uint8Array): Uint8Array {
 /** The address that must have signed: the subject of grants and refusals, the controller of the others. */
 export const authorOfEvidence = (evidence: Evidence): Address => authorOf(evidence.statement);
 
-/** The handle that the contract marks when this grant is revoked; undefined for other kinds. */
+/** The address that must have signed: the author, or the delegate of the mandate beside it. */
+export const signerOfEvidence = (evidence: Evidence): Address => evidence.mandate?.statement.message.delegate ?? authorOfEvidence(evidence);
+
+/** The handle that the contract marks when this grant or mandate is revoked; undefined for other kinds. */
 export function handleOfEvidence({ statement }: Evidence): Word | undefined {
-  if (statement.primaryType !== "Grant") return undefined;
+  if (statement.primaryType !== "Grant" && statement.primaryType !== "Mandate") return undefined;
   return handleFor(statement.message.subject, statement.message.revocation, statement.message.salt);
 }
 
 /** The acceptance in a grant's evidence as separate evidence, or undefined. */
 export function acceptanceIn({ acceptance }: Evidence): Evidence | undefined {
   return acceptance === undefined ? undefined : Object.freeze({ ...acceptance, digest: digestOf(acceptance.statement) });
+}
+
+/** The mandate beside an act as separate evidence, or undefined. */
+export function mandateIn({ mandate }: Evidence): Evidence | undefined {
+  if (mandate === undefined) return undefined;
+  const { notice, ...rest } = mandate;
+  return Object.freeze({ ...rest, ...readNotice(notice, rest.statement), digest: digestOf(rest.statement) });
 }
 
 /** Returns the grant with the controller's counter-signature in it. */
@@ -155,6 +180,17 @@ function asAcceptance(value: Json): SignedAcceptance {
     statement: asStatement(found["statement"], ["Acceptance"]),
     signature: asSignature(found["signature"], "signature"),
     anchor: asAnchor(found["anchor"] as Json),
+  });
+}
+
+function asMandate(value: Json | undefined): SignedMandate {
+  const found = asObject(value, "mandate", ["statement", "signature", "anchor", "notice"]);
+  const statement = asStatement(found["statement"], ["Mandate"]);
+  return Object.freeze({
+    statement,
+    signature: asSignature(found["signature"], "signature"),
+    anchor: asAnchor(found["anchor"] as Json),
+    notice: readNotice(asText(found["notice"], "notice"), statement).notice,
   });
 }
 

@@ -1,7 +1,7 @@
 // The verifier's questions to a chain, and the chain's answers: read first, judged afterwards. Asking is the caller's work.
 
 import { equal } from "./bytes.ts";
-import { acceptanceIn, authorOfEvidence, type Evidence } from "./evidence.ts";
+import { acceptanceIn, authorOfEvidence, mandateIn, signerOfEvidence, type Evidence } from "./evidence.ts";
 import { handleFor } from "./locks.ts";
 import { bytesOf, ZERO_WORD, type Address, type Hex, type Word } from "./scalars.ts";
 import { recoverAddress } from "./signatures.ts";
@@ -58,26 +58,30 @@ export const presentOf = ({ clock, blockTime }: Pick<Facts, "clock" | "blockTime
 
 /** What a chain must be asked before this evidence can be judged: one query for each anchor in the file, then unclear signatures. */
 export function factQueries(evidence: Evidence): { readonly anchors: readonly FactQuery[]; readonly signatures: readonly SignatureQuery[] } {
-  const parts = [evidence, acceptanceIn(evidence)].filter((part) => part !== undefined);
-  return { anchors: parts.map(factQuery), signatures: parts.filter((part) => !isSignedByAuthor(part)).map(signatureQuery) };
+  const parts = [evidence, mandateIn(evidence), acceptanceIn(evidence)].filter((part) => part !== undefined);
+  const signer = evidence.mandate === undefined ? [] : [signerQuery(evidence)];
+  return { anchors: [...parts.map(factQuery), ...signer], signatures: parts.filter((part) => !isSignedByAuthor(part)).map(signatureQuery) };
 }
 
 export function factQuery(evidence: Evidence): FactQuery {
   const root = evidence.anchor?.root ?? ZERO_WORD;
   const { statement } = evidence;
-  if (statement.primaryType !== "Grant") return { root, subject: authorOfEvidence(evidence) };
+  if (statement.primaryType !== "Grant" && statement.primaryType !== "Mandate") return { root, subject: authorOfEvidence(evidence) };
   const { subject, revocation, salt } = statement.message;
   return { root, subject, lock: revocation, salt };
 }
 
+/** Asks about the delegate who signed: only its cutoff matters. */
+export const signerQuery = (evidence: Evidence): FactQuery => ({ root: ZERO_WORD, subject: signerOfEvidence(evidence) });
+
 export function signatureQuery(evidence: Evidence): SignatureQuery {
-  return { signer: authorOfEvidence(evidence), digest: evidence.digest, signature: evidence.signature };
+  return { signer: signerOfEvidence(evidence), digest: evidence.digest, signature: evidence.signature };
 }
 
-/** Whether the author's own key signed it. Any other signature may be a contract's, which only the chain can decide. */
+/** Whether the key of the author, or of the author's delegate, signed it. Any other signature may be a contract's, which only the chain can decide. */
 export function isSignedByAuthor(evidence: Evidence): boolean {
   const signer = recoverAddress(evidence.digest, bytesOf(evidence.signature));
-  return signer !== undefined && equal(signer, bytesOf(authorOfEvidence(evidence)));
+  return signer !== undefined && equal(signer, bytesOf(signerOfEvidence(evidence)));
 }
 
 /** The handle that the contract marks as revoked; zero for a statement that cannot be revoked. */

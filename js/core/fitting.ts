@@ -1,17 +1,18 @@
 // Checks that a statement fits its notice: step 7 of the verification.
 
-import type { Grant, Refusal, Request } from "./messages.ts";
+import type { Grant, Mandate, Refusal, Request } from "./messages.ts";
 import { languagesOf, type Notice } from "./notice.ts";
-import { DAY, isGrant, mismatch, render } from "./rendering.ts";
+import { DAY, mismatch, render } from "./rendering.ts";
 import { NotConsented } from "./errors.ts";
 import type { Word } from "./scalars.ts";
 
 /** Throws `NoticeMismatch`, naming the difference, unless the notice with this digest allows the message. */
-export function checkFits(notice: Notice, digest: Word, message: Grant | Refusal | Request): void {
+export function checkFits(notice: Notice, digest: Word, message: Grant | Refusal | Request | Mandate): void {
   if (message.notice !== digest) throw mismatch("the notice is not the one that was signed (its SHA-256 differs)");
-  if (message.controller !== notice.controller.account) throw mismatch("the controller is not the account that the notice names");
+  const [who, account] = "delegate" in message ? ["delegate", message.delegate] : ["controller", message.controller];
+  if (account !== notice.controller.account) throw mismatch(`the ${who} is not the account that the notice names`);
   if ("terms" in message && message.terms !== notice.terms) throw mismatch("the terms are not the notice's");
-  if (isGrant(message) && message.expiresAt - message.issuedAt > notice.maxDays * DAY) {
+  if ("revocation" in message && message.expiresAt - message.issuedAt > notice.maxDays * DAY) {
     throw mismatch(`it lasts longer than the notice's ${notice.maxDays} days`);
   }
   checkScopes(notice, message.purposes, "data" in message ? message.data : []);
@@ -21,7 +22,7 @@ export function checkFits(notice: Notice, digest: Word, message: Grant | Refusal
 }
 
 /** The language of the notice in which the message has its sentence; undefined if it has the sentence in none. */
-export function signedLanguage(notice: Notice, message: Grant | Refusal): string | undefined {
+export function signedLanguage(notice: Notice, message: Grant | Refusal | Mandate): string | undefined {
   try {
     return languagesOf(notice).find((language) => render(notice, language, message) === message.statement);
   } catch (error) {

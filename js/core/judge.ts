@@ -2,7 +2,7 @@
 //
 // 0. Parse strictly.                                                        Malformed
 // 1. The domain is the one the policy names.                                WrongDomain
-// 2. Signed by its author (by a delegate once mandates come).               BadMandate, BadSignature
+// 2. Signed by its author, or by a delegate under the author's mandate.     BadSignature, BadMandate
 // 3. The commitment leads to the evidence's root.                           NotIncluded
 // 4. The root is anchored, neither before nor long after it was issued.     NotAnchored, PostDated, BackDated
 // 5. Not revoked, neither by handle nor by cutoff.                          Revoked
@@ -12,10 +12,11 @@
 // The first step that fails names the error. Facts that are missing, stale or of another chain are LedgerUnavailable: could not check.
 
 import { toHex } from "./bytes.ts";
+import { checkMandateCovers } from "./coverage.ts";
 import { sameDomain } from "./eip712.ts";
 import { CouldNotCheck, NotConsented, type NotConsentedName } from "./errors.ts";
-import { acceptanceIn, authorOfEvidence, isIncluded, parseEvidence, type Evidence } from "./evidence.ts";
-import { factQuery, isSignedByAuthor, keyOfQuery, keyOfSignature, signatureQuery, type AnchorFacts, type Facts } from "./facts.ts";
+import { acceptanceIn, addresseeOf, authorOfEvidence, isIncluded, mandateIn, parseEvidence, signerOfEvidence, type Evidence } from "./evidence.ts";
+import { factQuery, isSignedByAuthor, keyOfQuery, keyOfSignature, signatureQuery, signerQuery, type AnchorFacts, type Facts } from "./facts.ts";
 import { checkFits } from "./fitting.ts";
 import type { Policy } from "./policy.ts";
 import { CLOCK_SKEW, formatUtc, MAX_SAFE_INTEGER, type Address, type Hex, type Word } from "./scalars.ts";
@@ -85,6 +86,7 @@ export function judge(given: Evidence | Uint8Array, facts: Facts, policy: Policy
   const answer = answerAt(now, evidence, facts);
   const anchoredAt = checkProved(evidence, facts, policy, answer); // 1 to 4
   checkNotRevoked(evidence, answer); // 5
+  checkSignerNotRevoked(evidence, facts, answer);
   checkInForce(evidence, now); // 6
   checkNotice(evidence, grant); // 7
   checkPolicy(evidence, policy);
@@ -106,17 +108,35 @@ const unclear = (message: string): CouldNotCheck => new CouldNotCheck("LedgerUna
 function checkProved(evidence: Evidence, facts: Facts, policy: Policy, answer: AnchorFacts): number | undefined {
   if (!sameDomain(evidence.statement.domain, policy.domain)) throw no("WrongDomain", "it names another chain or registry than the policy"); // 1
   checkSigned(evidence, facts); // 2
+  checkMandate(evidence, facts, policy, answer.anchoredAt);
   if (evidence.anchor === undefined) return undefined;
   if (!isIncluded(evidence)) throw no("NotIncluded", "the proof does not lead from this statement and signature to the anchored root"); // 3
   return checkAnchored(evidence, answer, policy); // 4
 }
 
 function checkSigned(evidence: Evidence, facts: Facts): void {
-  if (evidence.mandate !== undefined) throw no("BadMandate", "it was signed by a delegate, and mandates are not judged by this version");
   if (isSignedByAuthor(evidence)) return;
   const accepted = facts.signatures.get(keyOfSignature(signatureQuery(evidence)));
   if (accepted === undefined) throw unclear("whether the author's contract accepts the signature was not read from the chain");
-  if (!accepted) throw no("BadSignature", `the signature is not that of ${authorOfEvidence(evidence)}`, adviceOn(evidence.signature));
+  if (!accepted) throw no("BadSignature", `the signature is not that of ${signerOfEvidence(evidence)}`, adviceOn(evidence.signature));
+}
+
+/** The mandate beside an act must cover it, and must have held when the act was anchored, whatever came later. */
+function checkMandate(act: Evidence, facts: Facts, policy: Policy, anchoredAt: number): void {
+  const mandate = mandateIn(act);
+  if (mandate === undefined) return;
+  checkMandateCovers(mandate, act);
+  if (anchoredAt === 0) return; // there is no time to judge it at, and step 4 refuses the act
+  const answer = answerAt(anchoredAt, mandate, facts, true);
+  try {
+    checkProved(mandate, facts, policy, answer);
+    checkNotRevoked(mandate, answer);
+    checkInForce(mandate, anchoredAt);
+    checkNotice(mandate, undefined);
+  } catch (error) {
+    if (!(error instanceof NotConsented)) throw error;
+    throw no("BadMandate", `the mandate did not hold when the ${act.statement.primaryType} was anchored: ${error.name}: ${error.message}`);
+  }
 }
 
 function checkAnchored(evidence: Evidence, { anchoredAt }: AnchorFacts, policy: Policy): number {
@@ -136,18 +156,31 @@ function checkNotRevoked(evidence: Evidence, { anchoredAt, revokedAt, cutoff }: 
   const { primaryType, message } = evidence.statement;
   // Retired: the largest uint64, where no date of a statement reaches.
   if (cutoff > MAX_SAFE_INTEGER) throw no("Revoked", `${authorOfEvidence(evidence)} was retired for ever: no statement of it is believed`);
-  if (primaryType === "Grant") {
+  if (primaryType === "Grant" || primaryType === "Mandate") {
     if (revokedAt > 0) throw no("Revoked", `the person revoked it at ${formatUtc(revokedAt)}`);
     if (Math.min(message.issuedAt, anchoredAt) <= cutoff) throw no("Revoked", "the person revoked everything issued until then");
   }
   if (primaryType === "Request" && message.issuedAt <= cutoff) throw no("Revoked", "the controller withdrew everything issued until then", NEW_REQUEST);
 }
 
+/** The cutoff of a delegate who signed counts like the subject's. */
+function checkSignerNotRevoked(evidence: Evidence, facts: Facts, { anchoredAt }: AnchorFacts): void {
+  if (evidence.mandate === undefined) return;
+  const found = facts.anchors.get(keyOfQuery(signerQuery(evidence)));
+  if (found === undefined) throw unclear("the chain was not asked about the delegate who signed");
+  const { primaryType, message } = evidence.statement;
+  const signer = signerOfEvidence(evidence);
+  if (found.cutoff > MAX_SAFE_INTEGER) throw no("Revoked", `${signer}, who signed it, was retired for ever: no statement of it is believed`);
+  if (primaryType === "Grant" && Math.min(message.issuedAt, anchoredAt) <= found.cutoff) {
+    throw no("Revoked", `${signer}, who signed it, revoked everything issued until then`);
+  }
+}
+
 function checkInForce({ statement }: Evidence, now: number): void {
   const { primaryType, message } = statement;
-  if (primaryType !== "Grant" && primaryType !== "Request") return;
+  if (primaryType !== "Grant" && primaryType !== "Request" && primaryType !== "Mandate") return;
   // A Request has no notBefore: it begins at its date, less the allowed clock skew.
-  const begins = primaryType === "Grant" ? message.notBefore : message.issuedAt - CLOCK_SKEW;
+  const begins = primaryType === "Request" ? message.issuedAt - CLOCK_SKEW : message.notBefore;
   if (now < begins) throw no("NotYetValid", `it begins at ${formatUtc(begins)}`);
   if (now >= message.expiresAt) throw no("Expired", `it ended at ${formatUtc(message.expiresAt)}`, primaryType === "Request" ? NEW_REQUEST : undefined);
 }
@@ -168,9 +201,11 @@ function checkAnswersGrant(evidence: Evidence, message: { readonly grant: Word; 
   if (message.grant !== toHex(grant.digest) || !sameDomain(domain, grant.statement.domain)) throw no("NotAccepted", `the ${primaryType} is for another grant`);
 }
 
-function checkPolicy({ statement: { message } }: Evidence, policy: Policy): void {
-  if (policy.controllers !== undefined && !policy.controllers.has(message.controller)) {
-    throw no("WrongController", `it names ${message.controller} as controller`);
+function checkPolicy(evidence: Evidence, policy: Policy): void {
+  const { message } = evidence.statement;
+  const controller = addresseeOf(evidence);
+  if (policy.controllers !== undefined && !policy.controllers.has(controller)) {
+    throw no("WrongController", `it names ${controller} as controller`);
   }
   // A kind of statement without a member grants nothing of it.
   checkCovers("purpose", policy.purposes, "purposes" in message ? message.purposes : [], "PurposeNotGranted");
@@ -214,11 +249,14 @@ function checkUsable(facts: Facts, policy: Policy, now: number): void {
   if (facts.asOf !== (now < facts.blockTime ? now : undefined)) throw unclear("the facts were read for another time than the one in question");
 }
 
-/** The chain's answer as of `now`, without later events. */
-function answerAt(now: number, evidence: Evidence, facts: Facts): AnchorFacts {
+/**
+ * The chain's answer as of `now`, without later events. Where `now` `isPast`, and facts are of a later time, a cutoff that lies
+ * after it was raised after it too.
+ */
+function answerAt(now: number, evidence: Evidence, facts: Facts, isPast = false): AnchorFacts {
   const answer = facts.anchors.get(keyOfQuery(factQuery(evidence)));
   if (answer === undefined) throw unclear("the chain was not asked about this anchor");
-  if (facts.asOf === undefined) return answer;
+  if (facts.asOf === undefined && !isPast) return answer;
   const until = (time: number): number => (time <= now ? time : 0);
-  return { anchoredAt: until(answer.anchoredAt), revokedAt: until(answer.revokedAt), cutoff: answer.cutoff };
+  return { anchoredAt: until(answer.anchoredAt), revokedAt: until(answer.revokedAt), cutoff: isPast ? until(answer.cutoff) : answer.cutoff };
 }

@@ -4,8 +4,8 @@
 import { fieldsIn, type Field } from "./eip712.ts";
 import { malformed } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
-import { asAddress, asTerm, asTerms, asWord, MAX_DURATION, type Address, type Word } from "./scalars.ts";
-import { asInteger, asObject, asText } from "./shapes.ts";
+import { asAddress, asTerm, asTerms, asWord, checkSorted, MAX_DURATION, ZERO_ADDRESS, type Address, type Word } from "./scalars.ts";
+import { asInteger, asList, asObject, asText } from "./shapes.ts";
 
 /** A controller asks for consent. It is not anchored. */
 export interface Request {
@@ -79,6 +79,24 @@ export interface MailboxMessage {
   readonly issuedAt: number;
 }
 
+/** A person lets `delegate` sign statements of the types `powers` for them. The zero address alone stands for any controller. */
+export interface Mandate {
+  readonly statement: string;
+  readonly subject: Address;
+  readonly delegate: Address;
+  readonly powers: readonly string[];
+  readonly purposes: readonly string[];
+  readonly data: readonly string[];
+  readonly controllers: readonly Address[];
+  readonly notice: Word;
+  readonly details: Word;
+  readonly issuedAt: number;
+  readonly notBefore: number;
+  readonly expiresAt: number;
+  readonly revocation: Word;
+  readonly salt: Word;
+}
+
 /** The subject revokes one grant openly, without its secret. Anybody may send it. */
 export interface Revoke {
   readonly subject: Address;
@@ -104,6 +122,7 @@ export interface Messages {
   readonly Acknowledgement: Acknowledgement;
   readonly UseLog: UseLog;
   readonly MailboxMessage: MailboxMessage;
+  readonly Mandate: Mandate;
   readonly Revoke: Revoke;
   readonly RevokeAll: RevokeAll;
   readonly Retire: Retire;
@@ -125,10 +144,18 @@ export const TYPES: Readonly<Record<Kind, string>> = {
   Acknowledgement: "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
   UseLog: "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
   MailboxMessage: "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
+  Mandate:
+    "Mandate(string statement,address subject,address delegate,string[] powers,string[] purposes,string[] data," +
+    "address[] controllers,bytes32 notice,bytes32 details,uint64 issuedAt,uint64 notBefore,uint64 expiresAt," +
+    "bytes32 revocation,bytes32 salt)",
   Revoke: "Revoke(address subject,bytes32 handle)",
   RevokeAll: "RevokeAll(address subject,uint64 issuedUntil)",
   Retire: "Retire(address subject)",
 };
+
+/** The types of statement that a delegate may sign. */
+export const POWERS: readonly string[] = ["Bids", "Deal", "Grant", "Intent", "Offer", "Refusal"];
+export const MAX_CONTROLLERS = 64;
 
 export const isKind = (name: unknown): name is Kind => typeof name === "string" && Object.hasOwn(TYPES, name);
 
@@ -152,14 +179,34 @@ function asMember(found: JsonObject, name: string, type: string): Json {
   if (type === "bytes32") return asWord(value, name);
   if (type === "address") return asAddress(value, name);
   if (type === "uint64") return asInteger(value, name);
+  if (name === "powers") return Object.freeze(asPowers(value));
+  if (name === "controllers") return Object.freeze(asControllers(value));
   if (type === "string[]") return Object.freeze(asTerms(value, name));
   return name === "terms" ? asTerm(value, name) : asText(value, name);
+}
+
+function asPowers(value: Json | undefined): readonly string[] {
+  const powers = asList(value, "powers", asText, 1);
+  const unknown = powers.find((power) => !POWERS.includes(power));
+  if (unknown !== undefined) throw malformed(`powers: ${JSON.stringify(unknown.slice(0, 80))} is none of ${POWERS.join(", ")}`);
+  checkSorted(powers, "powers");
+  return powers;
+}
+
+function asControllers(value: Json | undefined): readonly Address[] {
+  const controllers = asList(value, "controllers", asAddress, 1, MAX_CONTROLLERS);
+  // The order of the digits without their checksum is that of the bytes.
+  checkSorted(controllers.map((one) => one.toLowerCase()), "controllers");
+  if (controllers.length > 1 && controllers.includes(ZERO_ADDRESS)) {
+    throw malformed("controllers holds the zero address, which stands for any one, beside others");
+  }
+  return controllers;
 }
 
 function checkRules(kind: Kind, members: JsonObject): void {
   const number = (name: string): number => members[name] as number;
   if (kind === "Request") checkWindow(number("issuedAt"), number("issuedAt"), number("expiresAt"));
-  if (kind === "Grant") checkWindow(number("issuedAt"), number("notBefore"), number("expiresAt"));
+  if (kind === "Grant" || kind === "Mandate") checkWindow(number("issuedAt"), number("notBefore"), number("expiresAt"));
   if (kind === "UseLog" && number("size") === 0) throw malformed("size is 0, and an empty log has no head");
   if (kind === "MailboxMessage" && number("number") === 0) throw malformed("number is 0, but the first message has 1");
 }

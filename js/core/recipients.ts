@@ -1,6 +1,5 @@
 // Recipients and identities of age: post-quantum ("age1pq1..") and X25519 ("age1.."). No message repeats an identity.
 
-import { identityToRecipient } from "age-encryption";
 import { decodeBech32, encodeBech32 } from "./bech32.ts";
 import { InvalidInput } from "./errors.ts";
 import { randomBytes } from "./random.ts";
@@ -28,6 +27,8 @@ export function identityFromSeed(seed: Uint8Array): string {
 /** Returns the public recipient of an identity. Throws `InvalidInput` if it is none. */
 export async function recipientOf(identity: string): Promise<string> {
   checkIdentity(identity);
+  // Who only checks a recipient loads no cryptography.
+  const { identityToRecipient } = await import("age-encryption");
   return identityToRecipient(identity);
 }
 

@@ -79,6 +79,7 @@ function wordOf(type: string, name: string, value: unknown): Uint8Array {
   if (type === "bytes32") return bytesOf(value as string);
   if (type === "address") return addressWord(value as string);
   if (type === "uint64") return fromInteger(value as number);
+  if (type === "address[]") return keccak256(concat(...(value as readonly Address[]).map(addressWord)));
   if (type === "string[]") return hashOfScope((value as readonly string[]).join("\n"), () => hashTexts(value as readonly string[]));
   return name === "terms" ? hashOfScope(`\n${value as string}`, () => hashText(value as string)) : hashText(value as string);
 }

@@ -41,11 +41,12 @@ class UnknownFile(ConsentError):
 
 
 class Attached(NamedTuple):
-    """A file that messages of one grant may name by ``file`` (0x hex); ``sha256`` is in hex."""
+    """A file that messages of one ``grant`` (its digest) may name by ``file``, both 0x hex; ``sha256`` is in hex."""
 
     file: str
     bytes: int
     sha256: str
+    grant: str
 
 
 def attach(desk: Desk, grant: Answer, raw: bytes) -> Attached:
@@ -57,7 +58,7 @@ def attach(desk: Desk, grant: Answer, raw: bytes) -> Attached:
         raise InvalidInput(f"a file has 1 to {MAX_FILE:,} bytes", "Divide it.")
     digest = sha256(raw)
     tag = _tag(desk, grant, digest.digest())
-    told = Attached(to_hex(tag), len(raw), digest.hexdigest())
+    told = Attached(to_hex(tag), len(raw), digest.hexdigest(), to_hex(grant.digest))
     if tag in desk.store.files_of(grant.id, [tag]):
         return told
     blocks = list[Block]()

@@ -146,7 +146,7 @@ def kept_statement(answer: Answer) -> Unanchored:
     if "evidence" in codec.loads(answer.file, _members, MAX_GIVEN):
         return parse_pending(answer.file).evidence
     evidence = parse_evidence(answer.file)
-    return Unanchored(evidence.statement, evidence.signature, evidence.quoted_notice)
+    return Unanchored(evidence.statement, evidence.signature, evidence.quoted_notice, evidence.mandate)
 
 
 def without_acceptance(evidence: Evidence) -> bytes:

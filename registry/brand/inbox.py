@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from registry.brand.erased import WasErased
 from registry.brand.given import Given, check_promise, new_answer, read_given, without_acceptance
 from registry.brand.records import Answer, State
 from registry.brand.sql.changes import AlreadyAnswered, Outdated
@@ -25,8 +26,9 @@ from registry.core.errors import (
 from registry.core.evidence.file import Evidence
 from registry.core.evidence.pending import Unanchored
 from registry.core.scalars import format_utc
-from registry.core.verify.judge import VerifiedStatement, fact_queries
+from registry.core.verify.judge import VerifiedStatement
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 
 # So many blocks after an answer was verified, it is verified once more: a chain may change its newest blocks.
 SETTLED_BLOCKS = 16
@@ -36,7 +38,7 @@ _MOST_FAILURES = 3
 _ANY_BLOCK = 2**62
 T = TypeVar("T")
 R = TypeVar("R")
-Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered | NotAsked
+Taken = Answer | NotConsented | CouldNotCheck | AlreadyAnswered | NotAsked | WasErased
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,9 @@ def _repeat(given: Given, kept: Answer | None) -> Answer | None:
     return None if adds_anchor or adds_acceptance else kept
 
 
-def told(kept: Answer | AlreadyAnswered) -> Taken:
+def told(kept: Answer | AlreadyAnswered | WasErased) -> Taken:
     """Return what is told of an answer: one that has ended is refused, as if it were new."""
-    if isinstance(kept, AlreadyAnswered):
+    if not isinstance(kept, Answer):
         return kept
     if kept.state is State.ENDED:
         return Revoked(f"it ended at {format_utc(kept.ended_at)}")

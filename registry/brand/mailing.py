@@ -66,7 +66,9 @@ class Mailer:
 
     def _send_all(self, waiting: Sequence[Letter], now: int) -> bool:
         grants = {each.id: each for each in self.store.by_id({letter.answer for letter in waiting})}
-        handled = [self._handle(letter, grants[letter.answer], now) for letter in waiting]
+        # A grant may have been erased since its letters were read.
+        there = [each for each in waiting if each.answer in grants]
+        handled = [self._handle(letter, grants[letter.answer], now) for letter in there]
         return any(handled)
 
     def _handle(self, letter: Letter, grant: Answer, now: int) -> bool:

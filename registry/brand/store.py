@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from registry.brand.sql.acknowledgements import AcknowledgementTable
 from registry.brand.sql.answers import AnswerTables
+from registry.brand.sql.erasures import ErasureTables
 from registry.brand.sql.holdings import HoldingTables
 from registry.brand.sql.known import KnownTables
 from registry.brand.sql.log import LogTables
@@ -36,6 +37,7 @@ class Store(
     KnownTables,
     OwnStatementTable,
     AcknowledgementTable,
+    ErasureTables,
     UseTables,
     HoldingTables,
     MailTable,
@@ -68,6 +70,6 @@ def open_store(folder: Path, database: str = "") -> Store:
     """
     if not database and not folder.is_dir():
         raise InvalidInput(f"{folder} is not the folder of a brand", "`consent brand init` makes one.")
-    engine = open_engine(database or folder / FILE)
+    engine = open_engine(database or folder / FILE, overwrites=True)
     migrate(engine, _MIGRATIONS, "brand_version")
     return Store(engine)

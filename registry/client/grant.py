@@ -74,7 +74,8 @@ class Proposal:
         records = tuple(records_of(each.view, each.records) for each in self.previews)
         summary = summary_of_answer(self.message, self.notice, self.language, records)
         standing = "" if self.confirmation is None else str(self.confirmation.standing)
-        return msgspec.structs.replace(summary, payer=payer, notary=notary, risks=self.risks, standing=standing)
+        members = {"payer": payer, "notary": notary, "risks": self.risks, "standing": standing}
+        return msgspec.structs.replace(summary, **members, notice=self.notice_bytes.decode())
 
 
 Confirm = Callable[[Proposal], bool]

@@ -252,7 +252,11 @@ class Home:
 
     def find(self, reference: str) -> bytes:
         """Return the bytes of evidence that is named by a file or by a digest that is kept here."""
+        from registry.client.links import refuse_link
+
         path = Path(reference)
+        if not path.exists():
+            refuse_link(reference)
         if DIGEST.fullmatch(reference) and not path.exists():
             return self.evidence.find(reference)
         return read_bounded(path, MAX_EVIDENCE)

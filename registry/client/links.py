@@ -19,7 +19,8 @@ SECONDS = 15.0
 EVIDENCE_TYPE = "application/vnd.consent-evidence+json"
 MAX_SHOWN = 300
 _PATH = re.compile(r".*/r/(0x[0-9a-f]{64})")
-_BARE = re.compile(r"(?:[a-z]+:)?/{0,2}[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/(?:[!-~]*/)?r/[!-~]*", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:[a-z]+:)?/{0,2}", re.IGNORECASE)
+_BARE = re.compile(rf"{_SCHEME.pattern}[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/(?:[!-~]*/)?r/[!-~]*", re.IGNORECASE)
 _HEADERS = {"Accept": EVIDENCE_TYPE}
 
 
@@ -65,10 +66,14 @@ def is_link(text: str) -> bool:
     return text.lower().startswith(("https://", "http://"))
 
 
-def refuse_bare_link(text: str) -> None:
-    """``InvalidInput`` for a link whose scheme was left out, which is neither a file nor a digest."""
+def refuse_link(text: str) -> None:
+    """``InvalidInput`` for a link where a file or a digest is named, also for one whose scheme was left out."""
+    if is_link(text):
+        advice = "`consent evidence show LINK` shows the request behind it, and `consent grant LINK` answers it."
+        raise InvalidInput("that is a link, and no file or digest", advice)
     if _BARE.fullmatch(text):
-        raise InvalidInput(f"{text[:80]!r} looks like a link, and is no file here", "Write it with https:// before it.")
+        meant = "https://" + _SCHEME.sub("", text, count=1)
+        raise InvalidInput(f"{text[:MAX_SHOWN]!r} looks like a link, and is no file here", f"Did you mean {meant}?")
 
 
 def digest_in(link: str) -> str:

@@ -12,8 +12,8 @@ from registry.core.errors import InvalidInput, LedgerUnavailable
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery, Facts
 from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD
-from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 from registry.ledger.base import Ledger
 from registry.storage.base import BlockStore
 

@@ -38,7 +38,7 @@ def pending_party(session: Session, pending: PendingFile) -> Party:
     from registry.client.party import Party
     from registry.wallets.base import AbsentWallet
 
-    wallet = AbsentWallet(pending.evidence.author)
+    wallet = AbsentWallet(pending.evidence.signer)
     sender = session.wallets.payer(wallet)
     evidence, notaries = session.home.evidence, session.notaries
     return Party(network=session.network, wallet=wallet, evidence=evidence, sender=sender, notaries=notaries)

@@ -81,6 +81,13 @@ class Person(Party):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fiduciary(Party):
+    """A fiduciary: it signs for people, as itself, under their mandates. Its vault makes the secrets of its acts."""
+
+    vault: Database
+
+
+@dataclass(frozen=True, kw_only=True)
 class Brand(Party):
     """A brand: the controller. ``identity`` is the secret age identity that opens capsules."""
 

@@ -153,7 +153,7 @@ def finish_all(network: Network, store: EvidenceStore, notaries: Notaries) -> li
     """Try to complete each pending statement, without waiting for a block. Without a notary the relay pays, if any."""
     outcomes = []
     for pending in notaries.folder.all():
-        wallet = AbsentWallet(pending.evidence.author)
+        wallet = AbsentWallet(pending.evidence.signer)
         party = Party(network=network, wallet=wallet, evidence=store, notaries=replace(notaries, waits=False))
         try:
             outcomes.append(Outcome(pending, finish(party, pending)))

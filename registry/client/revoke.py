@@ -24,7 +24,7 @@ from registry.core.errors import ConsentError, CouldNotCheck, InvalidInput, Ledg
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery
 from registry.core.scalars import CLOCK_SKEW, ZERO_WORD, to_hex
-from registry.core.statements.messages import Grant, Retire, Revoke, RevokeAll
+from registry.core.statements.messages import REVOCABLE, Grant, Mandate, Retire, Revoke, RevokeAll
 from registry.ledger.base import Receipt
 
 
@@ -42,7 +42,7 @@ def revoke(person: Person, evidence: Evidence) -> Receipt | None:
     """End one grant in private, by revealing its secret. None if it had ended before: nothing is sent then."""
     opening = opening_of(person, evidence)
     if has_ended(person, evidence):
-        note_ended(person, [_grant(evidence)])
+        note_ended(person, _told(evidence))
         return None
     return _ended(person, evidence, _end(person, [_grant(evidence).controller], Opening(*opening)))
 
@@ -65,7 +65,7 @@ def revoke_openly(person: Person, evidence: Evidence) -> Receipt | None:
     """
     check_subject(person, evidence)
     if has_ended(person, evidence):
-        note_ended(person, [_grant(evidence)])
+        note_ended(person, _told(evidence))
         return None
     grant = _grant(evidence)
     lock = (grant.revocation, salt_hash(grant.salt))
@@ -131,7 +131,7 @@ def revoke_each(
     tasks = [(to_hex(e.digest), partial(end, _silent(person), e)) for person, e in grants]
     endings = end_each(tasks, working)
     ended = {name for name, _ in endings.ended}
-    told = [_grant(evidence) for _, evidence in grants if to_hex(evidence.digest) in ended]
+    told = [each for _, evidence in grants if to_hex(evidence.digest) in ended for each in _told(evidence)]
     if told:
         tell_ended(grants[0][0], told)
     return endings
@@ -205,11 +205,17 @@ def signed_until(party: Party, until: int) -> SignedEnding:
     return signed_ending(message, sign(party, message))
 
 
-def _grant(evidence: Evidence) -> Grant:
+def _grant(evidence: Evidence) -> Grant | Mandate:
     message = evidence.statement.message
-    if not isinstance(message, Grant):
-        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants are revoked.")
+    if not isinstance(message, REVOCABLE):
+        raise InvalidInput(f"this is a {evidence.kind}, not a Grant", "Only grants and mandates are revoked.")
     return message
+
+
+def _told(evidence: Evidence) -> list[Grant]:
+    """The grants of which brands hear that they ended: a mandate hands nothing over."""
+    message = evidence.statement.message
+    return [message] if isinstance(message, Grant) else []
 
 
 def _query(evidence: Evidence) -> FactQuery:
@@ -218,7 +224,7 @@ def _query(evidence: Evidence) -> FactQuery:
 
 
 def check_subject(party: Party, evidence: Evidence) -> None:
-    """``InvalidInput`` unless this account signed this very grant on this network.
+    """``InvalidInput`` unless this account, or a delegate of it, signed this very grant on this network.
 
     If the file were altered, the chain would mark another handle, and the grant would live on. But a contract account
     with new owners may not accept what it once signed, which looks the same. So a grant that the party keeps counts as
@@ -233,7 +239,7 @@ def check_subject(party: Party, evidence: Evidence) -> None:
         advice = "Revoke it with that network's configuration."
         raise InvalidInput("the grant belongs to another chain or registry than the configured one", advice)
     kept = to_hex(evidence.digest) in party.evidence.digests()
-    if not kept and not is_signed_by(party.network, grant.subject, evidence.digest, evidence.signature_bytes):
+    if not kept and not is_signed_by(party.network, evidence.signer, evidence.digest, evidence.signature_bytes):
         raise InvalidInput(
             "the file was altered, or the owners of a contract account changed since it signed: ending it might end "
             "nothing",
@@ -247,7 +253,7 @@ def _ended(party: Party, evidence: Evidence, receipt: Receipt) -> Receipt:
     if not party.network.ledger.facts([query]).anchors[query].revoked_at:
         what = f"{receipt.transaction} was sent, but the chain does not show the grant as ended"
         raise LedgerUnavailable(what, "Verify the grant, and revoke it again if it still holds; that does no harm.")
-    note_ended(party, [_grant(evidence)])
+    note_ended(party, _told(evidence))
     return receipt
 
 

@@ -14,7 +14,7 @@ from registry.client.party import Party
 from registry.core.crypto.signatures import recover_address
 from registry.core.eip712 import Domain
 from registry.core.errors import InvalidInput, LedgerUnavailable, Rejected
-from registry.core.evidence.file import STATEMENTS, Evidence, quoted
+from registry.core.evidence.file import STATEMENTS, Evidence, quoted, signed_mandate
 from registry.core.evidence.pending import Unanchored
 from registry.core.facts import SignatureQuery
 from registry.core.scalars import CLOCK_SKEW, MAX_SIGNATURE, format_utc, to_hex, unhex
@@ -146,10 +146,13 @@ def anchor(
     return Anchored(own.anchored(anchored), receipt)
 
 
-def unanchored(party: Party, message: Message, signature: bytes, notice: bytes | None = None) -> Unanchored:
-    """Return the signed statement, which an anchor makes evidence of."""
+def unanchored(
+    party: Party, message: Message, signature: bytes, notice: bytes | None = None, mandate: Evidence | None = None
+) -> Unanchored:
+    """Return the signed statement, with the mandate under which it was signed; an anchor makes evidence of it."""
     statement = STATEMENTS[type(message)](domain=party.network.domain, message=message)
-    return Unanchored(statement, to_hex(signature), UNSET if notice is None else quoted(notice))
+    under = UNSET if mandate is None else signed_mandate(mandate)
+    return Unanchored(statement, to_hex(signature), UNSET if notice is None else quoted(notice), under)
 
 
 def check_counts(party: Party, receipt: Receipt) -> None:

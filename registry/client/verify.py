@@ -12,8 +12,9 @@ from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.evidence.pending import Unanchored
 from registry.core.facts import Facts
 from registry.core.scalars import ZERO_WORD
-from registry.core.verify.judge import VerifiedStatement, fact_queries, judge
+from registry.core.verify.judge import VerifiedStatement, judge
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 
 
 def verify(

@@ -10,8 +10,9 @@ from registry.client.verify import Answer, read_or_refused, verify_many
 from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery, Facts
-from registry.core.verify.judge import anchor_queries, judge
+from registry.core.verify.judge import judge
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import anchor_queries
 
 
 class FollowedLog(Protocol):

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.core.errors import BrandUnavailable, InvalidInput
 from registry.net.http import Response, TooLarge, Unreachable, fetch, reason
+from registry.net.lookup import find_addresses, is_public, within
 
 USER_AGENT = {"User-Agent": "consent-registry"}
 MAX_URL = 2048
 _HTTPS = 443
 # RFC 2606 and RFC 6761: nobody can own a name below these, so nobody is asked.
 _RESERVED = ("example", "test", "invalid", "localhost")
-# host, port -> addresses
+# host, port -> addresses; ``OSError`` or ``UnicodeError`` where there are none
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -33,7 +34,7 @@ class Web:
     def __init__(self, domains: Mapping[str, str] | None = None, resolve: Resolve | None = None) -> None:
         self._domains = check_domains(domains or {})
         self._own = {_origin(urlsplit(url)) for url in self._domains.values()}
-        self._resolve = resolve or _addresses
+        self._resolve = resolve
 
     def exchange(
         self,
@@ -50,14 +51,16 @@ class Web:
 
         `Unreachable` too where the host has no address, or one that is not public. ``InvalidInput`` for a URL that is
         neither https nor on the development network. The ``query`` is ours. No cookie and no referrer is sent.
+        ``seconds`` bounds the look-up of the name too.
         """
-        target, address = self._place(url)
+        ends_at = time.monotonic() + seconds
+        target, address = self._place(url, seconds)
         return fetch(
             method,
             f"{target}?{query}" if query else target,
             body=body,
             headers={**USER_AGENT, **(headers or {})},
-            seconds=seconds,
+            seconds=ends_at - time.monotonic(),
             max_bytes=max_bytes,
             resolve_to=address,
         )
@@ -71,7 +74,7 @@ class Web:
         except (Unreachable, TooLarge) as error:
             raise BrandUnavailable(f"{who} did not answer: {error}") from None
 
-    def _place(self, url: str) -> tuple[str, str | None]:
+    def _place(self, url: str, seconds: float) -> tuple[str, str | None]:
         """Return the URL to ask, and the address to connect to; None leaves that to the URL."""
         parts = parse_url(url)
         if base := self._domains.get(str(parts.hostname)):
@@ -80,13 +83,27 @@ class Web:
             return url, None
         if parts.scheme != "https":
             raise InvalidInput("that URL is without TLS", "Ask the brand for one that begins with https.")
-        return url, self._public(str(parts.hostname), parts.port or _HTTPS)
+        return url, self._public(str(parts.hostname), parts.port or _HTTPS, seconds)
 
-    def _public(self, host: str, port: int) -> str:
-        addresses = self._resolve(host, port)
-        if not addresses or not all(ipaddress.ip_address(each).is_global for each in addresses):
+    def _public(self, host: str, port: int, seconds: float) -> str:
+        addresses = self._addresses(host, port, seconds)
+        if not addresses or not all(map(is_public, addresses)):
             raise Unreachable(f"{host} leads to no public address")
         return addresses[0]
+
+    def _addresses(self, host: str, port: int, seconds: float) -> list[str]:
+        if host.rsplit(".", 1)[-1] in _RESERVED and self._resolve is None:
+            raise Unreachable(f"{host} is a name that nobody can own")
+        try:
+            if (resolve := self._resolve) is not None:
+                return within(seconds, lambda: resolve(host, port))
+            found = find_addresses(host, port, seconds)
+        except TimeoutError:
+            raise
+        except (OSError, UnicodeError) as error:
+            # A label that is empty or too long is a UnicodeError: names are encoded before they are looked up.
+            raise Unreachable(f"{host} has no address ({reason(error)})") from None
+        return [str(entry[4][0]).partition("%")[0] for entry in found]
 
 
 class Place(NamedTuple):
@@ -140,14 +157,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    if host.rsplit(".", 1)[-1] in _RESERVED:
-        raise Unreachable(f"{host} is a name that nobody can own")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        # A label that is empty or too long is a UnicodeError: names are encoded before they are looked up.
-        raise Unreachable(f"{host} has no address ({reason(error)})") from None
-    return [str(entry[4][0]).partition("%")[0] for entry in found]

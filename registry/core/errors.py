@@ -51,7 +51,7 @@ class BadSignature(NotConsented):
 
 
 class BadMandate(NotConsented):
-    advice = "Ask the person for a grant that they signed themselves; this version does not judge mandates."
+    advice = "Ask for one that the mandate covers, or ask the person for one that they signed themselves."
 
 
 class NotIncluded(NotConsented):

@@ -28,12 +28,13 @@ _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 10,
 _KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
-def open_engine(where: Path | str) -> Engine:
+def open_engine(where: Path | str, *, overwrites: bool = False) -> Engine:
     """Return the engine for a SQLite file (made with mode 0600; its folder must exist) or a ``postgresql://`` URL.
 
-    A commit on SQLite is durable when it returns. Nothing is asked of a PostgreSQL server yet.
+    A commit on SQLite is durable when it returns. With ``overwrites`` SQLite puts zeros where it deletes.
+    Nothing is asked of a PostgreSQL server yet.
     """
-    return _postgres(where) if isinstance(where, str) else _sqlite(where)
+    return _postgres(where) if isinstance(where, str) else _sqlite(where, overwrites)
 
 
 def is_sqlite(engine: Engine) -> bool:
@@ -123,11 +124,13 @@ def retrying(engine: Engine, work: Callable[[], T], seconds: float = RETRY_SECON
             time.sleep(_PAUSE)
 
 
-def _sqlite(path: Path) -> Engine:
+def _sqlite(path: Path, overwrites: bool) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)), **_POOL)
     with translated(engine.url):
         _make_private(path)
     event.listen(engine, "connect", _prepare)
+    if overwrites:
+        event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA secure_delete = ON").fetchall())
     event.listen(engine, "begin", _begin)
     return engine
 

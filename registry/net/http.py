@@ -11,8 +11,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.client import HTTPMessage
@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from registry.net.deadline import Deadline
+from registry.net.lookup import find_addresses
 
 
 class Unreachable(Exception):
@@ -65,7 +66,7 @@ def fetch(
     method: str,
     url: str,
     *,
-    body: bytes = b"",
+    body: bytes | Iterator[bytes] = b"",
     headers: Mapping[str, str] | None = None,
     seconds: float,
     max_bytes: int,
@@ -74,12 +75,13 @@ def fetch(
 ) -> Response:
     """Exchange one request for its answer, whatever its status; ``url`` is an http or https URL without user info.
 
-    ``seconds`` bounds everything from connecting to the last byte, ``max_bytes`` the body. The body of a status that is
-    no success (2xx) is only an explanation: it is truncated there, and may end early. With ``needs_length`` a body of
-    unknown length is refused, because it looks whole wherever its connection ends; do without for a format that shows
-    its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a host to connect to instead of
-    the URL's, which is still the host that the request names and that the certificate must show. TimeoutError,
-    `CutOff`, `Untrusted`, `Unreachable` or `TooLarge`.
+    ``seconds`` bounds everything from the look-up of the name to the last byte, ``max_bytes`` the body. The body of a
+    status that is no success (2xx) is only an explanation: it is truncated there, and may end early. With
+    ``needs_length`` a body of unknown length is refused, because it looks whole wherever its connection ends; do
+    without for a format that shows its own end, as JSON does, or where a hash shows what is whole. ``resolve_to`` is a
+    host to connect to instead of the URL's, which is still the host that the request names and that the certificate
+    must show. A ``body`` in pieces comes with its Content-Length in ``headers``. TimeoutError, `CutOff`, `Untrusted`,
+    `Unreachable` or `TooLarge`.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -87,7 +89,9 @@ def fetch(
         with Deadline(seconds) as deadline:
             try:
                 _connect(connection, resolve_to or connection.host, deadline)
-                connection.request(method, target, body or None, _headers(connection, headers))
+                # Who refuses a long body answers before its end, and reads no further.
+                with suppress(BrokenPipeError):
+                    connection.request(method, target, body or None, _headers(connection, headers))
                 response = _read(connection.getresponse(), max_bytes, needs_length)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if deadline.expired or isinstance(error, TimeoutError):
@@ -155,7 +159,7 @@ def _connect(connection: http.client.HTTPConnection, host: str, deadline: Deadli
 def _first_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Return a connection to the first address that takes one; all addresses together have the time left."""
     error: OSError = TimeoutError()
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for *_, address in find_addresses(host, port, deadline.ends_at - time.monotonic()):
         if (left := deadline.ends_at - time.monotonic()) <= 0:
             break
         try:

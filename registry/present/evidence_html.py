@@ -22,7 +22,7 @@ from registry.core.notices.document import TEXTS, Notice, languages
 from registry.core.notices.processing import processing_of
 from registry.core.notices.rendering import signed_language
 from registry.core.scalars import ZERO_WORD, to_hex, unhex
-from registry.core.statements.messages import Grant, Refusal, Request
+from registry.core.statements.messages import Grant, Mandate, Refusal, Request
 from registry.core.statements.typed_data import typed_data
 from registry.present.html import render_page
 from registry.present.summary import training_of
@@ -87,7 +87,7 @@ def _terms(message: Any, notice: Notice | None, spoken: str | None) -> dict[str,
 
 def _spoken_language(notice: Notice, message: Any, preferred: str) -> str:
     """The language of the signed sentence; without one ``preferred``, English or the first that the notice has."""
-    if isinstance(message, Grant | Refusal) and (signed := signed_language(notice, message)) is not None:
+    if isinstance(message, Grant | Refusal | Mandate) and (signed := signed_language(notice, message)) is not None:
         return signed
     return next((language for language in (preferred, "en") if language in notice.text), languages(notice)[0])
 
@@ -96,12 +96,13 @@ def _checks(evidence: Evidence) -> Iterator[_Check]:
     checks = {proof.name: _Check(proof.name, state := _STATES[proof.holds], f"{proof.name}.{state}", proof.why)
               for proof in proofs(evidence)}  # fmt: skip
     if evidence.mandate is not UNSET:
-        checks["signature"] = checks["signature"]._replace(text="signature.mandate")
+        key = "signature.mandate" if checks["signature"].state == "yes" else "signature.mandate.chain"
+        checks["signature"] = checks["signature"]._replace(text=key)
     acceptance = checks.pop("acceptance", _Check("acceptance", "none", "acceptance.none"))
     yield from checks.values()
     if evidence.anchor is not UNSET:
         yield _Check("anchor", "chain", "anchor.chain")
-    if evidence.kind in ("Grant", "Request"):
+    if evidence.kind in ("Grant", "Request", "Mandate"):
         yield _Check("ended", "chain", "ended.chain")
     if evidence.kind == "Grant":
         yield acceptance

@@ -63,7 +63,8 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     those that it hands over, and None where the act cannot hand over any. ``payer`` is the address that pays openly,
     empty if a relay pays, or a ``notary``. ``whose`` is the account that the act concerns, if it is not the wallet's.
     With ``signature_only`` nothing is sent now, and anybody with the signature may send it. ``standing`` says whether
-    ``domain`` confirmed the account: "confirmed", "not confirmed" or "changed"; empty where nobody asked it.
+    ``domain`` confirmed the account: "confirmed", "not confirmed" or "changed"; empty where nobody asked it. ``notice``
+    is the document that the sentence comes from, so that a page can write it again; empty where it is not at hand.
     """
 
     act: str
@@ -86,6 +87,7 @@ class SigningSummary(Struct, frozen=True, rename=_PAGE_NAMES):
     notary: bool = False
     whose: str = ""
     signature_only: bool = False
+    notice: str = ""
 
 
 # The acts of the contract's functions. A function for another account takes its address first.

@@ -168,10 +168,12 @@ def open_lines(evidence: Evidence) -> Iterator[Line]:
 
 def _said_of(evidence: Evidence, key: str, why: str) -> str:
     if key == "signature.chain" and evidence.mandate is not UNSET:
-        key = "signature.mandate"
+        key = "signature.mandate.chain"
     root = evidence.anchor.root if evidence.anchor else ""
     controller = evidence.statement.message.controller
-    return say(key, page="evidence", author=evidence.author, controller=controller, why=why, root=root)
+    return say(
+        key, page="evidence", author=evidence.author, signer=evidence.signer, controller=controller, why=why, root=root
+    )
 
 
 def evidence_rows(evidence: Evidence) -> list[Row]:
@@ -196,7 +198,7 @@ def verified_lines(verified: VerifiedStatement) -> list[Line]:
     """The proved facts, and the conditions that the policy did not ask."""
     message = verified.evidence.statement.message
     rows: list[Row] = [
-        ("Signed by", verified.author),
+        ("Signed by", _signed_by(verified)),
         ("Anchored", format_utc(verified.anchored_at) if verified.anchored_at else "not anchored: requests are not"),
         ("Judged at", f"{format_utc(verified.now)}, block {verified.block} of chain {verified.policy.chain_id}"),
     ]
@@ -205,6 +207,12 @@ def verified_lines(verified: VerifiedStatement) -> list[Line]:
     rows += [(_QUESTIONS[name], answer) for name, answer in verified.policy.asked.items()]
     rows.append(("Counter-signed", verified.acceptance))
     return [Line(f"Yes: this {verified.evidence.kind} holds.", 0, YES), *table(rows)]
+
+
+def _signed_by(verified: VerifiedStatement) -> str:
+    if verified.signer == verified.author:
+        return verified.author
+    return f"{verified.signer}, under a mandate of {verified.author}"
 
 
 _QUESTIONS = {
@@ -226,6 +234,7 @@ def verified_json(verified: VerifiedStatement) -> dict[str, Any]:
         "kind": verified.evidence.kind,
         "digest": verified.digest,
         "author": verified.author,
+        "signer": verified.signer,
         "controller": getattr(message, "controller", None),
         "purposes": getattr(message, "purposes", None),
         "data": getattr(message, "data", None),

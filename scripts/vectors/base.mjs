@@ -23,6 +23,7 @@ const SCHEMAS = [
   "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
   "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
   "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
+  "Mandate(string statement,address subject,address delegate,string[] powers,string[] purposes,string[] data,address[] controllers,bytes32 notice,bytes32 details,uint64 issuedAt,uint64 notBefore,uint64 expiresAt,bytes32 revocation,bytes32 salt)",
   "Revoke(address subject,bytes32 handle)",
   "RevokeAll(address subject,uint64 issuedUntil)",
   "Retire(address subject)",

@@ -1,4 +1,4 @@
-// Evidence cases of step 7: the notice, the policy, the counter-signature. Also mandates (step 2), which are refused.
+// Evidence cases of step 7: the notice, the policy, the counter-signature.
 import { DAY, DOMAIN, NOW, address, canonical, word } from "./base.mjs";
 import { CONTROLLER, evidenceCase, makeEvidence, noticeDocument } from "./world.mjs";
 
@@ -136,22 +136,6 @@ function acceptanceCases() {
   return cases;
 }
 
-function mandateCases() {
-  const { evidence } = makeEvidence("Grant", { label: "mandate" });
-  const mandate = { statement: evidence.statement, signature: evidence.signature, anchor: evidence.anchor, notice: evidence.notice };
-  const present = (e) => (e.mandate = mandate);
-  return [
-    evidenceCase("mandate-delegate", "Signed by a delegate under a mandate; this version judges none.", "BadMandate", {
-      signer: "a delegate", sealed: present, onChain: "BadSignature",
-    }),
-    evidenceCase("mandate-subject", "Signed by the subject, with a mandate beside it.", "BadMandate", { sealed: present, onChain: "Valid" }),
-    evidenceCase("mandate-other-domain", "The domain is judged before the mandate.", "WrongDomain", {
-      domain: { ...DOMAIN, chainId: 1 }, sealed: present, onChain: "BadSignature",
-    }),
-    evidenceCase("mandate-missing", "Signed by a delegate, without a mandate.", "BadSignature", { signer: "a delegate" }),
-  ];
-}
-
 export function fittingCases() {
-  return [...noticeCases(), ...policyCases(), ...acceptanceCases(), ...mandateCases()];
+  return [...noticeCases(), ...policyCases(), ...acceptanceCases()];
 }

@@ -5,7 +5,7 @@ import {
   strangers, tagOf, treeOf, utf8, word,
 } from "./base.mjs";
 import { compact, highS, withV } from "./proving.mjs";
-import { CONTROLLER, SUBJECT, makeMessage, noticeDocument } from "./world.mjs";
+import { CONTROLLER, NOBODY, SUBJECT, fiduciaryNotice, makeMessage, noticeDocument } from "./world.mjs";
 
 const DOMAIN_TYPE = [
   { name: "name", type: "string" },
@@ -41,11 +41,15 @@ export function digestCases() {
   const document = noticeDocument();
   const make = (type, message) => makeMessage(type, document, canonical(document), { label: `digest of ${type}`, message });
   const largest = Number.MAX_SAFE_INTEGER;
+  const mandate = (message) => makeMessage("Mandate", fiduciaryNotice(), canonical(fiduciaryNotice()), { label: "digest of Mandate", message });
   return [
     digestCase("request", "A request.", "Request", make("Request")),
     digestCase("grant", "A grant.", "Grant", make("Grant")),
     digestCase("refusal", "A refusal.", "Refusal", make("Refusal")),
     digestCase("acknowledgement", "The end of a grant was seen.", "Acknowledgement", make("Acknowledgement", { grant: word("a grant") })),
+    digestCase("mandate", "A mandate for one brand.", "Mandate", mandate()),
+    digestCase("mandate-two-controllers", "A mandate for two brands.", "Mandate", mandate({ statement: "", powers: ["Grant"], controllers: [CONTROLLER, address("another brand")].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1)) })),
+    digestCase("mandate-any-controller", "A mandate for any brand, with all powers.", "Mandate", mandate({ statement: "", powers: ["Bids", "Deal", "Grant", "Intent", "Offer", "Refusal"], controllers: [NOBODY] })),
     digestCase("use-log", "The head of a use log.", "UseLog", make("UseLog")),
     digestCase("use-log-largest", "The largest log that JSON numbers hold.", "UseLog", make("UseLog", { size: largest })),
     digestCase("mailbox-message", "A brand writes to a person.", "MailboxMessage", { grant: word("a grant"), controller: CONTROLLER, number: 1, content: word("a content"), issuedAt: NOW }),

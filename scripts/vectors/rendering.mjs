@@ -1,13 +1,13 @@
 // Rendering cases: from a notice and a message to the sentence that the wallet shows.
 import { DAY, NOW, canonical } from "./base.mjs";
 import { isPlainNotice } from "./plain_text.mjs";
-import { makeMessage, noticeDocument, render } from "./world.mjs";
+import { CONTROLLER, NOBODY, fiduciaryNotice, makeMessage, noticeDocument, render } from "./world.mjs";
 
 const time = (text) => Date.parse(text) / 1000;
 
 /** `statement` is the expected sentence. Without it, the renderer of this generator makes the sentence. */
 function renderingCase(name, desc, { type = "Grant", language = "en", message = {}, notice, statement, error = "Valid" } = {}) {
-  const document = noticeDocument(notice);
+  const document = (type === "Mandate" ? fiduciaryNotice : noticeDocument)(notice);
   const made = makeMessage(type, document, canonical(document), { message: { statement: "", ...message }, label: name });
   const sentence = error === "Valid" ? render(document, language, type, made) : undefined;
   if (!isPlainNotice(document)) throw new Error(`${name} is not plain text`);
@@ -20,6 +20,17 @@ const ends = (name, desc, expiresAt, statement) =>
     message: { issuedAt: expiresAt - 1000, notBefore: expiresAt - 1000, expiresAt, data: ["pd:Purchase"] },
     statement: `I allow Maison Aurelle (aurelle.example) to use my purchases for personalising its offers, until ${statement}. I can stop at any time.`,
   });
+
+function mandateCases() {
+  const mandate = { type: "Mandate" };
+  const said = (powers, controllers) => `I let Good Steward (steward.example) sign for me (${powers}): marketing and personalising its offers, with my email address, for ${controllers}, until 2026-09-22.`;
+  const until = { expiresAt: NOW + DAY };
+  return [
+    renderingCase("mandate", "Powers by their labels, a brand by its address.", { ...mandate, message: until, statement: said("permissions and refusals", CONTROLLER) }),
+    renderingCase("mandate-any", "The zero address by its label.", { ...mandate, message: { ...until, powers: ["Grant"], controllers: [NOBODY] }, statement: said("permissions", "any brand") }),
+    renderingCase("mandate-second-language", "The second language.", { ...mandate, language: "fr", message: until }),
+  ];
+}
 
 function listCases() {
   const three = ["dpv:Marketing", "dpv:Personalisation", "dpv:ServiceProvision"];
@@ -81,5 +92,5 @@ function dateCases() {
 }
 
 export function renderingCases() {
-  return [...listCases(), ...dateCases()];
+  return [...listCases(), ...mandateCases(), ...dateCases()];
 }

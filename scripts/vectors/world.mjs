@@ -7,6 +7,8 @@ import {
 
 export const SUBJECT = address("the subject");
 export const CONTROLLER = address("the controller");
+export const DELEGATE = address("a delegate");
+export const NOBODY = "0x" + "00".repeat(20);
 const SEED = word("vault seed");
 
 const ENGLISH = {
@@ -70,6 +72,25 @@ export function noticeDocument(change = () => {}) {
   return document;
 }
 
+/** Returns the notice of the delegate, a fiduciary; `change` may alter it first. */
+export function fiduciaryNotice(change = () => {}) {
+  return noticeDocument((n) => {
+    Object.assign(n.controller, { name: "Good Steward", account: DELEGATE, domain: "steward.example", contact: "hello@steward.example" });
+    const more = {
+      en: { Mandate: "I let {delegate} sign for me ({powers}): {purposes}, with my {data}, for {controllers}, until {expires}.", powers: ["permissions", "refusals"], any: "any brand" },
+      fr: { Mandate: "Je laisse {delegate} signer pour moi ({powers}) : {purposes}, avec {data}, pour {controllers}, jusqu’au {expires}.", powers: ["autorisations", "refus"], any: "toute marque" },
+    };
+    for (const [language, { Mandate, powers: [Grant, Refusal], any }] of Object.entries(more)) {
+      const text = n.text[language];
+      delete text.Grant;
+      delete text.Refusal;
+      text.Mandate = Mandate;
+      Object.assign(text.labels, { "power:Grant": Grant, "power:Refusal": Refusal, "controller:any": any });
+    }
+    change(n);
+  });
+}
+
 const day = (time) => new Date(time * 1000).toISOString().slice(0, 10);
 
 function join(labels, and) {
@@ -80,10 +101,14 @@ function join(labels, and) {
 export function render(document, language, type, message) {
   const { [type]: template, labels, and } = document.text[language];
   const list = (terms) => join(terms.map((term) => labels[term]), and);
+  const whom = (controllers) => (controllers[0] === NOBODY ? labels["controller:any"] : join(controllers, and));
   const values = {
     "{controller}": () => `${document.controller.name} (${document.controller.domain})`,
     "{purposes}": () => list(message.purposes),
     "{data}": () => list(message.data),
+    "{delegate}": () => `${document.controller.name} (${document.controller.domain})`,
+    "{powers}": () => list(message.powers.map((power) => `power:${power}`)),
+    "{controllers}": () => whom(message.controllers),
     "{expires}": () => day(Number(message.expiresAt)),
   };
   return template.split(/(\{[a-z]+\})/).map((piece) => values[piece]?.() ?? piece).join("");
@@ -127,6 +152,22 @@ const MAKERS = {
     issuedAt: NOW - 1000,
     salt: word(`salt of ${label}`),
   }),
+  Mandate: (notice, label) => ({
+    statement: "",
+    subject: SUBJECT,
+    delegate: DELEGATE,
+    powers: ["Grant", "Refusal"],
+    purposes: ["dpv:Marketing", "dpv:Personalisation"],
+    data: ["pd:EmailAddress"],
+    controllers: [CONTROLLER],
+    notice,
+    details: word("details of a mandate"),
+    issuedAt: NOW - 9000,
+    notBefore: NOW - 9000,
+    expiresAt: NOW + 60 * DAY,
+    revocation: lockOf(secretOf(SEED, word(`salt of ${label}`))),
+    salt: word(`salt of ${label}`),
+  }),
   Acceptance: (_, label) => ({ grant: ZERO, controller: CONTROLLER, issuedAt: NOW - 400, salt: word(`salt of ${label}`) }),
   Acknowledgement: (_, label) => ({ grant: ZERO, controller: CONTROLLER, issuedAt: NOW - 300, salt: word(`salt of ${label}`) }),
   UseLog: (_, label) => ({ controller: CONTROLLER, root: word("root of a use log"), size: 12345, issuedAt: NOW - 600, salt: word(`salt of ${label}`) }),
@@ -145,7 +186,7 @@ export function makeAnchor(digested, signature, others = 3) {
   return { root: tree.root, proof: tree.getProof(others), transaction: word("transaction"), block: 17 };
 }
 
-const SIGNERS = { Grant: "the subject", Refusal: "the subject", Request: "the controller", Acceptance: "the controller", Acknowledgement: "the controller", UseLog: "the controller" };
+const SIGNERS = { Mandate: "the subject", Grant: "the subject", Refusal: "the subject", Request: "the controller", Acceptance: "the controller", Acknowledgement: "the controller", UseLog: "the controller" };
 
 function sign(type, message, { signer = SIGNERS[type], domain = DOMAIN, signature: change = (same) => same }) {
   const digested = digest(domain, type, message);
@@ -155,10 +196,10 @@ function sign(type, message, { signer = SIGNERS[type], domain = DOMAIN, signatur
 /**
  * Returns evidence as an object. Options, in the order of their effect: `notice` changes the document, `noticeText`
  * replaces its text; `message`, `language` and `label` make the message; `signer`, `domain` and `signature` sign it;
- * `others` or `anchor` place it in a batch; `acceptance` (options again) attaches one.
+ * `others` or `anchor` place it in a batch; `mandate` and `acceptance` (options again) attach one.
  */
 export function makeEvidence(type, options = {}) {
-  const document = noticeDocument(options.notice);
+  const document = (type === "Mandate" ? fiduciaryNotice : noticeDocument)(options.notice);
   const notice = options.noticeText ?? canonical(document);
   const message = makeMessage(type, document, notice, options);
   const { digested, signature } = sign(type, message, options);
@@ -167,9 +208,15 @@ export function makeEvidence(type, options = {}) {
   if (type !== "Request") {
     evidence.anchor = options.anchor?.(digested, signature) ?? makeAnchor(digested, signature, options.others);
   }
-  if (["Grant", "Refusal", "Request"].includes(type)) evidence.notice = notice;
+  if (["Grant", "Refusal", "Request", "Mandate"].includes(type)) evidence.notice = notice;
+  if (options.mandate) evidence.mandate = mandateOf(options.mandate);
   if (options.acceptance) evidence.acceptance = attached(digested, options.acceptance);
   return { evidence, digested };
+}
+
+function mandateOf(options) {
+  const { evidence } = makeEvidence("Mandate", { label: "a mandate", ...options });
+  return { statement: evidence.statement, signature: evidence.signature, anchor: evidence.anchor, notice: evidence.notice };
 }
 
 function attached(grant, options) {
@@ -189,6 +236,7 @@ function factsOf(now, changes) {
   return {
     chainId: CHAIN_ID, blockNumber: 42, blockTime: now - 5, clock: now, depth: 0, asOf: null,
     anchoredAt: NOW - 500, revokedAt: 0, cutoff: 0, acceptance: { anchoredAt: NOW - 300 }, contracts: {}, ...changes,
+    mandate: changes?.mandate && { anchoredAt: NOW - 8000, ...changes.mandate },
   };
 }
 
@@ -206,7 +254,8 @@ export function evidenceCase(name, desc, error, options = {}) {
   const vector = { desc, error, onChain: options.onChain, evidence: shorten(text, options.fill), fill: options.fill };
   if (options.restores) vector.restores = true;
   if (options.given) vector.grant = canonical(options.given);
-  Object.assign(vector, { policy: policyOf(options.policy), facts: factsOf(now, options.facts), now });
+  const facts = options.mandate ? { mandate: {}, ...options.facts } : options.facts;
+  Object.assign(vector, { policy: policyOf(options.policy), facts: factsOf(now, facts), now });
   if (error === "Valid") Object.assign(vector, outcome(evidence, digested, options));
   return [name, vector];
 }

@@ -54,6 +54,16 @@ def test_what_a_brand_holds_is_reviewed_corrected_and_told_back(tmp_path: Path) 
             assert again["records"]["conflict"] == 1 and again["conflicts"][0]["record"] == coat["id"]
             assert consent(network, alice, "vault", "show", coat["id"])["body"]["name"] == "blue coat"
 
+            # A file comes by a command, and lies in her vault.
+            invoice = tmp_path / "invoice.pdf"
+            invoice.write_bytes(b"%PDF mushrooms" * 10_000)
+            named = ("--category", "pd:PersonalDocuments", "--text", "Your invoice.", "--dir", tmp_path / "brand")
+            how = ("brand", "data", "send", digest, invoice, *named, "--url", served.internal)
+            until(lambda: consent(network, home, *how)["state"] == "sent")
+            assert consent(network, alice, "vault", "pull")["messages"][0]["files"] == 1
+            consent(network, alice, "vault", "get", "invoice.pdf", "--out", tmp_path / "hers.pdf")
+            assert (tmp_path / "hers.pdf").read_bytes() == invoice.read_bytes()
+
             consent(network, alice, "revoke", digest, "--yes")
             until(lambda: _send(served, digest, "One more thing.").status_code == 410)
             assert consent(network, alice, "vault", "pull")["state"] == "ended"

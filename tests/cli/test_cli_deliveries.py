@@ -55,13 +55,34 @@ def test_a_damaged_file_stops_no_question_to_the_brand(shop: ServedBrand, capsys
 
 
 @pytest.mark.parametrize("scheme", ["", "//", "www."])
-@pytest.mark.parametrize("command", ["grant", "refuse"])
+@pytest.mark.parametrize("command", ["grant --yes", "refuse --yes", "evidence show"])
 def test_a_link_without_its_scheme_is_called_a_link(
     shop: ServedBrand, capsys: pytest.CaptureFixture[str], command: str, scheme: str
 ) -> None:
     _, link = shop.ask()
-    _, err = said(command, scheme + link.removeprefix("https://"), "--yes", capsys=capsys, code=2)
-    assert "looks like a link" in err and "https://" in err
+    named = link.removeprefix("https://").replace("aurelle", f"{scheme.strip('/')}aurelle")
+    _, err = said(*command.split(), f"{'//' if scheme == '//' else ''}{named}", capsys=capsys, code=2)
+    assert "looks like a link" in err and f"Did you mean https://{named}?" in err
+
+
+_SIBLINGS = ["import", "canonical", "calldata"]
+
+
+@pytest.mark.parametrize("command", [*(f"evidence {one}" for one in _SIBLINGS), "verify", "accept", "revoke", "uses"])
+def test_a_command_that_takes_no_link_says_which_one_does(
+    shop: ServedBrand, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    _, link = shop.ask()
+    _, err = said(*command.split(), link, capsys=capsys, code=2)
+    assert "that is a link" in err and "consent evidence show LINK" in err
+    _, err = said(*command.split(), link.removeprefix("https://"), capsys=capsys, code=2)
+    assert f"Did you mean {link}?" in err
+
+
+def test_the_request_behind_a_link_is_shown(shop: ServedBrand, capsys: pytest.CaptureFixture[str]) -> None:
+    asked, link = shop.ask()
+    out, _ = said("evidence", "show", link, capsys=capsys)
+    assert "Maison Aurelle" in out and to_hex(asked.digest) in out
 
 
 def test_a_file_that_looks_like_a_link_is_a_file(

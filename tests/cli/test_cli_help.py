@@ -33,6 +33,7 @@ PAGES = list(pages())
 GROUPS = {
     ("app",),
     ("brand",),
+    ("brand", "evidence"),
     ("keys",),
     ("keys", "guardians"),
     ("vault",),

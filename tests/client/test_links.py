@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,11 +78,34 @@ def test_a_slow_one_and_one_without_an_end(monkeypatch: pytest.MonkeyPatch) -> N
     assert time.monotonic() - began < 2.5
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"])
+HIDDEN = ["::ffff:10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b:1::10.0.0.1", "2002:7f00:1::1", "2001::f5ff:fffe"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1", *HIDDEN])
 def test_a_private_address_is_never_asked(address: str) -> None:
     web = Web(resolve=lambda host, port: ["203.0.114.7", address])
     with pytest.raises(BrandUnavailable, match="no public address"):
         fetch_request(web, LINK)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "[::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"])
+def test_a_private_address_in_the_link_itself_is_never_asked(host: str) -> None:
+    with pytest.raises(BrandUnavailable, match="no public address"):
+        fetch_request(Web(), f"https://{host}/r/{DIGEST}")
+
+
+def test_a_resolver_that_hangs_takes_no_longer_than_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "SECONDS", 0.3)
+    end, began = threading.Event(), time.monotonic()
+
+    def hang(host: str, port: int) -> list[str]:
+        end.wait(20)
+        return ["203.0.114.7"]
+
+    with pytest.raises(BrandUnavailable, match="in time"):
+        fetch_request(Web(resolve=hang), LINK)
+    end.set()
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("host", ["a..b.org", f"{'a' * 70}.org", "xn--a.invalid"])

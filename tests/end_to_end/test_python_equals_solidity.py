@@ -17,7 +17,8 @@ from registry.core.evidence.file import Evidence, write_evidence
 from registry.core.facts import AnchorFacts, Facts
 from registry.core.scalars import unhex
 from registry.core.statements.messages import Grant, members
-from registry.core.verify.judge import fact_queries, judge
+from registry.core.verify.judge import judge
+from registry.core.verify.queries import fact_queries
 from tests.support.builders import CHAIN_ID, SUBJECT, policy, word
 from tests.support.soak import examples
 from tests.support.vector_drafts import FAULTS, Draft, Fault, build, drafts

@@ -19,7 +19,7 @@ from registry.core.merkle import build_tree, commitment, manifest_digest, root_f
 from registry.core.notices.document import languages, notice_digest, parse_notice
 from registry.core.notices.rendering import render
 from registry.core.scalars import checksum, to_hex, unhex
-from registry.core.statements.messages import MESSAGES, TYPES, Grant, Refusal
+from registry.core.statements.messages import MESSAGES, TYPES, Grant, Mandate, Refusal
 from registry.core.statements.typed_data import digest, parse_typed_data, struct_hash, typed_data
 from registry.core.verify.judge import VerifiedGrant, VerifiedStatement
 from registry.wallets import derived
@@ -162,7 +162,7 @@ def test_notice(case: Case) -> None:
 
 def _check_rendering(case: Case, raw: bytes) -> None:
     message = msgspec.convert(case["message"], MESSAGES[case["primaryType"]])
-    assert isinstance(message, Grant | Refusal)
+    assert isinstance(message, Grant | Refusal | Mandate)
     if case["error"] == "NoticeMismatch":
         with pytest.raises(NoticeMismatch):
             render(parse_notice(raw), case["language"], message)
@@ -177,7 +177,8 @@ def test_evidence(case: Case) -> None:
         assert outcome == case["error"]
         return
     assert isinstance(outcome, VerifiedStatement), outcome
-    assert isinstance(outcome, VerifiedGrant) == ("handle" in case)
+    revocable = isinstance(outcome, VerifiedGrant) or outcome.evidence.kind == "Mandate"
+    assert revocable == ("handle" in case)
     assert outcome.digest == case["digest"]
     assert outcome.evidence.handle == case.get("handle")
     assert outcome.acceptance.split(":")[0] == case.get("reported", "none")

@@ -16,6 +16,7 @@ BUILT = build_js.files_below(build_js.OUTPUT)
 PAGES = [name for name in BUILT if name.endswith(".html")]
 FIRST_LOAD = 110_000
 BUTTON = 15_000
+WALLET = 68_000
 
 
 def packed(name: str) -> int:
@@ -64,7 +65,7 @@ def test_a_page_holds_no_script_and_no_style_of_its_own(page: str) -> None:
     assert seen.forbidden == []
     folder = page.rpartition("/")[0]
     for each in seen.loads:
-        assert re.fullmatch(r"\./assets/[\w.-]+", each), each
+        assert re.fullmatch(r"\./(assets/)?[\w.-]+", each), each
         assert f"{folder}/{each.removeprefix('./')}" in BUILT
 
 
@@ -77,6 +78,14 @@ def test_no_script_makes_code_from_text(name: str) -> None:
 
 def test_licences_of_others_ship_with_their_code() -> None:
     assert b"Svelte" in BUILT["app/LICENSES.md"] or b"svelte" in BUILT["app/LICENSES.md"]
+
+
+def test_the_wallet_page_is_three_files() -> None:
+    """Its server lists them, and asks for no other."""
+    names = {name.removeprefix("wallet/") for name in BUILT if name.startswith("wallet/")}
+    assert names == {"index.html", "page.js", "page.css", "LICENSES.md"}
+    assert b"import(" not in BUILT["wallet/page.js"]
+    assert packed("wallet/page.js") + packed("wallet/page.css") < WALLET
 
 
 def test_the_app_loads_little_at_first() -> None:

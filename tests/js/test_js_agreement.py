@@ -36,10 +36,12 @@ from tests.support.builders import (
     acknowledgement_message,
     evidence_of,
     grant_message,
+    mandate_of,
     notice_bytes,
     notice_document,
     refusal_message,
     request_message,
+    under_mandate,
     use_log_message,
 )
 from tests.support.mutations import damaged, files, mutated, outcome, written
@@ -68,7 +70,8 @@ EVIDENCE = [
     evidence_of(acceptance_message(GRANT)),
     evidence_of(acknowledgement_message(GRANT)),
     evidence_of(use_log_message()),
-    msgspec.structs.replace(GRANT, mandate={"signature": "0x12", "notice": "", "statement": {"number": 1}}),
+    under_mandate(),
+    mandate_of(),
 ]
 DOCUMENTS = [json.loads(write_evidence(one)) for one in EVIDENCE]
 

@@ -17,7 +17,7 @@ from registry.core.errors import LedgerUnavailable
 from registry.core.evidence.file import Evidence, with_acceptance, write_evidence
 from registry.core.facts import FactQuery, HandleQuery, SignatureQuery
 from registry.core.merkle import build_tree, manifest_digest
-from registry.core.scalars import MAX_SIGNATURE, checksum, to_hex
+from registry.core.scalars import MAX_SIGNATURE, ZERO_ADDRESS, checksum, to_hex
 from registry.ledger import abi
 from tests.support import strategies
 from tests.support.builders import (
@@ -25,13 +25,17 @@ from tests.support.builders import (
     CONTROLLER,
     NOW,
     REGISTRY,
+    SUBJECT,
     acceptance_message,
     account,
     acknowledgement_message,
     evidence_of,
     grant_message,
+    mandate_message,
+    mandate_of,
     refusal_message,
     request_message,
+    under_mandate,
     use_log_message,
 )
 from tests.support.nodejs import js_core
@@ -58,7 +62,7 @@ def case_of(evidence: Evidence, now: int, **changes: Any) -> Case:
     policy |= dict.fromkeys(("purposes", "data", "terms", "maxBackdate", "maxFactsAge")) | {"confirmations": 0}
     facts: dict[str, Any] = {"chainId": CHAIN_ID, "blockNumber": 7, "blockTime": now, "clock": now, "depth": 0}
     facts |= {"asOf": None, "anchoredAt": NOW - 500, "revokedAt": 0, "cutoff": 0, "contracts": {}}
-    facts["acceptance"] = {"anchoredAt": NOW - 300}
+    facts["acceptance"], facts["mandate"] = {"anchoredAt": NOW - 300}, {"anchoredAt": NOW - 8000}
     policy |= changes.pop("policy", {})
     facts |= changes.pop("facts", {})
     return {"evidence": write_evidence(evidence).decode(), "policy": policy, "facts": facts, "now": now} | changes
@@ -168,9 +172,23 @@ def test_any_statement_under_any_condition() -> None:
     assert seen["Valid"] > 20 and len(seen) > 8, seen
 
 
-def test_a_mandate_is_not_judged() -> None:
-    evidence = msgspec.structs.replace(GRANT, mandate={"signature": "0x12"})
-    assert agree(case_of(evidence, NOW)) == "BadMandate"
+@settings(max_examples=examples(60, 5_000))
+@given(st.data())
+def test_any_act_under_any_mandate(data: st.DataObject) -> None:
+    """Each part of a mandate may be off; both say the same of the act."""
+    draw = data.draw
+    powers = draw(st.sampled_from((("Grant",), ("Refusal",), ("Grant", "Refusal"))))
+    controllers = draw(st.sampled_from(((CONTROLLER,), (SUBJECT,), (ZERO_ADDRESS,))))
+    data_terms = draw(st.sampled_from((("pd:EmailAddress",), ("pd:EmailAddress", "pd:Purchase"))))
+    begins = draw(st.sampled_from((NOW - 9000, NOW - 501, NOW - 500, NOW - 499)))
+    message = mandate_message(powers=powers, controllers=controllers, data=data_terms, not_before=begins)
+    mandate = mandate_of(message, signer=draw(st.sampled_from(("alice", "alice", "steward"))))
+    evidence = under_mandate(mandate=mandate, signer=draw(st.sampled_from(("steward", "steward", "alice", "x"))))
+    agree(case_of(evidence, NOW))
+
+
+def test_an_act_under_a_mandate_holds() -> None:
+    assert agree(case_of(under_mandate(), NOW)) == "Valid"
 
 
 # Signatures, trees, and calls of the contract --------------------------------------------------------------

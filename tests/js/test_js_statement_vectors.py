@@ -78,7 +78,8 @@ def _check_judged(case: Case, answer: dict[str, Any]) -> None:
         return
     found = answer["ok"]
     assert found["digest"] == case["digest"]
-    assert (found["isGrant"], found["handle"]) == ("handle" in case, case.get("handle"))
+    is_grant = "handle" in case and '"primaryType":"Mandate"},"type"' not in case["evidence"]
+    assert (found["isGrant"], found["handle"]) == (is_grant, case.get("handle"))
     assert found["acceptance"].split(":")[0] == case.get("reported", "none")
 
 

@@ -22,7 +22,7 @@ SHAPES = [(shape, ground) for shape in ("edge", "focus", "accent", "bad") for gr
 
 
 def colours(scheme: str) -> dict[str, str]:
-    light, dark = TOKENS.split("@media (prefers-color-scheme: dark)", 1)
+    light, dark = TOKENS.split("@media screen and (prefers-color-scheme: dark)", 1)
     found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))
     return found if scheme == "light" else found | dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", dark))
 

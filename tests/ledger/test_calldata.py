@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 from eth_abi import encode as abi_encode
 from hypothesis import given
@@ -24,6 +23,7 @@ from tests.support.builders import (
     grant_message,
     refusal_message,
     request_message,
+    under_mandate,
 )
 from tests.support.vectors_on_chain import ChainEvidence, check_data, grant_tuple
 
@@ -91,7 +91,7 @@ def test_what_a_contract_could_only_refuse(message: Any, asked: dict[str, str], 
 
 def test_a_delegates_grant_is_refused_before_a_contract_does() -> None:
     """The contract cannot see a mandate, so its answer would be about another signer (item 20)."""
-    signed = msgspec.structs.replace(evidence_of(grant_message()), mandate={})
+    signed = under_mandate()
     for encode in (evidence_argument, lambda each: check_calldata(each, purpose=PURPOSE, data=DATUM)):
         with pytest.raises(InvalidInput, match="a delegate signed this grant"):
             encode(signed)

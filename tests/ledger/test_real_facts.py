@@ -14,7 +14,8 @@ from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import Evidence
 from registry.core.facts import AnchorFacts, FactQuery, SignatureQuery
 from registry.core.scalars import to_hex
-from registry.core.verify.judge import fact_queries, judge
+from registry.core.verify.judge import judge
+from registry.core.verify.queries import fact_queries
 from registry.ledger.base import Deployment
 from registry.ledger.history import cutoffs_in
 from registry.ledger.rpc import RpcLedger

@@ -19,8 +19,8 @@ from registry.core.errors import InvalidInput, LedgerUnavailable, NotAnchored, R
 from registry.core.evidence.file import Evidence
 from registry.core.facts import FactQuery
 from registry.core.scalars import to_hex
-from registry.core.verify.judge import fact_queries
 from registry.core.verify.judge import judge as pure_judge
+from registry.core.verify.queries import fact_queries
 from registry.ledger.base import Deployment, Receipt, write_deployment
 from registry.ledger.rpc import RpcLedger
 from registry.wallets.keywallet import KeyWallet

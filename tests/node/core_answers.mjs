@@ -35,9 +35,10 @@ const base64 = (bytes) => Buffer.from(bytes).toString("base64");
 const raw = (text) => new Uint8Array(Buffer.from(text, "base64"));
 
 /** The chain in a case's state answers what this evidence asks. */
-function factsFor(asked, { contracts, acceptance, ...plain }) {
+function factsFor(asked, { contracts, acceptance, mandate, signer, ...plain }) {
   const { anchors, signatures } = factQueries(asked);
-  const answers = [plain, acceptance].map((one) => ({ anchoredAt: one.anchoredAt, revokedAt: one.revokedAt ?? 0, cutoff: Number(one.cutoff ?? 0) }));
+  const states = [plain, asked.mandate && mandate, asked.acceptance && acceptance, asked.mandate && (signer ?? {})].filter(Boolean);
+  const answers = states.map((one) => ({ anchoredAt: one.anchoredAt ?? 0, revokedAt: one.revokedAt ?? 0, cutoff: Number(one.cutoff ?? 0) }));
   const known = signatures.map((query) => [keyOfSignature(query), Object.hasOwn(contracts, query.signer) ? contracts[query.signer] : false]);
   return {
     ...plain,

@@ -26,10 +26,15 @@ const MAKERS = {
   uint64: () => below(2 ** 52),
 };
 
+const POWERS = ["Bids", "Deal", "Grant", "Intent", "Offer", "Refusal"];
+const controllers = () => many(() => MAKERS.address(), 4).sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+
 function makeMessage(fields) {
   const message = Object.fromEntries(fields.map(({ name, type }) => [name, MAKERS[type]?.()]));
   if ("purposes" in message) message.purposes = terms("dpv");
   if ("data" in message) message.data = terms("pd");
+  if ("powers" in message) message.powers = [...new Set(many(() => pick(POWERS), 4))].sort();
+  if ("controllers" in message) message.controllers = controllers();
   if ("terms" in message) message.terms = `ieee-7012:T${below(50)}`;
   if ("notBefore" in message) message.notBefore = message.issuedAt + below(1000);
   if ("expiresAt" in message) message.expiresAt = message.issuedAt + 1000 + below(10 ** 8);

@@ -21,7 +21,18 @@ from registry.core.evidence.file import quoted, write_evidence
 from registry.core.notices.document import notice_digest
 from registry.core.notices.plain_text import LABEL, TEXT
 from registry.core.scalars import to_hex
-from tests.support.builders import account, evidence_of, grant_message, notice_bytes, notice_document, word
+from tests.support.builders import (
+    DELEGATE,
+    account,
+    evidence_of,
+    grant_message,
+    mandate_message,
+    mandate_of,
+    notice_bytes,
+    notice_document,
+    under_mandate,
+    word,
+)
 from tests.support.page_cases import ACCEPTANCE, CASES, GRANT, MARKUP, Seen, as_plain, branded, checks, page
 from tests.support.paths import ROOT
 
@@ -79,8 +90,14 @@ def test_what_is_proved_is_told_from_what_is_not() -> None:
 def test_a_forged_signature_is_not_called_good() -> None:
     said = page(evidence_of(grant_message(), signer=account("mallory")))
     assert checks(said)[0] == ("Who signed", "ask the chain")
-    delegated = msgspec.structs.replace(GRANT, mandate={})
-    assert checks(page(delegated))[0] == ("Who signed", "ask the chain") and "under a mandate" in page(delegated)
+
+
+def test_a_delegate_is_named_with_its_mandate() -> None:
+    said = page(under_mandate())
+    assert checks(said)[:2] == [("Who signed", "computed from the file"), ("The mandate", "ask the chain")]
+    assert DELEGATE in said and "in the name of" in said
+    refusing = mandate_of(mandate_message(powers=("Refusal",)))
+    assert checks(page(under_mandate(mandate=refusing)))[1] == ("The mandate", "does not fit")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_forged_file_is_said_first() -> None:
     assert lines[0] == "The file contradicts itself. Do not rely on it." and "not the notice's sentence" in lines[1]
 
 
-@pytest.mark.parametrize("name", ["words", "evidence", "wallet", "export", "request", "gone"])
+@pytest.mark.parametrize("name", ["words", "evidence", "export", "request", "gone"])
 def test_all_words_are_in_all_languages(name: str) -> None:
     first, *others = (
         {key: sorted(Template(text).get_identifiers()) for key, text in words.items()}
@@ -94,21 +94,23 @@ def test_all_words_are_in_all_languages(name: str) -> None:
 
 
 def test_no_page_has_its_own_copy_of_a_shared_word() -> None:
-    script = (ROOT / "registry/wallets/page/page.js").read_text("utf-8")
-    own = set(re.findall(r'^  "?([\w.-]+)"?: ".*\|', script, re.MULTILINE))
-    assert own and not own & words_of()["en"].keys()
-    for name in ("evidence", "wallet", "export", "request", "gone"):
+    assert wallet_words("en") and not wallet_words("en").keys() & words_of()["en"].keys()
+    for name in ("evidence", "export", "request", "gone"):
         page = json.loads((ROOT / f"registry/data/pages/{name}.json").read_bytes())
-        assert not page["en"].keys() & {*words_of()["en"], *(own if name == "wallet" else ())}
+        assert not page["en"].keys() & words_of()["en"].keys()
+
+
+def wallet_words(language: str) -> dict[str, str]:
+    """The wallet page's own words."""
+    words: dict[str, str] = json.loads((ROOT / f"js/wallet/words/{language}.json").read_bytes())
+    return words
 
 
 def french() -> list[str]:
     """Every French text of ours, with the demo's notice."""
-    script = (ROOT / "registry/wallets/page/page.js").read_text("utf-8")
-    page_words = [each.split("|")[1] for each in re.findall(r'^  "?[\w.-]+"?: "(.*\|.*)",$', script, re.MULTILINE)]
     notice = json.loads((ROOT / "registry/data/demo_notice.json").read_bytes())["text"]["fr"]
     return [
-        *page_words,
+        *wallet_words("fr").values(),
         *words_of("evidence")["fr"].values(),
         *words_of("export")["fr"].values(),
         *words_of("gone")["fr"].values(),

@@ -43,10 +43,10 @@ class App:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.troubles.append(message.text)
 
-    def follow(self, link: str) -> None:
+    def follow(self, link: str, heading: str = "asks you") -> None:
         """Open the app as a brand's button does."""
         self.page.goto(f"{self.url}#request={quote(link, safe='')}")
-        self.heading("asks you")
+        self.heading(heading)
 
     def heading(self, text: str) -> None:
         """Wait for a screen by its heading."""
@@ -55,6 +55,10 @@ class App:
     def press(self, name: str) -> None:
         """Press a button."""
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def press_starting(self, name: str) -> None:
+        """Press a button that has more words than these."""
+        self.page.get_by_role("button", name=name).click()
 
     def link(self, name: str) -> None:
         """Follow a link."""
@@ -73,6 +77,33 @@ class App:
         self.press("Continue")
         return words
 
+    def begin_with(self, phrase: str, restored: bool = False) -> list[str]:
+        """Make a key that a passphrase opens in any tab; return its words."""
+        self.page.get_by_role("button", name="Begin with a passphrase").click()
+        self.page.get_by_label("Passphrase", exact=True).fill(phrase)
+        self.page.get_by_label("Passphrase again").fill(phrase)
+        self.press("Make my key")
+        return [] if restored else self.write_down()
+
+    def tab(self, phrase: str, hash_: str = "#list") -> Any:
+        """Open another tab of the same browser, and the key in it; return its page."""
+        page = self.context.new_page()
+        page.goto(f"{self.url}{hash_}")
+        self.unlock(phrase, page)
+        return page
+
+    def unlock(self, phrase: str, page: Any = None) -> None:
+        """Open the key with its passphrase."""
+        page = page or self.page
+        page.get_by_role("heading", level=1, name="Open your consents").wait_for()
+        page.get_by_label("Passphrase").fill(phrase)
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.get_by_role("button", name="Lock").wait_for()
+
+    def rows(self) -> list[str]:
+        """Return the names of all rows that the browser keeps sealed."""
+        return [str(each) for each in self.page.evaluate(_ROWS)]
+
     def faults(self) -> list[str]:
         """Return what axe finds on the page against WCAG 2.2 AA."""
         axe = ensure_node_modules() / "axe-core" / "axe.min.js"
@@ -89,6 +120,14 @@ class App:
         self.context.close()
 
 
+_ROWS = """() => new Promise((done, failed) => {
+  const request = indexedDB.open("consent");
+  request.onerror = () => failed(request.error);
+  request.onsuccess = () => {
+    const keys = request.result.transaction("kept").objectStore("kept").getAllKeys();
+    keys.onsuccess = () => (request.result.close(), done(keys.result));
+  };
+})"""
 _ALL_STORED = """async () => {
   const database = await new Promise((done, failed) => {
     const request = indexedDB.open("consent");

@@ -18,7 +18,7 @@ import rfc8785
 
 from registry.client.grant import Proposal
 from registry.client.views import Preview
-from registry.core.notices.document import Notice, parse_notice
+from registry.core.notices.document import Notice, notice_digest, parse_notice
 from registry.core.notices.rendering import DAY, render
 from registry.core.scalars import to_hex
 from registry.core.sealed.bundles import View
@@ -35,6 +35,7 @@ ALICE = KeyWallet(ANVIL_KEY).address
 # anvil's second account.
 BOB = KeyWallet(bytes.fromhex("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d")).address
 SECONDS = 20.0
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E%3Crect width='8' height='8'"
     " fill='%23{colour}'/%3E%3Cpath d='M1 6l3-4 3 4z' fill='%23fff'/%3E%3C/svg%3E"
@@ -210,7 +211,7 @@ def emit(page: Any, stub: Stub, event: str, value: Any) -> None:
 def demo_notice(**changes: Any) -> Notice:
     """The demo's notice, with an account and a recipient, and with some of its controller's members replaced."""
     draft = json.loads((files("registry") / "data" / "demo_notice.json").read_bytes())
-    draft["controller"] |= {"account": CONTROLLER, "recipient": "age1test"} | changes
+    draft["controller"] |= {"account": CONTROLLER, "recipient": RECIPIENT} | changes
     return parse_notice(rfc8785.dumps(draft))
 
 
@@ -219,13 +220,15 @@ def demo_grant(
 ) -> tuple[SigningSummary, dict[str, Any]]:
     """What a page shows of a grant to the demo's brand, and the typed data."""
     parsed = notice or demo_notice()
+    raw = rfc8785.dumps(msgspec.to_builtins(parsed))
     scope = parsed.scopes[0]
     grant = grant_message(
-        statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
+        raw, statement="", subject=subject, purposes=scope.purposes, data=scope.data, expires_at=NOW + 90 * DAY
     )
     grant = msgspec.structs.replace(grant, statement=render(parsed, language, grant))
     view = View("pd:Purchase", ("name", "price"), from_="2026-01-01", continuing=True)
-    proposal = Proposal(evidence_of(request_message()), parsed, language, grant, (Preview(view, 207, ()),))
+    request = evidence_of(request_message(notice=notice_digest(raw)), notice=raw)
+    proposal = Proposal(request, parsed, language, grant, (Preview(view, 207, ()),))
     return proposal.summary(), typed_data(DOMAIN, grant)
 
 

@@ -19,16 +19,25 @@ from registry.core.anchor import Anchor
 from registry.core.crypto.revocation import lock_of
 from registry.core.crypto.seeds import revocation_secret
 from registry.core.eip712 import domain_of
-from registry.core.evidence.file import STATEMENTS, Evidence, commitment_of, quoted, write_evidence
+from registry.core.evidence.file import STATEMENTS, Evidence, commitment_of, quoted, signed_mandate, write_evidence
 from registry.core.facts import AnchorFacts, Facts
 from registry.core.merkle import build_tree
 from registry.core.notices.document import notice_digest, parse_notice
 from registry.core.notices.rendering import render
 from registry.core.scalars import ZERO_WORD, to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Message, Refusal, Request, UseLog
+from registry.core.statements.messages import (
+    Acceptance,
+    Acknowledgement,
+    Grant,
+    Mandate,
+    Message,
+    Refusal,
+    Request,
+    UseLog,
+)
 from registry.core.statements.typed_data import digest
-from registry.core.verify.judge import fact_queries
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 CHAIN_ID = 31337
@@ -45,6 +54,7 @@ def account(name: str) -> LocalAccount:
 
 SUBJECT = account("alice").address
 CONTROLLER = account("aurelle").address
+DELEGATE = account("steward").address
 
 
 def word(number: int) -> str:
@@ -101,6 +111,67 @@ def notice_document(**changes: Any) -> dict[str, Any]:
 
 def notice_bytes(**changes: Any) -> bytes:
     return rfc8785.dumps(notice_document(**changes))
+
+
+def fiduciary_document(**changes: Any) -> dict[str, Any]:
+    """A good notice of a fiduciary, with some of its members replaced."""
+    document = notice_document()
+    brand = {
+        "name": "Good Steward",
+        "account": DELEGATE,
+        "domain": "steward.example",
+        "contact": "hello@steward.example",
+    }
+    sentence = "I let {delegate} sign {powers} for me: {purposes}, with my {data}, for {controllers}, until {expires}."
+    labels = {"power:Grant": "permissions", "power:Refusal": "refusals", "controller:any": "any brand"}
+    for language in document["text"].values():
+        del language["Grant"], language["Refusal"]
+        language |= {"Mandate": sentence, "labels": language["labels"] | labels}
+    said = {"duties": "Your interest first.", "fees": "None.", "paidBy": "You alone.", "conflicts": "None."}
+    more = {"mandate": {"powers": ["Grant", "Refusal"], "text": {"en": said, "fr": said}}}
+    return document | {"controller": document["controller"] | brand, "more": more} | changes
+
+
+def fiduciary_notice(**changes: Any) -> bytes:
+    return rfc8785.dumps(fiduciary_document(**changes))
+
+
+def mandate_message(notice: bytes | None = None, language: str = "en", **changes: Any) -> Mandate:
+    """A mandate that covers `grant_message` and fits the notice, with some of its members replaced."""
+    raw = fiduciary_notice() if notice is None else notice
+    salt = changes.pop("salt", word(17))
+    members: dict[str, Any] = {
+        "statement": "",
+        "subject": SUBJECT,
+        "delegate": DELEGATE,
+        "powers": ("Grant", "Refusal"),
+        "purposes": ("dpv:Personalisation",),
+        "data": ("pd:EmailAddress", "pd:Purchase"),
+        "controllers": (CONTROLLER,),
+        "notice": notice_digest(raw),
+        "details": word(18),
+        "issued_at": NOW - 9000,
+        "not_before": NOW - 9000,
+        "expires_at": NOW + 60 * 86_400,
+        "revocation": lock_of(revocation_secret(SEED, salt)),
+        "salt": salt,
+    }
+    mandate = Mandate(**members | changes)
+    if "statement" in changes:
+        return mandate
+    return msgspec.structs.replace(mandate, statement=render(parse_notice(raw), language, mandate))
+
+
+def mandate_of(message: Mandate | None = None, *, signer: str = "alice", notice: bytes | None = None) -> Evidence:
+    """The evidence of a mandate."""
+    message = mandate_message(notice) if message is None else message
+    return evidence_of(message, signer=account(signer), notice=fiduciary_notice() if notice is None else notice)
+
+
+def under_mandate(act: Any = None, *, mandate: Evidence | None = None, signer: str = "steward") -> Evidence:
+    """The evidence of an act that a delegate signed, with the mandate beside it."""
+    evidence = evidence_of(grant_message() if act is None else act, signer=account(signer))
+    return msgspec.structs.replace(evidence, mandate=signed_mandate(mandate_of() if mandate is None else mandate))
 
 
 def grant_message(notice: bytes | None = None, language: str = "en", **changes: Any) -> Grant:
@@ -197,13 +268,13 @@ def evidence_of(
 ) -> Evidence:
     """Signed by its author (unless told otherwise) and included in a batch with ``others`` strangers."""
     if signer is None:
-        signer = account("alice") if isinstance(message, Grant | Refusal) else account("aurelle")
+        signer = account("alice") if isinstance(message, Grant | Refusal | Mandate) else account("aurelle")
     signature = sign(message, signer, domain) if signature is None else signature
     members: dict[str, Any] = {
         "statement": STATEMENTS[type(message)](domain=domain, message=message),
         "signature": to_hex(signature),
     }
-    if isinstance(message, Grant | Refusal | Request):
+    if isinstance(message, Grant | Refusal | Request | Mandate):
         members["quoted_notice"] = quoted(notice_bytes() if notice is None else notice)
     if isinstance(message, Request):
         return Evidence(**members)

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from registry.core.eip712 import Domain
 from registry.core.scalars import MAX_DURATION, MAX_SAFE_INTEGER, checksum, to_hex
+from registry.core.statements.mandate import ANY_CONTROLLER, POWERS
 from registry.core.statements.messages import (
     Acceptance,
     Acknowledgement,
     Grant,
     MailboxMessage,
+    Mandate,
     Message,
     Refusal,
     Request,
@@ -72,6 +74,30 @@ def _requests(draw: st.DrawFn) -> Request:
     )
 
 
+power_lists = st.lists(st.sampled_from(POWERS), min_size=1, unique=True).map(sorted).map(tuple)
+controller_lists = st.just(ANY_CONTROLLER) | (
+    st.lists(addresses, min_size=1, max_size=4, unique=True).map(lambda each: tuple(sorted(each, key=str.lower)))
+)
+
+
+@st.composite
+def _mandates(draw: st.DrawFn) -> Mandate:
+    members: dict[str, Any] = draw(_windows())
+    for name in ("notice", "details", "revocation", "salt"):
+        members[name] = draw(words)
+    return Mandate(
+        statement=draw(texts),
+        subject=draw(addresses),
+        delegate=draw(addresses),
+        powers=draw(power_lists),
+        purposes=draw(term_lists),
+        data=draw(term_lists),
+        controllers=draw(controller_lists),
+        **members,
+    )
+
+
+mandates = _mandates()
 grants = _grants()
 requests = _requests()
 refusals = st.builds(Refusal, texts, addresses, addresses, words, term_lists, words, times, words)
@@ -81,6 +107,7 @@ use_logs = st.builds(UseLog, addresses, words, times, times, words)
 anchored_or_asked: st.SearchStrategy[Any] = grants | requests | refusals | acceptances | acknowledgements | use_logs
 messages: st.SearchStrategy[Message] = (
     anchored_or_asked
+    | mandates
     | st.builds(MailboxMessage, words, addresses, st.integers(1, MAX_SAFE_INTEGER), words, times)
     | st.builds(Revoke, addresses, words)
     | st.builds(RevokeAll, addresses, st.integers(0, MAX_SAFE_INTEGER))

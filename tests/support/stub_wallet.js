@@ -2,6 +2,7 @@
 // The test puts the list of wallets in place of WALLETS.
 (() => {
   const made = {};
+  const later = {};
   for (const info of WALLETS) {
     const heard = {};
     const provider = {
@@ -9,6 +10,7 @@
       request: async ({ method, params }) => {
         const answer = JSON.parse(await window.askStub(info.rdns, method, JSON.stringify(params ?? null)));
         if (answer.never) await new Promise(() => {});
+        if (answer.later) return new Promise((give) => (later[answer.later] = give));
         if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
         return answer.result;
       },
@@ -25,5 +27,6 @@
   };
   window.addEventListener("eip6963:requestProvider", announce);
   announce();
+  window.giveLater = (name, value) => later[name](value);
   window.emitStub = (rdns, name, value) => (made[rdns].heard[name] ?? []).forEach((listener) => listener(value));
 })();

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from msgspec import UNSET
+
 from registry.core.errors import CouldNotCheck, NotConsented
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.facts import AnchorFacts, Facts
-from registry.core.verify.judge import VerifiedStatement, fact_queries
+from registry.core.verify.judge import VerifiedStatement
 from registry.core.verify.judge import judge as pure_judge
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_queries
 from tests.support.paths import VECTORS
 
 FOLDER = VECTORS
@@ -61,7 +64,7 @@ def facts_of(case: Case, evidence: Evidence) -> Facts:
     """What a chain in the case's state answers to the questions that this evidence raises."""
     plain = case["facts"]
     anchors, signatures = fact_queries(evidence)
-    answers = [_answer(plain), _answer(plain["acceptance"])]
+    answers = _answers(plain, evidence)
     contracts = plain["contracts"]
     asked = {question: contracts.get(question.signer, False) for question in signatures}
     return Facts(
@@ -72,13 +75,25 @@ def facts_of(case: Case, evidence: Evidence) -> Facts:
         clock=plain["clock"],
         depth=plain["depth"],
         as_of=plain["asOf"],
-        anchors=dict(zip(anchors, answers, strict=False)),
+        anchors=dict(zip(anchors, answers, strict=True)),
         signatures={question: answer for question, answer in asked.items() if answer is not None},
     )
 
 
+def _answers(plain: Case, evidence: Evidence) -> list[AnchorFacts]:
+    """The answers in the order of `fact_queries`: the statement, its mandate, its acceptance, the delegate."""
+    parts = [plain]
+    if evidence.mandate is not UNSET:
+        parts.append(plain["mandate"])
+    if evidence.acceptance is not UNSET:
+        parts.append(plain["acceptance"])
+    if evidence.mandate is not UNSET:
+        parts.append(plain.get("signer", {}))
+    return [_answer(part) for part in parts]
+
+
 def _answer(plain: Case) -> AnchorFacts:
-    return AnchorFacts(plain["anchoredAt"], plain.get("revokedAt", 0), plain.get("cutoff", 0))
+    return AnchorFacts(plain.get("anchoredAt", 0), plain.get("revokedAt", 0), plain.get("cutoff", 0))
 
 
 def judge(case: Case) -> VerifiedStatement | str:

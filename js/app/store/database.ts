@@ -1,6 +1,6 @@
 // The browser's own database (IndexedDB). Everything personal in it is sealed before it gets here.
 
-import { CouldNotCheck } from "../../core/errors.ts";
+import { ConsentError, CouldNotCheck } from "../../core/errors.ts";
 
 export type Shelf = "door" | "kept";
 
@@ -15,6 +15,8 @@ export class StorageFull extends CouldNotCheck {
 }
 
 export class Database {
+  /** Called when the browser took the database away: the site's data was cleared, or the disk failed. */
+  lost: () => void = () => undefined;
   #open: Promise<IDBDatabase> | undefined;
   readonly #name: string;
 
@@ -22,35 +24,57 @@ export class Database {
     this.#name = name;
   }
 
-  get<T>(shelf: Shelf, key: string): Promise<T | undefined> {
-    return this.#run(shelf, "readonly", (store) => store.get(key)) as Promise<T | undefined>;
+  async get<T>(shelf: Shelf, key: string): Promise<T | undefined> {
+    return (await this.some<T>(shelf, [key]))[0];
   }
 
-  all<T>(shelf: Shelf): Promise<T[]> {
-    return this.#run(shelf, "readonly", (store) => store.getAll()) as Promise<T[]>;
+  /** Returns the values under these keys, read at one moment; undefined where there is none. */
+  some<T>(shelf: Shelf, keys: readonly string[]): Promise<(T | undefined)[]> {
+    return this.#run(shelf, "readonly", (store) => keys.map((key) => store.get(key))) as Promise<(T | undefined)[]>;
+  }
+
+  async all<T>(shelf: Shelf): Promise<T[]> {
+    return (await this.#run(shelf, "readonly", (store) => [store.getAll()]))[0] as T[];
   }
 
   /** Keeps values durably, all or none, each under its `id`. Throws `StorageFull`. */
   async put(shelf: Shelf, ...values: readonly { readonly id: string }[]): Promise<void> {
-    await this.#run(shelf, "readwrite", (store) => values.map((value) => store.put(value)).at(-1) as IDBRequest);
+    await this.#run(shelf, "readwrite", (store) => values.map((value) => store.put(value)));
   }
 
   async delete(shelf: Shelf, ...keys: readonly string[]): Promise<void> {
-    await this.#run(shelf, "readwrite", (store) => keys.map((key) => store.delete(key)).at(-1) as IDBRequest);
+    await this.#run(shelf, "readwrite", (store) => keys.map((key) => store.delete(key)));
   }
 
   async clear(): Promise<void> {
-    for (const shelf of SHELVES) await this.#run(shelf, "readwrite", (store) => store.clear());
+    for (const shelf of SHELVES) await this.#run(shelf, "readwrite", (store) => [store.clear()]);
   }
 
-  async #run(shelf: Shelf, mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {
-    const database = await this.#opened();
+  async #run(shelf: Shelf, mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest[]): Promise<unknown[]> {
+    const transaction = await this.#begun(shelf, mode);
     return new Promise((done, failed) => {
-      const transaction = database.transaction(shelf, mode, { durability: "strict" });
-      const request = work(transaction.objectStore(shelf));
-      transaction.oncomplete = () => done(request.result);
-      transaction.onabort = () => failed(troubleOf(transaction.error ?? request.error));
+      let requests: IDBRequest[] = [];
+      transaction.oncomplete = () => done(requests.map(({ result }) => result as unknown));
+      transaction.onabort = () => failed(troubleOf(transaction.error));
+      try {
+        requests = work(transaction.objectStore(shelf));
+      } catch (error) {
+        // All or none: what was put before this one goes as well.
+        transaction.abort();
+        failed(troubleOf(error));
+      }
     });
+  }
+
+  async #begun(shelf: Shelf, mode: IDBTransactionMode): Promise<IDBTransaction> {
+    const begin = async (): Promise<IDBTransaction> => (await this.#opened()).transaction(shelf, mode, { durability: "strict" });
+    try {
+      return await begin();
+    } catch {
+      // The browser may have closed it meanwhile; a second no is its answer.
+      this.#open = undefined;
+      return begin().catch((error: unknown) => Promise.reject(troubleOf(error)));
+    }
   }
 
   #opened(): Promise<IDBDatabase> {
@@ -58,21 +82,28 @@ export class Database {
       const request = indexedDB.open(this.#name, VERSION);
       request.onupgradeneeded = () => SHELVES.forEach((shelf) => request.result.createObjectStore(shelf, { keyPath: "id" }));
       request.onerror = () => failed(troubleOf(request.error));
-      request.onsuccess = () => {
-        const forget = (): void => (this.#open = undefined, undefined);
-        request.result.onclose = forget; // the person cleared the site's data
-        request.result.onversionchange = () => (request.result.close(), forget());
-        done(request.result);
-      };
+      request.onsuccess = () => (this.#watch(request.result), done(request.result));
     }).catch((error: unknown) => {
       this.#open = undefined;
       throw error;
     });
     return this.#open;
   }
+
+  #watch(database: IDBDatabase): void {
+    database.onclose = () => this.#forget();
+    database.onversionchange = () => (database.close(), this.#forget());
+  }
+
+  #forget(): void {
+    this.#open = undefined;
+    this.lost();
+  }
 }
 
-function troubleOf(error: DOMException | null): Error {
-  if (error?.name === "QuotaExceededError") return new StorageFull();
-  return new CouldNotCheck("StorageUnavailable", `this browser could not keep it (${error?.name ?? "unknown"})`);
+function troubleOf(error: unknown): Error {
+  if (error instanceof ConsentError) return error;
+  const { name = "unknown" } = (error ?? {}) as { name?: string };
+  if (name === "QuotaExceededError") return new StorageFull();
+  return new CouldNotCheck("StorageUnavailable", `this browser could not keep it (${name})`, "Close other tabs of this page, then open it again.");
 }

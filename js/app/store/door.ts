@@ -16,8 +16,6 @@ export interface Door {
 }
 
 const KEY_NAME = "Consent";
-// 2^17 blocks: half a second on a phone. The passphrase has to be long as well.
-const WORK_FACTOR = 17;
 export const MIN_PASSPHRASE = 12;
 
 /** The person, or their browser, did not open it. Nothing changed. */
@@ -38,8 +36,17 @@ export const findDoor = (database: Database): Promise<Door | undefined> => datab
 
 export async function keepDoor(database: Database, door: Door): Promise<void> {
   await database.put("door", door);
-  // Browsers clear what was not asked to stay. A no changes nothing.
-  await navigator.storage?.persist?.().catch(() => false);
+  // Asked once: when the person has their words, and so means to come back. A browser that asks them is answered here.
+  if (door.checked) await stay();
+}
+
+/** Asks the browser not to clear what is kept here when it needs room. A no changes nothing. */
+async function stay(): Promise<void> {
+  try {
+    if (!(await navigator.storage.persisted())) await navigator.storage.persist();
+  } catch {
+    // Older browsers have no such question.
+  }
 }
 
 /** Returns the seed sealed by a new passkey. Throws `NoPasskeys` and `NotOpened`. */
@@ -55,24 +62,27 @@ export async function sealByPasskey(seed: Uint8Array): Promise<Door> {
 /** Returns the seed sealed by a passphrase. Throws `InvalidInput` for a short one. */
 export async function sealByPassphrase(seed: Uint8Array, passphrase: string): Promise<Door> {
   if ([...passphrase].length < MIN_PASSPHRASE) throw new InvalidInput("the passphrase is too short", `Use at least ${MIN_PASSPHRASE} characters.`);
-  const age = await import("age-encryption");
-  const encrypter = new age.Encrypter();
-  encrypter.setScryptWorkFactor(WORK_FACTOR);
-  encrypter.setPassphrase(passphrase.normalize("NFC"));
-  return { id: "seed", way: "passphrase", sealed: await encrypter.encrypt(seed), credential: "", checked: false };
+  const { inWorker } = await import("./scrypt.ts");
+  const sealed = await inWorker({ do: "seal", data: seed, passphrase: passphrase.normalize("NFC") });
+  return { id: "seed", way: "passphrase", sealed, credential: "", checked: false };
 }
 
 /** Returns the seed, 32 bytes. Throws `NotOpened`. */
 export async function openDoor(door: Door, passphrase = ""): Promise<Uint8Array> {
+  if (door.way === "passphrase") return openByPassphrase(door, passphrase);
   const age = await import("age-encryption");
   const decrypter = new age.Decrypter();
-  if (door.way === "passphrase") decrypter.addPassphrase(passphrase.normalize("NFC"));
-  else decrypter.addIdentity(new age.webauthn.WebAuthnIdentity({ identity: door.credential }));
-  if (door.way === "passkey") return asked(() => decrypter.decrypt(door.sealed));
+  decrypter.addIdentity(new age.webauthn.WebAuthnIdentity({ identity: door.credential }));
+  return asked(() => decrypter.decrypt(door.sealed));
+}
+
+async function openByPassphrase(door: Door, passphrase: string): Promise<Uint8Array> {
+  const { inWorker, Refused } = await import("./scrypt.ts");
   try {
-    return await decrypter.decrypt(door.sealed);
-  } catch {
-    throw new NotOpened("WrongPassphrase", "that is not the passphrase");
+    return await inWorker({ do: "open", data: door.sealed, passphrase: passphrase.normalize("NFC") });
+  } catch (error) {
+    if (error instanceof Refused) throw new NotOpened("WrongPassphrase", "that is not the passphrase");
+    throw error;
   }
 }
 

@@ -13,6 +13,8 @@ interface SealedRow {
 }
 
 const INFO = utf8("ConsentRegistry/1/app");
+/** Rows to try with a key: all were sealed by one, or by a few where a key was replaced. */
+const SAMPLE = 1000;
 const decoder = new TextDecoder();
 
 /** Returns the key that seals what the app keeps; it never leaves the browser's own cryptography. */
@@ -43,11 +45,24 @@ export class Sealed {
     return row === undefined ? undefined : this.#open<T>(row);
   }
 
+  /** Returns those under these names, in order; undefined where there is none. */
+  async some<T>(ids: readonly string[]): Promise<(T | undefined)[]> {
+    const rows = await this.#database.some<SealedRow>("kept", ids);
+    return Promise.all(rows.map((row) => (row === undefined ? undefined : this.#open<T>(row))));
+  }
+
   /** Returns everything that this key opens and whose name begins so. What another seed sealed is left alone. */
   async all<T>(prefix: string): Promise<T[]> {
     const rows = (await this.#database.all<SealedRow>("kept")).filter((row) => row.id.startsWith(prefix));
     const opened = await Promise.allSettled(rows.map((row) => this.#open<T>(row)));
     return opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  }
+
+  /** Whether this key opens anything that is kept, or there is nothing to open. */
+  async fits(): Promise<boolean> {
+    const rows = await this.#database.all<SealedRow>("kept");
+    const opened = await Promise.allSettled(rows.slice(0, SAMPLE).map((row) => this.#open(row)));
+    return rows.length === 0 || opened.some(({ status }) => status === "fulfilled");
   }
 
   delete(...ids: readonly string[]): Promise<void> {

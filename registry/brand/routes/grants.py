@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.erased import WasErased
 from registry.brand.records import Answer, State
 from registry.brand.routes import schemas
 from registry.core import codec
@@ -69,8 +70,11 @@ def _word(found: Answer) -> str:
 
 
 def found_at(desk: Desk, capability: str) -> Answer:
-    """Return the answer with this capability (32 hex digits); a problem 404 where there is none."""
+    """Return the answer with this capability (32 hex digits); a problem 404 where there is none, 410 once erased."""
     found = desk.store.by_capability(bytes.fromhex(capability))
+    if found is None and desk.store.was_erased(bytes.fromhex(capability)):
+        gone = WasErased()
+        raise Problem(410, type(gone).__name__, str(gone), gone.advice)
     if found is None:
         raise Problem(404, "NotFound", "there is nothing here", "Use the Location of the answer to your file.")
     return found

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from registry.brand.desk import Desk
+from registry.brand.erased import WasErased
 from registry.brand.figures import IntakeFigures, intake_figures
 from registry.brand.given import MAX_GIVEN
 from registry.brand.inbox import Taken, step_of
@@ -32,7 +33,7 @@ MOST_FILES, MAX_BATCH_BODY = 1_000, 32 << 20
 MOST_BATCHES = 4
 _TYPES = (schemas.EVIDENCE, JSON)
 _DONE = answer(201, "The completed file.", schemas.FILE, schemas.EXAMPLE_FILE, schemas.EVIDENCE)
-_REFUSED = documented(AlreadyAnswered=409, NotAsked=422, Revoked=422, WrongController=422)
+_REFUSED = documented(AlreadyAnswered=409, WasErased=410, NotAsked=422, Revoked=422, WrongController=422)
 _FILES = an_object(["files"], files={"type": "array", "items": schemas.FILE, "minItems": 1, "maxItems": MOST_FILES})
 _ANSWERS = answer(
     200,
@@ -131,6 +132,8 @@ def refusal(why: ConsentError | AlreadyAnswered) -> Problem:
         detail = "somebody else has answered this request, which asks one person"
         return Problem(409, "AlreadyAnswered", detail, "Ask the brand for a request of your own.")
     found = problem_of(why)
+    if isinstance(why, WasErased):
+        return Problem(410, found.name, found.detail, found.advice)
     if isinstance(why, CouldNotCheck):
         return found
     headers = _SOON if isinstance(why, NotAnchored | NotYetValid) else None

@@ -37,7 +37,10 @@ from registry.http.problems import Problem, busy, documented, malformed
 # Messages of one page, and the bytes of sealed ones after which a page ends.
 MOST, MOST_BYTES = 64, 4 << 20
 _After = Annotated[int, Query(ge=0, le=MAX_SAFE_INTEGER, description="Only messages with larger numbers.")]
-_Grant = Annotated[str, Query(pattern=WORD_PATTERN, description="The grant's digest.", examples=[schemas.DIGEST])]
+_Grant = Annotated[
+    str, Query(pattern=f"^$|{WORD_PATTERN}", description="The grant's digest.", examples=[schemas.DIGEST])
+]
+_Subject = Annotated[str, Query(max_length=42, description="In its place, the person: their newest grant is meant.")]
 _RECORD = an_object(
     ["id", "category", "schema", "body"], id=TEXT, category=TEXT, schema=TEXT, body={"type": "object"}, time=TEXT
 )
@@ -90,8 +93,8 @@ _REFUSALS = documented(
 _ATTACHED = answer(
     201,
     "It is held durably, sealed. Messages to this grant may name it by `file`; one that none names goes after a day.",
-    an_object(["file", "bytes", "sha256"], file=WORD, bytes=COUNT, sha256=TEXT),
-    {"file": schemas.DIGEST, "bytes": 3, "sha256": "ab" * 32},
+    an_object(["file", "bytes", "sha256", "grant"], file=WORD, bytes=COUNT, sha256=TEXT, grant=WORD),
+    {"file": schemas.DIGEST, "bytes": 3, "sha256": "ab" * 32, "grant": schemas.DIGEST},
 )
 _SEALED = answer(200, "The file, as an age file. The message that names it holds what opens it.", TEXT, "..", OCTETS)
 _Cid = Annotated[
@@ -130,12 +133,7 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
     files: tuple[_Enclosed, ...] = ()
 
     def __post_init__(self) -> None:
-        if bool(self.grant) == bool(self.subject):
-            raise Malformed("name either the grant or its subject")
-        if self.grant:
-            read_words((self.grant,))
-        if self.subject:
-            check_address(self.subject)
+        _check_named(self.grant, self.subject)
 
     @property
     def enclosed(self) -> list[Enclosed]:
@@ -154,6 +152,16 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _asked = msgspec.json.Decoder(_Asked)
+
+
+def _check_named(grant: str, subject: str) -> None:
+    """``Malformed`` unless one of them is named, and well written."""
+    if bool(grant) == bool(subject):
+        raise Malformed("name either the grant or its subject")
+    if grant:
+        read_words((grant,))
+    if subject:
+        check_address(subject)
 
 
 def add_public(app: FastAPI, desk: Desk) -> None:
@@ -216,12 +224,13 @@ def add_internal(app: FastAPI, desk: Desk) -> None:
 def _add_files(app: FastAPI, desk: Desk) -> None:
     room = BoundedSemaphore(MOST_SEALING)
 
-    def attached(raw: bytes, grant: str) -> Response:
+    def attached(raw: bytes, grant: str, subject: str) -> Response:
         if not room.acquire(blocking=False):
             raise busy("Busy", "too many files are sealed at once", "Send it again soon.", 2)
         try:
             with _refusing():
-                done = attach(desk, addressee(desk, grant=grant), raw)
+                _check_named(grant, subject)
+                done = attach(desk, addressee(desk, grant=grant, subject=subject), raw)
         finally:
             room.release()
         return Response(codec.encode(done._asdict()), 201, media_type=JSON)
@@ -234,9 +243,9 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
         responses={**_ATTACHED, **schemas.BODIES, **_REFUSALS, **documented(BrandFull=507)},
         openapi_extra=schemas.takes({"type": "string", "format": "binary"}, "the bytes", OCTETS),
     )
-    async def send_file(request: Request, grant: _Grant) -> Response:
+    async def send_file(request: Request, grant: _Grant = "", subject: _Subject = "") -> Response:
         """Seal a file for messages to this grant. The same bytes again are the same file."""
-        return await run_in_threadpool(attached, await read_body(request, MAX_FILE, OCTETS), grant)
+        return await run_in_threadpool(attached, await read_body(request, MAX_FILE, OCTETS), grant, subject)
 
 
 def _kept(desk: Desk, raw: bytes) -> Response:

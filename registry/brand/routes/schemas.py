@@ -12,7 +12,9 @@ DIGEST, ADDRESS = "0x" + "c1" * 32, "0x8ba1f109551bD432803012645Ac136ddd64DBA72"
 CAPABILITY = "7f" * 16
 FILE: dict[str, Any] = {"type": "object", "description": "An evidence file (docs/formats.md), or one with a promise."}
 EXAMPLE_FILE = {"type": "ConsentEvidence", "version": 1}
-READING = documented(NotFound=404, Malformed=422, TooManyConnections=429, TooManyRequests=429, DatabaseUnavailable=503)
+READING = documented(
+    NotFound=404, WasErased=410, Malformed=422, TooManyConnections=429, TooManyRequests=429, DatabaseUnavailable=503
+)
 BODIES = documented(
     TooSlow=408,
     TooLarge=413,

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
+from registry.brand.erased import WasErased
 from registry.brand.records import OVER, STANDING, Answer, Change, Event, EventKind, Root, State, View
 from registry.brand.sql.answers import answer_of, chunks, values_of
-from registry.brand.sql.claims import claims, single_requests
+from registry.brand.sql.claims import claims, erased_among, single_requests
 from registry.brand.sql.tables import (
     NUMBERS,
     acknowledgements,
@@ -84,7 +85,7 @@ class Locked:
 class ChangingTables(StorePart):
     """The part of the store that changes answers."""
 
-    def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
+    def take(self, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered | WasErased]:
         """Keep answers with different digests, which were verified by facts of ``block``; return how each is kept now.
 
         `Outdated` where the log was read further, or a reorganisation came since there were ``turns`` of them.
@@ -117,10 +118,14 @@ class ChangingTables(StorePart):
             locked.finish()
 
 
-def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list[Answer | AlreadyAnswered]:
+def _take(
+    locked: Locked, every: Sequence[Answer], turns: int, block: int
+) -> list[Answer | AlreadyAnswered | WasErased]:
     if locked.view.turns != turns or locked.view.number > block:
         raise Outdated
-    kept = _kept(locked.connection, [each.digest for each in new])
+    kept = _kept(locked.connection, [each.digest for each in every])
+    gone = erased_among(locked.connection, [each.digest for each in every])
+    new = [each for each in every if each.digest not in gone]
     unkept = [each for each in new if each.digest not in kept]
     singles = single_requests(locked.connection, unkept)
     taken = {each.digest: claims(locked.connection, each, singles) for each in unkept}
@@ -128,8 +133,9 @@ def _take(locked: Locked, new: Sequence[Answer], turns: int, block: int) -> list
     _insert(locked, added)
     better = {each.digest: _bettered(kept[each.digest], each) for each in new if each.digest in kept}
     apply(locked, [change for change in better.values() if change is not None])
-    found = {each.digest: each for each in _read(locked.connection, new)}
-    return [found.get(each.digest) or AlreadyAnswered() for each in new]
+    found: dict[bytes, Any] = {each.digest: each for each in _read(locked.connection, new)}
+    found |= dict.fromkeys(gone, WasErased())
+    return [found.get(each.digest) or AlreadyAnswered() for each in every]
 
 
 def _kept(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Answer]:
@@ -215,13 +221,18 @@ def apply(locked: Locked, changes: Sequence[Change]) -> None:
         for row in connection.execute(select(answers).where(answers.c.id.in_(part)))
     )
     now = {row.id: answer_of(row) for row in rows}
-    left = [(now[change.id], change) for change in changes if now[change.id].state in change.before]
+    left = [(now[change.id], change) for change in changes if _is_in(now.get(change.id), change)]
     if not left:
         return
     connection.execute(_update, [_changed(before, change) for before, change in left])
     if given := [{"_id": change.id, "_file": change.file} for _, change in left if change.file is not None]:
         connection.execute(_update_file, given)
     _stand(locked, left)
+
+
+def _is_in(before: Answer | None, change: Change) -> bool:
+    # It may have been erased since somebody read it.
+    return before is not None and before.state in change.before
 
 
 def _changed(before: Answer, change: Change) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""Who answers a request that asks for a single answer."""
+"""Who answers a request that asks for a single answer, and which answers were erased."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select, update
 
+from registry.brand.erased import mark_of
 from registry.brand.records import Answer, Asked
 from registry.brand.sql.answers import chunks
-from registry.brand.sql.tables import requests
+from registry.brand.sql.tables import erased, requests
 
 
 def single_requests(connection: Connection, new: Sequence[Answer]) -> dict[bytes, Asked]:
@@ -32,3 +33,14 @@ def claims(connection: Connection, new: Answer, singles: dict[bytes, Asked]) -> 
         connection.execute(update(requests).where(requests.c.digest == new.request).values(answered_by=new.subject))
         return True
     return asked.answered_by == new.subject
+
+
+def erased_among(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
+    """Return those of these digests whose answers the brand has erased."""
+    marks = {mark_of(digest): digest for digest in digests}
+    rows = (
+        row
+        for part in chunks(marks)
+        for row in connection.execute(select(erased.c.mark).where(erased.c.mark.in_(part)))
+    )
+    return {marks[row.mark] for row in rows}

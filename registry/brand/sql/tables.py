@@ -248,6 +248,26 @@ cutoffs = Table(
     Index("cutoffs_block", "block"),
     sqlite_with_rowid=False,
 )
+# What is left of erased evidence: salted hashes. `registry.brand.erased.Erased` has the meaning of the columns.
+erased = Table(
+    "erased",
+    tables,
+    Column("mark", LargeBinary, primary_key=True),
+    _blob("capability"),
+    _text("kind"),
+    _blob("acknowledgement"),
+    _number("day"),
+    _flag("certified"),
+    Index("erased_capability", "capability"),
+)
+# Evidence that must not be erased before a time (unix seconds).
+evidence_holds = Table(
+    "evidence_holds",
+    tables,
+    Column("answer", ID, primary_key=True, autoincrement=False),
+    _number("until"),
+    _text("reason"),
+)
 events = Table(
     "events",
     tables,

@@ -1,21 +1,22 @@
-"""``brand data``: what people handed over, as the running service tells it to the brand's own systems."""
+"""``brand data``: what people handed over, as the running service tells it, and files that are sent to them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import typer
 
-from registry.brand.data_client import DataClient, HeldData
+from registry.brand.data_client import DataClient, HeldData, SentFile
 from registry.brand.settings import BrandSettings, internal_key, require_brand
 from registry.cli.app import command, open_group
 from registry.cli.brand_context import Dir, folder_of
 from registry.cli.context import Context
 from registry.cli.options import Data
+from registry.cli.ui.progress import Rate
 from registry.client.bundle_lines import MAX_OWN_NAME, plain
 from registry.core.errors import InvalidInput
 from registry.core.scalars import format_utc
@@ -24,6 +25,7 @@ from registry.present.text import Row, table
 
 SYSTEM = "consent brand data"
 RECORDS, FILES = "records.jsonl", "files"
+_SEND = "consent brand data send 0x... invoice.pdf --category pd:PersonalDocuments --text 'Your invoice.'"
 _DIGEST, _ADDRESS = re.compile("0x[0-9a-f]{64}"), re.compile("0x[0-9a-fA-F]{40}")
 _SHORT, _BODY = 14, 100
 Url = Annotated[
@@ -37,6 +39,7 @@ def add_to(brand: typer.Typer) -> None:
     data = open_group("data", "consent brand data", owner=brand)(held)
     command(data, "show", "consent brand data show 0x... --purpose dpv:Personalisation")(show)
     command(data, "changes", "consent brand data changes 0x... --purpose dpv:Personalisation")(changes)
+    command(data, "send", _SEND)(send)
 
 
 def held(ctx: Context, context: typer.Context, directory: Dir = None, url: Url = None) -> None:
@@ -97,6 +100,46 @@ def changes(
     found = list(_client(directory, url).changes(purpose, **_named(grant), data=data or ()))
     rows = [row for each in found for row in _changed(each)]
     ctx.out.result({"changes": found}, table(rows) or ["nothing differs"])
+
+
+def send(
+    ctx: Context,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="A grant's digest, or a person's address.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to send, of at most 32 MiB.")],
+    category: Annotated[str, typer.Option("--category", metavar="TERM", help="What kind of data it is.")],
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What stands in the message beside it.")] = "",
+    id: Annotated[
+        str, typer.Option("--id", metavar="ID", help="Your own name for it: a later file with it takes its place.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="How the person's file is called.")] = "",
+    media_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Its media type; by default that of its name.")
+    ] = "",
+    directory: Dir = None,
+    url: Url = None,
+) -> None:
+    """Send a file to a person, into the mailbox of a live grant.
+
+    The service seals it, and its worker signs the message within seconds. The same command again sends nothing twice,
+    and says whether it was signed.
+    """
+    client, how = _client(directory, url), {"id": id, "media_type": media_type, "text": text}
+    with _opened(file) as source, ctx.working(f"sending {file.name}"):
+        told = Rate(ctx.out, "sent", file.stat().st_size)
+        done = client.send_file(source, name or file.name, category, **_named(grant), **how, told=told)
+    rows = [("File", f"{done.id}, {done.bytes:,} bytes"), ("Grant", done.grant), ("State", _state_of(done))]
+    ctx.out.result(msgspec.to_builtins(done), table(rows))
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}", "Name a file.") from None
+
+
+def _state_of(done: SentFile) -> str:
+    return f"sent as message {done.number}" if done.number else "waits for the worker, which signs it"
 
 
 def _changed(each: dict[str, Any]) -> Iterator[Row]:

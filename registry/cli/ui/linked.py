@@ -13,7 +13,7 @@ from registry.cli.context import Context
 from registry.cli.ui.receipts import print_anchored
 from registry.client.deliveries import Delivery, Reached, Trouble
 from registry.client.grant import Proposal
-from registry.client.links import fetch_request, foreign_host, is_link, refuse_bare_link
+from registry.client.links import fetch_request, foreign_host, is_link
 from registry.client.sign import Anchored
 from registry.core.evidence.file import Evidence, parse_evidence
 from registry.core.scalars import format_utc
@@ -45,8 +45,6 @@ _STEPS = (
 def read_request(ctx: Context, reference: str) -> Evidence:
     """Return the request behind a link, or that a file or a digest names. A foreign link is said plainly."""
     if not is_link(reference):
-        if not Path(reference).exists():
-            refuse_bare_link(reference)
         return parse_evidence(ctx.home.find(reference))
     with ctx.working("fetching the request"):
         asked = fetch_request(ctx.home.deliveries(ctx.configuration.network_path).web, reference)

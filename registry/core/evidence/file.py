@@ -21,7 +21,16 @@ from registry.core.file_kinds import EVIDENCE, as_another
 from registry.core.merkle import commitment, root_from
 from registry.core.notices.document import Notice, read_notice
 from registry.core.scalars import Signature, read_hex, unhex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Refusal, Request, UseLog
+from registry.core.statements.messages import (
+    REVOCABLE,
+    Acceptance,
+    Acknowledgement,
+    Grant,
+    Mandate,
+    Refusal,
+    Request,
+    UseLog,
+)
 from registry.core.statements.typed_data import digest as digest_of
 
 MAX_EVIDENCE = 1024 * 1024
@@ -55,6 +64,10 @@ class _UseLog(_Statement, frozen=True, tag="UseLog"):
     message: UseLog
 
 
+class _Mandate(_Statement, frozen=True, tag="Mandate"):
+    message: Mandate
+
+
 # Each message with the structure that puts it into its domain.
 STATEMENTS: dict[type[Any], type[Any]] = {
     Grant: _Grant,
@@ -63,11 +76,12 @@ STATEMENTS: dict[type[Any], type[Any]] = {
     Acceptance: _Acceptance,
     Acknowledgement: _Acknowledgement,
     UseLog: _UseLog,
+    Mandate: _Mandate,
 }
-Statement = _Grant | _Request | _Refusal | _Acceptance | _Acknowledgement | _UseLog
+Statement = _Grant | _Request | _Refusal | _Acceptance | _Acknowledgement | _UseLog | _Mandate
 
-_BY_SUBJECT = (Grant, Refusal)
-WITH_NOTICE = (Grant, Refusal, Request)
+BY_SUBJECT = (Grant, Refusal, Mandate)
+WITH_NOTICE = (Grant, Refusal, Request, Mandate)
 
 
 class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,8 +95,20 @@ class SignedAcceptance(Struct, frozen=True, forbid_unknown_fields=True):
         read_hex(self.signature, "signature")
 
 
+class SignedMandate(Struct, frozen=True, forbid_unknown_fields=True):
+    """The mandate under which a delegate signed, as a part of the evidence of what it signed."""
+
+    statement: _Mandate
+    signature: Signature
+    anchor: Anchor
+    quoted_notice: Raw = msgspec.field(name="notice")
+
+    def __post_init__(self) -> None:
+        read_hex(self.signature, "signature")
+
+
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One statement, its signature, its anchor, its notice, and the acceptance if there is one.
+    """One statement, its signature, its anchor, its notice, and the mandate and the acceptance if there are such.
 
     The notice stays a JSON string as in the file (made by `quoted`). Thousands of files hold the same notice, so it is
     parsed and checked once for all of them.
@@ -92,7 +118,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     signature: Signature
     anchor: Anchor | UnsetType = UNSET
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
-    mandate: dict[str, Any] | UnsetType = UNSET
+    mandate: SignedMandate | UnsetType = UNSET
     acceptance: SignedAcceptance | UnsetType = UNSET
     type: Literal["ConsentEvidence"] = "ConsentEvidence"
     version: Literal[1] = 1
@@ -104,6 +130,8 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         force_setattr(self, "digest", self._hash())  # eagerly: see statements.messages
         if self.acceptance is not UNSET and self.acceptance.statement.domain != self.statement.domain:
             raise Malformed("the acceptance names another domain than the grant")
+        if self.mandate is not UNSET and self.mandate.statement.domain != self.statement.domain:
+            raise Malformed("the mandate names another domain than what was signed under it")
 
     def __hash__(self) -> int:
         return hash(self.signature)  # the Raw notice is not hashable
@@ -121,19 +149,25 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Request, Refusal, Acceptance, Acknowledgement or UseLog."""
+        """The primary type: Grant, Request, Refusal, Acceptance, Acknowledgement, UseLog or Mandate."""
         return type(self.statement.message).__name__
 
     @property
     def author(self) -> str:
-        """The address that must have signed: the subject of grants and refusals, the controller of the others."""
+        """The address whose statement it is: the subject of grants, refusals and mandates, else the controller."""
         message = self.statement.message
-        return message.subject if isinstance(message, _BY_SUBJECT) else message.controller
+        return message.subject if isinstance(message, BY_SUBJECT) else message.controller
 
     @property
-    def author_bytes(self) -> bytes:
+    def signer(self) -> str:
+        """The address that must have signed: the author, or the delegate of the mandate beside it."""
+        return self.author if self.mandate is UNSET else self.mandate.statement.message.delegate
+
+    @property
+    def signer_bytes(self) -> bytes:
         """The 20 bytes of that address."""
-        return self.statement.message.read.addresses[0]
+        message = self.statement.message if self.mandate is UNSET else self.mandate.statement.message
+        return message.read.addresses[0 if self.mandate is UNSET else 1]
 
     @property
     def notice(self) -> str | UnsetType:
@@ -155,11 +189,23 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     notice_and_digest = cached_property(_read_notice)
 
+    @cached_property
+    def under(self) -> Evidence | None:
+        """The mandate beside it as separate evidence, or None; ``Malformed`` if the mandate's notice is."""
+        part = self.mandate
+        if part is UNSET:
+            return None
+        found = Evidence(part.statement, part.signature, part.anchor, part.quoted_notice)
+        force_setattr(found, "notice_and_digest", found._read_notice())
+        return found
+
     @property
     def handle(self) -> str | None:
-        """The handle that the contract marks when this grant is revoked; None for other kinds."""
+        """The handle that the contract marks when this grant or mandate is revoked; None for other kinds."""
         message = self.statement.message
-        return handle_for(message.subject, message.revocation, message.salt) if isinstance(message, Grant) else None
+        if not isinstance(message, REVOCABLE):
+            return None
+        return handle_for(message.subject, message.revocation, message.salt)
 
 
 _decoder = msgspec.json.Decoder(Evidence)
@@ -172,6 +218,7 @@ _SHAPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "Acceptance": (frozenset({"anchor"}), frozenset()),
     "Acknowledgement": (frozenset({"anchor"}), frozenset()),
     "UseLog": (frozenset({"anchor"}), frozenset()),
+    "Mandate": (frozenset({"anchor", "notice"}), frozenset()),
 }
 _PARTS = ("anchor", "notice", "mandate", "acceptance")
 
@@ -184,6 +231,7 @@ def parse_evidence(raw: bytes) -> Evidence:
         raise as_another(error, raw, EVIDENCE) from None
     # Refuses a malformed notice here, not later. Set eagerly: see statements.messages.
     force_setattr(evidence, "notice_and_digest", evidence._read_notice())
+    _ = evidence.under
     return evidence
 
 
@@ -216,6 +264,13 @@ def with_acceptance(grant: Evidence, acceptance: Evidence) -> Evidence:
         raise Malformed("this is not an anchored acceptance")
     part = SignedAcceptance(acceptance.statement, acceptance.signature, acceptance.anchor)
     return msgspec.structs.replace(grant, acceptance=part)
+
+
+def signed_mandate(mandate: Evidence) -> SignedMandate:
+    """A mandate's evidence as the part that a delegate's acts carry; ``Malformed`` for other evidence."""
+    if not isinstance(mandate.statement, _Mandate) or mandate.anchor is UNSET or mandate.quoted_notice is UNSET:
+        raise Malformed(f"this is a {mandate.kind}, not a Mandate")
+    return SignedMandate(mandate.statement, mandate.signature, mandate.anchor, mandate.quoted_notice)
 
 
 def commitment_of(evidence: Evidence) -> bytes:

@@ -14,11 +14,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from registry.core import codec
 from registry.core.anchor import Anchor
 from registry.core.errors import Malformed
-from registry.core.evidence.file import WITH_NOTICE, Evidence, Statement
+from registry.core.evidence.file import BY_SUBJECT, WITH_NOTICE, Evidence, SignedMandate, Statement
 from registry.core.merkle import commitment
 from registry.core.promises import Promise, SignedPromise
 from registry.core.scalars import ZERO_WORD, Signature, read_hex, to_hex, unhex
-from registry.core.statements.messages import Grant, Refusal, Request
+from registry.core.statements.messages import Request
 from registry.core.statements.typed_data import digest as digest_of
 
 _NO_ANCHOR = Anchor(ZERO_WORD, (), ZERO_WORD, 0)
@@ -31,6 +31,7 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     statement: Statement
     signature: Signature
     quoted_notice: Raw | UnsetType = msgspec.field(default=UNSET, name="notice")
+    mandate: SignedMandate | UnsetType = UNSET
     type: Literal["ConsentEvidence"] = "ConsentEvidence"
     version: Literal[1] = 1
 
@@ -39,18 +40,24 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if isinstance(self.statement.message, Request):
             raise Malformed("a Request is not anchored")
         if (self.quoted_notice is UNSET) == isinstance(self.statement.message, WITH_NOTICE):
-            raise Malformed(f"evidence of a Grant or a Refusal has its notice, and of {self.kind} has none")
+            raise Malformed(f"evidence of what a person signs has its notice, and of {self.kind} has none")
+        _ = self.as_if_anchored  # refuses a mandate where none belongs, or of another domain
 
     @property
     def kind(self) -> str:
-        """The primary type: Grant, Refusal, Acceptance, Acknowledgement or UseLog."""
+        """The primary type: Grant, Refusal, Acceptance, Acknowledgement, UseLog or Mandate."""
         return type(self.statement.message).__name__
 
     @property
     def author(self) -> str:
-        """The address that signed: the subject of grants and refusals, the controller of the others."""
+        """The address whose statement it is: the subject of grants, refusals and mandates, else the controller."""
         message = self.statement.message
-        return message.subject if isinstance(message, Grant | Refusal) else message.controller
+        return message.subject if isinstance(message, BY_SUBJECT) else message.controller
+
+    @property
+    def signer(self) -> str:
+        """The address that signed: the author, or the delegate of the mandate beside it."""
+        return self.author if self.mandate is UNSET else self.mandate.statement.message.delegate
 
     @cached_property
     def digest(self) -> str:
@@ -69,7 +76,7 @@ class Unanchored(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def anchored(self, anchor: Anchor) -> Evidence:
         """Return the evidence that this anchor makes of it."""
-        return Evidence(self.statement, self.signature, anchor, self.quoted_notice)
+        return Evidence(self.statement, self.signature, anchor, self.quoted_notice, self.mandate)
 
 
 class PendingFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +100,8 @@ _decoder = msgspec.json.Decoder(PendingFile)
 def parse_pending(raw: bytes) -> PendingFile:
     """Parse a pending file; ``Malformed`` for anything else, such as a notice that is malformed."""
     file = codec.decode(raw, _decoder, MAX_PENDING)
-    _ = file.evidence.as_if_anchored.notice_and_digest
+    whole = file.evidence.as_if_anchored
+    _ = whole.notice_and_digest, whole.under
     return file
 
 

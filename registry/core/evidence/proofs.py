@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from registry.core.crypto.signatures import recover_address
 from registry.core.errors import NotConsented
 from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included
 from registry.core.notices.rendering import fits
 from registry.core.scalars import to_hex
 from registry.core.statements.messages import Acceptance
+from registry.core.verify.coverage import check_covers
+from registry.core.verify.queries import is_plainly_signed
 
 
 class Proof(NamedTuple):
@@ -26,8 +27,10 @@ class Proof(NamedTuple):
 
 
 def proofs(evidence: Evidence) -> list[Proof]:
-    """Check the proofs that this kind of evidence has: "signature", "notice", "inclusion", "acceptance"."""
+    """Check the proofs that this kind of evidence has: "signature", "mandate", "notice", "inclusion", "acceptance"."""
     checked = [Proof("signature", _signed(evidence))]
+    if evidence.under is not None:
+        checked.append(_mandate(evidence.under, evidence))
     if evidence.quoted_notice is not UNSET:
         checked.append(_notice(evidence))
     if evidence.anchor is not UNSET:
@@ -37,9 +40,18 @@ def proofs(evidence: Evidence) -> list[Proof]:
 
 
 def _signed(evidence: Evidence) -> bool | None:
-    # Any other signature may be a contract's (ERC-1271) or a delegate's, so the answer is open.
-    plain = recover_address(evidence.digest, evidence.signature_bytes) == evidence.author_bytes
-    return True if plain and evidence.mandate is UNSET else None
+    # Any other signature may be a contract's (ERC-1271), so the answer is open.
+    return True if is_plainly_signed(evidence) else None
+
+
+def _mandate(mandate: Evidence, act: Evidence) -> Proof:
+    """Whether the mandate covers the act, and proves itself. Only the chain tells whether it held at that time."""
+    try:
+        check_covers(mandate, act)
+    except NotConsented as no:
+        return Proof("mandate", False, str(no))
+    failed = next((proof for proof in proofs(mandate) if proof.holds is False), None)
+    return Proof("mandate", None) if failed is None else Proof("mandate", False, failed.why or "it was altered")
 
 
 def _notice(evidence: Evidence) -> Proof:

@@ -11,11 +11,14 @@ from typing import NamedTuple
 from registry.core.errors import NoticeMismatch
 from registry.core.notices.document import MAX_NOTICE, Notice, Text, languages, sentences
 from registry.core.scalars import TooLargeToKeep
-from registry.core.statements.messages import Grant, Refusal, Request
+from registry.core.statements.mandate import ANY_CONTROLLER
+from registry.core.statements.messages import Grant, Mandate, Refusal, Request
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
-_WITH_TERMS, _WITH_SENTENCE = (Grant, Request), (Grant, Refusal)
+_WITH_TERMS, _WITH_SENTENCE, _LASTING = (Grant, Request), (Grant, Refusal, Mandate), (Grant, Mandate)
+# The labels of a mandate's sentence: one for each power, and one for the zero address.
+POWER, ANY = "power:", "controller:any"
 _BRACED = re.compile(r"(\{[a-z]+\})")
 
 
@@ -25,20 +28,26 @@ class _Content(NamedTuple):
     kind: str
     purposes: tuple[str, ...]
     data: tuple[str, ...]
+    powers: tuple[str, ...] = ()
+    controllers: tuple[str, ...] = ()
 
 
-def render(notice: Notice, language: str, message: Grant | Refusal) -> str:
+Worded = Grant | Refusal | Mandate
+
+
+def render(notice: Notice, language: str, message: Worded) -> str:
     """Render the sentence for this message in this language; ``NoticeMismatch`` if the notice has none."""
     day, content = _worded(message)
     return day.join(_wording(notice, language, content))
 
 
-def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> None:
+def fits(notice: Notice, digest: str, message: Worded | Request) -> None:
     """Raise ``NoticeMismatch``, naming the difference, unless the notice allows this message."""
     if message.notice != digest:
         raise NoticeMismatch("the notice is not the one that was signed (its SHA-256 differs)")
     if message.controller != notice.controller.account:
-        raise NoticeMismatch("the controller is not the account that the notice names")
+        who = "delegate" if isinstance(message, Mandate) else "controller"
+        raise NoticeMismatch(f"the {who} is not the account that the notice names")
     if isinstance(message, _WITH_TERMS) and message.terms != notice.terms:
         raise NoticeMismatch("the terms are not the notice's")
     if isinstance(message, _WITH_SENTENCE):
@@ -47,7 +56,7 @@ def fits(notice: Notice, digest: str, message: Grant | Refusal | Request) -> Non
         _check_scopes(notice, message.purposes, message.data)
 
 
-def signed_language(notice: Notice, message: Grant | Refusal) -> str | None:
+def signed_language(notice: Notice, message: Worded) -> str | None:
     """The language of the notice in which the message has its sentence; None if it has the sentence in none."""
     try:
         return next((tag for tag in languages(notice) if render(notice, tag, message) == message.statement), None)
@@ -62,8 +71,8 @@ def label_of(text: Text, term: str) -> str:
     return label
 
 
-def _check_sentence(notice: Notice, message: Grant | Refusal) -> None:
-    if isinstance(message, Grant) and message.expires_at - message.issued_at > notice.max_days * DAY:
+def _check_sentence(notice: Notice, message: Worded) -> None:
+    if isinstance(message, _LASTING) and message.expires_at - message.issued_at > notice.max_days * DAY:
         raise NoticeMismatch(f"it lasts longer than the notice's {notice.max_days} days")
     day, content = _worded(message)
     try:
@@ -85,8 +94,11 @@ def _check_scopes(notice: Notice, purposes: tuple[str, ...], data: tuple[str, ..
             raise NoticeMismatch(f"{purpose} lies in no scope of the notice")
 
 
-def _worded(message: Grant | Refusal) -> tuple[str, _Content]:
+def _worded(message: Worded) -> tuple[str, _Content]:
     """The date that the sentence of a message shows, empty if it has none, and the rest."""
+    if isinstance(message, Mandate):
+        lists = message.purposes, message.data, message.powers, message.controllers
+        return day_of(message.expires_at), _Content("Mandate", *lists)
     if isinstance(message, Grant):
         return day_of(message.expires_at), _Content("Grant", message.purposes, message.data)
     return "", _Content("Refusal", message.purposes, ())
@@ -103,7 +115,9 @@ def _make_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], 
 @lru_cache(maxsize=128)
 def _cached_wordings(notice: Notice, content: _Content) -> tuple[tuple[str, ...], ...]:
     # Each language repeats the controller's name and domain, so long ones in many languages make every wording large.
-    if (len(notice.controller.name) + len(notice.controller.domain)) * len(notice.text) > MAX_NOTICE:
+    # So do the addresses of a mandate.
+    repeated = len(notice.controller.name) + len(notice.controller.domain) + sum(map(len, content.controllers))
+    if repeated * len(notice.text) > MAX_NOTICE:
         raise TooLargeToKeep
     return _make_wordings(notice, content)
 
@@ -115,16 +129,26 @@ def _wording(notice: Notice, language: str, content: _Content) -> tuple[str, ...
         raise NoticeMismatch(f"the notice has no sentence for a {content.kind}")
     values = {
         "{controller}": notice.controller.full_name,
+        "{delegate}": notice.controller.full_name,
         "{purposes}": _join(text, content.purposes),
         "{data}": _join(text, content.data),
+        "{powers}": _join(text, [POWER + power for power in content.powers]),
+        "{controllers}": _controllers(text, content.controllers),
     }
     # Split first, then substitute, so that values are not searched for placeholders.
     parts = ([values.get(piece, piece) for piece in _BRACED.split(part)] for part in template.split("{expires}"))
     return tuple("".join(part) for part in parts)
 
 
+def _controllers(text: Text, controllers: tuple[str, ...]) -> str:
+    return label_of(text, ANY) if controllers == ANY_CONTROLLER else _listed(text, controllers)
+
+
 def _join(text: Text, terms: Sequence[str]) -> str:
-    labels = [label_of(text, term) for term in terms]
+    return _listed(text, [label_of(text, term) for term in terms])
+
+
+def _listed(text: Text, labels: Sequence[str]) -> str:
     if len(labels) < 2:
         return "".join(labels)
     return f"{', '.join(labels[:-1])} {text.and_} {labels[-1]}"

@@ -20,7 +20,8 @@ _HEADER = bytes.fromhex("1f8b08 00 00000000 00 ff")
 _FIXED = 8
 _TRAILER = 8
 _RAW, _GZIP = -15, 31
-_LEVEL = 6
+# Level 6 takes half as long again for 3% fewer bytes, less than the padding adds.
+_LEVEL = 5
 _PIECE = 1 << 18
 # Many short lines are compressed at once.
 _GATHERED = 1 << 16

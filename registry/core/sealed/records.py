@@ -174,6 +174,8 @@ def file_data(file: FileRef) -> bytes:
     return binascii.a2b_base64(file.data or "")
 
 
+# A record's time is checked for the record and again for each bundle's copy of it.
+@lru_cache(maxsize=4096)
 def check_time(value: str) -> str:
     """Return a full-date, or a date-time with an offset (RFC 3339), if it is one; otherwise ``Malformed``."""
     try:

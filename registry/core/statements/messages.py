@@ -28,6 +28,7 @@ from registry.core.scalars import (
     read_scope,
     read_words,
 )
+from registry.core.statements.mandate import MANDATE_TYPE, MandateMembers
 
 TYPES = {
     "Request": "Request(address controller,bytes32 notice,string[] purposes,string[] data,string terms,"
@@ -41,6 +42,7 @@ TYPES = {
     "Acknowledgement": "Acknowledgement(bytes32 grant,address controller,uint64 issuedAt,bytes32 salt)",
     "UseLog": "UseLog(address controller,bytes32 root,uint64 size,uint64 issuedAt,bytes32 salt)",
     "MailboxMessage": "MailboxMessage(bytes32 grant,address controller,uint64 number,bytes32 content,uint64 issuedAt)",
+    "Mandate": MANDATE_TYPE,
     **ENDING_TYPES,
 }
 
@@ -197,6 +199,15 @@ class MailboxMessage(_Message, frozen=True):
             raise Malformed("number is 0, but the first message has 1")
 
 
+class Mandate(_Message, MandateMembers, frozen=True):
+    """A person lets a fiduciary act for them, within bounds. The fiduciary signs as itself."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "read", self._read())
+        self.check_lists()
+        check_window(self.issued_at, self.not_before, self.expires_at)
+
+
 class Revoke(_Message, RevokeMembers, frozen=True):
     """The subject revokes one grant openly, without its secret. Anybody may send it."""
 
@@ -210,10 +221,22 @@ class Retire(_Message, RetireMembers, frozen=True):
 
 
 Message = (
-    Request | Grant | Refusal | Acceptance | Acknowledgement | UseLog | MailboxMessage | Revoke | RevokeAll | Retire
+    Request
+    | Grant
+    | Refusal
+    | Acceptance
+    | Acknowledgement
+    | UseLog
+    | MailboxMessage
+    | Mandate
+    | Revoke
+    | RevokeAll
+    | Retire
 )
 # What the contract itself knows. These end statements and are never anchored.
 ENDINGS = (Revoke, RevokeAll, Retire)
+# What its subject can end alone, by its lock.
+REVOCABLE = (Grant, Mandate)
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 

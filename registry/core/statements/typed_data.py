@@ -18,6 +18,7 @@ from registry.core.scalars import hash_text
 from registry.core.statements.messages import (
     MESSAGES,
     Grant,
+    Mandate,
     Message,
     Refusal,
     fields_of,
@@ -32,6 +33,7 @@ _LAYOUT = {
     "address": ("12x20s", "accounts"),
     "string": ("32s", "texts"),
     "string[]": ("32s", "texts"),
+    "address[]": ("32s", "texts"),
     "uint64": ("24xQ", "members"),
 }
 
@@ -72,6 +74,9 @@ def struct_hash(message: Message) -> bytes:
     words, accounts, texts = message.read
     if isinstance(message, (Grant, Refusal)):
         texts = (hash_text(message.statement), *texts)
+    elif isinstance(message, Mandate):
+        powers, controllers = message.hashed_lists
+        texts = (hash_text(message.statement), powers, *texts, controllers)
     return _HASHERS[type(message)](astuple(message), words, accounts, texts)
 
 

@@ -2,7 +2,7 @@
 
 0. Parse strictly.                                                        ``Malformed``
 1. The domain is the one the policy names.                                ``WrongDomain``
-2. Signed by its author (by a delegate once mandates come).               ``BadMandate``, ``BadSignature``
+2. Signed by its author, or by a delegate under the author's mandate.     ``BadSignature``, ``BadMandate``
 3. The commitment leads to the evidence's root.                           ``NotIncluded``
 4. The root is anchored, neither before nor long after it was issued.     ``NotAnchored``, ``PostDated``, ``BackDated``
 5. Not revoked, neither by handle nor by cutoff.                          ``Revoked``
@@ -21,14 +21,15 @@ from typing import NoReturn
 from msgspec import UNSET
 
 from registry.core import errors
-from registry.core.crypto.signatures import recover_address
 from registry.core.errors import LedgerUnavailable, NotConsented
 from registry.core.evidence.file import WITH_NOTICE, Evidence, acceptance_evidence, is_included, parse_evidence
-from registry.core.facts import AnchorFacts, FactQuery, Facts, SignatureQuery
+from registry.core.facts import AnchorFacts, Facts
 from registry.core.notices.rendering import fits
-from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, ZERO_WORD, format_utc, to_hex
-from registry.core.statements.messages import Acceptance, Acknowledgement, Grant, Request, UseLog
+from registry.core.scalars import CLOCK_SKEW, MAX_SAFE_INTEGER, format_utc, to_hex
+from registry.core.statements.messages import REVOCABLE, Acceptance, Acknowledgement, Grant, Request, UseLog
+from registry.core.verify.coverage import check_covers
 from registry.core.verify.policy import Policy
+from registry.core.verify.queries import fact_query, is_plainly_signed, signature_query, signer_query
 
 # The suffix of a signature for an account whose contract is not deployed yet (ERC-6492, "Signer behavior").
 _ERC6492_END = bytes.fromhex("6492" * 16)
@@ -60,8 +61,13 @@ class VerifiedStatement:
 
     @property
     def author(self) -> str:
-        """The address that signed it."""
+        """The address whose statement it is."""
         return self.evidence.author
+
+    @property
+    def signer(self) -> str:
+        """The address that signed it: the author, or the author's delegate."""
+        return self.evidence.signer
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a verified statement cannot be copied or stored: verify again")
@@ -70,22 +76,6 @@ class VerifiedStatement:
 @dataclass(frozen=True, init=False)
 class VerifiedGrant(VerifiedStatement):
     """A grant that passed every step."""
-
-
-def fact_queries(evidence: Evidence) -> tuple[list[FactQuery], list[SignatureQuery]]:
-    """The queries to a chain before this evidence can be judged: one `FactQuery` for each anchor in the file."""
-    parts = _parts(evidence)
-    unclear = [part for part in parts if recover_address(part.digest, part.signature_bytes) != part.author_bytes]
-    return [_fact_query(part) for part in parts], [_signature_query(part) for part in unclear]
-
-
-def anchor_queries(evidence: Evidence) -> list[FactQuery]:
-    """The queries about the anchors in the file, without looking at its signatures, which costs half of `judge`."""
-    return [_fact_query(part) for part in _parts(evidence)]
-
-
-def _parts(evidence: Evidence) -> list[Evidence]:
-    return [part for part in (evidence, acceptance_evidence(evidence)) if part is not None]
 
 
 def advice_on(signature: bytes) -> str | None:
@@ -109,8 +99,9 @@ def judge(
         evidence = parse_evidence(evidence)  # 0
     _usable(facts, policy, now)
     answer = _answer_at(now, evidence, facts)
-    anchored_at = _proved(evidence, facts, policy, now, answer)  # 1 to 4
+    anchored_at = _proved(evidence, facts, policy, answer)  # 1 to 4
     _not_revoked(evidence, answer)  # 5
+    _signer_not_revoked(evidence, facts, answer)
     _in_force(evidence, now)  # 6
     _fits_notice(evidence, grant)  # 7
     _fits_policy(evidence, policy)
@@ -122,11 +113,12 @@ def judge(
     return verified
 
 
-def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, answer: AnchorFacts) -> int | None:
+def _proved(evidence: Evidence, facts: Facts, policy: Policy, answer: AnchorFacts) -> int | None:
     """Take steps 1 to 4, which apply to every kind. Return the anchor's time, or None without an anchor."""
     if evidence.statement.domain != policy.domain:  # 1
         raise errors.WrongDomain("it names another chain or registry than the policy")
     _signed(evidence, facts)  # 2
+    _mandated(evidence, facts, policy, answer.anchored_at)
     if evidence.anchor is UNSET:
         return None
     if not is_included(evidence):  # 3
@@ -135,20 +127,33 @@ def _proved(evidence: Evidence, facts: Facts, policy: Policy, now: int, answer: 
 
 
 def _signed(evidence: Evidence, facts: Facts) -> None:
-    if evidence.mandate is not UNSET:
-        raise errors.BadMandate("it was signed by a delegate, and mandates are not judged by this version")
-    if recover_address(evidence.digest, evidence.signature_bytes) == evidence.author_bytes:
+    if is_plainly_signed(evidence):
         return
-    accepted = facts.signatures.get(_signature_query(evidence))
+    accepted = facts.signatures.get(signature_query(evidence))
     if accepted is None:
         raise LedgerUnavailable("whether the author's contract accepts the signature was not read from the chain")
     if not accepted:
         advice = advice_on(evidence.signature_bytes)
-        raise errors.BadSignature(f"the signature is not that of {evidence.author}", advice)
+        raise errors.BadSignature(f"the signature is not that of {evidence.signer}", advice)
 
 
-def _signature_query(evidence: Evidence) -> SignatureQuery:
-    return SignatureQuery(evidence.author, evidence.digest, evidence.signature_bytes)
+def _mandated(act: Evidence, facts: Facts, policy: Policy, anchored_at: int) -> None:
+    """The mandate beside an act must cover it, and must have held when the act was anchored, whatever came later."""
+    mandate = act.under
+    if mandate is None:
+        return
+    check_covers(mandate, act)
+    if anchored_at == 0:  # there is no time to judge it at, and step 4 refuses the act
+        return
+    answer = _answer_at(anchored_at, mandate, facts, is_past=True)
+    try:
+        _proved(mandate, facts, policy, answer)
+        _not_revoked(mandate, answer)
+        _in_force(mandate, anchored_at)
+        _fits_notice(mandate, None)
+    except NotConsented as no:
+        why = f"the mandate did not hold when the {act.kind} was anchored: {type(no).__name__}: {no}"
+        raise errors.BadMandate(why) from None
 
 
 def _anchored(evidence: Evidence, answer: AnchorFacts, policy: Policy) -> int:
@@ -167,7 +172,7 @@ def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
     message = evidence.statement.message
     if answer.cutoff > MAX_SAFE_INTEGER:  # retired: the largest uint64, where no date of a statement reaches
         raise errors.Revoked(f"{evidence.author} was retired for ever: no statement of it is believed")
-    if isinstance(message, Grant):
+    if isinstance(message, REVOCABLE):
         if answer.revoked_at:
             raise errors.Revoked(f"the person revoked it at {format_utc(answer.revoked_at)}")
         if min(message.issued_at, answer.anchored_at) <= answer.cutoff:
@@ -176,12 +181,25 @@ def _not_revoked(evidence: Evidence, answer: AnchorFacts) -> None:
         raise errors.Revoked("the controller withdrew everything issued until then", _NEW_REQUEST)
 
 
+def _signer_not_revoked(evidence: Evidence, facts: Facts, answer: AnchorFacts) -> None:
+    """The cutoff of a delegate who signed counts like the subject's."""
+    if evidence.mandate is UNSET:
+        return
+    if (found := facts.anchors.get(signer_query(evidence))) is None:
+        raise LedgerUnavailable("the chain was not asked about the delegate who signed")
+    message, signer = evidence.statement.message, evidence.signer
+    if found.cutoff > MAX_SAFE_INTEGER:
+        raise errors.Revoked(f"{signer}, who signed it, was retired for ever: no statement of it is believed")
+    if isinstance(message, Grant) and min(message.issued_at, answer.anchored_at) <= found.cutoff:
+        raise errors.Revoked(f"{signer}, who signed it, revoked everything issued until then")
+
+
 def _in_force(evidence: Evidence, now: int) -> None:
     message = evidence.statement.message
-    if not isinstance(message, (Grant, Request)):
+    if not isinstance(message, (*REVOCABLE, Request)):
         return
     # A Request has no notBefore: it begins at its date, less the allowed clock skew.
-    begins = message.not_before if isinstance(message, Grant) else message.issued_at - CLOCK_SKEW
+    begins = message.issued_at - CLOCK_SKEW if isinstance(message, Request) else message.not_before
     if now < begins:
         raise errors.NotYetValid(f"it begins at {format_utc(begins)}")
     if now >= message.expires_at:
@@ -232,7 +250,7 @@ def _acceptance(evidence: Evidence, facts: Facts, policy: Policy, now: int) -> s
     if part is not None:
         try:
             answer = _answer_at(now, part, facts)
-            _proved(part, facts, policy, now, answer)
+            _proved(part, facts, policy, answer)
             _not_revoked(part, answer)
             _fits_notice(part, evidence)
         except NotConsented as error:
@@ -255,22 +273,17 @@ def _usable(facts: Facts, policy: Policy, now: int) -> None:
         raise LedgerUnavailable("the facts were read for another time than the one in question")
 
 
-def _fact_query(evidence: Evidence) -> FactQuery:
-    root = ZERO_WORD if evidence.anchor is UNSET else evidence.anchor.root
-    message = evidence.statement.message
-    if isinstance(message, Grant):
-        return FactQuery(root, message.subject, message.revocation, message.salt)
-    return FactQuery(root, evidence.author)
+def _answer_at(now: int, evidence: Evidence, facts: Facts, *, is_past: bool = False) -> AnchorFacts:
+    """The chain's answer as of ``now``, without later events.
 
-
-def _answer_at(now: int, evidence: Evidence, facts: Facts) -> AnchorFacts:
-    """The chain's answer as of ``now``, without later events."""
-    if (answer := facts.anchors.get(_fact_query(evidence))) is None:
+    Where ``now`` ``is_past``, and facts are of a later time, a cutoff that lies after it was raised after it too.
+    """
+    if (answer := facts.anchors.get(fact_query(evidence))) is None:
         raise LedgerUnavailable("the chain was not asked about this anchor")
-    if facts.as_of is None:
+    if facts.as_of is None and not is_past:
         return answer
     return AnchorFacts(
         answer.anchored_at if answer.anchored_at <= now else 0,
         answer.revoked_at if answer.revoked_at <= now else 0,
-        answer.cutoff,
+        answer.cutoff if answer.cutoff <= now or not is_past else 0,
     )

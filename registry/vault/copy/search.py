@@ -78,6 +78,18 @@ def find_page(db: Connection, query: Query, limit: int, cursor: str) -> Page:
     return _newest_page(db, query, plan, limit, after)
 
 
+def find_older(db: Connection, query: Query, limit: int, before: int | None) -> tuple[tuple[Record, ...], int | None]:
+    """Return at most ``limit`` records, newest first, without counting any, within a transaction.
+
+    ``before`` is the place that the last call returned; the place is None after the last record.
+    """
+    plan = _plan(db, query)
+    if plan is None:
+        return (), None
+    rows = _rows(db, plan if before is None else plan.also(f"{plan.place} < ?", before), limit)
+    return tuple(DECODE(line) for _, line in rows), rows[-1][0] if len(rows) == limit else None
+
+
 def _newest_page(db: Connection, query: Query, plan: _Plan, limit: int, after: tuple[int, ...]) -> Page:
     rest = plan.also(f"{plan.place} < ?", after[0]) if after else plan
     rows = _rows(db, rest, limit + 1)

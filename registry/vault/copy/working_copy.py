@@ -24,7 +24,7 @@ from registry.vault.copy.erasing import erase_content, erase_some, note_gone, re
 from registry.vault.copy.listing import Listing
 from registry.vault.copy.pages import Looked
 from registry.vault.copy.query import Query
-from registry.vault.copy.search import MAX_PAGE, Page, find_page
+from registry.vault.copy.search import MAX_PAGE, Page, find_older, find_page
 from registry.vault.copy.sql import MAX_ROWS, MAX_SECONDS, Answer, run, views
 from registry.vault.copy.stats import Stats, count_records
 from registry.vault.copy.store import FactsOf, Line, line_of, put_versions
@@ -156,11 +156,14 @@ class WorkingCopy(Listing):
 
     def select(self, query: Query) -> Iterator[Record]:
         """Yield everything that a query finds, newest first."""
-        page = self.search(query, MAX_PAGE)
-        yield from page.records
-        while page.cursor:
-            page = self.search(query, MAX_PAGE, page.cursor)
-            yield from page.records
+        place: int | None = None
+        while True:
+            # A transaction for each part: whoever adds records does not wait until the last one was taken.
+            with self._db.reading() as db:
+                records, place = find_older(db, query, MAX_PAGE, place)
+            yield from records
+            if place is None:
+                return
 
     def query(
         self, sql: str, schemas: Mapping[str, Iterable[str]], rows: int = MAX_ROWS, seconds: float = MAX_SECONDS

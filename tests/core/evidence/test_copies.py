@@ -31,6 +31,6 @@ def test_a_copy_gives_the_same_bytes(copied: Any) -> None:
     first = parse_evidence(RAW)
     copy, anchor, message = copied(first), copied(first.anchor), copied(first.statement.message)
     assert copy.signature_bytes == unhex(first.signature)
-    assert (copy.digest, copy.handle, copy.author_bytes) == (first.digest, first.handle, unhex(first.author))
+    assert (copy.digest, copy.handle, copy.signer_bytes) == (first.digest, first.handle, unhex(first.author))
     assert anchor.words == tuple(map(unhex, (anchor.transaction, anchor.root, *anchor.proof)))
     assert message.read == first.statement.message.read

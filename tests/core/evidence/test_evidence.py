@@ -32,7 +32,8 @@ from registry.core.facts import AnchorFacts, Facts
 from registry.core.scalars import MAX_SAFE_INTEGER, MAX_SIGNATURE, to_hex
 from registry.core.statements.messages import Grant, Refusal, Request
 from registry.core.statements.typed_data import digest
-from registry.core.verify.judge import VerifiedStatement, fact_queries, judge
+from registry.core.verify.judge import VerifiedStatement, judge
+from registry.core.verify.queries import fact_queries
 from tests.support import strategies
 from tests.support.builders import (
     CHAIN_ID,

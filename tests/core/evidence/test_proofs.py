@@ -15,10 +15,13 @@ from tests.support.builders import (
     account,
     evidence_of,
     grant_message,
+    mandate_message,
+    mandate_of,
     notice_bytes,
     policy,
     refusal_message,
     request_message,
+    under_mandate,
     word,
 )
 
@@ -52,8 +55,19 @@ def test_a_strangers_signature_is_for_the_chain_to_judge() -> None:
     assert judge(forged, as_contract.facts(forged), policy(), NOW).evidence == forged
 
 
-def test_a_delegates_signature_is_not_the_authors() -> None:
-    assert found(msgspec.structs.replace(GRANT, mandate={}))["signature"] is None
+def test_a_delegates_act_proves_itself_but_for_the_time_of_its_mandate() -> None:
+    assert found(under_mandate()) == {"signature": True, "mandate": None, "notice": True, "inclusion": True}
+
+
+def test_a_mandate_that_does_not_cover_the_act_or_was_altered() -> None:
+    refusing = mandate_of(mandate_message(powers=("Refusal",)))
+    assert found(under_mandate(mandate=refusing))["mandate"] is False
+    altered = mandate_of(mandate_message(statement="I let it do everything."))
+    assert found(under_mandate(mandate=altered))["mandate"] is False
+
+
+def test_the_authors_own_signature_is_not_the_delegates() -> None:
+    assert found(under_mandate(signer="alice"))["signature"] is None
 
 
 def test_another_notice() -> None:

@@ -23,7 +23,8 @@ from registry.core.errors import CouldNotCheck, LedgerUnavailable, NotConsented
 from registry.core.evidence.file import Evidence, with_acceptance, write_evidence
 from registry.core.facts import AnchorFacts, FactQuery, Facts
 from registry.core.scalars import to_hex
-from registry.core.verify.judge import VerifiedGrant, VerifiedStatement, fact_queries, judge
+from registry.core.verify.judge import VerifiedGrant, VerifiedStatement, judge
+from registry.core.verify.queries import fact_queries
 from tests.support.builders import (
     CHAIN_ID,
     CONTROLLER,

@@ -304,7 +304,7 @@ def test_what_the_wallet_gets_is_what_python_signs(name: str, browse: Browse, st
 
 def test_an_owner_signs_for_their_safe(browse: Browse, stub: Stub) -> None:
     """The wallet gets the Safe's message, 32 bytes that tell nobody anything; the page shows the statement."""
-    _, typed = demo_grant()
+    _, typed = demo_grant(subject=BOB)
     stub.known.add(DOMAIN.chain_id)
     work = lambda wallet: (wallet.address, wallet.sign_safe_message(typed, BOB))[1]  # noqa: E731
     terminal = Terminal(work, chain_id=DOMAIN.chain_id)

@@ -54,4 +54,4 @@ def test_pictures(browse: Callable[..., Browser], stub: Stub, tmp_path: Path, lo
 def test_the_documentation_shows_the_page_of_today() -> None:
     assert RECORD.read_text() == sources(), "the pictures are old: make pictures"
     taken = {f"page-{name}-{look}.png" for name in ("wallets", "request", "signed", "refused") for look in LOOKS}
-    assert {path.name for path in PICTURES.glob("*.png")} == taken
+    assert {path.name for path in PICTURES.glob("page-*.png")} == taken
