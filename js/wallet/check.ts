@@ -7,11 +7,11 @@ import { domainOf, sameDomain } from "../core/eip712.ts";
 import { canonical, parseJson, type Json } from "../core/json.ts";
 import { noticeDigest, parseNotice, TEXTS, type Notice } from "../core/notice.ts";
 import { allowsTraining, processingOf } from "../core/processing.ts";
-import { isGrant, render } from "../core/rendering.ts";
+import { isGrant, isMandate, render } from "../core/rendering.ts";
 import { safeDigest, safeMessage } from "../core/safe.ts";
 import { bytesOf, checksum, type Address } from "../core/scalars.ts";
 import { asTypedData, authorOf, digestOf, type Statement } from "../core/statements.ts";
-import type { Grant, Refusal } from "../core/messages.ts";
+import type { Grant, Mandate, Refusal } from "../core/messages.ts";
 import { SEND, type Question, type Summary, type Term } from "./protocol.ts";
 
 /** What the page and the terminal do not read in the same way. */
@@ -94,7 +94,7 @@ function checkScope(words: Summary, { message }: Statement): void {
   if ("data" in message) same("scope", [termsIn(words.data), listed(message.data)]);
   if ("expiresAt" in message) same("scope", [words.until, message.expiresAt]);
   if ("terms" in message) same("scope", [words.terms?.term, message.terms]);
-  if ("statement" in message) same("account", [words.account, message.controller]);
+  if ("statement" in message) same("account", [words.account, counterpart(message)]);
 }
 
 /** Writes the sentence again from the notice, if there is one; tells whether it did. */
@@ -102,7 +102,7 @@ function checkWritten(words: Summary, { message }: Statement): boolean {
   if (!("statement" in message) || words.notice === "") return false;
   const raw = utf8(words.notice);
   const notice = parseNotice(raw);
-  same("notice", [noticeDigest(raw), message.notice], [notice.controller.account, message.controller]);
+  same("notice", [noticeDigest(raw), message.notice], [notice.controller.account, counterpart(message)]);
   same("notice", [notice.controller.name, words.name], [notice.controller.domain, words.domain]);
   same("sentence", [render(notice, words.language, message), message.statement]);
   checkTexts(words, notice);
@@ -117,7 +117,10 @@ function checkTexts(words: Summary, notice: Notice): void {
   same("notice", ...terms.map(({ term, label }) => [label, text?.labels.get(term)] as const));
 }
 
-function checkUse(words: Summary, notice: Notice, message: Grant | Refusal): void {
+/** Who wrote the notice: the brand, or the fiduciary. */
+const counterpart = (message: Grant | Refusal | Mandate): Address => (isMandate(message) ? message.delegate : message.controller);
+
+function checkUse(words: Summary, notice: Notice, message: Grant | Refusal | Mandate): void {
   if (!isGrant(message)) return;
   const processing = processingOf(notice, message.purposes, message.data);
   same("scope", [termsIn(words.processing), listed(processing)], [words.training === "yes", allowsTraining(processing)]);
