@@ -63,8 +63,9 @@ function withReport(kept: Kept, report: UsesReport, now: number): Kept {
 
 function failed(before: LogSeen | undefined, error: ConsentError, now: number): LogSeen {
   const known = before ?? { checkedAt: 0, count: 0, beyond: 0, state: "fits", why: "" };
+  const isFault = error instanceof LogChanged || error instanceof NotConsented || error.name === "Malformed";
   // What fails in this browser is no fault of the brand's log.
-  if (!(error instanceof NotConsented)) return { ...known, trouble: error.message };
+  if (!isFault) return { ...known, trouble: error.message };
   const { trouble: _, ...bare } = known;
   return { ...bare, checkedAt: now, state: error instanceof LogChanged ? "changed" : "wrong", why: error.message };
 }

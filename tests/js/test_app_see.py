@@ -106,6 +106,7 @@ def emptied(route: Any, digest: str) -> None:
 
 def test_a_narrower_grant_replaces_the_one_before(run: Run, start: Callable[..., App]) -> None:
     app = start()
+    app.page.clock.install()
     app.follow(run.ready["request"])
     for box in app.page.get_by_role("checkbox").all():
         box.check()
@@ -129,7 +130,11 @@ def test_a_narrower_grant_replaces_the_one_before(run: Run, start: Callable[...,
     app.heading("Done")
     app.page.goto(f"{app.url}#one={old}")
     app.page.get_by_text("Ending").first.wait_for()
-    # It ends by itself, 20 to 90 seconds after the new one was recorded.
-    app.page.get_by_text("It ended, as the chain shows").wait_for(timeout=120_000)
+    # It ends by itself, 20 to 90 seconds after the new one was recorded, and not before.
+    app.page.clock.fast_forward(5_000)
+    app.page.wait_for_timeout(1500)
+    assert app.page.get_by_text("It ended, as the chain shows").count() == 0
+    app.page.clock.fast_forward(90_000)
+    app.page.get_by_text("It ended, as the chain shows").wait_for()
     app.page.goto(f"{app.url}#list")
     assert app.page.get_by_role("link", name="Allowed").count() == 1

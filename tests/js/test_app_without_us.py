@@ -96,7 +96,7 @@ def test_with_a_node_and_the_file_alone_it_ends(run: Run, start: Callable[..., A
     app.page.get_by_label("Passphrase again").fill(PASSPHRASE)
     app.press("Make my key")
     app.heading("Your consents")
-    choose(app, "Open a saved file", file)
+    choose(app, "Open saved files", file)
     app.heading("What")
     app.page.get_by_text("Could not check").first.wait_for()
     app.page.goto(f"{app.url}#own")
