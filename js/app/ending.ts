@@ -8,6 +8,7 @@ import { type Kept, type Shelf, untroubled, withSeen } from "../client/kept.ts";
 import type { Network } from "../client/network.ts";
 import { tellBrand } from "../client/status.ts";
 import { WalletTrouble } from "../client/wallets.ts";
+import { StorageFull } from "./store/database.ts";
 
 /**
  * Ends it through a notary, or by the transaction that `send` sends, and waits until the chain shows it.
@@ -33,4 +34,9 @@ export async function endAndKeep(going: Going, kept: Kept, opening: Opening, sen
 /** Lets the brand look at the chain at once, and keeps that it heard. */
 export async function tell(network: Network, shelf: Shelf, kept: Kept): Promise<void> {
   if (await tellBrand(network, kept)) await shelf.change(kept.id, (newest) => ({ ...newest, told: true }));
+}
+
+/** What failed was kept with the answer; everything else is a fault of ours. */
+export function onlyOurs(error: unknown): void {
+  if (!(error instanceof ConsentError) || error instanceof StorageFull) throw error;
 }

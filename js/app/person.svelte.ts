@@ -4,29 +4,29 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../core/bytes.ts";
 import { Accounts, type Account } from "../core/accounts.ts";
+import { revokeCall } from "../core/calls.ts";
 import { ConsentError, InvalidInput } from "../core/errors.ts";
 import type { Grant, Refusal } from "../core/messages.ts";
 import { wordsOf } from "../core/mnemonic.ts";
 import { type Address, type Word } from "../core/scalars.ts";
 import { digestOf, makeStatement, typedData } from "../core/statements.ts";
 import type { Asked } from "../client/answer.ts";
-import { revokeCall } from "../core/calls.ts";
 import { openingOf } from "../client/end.ts";
 import { goOn, type Going } from "../client/go_on.ts";
 import { isUnfinished, type Kept, UNSEEN } from "../client/kept.ts";
 import type { Network } from "../client/network.ts";
 import { pay, type Quote, quoteFor } from "../client/payer.ts";
+import type { Wallet } from "../client/wallets.ts";
 import { type Connected, sentByWallet, signedByWallet } from "./by_wallet.ts";
-import { endAndKeep } from "./ending.ts";
+import { endAndKeep, onlyOurs } from "./ending.ts";
 import { Looks } from "./looks.svelte.ts";
 import { OwnNode } from "./node.svelte.ts";
 import { endingLater, replacedIn, waitOf } from "./replacing.ts";
 import { Rest } from "./rest.ts";
 import { readSaved } from "./saved_file.ts";
 import { Answers, Gone } from "./store/answers.svelte.ts";
-import { type Database, StorageFull } from "./store/database.ts";
+import type { Database } from "./store/database.ts";
 import { freshId, sealingKey } from "./store/sealed.ts";
-import type { Wallet } from "../client/wallets.ts";
 
 const GENERATIONS = 100;
 /** Pauses before what failed is tried again, in seconds; each is twice as long as the one before. */
@@ -294,9 +294,4 @@ export class Person {
       this.going = new Set([...this.going].filter((each) => each !== digest));
     }
   }
-}
-
-/** What failed was kept with the answer; everything else is a fault of ours. */
-function onlyOurs(error: unknown): void {
-  if (!(error instanceof ConsentError) || error instanceof StorageFull) throw error;
 }

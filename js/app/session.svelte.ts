@@ -10,6 +10,7 @@ import type { Network } from "../client/network.ts";
 import type { Person } from "./person.svelte.ts";
 import { oneLine } from "../core/one_line.ts";
 import { type Place, readPlace, writePlace } from "./place.ts";
+import { forgetWord, remember, remembered } from "./remembered.ts";
 import { Database, StorageFull } from "./store/database.ts";
 import { type Door, findDoor, keepDoor } from "./store/door.ts";
 import en from "./words/en.json";
@@ -269,31 +270,6 @@ export class Session {
   #failed(error: unknown): void {
     if (error instanceof StorageFull) this.full ||= "after";
     else if (!(error instanceof ConsentError)) reportError(error);
-  }
-}
-
-// A browser that lets a page keep nothing throws even where it is only asked.
-function remembered(name: string): string | null {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-function remember(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // It is asked for again next time.
-  }
-}
-
-function forgetWord(name: string): void {
-  try {
-    localStorage.removeItem(name);
-  } catch {
-    // There is nothing then.
   }
 }
 

@@ -78,8 +78,9 @@ function join(heads: Map<number, LogHead>, last: LogHead | undefined, head: LogH
   const same = heads.get(size);
   if (same !== undefined) {
     if (messageOf(same).root !== root) throw changed("the brand signed two states of one length for its log", same, head);
-    heads.set(size, { ...same, evidence: head.evidence }); // it may have been anchored anew
-    return last ?? head;
+    const anew = { ...same, evidence: head.evidence }; // it may have been anchored anew
+    heads.set(size, anew);
+    return last === undefined || last === same ? anew : last;
   }
   if (last === undefined && head.before > 0) throw malformed("a head names one before it that the brand does not show");
   if (last !== undefined) checkContinues(last, head);
