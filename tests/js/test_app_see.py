@@ -137,4 +137,5 @@ def test_a_narrower_grant_replaces_the_one_before(run: Run, start: Callable[...,
     app.page.clock.fast_forward(90_000)
     app.page.get_by_text("It ended, as the chain shows").wait_for()
     app.page.goto(f"{app.url}#list")
+    app.page.get_by_role("link", name="Ended").wait_for()
     assert app.page.get_by_role("link", name="Allowed").count() == 1
