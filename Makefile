@@ -6,7 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
+# Most tests wait for real programs: three at once keep two cores busy.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadscope
 
 .PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors unicode descriptors js pictures docs architecture lock
 

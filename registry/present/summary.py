@@ -117,8 +117,8 @@ def summary_of_typed_data(typed_data: dict[str, Any]) -> SigningSummary:
     message: dict[str, Any] = typed_data.get("message", {})
     return SigningSummary(
         act=str(typed_data.get("primaryType", "")),
-        # The controller signs a statement without a subject itself, so no brand asks for it.
-        account=str(message.get("controller", "")) if "subject" in message else "",
+        # The controller signs a statement without a subject itself, so no brand asks for it. A mandate has a fiduciary.
+        account=str(message.get("controller", message.get("delegate", ""))) if "subject" in message else "",
         sentence=str(message.get("statement", "")),
         purposes=_bare(message.get("purposes")),
         data=_bare(message.get("data")),

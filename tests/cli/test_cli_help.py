@@ -67,7 +67,8 @@ def test_there_are_all_the_commands_of_the_story() -> None:
     vault += " pull shred release check compact"
     groups |= {"vault": vault, "vault schema": "list show add", "devnet": "status stop logs"}
     groups |= {"app": "serve", "evidence": "show import canonical calldata finish drop shred release"}
-    groups |= {"brand": "init profile serve request inbox data", "brand data": "show changes"}
+    groups |= {"brand": "init profile serve request inbox data", "brand data": "show changes send"}
+    groups |= {"brand evidence": "erase hold release"}
     groups |= {"notary": "init serve status flush rebuild judge draw", "notary sponsors": "add list budget remove"}
     expected = {(name,) for name in wanted.split()}
     expected |= {(*group.split(), name) for group in groups for name in groups[group].split()}

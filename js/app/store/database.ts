@@ -59,9 +59,9 @@ export class Database {
       try {
         requests = work(transaction.objectStore(shelf));
       } catch (error) {
-        // All or none: what was put before this one goes as well.
-        transaction.abort();
         failed(troubleOf(error));
+        // All or none: what was put before this one goes as well. Where it is aborted already, this throws, and nobody hears it.
+        transaction.abort();
       }
     });
   }

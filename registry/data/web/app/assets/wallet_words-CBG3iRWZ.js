@@ -1,1 +1,0 @@
-import{t as e}from"./wallets-Cr3sz7Us.js";import{a as t,o as n}from"./index-B-Ab2qwk.js";var r=r=>r instanceof e?t(`sign.${r.name}`,r.values):n(r);export{r as t};
