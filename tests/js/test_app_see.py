@@ -69,7 +69,7 @@ def test_what_was_read_is_seen_and_a_changed_log_is_told(run: Run, start: Callab
         app.heading("Your consents")
         app.page.goto(detail)
         app.page.get_by_text("7 records").wait_for()
-        return app.page.get_by_text("not anchored yet").count() == 0
+        return bool(app.page.get_by_text("not anchored yet").count() == 0)
 
     assert any(proved() for _ in range(20))
     app.page.get_by_text("Not allowed: for a purpose that you did not allow").wait_for()
