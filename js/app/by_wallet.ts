@@ -1,12 +1,12 @@
 // What a wallet of the browser does on this network: it shows its account, signs a statement, or pays a transaction.
 
 import { equal, fromHex } from "../core/bytes.ts";
+import { revokeCall } from "../core/calls.ts";
 import type { Opening } from "../core/endings.ts";
 import { keyOfSignature } from "../core/facts.ts";
 import { adviceOn } from "../core/judge.ts";
 import { type Address, bytesOf, checksum, type Hex } from "../core/scalars.ts";
 import { recoverAddress } from "../core/signatures.ts";
-import { revocationCall } from "../client/end.ts";
 import type { Network } from "../client/network.ts";
 import { accountOf, checkAccount, moveTo, publicUrl, send, signTypedData, type Wallet, WalletTrouble } from "../client/wallets.ts";
 
@@ -47,7 +47,7 @@ export async function signedByWallet(network: Network, { wallet, account }: Conn
 export async function sentByWallet(network: Network, wallet: Wallet, opening: Opening): Promise<void> {
   const from = await accountOf(wallet);
   await moveToChain(network, wallet);
-  await send(wallet, from, network.config.domain.verifyingContract, revocationCall(opening));
+  await send(wallet, from, network.config.domain.verifyingContract, revokeCall(opening));
 }
 
 const moveToChain = (network: Network, wallet: Wallet): Promise<void> => moveTo(wallet, network.config.domain.chainId, publicUrl(network.config.rpc[0]));

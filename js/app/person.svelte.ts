@@ -4,24 +4,29 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../core/bytes.ts";
 import { Accounts, type Account } from "../core/accounts.ts";
+import { revokeCall } from "../core/calls.ts";
 import { ConsentError, InvalidInput } from "../core/errors.ts";
 import type { Grant, Refusal } from "../core/messages.ts";
 import { wordsOf } from "../core/mnemonic.ts";
 import { type Address, type Word } from "../core/scalars.ts";
 import { digestOf, makeStatement, typedData } from "../core/statements.ts";
 import type { Asked } from "../client/answer.ts";
-import { awaitEnd, endByNotary, openingOf } from "../client/end.ts";
-import { goOn } from "../client/go_on.ts";
-import { isUnfinished, type Kept, type Seen, UNSEEN, untroubled, withSeen } from "../client/kept.ts";
+import { openingOf } from "../client/end.ts";
+import { goOn, type Going } from "../client/go_on.ts";
+import { isUnfinished, type Kept, UNSEEN } from "../client/kept.ts";
 import type { Network } from "../client/network.ts";
-import { askBrand, look, tellBrand } from "../client/status.ts";
+import { pay, type Quote, quoteFor } from "../client/payer.ts";
+import type { Wallet } from "../client/wallets.ts";
 import { type Connected, sentByWallet, signedByWallet } from "./by_wallet.ts";
+import { endAndKeep, onlyOurs } from "./ending.ts";
+import { Looks } from "./looks.svelte.ts";
+import { OwnNode } from "./node.svelte.ts";
+import { endingLater, replacedIn, waitOf } from "./replacing.ts";
 import { Rest } from "./rest.ts";
 import { readSaved } from "./saved_file.ts";
 import { Answers, Gone } from "./store/answers.svelte.ts";
-import { type Database, StorageFull } from "./store/database.ts";
+import type { Database } from "./store/database.ts";
 import { freshId, sealingKey } from "./store/sealed.ts";
-import { type Wallet, WalletTrouble } from "../client/wallets.ts";
 
 const GENERATIONS = 100;
 /** Pauses before what failed is tried again, in seconds; each is twice as long as the one before. */
@@ -39,27 +44,28 @@ export class Locked extends ConsentError {
 }
 
 export class Person {
-  /** When the chain was read last (unix seconds), 0 for never, and why the last reading failed. */
-  checkedAt = $state(0);
-  unchecked = $state("");
   /** What is being worked on now, here or in another tab, by digest. */
   going = $state.raw<ReadonlySet<string>>(new Set());
-  readonly network: Network;
   readonly answers: Answers;
+  readonly node: OwnNode;
+  readonly looks: Looks;
   readonly #seed: Uint8Array;
   readonly #stop = new AbortController();
   readonly #rest = new Rest(this.#stop.signal);
   #accounts: Accounts | undefined;
 
-  private constructor(network: Network, seed: Uint8Array, database: Database, key: CryptoKey) {
-    this.network = network;
+  private constructor(load: () => Promise<Network>, seed: Uint8Array, database: Database, key: CryptoKey) {
     this.#seed = seed;
     this.answers = new Answers(database, key, (name) => this.#nameOf(name), () => this.#rest.wake());
+    this.node = new OwnNode(load, this.answers);
+    this.looks = new Looks(this.node, this.answers, this.#stop.signal);
     addEventListener("online", () => this.#rest.wake(), { signal: this.#stop.signal });
   }
 
-  static async open(network: Network, seed: Uint8Array, database: Database): Promise<Person> {
-    const person = new Person(network, seed, database, await sealingKey(seed));
+  /** Opens what this key sealed. `load` gives the network of the page; without it the person can still name a node. */
+  static async open(load: () => Promise<Network>, seed: Uint8Array, database: Database): Promise<Person> {
+    const person = new Person(load, seed, database, await sealingKey(seed));
+    await person.node.open();
     await person.answers.reload();
     await person.answers.sweep();
     return person;
@@ -76,6 +82,10 @@ export class Person {
   /** Everything that is kept, newest first. */
   get kept(): readonly Kept[] {
     return this.answers.kept;
+  }
+
+  get network(): Network {
+    return this.node.network;
   }
 
   get words(): readonly string[] {
@@ -120,11 +130,12 @@ export class Person {
    * A place for it is kept first, so that a full browser signs nothing. One tab at a time answers one request. Throws
    * `StorageFull`, `InvalidInput` where the request was answered meanwhile, `Locked`, and `WalletTrouble`.
    */
-  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { by?: Connected; language: string; inbox: string }): Promise<Kept> {
+  async sign(asked: Asked, compose: (subject: Address, seed: Uint8Array, date: number) => Grant | Refusal, how: { by?: Connected; language: string; inbox: string; replaces?: Word }): Promise<Kept> {
     return navigator.locks.request(`consent:${asked.digest}`, { ifAvailable: true }, async (lock) => {
       if (lock === null) throw new InvalidInput("another tab of this browser is answering this request", "Go on there.");
       await this.answers.reload();
-      if (this.answerTo(asked) !== undefined) throw new InvalidInput("you have answered this request already", "See it in your list.");
+      const answered = this.answerTo(asked);
+      if (answered !== undefined && answered.digest !== how.replaces) throw new InvalidInput("you have answered this request already", "See it in your list.");
       const account = how.by === undefined ? await this.accountFor(asked.message.controller) : undefined;
       const subject = account?.address ?? (how.by as Connected).account;
       const date = await this.network.dateFor(subject);
@@ -137,7 +148,7 @@ export class Person {
       const draft: Kept = {
         id: freshId(), kind, digest: toHex(digest), brand: { name, domain, account: brand }, by: how.by === undefined ? "seed" : "wallet",
         domain: this.network.config.domain, message, language: how.language, signature: "0x", keptAt: this.now,
-        inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
+        askedAt: asked.message.issuedAt, inbox: how.inbox, delivery: how.inbox === "" ? "hand" : "waiting", seen: UNSEEN,
       };
       await this.answers.begin(draft, asked.noticeText);
       try {
@@ -160,14 +171,18 @@ export class Person {
       const wakes = this.#rest.wakes;
       await this.#goOnAll().catch(failed);
       if (this.#isOver) return;
-      if (this.#rest.wakes === wakes) await this.#rest.sleep(this.kept.some(isUnfinished) ? pause : undefined);
+      const waits = this.kept.filter(isUnfinished).map((kept) => waitOf(kept, this.now) || pause);
+      if (this.#rest.wakes === wakes) await this.#rest.sleep(waits.length === 0 ? undefined : Math.min(...waits));
       if (this.#rest.wakes !== wakes) pause = FIRST_PAUSE / 2;
     }
   }
 
   /** Endings first. One that is waited for keeps no other one waiting. */
   async #goOnAll(): Promise<void> {
-    const left = this.kept.filter(isUnfinished).sort((one, other) => Number(other.ending !== undefined) - Number(one.ending !== undefined));
+    await this.node.findPage();
+    // A tab that was closed right after a grant was recorded has not noted yet what ends with it.
+    await this.#endReplaced();
+    const left = this.kept.filter((kept) => isUnfinished(kept) && waitOf(kept, this.now) === 0).sort((one, other) => Number(other.ending !== undefined) - Number(one.ending !== undefined));
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined && !this.#isOver; next = left.shift()) await this.goOn(next, PATIENCE);
     };
@@ -179,77 +194,54 @@ export class Person {
     await this.#alone(digest, async (kept) => {
       const until = performance.now() + patience * 1000;
       const isOver = (): boolean => this.#isOver || performance.now() > until;
-      if (!isUnfinished(kept)) return;
+      if (!isUnfinished(kept) || waitOf(kept, this.now) > 0) return;
       if (kept.ending !== undefined) return void (await this.#end(kept, isOver).catch(onlyOurs));
       // Whoever wants it ended does not wait until it is recorded.
-      await goOn({ network: this.network, shelf: this.answers, sleep: (seconds) => this.#rest.sleep(seconds), isOver: () => isOver() || this.find(digest)?.ending !== undefined }, kept);
+      await goOn(this.#going(() => isOver() || this.find(digest)?.ending !== undefined), kept);
+      await this.#endReplaced();
     });
   }
 
-  /** Reads the chain for everything. What could not be checked stays as it was seen, and `unchecked` says so. */
-  async check(): Promise<void> {
-    try {
-      const before = new Map(this.kept.map((kept) => [kept.id, kept.seen]));
-      const found = await look(this.network, this.kept, (kept) => this.answers.notice(kept.message.notice));
-      const newer = new Map(found.filter(({ id, seen }) => isNews(before.get(id), seen)).map(({ id, seen }) => [id, seen]));
-      await this.answers.changeAll([...newer.keys()], (kept) => {
-        // A newer look than this one may have come between.
-        const isSame = JSON.stringify(before.get(kept.id)) === JSON.stringify(kept.seen);
-        return isSame ? { ...kept, seen: newer.get(kept.id) ?? kept.seen } : kept;
-      });
-      this.checkedAt = this.now;
-      this.unchecked = "";
-    } catch (error) {
-      if (!(error instanceof ConsentError)) throw error;
-      this.unchecked = error.message;
-    }
-  }
-
-  /** Asks the brand of one answer how it stands there; returns why that could not be learned, empty where it was. */
-  async askBrand(kept: Kept): Promise<string> {
-    try {
-      const { seen, acceptance } = await askBrand(this.network, kept, await this.notice(kept.message.notice));
-      const { acceptedAt, acknowledgedAt, usedAt, brandSays } = seen;
-      await this.answers.change(kept.id, (newest) => ({
-        ...withSeen(newest, { acceptedAt, acknowledgedAt, usedAt, brandSays }), ...(acceptance === undefined ? {} : { acceptance }),
-      }));
-      return "";
-    } catch (error) {
-      if (!(error instanceof ConsentError)) throw error;
-      return error.message;
-    }
-  }
-
-  /** Keeps that the person wants these ended, all or none. From then on it goes on by itself. Throws `InvalidInput` and `StorageFull`. */
-  async wantEnded(all: readonly Kept[]): Promise<void> {
-    for (const kept of all) openingOf(this.network, kept, this.#open());
-    const ending = { askedAt: this.now };
-    await this.answers.changeAll(all.map(({ id }) => id), (newest) => (newest.ending === undefined ? { ...newest, ending } : newest));
+  /** Keeps that the grants which recorded ones replace end later. */
+  async #endReplaced(): Promise<void> {
+    const old = replacedIn(this.kept).map(({ id }) => id);
+    if (old.length === 0 || this.#isOver) return;
+    await this.answers.changeAll(old, (newest) => endingLater(newest, this.now));
     this.#rest.wake();
   }
 
-  /** Ends one grant through a notary, or by a transaction that `wallet` pays until `stop`. It is kept that the person wants it, first. */
-  async endOne(kept: Kept, wallet?: Wallet, stop?: AbortSignal): Promise<void> {
-    await this.wantEnded([kept]);
-    await this.#alone(kept.digest, (newest) => this.#end(newest, () => this.#isOver || stop?.aborted === true, wallet));
+  #going(isOver: () => boolean): Going {
+    return { network: this.network, shelf: this.answers, sleep: (seconds) => this.#rest.sleep(seconds), isOver };
   }
 
-  async #end(kept: Kept, isOver: () => boolean, wallet?: Wallet): Promise<void> {
+  /** What it costs at most to end this grant by a transaction of the seed's own account for that brand. */
+  quoteEnd(kept: Kept): Promise<Quote> {
+    return quoteFor(this.network, this.#payer(kept).address, revokeCall(openingOf(this.network, kept, this.#open())));
+  }
+
+  /** Keeps that the person wants these ended now, all or none. From then on it goes on by itself. Throws `InvalidInput` and `StorageFull`. */
+  async wantEnded(all: readonly Kept[]): Promise<void> {
+    for (const kept of all) openingOf(this.network, kept, this.#open());
+    const ending = { askedAt: this.now };
+    await this.answers.changeAll(all.map(({ id }) => id), (newest) => (newest.ending === undefined || waitOf(newest, this.now) > 0 ? { ...newest, ending } : newest));
+    this.#rest.wake();
+  }
+
+  /**
+   * Ends one grant through a notary, or until `stop` by a transaction: of a wallet, or of the seed's own account for what was quoted.
+   *
+   * It is kept that the person wants it, first.
+   */
+  async endOne(kept: Kept, by?: Wallet | Quote, stop?: AbortSignal): Promise<void> {
+    await this.wantEnded([kept]);
+    await this.#alone(kept.digest, (newest) => this.#end(newest, () => this.#isOver || stop?.aborted === true, by));
+  }
+
+  async #end(kept: Kept, isOver: () => boolean, by?: Wallet | Quote): Promise<void> {
     if (kept.seen.endedAt > 0) return;
     const opening = openingOf(this.network, kept, this.#open());
-    const waiting = { sleep: (seconds: number) => this.#rest.sleep(seconds), isOver };
-    const promised = async (notary: string, due: number): Promise<void> => {
-      await this.answers.change(kept.id, (newest) => ({ ...newest, ending: { askedAt: this.now, ...newest.ending, notary, due } }));
-    };
-    try {
-      if (wallet !== undefined) await sentByWallet(this.network, wallet, opening);
-      const endedAt = wallet === undefined ? await endByNotary(this.network, opening, { ...waiting, promised }) : await awaitEnd(this.network, opening, waiting);
-      const ended = { endedAt, verdict: "Revoked", checkedAt: this.now };
-      await tellBrand(this.network, await this.answers.change(kept.id, (newest) => withSeen(untroubled(newest), ended)));
-    } catch (error) {
-      if (error instanceof ConsentError && !(error instanceof WalletTrouble) && !isOver()) await this.answers.change(kept.id, (newest) => ({ ...newest, trouble: error.message }));
-      throw error;
-    }
+    const send = by === undefined ? undefined : () => ("provider" in by ? sentByWallet(this.network, by, opening) : pay(this.network, this.#payer(kept), by));
+    await endAndKeep(this.#going(isOver), kept, opening, send);
   }
 
   /** Returns the notice of an answer, exactly as it was stored. */
@@ -266,6 +258,11 @@ export class Person {
   /** The name of a row. Whoever looks into the browser's files reads neither domains nor notices from names. */
   #nameOf(name: string): string {
     return toHex(hmac(sha256, this.#open(), utf8(name))).slice(2, 34);
+  }
+
+  /** The seed's account that signed this, or the first one for its brand. */
+  #payer({ message, brand }: Kept): Account {
+    return this.#own().for(brand.account, this.#own().generationOf(brand.account, message.subject) ?? 0);
   }
 
   #own(): Accounts {
@@ -297,13 +294,4 @@ export class Person {
       this.going = new Set([...this.going].filter((each) => each !== digest));
     }
   }
-}
-
-/** Whether a look showed more than that nothing changed. */
-const isNews = (before: Seen | undefined, after: Seen): boolean =>
-  before === undefined || before.checkedAt === 0 || JSON.stringify({ ...before, checkedAt: 0 }) !== JSON.stringify({ ...after, checkedAt: 0 });
-
-/** What failed was kept with the answer; everything else is a fault of ours. */
-function onlyOurs(error: unknown): void {
-  if (!(error instanceof ConsentError) || error instanceof StorageFull) throw error;
 }

@@ -10,6 +10,7 @@ import type { Network } from "../client/network.ts";
 import type { Person } from "./person.svelte.ts";
 import { oneLine } from "../core/one_line.ts";
 import { type Place, readPlace, writePlace } from "./place.ts";
+import { forgetWord, remember, remembered } from "./remembered.ts";
 import { Database, StorageFull } from "./store/database.ts";
 import { type Door, findDoor, keepDoor } from "./store/door.ts";
 import en from "./words/en.json";
@@ -139,8 +140,16 @@ export class Session {
     this.place = place;
   }
 
+  /** The network of the open key, which may have a node of the person's own; without a key that of the page. */
+  async network(): Promise<Network> {
+    const { person } = this;
+    if (person === undefined) return this.#ofPage();
+    await person.node.findPage();
+    return person.network;
+  }
+
   /** The network of `/config.json`, loaded once. */
-  network(): Promise<Network> {
+  #ofPage(): Promise<Network> {
     this.#network ??= import("./network.ts").then(({ loadNetwork }) => loadNetwork());
     this.#network.catch(() => (this.#network = undefined));
     return this.#network;
@@ -160,8 +169,8 @@ export class Session {
    * Throws `StorageFull`, `InvalidInput` where another tab has made a key meanwhile, and `OtherKey`.
    */
   async begin(door: Door, seed: Uint8Array, replaces = false): Promise<void> {
-    // Without its network the key could not be opened: that is found out before anything is kept.
-    await this.network();
+    // Without its code the key could not be opened: that is found out before anything is kept.
+    await import("./person.svelte.ts");
     await this.guard(() => navigator.locks.request(DOOR, () => this.#keepNew(door, seed, replaces)));
     remember(HAD, "1");
     this.door = door;
@@ -182,10 +191,11 @@ export class Session {
   }
 
   async open(seed: Uint8Array): Promise<void> {
-    const [network, { Person: Opened }] = await Promise.all([this.network(), import("./person.svelte.ts")]);
+    const { Person: Opened } = await import("./person.svelte.ts");
     // Another tab may have seen meanwhile that the words were written down.
     this.door = (await findDoor(this.database)) ?? this.door;
-    this.person = await Opened.open(network, seed, this.database);
+    // Without the page's own network the person can still name a node.
+    this.person = await Opened.open(() => this.#ofPage(), seed, this.database);
     this.stage = this.door?.checked === true ? "open" : "words";
     if (this.stage === "open") this.#goOn();
   }
@@ -226,6 +236,7 @@ export class Session {
     await this.guard(async () => {
       await keepDoor(this.database, door);
       await person.answers.keepAgain();
+      await person.node.keepAgain();
     });
     remember(HAD, "1");
     this.isWiped = false;
@@ -253,37 +264,12 @@ export class Session {
     if (person === undefined) return;
     // What waits goes on by itself; each screen shows how far it is.
     void person.keepGoing((error) => this.#failed(error));
-    void person.check().catch((error: unknown) => this.#failed(error));
+    void person.looks.check().then(() => person.looks.askBrands()).catch((error: unknown) => this.#failed(error));
   }
 
   #failed(error: unknown): void {
     if (error instanceof StorageFull) this.full ||= "after";
     else if (!(error instanceof ConsentError)) reportError(error);
-  }
-}
-
-// A browser that lets a page keep nothing throws even where it is only asked.
-function remembered(name: string): string | null {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-function remember(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // It is asked for again next time.
-  }
-}
-
-function forgetWord(name: string): void {
-  try {
-    localStorage.removeItem(name);
-  } catch {
-    // There is nothing then.
   }
 }
 

@@ -37,10 +37,11 @@ export function languageFor(notice: Notice, wanted: string): string {
 /**
  * Returns the grant of what was chosen, with its sentence. Nothing is signed.
  *
- * `date` is the date of the statement (unix seconds). Throws `InvalidInput` for a choice that the request does not offer, and
- * `NoticeMismatch` for one that does not fit its notice. A notice to whose key nothing can be sealed is `InvalidInput` too.
+ * `date` is the date of the statement (unix seconds), `supersedes` the digest of the grant that it replaces. Throws `InvalidInput` for
+ * a choice that the request does not offer, and `NoticeMismatch` for one that does not fit its notice. A notice to whose key nothing
+ * can be sealed is `InvalidInput` too.
  */
-export function composeGrant(asked: Asked, choice: Choice, subject: Address, seed: Uint8Array, date: number): Grant {
+export function composeGrant(asked: Asked, choice: Choice, subject: Address, seed: Uint8Array, date: number, supersedes: Word = ZERO_WORD): Grant {
   if (!Number.isInteger(choice.days) || choice.days < 1 || choice.days > asked.notice.maxDays) {
     throw new InvalidInput(`${choice.days} days are not possible`, `The notice allows 1 to ${asked.notice.maxDays} days.`);
   }
@@ -58,7 +59,7 @@ export function composeGrant(asked: Asked, choice: Choice, subject: Address, see
     notice: asked.message.notice,
     // Nothing is handed over: the vault is not in the browser yet.
     content: ZERO_WORD,
-    supersedes: ZERO_WORD,
+    supersedes,
     issuedAt: date,
     notBefore: date,
     expiresAt: date + choice.days * DAY,

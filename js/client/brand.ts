@@ -7,6 +7,7 @@ import { MAX_EVIDENCE } from "../core/evidence.ts";
 import { parseJson } from "../core/json.ts";
 import { oneLine, quoted } from "../core/one_line.ts";
 import { asAnyObject, memberOf } from "../core/shapes.ts";
+import { MAX_PAGE } from "../core/uses.ts";
 import { type Answer, type Ask, type Domains, parseUrl, pauseOf, placed, type Problem, problemIn, type Web } from "./web.ts";
 
 export const INBOX_PATH = "/v1/evidence";
@@ -38,11 +39,6 @@ export const adviceIn = ({ advice }: Problem): string | undefined => (advice ===
 export interface Taken {
   readonly capability: string;
   readonly file: Uint8Array;
-}
-
-/** What a brand says of the use of the data. `last` is 0 where it says that there was none. */
-export interface Used {
-  readonly last: number;
 }
 
 /** The service behind an inbox. Every error is a `BrandUnavailable`, a `BrandRefused`, or `InvalidInput`. */
@@ -93,8 +89,15 @@ export class BrandClient {
     return answer.body;
   }
 
-  async #ask(path: string, ask: Ask): Promise<Answer> {
-    const url = placed(this.#inbox.slice(0, -INBOX_PATH.length) + path, this.#domains);
+  /** Returns a page of the use log: this grant's entries from a number on, and heads of more than `size` entries. */
+  async uses(capability: string, from: number, size: number): Promise<Uint8Array> {
+    const answer = await this.#ask(`/v1/grants/${capability}/uses`, { maxBytes: MAX_PAGE }, `?from=${from}&size=${size}`);
+    if (answer.status !== 200) throw this.#no(answer);
+    return answer.body;
+  }
+
+  async #ask(path: string, ask: Ask, query = ""): Promise<Answer> {
+    const url = placed(this.#inbox.slice(0, -INBOX_PATH.length) + path, this.#domains) + query;
     return this.#web.ask("BrandUnavailable", this.host, url, { accept: `${EVIDENCE_TYPE}, ${JSON_TYPE}`, maxBytes: MAX_SMALL, ...ask });
   }
 

@@ -2,15 +2,14 @@
 //
 // Nobody can stop these, and no brand or notary has to help: with a node of the chain and the file, an ending works.
 
-import { selector } from "../core/abi.ts";
-import { concat, toHex } from "../core/bytes.ts";
+import { toHex } from "../core/bytes.ts";
 import { CouldNotCheck, InvalidInput } from "../core/errors.ts";
 import { sameDomain } from "../core/eip712.ts";
 import { handleOfOpening, type Opening } from "../core/endings.ts";
 import { keyOfQuery } from "../core/facts.ts";
 import { lockOf, revocationSecret, tagOf } from "../core/locks.ts";
 import type { Grant } from "../core/messages.ts";
-import { type Address, bytesOf, type Hex, ZERO_ADDRESS, ZERO_WORD } from "../core/scalars.ts";
+import { type Address, ZERO_ADDRESS, ZERO_WORD } from "../core/scalars.ts";
 import { notariesOf } from "./go_on.ts";
 import type { Kept } from "./kept.ts";
 import type { Network } from "./network.ts";
@@ -49,7 +48,7 @@ export async function endedAt(network: Network, opening: Opening, subject: Addre
 /**
  * Ends a grant through the notaries, one after another, and returns when the chain shows it (unix seconds).
  *
- * Throws `NotaryUnavailable` where none of them did: then the person's own transaction is left (`revocationCall`).
+ * Throws `NotaryUnavailable` where none of them did: then the person's own transaction is left (`revokeCall`).
  */
 export async function endByNotary(network: Network, opening: Opening, waiting: Waiting): Promise<number> {
   const done = await endedAt(network, opening);
@@ -88,9 +87,3 @@ export async function awaitEnd(network: Network, opening: Opening, waiting: Omit
   if (shown === 0) throw new CouldNotCheck("LedgerUnavailable", "it was sent, but the chain does not show the end", "Try again: that does no harm.");
   return shown;
 }
-
-/** The call data of `revoke(secret, tag)`: whoever sends it ends the grant, and the chain shows the sender's address alone. */
-export function revocationCall({ secret, tag }: Opening): Hex {
-  return toHex(concat(selector("revoke(bytes32,bytes32)"), bytesOf(secret), bytesOf(tag)));
-}
-

@@ -151,7 +151,8 @@ async function handedOver(network: Network, kept: Kept, file: Uint8Array, delive
   const client = new BrandClient(network.web, network.config.domains, kept.inbox);
   const taken = await client.send(file);
   const found = taken.file.length === 0 ? undefined : await acceptanceOf(network, kept, taken.file);
-  return (newest) => ({ ...newest, delivery, capability: taken.capability, ...(found === undefined ? {} : acceptedBy(newest, found)) });
+  const delivered = { delivery, deliveredAt: network.clock(), capability: taken.capability };
+  return (newest) => ({ ...newest, ...delivered, ...(found === undefined ? {} : acceptedBy(newest, found)) });
 }
 
 /** Takes a counter-signature that was verified into what is kept. */

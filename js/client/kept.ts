@@ -37,6 +37,18 @@ export interface Promised {
   readonly due: number;
 }
 
+/** What the brand's use log told. `state`: it fits, it has changed since it was seen, or a proof in it is wrong. */
+export interface LogSeen {
+  readonly checkedAt: number;
+  readonly count: number;
+  /** Readings that go beyond the grant, by the brand's own words. */
+  readonly beyond: number;
+  readonly state: "fits" | "changed" | "wrong";
+  readonly why: string;
+  /** Why the last look could not be made; the rest is of an earlier one then. */
+  readonly trouble?: string;
+}
+
 export interface Kept {
   readonly id: string;
   readonly kind: "Grant" | "Refusal";
@@ -60,8 +72,14 @@ export interface Kept {
   readonly acceptance?: Json;
   /** Why the last step did not go on; gone once it does. */
   readonly trouble?: string;
-  /** When the person asked to end it, and what a notary promised of that. */
-  readonly ending?: { readonly askedAt: number; readonly notary?: string; readonly due?: number };
+  /** When the person asked to end it, not before which time it is sent, and what a notary promised of that. */
+  readonly ending?: { readonly askedAt: number; readonly after?: number; readonly notary?: string; readonly due?: number };
+  /** When the brand's request was dated, and when the brand took the answer. */
+  readonly askedAt?: number;
+  readonly deliveredAt?: number;
+  readonly log?: LogSeen;
+  /** Whether the brand has heard that it ended. */
+  readonly told?: boolean;
   readonly seen: Seen;
 }
 
@@ -102,6 +120,9 @@ export function isUnfinished(kept: Kept): boolean {
   if (kept.signature === "" || kept.seen.endedAt > 0) return false;
   return kept.ending !== undefined || kept.anchor === undefined || kept.delivery === "waiting" || kept.delivery === "promised";
 }
+
+/** Whether the brand has still to be told of an end. */
+export const isUntold = (kept: Kept): boolean => kept.seen.endedAt > 0 && kept.capability !== undefined && kept.told !== true;
 
 const statementOf = (kept: Kept): Json =>
   ({ primaryType: kept.kind, domain: kept.domain, message: kept.message }) as unknown as Json;

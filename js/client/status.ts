@@ -84,13 +84,15 @@ export async function askBrand(network: Network, kept: Kept, notice: string): Pr
   return found;
 }
 
-/** Lets the brand look at the chain at once. It reads the chain by itself too, so no failure matters. */
-export async function tellBrand(network: Network, kept: Kept): Promise<void> {
-  if (kept.capability === undefined) return;
+/** Lets the brand look at the chain at once; returns whether it heard. It reads the chain by itself too, so no failure matters. */
+export async function tellBrand(network: Network, kept: Kept): Promise<boolean> {
+  if (kept.capability === undefined) return false;
   try {
     await new BrandClient(network.web, network.config.domains, kept.inbox).tellEnded(kept.capability);
+    return true;
   } catch (error) {
     if (!(error instanceof ConsentError)) throw error;
+    return false;
   }
 }
 

@@ -27,8 +27,7 @@ export async function verify(network: Network, evidence: Evidence, policy: Polic
 }
 
 /** Judges all with one reading of the chain. A no stands in its place. Throws `LedgerUnavailable` where the chain cannot be read. */
-export async function verifyMany(network: Network, all: readonly Evidence[]): Promise<readonly Answer[]> {
-  const policy = policyOf(network, null);
+export async function verifyMany(network: Network, all: readonly Evidence[], policy: Policy = policyOf(network, null)): Promise<readonly Answer[]> {
   const breathe = breather();
   const queries = await inTurn(all, breathe, factQueries);
   const facts = await network.facts(queries.flatMap((each) => each.anchors), queries.flatMap((each) => each.signatures), policy.confirmations);

@@ -215,7 +215,8 @@ function readNotice(text: string, { message }: EvidenceStatement): { notice: str
   return { notice: text, read };
 }
 
-function documentOf(evidence: Pick<Evidence, "statement" | "signature" | Part>): JsonObject {
+/** The members of an evidence file, as JSON. */
+export function documentOf(evidence: Pick<Evidence, "statement" | "signature" | Part>): JsonObject {
   const { statement, signature, anchor, notice, mandate, acceptance } = evidence;
   const given = Object.entries({ anchor, notice, mandate, acceptance }).filter(([, value]) => value !== undefined);
   return { type: "ConsentEvidence", version: 1, statement, signature, ...Object.fromEntries(given) } as unknown as JsonObject;

@@ -112,6 +112,7 @@ def test_words_and_a_saved_file_bring_a_consent_back(run: Run, app: App, tmp_pat
     app.page.evaluate("new Promise((done) => (indexedDB.deleteDatabase('consent').onsuccess = () => done()))")
     app.heading("This browser’s data was cleared")
     app.press("Keep all of it here again")
+    app.page.get_by_role("heading", name="This browser’s data was cleared").wait_for(state="detached")
     app.page.reload()
     app.unlock(PHRASE)
     app.page.evaluate("location.hash = '#list'")

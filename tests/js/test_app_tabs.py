@@ -22,8 +22,10 @@ PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0
 PHRASE = "five words are long enough"
 # What is told between tabs is there within so many milliseconds.
 SOON = 5000
-# A tab that has heard of the other one already shows no button any more.
-_CLICK = "name => [...document.querySelectorAll('button')].find((each) => each.innerText.trim() === name)?.click()"
+_CLICK = """([name, at]) => void setTimeout(
+  () => [...document.querySelectorAll("button")].find((each) => each.innerText.trim() === name)?.click(),
+  at - Date.now(),
+)"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,13 @@ def granted(run: Run, app: App) -> str:
     return str(app.page.evaluate("location.hash")).partition("=")[2]
 
 
+def press_in_both(pages: tuple[Any, Any], name: str) -> None:
+    """Press one button in both tabs at the same moment, before either can hear of the other."""
+    at = pages[0].evaluate("Date.now()") + 1000
+    for page in pages:
+        page.evaluate(_CLICK, [name, at])
+
+
 def held(page: Any, pattern: str) -> Callable[[], None]:
     """Hold this tab's requests to such URLs back; the answer lets them go."""
     waiting: list[Any] = []
@@ -93,8 +102,7 @@ def test_both_sign_and_both_end_and_it_is_done_once(run: Run, app: App) -> None:
     line, other = Line(app), app.tab(PHRASE)
     at_sign(run, app.page)
     at_sign(run, other)
-    for page in (app.page, other):
-        page.evaluate(_CLICK, "Sign")
+    press_in_both((app.page, other), "Sign")
     done = app.page.get_by_role("heading", level=1, name="Done").or_(
         app.page.get_by_text("You have answered this already")
     )
@@ -109,8 +117,7 @@ def test_both_sign_and_both_end_and_it_is_done_once(run: Run, app: App) -> None:
         page.get_by_role("link", name="Allowed").click()
         page.get_by_role("link", name="End this").click()
         heading(page, "End what")
-    for page in (app.page, other):
-        page.evaluate(_CLICK, "End it now")
+    press_in_both((app.page, other), "End it now")
     for page in (app.page, other):
         heading(page, "Ended. The chain shows it.")
     assert line.counts["end"] == 1

@@ -91,3 +91,9 @@ def js_core() -> Answers:
 def js_vault() -> Answers:
     """The vault's half of js/core, in a process that all tests of this one share."""
     return Answers("vault_answers.mjs")
+
+
+@cache
+def js_uses() -> Answers:
+    """The use log and transactions of js/core, in a process that all tests of this one share."""
+    return Answers("uses_answers.mjs")

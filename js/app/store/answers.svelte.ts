@@ -18,6 +18,14 @@ const LEAST = 256 * 1024;
 
 type Row = Kept & { readonly draft?: string };
 
+/** Rows of other kinds, sealed alike, under names that say nothing. */
+export interface Rows {
+  get<T>(kind: string, name: string): Promise<T | undefined>;
+  /** Keeps all or none. What belongs to an answer is kept only while that is (`beside`, its id). Throws `StorageFull` and `Gone`. */
+  put(values: readonly (readonly [kind: string, name: string, value: unknown])[], beside?: string): Promise<void>;
+  delete(kind: string, name: string): Promise<void>;
+}
+
 /** It is not kept any more: the person erased it in another tab, or the browser's data was cleared. */
 export class Gone extends ConsentError {
   constructor() {
@@ -25,7 +33,7 @@ export class Gone extends ConsentError {
   }
 }
 
-export class Answers implements Shelf {
+export class Answers implements Shelf, Rows {
   /** Everything that is kept, newest first. */
   kept = $state.raw<readonly Kept[]>([]);
   readonly #sealed: Sealed;
@@ -126,6 +134,22 @@ export class Answers implements Shelf {
   /** Returns the account that this domain confirmed last time. */
   async confirmedBefore<T>(domain: string): Promise<T | undefined> {
     return (await this.#sealed.get<{ account: T }>(this.#row(CONFIRMED, domain)))?.account;
+  }
+
+  get<T>(kind: string, name: string): Promise<T | undefined> {
+    return this.#sealed.get<T>(this.#row(kind, name));
+  }
+
+  put(values: readonly (readonly [kind: string, name: string, value: unknown])[], beside?: string): Promise<void> {
+    return this.#alone(async () => {
+      // Nothing that was erased comes back.
+      if (beside !== undefined && (await this.newest(beside)) === undefined) throw new Gone();
+      await this.#sealed.put(...values.map(([kind, name, value]) => [this.#row(kind, name), value] as const));
+    });
+  }
+
+  delete(kind: string, name: string): Promise<void> {
+    return this.#sealed.delete(this.#row(kind, name));
   }
 
   /** Keeps everything that this tab still knows, after the browser's data was cleared. Returns how many. */
