@@ -1,0 +1,1 @@
+function e(e=12){let t=performance.now()+e;return async()=>{performance.now()<t||(await n(),t=performance.now()+e)}}async function t(e,t,n){let r=[];for(let i of e)r.push(await n(i)),await t();return r}function n(){let{scheduler:e}=globalThis;return e?.yield?.()??new Promise(e=>setTimeout(e))}export{t as n,e as t};

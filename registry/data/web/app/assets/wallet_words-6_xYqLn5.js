@@ -1,0 +1,1 @@
+import{t as e}from"./wallets-BKuAjJZQ.js";import{a as t,o as n}from"./index-x53xL-VY.js";var r=r=>r instanceof e?t(`sign.${r.name}`,r.values):n(r);export{r as t};

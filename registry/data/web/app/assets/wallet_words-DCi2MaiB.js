@@ -1,1 +1,0 @@
-import{t as e}from"./wallets-B1cDfdOA.js";import{a as t,o as n}from"./index-DxRBH38S.js";var r=r=>r instanceof e?t(`sign.${r.name}`,r.values):n(r);export{r as t};
