@@ -118,7 +118,7 @@ class BrowserWallet:
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         """Have exactly this signed; return 65 bytes r || s || v, checked to be the account's own signature."""
         message: dict[str, Any] = typed_data.get("message", {})
-        author = str(message.get("subject") or message.get("controller") or self.address)
+        author = str(message.get("subject") or message.get("author") or message.get("controller") or self.address)
         return self._signed(typed_data, typed_data, checked_statement(typed_data)[1], author)
 
     def sign_safe_message(self, typed_data: dict[str, Any], safe: str) -> bytes:
