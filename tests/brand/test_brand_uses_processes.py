@@ -69,7 +69,9 @@ def test_killed_while_they_append(brand_place: BrandPlace, tmp_path: Path) -> No
         time.sleep(0.01 * (number % 5))
         for each in (one, other):
             os.kill(each.pid, signal.SIGKILL)
-        told = [*first, *one.communicate(timeout=SECONDS)[0].splitlines()]
+        # `communicate` would leave out what `readline` has read ahead.
+        told = [*first, *one.stdout.read().splitlines()]
+        one.wait(timeout=SECONDS)
         lines = [int(line) for line in told if line.strip()]
         other.communicate(timeout=SECONDS)
         kept = [each.position for each in store.uses_of(word(name), 0, 10**6)]

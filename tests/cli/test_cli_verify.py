@@ -31,7 +31,19 @@ def test_what_is_not_asked_says_so(granted: Consent) -> None:
 
 def test_the_json_of_a_yes(granted: Consent) -> None:
     said = granted.json("verify", granted.grant)
-    names = {"verified", "kind", "digest", "author", "anchoredAt", "now", "chainId", "block", "asked", "acceptance"}
+    names = {
+        "verified",
+        "kind",
+        "digest",
+        "author",
+        "signer",
+        "anchoredAt",
+        "now",
+        "chainId",
+        "block",
+        "asked",
+        "acceptance",
+    }
     names |= {"controller", "purposes", "data", "expiresAt", "registry"}
     assert set(said) == names and said["verified"] is True and said["kind"] == "Grant"
     assert (said["controller"], said["purposes"], said["data"]) == (brand(granted), [PURPOSE], [DATUM])

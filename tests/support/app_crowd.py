@@ -152,7 +152,7 @@ def _rows_like(template: dict[str, Any], grant: Evidence) -> list[tuple[str, Any
 
 
 class _Sealer:
-    """Seals and opens as js/app/store/sealed.ts does (docs/formats.md, "ConsentRegistry/1/app")."""
+    """Seals and opens as js/app/store/sealed.ts does (docs/formats.md, "Keys")."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = AESGCM(HKDF(SHA256(), 32, None, b"ConsentRegistry/1/app").derive(seed))

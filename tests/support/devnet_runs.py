@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from registry.devnet.processes import wait_until
 
@@ -59,6 +59,13 @@ def left_of(folder: Path) -> list[int]:
 
 def nothing_is_left_of(folder: Path) -> bool:
     return wait_until(lambda: left_of(folder) == [], PATIENCE)
+
+
+def readable(stream: IO[Any], seconds: float) -> bool:
+    """Whether there is something to read in time. `select.select` fails where a process has 1,024 files open."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
 
 
 class Run:
@@ -115,7 +122,7 @@ class Run:
     def _line(self, deadline: float) -> dict[str, Any]:
         assert self.process.stdout is not None
         while b"\n" not in self._text:
-            ready = select.select([self.process.stdout], [], [], max(deadline - time.monotonic(), 0))[0]
+            ready = readable(self.process.stdout, max(deadline - time.monotonic(), 0))
             piece = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             assert piece, f"nothing more came; on stderr: {self.errors}"
             self._text += piece
