@@ -34,8 +34,8 @@ PENDING = FileKind(
 )
 PROMISE = FileKind("a notary's promise", "`consent notary judge FILE` tells whether the notary kept it.")
 CHANGED_LOG = FileKind("the file of a changed use log", "`consent uses FILE` tells what it proves.")
-MANDATE = FileKind("a mandate with its details", "`consent grant REQUEST --mandate FILE` acts under it.")
-REPORT = FileKind("a report of a fiduciary", "`consent mandate report FILE` reads it.")
+MANDATE = FileKind("a mandate with its details", "`registry.client.mandates.act` signs under it, in Python.")
+REPORT = FileKind("a report of a fiduciary", "`registry.client.mandates.review` judges it, in Python.")
 EMPTY = FileKind("an empty file", "Ask for the original file again.")
 _BY_TYPE = {"ConsentEvidence": EVIDENCE, "ConsentPromise": PROMISE, "ConsentChangedLog": CHANGED_LOG}
 _BY_TYPE |= {"ConsentMandate": MANDATE, "ConsentMandateReport": REPORT}

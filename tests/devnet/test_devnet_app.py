@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.devnet_runs import ANY_PORTS, Run, consent, document
+from tests.support.devnet_runs import SERVICE_PORTS, Run, consent, document
 from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 # What the app asks, as it asks: without credentials, referrer, cache or redirects.
 ASK = """async ([url, body, type]) => {
   const given = { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", redirect: "error" };
@@ -35,7 +34,7 @@ JSON = "application/json"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path_factory.mktemp("app") / "devnet", *PORTS) as made:
+    with Run(tmp_path_factory.mktemp("app") / "devnet", *SERVICE_PORTS) as made:
         yield made
 
 

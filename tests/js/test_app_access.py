@@ -14,25 +14,15 @@ import pytest
 
 from tests.support.app_screens import LANGUAGES, PHRASE, WORDS, Walk
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
+from tests.support.devnet_runs import Run
 from tests.support.soak import SOAK
-from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 LOOKS = list(product(LANGUAGES, ("light", "dark")))
 NARROW, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("access") / "devnet", *PORTS) as made:
-        yield made
 
 
 @pytest.fixture

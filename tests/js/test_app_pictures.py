@@ -13,14 +13,13 @@ import pytest
 from scripts.make_pictures import APP_RECORD, PICTURES, app_sources
 from tests.support.app_crowd import BRANDS, anvil_with_app, move_in, unlocked
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
+from tests.support.devnet_runs import SERVICE_PORTS, Run
 from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 SCALE = 1.5
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 760, "height": 560}, "color_scheme": "light"},
@@ -56,7 +55,7 @@ def take(app: App, folder: Path, name: str) -> None:
 def test_app_pictures(app: App, folder: Path, tmp_path: Path) -> None:
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path / "devnet", *PORTS) as run:
+    with Run(tmp_path / "devnet", *SERVICE_PORTS) as run:
         app.url = f"{run.ready['app']}/"
         app.page.goto(app.url)
         app.heading("You decide")

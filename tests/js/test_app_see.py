@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,36 +12,12 @@ from registry.brand.store import open_store
 from registry.brand.uses import note_use
 from registry.core.scalars import unhex
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
-from tests.support.tools import tool
+from tests.support.devnet_runs import Run
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("see") / "devnet", *PORTS) as made:
-        yield made
-
-
-@pytest.fixture
-def start(run: Run, chromium: Any) -> Iterator[Callable[..., App]]:
-    apps: list[App] = []
-
-    def opened(**options: Any) -> App:
-        apps.append(App(chromium, f"{run.ready['app']}/", **options))
-        return apps[-1]
-
-    yield opened
-    for each in apps:
-        each.close()
-        assert each.troubles == []
 
 
 def test_what_was_read_is_seen_and_a_changed_log_is_told(run: Run, start: Callable[..., App]) -> None:

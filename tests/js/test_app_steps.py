@@ -18,16 +18,14 @@ import pytest
 from registry.brand.consent_client import ConsentClient
 from tests.support.app_faults import FAULTS, Fault, Hand, Line, signatures_in
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
+from tests.support.devnet_runs import Run
 from tests.support.notary_runs import until
 from tests.support.soak import SOAK, sampled
-from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 # The requests that each story needs, by kind. What is polled is counted as often as it decides something.
 ANSWER = {"config": 1, "request": 1, "profile": 1, "rpc": 14, "info": 1, "promise": 1, "progress": 2, "deliver": 2}
 END = {"rpc": 8, "info": 1, "end": 1, "told": 1}
@@ -56,14 +54,6 @@ ALWAYS = [
 def name_of(story: tuple[Fault, ...] | Fault) -> str:
     parts = [story] if isinstance(story, Fault) else story
     return ", ".join(f"{each.kind} {each.nth} {each.way}" for each in parts)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("steps") / "devnet", *PORTS) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,12 @@ import pytest
 
 from tests.support.app_faults import Line
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
-from tests.support.tools import tool
+from tests.support.devnet_runs import Run
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 PHRASE = "five words are long enough"
 LONG_TASK_MS = 200
 _FAILS = """() => {
@@ -37,14 +35,6 @@ _WATCH = """() => {
     for (const each of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, each.duration);
   }).observe({ type: "longtask", buffered: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("room") / "devnet", *PORTS) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,40 +12,15 @@ from registry.brand.consent_client import ConsentClient
 from registry.wallets.derived import account_for
 from registry.wallets.mnemonic import seed_of, words_of
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
+from tests.support.devnet_runs import Run
 from tests.support.notary_runs import until
-from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 WHAT = ("dpv:Personalisation", ["pd:Purchase"])
 SEED = bytes(range(100, 132))
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("story") / "devnet", *PORTS) as made:
-        yield made
-
-
-@pytest.fixture
-def start(run: Run, chromium: Any) -> Iterator[Callable[..., App]]:
-    """Open the app in a new browser; no page of it may fail."""
-    apps: list[App] = []
-
-    def opened(**options: Any) -> App:
-        apps.append(App(chromium, f"{run.ready['app']}/", **options))
-        return apps[-1]
-
-    yield opened
-    for each in apps:
-        each.close()
-        assert each.troubles == []
 
 
 def secrets_of(words: list[str]) -> list[str]:

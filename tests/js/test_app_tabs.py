@@ -11,14 +11,12 @@ import pytest
 
 from tests.support.app_faults import Line, signatures_in
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
-from tests.support.tools import tool
+from tests.support.devnet_runs import Run
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 PHRASE = "five words are long enough"
 # What is told between tabs is there within so many milliseconds.
 SOON = 5000
@@ -26,14 +24,6 @@ _CLICK = """([name, at]) => void setTimeout(
   () => [...document.querySelectorAll("button")].find((each) => each.innerText.trim() === name)?.click(),
   at - Date.now(),
 )"""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("tabs") / "devnet", *PORTS) as made:
-        yield made
 
 
 @pytest.fixture

@@ -17,29 +17,19 @@ from registry.wallets.keywallet import KeyWallet
 from tests.support.app_stage import App
 from tests.support.app_wallets import Later, Signing, key_stub, other_message, put_wallets, signature_of
 from tests.support.browser_stage import Stub, WalletError
-from tests.support.devnet_runs import ANY_PORTS, Run
+from tests.support.devnet_runs import Run
 from tests.support.levers import AnvilLevers
 from tests.support.notary_runs import until
 from tests.support.safes import Accounts
-from tests.support.tools import tool
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 WHAT = ("dpv:Personalisation", ["pd:Purchase"])
 SIGN = "eth_signTypedData_v4"
 ALICE, MALLORY = KeyWallet(b"\x21" * 32), KeyWallet(b"\x22" * 32)
 UNDEPLOYED = "0x" + "00" * 96 + "6492" * 16
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("wallets") / "devnet", *PORTS) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

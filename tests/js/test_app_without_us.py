@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -14,37 +14,13 @@ import pytest
 from registry.wallets.derived import account_for
 from registry.wallets.mnemonic import seed_of
 from tests.support.app_stage import App
-from tests.support.devnet_runs import ANY_PORTS, Run
-from tests.support.tools import tool
+from tests.support.devnet_runs import Run
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked up in /proc"),
 ]
-PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 PASSPHRASE = "five words are long enough"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(tmp_path_factory.mktemp("alone") / "devnet", *PORTS) as made:
-        yield made
-
-
-@pytest.fixture
-def start(run: Run, chromium: Any) -> Iterator[Callable[..., App]]:
-    apps: list[App] = []
-
-    def opened(**options: Any) -> App:
-        apps.append(App(chromium, f"{run.ready['app']}/", **options))
-        return apps[-1]
-
-    yield opened
-    for each in apps:
-        each.close()
-        assert each.troubles == []
 
 
 def anvil(run: Run, method: str, *params: Any) -> Any:

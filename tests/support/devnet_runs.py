@@ -16,6 +16,7 @@ from registry.devnet.processes import wait_until
 CONSENT = [sys.executable, "-m", "registry"]
 PATIENCE = 120.0
 ANY_PORTS = ("--rpc-port", "0", "--ipfs-port", "0")
+SERVICE_PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
 
 
 def environment(user: Path, **more: str) -> dict[str, str]:
