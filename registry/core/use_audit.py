@@ -72,16 +72,18 @@ def beyond(use: Use, grant: Grant, ended_at: int = 0, anchored_at: int | None = 
     return tuple(how for how, holds in found.items() if holds)
 
 
-class ChangedLog(Struct, frozen=True, forbid_unknown_fields=True):
-    """Heads of one log that do not fit together, the one that was seen first before the other.
-
-    Or an entry that is gone, with the head that it was under, if it was under one.
-    """
-
+class _Parts(Struct, frozen=True, forbid_unknown_fields=True):
     heads: Annotated[tuple[Evidence, ...], Meta(max_length=2)]
     use: LoggedUse | UnsetType = UNSET
     type: Literal["ConsentChangedLog"] = "ConsentChangedLog"
     version: Literal[1] = 1
+
+
+class ChangedLog(_Parts, frozen=True):
+    """Heads of one log that do not fit together, the one that was seen first before the other.
+
+    Or an entry that is gone, with the head that it was under, if it was under one.
+    """
 
     def __post_init__(self) -> None:
         if not self.heads and self.use is UNSET:
@@ -125,7 +127,7 @@ class ChangedLog(Struct, frozen=True, forbid_unknown_fields=True):
         return Shown.MISSING
 
 
-_decoder = msgspec.json.Decoder(ChangedLog)
+_decoder = msgspec.json.Decoder(_Parts)
 
 
 def is_change(raw: bytes) -> bool:
@@ -136,9 +138,12 @@ def is_change(raw: bytes) -> bool:
 def read_change(raw: bytes) -> ChangedLog:
     """Parse the file of a changed log, at most 256 KiB; ``Malformed`` for anything else.
 
-    Its heads are evidence: `registry.core.verify.judge` judges each of them.
+    ``NotIncluded`` for a well-formed file whose entry was never under its head. Its heads are evidence:
+    `registry.core.verify.judge` judges each of them.
     """
-    return codec.decode(raw, _decoder, MAX_CHANGE)
+    # The form is judged first, so that a file with two faults has one name for them in all implementations.
+    parts = codec.decode(raw, _decoder, MAX_CHANGE)
+    return ChangedLog(parts.heads, parts.use)
 
 
 def write_change(change: ChangedLog) -> bytes:

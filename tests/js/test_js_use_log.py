@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.core.errors import ConsentError, LogChanged
+from registry.core.codec import dump
+from registry.core.errors import ConsentError, LogChanged, Malformed, NotIncluded
 from registry.core.merkle_log import (
     check_consistency,
     check_inclusion,
@@ -179,6 +180,18 @@ def test_a_changed_file_of_a_changed_log_is_read_or_refused_alike(raw: bytes) ->
         return {"written": b64(write_change(change)), "shown": str(change.shown)}
 
     assert js_uses().ask("change", b64(raw)) == outcome(read)
+
+
+def test_of_two_faults_the_form_is_told_first() -> None:
+    document = json.loads(write_change(CHANGES[1]))
+    document["use"]["use"]["salt"] = to_hex(b"\x01" * 32)
+    assert js_uses().ask("change", b64(dump(document))) == "NotIncluded"
+    with pytest.raises(NotIncluded):
+        read_change(dump(document))
+    del document["heads"][0]["type"]
+    assert js_uses().ask("change", b64(dump(document))) == "Malformed"
+    with pytest.raises(Malformed):
+        read_change(dump(document))
 
 
 def test_any_two_logs_fit_together_or_not_alike() -> None:
