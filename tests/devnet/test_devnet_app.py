@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.devnet_runs import SERVICE_PORTS, Run, consent, document
+from tests.support.devnet_runs import ANY_PORTS, Run, consent, document
 from tests.support.tools import tool
 
 pytestmark = [
@@ -34,7 +34,7 @@ JSON = "application/json"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path_factory.mktemp("app") / "devnet", *SERVICE_PORTS) as made:
+    with Run(tmp_path_factory.mktemp("app") / "devnet", *ANY_PORTS) as made:
         yield made
 
 

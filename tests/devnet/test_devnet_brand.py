@@ -74,7 +74,7 @@ def test_what_it_took_before_a_kill_it_knows_after_it(folder: Path, victims: lis
 
 
 def test_it_is_shown_and_its_log_too(folder: Path) -> None:
-    with Run(folder, *ANY_PORTS, "--brand-port", "0") as run:
+    with Run(folder, *ANY_PORTS) as run:
         status = document(consent(folder.parent, "devnet", "status", "--dir", folder, "--json"))
         for name in ("brand", "brandInternal", "request"):
             assert status[name] == run.ready[name] and status[name].startswith("http://127.0.0.1:")

@@ -89,7 +89,7 @@ def test_a_chain_that_was_lost_is_not_waited_for(folder: Path) -> None:
 
 
 def test_it_is_shown_and_its_log_too(folder: Path) -> None:
-    with Run(folder, *ANY_PORTS, "--notary-port", "0") as run:
+    with Run(folder, *ANY_PORTS) as run:
         status = consent(folder.parent, "devnet", "status", "--dir", folder, "--json")
         assert json.loads(status.stdout)["notary"] == run.ready["notary"]
         logs = consent(folder.parent, "devnet", "logs", "--dir", folder)

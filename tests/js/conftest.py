@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.app_stage import App
-from tests.support.devnet_runs import SERVICE_PORTS, Run
+from tests.support.devnet_runs import ANY_PORTS, Run
 from tests.support.tools import tool
 
 
@@ -17,7 +17,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A devnet with a notary, a brand that asks, and the app: one for each module, as it takes seconds to start."""
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path_factory.mktemp("app") / "devnet", *SERVICE_PORTS) as made:
+    with Run(tmp_path_factory.mktemp("app") / "devnet", *ANY_PORTS) as made:
         yield made
 
 

@@ -22,8 +22,7 @@ from registry.ledger.base import read_deployment
 from registry.wallets.keywallet import KeyWallet
 from tests.support.app_stage import App
 from tests.support.builders import notice_document
-from tests.support.devnet_runs import ANY_PORTS, Run
-from tests.support.tools import tool
+from tests.support.devnet_runs import Run
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,23 +54,6 @@ TEXTS = {
     "many lines": "a" + "\nb" * 1_300,
 }
 TERMS = {"a long address": "https://x.example/" + "y" * 9_000, "a script": "https://x.example/<javascript:alert(1)>"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tool("anvil")
-    tool("kubo")
-    with Run(
-        tmp_path_factory.mktemp("hostile") / "devnet",
-        *ANY_PORTS,
-        "--notary-port",
-        "0",
-        "--brand-port",
-        "0",
-        "--app-port",
-        "0",
-    ) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from scripts.make_pictures import APP_RECORD, PICTURES, app_sources
 from tests.support.app_crowd import BRANDS, anvil_with_app, move_in, unlocked
 from tests.support.app_stage import App
-from tests.support.devnet_runs import SERVICE_PORTS, Run
+from tests.support.devnet_runs import ANY_PORTS, Run
 from tests.support.tools import tool
 
 pytestmark = [
@@ -55,7 +55,7 @@ def take(app: App, folder: Path, name: str) -> None:
 def test_app_pictures(app: App, folder: Path, tmp_path: Path) -> None:
     tool("anvil")
     tool("kubo")
-    with Run(tmp_path / "devnet", *SERVICE_PORTS) as run:
+    with Run(tmp_path / "devnet", *ANY_PORTS) as run:
         app.url = f"{run.ready['app']}/"
         app.page.goto(app.url)
         app.heading("You decide")

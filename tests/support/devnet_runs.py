@@ -15,8 +15,8 @@ from registry.devnet.processes import wait_until
 
 CONSENT = [sys.executable, "-m", "registry"]
 PATIENCE = 120.0
-ANY_PORTS = ("--rpc-port", "0", "--ipfs-port", "0")
-SERVICE_PORTS = (*ANY_PORTS, "--notary-port", "0", "--brand-port", "0", "--app-port", "0")
+# Each service has a usual port too, which two devnets that start at once would both find free.
+ANY_PORTS = tuple(word for name in ("rpc", "ipfs", "notary", "brand", "app") for word in (f"--{name}-port", "0"))
 
 
 def environment(user: Path, **more: str) -> dict[str, str]:
