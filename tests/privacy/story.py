@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,8 @@ from registry.ledger.anvil import ETHER, Anvil
 from registry.ledger.base import Deployment, write_deployment
 from registry.vault.database import Database
 from registry.vault.draft import Draft
-from tests.support.devnet_runs import CONSENT, consent, document, environment
+from tests.support.devnet_runs import CONSENT, document, environment
+from tests.support.forked_commands import Commands, commands
 from tests.support.http_tap import Tap
 from tests.support.kubo_node import Node
 from tests.support.levers import AnvilLevers, running_anvil
@@ -43,6 +47,13 @@ def until(look: Callable[[], Any], seconds: float = SECONDS) -> Any:
         assert time.monotonic() < ends, "it never came"
         time.sleep(0.1)
     return found
+
+
+def at_once(*works: Callable[[], Any]) -> None:
+    """Do all of these, each in a thread of its own; raise what the first of them raised."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
 
 
 @dataclass
@@ -87,6 +98,7 @@ class Story:
     deployment: Deployment
     kubo: Node
     postgres: PostgresServer
+    commands: Commands
     notary_account: str = ""
     taps: dict[str, Tap] = field(default_factory=dict)
     brands: dict[str, BrandRun] = field(default_factory=dict)
@@ -95,6 +107,7 @@ class Story:
     ended: list[Evidence] = field(default_factory=list)
     verified: tuple[int, int] = (0, 0)
     """The newest block before and after everybody verified."""
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def network(self) -> Path:
@@ -102,9 +115,10 @@ class Story:
 
     def tap(self, name: str, target: int = 0) -> Tap:
         """Return the tap of this name; the first time it is made."""
-        if name not in self.taps:
-            self.taps[name] = Tap(target)
-        return self.taps[name]
+        with self._guard:
+            if name not in self.taps:
+                self.taps[name] = Tap(target)
+            return self.taps[name]
 
     def around(self, who: str) -> dict[str, str]:
         """Return what is in a party's environment: the network by way of its own taps."""
@@ -119,7 +133,12 @@ class Story:
 
     def told(self, who: str, *words: object) -> dict[str, Any]:
         """Run a command of this party, and return the JSON that it prints."""
-        return document(consent(self.folder, *words, "--json", **self.around(who)))
+        return document(self.run(who, *words, "--json"))
+
+    def run(self, who: str, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this party; `more` are variables of its environment."""
+        around = environment(self.folder, **self.around(who) | more)
+        return self.commands.run([str(each) for each in words], around)
 
     def tip(self) -> int:
         """Return the number of the chain's newest block."""
@@ -145,12 +164,11 @@ def told_story(folder: Path, postgres: PostgresServer) -> Iterator[Story]:
     with ExitStack() as stack:
         chain, deployment = stack.enter_context(running_anvil())
         kubo = stack.enter_context(Node(folder / "kubo"))
-        story = Story(folder, chain, deployment, kubo, postgres)
+        story = Story(folder, chain, deployment, kubo, postgres, stack.enter_context(commands()))
         stack.callback(lambda: [tap.close() for tap in story.taps.values()])
         with ExitStack() as services:
             _open_network(story, services)
-            for name in BRANDS:
-                _open_brand(story, name, services)
+            at_once(*(partial(_open_brand, story, name, services) for name in BRANDS))
             _tell(story)
         yield story
 
@@ -159,6 +177,10 @@ def _open_network(story: Story, services: ExitStack) -> None:
     story.network.mkdir()
     write_deployment(story.network / "deployment.json", story.deployment)
     write_settings(story.network, rpc_url=story.chain)
+    for name in BRANDS:
+        url = story.postgres.new_database() if name == "boreal" else ""
+        story.brands[name] = BrandRun(name, story.folder / f"{name} service", url)
+    write_settings(story.network, domains={f"{name}.example": run.public.url for name, run in story.brands.items()})
     story.notary_account = make_notary(story.folder / "notary")
     Anvil(story.chain).fund(story.notary_account, ETHER)
     notary = services.enter_context(Notary(story.folder / "notary", story.network, "-v"))
@@ -172,19 +194,16 @@ def _open_network(story: Story, services: ExitStack) -> None:
 
 def _open_brand(story: Story, name: str, services: ExitStack) -> None:
     """Make a brand's folder; it asks for purchases by a link; its service runs."""
-    url = story.postgres.new_database() if name == "boreal" else ""
-    brand = story.brands[name] = BrandRun(name, story.folder / f"{name} service", url)
+    brand = story.brands[name]
     notice = _notice(story, name)
     who = ("--name", NAMES[name], "--domain", f"{name}.example", "--contact", f"privacy@{name}.example")
-    how = ("--url", f"https://{name}.example", "--database", url, "--dir", brand.folder)
+    how = ("--url", f"https://{name}.example", "--database", brand.database, "--dir", brand.folder)
     story.told(name, "brand", "init", *who, *how)
     settings = brand.folder / "brand.toml"
     text = settings.read_text().replace("# port = 8700", "port = 0")
     settings.write_text(text.replace("# internal_port = 8701", "internal_port = 0"))
     asked = story.told(name, "brand", "request", "--notice", notice, "--data", "pd:Purchase", "--dir", brand.folder)
     story.links[name] = asked["link"]
-    domains = {f"{each.name}.example": each.public.url for each in story.brands.values()}
-    write_settings(story.network, domains=domains)
     services.enter_context(brand.running(environment(story.folder, **story.around(name))))
 
 
@@ -221,14 +240,22 @@ def _purchase(who: str, number: int) -> Draft:
     return Draft("pd:Purchase", "purchase/1", body=body)
 
 
-def _tell(story: Story) -> None:
-    for who in PEOPLE:
-        _fill(story, who, *range(1, 8))
+def _alice(story: Story) -> None:
+    _fill(story, "alice", *range(1, 8))
     for _ in range(2):  # the same grant twice
         _answers(story, "alice", "aurelle", "grant", "--again")
     _answers(story, "alice", "boreal", "grant")
+
+
+def _bob(story: Story) -> None:
+    _fill(story, "bob", *range(1, 8))
     _answers(story, "bob", "aurelle", "grant")
     _answers(story, "bob", "boreal", "refuse")
+
+
+def _tell(story: Story) -> None:
+    at_once(partial(_alice, story), partial(_bob, story))
+    story.given.sort(key=lambda each: each[:2])
     _use(story)
     _fill(story, "alice", 8)
     story.told("alice", "vault", "sync")
@@ -251,16 +278,18 @@ def _answers(story: Story, who: str, brand: str, *words: object) -> None:
 
 def _use(story: Story) -> None:
     """Each brand asks whether it may, reads what was handed over, and writes to its people, who fetch it."""
-    for who, brand, evidence in story.given:
-        message: Any = evidence.statement.message
-        question = {"subject": message.subject, "purpose": message.purposes[0], "data": ["pd:Purchase"]}
-        internal = story.brands[brand].internal.url
-        may = httpx.post(f"{internal}/v1/allowed", json=question, timeout=SECONDS)
-        assert may.json()["allowed"] is (evidence.kind == "Grant"), may.text
-        if evidence.kind == "Grant":
-            _reads_and_writes(story, brand, who, evidence)
-    for who in PEOPLE:
-        story.told(who, "vault", "pull")
+    at_once(*(partial(_uses, story, *each) for each in story.given))
+    at_once(*(partial(story.told, who, "vault", "pull") for who in PEOPLE))
+
+
+def _uses(story: Story, who: str, brand: str, evidence: Evidence) -> None:
+    message: Any = evidence.statement.message
+    question = {"subject": message.subject, "purpose": message.purposes[0], "data": ["pd:Purchase"]}
+    internal = story.brands[brand].internal.url
+    may = httpx.post(f"{internal}/v1/allowed", json=question, timeout=SECONDS)
+    assert may.json()["allowed"] is (evidence.kind == "Grant"), may.text
+    if evidence.kind == "Grant":
+        _reads_and_writes(story, brand, who, evidence)
 
 
 def _reads_and_writes(story: Story, brand: str, who: str, evidence: Evidence) -> None:
@@ -277,11 +306,16 @@ def _reads_and_writes(story: Story, brand: str, who: str, evidence: Evidence) ->
 def _verify(story: Story) -> None:
     """An auditor and a brand verify every file; the chain must not notice."""
     before = story.tip()
-    for who, brand, evidence in story.given:
-        file = story.folder / who / "evidence" / f"{to_hex(evidence.digest)}.json"
-        for reader in ("auditor", brand):
-            assert story.told(reader, "verify", file)["verified"] is True
+    readers = ("auditor", *BRANDS)
+    at_once(*(partial(_verified, story, reader) for reader in readers))
     story.verified = (before, story.tip())
+
+
+def _verified(story: Story, reader: str) -> None:
+    for who, brand, evidence in story.given:
+        if reader in ("auditor", brand):
+            file = story.folder / who / "evidence" / f"{to_hex(evidence.digest)}.json"
+            assert story.told(reader, "verify", file)["verified"] is True
 
 
 def _ends(story: Story, evidence: Evidence) -> None:

@@ -20,7 +20,6 @@ from tests.privacy.known import Secret
 from tests.privacy.places import PLACES, Place, leaks, on_chain
 from tests.privacy.rules import announces, guessed, linked, shared_tokens, words_of, writing_calls
 from tests.privacy.story import BRANDS
-from tests.support.devnet_runs import consent
 from tests.support.http_tap import Connection
 from tests.support.kubo_node import announcing
 from tests.support.privacy_scan import Scanner, packed
@@ -135,8 +134,8 @@ def test_rule_3_an_open_ending_shows_the_address_and_the_default_does_not(record
     assert len({each.value for each in theirs.values()}) == 4
     assert leaks(BY_NAME["the chain"], theirs, recorded.held["the chain"]) == {}
     bobs = next(evidence for who, brand, evidence in story.given if (who, brand) == ("bob", "aurelle"))
-    around = story.around("bob") | {"CONSENT_NOTARY": "none", "CONSENT_RPC_URL": story.chain}
-    ended = consent(story.folder, "revoke", to_hex(bobs.digest), "--open", "--sender", "self", "--yes", **around)
+    alone = {"CONSENT_NOTARY": "none", "CONSENT_RPC_URL": story.chain}
+    ended = story.run("bob", "revoke", to_hex(bobs.digest), "--open", "--sender", "self", "--yes", **alone)
     assert ended.returncode != 0  # an account without money pays nothing; the signed form is relayed
     subject = bobs.statement.message.subject  # type: ignore[union-attr]
     planted = [*on_chain(story), ("logs of an open ending", json.dumps({"topics": [subject.lower()]}).encode())]
@@ -180,12 +179,11 @@ def test_rule_8_the_node_announces_nothing_and_one_that_would_is_refused(recorde
     with announcing() as node:
         assert announces((node.repo / "config").read_bytes())
         clean = len(node.block_files())
-        around = story.around("auditor") | {"CONSENT_IPFS": node.address}
         line = ("vault", "add", tmp_path / "note.txt", "--category", "pd:Purchase")
-        refused = consent(story.folder, *line, **around)
+        refused = story.run("auditor", *line, CONSENT_IPFS=node.address)
         assert refused.returncode != 0 and "announce" in refused.stderr + refused.stdout
         assert len(node.block_files()) == clean
-        allowed = consent(story.folder, *line, "--allow-announcing", **around)
+        allowed = story.run("auditor", *line, "--allow-announcing", CONSENT_IPFS=node.address)
         assert allowed.returncode == 0 and len(node.block_files()) > clean
 
 
@@ -207,7 +205,7 @@ def test_rule_7_what_is_on_a_legal_hold_stays_and_is_out_of_use(recorded: Record
     mine = len(story.told("alice", "vault", "search", "Sternwurz")["records"])
     held = story.told("alice", "vault", "shred", "pd:Purchase", "--hold", "tax law", "--until", "2032-12-31")
     assert mine == 8 <= held["withdrawn"] and story.told("alice", "vault", "search", "Sternwurz")["records"] == []
-    refused = consent(story.folder, "vault", "shred", "pd:Purchase", "--yes", **story.around("alice"))
+    refused = story.run("alice", "vault", "shred", "pd:Purchase", "--yes")
     assert refused.returncode != 0 and "on a legal hold" in refused.stdout + refused.stderr
     (first, *_) = story.told("alice", "vault", "shred", "pd:Purchase", "--dry-run")["onHold"]
     assert (first["reason"], first["until"]) == ("tax law", "2032-12-31")
