@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zlib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -30,6 +31,32 @@ for _name in [name for name in os.environ if name.startswith("CONSENT_") and nam
 # Started in the background, a shell has everything below it ignore Ctrl-C, which is tested here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The longest begin first: one that begins last would run alone.
+_LONGEST = (
+    "tests/devnet/test_devnet.py",
+    "tests/test_documents.py",
+    "tests/privacy/test_story.py",
+    "tests/cli/test_cli_notary_serve.py",
+    "tests/notary/test_worker_processes.py",
+    "tests/devnet/test_devnet_notary.py",
+    "tests/vault/test_killed_imports.py",
+    "tests/test_bench.py",
+    "tests/test_layers.py",
+    "tests/test_package.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, mix modules that wait for programs with those that compute."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+
+
+def _turn(module: str) -> tuple[int, int]:
+    place = _LONGEST.index(module) if module in _LONGEST else len(_LONGEST)
+    return place, zlib.crc32(module.encode())
 
 
 @pytest.fixture(scope="session")
