@@ -99,7 +99,8 @@ def answer(run: Run, app: App, line: Line, fault: Fault | None, kind: str = "gra
     app.page.goto("about:blank")
     app.page.goto(f"{app.url}#request={run.ready['request']}")
     presses = {
-        "asks you": "Allow what I chose" if kind == "grant" else "Refuse",
+        # Where the domain can be asked again, that comes first: without its profile the brand's inbox is not known.
+        " asks you": "Allow what I chose" if kind == "grant" else "Refuse",
         "You allow": "Sign",
         "You refuse": "Sign",
     }

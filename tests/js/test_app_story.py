@@ -98,6 +98,7 @@ def test_the_command_lines_words_give_the_same_accounts_and_a_refusal_is_as_shor
     app.press("Sign")
     app.heading("Done")
     app.link("See the receipt")
+    app.heading("Receipt")
     expected = account_for(SEED, run.ready["accounts"]["brand"]["address"]).address
     assert app.page.get_by_text(expected).is_visible()
     app.page.reload()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -55,6 +57,22 @@ def usable_after(chromium: Any, url: str, slower: float) -> float:
         return float(found.json_value()) / 1000
     finally:
         app.close()
+
+
+def longest_task(browser: Any, page: Any, work: Callable[[], Any]) -> float:
+    """Return the processor time (ms) of the longest task of the page's main thread during this work.
+
+    Other programs on the machine make a task take longer by the clock, but not by the thread's own time.
+    """
+    browser.start_tracing(page=page, categories=["toplevel"])
+    try:
+        work()
+    finally:
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+    names = [each for each in events if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"]
+    threads = {(each["pid"], each["tid"]) for each in names}
+    times = [each["tdur"] for each in events if (each["pid"], each["tid"]) in threads and "tdur" in each]
+    return float(max(times)) / 1000
 
 
 def scrolled(app: App, pixels: int, speed: int) -> Frames:
