@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The tests start a thousand Python processes: none of them compiles our modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Most tests wait for real programs: four at once keep two cores busy.
-PYTEST := $(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder
+# Most tests wait for real programs: three at once keep two cores busy.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help demo test test-fast soak tools bench lint format clean artifacts vectors unicode descriptors js pictures docs architecture lock
 
